@@ -1,0 +1,124 @@
+"""Build assets/class_vectors.*: the 1000 ImageNet classes in MiniLM's space, and the base calibrations.
+
+    python assets/build_class_vectors.py [--wordnet /usr/share/wordnet]
+
+A class vector is the mean of six vectors: the name, "a photo of a NAME", the mean of the WordNet lemmas, the
+gloss, "NAME, a kind of HYPERNYM" and "NAME: GLOSS". Names come from torchvision, lemmas and glosses from timm's
+tables, the hypernym from WordNet 3.0 (Debian: wordnet-base). The calibration of each preset is fitted on the
+`train` rows of assets/clipart: every row with its own text and with one random other text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mmdemo.media.image import decode_image  # noqa: E402
+from mmdemo.models.bundled import ClassVectors, EfficientNetTower, MiniLMTower  # noqa: E402
+from mmdemo.models.calibration import Calibration, fit_calibration  # noqa: E402
+from mmdemo.models.device import decide_compute  # noqa: E402
+from mmdemo.models.presets import PRESETS  # noqa: E402
+from mmdemo.settings import ASSETS  # noqa: E402
+
+
+def hypernyms(wordnet: Path) -> dict[str, str]:
+    """From a noun's WordNet 3.0 offset to the first lemma of its first hypernym."""
+    first_lemma: dict[str, str] = {}
+    parent: dict[str, str] = {}
+    for line in (wordnet / "data.noun").read_text(encoding="latin-1").splitlines():
+        if line.startswith(" "):
+            continue
+        field = line.split("|")[0].split()
+        words = int(field[3], 16)
+        first_lemma[field[0]] = field[4].replace("_", " ")
+        pointers = field[5 + 2 * words :]
+        for symbol, target in zip(pointers[0::4], pointers[1::4], strict=False):
+            if symbol in {"@", "@i"}:
+                parent.setdefault(field[0], target)
+    return {offset: first_lemma[up] for offset, up in parent.items()}
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of unit length."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def build_vectors(tower: MiniLMTower, wordnet: Path) -> tuple[list[str], np.ndarray]:
+    """The class names and their (1000, 384) vectors."""
+    import timm.data
+    from torchvision.models._meta import _IMAGENET_CATEGORIES
+
+    tables = Path(timm.data.__file__).parent / "_info"
+    synsets = (tables / "imagenet_synsets.txt").read_text().split()
+    lemmas = dict(
+        line.split("\t") for line in (tables / "imagenet_synset_to_lemma.txt").read_text().splitlines()
+    )
+    glosses = dict(
+        line.split("\t") for line in (tables / "imagenet_synset_to_definition.txt").read_text().splitlines()
+    )
+    above = hypernyms(wordnet)
+    names = list(_IMAGENET_CATEGORIES)
+    lemma_lists = [lemmas[s].split(", ") for s in synsets]
+    flat = tower.encode_raw([lemma for row in lemma_lists for lemma in row])
+    ends = np.cumsum([len(row) for row in lemma_lists])
+    parts = [
+        tower.encode_raw(names),
+        tower.encode_raw([f"a photo of a {n}" for n in names]),
+        np.stack([part.mean(0) for part in np.split(flat, ends[:-1])]),
+        tower.encode_raw([glosses[s] for s in synsets]),
+        tower.encode_raw([f"{n}, a kind of {above[s[1:]]}" for n, s in zip(names, synsets, strict=True)]),
+        tower.encode_raw([f"{n}: {glosses[s]}" for n, s in zip(names, synsets, strict=True)]),
+    ]
+    return names, unit(np.sum(parts, axis=0))
+
+
+def base_calibration(media: np.ndarray, text: np.ndarray) -> Calibration:
+    """The scale and bias of N pairs' (N, D) unit vectors, matches against random mismatches."""
+    similarity = media @ text.T  # (N, N)
+    rows = np.arange(len(media))
+    rng = np.random.default_rng(0)
+    random_other = (rows + rng.integers(1, len(rows), len(rows))) % len(rows)
+    values = np.concatenate([similarity[rows, rows], similarity[rows, random_other]])
+    matches = np.repeat([1.0, 0.0], len(rows))
+    return fit_calibration(values, matches, Calibration(10.0, -2.0), strength=0.0)
+
+
+def main() -> None:
+    """Write class_vectors.safetensors and class_vectors.json."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
+    compute = decide_compute("cpu")
+    names, vectors = build_vectors(
+        MiniLMTower(compute, np.zeros(384, np.float32)), parser.parse_args().wordnet
+    )
+    vectors = vectors.astype(np.float16)
+    save_file({"vectors": vectors}, ASSETS / "class_vectors.safetensors")
+    full = unit(vectors.astype(np.float32))
+    classes = ClassVectors(tuple(n.lower() for n in names), full, full.mean(0), {})
+    with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
+        rows = [row for row in csv.DictReader(f) if row["split"] == "train"]
+    text = MiniLMTower(compute, classes.mean).encode([row["text"] for row in rows])
+    pictures = [decode_image(ASSETS / "clipart" / row["file_name"]) for row in rows]
+    calibration: dict[str, dict[str, float]] = {}
+    for preset in PRESETS.values():
+        tower = EfficientNetTower(preset, compute, replace(classes))
+        features = np.concatenate([tower.encode(pictures[i : i + 32]) for i in range(0, len(pictures), 32)])
+        fitted = base_calibration(features[:, :384], text)
+        calibration[preset.id] = {"scale": round(fitted.scale, 4), "bias": round(fitted.bias, 4)}
+    facts = {"names": classes.names, "calibration": calibration}
+    (ASSETS / "class_vectors.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

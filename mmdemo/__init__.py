@@ -1,0 +1,51 @@
+"""mmdemo: see how well images, speech and video align with text, say where the model is wrong, watch it get better.
+
+    from mmdemo import Demo, load_settings
+    demo = Demo(load_settings(workspace="my-workspace"))
+
+Imports run downwards only, and tests/test_layers.py reads this line:
+ui > demo > labeling, training > retrieval, data > models > store > media > settings, errors
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Demo", "Workspace", "load_aligner", "load_settings"]
+
+if TYPE_CHECKING:
+    from mmdemo.demo import Demo
+    from mmdemo.models.aligner import HeadAligner
+    from mmdemo.settings import load_settings
+    from mmdemo.store.workspace import Workspace
+
+
+def load_aligner(version: str | None = None, **settings: Any) -> HeadAligner:
+    """The aligner of a version, by default the workspace's active one.
+
+    Args:
+        version: its id; see `mmdemo models`.
+        settings: those of `mmdemo.settings.Settings` that should differ, such as workspace or device.
+    """
+    from mmdemo.demo import Demo
+    from mmdemo.settings import load_settings
+
+    return Demo(load_settings(**settings)).models.aligner("image-text", version)
+
+
+def __getattr__(name: str) -> Any:
+    """Import the heavier names when they are asked for."""
+    if name == "Demo":
+        from mmdemo.demo import Demo
+
+        return Demo
+    if name == "Workspace":
+        from mmdemo.store.workspace import Workspace
+
+        return Workspace
+    if name == "load_settings":
+        from mmdemo.settings import load_settings
+
+        return load_settings
+    raise AttributeError(f"module mmdemo has no attribute {name!r}")

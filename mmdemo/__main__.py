@@ -1,0 +1,246 @@
+"""The command line: one verb for each thing that the page can do.
+
+JSON on standard output and nothing else; progress and logs on standard error. Exit status 0: done; 2: the input
+is wrong, said in one line; 1: a fault of mmdemo's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdemo.errors import MmdemoError, UserError
+from mmdemo.settings import load_settings
+
+Verb = Callable[[argparse.Namespace], Any]
+TASK_HELP = "image-text"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    try:
+        answer = options.run(options)
+    except UserError as e:
+        print(f"mmdemo: {e}", file=sys.stderr)
+        return 2
+    except MmdemoError as e:
+        print(f"mmdemo: {e}", file=sys.stderr)
+        return 1
+    if answer is not None:
+        print(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 2))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--workspace", type=Path, help="the workspace folder (MMDEMO_WORKSPACE)")
+    common.add_argument("--json", action="store_true", help="the JSON on one line")
+    parser = argparse.ArgumentParser(prog="mmdemo", description="Align images, speech and video with text.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, run: Verb, help: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, parents=[common], help=help, description=help)
+        sub.set_defaults(run=run)
+        return sub
+
+    def with_task(sub: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        sub.add_argument("--task", default="image-text", help=TASK_HELP)
+        return sub
+
+    sub = with_task(
+        verb(
+            "import", run_import, "Import a folder, a manifest, a class tree, COCO captions or datasets:NAME."
+        )
+    )
+    sub.add_argument("path")
+    sub.add_argument("--verdict", choices=["match", "mismatch", "none"], default="none")
+    sub = with_task(verb("align", run_align, "Score how well each text fits a file."))
+    sub.add_argument("file", type=Path)
+    sub.add_argument("text", nargs="+")
+    sub = verb("caption", run_caption, "Propose captions for a file, best first.")
+    sub.add_argument("file", type=Path)
+    sub = with_task(verb("search", run_search, "Search the collection by words or by a file."))
+    sub.add_argument("query")
+    sub.add_argument("-k", type=int, default=10)
+    sub.add_argument("--target", choices=["media", "text"], default="media", help="what to find")
+    sub = with_task(
+        verb("evaluate", run_evaluate, "Measure retrieval on labelled held-out pairs or on a manifest.")
+    )
+    sub.add_argument("--pairs", help="a manifest; default: the workspace's held-out matches")
+    sub.add_argument("--split", help="only the manifest's rows of this split")
+    sub.add_argument("--model", help="a version; default: the active one")
+    sub = with_task(verb("train", run_train, "Fine-tune on the workspace's labels; promote what is better."))
+    sub.add_argument("--method", choices=["head", "lora", "full"], default="head")
+    sub.add_argument("--epochs", type=int, default=0)
+    sub.add_argument("--seed", type=int, default=0)
+    sub = with_task(verb("models", run_models, "List the versions, or activate one: models activate V."))
+    sub.add_argument("action", nargs="?", choices=["activate"])
+    sub.add_argument("version", nargs="?")
+    sub = with_task(verb("export", run_export, "Export the labels with their files."))
+    sub.add_argument("out", type=Path)
+    sub.add_argument(
+        "--format", default="jsonl", help="jsonl, csv, parquet, datasets, coco, label-studio or argilla"
+    )
+    sub = verb("backup", run_backup, "Write the whole workspace to one zip.")
+    sub.add_argument("out", type=Path)
+    sub = verb("restore", run_restore, "Unpack a backup into a new workspace.")
+    sub.add_argument("archive", type=Path)
+    verb("settings", run_settings, "Print the settings in force.")
+    sub = verb("serve", run_serve, "Serve the page, as python app.py does.")
+    sub.add_argument("--share", action="store_true", default=None, help="a public link")
+    return parser
+
+
+def _demo(options: argparse.Namespace, **flags: Any) -> Any:
+    from mmdemo.demo import Demo
+
+    return Demo(load_settings(workspace=options.workspace, **flags))
+
+
+def run_import(options: argparse.Namespace) -> Any:
+    """`import`."""
+
+    def progress(done: int, total: int | None) -> None:
+        print(f"\r{done} rows", end="", file=sys.stderr)
+
+    report = _demo(options).import_data(options.path, options.task, options.verdict, progress)
+    print(file=sys.stderr)
+    return report.as_json()
+
+
+def run_align(options: argparse.Namespace) -> Any:
+    """`align`."""
+    demo = _demo(options)
+    demo.check_task(options.task)
+    return demo.align(demo.keep(options.file, "command"), options.text)
+
+
+def run_caption(options: argparse.Namespace) -> Any:
+    """`caption`."""
+    demo = _demo(options)
+    return demo.caption(demo.keep(options.file, "command"))
+
+
+def run_search(options: argparse.Namespace) -> Any:
+    """`search`: a query that names a file is a picture, any other is words."""
+    from mmdemo.media.image import decode_image
+    from mmdemo.retrieval.search import Query
+
+    demo = _demo(options)
+    demo.check_task(options.task)
+    if options.k < 1:
+        raise UserError(f"-k is {options.k}.", "Ask for at least one result.")
+    demo.keeper.update()
+    path = Path(options.query)
+    if len(options.query) < 1000 and path.is_file():
+        query = Query(picture=decode_image(path), k=options.k, target=options.target)
+    else:
+        query = Query(text=options.query, k=options.k, target=options.target)
+    return demo.search(query).as_json()
+
+
+def run_evaluate(options: argparse.Namespace) -> Any:
+    """`evaluate`."""
+    from mmdemo.training.evaluation import evaluate_manifest, evaluate_workspace
+
+    demo = _demo(options)
+    task = demo.check_task(options.task)
+    aligner = demo.models.aligner(task, options.model)
+    if options.pairs:
+        measured = evaluate_manifest(aligner, options.pairs, options.split)
+    else:
+        measured = evaluate_workspace(demo.ws, aligner)
+    return {"task": task, "model": aligner.version, **measured.as_json()}
+
+
+def run_train(options: argparse.Namespace) -> Any:
+    """`train`."""
+    from mmdemo.training.loop import EpochRecord, TrainSettings
+    from mmdemo.training.runs import create_run, execute_run
+
+    demo = _demo(options)
+    task = demo.check_task(options.task)
+
+    def progress(record: EpochRecord) -> None:
+        recall = "" if record.recall is None else f", held-out recall {record.recall:.1f} %"
+        print(f"epoch {record.epoch}/{record.epochs}: loss {record.loss:.3f}{recall}", file=sys.stderr)
+
+    settings = TrainSettings(epochs=options.epochs, seed=options.seed)
+    run_id = create_run(demo.ws, task, options.method, settings, promote="when-better")
+    run = execute_run(
+        demo.ws,
+        run_id,
+        lambda: demo.models.towers(demo.ws.versions.get(demo.ws.versions.active(task)).base),
+        progress,
+    )
+    if run.status == "failed":
+        raise UserError(run.message)
+    result = run.result or {}
+    return {
+        "run": run.id,
+        "model": run.version_id,
+        "status": run.status,
+        "seconds": round(result.get("seconds", 0.0), 2),
+        "before": result.get("before"),
+        "after": result.get("after"),
+        "gains": result.get("gains"),
+        "promoted": run.decision == "promoted",
+    }
+
+
+def run_models(options: argparse.Namespace) -> Any:
+    """`models` and `models activate V`."""
+    demo = _demo(options)
+    if options.action == "activate":
+        if not options.version:
+            raise UserError("No version is named.", "Write: models activate VERSION.")
+        return demo.activate(options.version)
+    return demo.versions(options.task)
+
+
+def run_export(options: argparse.Namespace) -> Any:
+    """`export`."""
+    return _demo(options).export(options.task, options.format, options.out).as_json()
+
+
+def run_backup(options: argparse.Namespace) -> Any:
+    """`backup`."""
+    from mmdemo.store.backup import back_up
+
+    path = back_up(_demo(options).ws, options.out)
+    return {"path": str(path), "bytes": path.stat().st_size}
+
+
+def run_restore(options: argparse.Namespace) -> Any:
+    """`restore`."""
+    from mmdemo.store.backup import restore
+
+    settings = load_settings(workspace=options.workspace)
+    restore(options.archive, settings.workspace)
+    return {"workspace": str(settings.workspace)}
+
+
+def run_settings(options: argparse.Namespace) -> Any:
+    """`settings`."""
+    return load_settings(workspace=options.workspace).as_json()
+
+
+def run_serve(options: argparse.Namespace) -> Any:
+    """`serve`."""
+    from mmdemo.ui.shell import serve
+
+    serve(load_settings(workspace=options.workspace, share=options.share))
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""COCO captions JSON: `images` and `annotations` with a `caption` each (Chen et al. 2015, arXiv:1504.00325)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
+from mmdemo.errors import ImportRowError, UserError
+
+
+class CocoCaptions:
+    """One row an annotation; the files lie beside the JSON or in a folder beside it."""
+
+    name = "coco"
+    about = "a COCO captions JSON"
+
+    def accepts(self, path: Path) -> bool:
+        """A .json file."""
+        return path.suffix.lower() == ".json"
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """The annotations in their order.
+
+        Raises:
+            UserError: not JSON, or not COCO captions.
+        """
+        if not path.is_file():
+            raise UserError(f"{path} does not exist.", "Check the path.")
+        try:
+            table: Any = json.loads(read_text(path))
+            name_of = {image["id"]: str(image["file_name"]) for image in table["images"]}
+            annotations = list(table["annotations"])
+        except (ValueError, KeyError, TypeError) as e:
+            raise UserError(
+                f"{path.name} is not COCO captions JSON.",
+                "It needs images with id and file_name, and annotations with image_id and caption.",
+            ) from e
+        folders = [path.parent, *sorted(f for f in path.parent.iterdir() if f.is_dir())]
+        if path.parent.name == "annotations":
+            folders += [path.parent.parent, *sorted(f for f in path.parent.parent.iterdir() if f.is_dir())]
+        for number, annotation in enumerate(annotations, 1):
+            try:
+                name = name_of[annotation["image_id"]]
+                text = str(annotation["caption"])
+            except (KeyError, TypeError):
+                yield Skipped(number, "The annotation has no caption, or no image of that id.")
+                continue
+            try:
+                file = next(f for f in (_find(folder, name) for folder in folders) if f is not None)
+            except StopIteration:
+                yield Skipped(number, f"{name} is missing.")
+                continue
+            verdict = str(annotation.get("verdict", ""))
+            yield Row(
+                number,
+                file.name,
+                file,
+                text=text,
+                verdict=verdict,
+                annotator=str(annotation.get("annotator", "")),
+            )
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    try:
+        return file_inside(folder, name)
+    except ImportRowError:
+        return None
+
+
+register(CocoCaptions())

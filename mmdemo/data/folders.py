@@ -1,0 +1,77 @@
+"""Folders of pictures: class trees, whose folder names are the texts, and plain ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmdemo.data.rows import Row, Skipped, is_picture, read_text, register
+from mmdemo.store.pairs import SPLIT_NAMES
+
+
+def _visible(path: Path) -> list[Path]:
+    return sorted(f for f in path.iterdir() if not f.name.startswith("."))
+
+
+class ClassTree:
+    """ImageNet's way: one folder a class, perhaps below train and val; `tabby_cat/` reads "tabby cat"."""
+
+    name = "classes"
+    about = "a folder tree with one folder a class"
+
+    def accepts(self, path: Path) -> bool:
+        """A folder with pictures in its folders and none beside them."""
+        if not path.is_dir() or any(is_picture(f) for f in path.iterdir() if f.is_file()):
+            return False
+        return any(is_picture(f) for f in path.glob("*/*")) or any(is_picture(f) for f in path.glob("*/*/*"))
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """The pictures, class by class."""
+        number = 0
+        for folder in (f for f in _visible(path) if f.is_dir()):
+            split = SPLIT_NAMES.get(folder.name.lower(), "")
+            classes = [c for c in _visible(folder) if c.is_dir()] if split else [folder]
+            for kind in classes:
+                for file in (f for f in _visible(kind) if f.is_file()):
+                    number += 1
+                    if is_picture(file):
+                        yield Row(number, file.name, file, text=kind.name.replace("_", " "), split=split)
+                    else:
+                        yield Skipped(number, f"{file.name} is not named like a picture.")
+
+
+class PictureFolder:
+    """A folder of pictures, searched through to its last sub-folder, or one picture.
+
+    A .txt file of the same name beside a picture is its text.
+    """
+
+    name = "folder"
+    about = "a folder of pictures"
+
+    def accepts(self, path: Path) -> bool:
+        """Any folder, or a file named like a picture."""
+        return path.is_dir() or (path.is_file() and is_picture(path))
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """The pictures in the order of their paths."""
+        files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
+        root = path.resolve()
+        number = 0
+        for file in files:
+            if file.suffix.lower() == ".txt" or file.name.startswith("."):
+                continue
+            number += 1
+            if not file.resolve().is_relative_to(root):
+                yield Skipped(number, f"{file.name} lies outside the folder.")
+                continue
+            if not is_picture(file):
+                yield Skipped(number, f"{file.name} is not named like a picture.")
+                continue
+            beside = file.with_suffix(".txt")
+            text = read_text(beside).strip() if beside.is_file() else ""
+            yield Row(number, file.name, file, text=text)
+
+
+register(ClassTree())
+register(PictureFolder())

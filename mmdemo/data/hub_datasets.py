@@ -1,0 +1,111 @@
+"""Data sets of the `datasets` library: saved on disk, or by name from the Hub as datasets:NAME."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmdemo.data.rows import Row, Skipped, register
+from mmdemo.errors import UserError
+from mmdemo.store.pairs import SPLIT_NAMES
+
+PREFIX = "datasets:"
+TEXT_COLUMNS = ("text", "caption", "captions", "sentence", "title", "description", "label")
+
+
+class HubDatasets:
+    """A picture column with a text or class column."""
+
+    name = "datasets"
+    about = "a data set of the datasets library, saved on disk or as datasets:NAME"
+
+    def accepts(self, path: Path) -> bool:
+        """A folder written by save_to_disk, or datasets:NAME."""
+        saved = any((path / f).is_file() for f in ("dataset_dict.json", "state.json"))
+        return saved or str(path).startswith(PREFIX)
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """One row a picture and text, split after split.
+
+        Raises:
+            UserError: it cannot be loaded, or has no picture column.
+        """
+        import datasets
+
+        loaded: Any
+        try:
+            if str(path).startswith(PREFIX):
+                loaded = datasets.load_dataset(str(path).removeprefix(PREFIX))
+            else:
+                loaded = datasets.load_from_disk(str(path))
+        except Exception as e:  # the library raises many kinds for one thing: it is not to be had
+            raise UserError(
+                f"The data set {path} could not be loaded: {str(e).splitlines()[0][:200]}",
+                "Check its name and the network.",
+            ) from e
+        splits = loaded if isinstance(loaded, dict) else {"": loaded}
+        number = 0
+        for split, table in splits.items():
+            picture, text = _columns(path, table)
+            names = getattr(table.features.get(text), "names", None)
+            for line in table.cast_column(picture, datasets.Image(decode=False)):
+                number += 1
+                yield from _rows(
+                    number, line, picture, text, names, SPLIT_NAMES.get(line.get("split") or split, "")
+                )
+
+
+def _columns(path: Path, table: Any) -> tuple[str, str]:
+    import datasets
+
+    picture = next((n for n, f in table.features.items() if isinstance(f, datasets.Image)), None)
+    if picture is None:
+        raise UserError(
+            f"The data set {path} has no picture column; it has {', '.join(table.features)}.",
+            "Choose one with pictures.",
+        )
+    return picture, next((c for c in TEXT_COLUMNS if c in table.features), "")
+
+
+def _rows(
+    number: int, line: dict[str, Any], picture: str, text: str, names: list[str] | None, split: str
+) -> Iterator[Row | Skipped]:
+    stored = line[picture] or {}
+    data = stored.get("bytes")
+    file = Path(stored["path"]) if not data and stored.get("path") else None
+    if not data and (file is None or not file.is_file()):
+        yield Skipped(number, "The row has no picture.")
+        return
+    value = line.get(text) if text else None
+    if names and isinstance(value, int):
+        value = names[value].replace("_", " ")
+    texts = value if isinstance(value, list) else [value]
+    name = Path(stored.get("path") or f"picture-{number}{_suffix(data)}").name
+    for one in texts:
+        yield Row(
+            number,
+            name,
+            file,
+            data,
+            text=str(one or ""),
+            split=split,
+            verdict=str(line.get("verdict") or ""),
+            corrected=str(line.get("corrected_text") or ""),
+            annotator=str(line.get("annotator") or ""),
+            comment=str(line.get("comment") or ""),
+        )
+
+
+def _suffix(data: bytes | None) -> str:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data or b"")) as image:
+            return f".{(image.format or 'img').lower()}"
+    except OSError:
+        return ".img"
+
+
+register(HubDatasets())

@@ -1,0 +1,154 @@
+"""Importing: rows become items, pairs and labels; what cannot is listed with its reason, and the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import mmdemo.data.coco
+import mmdemo.data.hub_datasets
+import mmdemo.data.manifests
+
+import mmdemo.data.folders  # noqa: F401  isort: skip
+from mmdemo.data.rows import Row, Skipped, importer_for
+from mmdemo.errors import UserError
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.pairs import text_key
+from mmdemo.store.workspace import Workspace
+
+Progress = Callable[[int, int | None], None]  # rows done, of how many if that is known
+SKIPPED_SHOWN = 1000
+
+
+@dataclass
+class ImportReport:
+    """What an import brought."""
+
+    items: int = 0
+    pairs: int = 0
+    labels: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    stopped: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of `import`."""
+        return {
+            "items": self.items,
+            "pairs": self.pairs,
+            "labels": self.labels,
+            "skipped": [{"row": s.row, "reason": s.reason} for s in self.skipped],
+        }
+
+
+def source_rows(source: str) -> tuple[str, Iterator[Row | Skipped]]:
+    """The importer's name and the rows of a path or datasets:NAME.
+
+    Raises:
+        UserError: nothing there can be imported.
+    """
+    path = Path(source) if source.startswith("datasets:") else Path(source).expanduser()
+    importer = importer_for(path)
+    return importer.name, importer.rows(path)
+
+
+def preview(source: str, count: int = 8) -> tuple[str, list[Row | Skipped]]:
+    """The importer that would be used and its first rows."""
+    name, rows = source_rows(source)
+    return name, list(islice(rows, count))
+
+
+def import_source(
+    ws: Workspace,
+    source: str,
+    task: str,
+    verdict: str = "none",
+    progress: Progress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> ImportReport:
+    """Import a path or datasets:NAME.
+
+    Args:
+        ws: where to.
+        source: what from.
+        task: whose pairs they become.
+        verdict: the label of rows that carry none: match, mismatch, or none for no label.
+        progress: told the rows done.
+        stopped: asked before each row; what was imported until then stays.
+
+    Raises:
+        UserError: nothing there can be imported.
+    """
+    if verdict not in {"match", "mismatch", "none"}:
+        raise UserError(f"The verdict {verdict!r} is unknown.", "Use match, mismatch or none.")
+    _, rows = source_rows(source)
+    report = ImportReport()
+    seen: dict[tuple[str, str, float | None, float | None], int] = {}
+    label = Path(source).name or source
+    done = 0
+    for done, row in enumerate(rows, 1):
+        if stopped():
+            report.stopped = True
+            break
+        if isinstance(row, Skipped):
+            report.skipped.append(row)
+        else:
+            try:
+                _import_row(ws, row, task, "" if verdict == "none" else verdict, label, seen, report)
+            except UserError as e:
+                report.skipped.append(Skipped(row.number, str(e)))
+        if progress is not None and done % 20 == 0:
+            progress(done, None)
+    if done == 0:
+        raise UserError(f"{label} has no rows.", "Choose a folder with pictures or a manifest with rows.")
+    if progress is not None:
+        progress(done, done)
+    return report
+
+
+def _import_row(
+    ws: Workspace,
+    row: Row,
+    task: str,
+    verdict: str,
+    source: str,
+    seen: dict[tuple[str, str, float | None, float | None], int],
+    report: ImportReport,
+) -> None:
+    data = row.data if row.data is not None else row.file.read_bytes() if row.file else b""
+    known = ws.pairs.count_items("image")
+    item = ws.add_image(data, row.name, source=source)
+    report.items += ws.pairs.count_items("image") - known
+    if not row.text.strip():
+        if row.verdict or verdict:
+            raise UserError("The row has a verdict but no text.", "The picture was imported.")
+        return
+    place = (item.id, text_key(row.text), row.start_s, row.end_s)
+    if place in seen:
+        raise UserError(f"The row says the same as row {seen[place]}.")
+    seen[place] = row.number
+    with ws.database.write() as session:
+        pair, new = ws.pairs.add(
+            session,
+            task,
+            item.id,
+            row.text,
+            source=source,
+            split=row.split or None,
+            start_s=row.start_s,
+            end_s=row.end_s,
+        )
+        report.pairs += new
+        said = row.verdict or verdict
+        if said and not (not new and pair.label_id is not None):
+            label = NewLabel(
+                said,
+                text=row.corrected,
+                annotator=row.annotator,
+                comment=row.comment,
+                origin="import",
+            )
+            ws.labels.add_in(session, pair, label)
+            report.labels += 1

@@ -1,0 +1,157 @@
+"""Manifests: CSV, TSV, JSONL or Parquet with `file_name` and `text`, and the folders that hold one.
+
+A folder with `metadata.csv` beside its files is the Hub's ImageFolder convention, and so a manifest.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
+from mmdemo.errors import ImportRowError, UserError
+from mmdemo.store.labels import VERDICTS
+from mmdemo.store.pairs import SPLIT_NAMES
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "image_path")
+TEXT_COLUMNS = ("text", "caption", "title", "description")
+
+
+class Manifest:
+    """A table of files and texts."""
+
+    name = "manifest"
+    about = "a CSV, TSV, JSONL or Parquet manifest with file_name and text"
+
+    def accepts(self, path: Path) -> bool:
+        """A table, or a folder with one called metadata."""
+        return path.suffix.lower() in SUFFIXES or self._inside(path) is not None
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """One row a line; the first line of a CSV is its header.
+
+        Raises:
+            UserError: the table cannot be read or lacks a column.
+        """
+        table = path if path.is_file() else self._inside(path)
+        if table is None:
+            raise UserError(f"{path} does not exist.", "Check the path.")
+        file_column = text_column = ""
+        for number, line in enumerate(_lines(table), 1):
+            if isinstance(line, str):
+                yield Skipped(number, line)
+                continue
+            if not file_column:
+                file_column, text_column = _columns(table, line)
+            try:
+                yield _row(number, line, table.parent, file_column, text_column)
+            except ImportRowError as e:
+                yield Skipped(number, str(e))
+
+    @staticmethod
+    def _inside(path: Path) -> Path | None:
+        found = [path / f"metadata{suffix}" for suffix in SUFFIXES] if path.is_dir() else []
+        return next((f for f in found if f.is_file()), None)
+
+
+def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:
+    names = {str(name).strip().lower(): name for name in line}
+    file_column = next((names[c] for c in FILE_COLUMNS if c in names), None)
+    text_column = next((names[c] for c in TEXT_COLUMNS if c in names), None)
+    if file_column is None:
+        has = ", ".join(map(str, line)) or "none"
+        raise UserError(
+            f"{table.name} has no column file_name; its columns are {has}.",
+            "Name the columns file_name and text in the first line.",
+        )
+    return file_column, text_column or "text"
+
+
+def _row(number: int, line: Mapping[str, Any], root: Path, file_column: str, text_column: str) -> Row:
+    def value(column: str) -> str:
+        raw = line.get(column)
+        return "" if raw is None or raw != raw else str(raw).strip()
+
+    verdict = value("verdict").lower()
+    if verdict in {"none", "unlabelled"}:
+        verdict = ""
+    if verdict and verdict not in VERDICTS:
+        raise ImportRowError(f"The verdict {verdict!r} is none of {', '.join(VERDICTS)}.")
+    split = value("split").lower()
+    if split and split not in SPLIT_NAMES:
+        raise ImportRowError(f"The split {split!r} is neither train nor held-out.")
+    name = value(file_column)
+    return Row(
+        number=number,
+        name=Path(name.replace("\\", "/")).name,
+        file=file_inside(root, name),
+        text=value(text_column),
+        verdict=verdict,
+        corrected=value("corrected_text"),
+        start_s=_seconds(value("start"), "start"),
+        end_s=_seconds(value("end"), "end"),
+        split=SPLIT_NAMES.get(split, ""),
+        annotator=value("annotator"),
+        comment=value("comment"),
+    )
+
+
+def _seconds(value: str, name: str) -> float | None:
+    if not value:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        raise ImportRowError(f"{name} is {value!r}, which is not a number of seconds.") from None
+
+
+def _lines(table: Path) -> Iterator[dict[str, Any] | str]:
+    """Each line as a mapping, or as the sentence that says why it is none."""
+    suffix = table.suffix.lower()
+    if suffix == ".parquet":
+        yield from _parquet(table)
+    elif suffix in {".jsonl", ".ndjson"}:
+        for text in read_text(table).splitlines():
+            if not text.strip():
+                continue
+            try:
+                line = json.loads(text)
+            except ValueError:
+                yield "The line is not JSON."
+                continue
+            yield line if isinstance(line, dict) else "The line is not a JSON object."
+    else:
+        yield from _csv(table)
+
+
+def _csv(table: Path) -> Iterator[dict[str, Any] | str]:
+    text = read_text(table).replace("\x00", "")
+    head = text.split("\n", 1)[0]
+    if not head.strip():
+        raise UserError(f"{table.name} is empty.", "Its first line must name the columns file_name and text.")
+    delimiter = "\t" if table.suffix.lower() == ".tsv" else max(",;\t", key=head.count)
+    csv.field_size_limit(10_000_000)
+    for line in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
+        line.pop(None, None)  # type: ignore[call-overload]
+        yield dict(line)
+
+
+def _parquet(table: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(table)
+    except (pyarrow.ArrowInvalid, OSError) as e:
+        raise UserError(f"{table.name} is not a Parquet file.", "Export it again, or use CSV.") from e
+    with file:
+        for batch in file.iter_batches(1024):
+            yield from batch.to_pylist()
+
+
+register(Manifest())

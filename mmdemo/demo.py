@@ -1,0 +1,315 @@
+"""Everything that mmdemo can do, once: the page, its API and the command line call these and nothing else.
+
+A `Demo` is one open workspace with its models, index, queue and runs. Its methods take plain values and return
+the JSON of docs and command line.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mmdemo.data.exporting import Exported, export_labels
+from mmdemo.data.importing import ImportReport, import_source
+from mmdemo.data.samples import seed_samples
+from mmdemo.errors import UserError
+from mmdemo.media.image import decode_image
+from mmdemo.models.base import TASKS, Task
+from mmdemo.models.manager import ModelManager, version_source
+from mmdemo.models.presets import find_preset
+from mmdemo.settings import Settings
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.pairs import PairView, clean_text
+from mmdemo.store.tables import Item
+from mmdemo.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from mmdemo.labeling.queue import PairQueue
+    from mmdemo.models.explain import Explanation
+    from mmdemo.retrieval.search import Query, Results, Searcher
+    from mmdemo.retrieval.serving import IndexKeeper
+    from mmdemo.training.jobs import JobRunner
+
+log = logging.getLogger(__name__)
+DEFAULT_TASK: Task = "image-text"
+
+
+class Demo:
+    """One open workspace.
+
+    Args:
+        settings: where it is and how to run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        preset = find_preset(settings.model)
+        self.settings = settings
+        self.ws = Workspace(settings)
+        self.ws.versions.ensure_base(preset.task, preset.id)
+        if settings.samples:
+            seed_samples(self.ws)
+        self.models = ModelManager(settings, self.ws.versions.active, lambda v: version_source(self.ws, v))
+        self._made: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    # What needs PyTorch or FAISS is made when it is first used: the page answers before either is imported.
+
+    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = make()
+            return self._made[name]
+
+    @property
+    def keeper(self) -> IndexKeeper:
+        """The index of image-text."""
+
+        def make() -> IndexKeeper:
+            from mmdemo.retrieval.serving import IndexKeeper
+
+            return IndexKeeper(self.ws, self.models, DEFAULT_TASK)
+
+        return cast("IndexKeeper", self._once("keeper", make))
+
+    @property
+    def searcher(self) -> Searcher:
+        """Search in image-text."""
+
+        def make() -> Searcher:
+            from mmdemo.retrieval.search import Searcher
+
+            return Searcher(self.ws, self.keeper, DEFAULT_TASK)
+
+        return cast("Searcher", self._once("searcher", make))
+
+    @property
+    def queue(self) -> PairQueue:
+        """The label queue of image-text."""
+
+        def make() -> PairQueue:
+            from mmdemo.labeling.queue import PairQueue
+
+            return PairQueue(self.ws, self.models, self.keeper, DEFAULT_TASK)
+
+        return cast("PairQueue", self._once("queue", make))
+
+    @property
+    def jobs(self) -> JobRunner:
+        """The runs."""
+
+        def make() -> JobRunner:
+            from mmdemo.training.jobs import JobRunner
+
+            return JobRunner(self.ws)
+
+        return cast("JobRunner", self._once("jobs", make))
+
+    def start_behind_the_page(self) -> None:
+        """Load the model, bring the index up to date, order the queue, resume runs; nobody waits for it."""
+
+        def ready() -> None:
+            try:
+                self.keeper.request()
+                self.queue.request()
+                self.jobs.resume_interrupted()
+            except Exception:
+                log.exception("starting behind the page failed")
+
+        self.models.load_in_background(then=ready)
+
+    def close(self) -> None:
+        """Let the worker end and release the database."""
+        if "jobs" in self._made:
+            self.jobs.close()
+        self.ws.close()
+
+    # Pictures
+
+    def picture(self, item_id: str) -> Image.Image:
+        """The decoded picture of an item.
+
+        Raises:
+            UserError: there is no such item.
+        """
+        return decode_image(
+            self.ws.media_path(self.item(item_id)), max_megapixels=self.settings.max_megapixels
+        )
+
+    def item(self, item_id: str) -> Item:
+        """The item of that id.
+
+        Raises:
+            UserError: there is none.
+        """
+        item = self.ws.pairs.item(item_id)
+        if item is None:
+            raise UserError(f"There is no item {item_id[:12]}.", "Choose another picture.")
+        return item
+
+    def keep(self, path: Path, source: str = "upload") -> Item:
+        """Keep a file as an item that search does not find until somebody labels it."""
+        if not path.is_file():
+            raise UserError(f"{path} does not exist.", "Check the path.")
+        return self.ws.add_image(path.read_bytes(), path.name, source=source, listed=False)
+
+    # Align, caption, search
+
+    def align(self, item: Item, texts: Sequence[str], version: str | None = None) -> dict[str, Any]:
+        """The JSON of `align`: how well each text fits, in the order given."""
+        texts = self._texts(texts)
+        aligner = self.models.aligner(DEFAULT_TASK, version or None)
+        scores = aligner.align(self.picture(item.id), texts)
+        return {"model": aligner.version, "scores": [vars(s) for s in scores]}
+
+    def explain(
+        self, item: Item, texts: Sequence[str], version: str | None = None
+    ) -> tuple[str, Explanation]:
+        """The version, and scores with heat maps."""
+        from mmdemo.models.explain import explain
+
+        aligner = self.models.aligner(DEFAULT_TASK, version or None)
+        return aligner.version, explain(aligner, self.picture(item.id), self._texts(texts))
+
+    @staticmethod
+    def _texts(texts: Sequence[str]) -> list[str]:
+        kept = [clean_text(text) for text in texts if text.strip()]
+        if not kept:
+            raise UserError("There is no caption to score.", "Write at least one.")
+        if len(kept) > 200:
+            raise UserError(f"There are {len(kept)} captions, over the limit of 200.", "Score fewer at once.")
+        return kept
+
+    def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """The JSON of `caption`: proposals, best first."""
+        from mmdemo.models.captioners import how_sure, propose_captions
+        from mmdemo.retrieval.search import nearest_labelled_texts
+
+        aligner = self.models.aligner(DEFAULT_TASK, version or None)
+        features = aligner.towers.media.encode([self.picture(item.id)])
+        vector = aligner.project_media(features)[0]
+        labelled = nearest_labelled_texts(self.ws, aligner, vector, DEFAULT_TASK, 20)
+        captions = propose_captions(aligner, features[0], labelled)
+        rows = [
+            {
+                "text": c.text,
+                "score": c.score,
+                "start": c.start,
+                "end": c.end,
+                "source": c.source,
+                "sure": how_sure(c.score),
+            }
+            for c in captions
+        ]
+        return {"model": aligner.version, "captions": rows}
+
+    def search(self, query: Query) -> Results:
+        """The nearest items or texts."""
+        return self.searcher.search(query)
+
+    # Labels
+
+    def next_pair(self, task: str, batch: str = "", holder: str = "api") -> dict[str, Any]:
+        """The JSON of `/next_pair`."""
+        self.check_task(task)
+        found = self.queue.next(1, holder, batch)
+        if not found:
+            return {"pair": None, "reason": "Every pair has its label. Import more in the Data tab."}
+        return pair_json(*found[0])
+
+    def label(self, pair: int, label: NewLabel) -> dict[str, Any]:
+        """Record a label; the answer comes once it is on disk."""
+        label_id = self.ws.labels.add(pair, label)
+        self.queue.labelled(pair)
+        return {"label": label_id, "saved": "disk", "pair": pair}
+
+    def label_result(self, item: str, text: str, label: NewLabel) -> dict[str, Any]:
+        """Record a label on an item with any text, such as a search result with the query."""
+        known = self.ws.pairs.count_items("image")
+        label_id, pair = self.ws.labels.add_on(DEFAULT_TASK, item, text, label, source=label.origin)
+        self.queue.labelled(pair)
+        if self.ws.pairs.count_items("image") != known:
+            self.keeper.request()
+        return {"label": label_id, "saved": "disk", "pair": pair}
+
+    def undo(self, label: int, annotator: str = "", key: str | None = None) -> dict[str, Any]:
+        """Take a label back."""
+        undo_id = self.ws.labels.undo(label, annotator, key)
+        pair = self.ws.labels.pair_of(label)
+        if pair is not None:
+            self.queue.returned(pair)
+        return {"label": undo_id, "pair": pair}
+
+    def label_counts(self, task: str) -> dict[str, int]:
+        """The JSON of `/label_counts`."""
+        self.check_task(task)
+        return dict(vars(self.ws.labels.counts(task)))
+
+    # Data
+
+    def import_data(
+        self,
+        source: str,
+        task: str,
+        verdict: str = "none",
+        progress: Callable[[int, int | None], None] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> ImportReport:
+        """Import a folder, a manifest or a data set."""
+        self.check_task(task)
+        return import_source(self.ws, source, task, verdict, progress, stopped)
+
+    def export(self, task: str, format: str, out: Path | None = None) -> Exported:
+        """Export the labels of a task."""
+        self.check_task(task)
+        out = out or Path(tempfile.mkdtemp(prefix="mmdemo-export-")) / f"{task}-{format}"
+        return export_labels(self.ws, out, task, format)
+
+    # Versions
+
+    def versions(self, task: str) -> dict[str, Any]:
+        """The JSON of `models`."""
+        self.check_task(task)
+        active = self.ws.versions.active(task)
+        rows = [
+            {"id": v.id, "task": v.task, "parent": v.parent, "run": v.run_id, "active": v.id == active}
+            for v in self.ws.versions.of_task(task)
+        ]
+        return {"versions": rows}
+
+    def activate(self, version: str, annotator: str = "") -> dict[str, Any]:
+        """Activate a version and bring the index over to it behind the page."""
+        task = self.ws.versions.activate(version, annotator).task
+        if self.models.status.state == "ready":
+            self.keeper.request()
+            self.queue.request()
+        return self.versions(task)
+
+    @staticmethod
+    def check_task(task: str) -> Task:
+        """The task, if there is one of that name.
+
+        Raises:
+            UserError: there is none; the sentence lists those there are.
+        """
+        if task not in TASKS:
+            raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
+        return cast(Task, task)
+
+
+def pair_json(pair: PairView, why: str = "") -> dict[str, Any]:
+    """A pair as the API hands it out."""
+    return {
+        "pair": pair.id,
+        "item": pair.item,
+        "text": pair.text,
+        "file": f"mmdemo/media/{pair.item}",
+        "start": pair.start_s,
+        "end": pair.end_s,
+        "why": why,
+    }

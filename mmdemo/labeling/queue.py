@@ -1,0 +1,255 @@
+"""Which pair next: what would teach most first, some at random for honesty, and hard negatives in between.
+
+A pair teaches most where the model is least decided (margin sampling, Scheffer et al. 2001): where the pair's own
+text and the best other text score alike, and where the base version and the tuned one disagree (query by
+committee, Seung et al. 1992). Every fifth pair is drawn at random, so that the labels also say how the model does
+on ordinary ones. Every fifth is a proposal: a picture with the text of one that the model takes for near.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+
+from mmdemo.errors import MmdemoError
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.base import Task
+from mmdemo.models.manager import ModelManager
+from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
+from mmdemo.retrieval.serving import IndexKeeper
+from mmdemo.store.pairs import PairView, text_key
+from mmdemo.store.workspace import Workspace
+
+log = logging.getLogger(__name__)
+HARD_NEGATIVE = "hard-negative"
+LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody else for so long
+PROPOSALS = 60  # hard negatives that wait at most
+RANKED = 5000  # unlabelled pairs that are scored at once
+OTHER_TEXTS = 2000  # texts among which the best other one is looked for
+LABELS_PER_ORDER = 25  # after so many labels the order is made anew
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A pair in the queue and why it is there."""
+
+    pair: int
+    why: str  # undecided, disagreement, random, hard-negative
+
+
+class PairQueue:
+    """The queue of one task, shared by everybody who labels.
+
+    Args:
+        ws: the workspace.
+        models: to score with; while none is ready the order is random.
+        keeper: the index, whose vectors are used.
+        task: whose pairs.
+    """
+
+    def __init__(self, ws: Workspace, models: ModelManager, keeper: IndexKeeper, task: Task) -> None:
+        self._ws = ws
+        self._models = models
+        self._keeper = keeper
+        self._task: Task = task
+        self._order: list[Waiting] = []
+        self._leases: dict[int, tuple[str, float]] = {}
+        self._since_order = 0
+        self._made_for: tuple[str, int] | None = None
+        self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._random = random.Random(0)
+
+    def next(
+        self, count: int = 1, holder: str = "", batch: str = "", passed: Collection[int] = ()
+    ) -> list[tuple[PairView, str]]:
+        """The next pairs for one person, and why each; fewer when fewer are left.
+
+        Args:
+            count: how many.
+            holder: who asks; what is on their screen is kept from others for a while.
+            batch: only pairs from this source; empty: all.
+            passed: pairs they skipped.
+        """
+        self._refresh()
+        with self._lock:
+            order = list(self._order)
+        now = time.monotonic()
+        chosen: list[tuple[PairView, str]] = []
+        position = 0
+        while position < len(order) and len(chosen) < count:
+            part = order[position : position + 64]
+            position += 64
+            free = [w for w in part if w.pair not in passed and self._is_free(w.pair, holder, now)]
+            views = {v.id: v for v in self._ws.pairs.views([w.pair for w in free])}
+            for waiting in free:
+                view = views.get(waiting.pair)
+                if view is None or view.label is not None or (batch and view.source != batch):
+                    continue
+                chosen.append((view, waiting.why))
+                if len(chosen) == count:
+                    break
+        with self._lock:
+            self._leases.update({view.id: (holder, now + LEASE_S) for view, _ in chosen})
+        return chosen
+
+    def labelled(self, pair_id: int) -> None:
+        """A pair has its label: it leaves the queue."""
+        with self._lock:
+            self._order = [w for w in self._order if w.pair != pair_id]
+            self._leases.pop(pair_id, None)
+            self._since_order += 1
+        if self._since_order >= LABELS_PER_ORDER:
+            self.request()
+
+    def returned(self, pair_id: int) -> None:
+        """A label was undone: its pair is next."""
+        with self._lock:
+            self._order.insert(0, Waiting(pair_id, "undone"))
+            self._leases.pop(pair_id, None)
+
+    def request(self) -> None:
+        """Make the order anew behind the page."""
+        if not self._making.locked():
+            threading.Thread(target=self._make, name="mmdemo-queue", daemon=True).start()
+
+    def make(self) -> None:
+        """Make the order now."""
+        with self._making:
+            unlabelled = self._ws.pairs.browse(self._task, state="unlabelled")
+            own = [p for p in unlabelled if p.source != HARD_NEGATIVE]
+            proposals = [p for p in unlabelled if p.source == HARD_NEGATIVE]
+            ranked = [Waiting(p.id, "random") for p in own]
+            self._random.shuffle(ranked)
+            version = ""
+            if self._models.status.state == "ready":
+                serving = self._keeper.serving()
+                version = serving.version
+                ranked = self._by_teaching(own[:RANKED], serving.aligner) + ranked[RANKED:]
+                if len(proposals) < PROPOSALS // 2:
+                    proposals += self._propose(serving.aligner, PROPOSALS - len(proposals))
+            by_chance = self._random.sample(ranked, len(ranked) // 5)
+            chance = [Waiting(w.pair, "random") for w in by_chance]
+            drawn = {w.pair for w in chance}
+            teaching = [w for w in ranked if w.pair not in drawn]
+            hard = [Waiting(p.id, HARD_NEGATIVE) for p in proposals]
+            order = _interleave(teaching, chance, hard)
+            with self._lock:
+                self._order = order
+                self._since_order = 0
+                self._made_for = (version, len(unlabelled))
+
+    def _make(self) -> None:
+        try:
+            self.make()
+        except MmdemoError as e:
+            log.error("the queue could not be ordered: %s", e)
+
+    def _refresh(self) -> None:
+        """A first order at once, in any order; a better one behind the page as soon as it can be had."""
+        if self._made_for is None:
+            self.make() if self._models.status.state != "ready" else self._make_plain()
+            self.request()
+        elif (self._models.status.state == "ready" and self._made_for[0] != self._keeper.status.version) or not self._order:
+            self.request()
+
+    def _make_plain(self) -> None:
+        unlabelled = self._ws.pairs.browse(self._task, state="unlabelled", limit=200)
+        with self._lock:
+            self._order = [Waiting(p.id, "random") for p in unlabelled]
+            self._made_for = ("", len(unlabelled))
+
+    def _is_free(self, pair_id: int, holder: str, now: float) -> bool:
+        lease = self._leases.get(pair_id)
+        return lease is None or lease[0] == holder or lease[1] < now
+
+    def _by_teaching(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[Waiting]:
+        """The pairs, most instructive first."""
+        known = feature_file(self._ws, aligner.towers).rows_of([p.item for p in pairs]) >= 0
+        scored = [p for p, ok in zip(pairs, known, strict=True) if ok]
+        if not scored:
+            return [Waiting(p.id, "random") for p in pairs]
+        base = self._models.aligner(self._task, aligner.towers.version)
+        own, margin = self._margins(scored, aligner)
+        doubt = _ranks(-np.abs(margin))  # 1 for the pair that is least decided
+        why = ["undecided"] * len(scored)
+        if base.version != aligner.version:
+            base_own, _ = self._margins(scored, base)
+            apart = np.abs(aligner.calibration.probability(own) - base.calibration.probability(base_own))
+            disagreement = _ranks(apart)
+            why = ["disagreement" if d > u else "undecided" for d, u in zip(disagreement, doubt, strict=True)]
+            doubt = np.maximum(doubt, disagreement)
+        order = np.argsort(-doubt, kind="stable")
+        rest = [Waiting(p.id, "random") for p, ok in zip(pairs, known, strict=True) if not ok]
+        return [Waiting(scored[i].id, why[i]) for i in order] + rest
+
+    def _margins(self, pairs: Sequence[PairView], aligner: HeadAligner) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) own similarity, and (N,) its lead over the best other text."""
+        media = self._keeper.version_vectors(aligner, [p.item for p in pairs])
+        texts = aligner.project_text(text_vectors(self._ws, aligner.towers, [p.text for p in pairs]))
+        own = np.einsum("nd,nd->n", media, texts)
+        keys = np.array([text_key(p.text) for p in pairs])
+        best = np.full(len(pairs), -1.0)
+        others = np.linspace(0, len(pairs) - 1, min(OTHER_TEXTS, len(pairs))).astype(int)
+        for start in range(0, len(pairs), 1024):
+            part = slice(start, start + 1024)
+            scores = media[part] @ texts[others].T
+            scores[keys[part, None] == keys[others][None, :]] = -1.0
+            best[part] = scores.max(1)
+        return own, own - best
+
+    def _propose(self, aligner: HeadAligner, count: int) -> list[PairView]:
+        """New pairs: a picture with the text of another that the model takes for near, on the same side."""
+        pairs = [
+            p
+            for p in self._ws.pairs.browse(self._task, limit=RANKED)
+            if p.source != HARD_NEGATIVE and p.split and p.verdict != "mismatch"
+        ]
+        file = version_file(self._ws, aligner)
+        pairs = [p for p, row in zip(pairs, file.rows_of([p.item for p in pairs]), strict=True) if row >= 0]
+        chosen = self._random.sample(
+            [p for p in pairs if p.split == "train"], min(count, sum(p.split == "train" for p in pairs))
+        )
+        if len(pairs) < 10 or not chosen:
+            return []
+        texts = aligner.project_text(text_vectors(self._ws, aligner.towers, [p.final_text for p in pairs]))
+        scores = file.get([p.item for p in chosen]) @ texts.T  # (C, P)
+        made: list[int] = []
+        with self._ws.database.write() as session:
+            for pair, line in zip(chosen, scores, strict=True):
+                own = {text_key(p.final_text) for p in pairs if p.item == pair.item}
+                near = [pairs[i] for i in np.argsort(-line)[:40]]
+                other = next(
+                    (p for p in near if p.split == pair.split and text_key(p.final_text) not in own), None
+                )
+                if other is None:
+                    continue
+                row, new = self._ws.pairs.add(
+                    session, self._task, pair.item, other.final_text, source=HARD_NEGATIVE
+                )
+                if new:
+                    made.append(row.id)
+        return self._ws.pairs.views(made)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(N,) each value's rank as a share, the greatest 1."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = np.arange(1, len(values) + 1)
+    return ranks / len(values)
+
+
+def _interleave(teaching: list[Waiting], chance: list[Waiting], hard: list[Waiting]) -> list[Waiting]:
+    """Three that teach, one at random, one proposal, and so on."""
+    groups = [teaching[i : i + 3] for i in range(0, len(teaching), 3)]
+    mixed: list[Waiting] = []
+    for group, one, proposal in zip_longest(groups, chance, hard):
+        mixed += [*(group or []), *([one] if one else []), *([proposal] if proposal else [])]
+    return mixed

@@ -1,0 +1,77 @@
+"""An aligner: two frozen towers, a head (or none), and a calibration, under the id of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmdemo.models.base import MediaTower, Score, Task, TextTower
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.heads import Projection, ResidualHead
+
+
+@dataclass(frozen=True)
+class Towers:
+    """The frozen part that all versions of one base share."""
+
+    media: MediaTower
+    text: TextTower
+    calibration: Calibration  # the base version's own
+    version: str  # the base version's id
+
+
+class HeadAligner:
+    """Media and texts in one space.
+
+    Args:
+        version: its id.
+        task: the modality pair.
+        towers: the frozen towers.
+        head: the trained part; None is the base version.
+        calibration: from similarity to probability.
+    """
+
+    def __init__(
+        self, version: str, task: Task, towers: Towers, head: ResidualHead | None, calibration: Calibration
+    ) -> None:
+        self.version = version
+        self.task: Task = task
+        self.towers = towers
+        self.head = head
+        self._projection = Projection(towers.media.dim, head)
+        self.calibration = calibration
+        self.dim = towers.media.dim
+
+    def project_media(self, features: np.ndarray) -> np.ndarray:
+        """(N, D) float32 unit vectors from (N, F) features of the media tower."""
+        return self._projection.media(features)
+
+    def project_text(self, vectors: np.ndarray) -> np.ndarray:
+        """(N, D) float32 unit vectors from (N, D) vectors of the text tower."""
+        return self._projection.text(vectors)
+
+    def encode_media(self, media: Sequence[Any]) -> np.ndarray:
+        """(N, D) float32 unit vectors of N decoded media."""
+        return self.project_media(self.towers.media.encode(media))
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, D) float32 unit vectors of N texts."""
+        return self.project_text(self.towers.text.encode(texts))
+
+    def scores(self, media_vector: np.ndarray, texts: Sequence[str]) -> list[Score]:
+        """The score of each text for one (D,) media vector, in the order given."""
+        if not texts:
+            return []
+        similarity = self.encode_text(texts) @ media_vector  # (T,)
+        probability = self.calibration.probability(similarity)
+        return [
+            Score(text, round(float(s), 4), round(float(p), 4))
+            for text, s, p in zip(texts, similarity, probability, strict=True)
+        ]
+
+    def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
+        """How well each text fits a decoded medium, in the order given."""
+        return self.scores(self.encode_media([medium])[0], texts)

@@ -1,0 +1,65 @@
+"""From a similarity to the probability that a pair matches.
+
+Platt scaling (Platt 1999, "Probabilistic outputs for support vector machines"): one scale (an inverse
+temperature) and one bias, fitted on labels. The base version's own fit is the prior of every later one, so ten
+labels move it a little and a thousand decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PRIOR_STRENGTH = 10.0  # the prior weighs about as much as this many labels
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """probability = sigmoid(scale * similarity + bias)."""
+
+    scale: float
+    bias: float
+
+    def probability(self, similarity: np.ndarray | float) -> np.ndarray:
+        """Probabilities, 0..1, of similarities of any shape."""
+        z = np.clip(self.scale * np.asarray(similarity, dtype=np.float64) + self.bias, -60, 60)
+        return 1.0 / (1.0 + np.exp(-z))
+
+    def similarity(self, probability: float) -> float:
+        """The similarity at which a pair matches with that probability."""
+        return float((np.log(probability / (1 - probability)) - self.bias) / self.scale)
+
+
+def fit_calibration(
+    similarity: np.ndarray, matches: np.ndarray, prior: Calibration, strength: float = PRIOR_STRENGTH
+) -> Calibration:
+    """Maximum a posteriori scale and bias by Newton's method.
+
+    Args:
+        similarity: (N,) cosines.
+        matches: (N,) 1 where the pair matches, 0 where not.
+        prior: what to believe without labels.
+        strength: how many labels the prior weighs.
+
+    Returns:
+        The calibration; the prior itself when N is 0.
+    """
+    if len(similarity) == 0:
+        return prior
+    x = np.stack([np.asarray(similarity, dtype=np.float64), np.ones(len(similarity))], axis=1)  # (N, 2)
+    y = np.asarray(matches, dtype=np.float64)
+    at = mean = np.array([prior.scale, prior.bias])
+    # How sharply the prior is known: the curvature that `strength` pairs at its own boundary would give it.
+    boundary = np.array([-prior.bias / prior.scale, 1.0])
+    spread = np.array([0.1, 0.0])  # cosines scatter by about 0.1 around the boundary
+    precision = strength * 0.25 * (np.outer(boundary, boundary) + np.outer(spread, spread))
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-np.clip(x @ at, -60, 60)))
+        gradient = x.T @ (p - y) + precision @ (at - mean)
+        curvature = (x * (p * (1 - p))[:, None]).T @ x + precision + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        at = at - step * min(1.0, 10.0 / (np.abs(step).max() + 1e-12))
+        if np.abs(step).max() < 1e-8:
+            break
+    return Calibration(scale=float(max(at[0], 1.0)), bias=float(at[1]))

@@ -1,0 +1,65 @@
+"""Captions for the bundled models: proposed from what is seen and labelled, ranked by alignment.
+
+Nothing is generated freely. The candidates are the classes that the picture tower sees, the texts that people
+confirmed, and pairs of classes joined by "and"; the aligner's calibrated probability ranks them. A joined text
+is kept only when it fits better than either part. With every label there are more texts to choose from and,
+after a fine-tuning, a better ranking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.base import Caption
+from mmdemo.models.bundled import EfficientNetTower
+
+CLASSES = 8  # the likeliest classes that are proposed
+JOINED = 3  # of which this many are tried in pairs
+LABELLED = 20  # confirmed texts that are proposed, nearest first
+SURE, LIKELY, PERHAPS = 0.8, 0.65, 0.5  # probabilities
+
+
+def how_sure(probability: float) -> str:
+    """The probability in a word."""
+    for bound, word in ((SURE, "sure"), (LIKELY, "likely"), (PERHAPS, "perhaps")):
+        if probability >= bound:
+            return word
+    return "a guess"
+
+
+def propose_captions(
+    aligner: HeadAligner, features: np.ndarray, labelled: Sequence[str], count: int = 5
+) -> list[Caption]:
+    """The `count` best captions of one picture, best first.
+
+    Args:
+        aligner: the version that ranks.
+        features: (F,) of the picture.
+        labelled: texts that people confirmed for pictures, nearest first; may be empty.
+        count: how many to return.
+    """
+    sources: dict[str, str] = {text: "labelled" for text in labelled[:LABELLED]}
+    seen: list[str] = []
+    tower = aligner.towers.media
+    if isinstance(tower, EfficientNetTower):
+        probabilities = tower.class_probabilities(features[None])[0]
+        seen = [_with_article(tower.classes.names[i]) for i in np.argsort(-probabilities)[:CLASSES]]
+        for text in seen:
+            sources.setdefault(text, "class")
+    joined = {f"{a} and {b}": (a, b) for a, b in combinations(seen[:JOINED], 2)}
+    texts = [*sources, *joined]
+    vector = aligner.project_media(features[None])[0]
+    score = {s.text: s.probability for s in aligner.scores(vector, texts)}
+    for text, parts in joined.items():
+        if score[text] > max(score[part] for part in parts):
+            sources[text] = "combined"
+    best = sorted(sources, key=lambda text: -score[text])[:count]
+    return [Caption(text, score[text], sources[text]) for text in best]
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -1,0 +1,55 @@
+"""The one place that decides on which device and in which number format models run."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from mmdemo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and the format that matrix products run in; weights and results stay float32."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Mixed precision where the device gains from it; on a CPU nothing changes."""
+        if self.dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def __str__(self) -> str:
+        return f"{self.device} ({str(self.dtype).removeprefix('torch.')})"
+
+
+def decide_compute(wanted: str = "auto", threads: int = 0) -> Compute:
+    """The compute for `wanted`: auto, cpu, mps, cuda or cuda:N.
+
+    Raises:
+        UserError: the device that was asked for is not there.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    name = wanted
+    if wanted == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as e:
+        raise UserError(
+            f"MMDEMO_DEVICE is {wanted!r}, which is no device.", "Use auto, cpu, mps, cuda or cuda:0."
+        ) from e
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"MMDEMO_DEVICE is {wanted!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices.",
+            "Use auto or cpu.",
+        )
+    if device.type == "cuda":
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Compute(device, torch.bfloat16 if bf16 else torch.float16)
+    return Compute(device, torch.float32)

@@ -1,0 +1,62 @@
+"""Where in the picture a text is found: class activation carried into the text space.
+
+CAM (Zhou et al. 2016, arXiv:1512.04150) weighs the channels of the last feature map by a classifier's weights.
+Here the weights are the gradient of the pair's similarity with respect to the pooled channels, which on a
+globally pooled map is Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). It passes through ConSE and through
+the head, so the map changes with the text and with the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn.functional import normalize
+
+from mmdemo.errors import UserError
+from mmdemo.media.image import pixels
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.base import Score
+from mmdemo.models.bundled import EfficientNetTower
+
+MAP_SCALE = 2  # the map is read at twice the input size: 14 x 14 cells instead of 7 x 7
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Scores of texts for one picture, and where each is found."""
+
+    scores: tuple[Score, ...]
+    maps: np.ndarray  # (T, h, w) float32, 0..1, upright as the picture
+
+
+def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> Explanation:
+    """Scores and heat maps of texts for a decoded picture.
+
+    Raises:
+        UserError: the active model has no feature map to look at.
+    """
+    tower = aligner.towers.media
+    if not isinstance(tower, EfficientNetTower):
+        raise UserError("This model cannot show where it looks.", "Choose a bundled model for heat maps.")
+    scores = aligner.align(picture, texts)
+    vectors = torch.from_numpy(aligner.encode_text(texts))  # (T, D)
+    large = torch.from_numpy(pixels(picture, tower.input_px * MAP_SCALE)).unsqueeze(0)
+    with torch.no_grad():
+        fmap = tower.feature_map(large)[0].cpu()  # (K, h, w)
+    pooled = fmap.mean((1, 2)).unsqueeze(0).requires_grad_()  # (1, K)
+    features = tower.features(pooled)  # (1, F)
+    if aligner.head is not None:
+        media = aligner.head.project_media(features)[0]
+    else:
+        media = normalize(features[:, : aligner.dim], dim=1)[0]
+    similarity = vectors @ media  # (T,)
+    maps = []
+    for row in range(len(texts)):
+        (weights,) = torch.autograd.grad(similarity[row], pooled, retain_graph=True)
+        heat = torch.einsum("k,khw->hw", weights[0], fmap).clamp_min(0)
+        maps.append((heat / heat.max().clamp_min(1e-9)).numpy())
+    return Explanation(tuple(scores), np.stack(maps).astype(np.float32))

@@ -1,0 +1,157 @@
+"""Models behind the page: loaded lazily, on one device, switched between versions without a restart."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from mmdemo.errors import MmdemoError
+from mmdemo.models.base import Task
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.presets import Preset, find_preset
+from mmdemo.settings import Settings
+
+if TYPE_CHECKING:
+    from mmdemo.models.aligner import HeadAligner, Towers
+    from mmdemo.store.workspace import Workspace
+
+log = logging.getLogger(__name__)
+KEPT_ALIGNERS = 4  # heads in memory at once, 5 MB each
+
+
+@dataclass(frozen=True)
+class VersionSource:
+    """What it takes to load a version."""
+
+    id: str
+    task: Task
+    base: str  # the preset of its towers
+    folder: Path | None  # its weights; None: the base version itself
+
+
+def version_source(ws: Workspace, version_id: str) -> VersionSource:
+    """Where a workspace keeps a version.
+
+    Raises:
+        UserError: there is no such version.
+    """
+    version = ws.versions.get(version_id)
+    folder = ws.version_folder(version_id) if version.parent else None
+    return VersionSource(version.id, cast(Task, version.task), version.base, folder)
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """What the page says about the models."""
+
+    state: str  # waiting, loading, ready or failed
+    message: str
+    device: str = ""
+    seconds: float = 0.0  # what loading took
+
+
+class ModelManager:
+    """Loads towers once and versions on demand.
+
+    Args:
+        settings: the preset and the device.
+        active: the id of the active version of a task.
+        source: what it takes to load a version.
+    """
+
+    def __init__(
+        self, settings: Settings, active: Callable[[Task], str], source: Callable[[str], VersionSource]
+    ) -> None:
+        self._settings = settings
+        self._active = active
+        self._source = source
+        self._towers: dict[str, Towers] = {}
+        self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
+        self._lock = threading.RLock()
+        self._status = ModelStatus("waiting", "The model loads when it is first needed.")
+
+    @property
+    def status(self) -> ModelStatus:
+        """Where loading stands; never waits."""
+        return self._status
+
+    def load_in_background(self, then: Callable[[], None] | None = None) -> threading.Thread:
+        """Load the active version without keeping anyone waiting; call `then` when it is ready."""
+
+        def load() -> None:
+            try:
+                self.aligner("image-text")
+            except MmdemoError:
+                return  # the status says why, and whoever asks for the aligner is told
+            if then is not None:
+                then()
+
+        thread = threading.Thread(target=load, name="mmdemo-load", daemon=True)
+        thread.start()
+        return thread
+
+    def aligner(self, task: Task, version_id: str | None = None) -> HeadAligner:
+        """The aligner of a version, by default the active one; waits while it loads.
+
+        Raises:
+            UserError: no such version.
+            StorageError: its weights cannot be read.
+        """
+        version_id = version_id or self._active(task)
+        with self._lock:
+            if version_id in self._aligners:
+                self._aligners.move_to_end(version_id)
+                return self._aligners[version_id]
+            aligner = self._load(self._source(version_id))
+            self._aligners[version_id] = aligner
+            while len(self._aligners) > KEPT_ALIGNERS:
+                self._aligners.popitem(last=False)
+            return aligner
+
+    def _load(self, source: VersionSource) -> HeadAligner:
+        from mmdemo.models.aligner import HeadAligner
+        from mmdemo.models.heads import load_head
+
+        towers = self.towers(source.base)
+        if source.folder is None:
+            return HeadAligner(source.id, source.task, towers, None, towers.calibration)
+        head = load_head(source.folder)
+        card = json.loads((source.folder / "card.json").read_text(encoding="utf-8"))
+        return HeadAligner(source.id, source.task, towers, head, Calibration(**card["calibration"]))
+
+    def towers(self, preset_id: str) -> Towers:
+        """The frozen towers of a preset, loaded once."""
+        with self._lock:
+            if preset_id not in self._towers:
+                preset = find_preset(preset_id)
+                self._status = ModelStatus("loading", f"Loading {preset.id} ({preset.size_mb} MB)…")
+                begun = time.perf_counter()
+                try:
+                    self._towers[preset_id], device = _load_towers(preset, self._settings)
+                except Exception as e:
+                    self._status = ModelStatus("failed", f"The model {preset.id} could not be loaded: {e}")
+                    log.exception("loading %s failed", preset.id)
+                    raise
+                seconds = time.perf_counter() - begun
+                self._status = ModelStatus("ready", f"{preset.id} on {device}", device, seconds)
+                log.info("loaded %s on %s in %.1f s", preset.id, device, seconds)
+            return self._towers[preset_id]
+
+
+def _load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
+    from mmdemo.models.aligner import Towers
+    from mmdemo.models.bundled import EfficientNetTower, MiniLMTower, load_class_vectors
+    from mmdemo.models.device import decide_compute
+
+    compute = decide_compute(settings.device, settings.threads)
+    classes = load_class_vectors()
+    media = EfficientNetTower(preset, compute, classes)
+    text = MiniLMTower(compute, classes.mean)
+    return Towers(media, text, classes.calibration[preset.id], preset.id), str(compute)

@@ -1,0 +1,144 @@
+"""Features and vectors: made once for each item and tower, carried into each version's space, kept on disk.
+
+Decoding runs on threads of its own, a few batches ahead of the network, so that neither waits for the other;
+JPEGs are decoded no larger than the network needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from mmdemo.errors import MediaError
+from mmdemo.media.image import decode_image
+from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.base import MediaTower
+from mmdemo.store.tables import Item
+from mmdemo.store.vectors import VectorFile
+from mmdemo.store.workspace import Workspace
+
+log = logging.getLogger(__name__)
+BATCH = 32
+AHEAD = 3  # batches decoded in advance: 15 MB of pixels at 224 x 224
+PROJECT = 16_384  # rows carried into a version's space at once
+
+Progress = Callable[[int, int], None]  # done, of how many
+
+
+def feature_file(ws: Workspace, towers: Towers) -> VectorFile:
+    """(N, F) float16 features of the media tower, by item id."""
+    return ws.vectors(towers.media.id, towers.media.feature_dim, np.float16)
+
+
+def version_file(ws: Workspace, aligner: HeadAligner) -> VectorFile:
+    """(N, D) float32 vectors of a version, by item id."""
+    return ws.vectors(f"version-{aligner.version}", aligner.dim)
+
+
+def text_id(text: str) -> str:
+    """The key of a text's stored vector: the SHA-256 of exactly these characters."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def text_vectors(ws: Workspace, towers: Towers, texts: Sequence[str]) -> np.ndarray:
+    """(N, D) float32 vectors of the text tower, before any head; each text is encoded once in its life."""
+    file = ws.vectors(towers.text.id, towers.text.dim)
+    keys = [text_id(t) for t in texts]
+    text_of = dict(zip(keys, texts, strict=True))
+    missing = file.missing(keys)
+    for start in range(0, len(missing), 1024):
+        part = missing[start : start + 1024]
+        file.append(part, towers.text.encode([text_of[key] for key in part]))
+    return file.get(keys) if keys else np.empty((0, towers.text.dim), np.float32)
+
+
+def encode_stream(
+    tower: MediaTower, load: Callable[[Any], Any], sources: Iterable[Any], batch: int = BATCH
+) -> Iterator[tuple[list[Any], np.ndarray]]:
+    """Features of media that are decoded on other threads, batch by batch.
+
+    Args:
+        tower: the network.
+        load: from a source to a decoded medium; may raise MediaError, which passes the source over.
+        sources: paths, items, or whatever `load` takes.
+        batch: media a forward pass.
+
+    Yields:
+        The sources of a batch that could be decoded, and their (N, F) features.
+    """
+
+    def prepare(source: Any) -> Any:
+        try:
+            return tower.prepare(load(source))
+        except (MediaError, OSError) as e:
+            log.warning("passed over: %s", e)
+            return None
+
+    waiting: deque[tuple[Any, Future[Any]]] = deque()
+    remaining = iter(sources)
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="decode") as pool:
+
+        def fill() -> None:
+            for source in remaining:
+                waiting.append((source, pool.submit(prepare, source)))
+                if len(waiting) >= batch * AHEAD:
+                    return
+
+        fill()
+        while waiting:
+            taken = [waiting.popleft() for _ in range(min(batch, len(waiting)))]
+            done = [(source, future.result()) for source, future in taken]
+            fill()
+            usable = [(source, medium) for source, medium in done if medium is not None]
+            if usable:
+                yield [s for s, _ in usable], tower.encode([m for _, m in usable])
+
+
+def embed_items(
+    ws: Workspace,
+    towers: Towers,
+    items: Sequence[Item],
+    progress: Progress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Make the features that are not on disk yet; returns how many were made. Can be stopped at any batch."""
+    file = feature_file(ws, towers)
+    wanted = set(file.missing([item.id for item in items]))
+    todo = [item for item in items if item.id in wanted]
+    size = getattr(towers.media, "input_px", None)
+
+    def load(item: Item) -> Any:
+        return decode_image(ws.media_path(item), at_least_px=size, max_megapixels=ws.settings.max_megapixels)
+
+    made = 0
+    for batch, features in encode_stream(towers.media, load, todo):
+        file.append([item.id for item in batch], features)
+        made += len(batch)
+        if progress is not None:
+            progress(made, len(todo))
+        if stopped():
+            break
+    return made
+
+
+def project_items(
+    ws: Workspace, aligner: HeadAligner, ids: Sequence[str], progress: Progress | None = None
+) -> int:
+    """Carry features that are on disk into a version's space; returns how many rows were made."""
+    source, target = feature_file(ws, aligner.towers), version_file(ws, aligner)
+    todo = target.missing(ids)
+    there = source.rows_of(todo) >= 0 if todo else np.empty(0, bool)
+    todo = [key for key, ok in zip(todo, there, strict=True) if ok]
+    for start in range(0, len(todo), PROJECT):
+        part = todo[start : start + PROJECT]
+        target.append(part, aligner.project_media(source.get(part)))
+        if progress is not None:
+            progress(min(start + PROJECT, len(todo)), len(todo))
+    return len(todo)

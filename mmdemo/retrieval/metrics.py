@@ -1,0 +1,119 @@
+"""Recall at k, median rank and mean average precision, where equal texts count as equal.
+
+Every pair asks once in each direction. What it asks among is each item once and each text once, however many
+pairs they are in; a right answer is any item (text) that some pair joins with the query's text (item). Among
+equal scores a wrong answer comes before a right one, so a model that scores all alike gains nothing by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+RECALL_AT = (1, 5, 10)
+CHUNK = 1024  # queries ranked at once
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """What each query of one direction got."""
+
+    first: np.ndarray  # (Q,) the rank of the best right answer, from 1
+    precision: np.ndarray  # (Q,) average precision, 0..1
+
+    def recall(self, k: int) -> float:
+        """The share of queries with a right answer in the first k, as a percentage."""
+        return 100.0 * float((self.first <= k).mean()) if len(self.first) else 0.0
+
+    def as_json(self) -> dict[str, float]:
+        """The table's row; percentages 0-100, MedR a rank."""
+        row = {f"R@{k}": round(self.recall(k), 2) for k in RECALL_AT}
+        row["MedR"] = round(float(np.median(self.first)), 1) if len(self.first) else 0.0
+        row["mAP"] = round(100.0 * float(self.precision.mean()), 2) if len(self.first) else 0.0
+        return row
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Both directions of one evaluation."""
+
+    pairs: int
+    text_to_media: Ranks
+    media_to_text: Ranks
+
+    @property
+    def mean_recall(self) -> float:
+        """The mean of R@1, R@5 and R@10 both ways: the figure that decides a promotion."""
+        return float(np.mean(self.recall_by_query()) * 100.0) if self.pairs else 0.0
+
+    def recall_by_query(self) -> np.ndarray:
+        """(Q,) each pair's own mean recall, 0..1: what a paired bootstrap draws from."""
+        hits = [ranks.first <= k for ranks in (self.text_to_media, self.media_to_text) for k in RECALL_AT]
+        return np.mean(np.stack(hits).astype(np.float64), axis=0)
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of `evaluate`, less task and model."""
+        return {
+            "pairs": self.pairs,
+            "text_to_media": self.text_to_media.as_json(),
+            "media_to_text": self.media_to_text.as_json(),
+        }
+
+
+def evaluate_retrieval(
+    media: np.ndarray, text: np.ndarray, media_ids: Sequence[str], text_ids: Sequence[str]
+) -> Retrieval:
+    """Retrieval both ways over N pairs.
+
+    Args:
+        media: (N, D) unit vectors, row i of pair i.
+        text: (N, D) unit vectors, row i of pair i.
+        media_ids: N ids; equal ids are one item.
+        text_ids: N ids; equal ids are one text.
+    """
+    media_code, text_code = _codes(media_ids), _codes(text_ids)
+    joined: set[tuple[int, int]] = set(zip(media_code.tolist(), text_code.tolist(), strict=True))
+    return Retrieval(
+        pairs=len(media_code),
+        text_to_media=_rank(text, media, text_code, media_code, {(t, m) for m, t in joined}),
+        media_to_text=_rank(media, text, media_code, text_code, joined),
+    )
+
+
+def _codes(ids: Sequence[str]) -> np.ndarray:
+    number: dict[str, int] = {}
+    return np.array([number.setdefault(i, len(number)) for i in ids], dtype=np.int64)
+
+
+def _rank(
+    queries: np.ndarray,
+    targets: np.ndarray,
+    query_code: np.ndarray,
+    target_code: np.ndarray,
+    joined: set[tuple[int, int]],
+) -> Ranks:
+    if len(query_code) == 0:
+        return Ranks(np.empty(0), np.empty(0))
+    _, first_target = np.unique(target_code, return_index=True)
+    _, first_query, back = np.unique(query_code, return_index=True, return_inverse=True)
+    answers: dict[int, list[int]] = {}
+    for query, target in joined:
+        answers.setdefault(query, []).append(target)
+    first = np.empty(len(first_query))
+    precision = np.empty(len(first_query))
+    gallery = targets[first_target].astype(np.float32)  # (G, D)
+    for start in range(0, len(first_query), CHUNK):
+        scores = queries[first_query[start : start + CHUNK]].astype(np.float32) @ gallery.T  # (C, G)
+        for row, line in enumerate(scores):
+            query = start + row
+            right = np.array(answers[query])
+            own = np.sort(line[right])[::-1]  # best first
+            wrong = np.delete(line, right)
+            ahead = (wrong[None, :] >= own[:, None]).sum(1)  # (A,) wrong ones before each right one
+            ranks = ahead + np.arange(1, len(own) + 1)
+            first[query] = ranks[0]
+            precision[query] = np.mean(np.arange(1, len(own) + 1) / ranks)
+    return Ranks(first[back], precision[back])

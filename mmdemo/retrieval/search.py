@@ -1,0 +1,256 @@
+"""Search: words or a picture in, the nearest pictures or texts out, and a word when nothing is near enough."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mmdemo.errors import UserError
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.base import Task
+from mmdemo.retrieval.embed import text_vectors, version_file
+from mmdemo.retrieval.serving import IndexKeeper, Serving
+from mmdemo.store.pairs import PairView, clean_text
+from mmdemo.store.workspace import Workspace
+
+THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
+THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
+MAX_K = 200
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to look for and where."""
+
+    text: str = ""
+    picture: Image.Image | None = None  # with a text too, the two vectors are added
+    item: str | None = None  # an item of the collection instead of a picture
+    k: int = 10
+    target: str = "media"  # media or text
+    state: str = ""  # only items with a pair in this label state: match, mismatch, unsure, unlabelled
+    source: str = ""  # only items from this source
+
+
+@dataclass(frozen=True)
+class Result:
+    """One answer."""
+
+    item: str
+    name: str
+    text: str  # a confirmed text of the item, else one it came with
+    score: float  # cosine
+    probability: float  # calibrated
+    verdict: str | None  # of a label on this item with the query's own words
+
+
+@dataclass(frozen=True)
+class Results:
+    """The answers, best first, and whether the best is good enough."""
+
+    version: str
+    results: tuple[Result, ...]
+    threshold: float  # cosine below which nothing in this collection matches
+    stale_share: float
+
+    @property
+    def no_match(self) -> bool:
+        """Whether even the best answer is below the threshold."""
+        return not self.results or self.results[0].score < self.threshold
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of `search`."""
+        return {
+            "model": self.version,
+            "no_match": self.no_match,
+            "threshold": round(self.threshold, 4),
+            "results": [
+                {
+                    "item": r.item,
+                    "file": r.name,
+                    "text": r.text,
+                    "score": round(r.score, 4),
+                    "probability": round(r.probability, 4),
+                    "start": None,
+                    "end": None,
+                }
+                for r in self.results
+            ],
+        }
+
+
+class Searcher:
+    """Answers queries from the index that serves."""
+
+    def __init__(self, ws: Workspace, keeper: IndexKeeper, task: Task) -> None:
+        self._ws = ws
+        self._keeper = keeper
+        self._task: Task = task
+        self._thresholds: dict[tuple[str, int], float] = {}
+        self._lock = threading.Lock()
+
+    def search(self, query: Query) -> Results:
+        """The nearest items or texts.
+
+        Raises:
+            UserError: nothing to look for, or an item that is not there.
+        """
+        if query.target not in {"media", "text"}:
+            raise UserError(f"The target {query.target!r} is unknown.", "Use media or text.")
+        k = max(1, min(int(query.k), MAX_K))
+        serving = self._keeper.serving()
+        vector = self._query_vector(serving, query)
+        if query.target == "text":
+            return self._search_texts(serving, vector, k)
+        file = version_file(self._ws, serving.aligner)
+        allowed = self._allowed(query, serving)
+        scores, rows = serving.index.search(vector[None], k + (query.item is not None), allowed)
+        ids = file.keys_at(rows[0])
+        near = [(i, float(s)) for i, s in zip(ids, scores[0], strict=True) if i != query.item][:k]
+        return self._results(serving, near, query.text)
+
+    def _query_vector(self, serving: Serving, query: Query) -> np.ndarray:
+        aligner = serving.aligner
+        parts: list[np.ndarray] = []
+        if query.text.strip():
+            parts.append(aligner.encode_text([clean_text(query.text)])[0])
+        if query.picture is not None:
+            parts.append(aligner.encode_media([query.picture])[0])
+        if query.item:
+            if self._ws.pairs.item(query.item) is None:
+                raise UserError(f"There is no item {query.item[:12]}.", "Search with another picture.")
+            parts.append(self._keeper.version_vectors(aligner, [query.item])[0])
+        if not parts:
+            raise UserError("There is nothing to look for.", "Write some words or drop a picture.")
+        total = np.sum(parts, axis=0)
+        return (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+
+    def _allowed(self, query: Query, serving: Serving) -> np.ndarray | None:
+        if not query.state and not query.source:
+            return None
+        wanted: set[str] | None = None
+        if query.state:
+            wanted = {
+                i for i, states in self._ws.pairs.item_states(self._task).items() if query.state in states
+            }
+        if query.source:
+            of_source = {i.id for i in self._ws.pairs.listed_items("image") if i.source == query.source}
+            wanted = of_source if wanted is None else wanted & of_source
+        mask = np.zeros(len(serving.index), dtype=bool)
+        rows = version_file(self._ws, serving.aligner).rows_of(sorted(wanted or ()))
+        mask[rows[(rows >= 0) & (rows < len(mask))]] = True
+        return mask
+
+    def _results(self, serving: Serving, near: Sequence[tuple[str, float]], words: str) -> Results:
+        items = self._ws.pairs.items([i for i, _ in near])
+        pairs: dict[str, list[PairView]] = {}
+        for item_id in items:
+            pairs[item_id] = self._ws.pairs.browse(self._task, item=item_id)
+        calibration = serving.aligner.calibration
+        results = []
+        for item_id, score in near:
+            if item_id not in items:
+                continue
+            asked = [p for p in pairs[item_id] if words and p.text == words]
+            results.append(
+                Result(
+                    item=item_id,
+                    name=items[item_id].name,
+                    text=best_text(pairs[item_id]),
+                    score=score,
+                    probability=float(calibration.probability(score)),
+                    verdict=asked[0].verdict if asked else None,
+                )
+            )
+        status = self._keeper.status
+        return Results(serving.version, tuple(results), self.threshold(serving), status.stale_share)
+
+    def _search_texts(self, serving: Serving, vector: np.ndarray, k: int) -> Results:
+        found: dict[str, PairView] = {}
+        for pair in self._ws.pairs.browse(self._task):
+            if pair.verdict != "mismatch" and pair.source != "hard-negative":
+                found.setdefault(pair.final_text, pair)
+        texts = list(found)
+        if not texts:
+            return Results(serving.version, (), self.threshold(serving), 0.0)
+        base = text_vectors(self._ws, serving.aligner.towers, texts)
+        scores = serving.aligner.project_text(base) @ vector  # (T,)
+        best = np.argsort(-scores, kind="stable")[:k]
+        probability = serving.aligner.calibration.probability(scores)
+        results = tuple(
+            Result(
+                found[texts[i]].item,
+                found[texts[i]].name,
+                texts[i],
+                float(scores[i]),
+                float(probability[i]),
+                None,
+            )
+            for i in best
+        )
+        return Results(serving.version, results, self.threshold(serving), self._keeper.status.stale_share)
+
+    def threshold(self, serving: Serving) -> float:
+        """The cosine below which the best answer is no good match in this collection.
+
+        Read from the pairs at hand: for each text, its own item's score when it is in the collection, and the
+        best other item's score, which is what would be shown if it were not. The threshold parts the two best
+        (Youden 1950). It depends on the collection's size, as the best of many wrong answers does.
+        """
+        at = (serving.version, len(serving.index))
+        with self._lock:
+            if at not in self._thresholds:
+                self._thresholds[at] = self._fit_threshold(serving)
+            return self._thresholds[at]
+
+    def _fit_threshold(self, serving: Serving) -> float:
+        pairs = [
+            p
+            for p in self._ws.pairs.browse(self._task, limit=20 * THRESHOLD_PAIRS)
+            if p.verdict == "match" or (p.verdict is None and p.source != "hard-negative")
+        ]
+        pairs = pairs[:: max(1, len(pairs) // THRESHOLD_PAIRS)][:THRESHOLD_PAIRS]
+        file = version_file(self._ws, serving.aligner)
+        rows = file.rows_of([p.item for p in pairs])
+        kept = [(p, r) for p, r in zip(pairs, rows, strict=True) if 0 <= r < len(serving.index)]
+        if len(kept) < THRESHOLD_LEAST or len(serving.index) < 2:
+            return serving.aligner.calibration.similarity(0.5)
+        texts = text_vectors(self._ws, serving.aligner.towers, [p.final_text for p, _ in kept])
+        scores, found = serving.index.search(serving.aligner.project_text(texts), 2)
+        own_rows = np.array([r for _, r in kept])
+        vectors = np.asarray(file.matrix()[own_rows])
+        own = np.einsum("nd,nd->n", serving.aligner.project_text(texts), vectors)
+        other = np.where(found[:, 0] == own_rows, scores[:, 1], scores[:, 0])
+        return best_cut(np.maximum(own, other), other)
+
+
+def best_cut(present: np.ndarray, absent: np.ndarray) -> float:
+    """The value that parts scores of queries with an answer from those without: the greatest Youden's J."""
+    cuts = np.unique(np.concatenate([present, absent]))
+    above = (present[None, :] >= cuts[:, None]).mean(1)
+    false = (absent[None, :] >= cuts[:, None]).mean(1)
+    return float(cuts[np.argmax(above - false)])
+
+
+def best_text(pairs: Sequence[PairView]) -> str:
+    """The text to show with an item: a confirmed one, else one it came with, else none."""
+    for wanted in ("match", None):
+        for pair in pairs:
+            if pair.verdict == wanted and pair.source != "hard-negative":
+                return pair.final_text
+    return ""
+
+
+def nearest_labelled_texts(
+    ws: Workspace, aligner: HeadAligner, vector: np.ndarray, task: Task, count: int
+) -> list[str]:
+    """Confirmed texts, those that fit a (D,) media vector best first: what a captioner proposes from."""
+    texts = list(dict.fromkeys(p.final_text for p in ws.pairs.browse(task, state="match")))
+    if not texts:
+        return []
+    scores = aligner.project_text(text_vectors(ws, aligner.towers, texts)) @ vector
+    return [texts[i] for i in np.argsort(-scores, kind="stable")[:count]]

@@ -1,0 +1,142 @@
+"""The index that answers now, and the thread that keeps it up to date behind the page.
+
+After a promotion the old version's vectors keep serving, whole and consistent, while the new ones are made; then
+the two change places at once. New items are added to the index that serves.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdemo.errors import MmdemoError
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.base import TASKS, Task
+from mmdemo.models.manager import ModelManager
+from mmdemo.retrieval.embed import embed_items, project_items, version_file
+from mmdemo.retrieval.index import VectorIndex
+from mmdemo.store.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """An index and the version whose vectors are in it."""
+
+    aligner: HeadAligner
+    index: VectorIndex
+
+    @property
+    def version(self) -> str:
+        """The version that made the vectors, and that must encode the queries."""
+        return self.aligner.version
+
+
+@dataclass(frozen=True)
+class IndexStatus:
+    """What the page says about the index."""
+
+    items: int  # in the collection
+    served: int  # of them in the index that answers
+    version: str  # that answers; empty before the first
+    active: str  # that should
+    working: str  # what is being done, or empty
+
+    @property
+    def stale_share(self) -> float:
+        """The share of the collection that the active version does not answer for yet, 0..1."""
+        if not self.items:
+            return 0.0
+        return 1.0 if self.version != self.active else 1.0 - min(1.0, self.served / self.items)
+
+
+class IndexKeeper:
+    """Owns the serving index of one task and brings it up to date on request."""
+
+    def __init__(self, ws: Workspace, models: ModelManager, task: Task) -> None:
+        self._ws = ws
+        self._models = models
+        self._task: Task = task
+        self._serving: Serving | None = None
+        self._work = threading.Lock()  # one builder at a time
+        self._wanted = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._working = ""
+        self._thread: threading.Thread | None = None
+
+    @property
+    def status(self) -> IndexStatus:
+        """Where the index stands; never waits for work."""
+        serving = self._serving
+        return IndexStatus(
+            items=self._ws.pairs.count_items(TASKS[self._task]),
+            served=len(serving.index) if serving else 0,
+            version=serving.version if serving else "",
+            active=self._ws.versions.active(self._task),
+            working=self._working,
+        )
+
+    def serving(self) -> Serving:
+        """The index that answers now; built here if there is none yet."""
+        return self._serving or self.update()
+
+    def update(self) -> Serving:
+        """Embed what is new, carry it into the active version's space, and serve that; waits until it is done."""
+        with self._work:
+            aligner = self._models.aligner(self._task)
+            items = self._ws.pairs.listed_items(TASKS[self._task])
+            self._working = "embedding"
+            try:
+                embed_items(self._ws, aligner.towers, items, self._report)
+                self._working = "indexing"
+                project_items(self._ws, aligner, [item.id for item in items])
+                old = self._serving
+                index = old.index if old and old.version == aligner.version else VectorIndex(aligner.dim)
+                index.extend(version_file(self._ws, aligner).matrix())
+                self._serving = Serving(aligner, index)
+            finally:
+                self._working = ""
+            return self._serving
+
+    def request(self) -> None:
+        """Ask for an update behind the page; many requests are one."""
+        self._idle.clear()
+        self._wanted.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._loop, name="mmdemo-index", daemon=True)
+            self._thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until nothing is requested any more; False when that takes longer."""
+        return self._idle.wait(timeout_s)
+
+    def version_vectors(self, aligner: HeadAligner, ids: list[str]) -> np.ndarray:
+        """(N, D) vectors of items by a version; those that are missing are made now."""
+        file = version_file(self._ws, aligner)
+        if file.missing(ids):
+            with self._work:
+                items = self._ws.pairs.items(ids)
+                embed_items(self._ws, aligner.towers, list(items.values()))
+                project_items(self._ws, aligner, ids)
+        return file.get(ids)
+
+    def _loop(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            try:
+                self.update()
+            except MmdemoError as e:
+                log.error("the index could not be updated: %s", e)
+            except Exception:
+                log.exception("the index could not be updated")
+            if not self._wanted.is_set():
+                self._idle.set()
+
+    def _report(self, done: int, total: int) -> None:
+        self._working = f"embedding {done} of {total}"

@@ -1,0 +1,84 @@
+"""A workspace in one zip, and back."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from pathlib import Path
+
+from mmdemo.errors import StorageError, UserError
+from mmdemo.store.workspace import Workspace
+
+DATABASE = "mmdemo.sqlite3"
+PARTS = ("media", "vectors", "versions", "runs")
+
+
+def back_up(ws: Workspace, out: Path) -> Path:
+    """Write everything but the cache to a zip; people may go on labelling meanwhile.
+
+    The database goes first, by SQLite's own backup, so every file that it names is there when it is copied.
+
+    Raises:
+        UserError: the database is not in the workspace.
+        StorageError: the disk refused; no half-written zip stays.
+    """
+    if ws.database.engine.dialect.name != "sqlite":
+        raise UserError(
+            "The database is not in the workspace.", "Back it up with its own tools, such as pg_dump."
+        )
+    try:
+        with tempfile.TemporaryDirectory(dir=ws.folder) as temporary:
+            copy = Path(temporary) / DATABASE
+            source, target = sqlite3.connect(ws.folder / DATABASE), sqlite3.connect(copy)
+            with target:
+                source.backup(target)
+            source.close()
+            target.close()
+            part = out.with_name(f".part-{out.name}")
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+                archive.write(copy, DATABASE)
+                for name in PARTS:
+                    for file in sorted((ws.folder / name).rglob("*")):
+                        if file.is_file() and not file.name.startswith(".part-") and file.suffix != ".lock":
+                            archive.write(file, file.relative_to(ws.folder))
+            part.replace(out)
+    except OSError as e:
+        out.with_name(f".part-{out.name}").unlink(missing_ok=True)
+        raise StorageError(f"The backup could not be written: {e.strerror}.", "Free some disk space.") from e
+    return out
+
+
+def restore(archive: Path, folder: Path) -> None:
+    """Unpack a backup into a folder that has no workspace yet.
+
+    Raises:
+        UserError: not a backup, a damaged one, or the folder is in use.
+        StorageError: the disk refused; the folder is as it was.
+    """
+    if (folder / DATABASE).exists():
+        raise UserError(f"{folder} already holds a workspace.", "Restore into a new folder.")
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            names = zipped.namelist()
+            if DATABASE not in names:
+                raise UserError(
+                    f"{archive.name} is not a backup of mmdemo.", "Choose a zip that Back up made."
+                )
+            bad = [n for n in names if Path(n).is_absolute() or ".." in Path(n).parts]
+            if bad or zipped.testzip() is not None:
+                raise UserError(f"{archive.name} is damaged.", "Choose another backup.")
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+                zipped.extractall(temporary)
+                folder.mkdir(parents=True, exist_ok=True)
+                for name in [*PARTS, DATABASE]:  # the database last: a workspace is there when it is
+                    if (Path(temporary) / name).exists():
+                        shutil.move(str(Path(temporary) / name), str(folder / name))
+    except zipfile.BadZipFile as e:
+        raise UserError(
+            f"{archive.name} is not a zip that can be read.", "Choose a zip that Back up made."
+        ) from e
+    except OSError as e:
+        raise StorageError(f"The backup could not be restored: {e.strerror}.", "Free some disk space.") from e

@@ -1,0 +1,100 @@
+"""The database: its engine, its migrations, and the two ways to talk to it, reading and writing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from mmdemo.errors import StorageError
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+BUSY_MS = 30_000  # how long a writer waits for another process's transaction
+
+
+class Database:
+    """An SQLAlchemy engine that commits durably.
+
+    SQLite runs in WAL mode with foreign keys on and `synchronous=FULL`: a commit that has returned survives a
+    power cut. A write transaction takes the write lock at its beginning, so two writers queue and never fail
+    halfway.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = create_engine(
+            url, connect_args={"timeout": BUSY_MS / 1000} if url.startswith("sqlite") else {}
+        )
+        self._write_lock = threading.Lock()  # writers of this process queue here, cheaper than in SQLite
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _configure_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self.migrate()
+
+    def migrate(self) -> None:
+        """Bring the tables to today's form; nothing is dropped."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        try:
+            with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except DBAPIError as e:
+            raise StorageError(
+                f"The database cannot be opened: {e.orig}.", "Check MMDEMO_WORKSPACE and MMDEMO_DATABASE_URL."
+            ) from e
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one moment and changes nothing."""
+        with Session(self.engine, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose changes are on disk when the block has ended, or not made at all.
+
+        Raises:
+            StorageError: the disk is full or the database is locked for too long.
+        """
+        with self._write_lock:
+            connection = self.engine.connect().execution_options(write=True)
+            try:
+                with Session(connection, expire_on_commit=False) as session:
+                    yield session
+                    session.commit()
+            except OperationalError as e:
+                raise StorageError(
+                    f"Nothing was saved: {e.orig}.", "Free some disk space or try again."
+                ) from e
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Release every connection."""
+        self.engine.dispose()
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writing = connection.get_execution_options().get("write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+__all__ = ["Database", "IntegrityError"]

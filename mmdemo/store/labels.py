@@ -1,0 +1,188 @@
+"""The label log: every word of every annotator, only ever added to.
+
+A pair's label in force is the newest one that nobody has undone; `pairs.label_id` points at it and is set in the
+transaction that adds the label, so counting and queueing need not read the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session, aliased
+
+from mmdemo.errors import UserError
+from mmdemo.store.database import Database
+from mmdemo.store.pairs import HELD_OUT, TRAIN, PairStore, clean_text
+from mmdemo.store.tables import Label, Pair
+
+VERDICTS = ("match", "mismatch", "unsure")
+
+
+@dataclass(frozen=True)
+class NewLabel:
+    """What an annotator says of a pair, and how they came to say it."""
+
+    verdict: str
+    text: str = ""  # a corrected text
+    start_s: float | None = None
+    end_s: float | None = None
+    comment: str = ""
+    annotator: str = ""
+    origin: str = "api"
+    query: str | None = None
+    rank: int | None = None
+    version_id: str | None = None
+    key: str | None = None  # the sender's; the same key twice is one label
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far the labelling is."""
+
+    pairs: int
+    match: int
+    mismatch: int
+    unsure: int
+    train: int  # labelled pairs that can be trained on
+    held_out: int  # labelled pairs that can be measured on
+
+    @property
+    def labelled(self) -> int:
+        """Pairs with a label in force."""
+        return self.match + self.mismatch + self.unsure
+
+
+class LabelLog:
+    """Adding labels, taking them back, counting them."""
+
+    def __init__(self, database: Database, pairs: PairStore) -> None:
+        self._database = database
+        self._pairs = pairs
+
+    def add(self, pair_id: int, label: NewLabel) -> int:
+        """Record a label on a known pair; its id is returned once it is safe on disk.
+
+        Raises:
+            UserError: no such pair or verdict, or a text or span that cannot be used.
+            StorageError: it is not saved.
+        """
+        with self._database.write() as session:
+            pair = session.get(Pair, pair_id)
+            if pair is None:
+                raise UserError(f"There is no pair {pair_id}.", "Reload the page.")
+            return self.add_in(session, pair, label)
+
+    def add_on(self, task: str, item_id: str, text: str, label: NewLabel, source: str) -> tuple[int, int]:
+        """Record a label on an item with a text, which become a pair if they are none; returns label and pair."""
+        with self._database.write() as session:
+            pair, _ = self._pairs.add(session, task, item_id, text, source=source)
+            return self.add_in(session, pair, label), pair.id
+
+    def add_in(self, session: Session, pair: Pair, label: NewLabel) -> int:
+        """Record a label within a write session; it is on disk when that session has ended."""
+        if label.verdict not in VERDICTS:
+            raise UserError(f"The verdict {label.verdict!r} is unknown.", f"Use {', '.join(VERDICTS)}.")
+        if label.start_s is not None and label.end_s is not None and not 0 <= label.start_s < label.end_s:
+            raise UserError(
+                f"The span {label.start_s}-{label.end_s} s does not run forward.", "Put the start first."
+            )
+        if label.key:
+            known = session.scalar(select(Label.id).where(Label.key == label.key))
+            if known is not None:
+                return known
+        text = clean_text(label.text) if label.text.strip() else ""
+        if text == pair.text:
+            text = ""
+        if text:
+            self._pairs.place_text(session, pair.item_id, text)
+        row = Label(
+            pair_id=pair.id,
+            verdict=label.verdict,
+            text=text,
+            start_s=label.start_s,
+            end_s=label.end_s,
+            comment=label.comment[:2000],
+            annotator=label.annotator[:120],
+            origin=label.origin,
+            query=label.query,
+            rank=label.rank,
+            version_id=label.version_id,
+            key=label.key,
+        )
+        session.add(row)
+        session.flush()
+        pair.label_id = row.id
+        return row.id
+
+    def undo(self, label_id: int, annotator: str = "", key: str | None = None) -> int:
+        """Take a label back by adding one that says so; the label before it is in force again.
+
+        Raises:
+            UserError: no such label, or it is undone already.
+        """
+        with self._database.write() as session:
+            if key:
+                known = session.scalar(select(Label.id).where(Label.key == key))
+                if known is not None:
+                    return known
+            label = session.get(Label, label_id)
+            if label is None or label.verdict == "undo":
+                raise UserError(f"There is no label {label_id} to undo.", "Reload the page.")
+            if session.scalar(select(Label.id).where(Label.undoes == label_id)) is not None:
+                raise UserError(f"Label {label_id} is undone already.", "Nothing needs to be done.")
+            row = Label(
+                pair_id=label.pair_id, verdict="undo", undoes=label_id, annotator=annotator[:120], key=key
+            )
+            row.origin = label.origin
+            session.add(row)
+            session.flush()
+            pair = session.get(Pair, label.pair_id)
+            assert pair is not None  # a foreign key holds it
+            pair.label_id = label_in_force(session, pair.id)
+            return row.id
+
+    def pair_of(self, label_id: int) -> int | None:
+        """The pair that a label is on."""
+        with self._database.read() as session:
+            return session.scalar(select(Label.pair_id).where(Label.id == label_id))
+
+    def counts(self, task: str) -> Counts:
+        """Pairs by verdict, and how many can be trained and measured on."""
+
+        def number(condition):  # type: ignore[no-untyped-def]
+            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+        usable = Label.verdict.in_(("match", "mismatch"))
+        query = select(
+            func.count(Pair.id),
+            *(number(Label.verdict == verdict) for verdict in VERDICTS),
+            number(usable & (Pair.split == TRAIN)),
+            number(usable & (Pair.split == HELD_OUT)),
+        )
+        query = query.select_from(Pair).outerjoin(Label, Label.id == Pair.label_id).where(Pair.task == task)
+        with self._database.read() as session:
+            return Counts(*(int(n) for n in session.execute(query).one()))
+
+    def history(self, pair_id: int) -> list[Label]:
+        """Every label of a pair, oldest first, undone ones and undos included."""
+        with self._database.read() as session:
+            return list(session.scalars(select(Label).where(Label.pair_id == pair_id).order_by(Label.id)))
+
+    def total(self) -> int:
+        """How many rows the log has; it never falls."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count(Label.id))) or 0
+
+
+def label_in_force(session: Session, pair_id: int) -> int | None:
+    """The newest label of a pair that nobody has undone, read from the log itself."""
+    undo = aliased(Label)
+    query = (
+        select(Label.id)
+        .outerjoin(undo, undo.undoes == Label.id)
+        .where(Label.pair_id == pair_id, Label.verdict != "undo", undo.id.is_(None))
+        .order_by(Label.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)

@@ -1,0 +1,71 @@
+"""Media kept once, by the SHA-256 of their bytes, and thumbnails that can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from mmdemo.errors import StorageError
+
+
+def sha256(data: bytes) -> str:
+    """The id of an item with these bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole, on disk, or not at all.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        with os.fdopen(handle, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        Path(temporary).replace(path)
+    except OSError as e:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise StorageError(
+            f"{path.name} could not be saved: {e.strerror}.", "Free some disk space and try again."
+        ) from e
+
+
+class MediaStore:
+    """Files under media/ab/cdef..., named by their hash; suffixes only help people who look there."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
+        self._cache = cache
+
+    def path(self, item_id: str, suffix: str) -> Path:
+        """Where the item of that id is or would be."""
+        return self.folder / item_id[:2] / f"{item_id[2:]}{suffix}"
+
+    def add(self, data: bytes, suffix: str) -> str:
+        """Keep these bytes; returns their id. The same bytes twice are one file."""
+        item_id = sha256(data)
+        path = self.path(item_id, suffix)
+        if not path.exists() or path.stat().st_size != len(data):
+            write_durably(path, data)
+        return item_id
+
+    def thumbnail_path(self, item_id: str, side_px: int) -> Path:
+        """Where the thumbnail of that size is or would be."""
+        return self._cache / "thumbs" / f"{side_px}" / item_id[:2] / f"{item_id[2:]}.webp"
+
+    def size_bytes(self) -> int:
+        """Bytes of all media."""
+        return sum(f.stat().st_size for f in self.folder.rglob("*") if f.is_file())
+
+    def free_bytes(self) -> int:
+        """What the disk has left."""
+        return shutil.disk_usage(self.folder).free

@@ -1,0 +1,287 @@
+"""Items and pairs, and the side on which each falls.
+
+A split is given once. An item's side comes from its hash when it gets its first pair; a text takes the side of
+the first item it is paired with, and an item whose first text has a side takes that one. A pair whose item and
+text are on different sides belongs to neither: it is kept, shown and exported, but never trained or measured
+on, because either would leak.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from mmdemo.errors import UserError
+from mmdemo.store.database import Database
+from mmdemo.store.tables import Item, Label, Pair, TextSplit
+
+TRAIN, HELD_OUT = "train", "held-out"
+SPLIT_NAMES = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "held-out": HELD_OUT,
+    "held_out": HELD_OUT,
+    "validation": HELD_OUT,
+    "valid": HELD_OUT,
+    "val": HELD_OUT,
+    "dev": HELD_OUT,
+    "test": HELD_OUT,
+}
+MAX_TEXT = 10_000  # characters
+
+
+@dataclass(frozen=True)
+class PairView:
+    """A pair with its item and its label in force, as pages, exports and training see it."""
+
+    id: int
+    task: str
+    item: str
+    name: str
+    suffix: str
+    text: str  # as paired
+    start_s: float | None
+    end_s: float | None
+    split: str | None
+    source: str
+    label: int | None = None
+    verdict: str | None = None
+    corrected: str = ""  # the label's corrected text
+    annotator: str = ""
+    comment: str = ""
+
+    @property
+    def final_text(self) -> str:
+        """The corrected text where there is one."""
+        return self.corrected or self.text
+
+
+def clean_text(text: str) -> str:
+    """The text in NFC with single blanks and no control characters.
+
+    Raises:
+        UserError: empty, or longer than MAX_TEXT characters.
+    """
+    kept = "".join(c if unicodedata.category(c) != "Cc" else " " for c in unicodedata.normalize("NFC", text))
+    kept = " ".join(kept.split())
+    if not kept:
+        raise UserError("The text is empty.", "Write what the picture shows.")
+    if len(kept) > MAX_TEXT:
+        raise UserError(
+            f"The text has {len(kept):,} characters, over the limit of {MAX_TEXT:,}.", "Shorten it."
+        )
+    return kept
+
+
+def text_key(text: str) -> str:
+    """SHA-256 of the text without regard to case, width and blanks: copies of one text share it."""
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class PairStore:
+    """Items and pairs in the database."""
+
+    def __init__(self, database: Database, held_out_share: float) -> None:
+        self._database = database
+        self._held_out_share = held_out_share
+
+    def add_item(self, item: Item) -> bool:
+        """Add an item, or list one that was known but not listed; returns whether it is new to the collection."""
+        with self._database.write() as session:
+            known = session.get(Item, item.id)
+            if known is None:
+                session.add(item)
+                return item.listed
+            newly_listed = item.listed and not known.listed
+            known.listed = known.listed or item.listed
+            return newly_listed
+
+    def item(self, item_id: str) -> Item | None:
+        """The item of that id."""
+        with self._database.read() as session:
+            return session.get(Item, item_id)
+
+    def items(self, ids: Sequence[str]) -> dict[str, Item]:
+        """The items of those ids."""
+        found: dict[str, Item] = {}
+        with self._database.read() as session:
+            for start in range(0, len(ids), 500):
+                rows = session.scalars(select(Item).where(Item.id.in_(ids[start : start + 500])))
+                found.update({item.id: item for item in rows})
+        return found
+
+    def listed_items(self, modality: str) -> list[Item]:
+        """The collection of a modality, oldest first."""
+        with self._database.read() as session:
+            query = select(Item).where(Item.listed, Item.modality == modality)
+            return list(session.scalars(query.order_by(Item.created_at, Item.id)))
+
+    def count_items(self, modality: str) -> int:
+        """How many items the collection of a modality has."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).where(Item.listed, Item.modality == modality)) or 0
+
+    def add(
+        self,
+        session: Session,
+        task: str,
+        item_id: str,
+        text: str,
+        *,
+        source: str,
+        split: str | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+    ) -> tuple[Pair, bool]:
+        """The pair of that item, text and span within a write session, and whether it is new.
+
+        Raises:
+            UserError: no such item, or a text or span that cannot be used.
+        """
+        text = clean_text(text)
+        if start_s is not None and end_s is not None and not 0 <= start_s < end_s:
+            raise UserError(
+                f"The span {start_s}-{end_s} s does not run forward.",
+                "Give start and end in seconds, start first.",
+            )
+        key = text_key(text)
+        query = select(Pair).where(Pair.task == task, Pair.item_id == item_id, Pair.text_key == key)
+        query = query.where(func.coalesce(Pair.start_s, -1.0) == (-1.0 if start_s is None else start_s))
+        query = query.where(func.coalesce(Pair.end_s, -1.0) == (-1.0 if end_s is None else end_s))
+        known = session.scalar(query)
+        if known is not None:
+            return known, False
+        item = session.get(Item, item_id)
+        if item is None:
+            raise UserError(f"There is no item {item_id[:12]}.", "Add the file first.")
+        item.listed = True
+        pair = Pair(
+            task=task,
+            item_id=item_id,
+            text=text,
+            text_key=key,
+            start_s=start_s,
+            end_s=end_s,
+            split=self._place(session, item, key, split),
+            source=source[:120],
+        )
+        session.add(pair)
+        session.flush()
+        return pair, True
+
+    def place_text(self, session: Session, item_id: str, text: str) -> str | None:
+        """The side of an item with a text: what a corrected text falls under. None: the two differ."""
+        item = session.get(Item, item_id)
+        return self._place(session, item, text_key(text), None) if item else None
+
+    def _place(self, session: Session, item: Item, key: str, wanted: str | None) -> str | None:
+        of_text = session.get(TextSplit, key)
+        if item.split is None:
+            hashed = HELD_OUT if int(item.id[:8], 16) / 2**32 < self._held_out_share else TRAIN
+            item.split = of_text.split if of_text else wanted or hashed
+        if of_text is None:
+            # Two processes may meet the same new text at once; the first one's side stands.
+            insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(TextSplit)
+            session.execute(insert.values(key=key, split=item.split).on_conflict_do_nothing())
+            session.flush()
+            of_text = session.get(TextSplit, key)
+        return item.split if of_text and of_text.split == item.split else None
+
+    def get(self, pair_id: int) -> PairView | None:
+        """One pair."""
+        views = self.views([pair_id])
+        return views[0] if views else None
+
+    def views(self, ids: Sequence[int]) -> list[PairView]:
+        """The pairs of those ids, in that order."""
+        found: dict[int, PairView] = {}
+        with self._database.read() as session:
+            for start in range(0, len(ids), 500):
+                query = _joined().where(Pair.id.in_(ids[start : start + 500]))
+                found.update({view.id: view for view in _views(session.execute(query))})
+        return [found[i] for i in ids if i in found]
+
+    def browse(
+        self,
+        task: str,
+        *,
+        state: str = "all",
+        split: str | None = None,
+        source: str | None = None,
+        contains: str = "",
+        item: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[PairView]:
+        """Pairs by label state (all, labelled, unlabelled, match, mismatch, unsure), split, source and words."""
+        query = _joined().where(Pair.task == task)
+        if state == "labelled":
+            query = query.where(Pair.label_id.is_not(None))
+        elif state == "unlabelled":
+            query = query.where(Pair.label_id.is_(None))
+        elif state != "all":
+            query = query.where(Label.verdict == state)
+        if split:
+            query = query.where(Pair.split == split)
+        if source:
+            query = query.where(Pair.source == source)
+        if item:
+            query = query.where(Pair.item_id == item)
+        if contains:
+            query = query.where(Pair.text.icontains(contains, autoescape=True))
+        with self._database.read() as session:
+            return _views(session.execute(query.order_by(Pair.id).limit(limit).offset(offset)))
+
+    def sources(self, task: str) -> list[str]:
+        """Every source of a pair of the task."""
+        with self._database.read() as session:
+            return list(
+                session.scalars(select(Pair.source).where(Pair.task == task).distinct().order_by(Pair.source))
+            )
+
+    def item_states(self, task: str) -> dict[str, set[str]]:
+        """For every item with a pair: the verdicts of its labels in force, or 'unlabelled'."""
+        states: dict[str, set[str]] = {}
+        with self._database.read() as session:
+            query = select(Pair.item_id, Label.verdict).outerjoin(Label, Label.id == Pair.label_id)
+            for item_id, verdict in session.execute(query.where(Pair.task == task)):
+                states.setdefault(item_id, set()).add(verdict or "unlabelled")
+        return states
+
+
+def _joined():  # type: ignore[no-untyped-def]
+    return (
+        select(Pair, Item.name, Item.suffix, Label)
+        .join(Item, Item.id == Pair.item_id)
+        .outerjoin(Label, Label.id == Pair.label_id)
+    )
+
+
+def _views(rows: Iterable) -> list[PairView]:  # type: ignore[type-arg]
+    return [
+        PairView(
+            id=pair.id,
+            task=pair.task,
+            item=pair.item_id,
+            name=name,
+            suffix=suffix,
+            text=pair.text,
+            start_s=label.start_s if label and label.start_s is not None else pair.start_s,
+            end_s=label.end_s if label and label.end_s is not None else pair.end_s,
+            split=pair.split,
+            source=pair.source,
+            label=pair.label_id,
+            verdict=label.verdict if label else None,
+            corrected=label.text if label else "",
+            annotator=label.annotator if label else "",
+            comment=label.comment if label else "",
+        )
+        for pair, name, suffix, label in rows
+    ]

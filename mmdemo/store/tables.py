@@ -1,0 +1,135 @@
+"""The tables: items, texts' splits, pairs, labels, runs, versions, activations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def now() -> datetime:
+    """The time in UTC, without the zone, as every database keeps it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Base(DeclarativeBase):
+    """The declarative base; its metadata is what migrations must arrive at."""
+
+
+class Item(Base):
+    """One image, audio clip or video; its id is the SHA-256 of its bytes."""
+
+    __tablename__ = "items"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    modality: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(300))  # as it was called where it came from
+    suffix: Mapped[str] = mapped_column(String(16))  # .jpg
+    source: Mapped[str] = mapped_column(String(120), index=True)  # samples, upload, or an import's name
+    bytes: Mapped[int] = mapped_column(Integer)
+    width: Mapped[int | None] = mapped_column(Integer)
+    height: Mapped[int | None] = mapped_column(Integer)
+    listed: Mapped[bool] = mapped_column(default=True, index=True)  # part of the collection, found by search
+    split: Mapped[str | None] = mapped_column(String(8))  # train or held-out; given with its first pair
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+
+
+class TextSplit(Base):
+    """The side on which every copy of one text falls."""
+
+    __tablename__ = "text_splits"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the folded text
+    split: Mapped[str] = mapped_column(String(8))
+
+
+class Pair(Base):
+    """An item with a text; for audio and video perhaps a span in seconds."""
+
+    __tablename__ = "pairs"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    task: Mapped[str] = mapped_column(String(16))
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    text_key: Mapped[str] = mapped_column(String(64), index=True)
+    start_s: Mapped[float | None] = mapped_column(Float)
+    end_s: Mapped[float | None] = mapped_column(Float)
+    split: Mapped[str | None] = mapped_column(String(8))  # None: item and text are on different sides
+    source: Mapped[str] = mapped_column(String(120))  # where the pairing comes from; hard-negative: proposed
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    label_id: Mapped[int | None] = mapped_column(Integer)  # the label in force: the newest not undone
+    __table_args__ = (
+        Index(
+            "uq_pairs",
+            "task",
+            "item_id",
+            "text_key",
+            func.coalesce(start_s, -1.0),
+            func.coalesce(end_s, -1.0),
+            unique=True,
+        ),
+        Index("ix_pairs_task_label", "task", "label_id"),
+    )
+
+
+class Label(Base):
+    """One annotator's word on one pair. Rows are only ever added; triggers refuse anything else."""
+
+    __tablename__ = "labels"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"), index=True)
+    verdict: Mapped[str] = mapped_column(String(8))  # match, mismatch, unsure, or undo
+    undoes: Mapped[int | None] = mapped_column(Integer)  # the label that an undo takes back
+    text: Mapped[str] = mapped_column(Text, default="")  # a corrected text, or empty
+    start_s: Mapped[float | None] = mapped_column(Float)
+    end_s: Mapped[float | None] = mapped_column(Float)
+    comment: Mapped[str] = mapped_column(Text, default="")
+    annotator: Mapped[str] = mapped_column(String(120), default="")
+    origin: Mapped[str] = mapped_column(String(16), default="")  # label, search, api, import, samples
+    query: Mapped[str | None] = mapped_column(Text)  # for a label made on a search result
+    rank: Mapped[int | None] = mapped_column(Integer)  # its place among the results, from 1
+    version_id: Mapped[str | None] = mapped_column(String(64))  # the version that showed it
+    key: Mapped[str | None] = mapped_column(String(64), unique=True)  # the sender's: sent twice, stored once
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+
+
+class Version(Base):
+    """Weights that can be activated; immutable once written."""
+
+    __tablename__ = "versions"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    task: Mapped[str] = mapped_column(String(16))
+    base: Mapped[str] = mapped_column(String(64))  # the preset whose towers it uses
+    parent: Mapped[str | None] = mapped_column(String(64))
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+
+
+class Activation(Base):
+    """The history of which version was active: the newest row of a task is in force."""
+
+    __tablename__ = "activations"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    task: Mapped[str] = mapped_column(String(16), index=True)
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"))
+    annotator: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+
+
+class Run(Base):
+    """One fine-tuning: its settings, where it stands, and what came of it."""
+
+    __tablename__ = "runs"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    task: Mapped[str] = mapped_column(String(16))
+    method: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))  # queued, running, done, stopped, failed
+    parent: Mapped[str] = mapped_column(String(64))  # the version that was active at the start
+    version_id: Mapped[str | None] = mapped_column(String(64))  # what it made
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    snapshot_sha256: Mapped[str] = mapped_column(String(64))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # before, after, gains, examples
+    decision: Mapped[str] = mapped_column(String(16), default="")  # promoted, kept-old, or empty: not yet
+    message: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime)

@@ -1,0 +1,154 @@
+"""Runs and versions: what was trained, what came of it, and which version is active."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sqlalchemy import select
+
+from mmdemo.errors import UserError
+from mmdemo.store.database import Database
+from mmdemo.store.tables import Activation, Run, Version, now
+
+UNFINISHED = ("queued", "running")
+
+
+class VersionTree:
+    """The versions of each task and the history of their activation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ensure_base(self, task: str, preset: str) -> None:
+        """Make sure that the base version is there, and active where nothing is yet."""
+        with self._database.write() as session:
+            if session.get(Version, preset) is None:
+                session.add(Version(id=preset, task=task, base=preset))
+                session.flush()
+            if session.scalar(select(Activation.id).where(Activation.task == task).limit(1)) is None:
+                session.add(Activation(task=task, version_id=preset))
+
+    def add(self, version: Version) -> None:
+        """Add a version whose weights are on disk."""
+        with self._database.write() as session:
+            session.merge(version)
+
+    def get(self, version_id: str) -> Version:
+        """The version of that id.
+
+        Raises:
+            UserError: there is none.
+        """
+        with self._database.read() as session:
+            version = session.get(Version, version_id)
+        if version is None:
+            raise UserError(f"There is no version {version_id!r}.", "List them with `models`.")
+        return version
+
+    def of_task(self, task: str) -> list[Version]:
+        """All versions of a task, oldest first."""
+        with self._database.read() as session:
+            query = select(Version).where(Version.task == task).order_by(Version.created_at, Version.id)
+            return list(session.scalars(query))
+
+    def active(self, task: str) -> str:
+        """The id of the version in force."""
+        with self._database.read() as session:
+            query = (
+                select(Activation.version_id)
+                .where(Activation.task == task)
+                .order_by(Activation.id.desc())
+                .limit(1)
+            )
+            version_id = session.scalar(query)
+        if version_id is None:
+            raise UserError(f"No model is set up for {task}.", "Choose another task.")
+        return version_id
+
+    def activate(self, version_id: str, annotator: str = "") -> Version:
+        """Make a version the one in force; the page uses it at once.
+
+        Raises:
+            UserError: there is no such version.
+        """
+        version = self.get(version_id)
+        if self.active(version.task) != version_id:
+            with self._database.write() as session:
+                session.add(Activation(task=version.task, version_id=version_id, annotator=annotator))
+        return version
+
+    def previous(self, task: str) -> str | None:
+        """The version that was in force before the present one, which a roll back returns to."""
+        active = self.get(self.active(task))
+        if active.parent:
+            return active.parent
+        return None
+
+
+class RunLog:
+    """The runs, one row each; curves and check-points lie in the run's folder."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(
+        self, task: str, method: str, parent: str, settings: dict[str, Any], snapshot_sha256: str
+    ) -> str:
+        """Queue a run; returns its id."""
+        run_id = f"run-{now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        with self._database.write() as session:
+            session.add(
+                Run(
+                    id=run_id,
+                    task=task,
+                    method=method,
+                    status="queued",
+                    parent=parent,
+                    settings=settings,
+                    snapshot_sha256=snapshot_sha256,
+                )
+            )
+        return run_id
+
+    def update(self, run_id: str, **values: Any) -> None:
+        """Change columns of a run; `finished_at` is set when the status becomes final."""
+        with self._database.write() as session:
+            run = session.get(Run, run_id)
+            if run is None:
+                raise UserError(f"There is no run {run_id!r}.", "Choose one from the list.")
+            for name, value in values.items():
+                setattr(run, name, value)
+            if values.get("status") in {"done", "stopped", "failed"}:
+                run.finished_at = now()
+
+    def get(self, run_id: str) -> Run:
+        """The run of that id.
+
+        Raises:
+            UserError: there is none.
+        """
+        with self._database.read() as session:
+            run = session.get(Run, run_id)
+        if run is None:
+            raise UserError(f"There is no run {run_id!r}.", "Choose one from the list.")
+        return run
+
+    def latest(self, task: str | None = None) -> Run | None:
+        """The run that was created last."""
+        query = select(Run).order_by(Run.created_at.desc(), Run.id.desc()).limit(1)
+        if task:
+            query = query.where(Run.task == task)
+        with self._database.read() as session:
+            return session.scalar(query)
+
+    def unfinished(self) -> list[Run]:
+        """Runs that are queued or running, or were when the process was killed; oldest first."""
+        with self._database.read() as session:
+            query = select(Run).where(Run.status.in_(UNFINISHED)).order_by(Run.created_at)
+            return list(session.scalars(query))
+
+    def all(self, task: str) -> list[Run]:
+        """Every run of a task, newest first."""
+        with self._database.read() as session:
+            return list(session.scalars(select(Run).where(Run.task == task).order_by(Run.created_at.desc())))

@@ -1,0 +1,124 @@
+"""The workspace: one folder (and database) with everything that people made here.
+
+mmdemo.sqlite3    items, pairs, labels, runs, versions
+media/            every file once, by its hash
+vectors/          features and vectors, memory-mapped
+versions/         weights and their cards
+runs/             snapshots, curves and check-points
+cache/            thumbnails; may be deleted
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from mmdemo.errors import StorageError, UserError
+from mmdemo.media.image import decode_image, encode_png, thumbnail
+from mmdemo.settings import Settings
+from mmdemo.store.database import Database
+from mmdemo.store.labels import LabelLog
+from mmdemo.store.media_store import MediaStore, write_durably
+from mmdemo.store.pairs import PairStore
+from mmdemo.store.tables import Item
+from mmdemo.store.vectors import VectorFile
+from mmdemo.store.versions import RunLog, VersionTree
+
+
+class Workspace:
+    """An open workspace.
+
+    Args:
+        settings: where it is; see `mmdemo.settings.load_settings`.
+
+    Raises:
+        StorageError: the folder or the database cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.workspace
+        try:
+            for name in ("media", "vectors", "versions", "runs", "cache"):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise StorageError(
+                f"The workspace {self.folder} cannot be used: {e.strerror}.",
+                "Set MMDEMO_WORKSPACE to a folder you can write to.",
+            ) from e
+        self.database = Database(settings.url)
+        self.media = MediaStore(self.folder / "media", self.folder / "cache")
+        self.pairs = PairStore(self.database, settings.held_out_share)
+        self.labels = LabelLog(self.database, self.pairs)
+        self.versions = VersionTree(self.database)
+        self.runs = RunLog(self.database)
+        self._vectors: dict[str, VectorFile] = {}
+        self._lock = threading.Lock()
+
+    def vectors(self, name: str, dim: int, dtype: type[np.floating] = np.float32) -> VectorFile:
+        """The vector file of that name, opened once."""
+        with self._lock:
+            if name not in self._vectors:
+                self._vectors[name] = VectorFile(self.folder / "vectors" / name, dim, dtype)
+            return self._vectors[name]
+
+    def add_image(self, data: bytes, name: str, *, source: str, listed: bool = True) -> Item:
+        """Keep a picture and describe it; the same bytes twice are one item.
+
+        Raises:
+            MediaError: not a picture that can be read.
+            StorageError: the disk refused.
+        """
+        image = decode_image(data, max_megapixels=self.settings.max_megapixels)
+        suffix = Path(name).suffix.lower()[:16] or ".img"
+        item_id = self.media.add(data, suffix)
+        known = self.pairs.item(item_id)
+        item = Item(
+            id=item_id,
+            modality="image",
+            name=Path(name).name[:300] or "picture",
+            suffix=known.suffix if known else suffix,
+            source=source[:120],
+            bytes=len(data),
+            width=image.width,
+            height=image.height,
+            listed=listed,
+        )
+        self.pairs.add_item(item)
+        return self.pairs.item(item_id) or item
+
+    def add_drawn_image(self, image: object, *, source: str) -> Item:
+        """Keep a picture that came without a file, such as one from the webcam, as PNG; unlisted until labelled."""
+        from PIL import Image
+
+        if not isinstance(image, Image.Image):
+            raise UserError("This is not a picture.", "Drop a picture file.")
+        return self.add_image(encode_png(image.convert("RGB")), "picture.png", source=source, listed=False)
+
+    def media_path(self, item: Item) -> Path:
+        """The item's file."""
+        return self.media.path(item.id, item.suffix)
+
+    def thumbnail(self, item: Item, side_px: int) -> Path:
+        """The item's thumbnail, made now if it has none yet."""
+        path = self.media.thumbnail_path(item.id, side_px)
+        if not path.exists():
+            image = decode_image(
+                self.media_path(item), at_least_px=side_px, max_megapixels=self.settings.max_megapixels
+            )
+            write_durably(path, thumbnail(image, side_px))
+        return path
+
+    def version_folder(self, version_id: str) -> Path:
+        """Where the weights and the card of a version lie."""
+        return self.folder / "versions" / version_id
+
+    def run_folder(self, run_id: str) -> Path:
+        """Where the snapshot, the curves and the check-points of a run lie."""
+        return self.folder / "runs" / run_id
+
+    def close(self) -> None:
+        """Release the database."""
+        self.database.close()

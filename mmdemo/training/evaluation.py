@@ -1,0 +1,69 @@
+"""Measuring a version: on the workspace's held-out matches, or on a manifest that never enters it."""
+
+from __future__ import annotations
+
+from mmdemo.data.importing import source_rows
+from mmdemo.data.rows import Row
+from mmdemo.errors import UserError
+from mmdemo.media.image import decode_image
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.retrieval.embed import embed_items, encode_stream, feature_file, text_vectors
+from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
+from mmdemo.store.media_store import sha256
+from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, text_key
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.dataset import take_snapshot
+
+
+def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Retrieval:
+    """Retrieval over the held-out matches.
+
+    Raises:
+        UserError: there are none.
+    """
+    examples = take_snapshot(ws, aligner.task).of(HELD_OUT, match=True)
+    if not examples:
+        raise UserError(
+            "There are no held-out matches to measure on.", "Label some, or name a manifest with --pairs."
+        )
+    embed_items(ws, aligner.towers, list(ws.pairs.items([e.item for e in examples]).values()))
+    media = aligner.project_media(feature_file(ws, aligner.towers).get([e.item for e in examples]))
+    text = aligner.project_text(text_vectors(ws, aligner.towers, [e.text for e in examples]))
+    return evaluate_retrieval(media, text, [e.item for e in examples], [text_key(e.text) for e in examples])
+
+
+def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = None) -> Retrieval:
+    """Retrieval over the pairs of a manifest, mismatches left out.
+
+    Args:
+        aligner: the version to measure.
+        source: what `import` takes.
+        split: only rows of this split, where the manifest has one.
+
+    Raises:
+        UserError: nothing there can be measured on.
+    """
+    wanted = SPLIT_NAMES.get(split, split) if split else None
+    rows = [r for r in source_rows(source)[1] if isinstance(r, Row) and r.text.strip()]
+    rows = [r for r in rows if r.verdict in {"", "match"} and (wanted is None or r.split == wanted)]
+    size = getattr(aligner.towers.media, "input_px", None)
+
+    def load(row: Row):  # type: ignore[no-untyped-def]
+        return decode_image(row.data if row.data is not None else row.file or b"", at_least_px=size)
+
+    kept: list[Row] = []
+    features = []
+    for batch, part in encode_stream(aligner.towers.media, load, rows):
+        kept += batch
+        features.append(aligner.project_media(part))
+    if len(kept) < 2:
+        raise UserError(
+            f"{source} has {len(kept)} pairs to measure on.", "Name a manifest with at least two."
+        )
+    import numpy as np
+
+    texts = [r.corrected or r.text for r in kept]
+    ids = [sha256(r.data if r.data is not None else r.file.read_bytes() if r.file else b"") for r in kept]
+    return evaluate_retrieval(
+        np.concatenate(features), aligner.encode_text(texts), ids, [text_key(t) for t in texts]
+    )

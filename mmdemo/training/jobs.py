@@ -1,0 +1,190 @@
+"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back; and the worker process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from mmdemo.errors import UserError
+from mmdemo.store.tables import Run
+from mmdemo.store.workspace import Workspace
+
+log = logging.getLogger(__name__)
+SHOWN_PARAMETERS = ("epochs", "learning_rate", "batch", "loss", "seed", "weight_decay", "dropout")
+
+
+class JobRunner:
+    """Owns the worker process of this page and answers for every run of the workspace."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._ws = ws
+        self._worker: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Start the worker before it is needed; its imports take seconds that nobody should wait for."""
+        with self._lock:
+            self._ensure_worker()
+
+    def resume_interrupted(self) -> list[str]:
+        """Hand runs to the worker that were queued or running when a process was killed; returns their ids."""
+        resumed = [run.id for run in self._ws.runs.unfinished() if not self._is_worked_on(run.id)]
+        for run_id in resumed:
+            self._send(run_id)
+        return resumed
+
+    def start(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
+        """Queue a run and hand it to the worker; returns its id.
+
+        Raises:
+            UserError: a run is on already, the labels lack something, or a setting cannot work.
+        """
+        from mmdemo.training.loop import settings_from_json
+        from mmdemo.training.runs import create_run
+
+        with self._lock:
+            on = [run for run in self._ws.runs.unfinished() if run.task == task]
+            if on:
+                raise UserError(
+                    f"{on[0].id} is {on[0].status} already.", "Wait until it is done, or stop it first."
+                )
+            run_id = create_run(self._ws, task, method, settings_from_json(settings), promote)
+        self._send(run_id)
+        return run_id
+
+    def stop(self, run_id: str = "") -> str:
+        """Ask a run, by default the latest, to stop; returns its id.
+
+        Raises:
+            UserError: there is no such run, or it has ended.
+        """
+        run = self._find(run_id)
+        if run.status not in {"queued", "running"}:
+            raise UserError(f"{run.id} is {run.status} already.", "There is nothing to stop.")
+        (self._ws.run_folder(run.id) / "stop").touch()
+        return run.id
+
+    def status(self, run_id: str = "", task: str = "image-text") -> dict[str, Any]:
+        """The JSON of `/training_status`, with the curves."""
+        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(task)
+        if run is None:
+            return {"run": None, "status": "none"}
+        from mmdemo.training.progress import read_progress
+
+        self._revive(run)
+        records = read_progress(self._ws, run.id)
+        last = records[-1] if records else {}
+        result = run.result or {}
+        return {
+            "run": run.id,
+            "status": run.status,
+            "epoch": last.get("epoch", 0),
+            "epochs": last.get("epochs", 0),
+            "loss": last.get("loss"),
+            "recall": last.get("recall"),
+            "eta_s": last.get("eta_s") if run.status == "running" else 0.0,
+            "before": result.get("before"),
+            "after": result.get("after"),
+            "model": run.version_id,
+            "promoted": run.decision == "promoted",
+            "decision": run.decision,
+            "message": run.message,
+            "method": run.method,
+            "parent": run.parent,
+            "seconds": result.get("seconds", last.get("seconds")),
+            "gains": result.get("gains"),
+            "changes": result.get("changes"),
+            "trained_on": result.get("trained_on"),
+            "curve": result.get("curve"),
+            "progress": records,
+        }
+
+    def decide(self, run_id: str, promote: bool, annotator: str = "") -> None:
+        """Promote what a run made, or keep the version before it.
+
+        Raises:
+            UserError: the run made no version.
+        """
+        run = self._find(run_id)
+        if not run.version_id:
+            raise UserError(f"{run.id} has made no version.", "Start a new run.")
+        if promote:
+            self._ws.versions.activate(run.version_id, annotator)
+        elif self._ws.versions.active(run.task) == run.version_id:
+            self._ws.versions.activate(run.parent, annotator)
+        self._ws.runs.update(run.id, decision="promoted" if promote else "kept-old")
+
+    def roll_back(self, task: str, annotator: str = "") -> str:
+        """Activate the parent of the active version; returns its id.
+
+        Raises:
+            UserError: the base version is active, which has none.
+        """
+        parent = self._ws.versions.previous(task)
+        if parent is None:
+            raise UserError(
+                "The base version is active; there is nothing before it.", "Train and promote first."
+            )
+        self._ws.versions.activate(parent, annotator)
+        return parent
+
+    def close(self) -> None:
+        """Let the worker finish and end."""
+        with self._lock:
+            if self._worker is not None and self._worker.stdin is not None:
+                self._worker.stdin.close()
+                self._worker = None
+
+    def _find(self, run_id: str) -> Run:
+        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest()
+        if run is None:
+            raise UserError("There is no run yet.", "Start one in the Fine-tune tab.")
+        return run
+
+    def _revive(self, run: Run) -> None:
+        """A run that nobody works on, though it is not done, lost its worker: hand it to the present one."""
+        with self._lock:
+            dead = self._worker is not None and self._worker.poll() is not None
+        if dead and run.status in {"queued", "running"} and not self._is_worked_on(run.id):
+            log.warning("the worker died; %s goes on in a new one", run.id)
+            self._send(run.id)
+
+    def _is_worked_on(self, run_id: str) -> bool:
+        try:
+            with FileLock(self._ws.run_folder(run_id) / "lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def _send(self, run_id: str) -> None:
+        with self._lock:
+            worker = self._ensure_worker()
+            assert worker.stdin is not None
+            worker.stdin.write(f"{run_id}\n")
+            worker.stdin.flush()
+
+    def _ensure_worker(self) -> subprocess.Popen[str]:
+        if self._worker is None or self._worker.poll() is not None:
+            settings = asdict(self._ws.settings)
+            variables = {f"MMDEMO_{name.upper()}": str(value) for name, value in settings.items()}
+            variables["PYTHONPATH"] = os.pathsep.join(
+                filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
+            )
+            with (self._ws.folder / "runs" / "worker.log").open("a") as output:
+                self._worker = subprocess.Popen(
+                    [sys.executable, "-m", "mmdemo.training.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    text=True,
+                    env=os.environ | variables,
+                )
+        return self._worker

@@ -1,0 +1,232 @@
+"""The loop that trains a head on cached features: read top to bottom.
+
+It knows no page and no database. It yields a record an epoch, looks at a stop flag every step, and keeps its
+whole state on disk after every epoch. Randomness starts afresh from (seed, epoch) each epoch, so a run that was
+killed and resumed is the run that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mmdemo.errors import UserError
+from mmdemo.models.device import Compute
+from mmdemo.models.heads import HeadShape, Projection, ResidualHead
+from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
+from mmdemo.training.dataset import PairArrays
+from mmdemo.training.losses import LOSSES, Batch
+
+LEAST_STEPS = 40  # with few labels an epoch is a step or two: epochs are added up to this many steps
+MOST_EPOCHS = 500
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train a head; the defaults are the best of those tried in benchmarks/losses.py."""
+
+    epochs: int = 0  # 0: as many as `default_epochs` says
+    learning_rate: float = 0.0  # 0: what `default_learning_rate` says
+    weight_decay: float = 0.1
+    batch: int = 128
+    dropout: float = 0.5
+    hidden: int = 512
+    loss: str = "infonce"
+    mark_weight: float = 4.0
+    scale: float = 10.0  # the initial inverse temperature
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raises:
+        UserError: a value that cannot work, and what would.
+        """
+        bounds = {
+            "epochs": (self.epochs, 0, MOST_EPOCHS),
+            "learning_rate": (self.learning_rate, 0.0, 0.1),
+            "weight_decay": (self.weight_decay, 0.0, 10.0),
+            "batch": (self.batch, 2, 65_536),
+            "dropout": (self.dropout, 0.0, 0.95),
+            "hidden": (self.hidden, 1, 16_384),
+            "mark_weight": (self.mark_weight, 1.0, 1000.0),
+            "scale": (self.scale, 0.1, 100.0),
+        }
+        for name, (value, low, high) in bounds.items():
+            if not low <= value <= high:
+                raise UserError(
+                    f"{name.replace('_', ' ')} is {value:g}.", f"Use a number from {low:g} to {high:g}."
+                )
+        if self.loss not in LOSSES:
+            raise UserError(f"The loss {self.loss!r} is unknown.", f"Use one of: {', '.join(LOSSES)}.")
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """Where a run is after an epoch; what the page draws."""
+
+    epoch: int  # from 1
+    epochs: int
+    loss: float  # mean training loss of the epoch
+    recall: float | None  # held-out mean recall, percent; None where nothing is held out
+    seconds: float  # since the run began, pauses left out
+    eta_s: float
+
+
+def default_epochs(examples: int, batch: int) -> int:
+    """20 epochs, or more where they make fewer than LEAST_STEPS steps."""
+    return max(20, math.ceil(LEAST_STEPS / math.ceil(examples / batch)))
+
+
+def default_learning_rate(examples: int) -> float:
+    """2e-4 up to 160 examples, growing with them to 5e-4 at 400: with few, smaller steps forget less."""
+    return 2e-4 * min(2.5, max(1.0, examples / 160))
+
+
+def train_head(
+    train: PairArrays,
+    held_out: PairArrays | None,
+    reference: np.ndarray,
+    dim: int,
+    settings: TrainSettings,
+    compute: Compute,
+    state: Path | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[EpochRecord, ResidualHead]]:
+    """Train a head, an epoch at a time.
+
+    Args:
+        train: the examples to learn from.
+        held_out: those to measure on, matches only; None: nothing to measure on.
+        reference: (M, F) features whose mean and spread standardise the head's input.
+        dim: D, the shared space.
+        settings: how.
+        compute: where.
+        state: a folder for the state, from which an interrupted run goes on; None: nothing is kept.
+        stopped: looked at every step; the epoch that is stopped does not count.
+
+    Yields:
+        A record of each epoch, and the head as it is then.
+    """
+    settings.check()
+    epochs = settings.epochs or default_epochs(len(train), settings.batch)
+    rate = settings.learning_rate or default_learning_rate(len(train))
+    settings = replace(settings, epochs=epochs, learning_rate=rate)
+    torch.manual_seed(settings.seed)
+    shape = HeadShape(train.features.shape[1], dim, settings.hidden, settings.dropout)
+    head = ResidualHead(shape, settings.scale).to(compute.device)
+    head.standardise(torch.from_numpy(reference).to(compute.device))
+    loss_of = LOSSES[settings.loss](settings.mark_weight).to(compute.device)
+    optimiser = torch.optim.AdamW(
+        head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    rows = _Rows(train, compute.device)
+    steps = math.ceil(len(train) / settings.batch)
+    begun, spent = 0, 0.0
+    if state is not None and (state / "state.json").exists():
+        begun, spent = _load_state(state, head, optimiser)
+    if begun >= epochs:  # killed between the last epoch and the version: measure again and hand the head over
+        head.eval()
+        recall = measure(head, held_out, dim).mean_recall if held_out is not None and len(held_out) else None
+        yield EpochRecord(epochs, epochs, 0.0, recall, spent, 0.0), head
+        return
+    since = time.perf_counter()
+    for epoch in range(begun + 1, epochs + 1):
+        torch.manual_seed(settings.seed * 100_003 + epoch)
+        order = torch.randperm(len(train))
+        head.train()
+        total = 0.0
+        for step, chosen in enumerate(order.split(settings.batch)):
+            if stopped():
+                return
+            done = ((epoch - 1) * steps + step) / (epochs * steps)
+            for group in optimiser.param_groups:
+                group["lr"] = settings.learning_rate * (1 + math.cos(math.pi * done)) / 2
+            with compute.autocast():
+                loss = loss_of(rows.batch(head, chosen), head.log_scale.exp().clamp(max=100.0), head.bias)
+            if not torch.isfinite(loss):
+                continue  # a batch without a match has nothing to pull together
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+            optimiser.step()
+            total += loss.item() * len(chosen)
+        head.eval()
+        recall = measure(head, held_out, dim).mean_recall if held_out is not None and len(held_out) else None
+        seconds = spent + time.perf_counter() - since
+        each = (time.perf_counter() - since) / (epoch - begun)
+        if state is not None:
+            _save_state(state, head, optimiser, epoch, seconds)
+        yield EpochRecord(epoch, epochs, total / len(train), recall, seconds, each * (epochs - epoch)), head
+
+
+def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval:
+    """Retrieval over pairs by a head on cached features; None is the base version."""
+    if head is not None and next(head.parameters()).device.type != "cpu":
+        copy = ResidualHead(head.shape)
+        copy.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
+        head = copy
+    projection = Projection(dim, head)
+    ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
+    return evaluate_retrieval(projection.media(pairs.features), projection.text(pairs.texts), *ids)
+
+
+class _Rows:
+    """The training examples on the device."""
+
+    def __init__(self, arrays: PairArrays, device: torch.device) -> None:
+        self.features = torch.from_numpy(arrays.features).to(device)  # (N, F)
+        self.texts = torch.from_numpy(arrays.texts).to(device)  # (N, D)
+        self.match = torch.from_numpy(arrays.match).to(device)
+        self.item_code = torch.from_numpy(arrays.item_code).to(device)
+        self.text_code = torch.from_numpy(arrays.text_code).to(device)
+
+    def batch(self, head: ResidualHead, rows: Tensor) -> Batch:
+        rows = rows.to(self.features.device)
+        return Batch(
+            media=head.project_media(self.features[rows]),
+            text=head.project_text(self.texts[rows]),
+            match=self.match[rows],
+            item_code=self.item_code[rows],
+            text_code=self.text_code[rows],
+        )
+
+
+def _save_state(
+    folder: Path, head: ResidualHead, optimiser: torch.optim.Optimizer, epoch: int, seconds: float
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"head.{name}": t for name, t in head.state_dict().items()}
+    for i, slots in optimiser.state_dict()["state"].items():
+        tensors.update({f"optimiser.{i}.{name}": t for name, t in slots.items()})
+    name = f"state-{epoch % 2}.safetensors"  # the one before stays until this one is whole and named
+    save_file({key: t.detach().cpu().contiguous() for key, t in tensors.items()}, folder / name)
+    part = folder / "state.part"
+    part.write_text(json.dumps({"epoch": epoch, "seconds": seconds, "file": name}), encoding="utf-8")
+    part.replace(folder / "state.json")
+
+
+def _load_state(folder: Path, head: ResidualHead, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
+    facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    tensors = load_file(folder / facts["file"])
+    head.load_state_dict({k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")})
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimiser."):
+            _, i, name = key.split(".", 2)
+            slots.setdefault(int(i), {})[name] = tensor
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
+    return int(facts["epoch"]), float(facts["seconds"])
+
+
+def settings_from_json(values: dict[str, object]) -> TrainSettings:
+    """The settings that `asdict` gave."""
+    known = {name: values[name] for name in asdict(TrainSettings()) if name in values}
+    return TrainSettings(**known)  # type: ignore[arg-type]

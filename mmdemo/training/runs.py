@@ -1,0 +1,235 @@
+"""One run from its snapshot to a version: what the worker does, and what `mmdemo train` does in its own process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from mmdemo.errors import MmdemoError, UserError
+from mmdemo.models.aligner import Towers
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.device import decide_compute
+from mmdemo.models.heads import ResidualHead, load_head, save_head
+from mmdemo.models.presets import Preset, find_preset
+from mmdemo.store.media_store import write_durably
+from mmdemo.store.pairs import HELD_OUT, TRAIN
+from mmdemo.store.tables import Run, Version, now
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.curve import learning_curve
+from mmdemo.training.dataset import (
+    PairArrays,
+    Snapshot,
+    load_arrays,
+    prepare_features,
+    require_data,
+    take_snapshot,
+)
+from mmdemo.training.evaluate import calibrate, gains, rank_changes
+from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
+
+log = logging.getLogger(__name__)
+REFERENCE_ROWS = 5000  # items whose features standardise the head's input
+METHODS = ("head",)
+
+
+def create_run(
+    ws: Workspace,
+    task: str,
+    method: str,
+    settings: TrainSettings,
+    promote: str,
+    snapshot: Snapshot | None = None,
+) -> str:
+    """Freeze the labels and queue a run; returns its id.
+
+    Args:
+        ws: the workspace.
+        task: whose labels.
+        method: head.
+        settings: how to train.
+        promote: "when-better", or "ask": a person decides.
+        snapshot: other pairs than the workspace's labels.
+
+    Raises:
+        DataError: the labels lack something.
+        UserError: a setting or method that cannot work.
+    """
+    if method not in METHODS:
+        raise UserError(f"The method {method!r} is unknown for {task}.", f"Use one of: {', '.join(METHODS)}.")
+    settings.check()
+    snapshot = snapshot or take_snapshot(ws, task)
+    require_data(ws, snapshot)
+    values = asdict(settings) | {"promote": promote}
+    run_id = ws.runs.create(task, method, ws.versions.active(task), values, snapshot.sha256)
+    snapshot.save(ws.run_folder(run_id) / "snapshot.json")
+    return run_id
+
+
+def execute_run(
+    ws: Workspace,
+    run_id: str,
+    towers: Callable[[], Towers],
+    progress: Callable[[EpochRecord], None] | None = None,
+) -> Run:
+    """Carry a run out, or on from where it was interrupted; returns its final row.
+
+    Only one process works on a run at a time: a lock file, which the system frees when its holder dies, says who.
+    """
+    folder = ws.run_folder(run_id)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            ws.runs.update(run_id, status="running", message="")
+            try:
+                _execute(ws, run_id, towers, progress)
+            except MmdemoError as e:
+                ws.runs.update(run_id, status="failed", message=str(e))
+            except Exception as e:
+                log.exception("%s failed", run_id)
+                ws.runs.update(
+                    run_id, status="failed", message=f"The run failed: {e}. Its labels are untouched."
+                )
+    except Timeout:
+        log.info("%s is worked on by another process", run_id)
+    return ws.runs.get(run_id)
+
+
+def _execute(
+    ws: Workspace, run_id: str, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
+) -> None:
+    run = ws.runs.get(run_id)
+    folder = ws.run_folder(run_id)
+    snapshot = Snapshot.load(folder / "snapshot.json")
+    settings = settings_from_json(run.settings)
+    compute = decide_compute(ws.settings.device, ws.settings.threads)
+    preset = find_preset(ws.versions.get(run.parent).base)
+    prepare_features(ws, preset, snapshot.examples, towers)
+    train = load_arrays(ws, preset, snapshot.of(TRAIN))
+    measured = snapshot.of(HELD_OUT, match=True)
+    held_out = load_arrays(ws, preset, measured)
+    reference = reference_features(ws, preset)
+
+    def stopped() -> bool:
+        return (folder / "stop").exists()
+
+    last: ResidualHead | None = None
+    for record, head in _epochs(folder, train, held_out, reference, preset, settings, compute, stopped):
+        last = head
+        if progress is not None:
+            progress(record)
+    if last is None:
+        ws.runs.update(run_id, status="stopped", message="Stopped before the first epoch was done.")
+        return
+    was_stopped = stopped()
+    before = measure(_parent_head(ws, run.parent), held_out, preset.dim)
+    after = measure(last, held_out, preset.dim)
+    result: dict[str, Any] = {
+        "before": before.as_json() | {"mean_recall": round(before.mean_recall, 2)},
+        "after": after.as_json() | {"mean_recall": round(after.mean_recall, 2)},
+        "gains": gains(before, after),
+        "changes": rank_changes(measured, before.text_to_media, after.text_to_media),
+        "trained_on": {
+            "match": int(train.match.sum()),
+            "mismatch": int((~train.match).sum()),
+            "held_out": len(measured),
+        },
+        "seconds": record.seconds,
+    }
+    version = _write_version(ws, run, last, snapshot, preset, result)
+    better = bool(measured) and after.mean_recall > before.mean_recall
+    promoted = better and not was_stopped and run.settings.get("promote") == "when-better"
+    if promoted:
+        ws.versions.activate(version)
+    elif run.settings.get("promote") == "when-better":
+        result["kept_because"] = (
+            "it was stopped" if was_stopped else "it is not better" if measured else "nothing was measured"
+        )
+    decision = "promoted" if promoted else "kept-old" if run.settings.get("promote") == "when-better" else ""
+    ws.runs.update(
+        run_id,
+        status="stopped" if was_stopped else "done",
+        version_id=version,
+        result=result,
+        decision=decision,
+        message="Stopped; what it had learned until then is kept as a version." if was_stopped else "",
+    )
+    if not was_stopped and len(measured) >= 2:
+        curve = learning_curve(train, held_out, reference, preset.dim, settings, compute, stopped)
+        if curve is not None:
+            ws.runs.update(run_id, result=result | {"curve": curve.as_json()})
+
+
+def _epochs(
+    folder: Path,
+    train: PairArrays,
+    held_out: PairArrays,
+    reference: np.ndarray,
+    preset: Preset,
+    settings: TrainSettings,
+    compute: Any,
+    stopped: Callable[[], bool],
+) -> Iterator[tuple[EpochRecord, ResidualHead]]:
+    with (folder / "progress.jsonl").open("a", encoding="utf-8") as log_file:
+        for record, head in train_head(
+            train, held_out, reference, preset.dim, settings, compute, folder / "state", stopped
+        ):
+            if record.loss:  # a record without one only hands over what was finished before
+                log_file.write(json.dumps(asdict(record)) + "\n")
+                log_file.flush()
+                os.fsync(log_file.fileno())
+            yield record, head
+
+
+def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
+    """(M, F) features of items, labelled or not, that say how each channel spreads."""
+    matrix = ws.vectors(preset.media_features, preset.feature_dim, np.float16).matrix()
+    step = max(1, len(matrix) // REFERENCE_ROWS)
+    return np.asarray(matrix[::step], dtype=np.float32)
+
+
+def _parent_head(ws: Workspace, version_id: str) -> ResidualHead | None:
+    folder = ws.version_folder(version_id)
+    return load_head(folder) if folder.exists() else None
+
+
+def _write_version(
+    ws: Workspace, run: Run, head: ResidualHead, snapshot: Snapshot, preset: Preset, result: dict[str, Any]
+) -> str:
+    """Weights and card on disk, then the row: a version that is listed can be loaded."""
+    version_id = run.id.replace("run-", "tuned-")
+    folder = ws.version_folder(version_id)
+    cpu_head = ResidualHead(head.shape)
+    cpu_head.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
+    save_head(cpu_head.eval(), folder)
+    from mmdemo.models.bundled import load_class_vectors
+
+    prior: Calibration = load_class_vectors().calibration[preset.id]
+    calibration = calibrate(cpu_head, load_arrays(ws, preset, snapshot.of(HELD_OUT)), preset.dim, prior)
+    card = {
+        "version": version_id,
+        "task": run.task,
+        "base": preset.id,
+        "base_licence": preset.licence,
+        "parent": run.parent,
+        "run": run.id,
+        "created": now().isoformat(timespec="seconds") + "Z",
+        "settings": run.settings,
+        "labels": [e.label for e in snapshot.examples],
+        "labels_sha256": snapshot.sha256,
+        "trained_on": result["trained_on"],
+        "before": result["before"],
+        "after": result["after"],
+        "gains": result["gains"],
+        "calibration": asdict(calibration),
+    }
+    write_durably(folder / "card.json", json.dumps(card, indent=1).encode())
+    version = Version(id=version_id, task=run.task, base=preset.id, parent=run.parent, run_id=run.id)
+    ws.versions.add(version)
+    return version_id
