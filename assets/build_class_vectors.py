@@ -22,12 +22,12 @@ from safetensors.numpy import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mmdemo.media.image import decode_image  # noqa: E402
-from mmdemo.models.bundled import ClassVectors, EfficientNetTower, MiniLMTower  # noqa: E402
-from mmdemo.models.calibration import Calibration, fit_calibration  # noqa: E402
-from mmdemo.models.device import decide_compute  # noqa: E402
-from mmdemo.models.presets import PRESETS  # noqa: E402
-from mmdemo.settings import ASSETS  # noqa: E402
+from mmdemo.media.image import decode_image
+from mmdemo.models.bundled import ClassVectors, EfficientNetTower, MiniLMTower
+from mmdemo.models.calibration import Calibration, fit_calibration
+from mmdemo.models.device import decide_compute
+from mmdemo.models.presets import PRESETS
+from mmdemo.settings import ASSETS
 
 
 def hypernyms(wordnet: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.data.exporting import Exported, export_labels
+from mmdemo.data.import_job import ImportJob
 from mmdemo.data.importing import ImportReport, import_source
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
@@ -55,6 +56,7 @@ class Demo:
         if settings.samples:
             seed_samples(self.ws)
         self.models = ModelManager(settings, self.ws.versions.active, lambda v: version_source(self.ws, v))
+        self.imports = ImportJob()
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -285,10 +287,30 @@ class Demo:
     def activate(self, version: str, annotator: str = "") -> dict[str, Any]:
         """Activate a version and bring the index over to it behind the page."""
         task = self.ws.versions.activate(version, annotator).task
+        self.version_changed()
+        return self.versions(task)
+
+    def version_changed(self) -> None:
+        """The active version is another: index and queue follow behind the page."""
         if self.models.status.state == "ready":
             self.keeper.request()
             self.queue.request()
-        return self.versions(task)
+
+    def start_training(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
+        """Start a run behind the page; returns its id.
+
+        Raises:
+            UserError: a run is on, the labels lack something, or a setting cannot work.
+        """
+        return self.jobs.start(self.check_task(task), method, settings, promote)
+
+    def restored(self) -> None:
+        """The workspace is another one: forget everything that was made from the one before."""
+        with self._lock:
+            self._made.clear()
+        self.ws.versions.ensure_base(DEFAULT_TASK, find_preset(self.settings.model).id)
+        self.models.forget()
+        self.start_behind_the_page()
 
     @staticmethod
     def check_task(task: str) -> Task:

@@ -157,7 +157,9 @@ class PairQueue:
         if self._made_for is None:
             self.make() if self._models.status.state != "ready" else self._make_plain()
             self.request()
-        elif (self._models.status.state == "ready" and self._made_for[0] != self._keeper.status.version) or not self._order:
+        elif (
+            self._models.status.state == "ready" and self._made_for[0] != self._keeper.status.version
+        ) or not self._order:
             self.request()
 
     def _make_plain(self) -> None:

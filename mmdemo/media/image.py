@@ -56,6 +56,8 @@ def decode_image(
         MediaError: not a picture, truncated, or too large, in one sentence.
     """
     name = source.name if isinstance(source, Path) else "This file"
+    if isinstance(source, bytes) and not source:
+        raise MediaError("This file is empty.", "Choose another one.")
     try:
         opened = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as e:
@@ -79,6 +81,16 @@ def decode_image(
             return _to_rgb(ImageOps.exif_transpose(opened))
         except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as e:
             raise MediaError(f"{name} is cut off or damaged.", "Export or download it again.") from e
+
+
+def image_suffix(data: bytes) -> str:
+    """The suffix that fits the bytes, whatever the file was called; .img for what is no picture."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            name = (image.format or "img").lower()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        name = "img"
+    return {"jpeg": ".jpg", "mpo": ".jpg", "jpeg2000": ".jp2", "tiff": ".tif"}.get(name, f".{name}")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -112,11 +124,4 @@ def thumbnail(image: Image.Image, side_px: int) -> bytes:
     small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     small.save(out, "WEBP", quality=82, method=2)
-    return out.getvalue()
-
-
-def encode_png(image: Image.Image) -> bytes:
-    """The picture as PNG bytes, the form in which an upload from the webcam or clipboard is kept."""
-    out = io.BytesIO()
-    image.save(out, "PNG", compress_level=4)
     return out.getvalue()

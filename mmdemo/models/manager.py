@@ -115,6 +115,11 @@ class ModelManager:
                 self._aligners.popitem(last=False)
             return aligner
 
+    def forget(self) -> None:
+        """Drop the loaded versions, whose weights may be others now; the towers stay."""
+        with self._lock:
+            self._aligners.clear()
+
     def _load(self, source: VersionSource) -> HeadAligner:
         from mmdemo.models.aligner import HeadAligner
         from mmdemo.models.heads import load_head

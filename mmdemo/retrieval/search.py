@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import Task
 from mmdemo.retrieval.embed import text_vectors, version_file
+from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView, clean_text
 from mmdemo.store.workspace import Workspace
@@ -21,19 +21,6 @@ from mmdemo.store.workspace import Workspace
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
 THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
 MAX_K = 200
-
-
-@dataclass(frozen=True)
-class Query:
-    """What to look for and where."""
-
-    text: str = ""
-    picture: Image.Image | None = None  # with a text too, the two vectors are added
-    item: str | None = None  # an item of the collection instead of a picture
-    k: int = 10
-    target: str = "media"  # media or text
-    state: str = ""  # only items with a pair in this label state: match, mismatch, unsure, unlabelled
-    source: str = ""  # only items from this source
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 from mmdemo.errors import StorageError, UserError
+from mmdemo.store.tables import now
 from mmdemo.store.workspace import Workspace
 
 DATABASE = "mmdemo.sqlite3"
@@ -82,3 +83,27 @@ def restore(archive: Path, folder: Path) -> None:
         ) from e
     except OSError as e:
         raise StorageError(f"The backup could not be restored: {e.strerror}.", "Free some disk space.") from e
+
+
+def replace(ws: Workspace, archive: Path) -> Path:
+    """Put a backup in the place of an open workspace; returns the backup of what was there before.
+
+    Raises:
+        UserError: not a backup, or a damaged one; nothing has changed then.
+        StorageError: the disk refused.
+    """
+    kept = ws.folder / "backups" / f"before-restore-{now():%Y%m%d-%H%M%S}.zip"
+    kept.parent.mkdir(exist_ok=True)
+    back_up(ws, kept)
+    with tempfile.TemporaryDirectory(dir=ws.folder) as temporary:
+        fresh = Path(temporary) / "workspace"
+        restore(archive, fresh)
+        with ws.replaced():
+            for name in PARTS:
+                shutil.rmtree(ws.folder / name, ignore_errors=True)
+                if (fresh / name).exists():
+                    shutil.move(str(fresh / name), str(ws.folder / name))
+            for leftover in ("-wal", "-shm"):
+                (ws.folder / f"{DATABASE}{leftover}").unlink(missing_ok=True)
+            (fresh / DATABASE).replace(ws.folder / DATABASE)
+    return kept

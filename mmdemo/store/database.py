@@ -79,6 +79,14 @@ class Database:
             finally:
                 connection.close()
 
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """No connection is open and no write begins within this block."""
+        with self._write_lock:
+            self.engine.dispose()
+            yield
+            self.engine.dispose()
+
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()

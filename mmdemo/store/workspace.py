@@ -11,12 +11,14 @@ cache/            thumbnails; may be deleted
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from mmdemo.errors import StorageError, UserError
-from mmdemo.media.image import decode_image, encode_png, thumbnail
+from mmdemo.errors import StorageError
+from mmdemo.media.image import decode_image, image_suffix, thumbnail
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database
 from mmdemo.store.labels import LabelLog
@@ -25,6 +27,8 @@ from mmdemo.store.pairs import PairStore
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.versions import RunLog, VersionTree
+
+FOLDERS = ("media", "vectors", "versions", "runs", "cache")
 
 
 class Workspace:
@@ -41,7 +45,7 @@ class Workspace:
         self.settings = settings
         self.folder = settings.workspace
         try:
-            for name in ("media", "vectors", "versions", "runs", "cache"):
+            for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as e:
             raise StorageError(
@@ -72,7 +76,7 @@ class Workspace:
             StorageError: the disk refused.
         """
         image = decode_image(data, max_megapixels=self.settings.max_megapixels)
-        suffix = Path(name).suffix.lower()[:16] or ".img"
+        suffix = image_suffix(data)
         item_id = self.media.add(data, suffix)
         known = self.pairs.item(item_id)
         item = Item(
@@ -88,14 +92,6 @@ class Workspace:
         )
         self.pairs.add_item(item)
         return self.pairs.item(item_id) or item
-
-    def add_drawn_image(self, image: object, *, source: str) -> Item:
-        """Keep a picture that came without a file, such as one from the webcam, as PNG; unlisted until labelled."""
-        from PIL import Image
-
-        if not isinstance(image, Image.Image):
-            raise UserError("This is not a picture.", "Drop a picture file.")
-        return self.add_image(encode_png(image.convert("RGB")), "picture.png", source=source, listed=False)
 
     def media_path(self, item: Item) -> Path:
         """The item's file."""
@@ -118,6 +114,17 @@ class Workspace:
     def run_folder(self, run_id: str) -> Path:
         """Where the snapshot, the curves and the check-points of a run lie."""
         return self.folder / "runs" / run_id
+
+    @contextmanager
+    def replaced(self) -> Iterator[None]:
+        """Nobody reads or writes while the files change within this block; afterwards they are opened anew."""
+        with self.database.closed():
+            yield
+            for name in FOLDERS:
+                (self.folder / name).mkdir(exist_ok=True)
+            with self._lock:
+                self._vectors.clear()
+        self.database.migrate()
 
     def close(self) -> None:
         """Release the database."""

@@ -7,7 +7,6 @@ killed and resumed is the run that was not.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mmdemo.errors import UserError
@@ -25,6 +23,7 @@ from mmdemo.models.heads import HeadShape, Projection, ResidualHead
 from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
 from mmdemo.training.dataset import PairArrays
 from mmdemo.training.losses import LOSSES, Batch
+from mmdemo.training.state import StateKeeper
 
 LEAST_STEPS = 40  # with few labels an epoch is a step or two: epochs are added up to this many steps
 MOST_EPOCHS = 500
@@ -130,8 +129,9 @@ def train_head(
     rows = _Rows(train, compute.device)
     steps = math.ceil(len(train) / settings.batch)
     begun, spent = 0, 0.0
-    if state is not None and (state / "state.json").exists():
-        begun, spent = _load_state(state, head, optimiser)
+    keeper = StateKeeper(state) if state is not None else None
+    if keeper is not None and keeper.exists():
+        begun, spent = keeper.load(head, optimiser)
     if begun >= epochs:  # killed between the last epoch and the version: measure again and hand the head over
         head.eval()
         recall = measure(head, held_out, dim).mean_recall if held_out is not None and len(held_out) else None
@@ -162,9 +162,11 @@ def train_head(
         recall = measure(head, held_out, dim).mean_recall if held_out is not None and len(held_out) else None
         seconds = spent + time.perf_counter() - since
         each = (time.perf_counter() - since) / (epoch - begun)
-        if state is not None:
-            _save_state(state, head, optimiser, epoch, seconds)
+        if keeper is not None:
+            keeper.save(head, optimiser, epoch, seconds)
         yield EpochRecord(epoch, epochs, total / len(train), recall, seconds, each * (epochs - epoch)), head
+    if keeper is not None:
+        keeper.wait()
 
 
 def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval:
@@ -197,33 +199,6 @@ class _Rows:
             item_code=self.item_code[rows],
             text_code=self.text_code[rows],
         )
-
-
-def _save_state(
-    folder: Path, head: ResidualHead, optimiser: torch.optim.Optimizer, epoch: int, seconds: float
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"head.{name}": t for name, t in head.state_dict().items()}
-    for i, slots in optimiser.state_dict()["state"].items():
-        tensors.update({f"optimiser.{i}.{name}": t for name, t in slots.items()})
-    name = f"state-{epoch % 2}.safetensors"  # the one before stays until this one is whole and named
-    save_file({key: t.detach().cpu().contiguous() for key, t in tensors.items()}, folder / name)
-    part = folder / "state.part"
-    part.write_text(json.dumps({"epoch": epoch, "seconds": seconds, "file": name}), encoding="utf-8")
-    part.replace(folder / "state.json")
-
-
-def _load_state(folder: Path, head: ResidualHead, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
-    facts = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    tensors = load_file(folder / facts["file"])
-    head.load_state_dict({k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")})
-    slots: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("optimiser."):
-            _, i, name = key.split(".", 2)
-            slots.setdefault(int(i), {})[name] = tensor
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
-    return int(facts["epoch"]), float(facts["seconds"])
 
 
 def settings_from_json(values: dict[str, object]) -> TrainSettings:

@@ -1,0 +1,90 @@
+"""An import that nobody has to wait for: it belongs to the process, and any page can see and stop it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mmdemo.data.importing import ImportReport
+from mmdemo.errors import MmdemoError, UserError
+
+log = logging.getLogger(__name__)
+Work = Callable[[Callable[[int, int | None], None], Callable[[], bool]], ImportReport]
+
+
+class ImportJob:
+    """One import at a time, with its progress."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._state: dict[str, Any] = {"status": "none"}
+        self._begun = 0.0
+
+    def start(self, name: str, total: int | None, work: Work, then: Callable[[], None]) -> None:
+        """Begin an import; `then` is called when it has ended, however it ended.
+
+        Args:
+            name: what the page calls it.
+            total: its rows, if that is known.
+            work: does it, given a progress and a stop function.
+            then: brings the index up to date.
+
+        Raises:
+            UserError: one is on already.
+        """
+        with self._lock:
+            if self._thread is not None and self._thread.is_alive():
+                raise UserError(
+                    f"{self._state['name']} is being imported already.", "Wait, or stop it first."
+                )
+            self._stop.clear()
+            self._begun = time.monotonic()
+            self._state = {
+                "status": "running",
+                "id": secrets.token_hex(4),
+                "name": name,
+                "phase": "Importing",
+            }
+            self._state |= {"done": 0, "total": total, "eta_s": None}
+            self._thread = threading.Thread(
+                target=self._run, args=(work, then), name="mmdemo-import", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to stop; what was imported until then stays."""
+        self._stop.set()
+
+    def state(self) -> dict[str, Any]:
+        """Where it stands."""
+        return dict(self._state)
+
+    def _run(self, work: Work, then: Callable[[], None]) -> None:
+        error = ""
+        report = ImportReport()
+        try:
+            report = work(self._report, self._stop.is_set)
+        except MmdemoError as e:
+            error = str(e)
+        except Exception:
+            log.exception("the import failed")
+            error = "Something went wrong in mmdemo. What was imported until then is kept; its log says what."
+        self._state |= {
+            "report": report.as_json(),
+            "error": error,
+            "stopped": report.stopped,
+        }
+        self._state["status"] = "done"
+        then()
+
+    def _report(self, done: int, total: int | None) -> None:
+        total = total or self._state["total"]
+        spent = time.monotonic() - self._begun
+        eta = spent / done * (total - done) if total and done else None
+        self._state |= {"done": done, "total": total, "eta_s": eta}

@@ -1,0 +1,20 @@
+"""What to look for; importable without PyTorch, as the page is up before that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to look for and where."""
+
+    text: str = ""
+    picture: Image.Image | None = None  # with a text too, the two vectors are added
+    item: str | None = None  # an item of the collection instead of a picture
+    k: int = 10
+    target: str = "media"  # media or text
+    state: str = ""  # only items with a pair in this label state: match, mismatch, unsure, unlabelled
+    source: str = ""  # only items from this source

@@ -1,0 +1,69 @@
+"""A run's whole state on disk: weights and optimiser as safetensors, written beside the next epoch's computing."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+class StateKeeper:
+    """Saves and loads the state of a run in a folder.
+
+    One save is under way at most: the next waits for it, so a kill loses the epoch being computed and the one
+    being written at the worst, and what is there is always whole.
+
+    Args:
+        folder: where; made when it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="state")
+        self._saving: Future[None] | None = None
+
+    def exists(self) -> bool:
+        """Whether there is a state to go on from."""
+        return (self._folder / "state.json").exists()
+
+    def save(self, head: nn.Module, optimiser: torch.optim.Optimizer, epoch: int, seconds: float) -> None:
+        """Keep the state after an epoch; returns as soon as it is copied in memory."""
+        self.wait()
+        tensors = {f"head.{name}": t for name, t in head.state_dict().items()}
+        for i, slots in optimiser.state_dict()["state"].items():
+            tensors.update({f"optimiser.{i}.{name}": t for name, t in slots.items()})
+        copies = {key: t.detach().to("cpu", copy=True).contiguous() for key, t in tensors.items()}
+        self._saving = self._pool.submit(self._write, copies, epoch, seconds)
+
+    def wait(self) -> None:
+        """Wait for the save that is under way; raises what went wrong with it."""
+        if self._saving is not None:
+            self._saving.result()
+            self._saving = None
+
+    def load(self, head: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
+        """Put the state back; returns the epochs that are done and the seconds they took."""
+        facts = json.loads((self._folder / "state.json").read_text(encoding="utf-8"))
+        tensors = load_file(self._folder / facts["file"])
+        head.load_state_dict(
+            {k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")}
+        )
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith("optimiser."):
+                _, i, name = key.split(".", 2)
+                slots.setdefault(int(i), {})[name] = tensor
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
+        return int(facts["epoch"]), float(facts["seconds"])
+
+    def _write(self, tensors: dict[str, Tensor], epoch: int, seconds: float) -> None:
+        name = f"state-{epoch % 2}.safetensors"  # the one before stays until this one is whole and named
+        save_file(tensors, self._folder / name)
+        part = self._folder / "state.part"
+        part.write_text(json.dumps({"epoch": epoch, "seconds": seconds, "file": name}), encoding="utf-8")
+        part.replace(self._folder / "state.json")

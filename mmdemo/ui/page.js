@@ -1,0 +1,186 @@
+/* What all widgets share: building nodes, asking the server, the address, the pass phrase, labels that are never lost. */
+window.mm = (() => {
+  // A node; children that are strings become text, so nothing that people typed is ever read as HTML.
+  function h(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === undefined || value === null || value === false) continue;
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (name === "class") node.className = value;
+      else node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+    return node;
+  }
+
+  const thumb = (item, side = 320) => `mmdemo/thumb/${item}?s=${side}`;
+  const percent = (p) => `${Math.round(p * 100)} %`;
+  const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+
+  class Refused extends Error {
+    constructor(status, answer) {
+      super([answer.error, answer.cure].filter(Boolean).join(" "));
+      this.status = status;
+    }
+  }
+
+  function passphrase() {
+    try { return localStorage.getItem("mmdemo.passphrase") || ""; } catch { return ""; }
+  }
+
+  async function send(path, options) {
+    const headers = { ...(options.headers || {}) };
+    if (passphrase()) headers["x-mmdemo-passphrase"] = encodeURI(passphrase());
+    const response = await fetch(path, { ...options, headers });
+    let answer = {};
+    try { answer = await response.json(); } catch { answer = { error: "The server gave no answer.", cure: "Try again." }; }
+    if (!response.ok) throw new Refused(response.status, answer);
+    return answer;
+  }
+
+  // Ask the server; where it wants the pass phrase, ask the person and try once more.
+  async function call(path, options) {
+    try {
+      return await send(path, options);
+    } catch (e) {
+      if (!(e instanceof Refused) || e.status !== 401 || !(await askPassphrase(e.message))) throw e;
+      return send(path, options);
+    }
+  }
+
+  const api = (name, body = {}) =>
+    call(`mmdemo/api/${name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const upload = (file, name, batch = "") =>
+    call(`mmdemo/upload?name=${encodeURIComponent(name)}&batch=${batch}`, { method: "POST", body: file });
+
+  let asking = null;
+  function askPassphrase(why) {
+    asking ||= new Promise((resolve) => {
+      const input = h("input", { type: "password", "aria-label": "Pass phrase", autocomplete: "current-password" });
+      const dialog = h("dialog", { class: "mm-dialog" },
+        h("form", { method: "dialog", onsubmit: () => {
+          try { localStorage.setItem("mmdemo.passphrase", input.value); } catch { /* private window: asked again next time */ }
+          resolve(true);
+        } }, h("p", {}, why), input, h("div", { class: "mm-row" },
+          h("button", { class: "mm-button primary" }, "Unlock"),
+          h("button", { class: "mm-button", type: "button", onclick: () => { resolve(false); dialog.close(); } }, "Cancel"))));
+      dialog.addEventListener("close", () => { dialog.remove(); asking = null; resolve(false); });
+      document.body.append(dialog);
+      dialog.showModal();
+    });
+    return asking;
+  }
+
+  function toast(message, bad = false) {
+    let box = document.getElementById("mm-toasts");
+    if (!box) document.body.append((box = h("div", { id: "mm-toasts", role: "status", "aria-live": "polite" })));
+    const note = h("div", { class: bad ? "mm-toast bad" : "mm-toast" }, message);
+    box.append(note);
+    setTimeout(() => note.remove(), bad ? 9000 : 4000);
+  }
+
+  // The address always says what is on the page.
+  const LONGEST = 1800;
+  const address = {
+    read: () => Object.fromEntries(new URLSearchParams(location.search)),
+    write(values) {
+      const query = new URLSearchParams(location.search);
+      for (const [name, value] of Object.entries(values)) {
+        if (value) query.set(name, String(value).slice(0, LONGEST)); else query.delete(name);
+      }
+      const text = query.toString();
+      history.replaceState(null, "", text ? `?${text}` : location.pathname);
+    },
+    // Another tab was opened: its view, and nothing of the one before.
+    view(name) {
+      const keep = name === "image" ? mm.imageState || { view: "align" } : { view: name };
+      this.write({ task: "image-text", view: "", item: "", text: "", version: "", ...keep });
+    },
+    async share() {
+      try {
+        await navigator.clipboard.writeText(location.href);
+        toast("Link copied. It reopens exactly this.");
+      } catch {
+        prompt("Copy this link:", location.href);
+      }
+    },
+  };
+
+  // Labels on their way: kept in the browser until the server has said that they are on disk, sent again until then.
+  const STORE = "mmdemo.pending";
+  const pending = new Map();
+  const waiting = new Map();
+  try { for (const entry of JSON.parse(localStorage.getItem(STORE) || "[]")) pending.set(entry.body.key, entry); } catch { /* none */ }
+  const remember = () => { try { localStorage.setItem(STORE, JSON.stringify([...pending.values()])); } catch { /* memory still has them */ } };
+  const listeners = new Set();
+  const announce = () => { for (const f of listeners) f(pending.size); };
+  let delivering = false;
+  async function deliver() {
+    if (delivering) return;
+    delivering = true;
+    let pause = 300;
+    while (pending.size) {
+      const [key, entry] = pending.entries().next().value;
+      try {
+        const receipt = await api(entry.action, entry.body);
+        pending.delete(key);
+        remember();
+        waiting.get(key)?.resolve(receipt);
+        waiting.delete(key);
+        pause = 300;
+      } catch (e) {
+        if (e instanceof Refused && e.status === 400) {  // it can never be stored: say so, and go on with the next
+          pending.delete(key);
+          remember();
+          toast(e.message, true);
+          waiting.get(key)?.reject(e);
+          waiting.delete(key);
+        } else {
+          await new Promise((done) => setTimeout(done, pause));
+          pause = Math.min(pause * 2, 5000);
+        }
+      }
+      announce();
+    }
+    delivering = false;
+  }
+  function save(action, body) {
+    const key = newKey();
+    pending.set(key, { action, body: { ...body, key, annotator: annotator() } });
+    remember();
+    announce();
+    const receipt = new Promise((resolve, reject) => waiting.set(key, { resolve, reject }));
+    receipt.catch(() => {});
+    deliver();
+    return receipt;
+  }
+  const annotator = (name) => {
+    try {
+      if (name !== undefined) localStorage.setItem("mmdemo.annotator", name);
+      return localStorage.getItem("mmdemo.annotator") || "";
+    } catch { return name || ""; }
+  };
+  addEventListener("beforeunload", (event) => { if (pending.size) event.preventDefault(); });
+  addEventListener("online", deliver);
+  if (pending.size) deliver();
+
+  // Poll while the node is on the page; a lost connection is said and tried again.
+  function poll(node, every, ask, show) {
+    let alive = true;
+    const tick = async () => {
+      if (!node.isConnected && alive === "seen") return;
+      if (node.isConnected) alive = "seen";
+      let next = every;
+      if (!document.hidden && node.offsetParent !== null) {
+        try { next = show(await ask(), null) || every; } catch (e) { next = show(null, e) || 2000; }
+      }
+      setTimeout(tick, next);
+    };
+    tick();
+    return tick;
+  }
+
+  const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
+  return { h, thumb, percent, api, upload, toast, address, save, annotator, poll, seconds, Refused,
+    onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null };
+})();

@@ -1,0 +1,157 @@
+"""The page's own routes: media by id, and one JSON route for everything that its widgets ask for.
+
+`/mmdemo/media/ID` and `/mmdemo/thumb/ID` serve files by their hash and nothing else. `POST /mmdemo/api/NAME` takes
+and returns JSON; each tab registers what it needs with `action`. What changes something says so (`writes=True`)
+and needs the pass phrase where one is set.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from mmdemo.demo import Demo
+from mmdemo.errors import AccessError, MmdemoError, UserError
+from mmdemo.ui.access import HEADER, require_access
+
+log = logging.getLogger(__name__)
+Action = Callable[[Demo, dict[str, Any]], Any]
+THUMB_SIDES = (320, 1280)
+MAX_JSON_BYTES = 2_000_000
+MEDIA_TYPES = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".avif": "image/avif",
+}
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """An action and whether it changes anything."""
+
+    run: Action
+    writes: bool
+
+
+ACTIONS: dict[str, Registered] = {}
+
+
+def action(name: str, *, writes: bool = False) -> Callable[[Action], Action]:
+    """Put a function of (demo, body) into the table, as POST /mmdemo/api/NAME."""
+
+    def add(function: Action) -> Action:
+        if name in ACTIONS:
+            raise ValueError(f"an action named {name!r} is registered already")
+        ACTIONS[name] = Registered(function, writes)
+        return function
+
+    return add
+
+
+def page_routes(demo: Demo) -> list[BaseRoute]:
+    """The routes, to stand before Gradio's own."""
+
+    async def media(request: Request) -> Response:
+        item = _item(demo, request)
+        if item is None:
+            return JSONResponse({"error": "There is no such item."}, 404)
+        kind = MEDIA_TYPES.get(item.suffix, "application/octet-stream")
+        return FileResponse(demo.ws.media_path(item), media_type=kind, headers=FOREVER)
+
+    async def thumb(request: Request) -> Response:
+        item = _item(demo, request)
+        if item is None:
+            return JSONResponse({"error": "There is no such item."}, 404)
+        side = THUMB_SIDES[request.query_params.get("s") == "1280"]
+        path = await run_in_threadpool(demo.ws.thumbnail, item, side)
+        return FileResponse(path, media_type="image/webp", headers=FOREVER)
+
+    async def call(request: Request) -> Response:
+        registered = ACTIONS.get(request.path_params["name"])
+        if registered is None:
+            return JSONResponse({"error": "There is no such action."}, 404)
+        try:
+            if registered.writes:
+                require_access(demo.settings, request.headers.get(HEADER))
+            body = await _json_body(request)
+            return JSONResponse(await run_in_threadpool(registered.run, demo, body))
+        except MmdemoError as e:
+            return _refusal(e)
+        except Exception:
+            log.exception("%s failed", request.path_params["name"])
+            return JSONResponse(
+                {"error": "Something went wrong in mmdemo.", "cure": "Its log says what."}, 500
+            )
+
+    async def upload(request: Request) -> Response:
+        """A file as the raw body; `?name=` says what it is called and `?batch=` which import it is for."""
+        from mmdemo.ui.uploads import receive
+
+        try:
+            return JSONResponse(await receive(demo, request))
+        except MmdemoError as e:
+            return _refusal(e)
+
+    async def download(request: Request) -> Response:
+        from mmdemo.ui.uploads import download_path
+
+        path = download_path(request.path_params["token"])
+        if path is None:
+            return JSONResponse({"error": "This download has expired. Make it again."}, 404)
+        return FileResponse(path, filename=path.name, headers={"X-Content-Type-Options": "nosniff"})
+
+    return [
+        Route("/mmdemo/media/{item}", media),
+        Route("/mmdemo/thumb/{item}", thumb),
+        Route("/mmdemo/upload", upload, methods=["POST"]),
+        Route("/mmdemo/download/{token}", download),
+        Route("/mmdemo/api/{name}", call, methods=["POST"]),
+    ]
+
+
+def _item(demo: Demo, request: Request) -> Any:
+    item_id = request.path_params["item"]
+    return demo.ws.pairs.item(item_id) if re.fullmatch(r"[0-9a-f]{64}", item_id) else None
+
+
+async def _json_body(request: Request) -> dict[str, Any]:
+    if "application/json" not in request.headers.get("content-type", ""):
+        raise UserError(
+            "The request is not JSON.", "Send a JSON object."
+        )  # a foreign page's form cannot do that
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > MAX_JSON_BYTES:
+            raise UserError("The request is too large.", "Send less at once.")
+    try:
+        body = json.loads(bytes(data) or b"{}")
+    except ValueError as e:
+        raise UserError("The request is not JSON.", "Send a JSON object.") from e
+    if not isinstance(body, dict):
+        raise UserError("The request is not a JSON object.", "Send a JSON object.")
+    return body
+
+
+def _refusal(error: MmdemoError) -> JSONResponse:
+    status = 401 if isinstance(error, AccessError) else 400 if isinstance(error, UserError) else 507
+    return JSONResponse({"error": error.what, "cure": error.cure}, status)
+
+
+def read_asset(name: str) -> str:
+    """A script or style sheet of the page."""
+    return (Path(__file__).resolve().parent / name).read_text(encoding="utf-8")

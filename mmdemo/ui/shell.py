@@ -1,0 +1,92 @@
+"""The page's table of contents: the header, one line a tab, the API, and the server that serves them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from mmdemo.demo import Demo
+from mmdemo.settings import Settings
+from mmdemo.ui.api import add_endpoints
+from mmdemo.ui.routes import page_routes, read_asset
+from mmdemo.ui.tabs import common, data, finetune, image, label
+
+log = logging.getLogger(__name__)
+TABS = (
+    ("Image", "image", image.build),
+    ("Label", "label", label.build),
+    ("Fine-tune", "fine-tune", finetune.build),
+    ("Data", "data", data.build),
+)
+SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
+UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
+
+
+def build_page(demo: Demo) -> gr.Blocks:
+    """The page over an open workspace."""
+    with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=UPLOADS_SWEPT_S) as page:
+        gr.HTML(
+            html_template=read_asset("widgets/header.html"),
+            js_on_load=read_asset("widgets/header.js"),
+            apply_default_css=False,
+        )
+        with gr.Tabs() as tabs:
+            for title, name, build in TABS:
+                with gr.Tab(title, id=name) as tab:
+                    build()
+                tab.select(None, js=f"() => mm.address.view('{name}')", api_visibility="private")
+        page.load(_tab_of_link, None, tabs, queue=False, show_progress="hidden", api_visibility="private")
+        add_endpoints(demo)
+    return page
+
+
+def _tab_of_link(request: gr.Request) -> Any:
+    """Open the tab that the address names."""
+    view = request.query_params.get("view", "")
+    return gr.Tabs(selected=view if view in {name for _, name, _ in TABS} else "image")
+
+
+def serve(settings: Settings, block: bool = True) -> tuple[Demo, str]:
+    """Serve the page; models load once it answers. Returns the open workspace and the local address."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for noisy in ("httpx", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if settings.share and not settings.passphrase:
+        settings = replace(settings, passphrase=secrets.token_urlsafe(6))
+    demo = Demo(settings)
+    page = build_page(demo)
+    page.queue(max_size=64, default_concurrency_limit=4)
+    if settings.share:
+        log.warning("Anyone with the public link can look at this workspace.")
+        log.warning("To label, import or train they need the pass phrase: %s", settings.passphrase)
+    _, address, _ = page.launch(
+        server_name=settings.server_name,
+        server_port=settings.server_port or None,
+        share=settings.share,
+        prevent_thread_lock=True,
+        theme=gr.themes.Default(primary_hue="blue"),
+        css=read_asset("page.css"),
+        head=f"<script>{read_asset('page.js')}</script>",
+        run_history=False,
+        footer_links=["api"],
+        max_file_size=settings.max_upload_mb * 1_000_000,
+        state_session_capacity=SESSIONS,
+        app_kwargs={"routes": page_routes(demo)},
+        ssr_mode=False,
+        quiet=True,
+    )
+    log.info("mmdemo is at %s", address)
+    log.info("%s", common.keeping(demo)["text"])
+    demo.start_behind_the_page()
+    if block:
+        try:
+            page.block_thread()
+        finally:
+            demo.close()
+    return demo, address

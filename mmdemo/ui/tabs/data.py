@@ -1,0 +1,173 @@
+"""The Data tab: import, browse, export, back up and restore."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from mmdemo.data.exporting import WRITERS
+from mmdemo.data.importing import preview, source_rows
+from mmdemo.data.rows import IMPORTERS, Skipped
+from mmdemo.demo import DEFAULT_TASK, Demo
+from mmdemo.errors import UserError
+from mmdemo.store.backup import back_up, replace
+from mmdemo.store.tables import now
+from mmdemo.ui.routes import action, read_asset
+from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.uploads import batch_folder, exchange_folder, offer
+
+PREVIEWED = 8
+
+
+def build() -> None:
+    """Lay the tab out."""
+    gr.HTML(
+        html_template=read_asset("widgets/data.html"),
+        js_on_load=read_asset("widgets/data.js"),
+        elem_id="mm-data",
+        apply_default_css=False,
+    )
+
+
+def paths_allowed(demo: Demo) -> bool:
+    """Whether a visitor may name paths of this machine: only where the visitor is its user."""
+    local = demo.settings.server_name in {"127.0.0.1", "localhost", "::1"}
+    return local and not demo.settings.share and not demo.settings.on_space
+
+
+def _source(demo: Demo, body: dict[str, Any]) -> str:
+    named = text_of(body, "source").strip()
+    if named:
+        if not paths_allowed(demo):
+            raise UserError("Paths of the server cannot be named from outside.", "Upload the files instead.")
+        return named
+    folder = batch_folder(text_of(body, "batch"))
+    if not folder.is_dir():
+        raise UserError("Nothing has been uploaded.", "Choose files or a folder first.")
+    inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    tables = [
+        p for p in inside if p.suffix.lower() in {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json"}
+    ]
+    if len(inside) == 1:
+        return str(inside[0])  # the folder that was chosen, or the one file
+    return str(tables[0]) if len(tables) == 1 else str(folder)
+
+
+@action("data")
+def data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """What the tab says of the workspace, and what can be imported and exported."""
+    counts = demo.label_counts(DEFAULT_TASK)
+    local = paths_allowed(demo)
+    return {
+        "folder": str(demo.settings.workspace) if local else "This workspace",
+        "items": demo.ws.pairs.count_items("image"),
+        "pairs": counts["pairs"],
+        "labels": demo.ws.labels.total(),
+        "media_bytes": demo.ws.media.size_bytes(),
+        "free_bytes": demo.ws.media.free_bytes(),
+        "kinds": [importer.about for importer in IMPORTERS.values()],
+        "formats": list(WRITERS),
+        "sources": demo.ws.pairs.sources(DEFAULT_TASK),
+        "paths": local,
+    }
+
+
+@action("pairs")
+def pairs(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """A page of pairs that fit the filters."""
+    found = demo.ws.pairs.browse(
+        DEFAULT_TASK,
+        state=text_of(body, "state", "all"),
+        split=text_of(body, "split") or None,
+        source=text_of(body, "source") or None,
+        contains=text_of(body, "contains").strip(),
+        limit=max(1, min(200, int(number_of(body, "limit", 30)))),
+        offset=max(0, int(number_of(body, "offset", 0))),
+    )
+    names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
+    return {"pairs": [{name: getattr(p, name) for name in names} for p in found]}
+
+
+@action("import_preview", writes=True)
+def import_preview(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """The first rows of what would be imported."""
+    name, rows = preview(_source(demo, body), PREVIEWED)
+    shown = [
+        {"row": r.row, "reason": r.reason}
+        if isinstance(r, Skipped)
+        else {"row": r.number, "file": r.name, "text": r.text[:200], "verdict": r.verdict, "split": r.split}
+        for r in rows
+    ]
+    if not shown:
+        raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
+    return {"importer": name, "rows": shown}
+
+
+@action("import_start", writes=True)
+def import_start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Begin the import behind the page."""
+    source, verdict = _source(demo, body), text_of(body, "verdict", "none")
+    total = sum(1 for _ in source_rows(source)[1]) if not source.startswith("datasets:") else None
+    batch = text_of(body, "batch")
+
+    def ended() -> None:
+        if batch and not text_of(body, "source").strip():
+            shutil.rmtree(batch_folder(batch), ignore_errors=True)
+        if demo.models.status.state == "ready":
+            demo.keeper.request()
+            demo.queue.request()
+
+    demo.imports.start(
+        Path(source).name or source,
+        total,
+        lambda progress, stopped: demo.import_data(source, DEFAULT_TASK, verdict, progress, stopped),
+        ended,
+    )
+    return demo.imports.state()
+
+
+@action("import_state")
+def import_state(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Where the import stands."""
+    return demo.imports.state()
+
+
+@action("import_stop", writes=True)
+def import_stop(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask the import to stop."""
+    demo.imports.stop()
+    return {}
+
+
+@action("export")
+def export(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Pack the labels in a format into one zip."""
+    format = text_of(body, "format", "jsonl")
+    folder = Path(tempfile.mkdtemp(dir=exchange_folder()))
+    done = demo.export(DEFAULT_TASK, format, folder / "labels")
+    packed = shutil.make_archive(str(folder / f"mmdemo-{DEFAULT_TASK}-{format}"), "zip", folder / "labels")
+    shutil.rmtree(folder / "labels")
+    return done.as_json() | {"path": Path(packed).name, "address": offer(Path(packed))}
+
+
+@action("backup", writes=True)
+def backup(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Pack the whole workspace into one zip."""
+    folder = Path(tempfile.mkdtemp(dir=exchange_folder()))
+    path = back_up(demo.ws, folder / f"mmdemo-backup-{now():%Y%m%d-%H%M%S}.zip")
+    return {"bytes": path.stat().st_size, "address": offer(path)}
+
+
+@action("restore", writes=True)
+def restore(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Put a backup in the place of the workspace, which is packed into a backup of its own first."""
+    archives = list(batch_folder(text_of(body, "batch")).glob("*"))
+    if len(archives) != 1:
+        raise UserError("No backup was uploaded.", "Choose a zip that Back up made.")
+    kept = replace(demo.ws, archives[0])
+    demo.restored()
+    return {"kept": str(kept) if paths_allowed(demo) else kept.name}

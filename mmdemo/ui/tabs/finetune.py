@@ -1,0 +1,100 @@
+"""The Fine-tune tab: what it will train on, the run, before and after, promote or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from mmdemo.demo import DEFAULT_TASK, Demo
+from mmdemo.store.pairs import HELD_OUT, TRAIN
+from mmdemo.ui.routes import action, read_asset
+from mmdemo.ui.tabs.common import number_of, text_of
+
+
+def build() -> None:
+    """Lay the tab out."""
+    gr.HTML(
+        html_template=read_asset("widgets/finetune.html"),
+        js_on_load=read_asset("widgets/finetune.js"),
+        elem_id="mm-finetune",
+        apply_default_css=False,
+    )
+
+
+@action("training_data")
+def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """The labels by side and verdict, what they lack, and the versions."""
+    from mmdemo.training.dataset import check_snapshot, take_snapshot
+
+    snapshot = take_snapshot(demo.ws, DEFAULT_TASK)
+    report = check_snapshot(demo.ws, snapshot)
+    counts = demo.label_counts(DEFAULT_TASK)
+
+    def side(split: str) -> dict[str, int]:
+        return {"match": len(snapshot.of(split, True)), "mismatch": len(snapshot.of(split, False))}
+
+    return {
+        "counts": counts,
+        "train": side(TRAIN),
+        "held_out": side(HELD_OUT),
+        "aside": counts["match"] + counts["mismatch"] - len(snapshot.examples),
+        "missing": list(report.missing),
+        "warnings": list(report.warnings),
+        "versions": demo.versions(DEFAULT_TASK)["versions"],
+    }
+
+
+@action("training")
+def training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Where the latest run stands, with its curves."""
+    return demo.jobs.status(text_of(body, "run"))
+
+
+@action("warm_up")
+def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """The tab was opened: the worker starts before it is needed."""
+    if not demo.settings.passphrase:
+        demo.jobs.warm_up()
+    return {}
+
+
+@action("start_training", writes=True)
+def start_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Start a run; a person decides on its result."""
+    settings: dict[str, Any] = {"loss": text_of(body, "loss", "infonce")}
+    for name in ("epochs", "batch", "seed"):
+        if body.get(name) not in (None, ""):
+            settings[name] = int(number_of(body, name, 0))
+    for name in ("learning_rate", "dropout"):
+        if body.get(name) not in (None, ""):
+            settings[name] = number_of(body, name, 0)
+    return {"run": demo.start_training(DEFAULT_TASK, text_of(body, "method", "head"), settings, "ask")}
+
+
+@action("stop_training", writes=True)
+def stop_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask the run to stop."""
+    return {"run": demo.jobs.stop(text_of(body, "run"))}
+
+
+@action("decide", writes=True)
+def decide(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Promote what a run made, or keep the version before it."""
+    demo.jobs.decide(text_of(body, "run"), bool(body.get("promote")), text_of(body, "annotator"))
+    demo.version_changed()
+    return {"version": demo.ws.versions.active(DEFAULT_TASK)}
+
+
+@action("roll_back", writes=True)
+def roll_back(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Activate the parent of the active version."""
+    version = demo.jobs.roll_back(DEFAULT_TASK, text_of(body, "annotator"))
+    demo.version_changed()
+    return {"version": version}
+
+
+@action("activate", writes=True)
+def activate(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Activate any version."""
+    return demo.activate(text_of(body, "version"), text_of(body, "annotator"))

@@ -1,0 +1,73 @@
+"""The Label tab: one pair at a time, by keyboard; labels made anywhere in the page arrive here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from mmdemo.demo import DEFAULT_TASK, Demo, pair_json
+from mmdemo.errors import UserError
+from mmdemo.store.labels import NewLabel
+from mmdemo.ui.routes import action, read_asset
+from mmdemo.ui.tabs.common import number_of, text_of
+
+
+def build() -> None:
+    """Lay the tab out."""
+    gr.HTML(
+        html_template=read_asset("widgets/label.html"),
+        js_on_load=read_asset("widgets/label.js"),
+        elem_id="mm-label",
+        apply_default_css=False,
+    )
+
+
+@action("queue")
+def queue(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """The next pairs for one screen."""
+    passed = body.get("passed", [])
+    if not isinstance(passed, list) or not all(isinstance(p, int) for p in passed):
+        raise UserError("The pairs that were passed are not numbers.", "Reload the page.")
+    count = max(1, min(100, int(number_of(body, "count", 12))))
+    pairs = demo.queue.next(count, text_of(body, "holder"), text_of(body, "batch"), set(passed))
+    return {"pairs": [pair_json(*p) for p in pairs], "counts": demo.label_counts(DEFAULT_TASK)}
+
+
+def _new_label(body: dict[str, Any], origin: str) -> NewLabel:
+    rank = body.get("rank")
+    return NewLabel(
+        verdict=text_of(body, "verdict"),
+        text="" if origin != "label" else text_of(body, "text"),
+        comment=text_of(body, "comment"),
+        annotator=text_of(body, "annotator"),
+        origin=origin[:16],
+        query=text_of(body, "query") or None,
+        rank=int(number_of(body, "rank", 0)) if rank is not None else None,
+        version_id=text_of(body, "version") or None,
+        key=text_of(body, "key")[:64] or None,
+    )
+
+
+@action("label", writes=True)
+def label(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Record a label on a pair of the queue; the receipt says that it is on disk."""
+    new = _new_label(body, "label")
+    if new.version_id is None:
+        new = NewLabel(**(vars(new) | {"version_id": demo.ws.versions.active(DEFAULT_TASK)}))
+    return demo.label(int(number_of(body, "pair", 0)), new)
+
+
+@action("label_result", writes=True)
+def label_result(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Record a label on an answer: a search result with its query, a caption, an aligned text."""
+    new = _new_label(body, text_of(body, "origin", "search"))
+    return demo.label_result(text_of(body, "item"), text_of(body, "text"), new)
+
+
+@action("undo", writes=True)
+def undo(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Take a label back."""
+    return demo.undo(
+        int(number_of(body, "label", 0)), text_of(body, "annotator"), text_of(body, "key")[:64] or None
+    )

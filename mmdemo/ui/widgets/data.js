@@ -1,0 +1,108 @@
+const { h, api, thumb, poll, seconds, upload, toast } = mm;
+const $ = (selector) => element.querySelector(selector);
+let batch = "", offset = 0;
+const PAGE = 30;
+function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
+const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } };
+
+/* Import: the files go up one by one, then one job on the server reads them */
+const [files, folder, zip] = element.querySelectorAll("input[type=file]");
+$("[data-files]").onclick = () => files.click();
+$("[data-folder]").onclick = () => folder.click();
+async function send(input) {
+  const list = [...input.files];
+  input.value = "";
+  if (!list.length) return;
+  batch = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
+  $("[data-source]").value = "";
+  const box = $("[data-import-state]");
+  for (const [i, one] of list.entries()) {
+    box.replaceChildren(bar(i / list.length, `Uploading ${i + 1} of ${list.length}`));
+    await upload(one, one.webkitRelativePath || one.name, batch);
+  }
+  box.replaceChildren(h("p", {}, `${list.length} file${list.length > 1 ? "s" : ""} uploaded.`));
+  await preview();
+}
+files.onchange = guard(() => send(files));
+folder.onchange = guard(() => send(folder));
+const chosen = () => ({ batch: $("[data-source]").value.trim() ? "" : batch, source: $("[data-source]").value.trim() });
+const bar = (share, text) => h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, text));
+async function preview() {
+  const p = await api("import_preview", chosen());
+  $("[data-import]").disabled = false;
+  $("[data-preview-table]").replaceChildren(h("p", {}, `Read as ${p.importer}. The first rows:`), h("table", { class: "mm-table" },
+    h("thead", {}, h("tr", {}, ["row", "file", "text", "verdict", "split"].map((t) => h("th", {}, t)))),
+    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", { colspan: 4 }, r.reason)) :
+      h("tr", {}, [r.row, r.file, r.text, r.verdict, r.split].map((v) => h("td", {}, String(v ?? ""))))))));
+}
+$("[data-preview]").onclick = guard(preview);
+$("[data-source]").oninput = () => { $("[data-import]").disabled = !chosen().source && !batch; };
+$("[data-import]").onclick = guard(async () => { await api("import_start", { ...chosen(), verdict: $("[data-verdict]").value }); importing(await api("import_state")); });
+$("[data-stop]").onclick = guard(() => api("import_stop"));
+let shownReport = "";
+function importing(s) {
+  const on = s.status === "running";
+  $("[data-stop]").hidden = !on;
+  if (on) { $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, `${s.phase}: ${s.done}${s.total ? ` of ${s.total}` : ""}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}`)); return; }
+  if (s.status === "none" || s.id === shownReport) return;
+  shownReport = s.id;
+  const r = s.report;
+  $("[data-import-state]").replaceChildren(...[
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new pictures, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
+    r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}: ${k.reason}`)))) : ""].filter(Boolean));
+  browse();
+  refresh();
+}
+poll(element, 5000, () => api("import_state"), (s, e) => { if (!e) importing(s); return s && s.status === "running" ? 500 : 5000; });
+
+/* Browse */
+async function browse() {
+  const values = Object.fromEntries(new FormData($("[data-browse]")));
+  const p = await api("pairs", { ...values, offset, limit: PAGE });
+  $("[data-page]").textContent = p.pairs.length ? `${offset + 1} to ${offset + p.pairs.length}` : "none";
+  $("[data-before]").disabled = !offset;
+  $("[data-after]").disabled = p.pairs.length < PAGE;
+  $("[data-pairs]").replaceChildren(p.pairs.length ? h("div", { class: "mm-pairs" }, p.pairs.map((r) => h("figure", {}, h("img", { src: thumb(r.item), alt: r.text, loading: "lazy" }),
+    h("figcaption", {}, h("span", { class: "mm-text", title: r.text }, r.corrected || r.text), h("span", { class: "mm-faint" }, `${r.verdict || "unlabelled"} · ${r.split || "across the split"} · ${r.source}`))))) : h("p", { class: "mm-note" }, "No pair fits these filters."));
+}
+$("[data-browse]").onsubmit = (e) => { e.preventDefault(); offset = 0; guard(browse)(); };
+$("[data-before]").onclick = guard(() => { offset = Math.max(0, offset - PAGE); return browse(); });
+$("[data-after]").onclick = guard(() => { offset += PAGE; return browse(); });
+
+/* Export, back up, restore */
+const fetchFile = (box, answer, text) => {
+  const link = h("a", { href: answer.address, download: "" }, "Download");
+  box.replaceChildren(h("span", {}, `${text} `), link);
+  link.click();
+};
+$("[data-export]").onclick = guard(async () => {
+  const box = $("[data-export-state]");
+  box.textContent = "Exporting…";
+  try { const r = await api("export", { format: $("[data-format]").value }); fetchFile(box, r, `${r.pairs} pairs, ${r.labels} labels.`); } catch (e) { box.textContent = ""; throw e; }
+});
+$("[data-backup]").onclick = guard(async () => {
+  const box = $("[data-backup-state]");
+  box.textContent = "Packing…";
+  try { const r = await api("backup"); fetchFile(box, r, `${(r.bytes / 1e6).toFixed(1)} MB.`); } catch (e) { box.textContent = ""; throw e; }
+});
+$("[data-restore]").onclick = () => zip.click();
+zip.onchange = guard(async () => {
+  const one = zip.files[0];
+  zip.value = "";
+  if (!one || !confirm("Replace this workspace by the backup? What is here now is packed into a backup of its own first.")) return;
+  const box = $("[data-backup-state]"), to = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
+  box.textContent = "Restoring…";
+  try { await upload(one, one.name, to); const r = await api("restore", { batch: to, name: one.name }); box.textContent = `Restored. What was here before is in ${r.kept}.`; toast("Restored."); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
+});
+async function refresh() {
+  const d = await api("data");
+  $("[data-size]").textContent = `${d.folder}: ${d.items} pictures, ${d.pairs} pairs, ${d.labels} labels ever made; ${(d.media_bytes / 1e6).toFixed(1)} MB of media, ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
+  $("[data-kinds]").textContent = `It takes ${d.kinds.join("; ")}.`;
+  $("[data-source]").hidden = $("[data-preview]").hidden = !d.paths;
+  const sources = $("[name=source]"), was = sources.value;
+  sources.replaceChildren(h("option", { value: "" }, "any"), ...d.sources.map((s) => h("option", { value: s }, s)));
+  sources.value = was;
+  if (!$("[data-format]").children.length) $("[data-format]").append(...d.formats.map((f) => h("option", { value: f }, f)));
+}
+refresh().catch((e) => error(e.message));
+browse().catch((e) => error(e.message));

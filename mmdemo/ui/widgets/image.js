@@ -1,0 +1,272 @@
+const { h, api, address, thumb, percent, toast, save, upload } = mm;
+const $ = (selector) => element.querySelector(selector);
+const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
+const words = $("input[type=search]"), file = $("input[type=file]");
+const state = { view: "align", item: "", text: "", version: "" };
+let maps = [], shown = -1, picture = null;
+
+/* The address and the views */
+function remember() {
+  state.text = state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "";
+  mm.imageState = { ...state };
+  address.write({ task: "image-text", ...state });
+}
+function open(view) {
+  state.view = view;
+  for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === view);
+  for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== view;
+  remember();
+}
+for (const tab of element.querySelectorAll("[role=tab]")) {
+  tab.onclick = () => { open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
+}
+
+function busy(box, message = "Working…") { box.replaceChildren(h("p", { class: "mm-working" }, message)); }
+function fail(box, error) { box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, error.message)); }
+async function into(box, ask, show) {
+  const turn = (box.turn = (box.turn || 0) + 1);
+  const slow = setTimeout(() => busy(box, "Working… the first answer waits for the model to load."), 400);
+  box.setAttribute("aria-busy", "true");
+  try { const answer = await ask(); if (turn === box.turn) show(answer); } catch (e) { if (turn === box.turn) fail(box, e); }
+  clearTimeout(slow);
+  box.removeAttribute("aria-busy");
+}
+
+/* The picture */
+function show(item, name = "") {
+  state.item = item;
+  maps = []; shown = -1;
+  $(".mm-heat").hidden = true;
+  picture = h("img", { src: thumb(item, 1280), alt: name || "The picture" });
+  stage.replaceChildren(picture, h("canvas", { "aria-hidden": "true" }));
+  for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
+  for (const box of ["[data-scores]", "[data-captions]"]) $(box).replaceChildren();
+  remember();
+}
+async function choose(item, name, texts) {
+  show(item, name);
+  if (state.view === "caption") return propose();
+  if (state.view === "search") return search(true);
+  if (texts && (!captions.value.trim() || captions.dataset.given === "1")) { captions.value = texts.join("\n"); captions.dataset.given = "1"; }
+  if (captions.value.trim()) align();
+}
+async function take(blob, name) {
+  stage.classList.add("busy");
+  try { const got = await upload(blob, name); await choose(got.item, got.name); } catch (e) {
+    show_error(e.message);
+  }
+  stage.classList.remove("busy");
+}
+function show_error(message) { toast(message, true); if (!state.item) stage.replaceChildren(h("p", { class: "mm-error", role: "alert" }, message)); }
+
+$("[data-upload]").onclick = () => file.click();
+stage.onclick = () => { if (!state.item) file.click(); };
+stage.onkeydown = (e) => { if (e.key === "Enter") file.click(); };
+file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
+for (const kind of ["dragover", "dragenter"]) stage.addEventListener(kind, (e) => { e.preventDefault(); stage.classList.add("over"); });
+for (const kind of ["dragleave", "drop"]) stage.addEventListener(kind, () => stage.classList.remove("over"));
+stage.addEventListener("drop", (e) => { e.preventDefault(); const f = e.dataTransfer.files[0]; if (f) take(f, f.name); });
+addEventListener("paste", (e) => {
+  if (!element.isConnected || element.offsetParent === null) return;
+  const f = [...(e.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
+  if (f) { e.preventDefault(); take(f, f.name || "clipboard.png"); }
+});
+$("[data-webcam]").onclick = async () => {
+  let stream;
+  try { stream = await navigator.mediaDevices.getUserMedia({ video: true }); } catch {
+    return toast("The camera is not available. Allow it in the browser, or upload a picture.", true);
+  }
+  const video = h("video", { autoplay: true, muted: true, playsinline: true });
+  video.srcObject = stream;
+  const stop = () => stream.getTracks().forEach((t) => t.stop());
+  const snap = async () => {
+    const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    stop();
+    canvas.toBlob((blob) => take(blob, "webcam.png"), "image/png");
+  };
+  stage.replaceChildren(video, h("button", { class: "mm-button primary mm-snap", type: "button", onclick: (e) => { e.stopPropagation(); snap(); } }, "Take picture"));
+};
+
+/* Heat map: the small map is coloured, then stretched smoothly over the picture */
+function colour(v) {
+  const stops = [[48, 18, 119], [30, 120, 220], [40, 200, 160], [250, 220, 60], [235, 70, 30]];
+  const at = v * (stops.length - 1), i = Math.min(stops.length - 2, Math.floor(at)), t = at - i;
+  return stops[i].map((c, k) => c + (stops[i + 1][k] - c) * t);
+}
+function heat(i) {
+  shown = i;
+  const canvas = stage.querySelector("canvas");
+  $(".mm-heat").hidden = i < 0;
+  for (const row of element.querySelectorAll("[data-score]")) row.setAttribute("aria-pressed", Number(row.dataset.score) === i);
+  if (!canvas) return;
+  if (i < 0 || !maps[i]) { canvas.width = canvas.height = 0; return; }
+  const map = maps[i], small = h("canvas", { width: map[0].length, height: map.length });
+  const pixels = new ImageData(map[0].length, map.length);
+  map.flat().forEach((v, k) => {
+    const [r, g, b] = colour(v / 255);
+    pixels.data.set([r, g, b, Math.min(255, 70 + v)], 4 * k);
+  });
+  small.getContext("2d").putImageData(pixels, 0, 0);
+  const draw = () => {
+    canvas.width = picture.clientWidth; canvas.height = picture.clientHeight;
+    canvas.style.left = `${picture.offsetLeft}px`; canvas.style.top = `${picture.offsetTop}px`;
+    const pen = canvas.getContext("2d");
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(small, 0, 0, canvas.width, canvas.height);
+    canvas.style.opacity = slider.value / 100;
+  };
+  if (picture.complete) draw(); else picture.onload = draw;
+}
+slider.oninput = () => heat(shown);
+new ResizeObserver(() => { if (shown >= 0) heat(shown); }).observe(stage);
+
+/* Labels wherever an answer stands: a tick or a cross, pressed again to take it back */
+function marks(item, text, how) {
+  const box = h("span", { class: "mm-marks" });
+  let label = null;
+  const press = async (verdict, button) => {
+    const was = box.dataset.verdict;
+    for (const b of box.children) b.setAttribute("aria-pressed", false);
+    delete box.dataset.verdict;
+    const before = label;
+    label = null;
+    if (was && before) save("undo", { label: await before });
+    if (was === verdict) return;
+    box.dataset.verdict = verdict;
+    button.setAttribute("aria-pressed", true);
+    label = save("label_result", { item, text, verdict, ...how }).then((receipt) => {
+      box.title = `Label ${receipt.label} saved on disk`;
+      return receipt.label;
+    });
+  };
+  for (const [verdict, sign, say] of [["match", "✓", "fits"], ["mismatch", "✗", "does not fit"]]) {
+    const button = h("button", { class: `mm-mark ${verdict}`, type: "button", title: `“${text}” ${say}`, "aria-label": `${verdict}: ${text}`, "aria-pressed": how.said === verdict,
+      onclick: (e) => { e.stopPropagation(); press(verdict, button); } }, sign);
+    box.append(button);
+  }
+  return box;
+}
+
+/* Align */
+function scoreRow(score, i, model) {
+  const row = h("button", { class: "mm-score", type: "button", "data-score": i, "aria-pressed": false, onclick: () => heat(shown === i ? -1 : i) },
+    h("span", { class: "mm-text" }, score.text),
+    h("span", { class: "mm-bar", title: `similarity ${score.similarity.toFixed(3)}` }, h("i", { style: `width:${Math.max(1, score.probability * 100)}%` })),
+    h("span", { class: "mm-number" }, percent(score.probability)),
+    h("span", { class: "mm-faint" }, score.similarity.toFixed(2)));
+  return h("div", { class: "mm-line" }, row, marks(state.item, score.text, { origin: "align", version: model }));
+}
+function align() {
+  const box = $("[data-scores]");
+  if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
+  remember();
+  return into(box, () => api("align", { item: state.item, texts: captions.value.split("\n").filter((t) => t.trim()), version: state.version }), (answer) => {
+    maps = answer.maps;
+    box.replaceChildren(
+      h("div", { class: "mm-legend" }, h("span", {}, "probability that it fits · similarity"), h("span", {}, answer.model)),
+      ...answer.scores.map((s, i) => scoreRow(s, i, answer.model)));
+    const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
+    heat(best);
+  });
+}
+$("[data-align]").onclick = align;
+captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
+captions.oninput = () => { captions.dataset.given = ""; remember(); };
+
+/* Caption */
+const ORIGIN = { class: "a class the model sees", labelled: "a text that people confirmed", combined: "two classes together" };
+function propose() {
+  const box = $("[data-captions]");
+  if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
+  remember();
+  return into(box, () => api("caption", { item: state.item, version: state.version }), (answer) => {
+    const doubtful = !answer.captions.length || answer.captions[0].score < 0.5;
+    box.replaceChildren(
+      doubtful && h("p", { class: "mm-note" }, "No caption is supported by the scores; these are guesses."),
+      ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
+        h("div", { class: i ? "mm-caption" : "mm-caption best" }, h("span", { class: "mm-text" }, c.text),
+          h("span", { class: "mm-faint", title: ORIGIN[c.source] }, `${c.sure} · ${percent(c.score)} · ${ORIGIN[c.source]}`)),
+        marks(state.item, c.text, { origin: "caption", version: answer.model }))),
+      h("p", { class: "mm-hint" }, "A tick here is a label: confirmed texts are proposed for like pictures from then on."));
+  });
+}
+$("[data-caption]").onclick = propose;
+
+/* Search */
+function card(result, rank, query, model) {
+  const text = result.text || "no text yet";
+  return h("figure", { class: "mm-card", "data-item": result.item },
+    h("button", { class: "mm-thumb", type: "button", title: "Align this picture", onclick: async () => {
+      open("align");
+      const item = await api("item", { item: result.item });
+      captions.value = [...new Set([query, ...item.texts].filter(Boolean))].join("\n");
+      show(item.item, item.name);
+      align();
+    } }, h("img", { src: thumb(result.item), alt: text, loading: "lazy" })),
+    h("figcaption", {},
+      h("span", { class: "mm-number", title: `similarity ${result.score.toFixed(3)}` }, percent(result.probability)),
+      h("span", { class: "mm-text", title: text }, text)),
+    h("div", { class: "mm-row mm-actions" },
+      marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict }),
+      h("button", { class: "mm-mark", type: "button", title: "Search by this picture", "aria-label": `Similar to ${text}`, onclick: () => { show(result.item, text); words.value = ""; search(true); } }, "≈")));
+}
+function search(byPicture = false) {
+  const box = $("[data-results]"), query = words.value.trim();
+  if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by the picture."));
+  if (byPicture && !state.item) return fail(box, new Error("There is no picture to search by. Drop one on the left, or choose a sample."));
+  remember();
+  const body = { query, item: byPicture ? state.item : "", target: $("[data-target]").value, state: $("[data-state]").value, source: $("[data-source]").value };
+  return into(box, () => api("search", body), (answer) => {
+    const note = answer.no_match && answer.results.length
+      ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.")
+      : !answer.results.length && h("p", { class: "mm-note" }, "Nothing is left with these filters.");
+    const by = h("div", { class: "mm-legend" }, h("span", {}, query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture"), h("span", {}, answer.model));
+    const list = body.target === "text"
+      ? answer.results.map((r, i) => h("div", { class: "mm-line" },
+          h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), h("span", { class: "mm-faint" }, percent(r.probability))),
+          state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null))
+      : [h("div", { class: "mm-cards" }, answer.results.map((r, i) => card(r, i + 1, query, answer.model)))];
+    box.replaceChildren(...[by, note, ...list].filter(Boolean));
+  });
+}
+$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(false); };
+$("[data-similar]").onclick = () => search(true);
+for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(!words.value.trim()); };
+
+/* Versions: the active one unless a link or the person says otherwise */
+function fillVersions(list) {
+  versions.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : ""))));
+  if (state.version && !list.some((v) => v.id === state.version)) toast(`The version ${state.version} of this link is not here; the active one answers.`, true), (state.version = "");
+  versions.value = state.version;
+}
+versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); };
+let known = "";
+addEventListener("mm-status", (e) => {
+  if (known && known !== e.detail.version) api("start").then((s) => fillVersions(s.versions)).catch(() => {});
+  known = e.detail.version;
+});
+
+/* The start: what the link says, or the first sample */
+(async () => {
+  const link = address.read();
+  const begun = await api("start").catch((e) => { show_error(e.message); return null; });
+  if (!begun) return;
+  state.version = link.version || "";
+  fillVersions(begun.versions);
+  $("[data-source]").append(...begun.sources.map((s) => h("option", { value: s }, s)));
+  $(".mm-samples").replaceChildren(...begun.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.text || s.name,
+    onclick: () => choose(s.item, s.text, s.text ? [s.text, ...begun.samples.filter((o) => o !== s && o.text).slice(0, 2).map((o) => o.text)] : null) }, h("img", { src: thumb(s.item), alt: s.text || s.name }))));
+  const view = ["align", "caption", "search"].includes(link.view) ? link.view : "align";
+  const there = link.item ? await api("item", { item: link.item }).catch((e) => { show_error(e.message); return null; }) : null;
+  if (there) show(there.item, there.name);
+  else if (begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].text);
+  const others = ["label", "fine-tune", "data"].includes(link.view);
+  if (view === "search") words.value = link.text || ""; else captions.value = link.text || "";
+  if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n"); captions.dataset.given = "1"; }
+  if (others) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
+  open(view);
+  if (view === "align" && captions.value) align();
+  if (view === "caption" && state.item) propose();
+  if (view === "search" && (link.text || there)) search(!link.text);
+})();

@@ -1,0 +1,113 @@
+const { h, api, thumb, save, annotator, toast } = mm;
+const $ = (selector) => element.querySelector(selector);
+const AHEAD = 40, LOW = 24;
+const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
+let current = null, filling = null, finished = false, counts = null;
+const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another picture's", undone: "taken back" };
+
+function prepare(pair) {
+  pair.node = h("img", { src: thumb(pair.item, 1280), alt: "The picture to label" });
+  pair.node.decode?.().catch(() => {});
+  return pair;
+}
+// Keep the next pairs at hand, their pictures decoded; never one that is on the screen, waiting or done.
+function fill() {
+  if (filling || queue.length > LOW) return filling;
+  const known = [...queue, ...(current ? [current] : [])].map((p) => p.pair);
+  filling = api("queue", { count: AHEAD, holder, passed: [...passed, ...known, ...done.slice(-200).map((d) => d.pair.pair)] })
+    .then((answer) => {
+      const have = new Set([...queue, ...(current ? [current] : [])].map((p) => p.pair));
+      const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
+      queue.push(...fresh.map(prepare));
+      counts = answer.counts;
+      finished = !queue.length && !current;
+      filling = null;
+      if (!current) advance(); else drawCounts();
+    })
+    .catch((e) => { filling = null; receipt(e.message, true); setTimeout(fill, 1500); });
+  return filling;
+}
+function paint() {
+  element.dataset.pair = current ? current.pair : "";
+  if (!current) {
+    $(".mm-picture").replaceChildren();
+    $(".mm-pair-text").textContent = finished ? "Every pair has its label." : "Loading…";
+    $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results in the Image tab." : "";
+    return;
+  }
+  $(".mm-picture").replaceChildren(current.node);
+  $(".mm-pair-text").textContent = current.text;
+  $(".mm-why").textContent = WHY[current.why] || "";
+}
+function advance() {
+  current = queue.shift() || null;
+  paint();
+  fill();
+}
+function receipt(message, bad = false) {
+  const line = $(".mm-receipt");
+  line.textContent = message;
+  line.classList.toggle("bad", bad);
+}
+function drawCounts() {
+  if (!counts) return;
+  const labelled = counts.match + counts.mismatch + counts.unsure;
+  $(".mm-progress i").style.width = `${(100 * labelled) / Math.max(1, counts.pairs)}%`;
+  $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${counts.match} match · ${counts.mismatch} mismatch · ${counts.unsure} unsure · ${counts.train} to train on · ${counts.held_out} held out`;
+}
+function count(verdict, by) {
+  if (counts) { counts[verdict] += by; drawCounts(); }
+}
+// The pair that is on the screen when the key goes down is the one that is labelled, whatever comes after.
+function label(verdict, text = "") {
+  if (!current) return;
+  const entry = { pair: current, verdict, undone: false };
+  done.push(entry);
+  count(verdict, 1);
+  entry.receipt = save("label", { pair: current.pair, verdict, text, origin: "label" });
+  entry.receipt.then((r) => { entry.label = r.label; receipt(`Label ${r.label} saved on disk`); }, (e) => { count(verdict, -1); receipt(e.message, true); });
+  advance();
+}
+async function undo() {
+  const entry = done.filter((d) => !d.undone).pop();
+  if (!entry) return receipt("There is nothing to take back.");
+  entry.undone = true;
+  count(entry.verdict, -1);
+  if (current) queue.unshift(current);
+  current = entry.pair;
+  paint();
+  try { const r = await save("undo", { label: await entry.receipt.then((x) => x.label) }); receipt(`Label ${entry.label} taken back by label ${r.label}`); } catch (e) { receipt(e.message, true); }
+}
+function skip() { if (current) { passed.add(current.pair); advance(); } }
+function edit(on) {
+  $(".mm-edit").hidden = !on;
+  if (on && current) { $(".mm-edit input").value = current.text; $(".mm-edit input").focus(); $(".mm-edit input").select(); }
+}
+$(".mm-edit").onsubmit = (e) => {
+  e.preventDefault();
+  const text = $(".mm-edit input").value.trim();
+  if (!text) return receipt("The text is empty. Write what the picture shows.", true);
+  edit(false);
+  label("match", text === current?.text ? "" : text);
+};
+$("[data-cancel]").onclick = () => edit(false);
+for (const button of element.querySelectorAll("[data-verdict]")) button.onclick = () => label(button.dataset.verdict);
+$("[data-edit]").onclick = () => edit(true);
+$("[data-skip]").onclick = skip;
+$("[data-undo]").onclick = undo;
+$("[data-name]").value = annotator();
+$("[data-name]").onchange = (e) => annotator(e.target.value.trim());
+
+const KEYS = { m: () => label("match"), arrowright: () => label("match"), x: () => label("mismatch"), arrowleft: () => label("mismatch"), u: () => label("unsure"), arrowdown: () => label("unsure"), e: () => edit(true), s: skip, z: undo };
+addEventListener("keydown", (e) => {
+  if (!element.isConnected || element.offsetParent === null || e.ctrlKey || e.metaKey || e.altKey) return;
+  const at = e.target;
+  if (e.key === "Escape" && !$(".mm-edit").hidden) return edit(false);
+  if (["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName) || at.isContentEditable || at.closest?.("[role=tablist]")) return;
+  const act = KEYS[e.key.toLowerCase()];
+  if (!act || e.repeat) return;
+  e.preventDefault();
+  act();
+});
+addEventListener("mm-status", (e) => { if (!filling) { counts = e.detail.counts; drawCounts(); } });
+fill();
