@@ -2,10 +2,11 @@
 
     python assets/build_class_vectors.py [--wordnet /usr/share/wordnet]
 
-A class vector is the mean of six vectors: the name, "a photo of a NAME", the mean of the WordNet lemmas, the
-gloss, "NAME, a kind of HYPERNYM" and "NAME: GLOSS". Names come from torchvision, lemmas and glosses from timm's
-tables, the hypernym from WordNet 3.0 (Debian: wordnet-base). The calibration of each preset is fitted on the
-`train` rows of assets/clipart: every row with its own text and with one random other text.
+A class vector is the mean of six vectors: the name, "a photo of a NAME", the mean of the WordNet lemmas,
+the gloss, "NAME, a kind of HYPERNYM" and "NAME: GLOSS". Names come from torchvision, lemmas and glosses
+from timm's tables, the hypernym from WordNet 3.0 (Debian: wordnet-base). The calibration of each preset
+is fitted on the `train` rows of assets/clipart: every row with its own text and with one random other
+text.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Build the sample collection of a new workspace: assets/photos, assets/samples.csv and assets/samples.safetensors.
+"""Build the sample collection of a new workspace: assets/photos, assets/samples.csv and
+assets/samples.safetensors.
 
     python assets/build_samples.py
 
 The photographs are scikit-image's (all CC0 or public domain, see SOURCES.md); the drawings are those of
-assets/clipart in the categories below. samples.safetensors holds the default model's features of every sample,
-so that a new workspace can be searched the moment it opens.
+assets/clipart in the categories below. samples.safetensors holds the default model's features of every
+sample, so that a new workspace can be searched the moment it opens.
 """
 
 from __future__ import annotations

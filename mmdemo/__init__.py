@@ -1,4 +1,5 @@
-"""mmdemo: see how well images, speech and video align with text, say where the model is wrong, watch it get better.
+"""mmdemo: see how well images, speech and video align with text, say where the model is wrong, watch it
+get better.
 
     from mmdemo import Demo, load_settings
     demo = Demo(load_settings(workspace="my-workspace"))

@@ -1,7 +1,7 @@
 """The command line: one verb for each thing that the page can do.
 
-JSON on standard output and nothing else; progress and logs on standard error. Exit status 0: done; 2: the input
-is wrong, said in one line; 1: a fault of mmdemo's.
+JSON on standard output and nothing else; progress and logs on standard error. Exit status 0: done; 2: the
+input is wrong, said in one line; 1: a fault of mmdemo's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Everything that mmdemo can do, once: the page, its API and the command line call these and nothing else.
 
-A `Demo` is one open workspace with its models, index, queue and runs. Its methods take plain values and return
-the JSON of docs and command line.
+A `Demo` is one open workspace with its models, index, queue and runs. Its methods take plain values and
+return the JSON of docs and command line.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mmdemo.labeling.queue import PairQueue
+    from mmdemo.models.aligner import Towers
     from mmdemo.models.explain import Explanation
     from mmdemo.retrieval.search import Query, Results, Searcher
     from mmdemo.retrieval.serving import IndexKeeper
@@ -46,16 +47,19 @@ class Demo:
 
     Args:
         settings: where it is and how to run.
+        towers: models that are loaded already, by preset.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, towers: dict[str, Towers] | None = None) -> None:
         preset = find_preset(settings.model)
         self.settings = settings
         self.ws = Workspace(settings)
         self.ws.versions.ensure_base(preset.task, preset.id)
         if settings.samples:
             seed_samples(self.ws)
-        self.models = ModelManager(settings, self.ws.versions.active, lambda v: version_source(self.ws, v))
+        self.models = ModelManager(
+            settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers
+        )
         self.imports = ImportJob()
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -333,5 +337,6 @@ def pair_json(pair: PairView, why: str = "") -> dict[str, Any]:
         "file": f"mmdemo/media/{pair.item}",
         "start": pair.start_s,
         "end": pair.end_s,
+        "split": pair.split,
         "why": why,
     }

@@ -1,4 +1,6 @@
-"""COCO captions JSON: `images` and `annotations` with a `caption` each (Chen et al. 2015, arXiv:1504.00325)."""
+"""COCO captions JSON: `images` and `annotations` with a `caption` each (Chen et al. 2015,
+arXiv:1504.00325).
+"""
 
 from __future__ import annotations
 

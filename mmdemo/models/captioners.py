@@ -1,9 +1,9 @@
 """Captions for the bundled models: proposed from what is seen and labelled, ranked by alignment.
 
-Nothing is generated freely. The candidates are the classes that the picture tower sees, the texts that people
-confirmed, and pairs of classes joined by "and"; the aligner's calibrated probability ranks them. A joined text
-is kept only when it fits better than either part. With every label there are more texts to choose from and,
-after a fine-tuning, a better ranking.
+Nothing is generated freely. The candidates are the classes that the picture tower sees, the texts that
+people confirmed, and pairs of classes joined by "and"; the aligner's calibrated probability ranks them. A
+joined text is kept only when it fits better than either part. With every label there are more texts to
+choose from and, after a fine-tuning, a better ranking.
 """
 
 from __future__ import annotations

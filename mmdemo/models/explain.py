@@ -1,9 +1,9 @@
 """Where in the picture a text is found: class activation carried into the text space.
 
-CAM (Zhou et al. 2016, arXiv:1512.04150) weighs the channels of the last feature map by a classifier's weights.
-Here the weights are the gradient of the pair's similarity with respect to the pooled channels, which on a
-globally pooled map is Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). It passes through ConSE and through
-the head, so the map changes with the text and with the version.
+CAM (Zhou et al. 2016, arXiv:1512.04150) weighs the channels of the last feature map by a classifier's
+weights. Here the weights are the gradient of the pair's similarity with respect to the pooled channels,
+which on a globally pooled map is Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). It passes through
+ConSE and through the head, so the map changes with the text and with the version.
 """
 
 from __future__ import annotations

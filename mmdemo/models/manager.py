@@ -64,15 +64,20 @@ class ModelManager:
         settings: the preset and the device.
         active: the id of the active version of a task.
         source: what it takes to load a version.
+        towers: those that are loaded already, by preset; shared by whoever opens several workspaces.
     """
 
     def __init__(
-        self, settings: Settings, active: Callable[[Task], str], source: Callable[[str], VersionSource]
+        self,
+        settings: Settings,
+        active: Callable[[Task], str],
+        source: Callable[[str], VersionSource],
+        towers: dict[str, Towers] | None = None,
     ) -> None:
         self._settings = settings
         self._active = active
         self._source = source
-        self._towers: dict[str, Towers] = {}
+        self._towers: dict[str, Towers] = {} if towers is None else towers
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
         self._lock = threading.RLock()
         self._status = ModelStatus("waiting", "The model loads when it is first needed.")
@@ -147,6 +152,8 @@ class ModelManager:
                 seconds = time.perf_counter() - begun
                 self._status = ModelStatus("ready", f"{preset.id} on {device}", device, seconds)
                 log.info("loaded %s on %s in %.1f s", preset.id, device, seconds)
+            elif self._status.state == "waiting":
+                self._status = ModelStatus("ready", f"{preset_id}, loaded before")
             return self._towers[preset_id]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class VectorIndex:
     def __init__(self, dim: int) -> None:
         import faiss
 
-        self._faiss = faiss
+        self._faiss: Any = faiss
         self._index = faiss.IndexFlatIP(dim)
         self._lock = threading.Lock()
 

@@ -1,4 +1,6 @@
-"""Search: words or a picture in, the nearest pictures or texts out, and a word when nothing is near enough."""
+"""Search: words or a picture in, the nearest pictures or texts out, and a word when nothing is near
+enough.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The index that answers now, and the thread that keeps it up to date behind the page.
 
-After a promotion the old version's vectors keep serving, whole and consistent, while the new ones are made; then
-the two change places at once. New items are added to the index that serves.
+After a promotion the old version's vectors keep serving, whole and consistent, while the new ones are
+made; then the two change places at once. New items are added to the index that serves.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class IndexKeeper:
         return self._serving or self.update()
 
     def update(self) -> Serving:
-        """Embed what is new, carry it into the active version's space, and serve that; waits until it is done."""
+        """Embed what is new, carry it into the active version's space, and serve that; waits until it is
+        done.
+        """
         with self._work:
             aligner = self._models.aligner(self._task)
             items = self._ws.pairs.listed_items(TASKS[self._task])

@@ -1,7 +1,7 @@
 """The label log: every word of every annotator, only ever added to.
 
-A pair's label in force is the newest one that nobody has undone; `pairs.label_id` points at it and is set in the
-transaction that adds the label, so counting and queueing need not read the log.
+A pair's label in force is the newest one that nobody has undone; `pairs.label_id` points at it and is set
+in the transaction that adds the label, so counting and queueing need not read the log.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class LabelLog:
             return self.add_in(session, pair, label)
 
     def add_on(self, task: str, item_id: str, text: str, label: NewLabel, source: str) -> tuple[int, int]:
-        """Record a label on an item with a text, which become a pair if they are none; returns label and pair."""
+        """Record a label on an item with a text, which become a pair if they are none; returns label and
+        pair.
+        """
         with self._database.write() as session:
             pair, _ = self._pairs.add(session, task, item_id, text, source=source)
             return self.add_in(session, pair, label), pair.id

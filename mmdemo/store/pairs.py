@@ -1,9 +1,9 @@
 """Items and pairs, and the side on which each falls.
 
-A split is given once. An item's side comes from its hash when it gets its first pair; a text takes the side of
-the first item it is paired with, and an item whose first text has a side takes that one. A pair whose item and
-text are on different sides belongs to neither: it is kept, shown and exported, but never trained or measured
-on, because either would leak.
+A split is given once. An item's side comes from its hash when it gets its first pair; a text takes the
+side of the first item it is paired with, and an item whose first text has a side takes that one. A pair
+whose item and text are on different sides belongs to neither: it is kept, shown and exported, but never
+trained or measured on, because either would leak.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class PairStore:
         self._held_out_share = held_out_share
 
     def add_item(self, item: Item) -> bool:
-        """Add an item, or list one that was known but not listed; returns whether it is new to the collection."""
+        """Add an item, or list one that was known but not listed; returns whether it is new to the
+        collection.
+        """
         with self._database.write() as session:
             known = session.get(Item, item.id)
             if known is None:
@@ -220,7 +222,9 @@ class PairStore:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[PairView]:
-        """Pairs by label state (all, labelled, unlabelled, match, mismatch, unsure), split, source and words."""
+        """Pairs by label state (all, labelled, unlabelled, match, mismatch, unsure), split, source and
+        words.
+        """
         query = _joined().where(Pair.task == task)
         if state == "labelled":
             query = query.where(Pair.label_id.is_not(None))
@@ -264,7 +268,7 @@ def _joined():  # type: ignore[no-untyped-def]
     )
 
 
-def _views(rows: Iterable) -> list[PairView]:  # type: ignore[type-arg]
+def _views(rows: Iterable) -> list[PairView]:
     return [
         PairView(
             id=pair.id,

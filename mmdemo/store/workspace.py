@@ -117,7 +117,9 @@ class Workspace:
 
     @contextmanager
     def replaced(self) -> Iterator[None]:
-        """Nobody reads or writes while the files change within this block; afterwards they are opened anew."""
+        """Nobody reads or writes while the files change within this block; afterwards they are opened
+        anew.
+        """
         with self.database.closed():
             yield
             for name in FOLDERS:

@@ -1,8 +1,9 @@
 """What labels are worth: held-out recall against the number of labels so far, and what the next ones promise.
 
-Heads are trained on the first k labels for growing k; a logarithm is fitted to the recalls, which is how recall
-grows with labelled data over the range that one person labels (Hestness et al. 2017, arXiv:1712.00409, find power
-laws, of which this is the flat limit). Intervals come from resampling the held-out queries.
+Heads are trained on the first k labels for growing k; a logarithm is fitted to the recalls, which is how
+recall grows with labelled data over the range that one person labels (Hestness et al. 2017,
+arXiv:1712.00409, find power laws, of which this is the flat limit). Intervals come from resampling the
+held-out queries.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def learning_curve(
     compute: Compute,
     stopped: Callable[[], bool] = lambda: False,
 ) -> LearningCurve | None:
-    """Train on the first k labels for several k and forecast; None when stopped or there is too little to tell.
+    """Train on the first k labels for several k and forecast; None when stopped or there is too little to
+    tell.
 
     Args: as `train_head`; `train` is in the order of labelling.
     """

@@ -1,4 +1,6 @@
-"""What a run trains and measures on: a frozen snapshot of labels, checked before the start, and its tensors."""
+"""What a run trains and measures on: a frozen snapshot of labels, checked before the start, and its
+tensors.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +173,9 @@ class PairArrays:
 def prepare_features(
     ws: Workspace, preset: Preset, examples: Sequence[Example], towers: Callable[[], Towers]
 ) -> None:
-    """Make what the tower outputs of the examples lack on disk; the towers are loaded only if something does."""
+    """Make what the tower outputs of the examples lack on disk; the towers are loaded only if something
+    does.
+    """
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
     texts = ws.vectors(preset.text_vectors, preset.dim)
     features.refresh()

@@ -1,4 +1,6 @@
-"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back; and the worker process."""
+"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back; and the worker
+process.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class JobRunner:
             self._ensure_worker()
 
     def resume_interrupted(self) -> list[str]:
-        """Hand runs to the worker that were queued or running when a process was killed; returns their ids."""
+        """Hand runs to the worker that were queued or running when a process was killed; returns their
+        ids.
+        """
         resumed = [run.id for run in self._ws.runs.unfinished() if not self._is_worked_on(run.id)]
         for run_id in resumed:
             self._send(run_id)

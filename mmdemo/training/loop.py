@@ -1,8 +1,8 @@
 """The loop that trains a head on cached features: read top to bottom.
 
-It knows no page and no database. It yields a record an epoch, looks at a stop flag every step, and keeps its
-whole state on disk after every epoch. Randomness starts afresh from (seed, epoch) each epoch, so a run that was
-killed and resumed is the run that was not.
+It knows no page and no database. It yields a record an epoch, looks at a stop flag every step, and keeps
+its whole state on disk after every epoch. Randomness starts afresh from (seed, epoch) each epoch, so a
+run that was killed and resumed is the run that was not.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ class InfoNCE(nn.Module):
 
     def __init__(self, mark_weight: float = 4.0) -> None:
         super().__init__()
+        self.log_weight: Tensor
         self.register_buffer("log_weight", torch.tensor(float(mark_weight)).log())
 
     def forward(self, batch: Batch, scale: Tensor, bias: Tensor) -> Tensor:
@@ -60,7 +61,8 @@ class InfoNCE(nn.Module):
 
 
 class PairwiseSigmoid(nn.Module):
-    """The pairwise sigmoid loss of SigLIP (Zhai et al. 2023, arXiv:2303.15343), marked mismatches weighing more.
+    """The pairwise sigmoid loss of SigLIP (Zhai et al. 2023, arXiv:2303.15343), marked mismatches
+    weighing more.
 
     Args:
         mark_weight: how many assumed negatives a marked one counts for.

@@ -1,4 +1,6 @@
-"""One run from its snapshot to a version: what the worker does, and what `mmdemo train` does in its own process."""
+"""One run from its snapshot to a version: what the worker does, and what `mmdemo train` does in its own
+process.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,8 @@ def execute_run(
 ) -> Run:
     """Carry a run out, or on from where it was interrupted; returns its final row.
 
-    Only one process works on a run at a time: a lock file, which the system frees when its holder dies, says who.
+    Only one process works on a run at a time: a lock file, which the system frees when its holder dies,
+    says who.
     """
     folder = ws.run_folder(run_id)
     try:

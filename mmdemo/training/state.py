@@ -1,4 +1,6 @@
-"""A run's whole state on disk: weights and optimiser as safetensors, written beside the next epoch's computing."""
+"""A run's whole state on disk: weights and optimiser as safetensors, written beside the next epoch's
+computing.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
     python -m mmdemo.training.worker
 
-It reads a run's id a line from its standard input, works, and ends when the input does: with the page's process
-gone it finishes what it has begun and no more. Nothing else passes between the two; progress, results and stop
-requests are on disk, so a page that comes later sees them as well.
+It reads a run's id a line from its standard input, works, and ends when the input does: with the page's
+process gone it finishes what it has begun and no more. Nothing else passes between the two; progress,
+results and stop requests are on disk, so a page that comes later sees them as well.
 """
 
 from __future__ import annotations

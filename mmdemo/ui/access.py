@@ -1,4 +1,6 @@
-"""Who may change something: with a pass phrase set, looking is free and labelling, importing and training ask for it."""
+"""Who may change something: with a pass phrase set, looking is free and labelling, importing and training
+ask for it.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The page's API: named endpoints with types, meanings and examples, for scripts and agents.
 
-The names, parameters and answers are stable. Where a pass phrase is set, endpoints that change something want it
-in the header x-mmdemo-passphrase: `Client(url, headers={"x-mmdemo-passphrase": "..."})`.
+The names, parameters and answers are stable. Where a pass phrase is set, endpoints that change something
+want it in the header x-mmdemo-passphrase: `Client(url, headers={"x-mmdemo-passphrase": "..."})`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def add_endpoints(demo: Demo) -> None:
             task: "image-text".
 
         Returns:
-            {"model": "...", "scores": [{"text": "a tabby cat", "similarity": 0.70, "probability": 0.98}]}, in the
-            order given; similarity is a cosine, probability is calibrated.
+            {"model": "...", "scores": [{"text": "a tabby cat", "similarity": 0.70, "probability":
+            0.98}]}, in the order given; similarity is a cosine, probability is calibrated.
         """
         demo.check_task(task)
         return demo.align(kept(file), texts.splitlines())
@@ -56,8 +56,8 @@ def add_endpoints(demo: Demo) -> None:
             file: the picture, as handle_file("cup.jpg").
 
         Returns:
-            {"model": "...", "captions": [{"text": "an espresso", "score": 0.99, "start": null, "end": null}]}; score
-            is the calibrated probability that the text fits.
+            {"model": "...", "captions": [{"text": "an espresso", "score": 0.99, "start": null, "end":
+            null}]}; score is the calibrated probability that the text fits.
         """
         return demo.caption(kept(file))
 
@@ -73,9 +73,9 @@ def add_endpoints(demo: Demo) -> None:
             k: how many results, 1 to 200.
 
         Returns:
-            {"results": [{"item": "13cf...", "file": "apple.jpg", "text": "An apple", "score": 0.69, "start": null,
-            "end": null}], "no_match": false}, best first; no_match is true when even the best is below the
-            calibrated threshold of this collection.
+            {"results": [{"item": "13cf...", "file": "apple.jpg", "text": "An apple", "score": 0.69,
+            "start": null, "end": null}], "no_match": false}, best first; no_match is true when even the
+            best is below the calibrated threshold of this collection.
         """
         demo.check_task(task)
         picture = decode_image(Path(file["path"])) if file else None
@@ -89,8 +89,8 @@ def add_endpoints(demo: Demo) -> None:
             batch: only pairs from this source, such as the name of an import; empty: all.
 
         Returns:
-            {"pair": 17, "item": "13cf...", "text": "An apple", "file": "mmdemo/media/13cf...", "start": null, "end":
-            null}, or {"pair": null, "reason": "..."} when none is left.
+            {"pair": 17, "item": "13cf...", "text": "An apple", "file": "mmdemo/media/13cf...", "start":
+            null, "end": null}, or {"pair": null, "reason": "..."} when none is left.
         """
         return demo.next_pair(task, batch)
 
@@ -192,8 +192,8 @@ def add_endpoints(demo: Demo) -> None:
             task: "image-text".
 
         Returns:
-            {"versions": [{"id": "efficientnet-lite0-minilm", "task": "image-text", "parent": null, "run": null,
-            "active": true}]}
+            {"versions": [{"id": "efficientnet-lite0-minilm", "task": "image-text", "parent": null, "run":
+            null, "active": true}]}
         """
         return demo.versions(task)
 

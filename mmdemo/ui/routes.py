@@ -1,8 +1,8 @@
 """The page's own routes: media by id, and one JSON route for everything that its widgets ask for.
 
-`/mmdemo/media/ID` and `/mmdemo/thumb/ID` serve files by their hash and nothing else. `POST /mmdemo/api/NAME` takes
-and returns JSON; each tab registers what it needs with `action`. What changes something says so (`writes=True`)
-and needs the pass phrase where one is set.
+`/mmdemo/media/ID` and `/mmdemo/thumb/ID` serve files by their hash and nothing else. `POST
+/mmdemo/api/NAME` takes and returns JSON; each tab registers what it needs with `action`. What changes
+something says so (`writes=True`) and needs the pass phrase where one is set.
 """
 
 from __future__ import annotations

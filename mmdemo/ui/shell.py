@@ -15,6 +15,7 @@ from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs import common, data, finetune, image, label
+from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 TABS = (
@@ -30,11 +31,7 @@ UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hou
 def build_page(demo: Demo) -> gr.Blocks:
     """The page over an open workspace."""
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=UPLOADS_SWEPT_S) as page:
-        gr.HTML(
-            html_template=read_asset("widgets/header.html"),
-            js_on_load=read_asset("widgets/header.js"),
-            apply_default_css=False,
-        )
+        widget("header")
         with gr.Tabs() as tabs:
             for title, name, build in TABS:
                 with gr.Tab(title, id=name) as tab:
@@ -46,16 +43,18 @@ def build_page(demo: Demo) -> gr.Blocks:
 
 
 def _tab_of_link(request: gr.Request) -> Any:
-    """Open the tab that the address names."""
+    """Open the tab that the address names; the Image tab is open already, and whoever has clicked stays
+    there.
+    """
     view = request.query_params.get("view", "")
-    return gr.Tabs(selected=view if view in {name for _, name, _ in TABS} else "image")
+    return gr.Tabs(selected=view) if view in {name for _, name, _ in TABS} else gr.skip()
 
 
 def serve(settings: Settings, block: bool = True) -> tuple[Demo, str]:
     """Serve the page; models load once it answers. Returns the open workspace and the local address."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for noisy in ("httpx", "alembic"):
+    for noisy in ("httpx", "alembic", "faiss"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if settings.share and not settings.passphrase:
         settings = replace(settings, passphrase=secrets.token_urlsafe(6))

@@ -1,4 +1,6 @@
-"""Files from the browser and back to it: one upload a request, checked as it arrives; downloads by a token."""
+"""Files from the browser and back to it: one upload a request, checked as it arrives; downloads by a
+token.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,3 @@
-"""Alembic's scripts: numbered steps from an empty database to the tables of today, never edited once released."""
+"""Alembic's scripts: numbered steps from an empty database to the tables of today, never edited once
+released.
+"""

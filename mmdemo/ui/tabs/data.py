@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from mmdemo.data.exporting import WRITERS
 from mmdemo.data.importing import preview, source_rows
 from mmdemo.data.rows import IMPORTERS, Skipped
@@ -16,21 +14,17 @@ from mmdemo.demo import DEFAULT_TASK, Demo
 from mmdemo.errors import UserError
 from mmdemo.store.backup import back_up, replace
 from mmdemo.store.tables import now
-from mmdemo.ui.routes import action, read_asset
+from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of
 from mmdemo.ui.uploads import batch_folder, exchange_folder, offer
+from mmdemo.ui.widgets import widget
 
 PREVIEWED = 8
 
 
 def build() -> None:
     """Lay the tab out."""
-    gr.HTML(
-        html_template=read_asset("widgets/data.html"),
-        js_on_load=read_asset("widgets/data.js"),
-        elem_id="mm-data",
-        apply_default_css=False,
-    )
+    widget("data")
 
 
 def paths_allowed(demo: Demo) -> bool:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from mmdemo.demo import DEFAULT_TASK, Demo
 from mmdemo.store.pairs import HELD_OUT, TRAIN
-from mmdemo.ui.routes import action, read_asset
+from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.widgets import widget
 
 
 def build() -> None:
     """Lay the tab out."""
-    gr.HTML(
-        html_template=read_asset("widgets/finetune.html"),
-        js_on_load=read_asset("widgets/finetune.js"),
-        elem_id="mm-finetune",
-        apply_default_css=False,
-    )
+    widget("finetune")
 
 
 @action("training_data")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
 import numpy as np
 
 from mmdemo.demo import DEFAULT_TASK, Demo
 from mmdemo.errors import UserError
 from mmdemo.retrieval.query import Query
-from mmdemo.ui.routes import action, read_asset
+from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.widgets import widget
 
 SAMPLES = (
     "chelsea.jpg",
@@ -31,12 +31,7 @@ SAMPLES = (
 
 def build() -> None:
     """Lay the tab out."""
-    gr.HTML(
-        html_template=read_asset("widgets/image.html"),
-        js_on_load=read_asset("widgets/image.js"),
-        elem_id="mm-image",
-        apply_default_css=False,
-    )
+    widget("image")
 
 
 @action("start")

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import gradio as gr
-
 from mmdemo.demo import DEFAULT_TASK, Demo, pair_json
 from mmdemo.errors import UserError
 from mmdemo.store.labels import NewLabel
-from mmdemo.ui.routes import action, read_asset
+from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.widgets import widget
 
 
 def build() -> None:
     """Lay the tab out."""
-    gr.HTML(
-        html_template=read_asset("widgets/label.html"),
-        js_on_load=read_asset("widgets/label.js"),
-        elem_id="mm-label",
-        apply_default_css=False,
-    )
+    widget("label")
 
 
 @action("queue")

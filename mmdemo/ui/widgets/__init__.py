@@ -1,0 +1,20 @@
+"""Our widgets: a template and a script each, in Gradio's gr.HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def widget(name: str) -> gr.HTML:
+    """The widget of `NAME.html` and `NAME.js`; the script sees `element` and the page's `mm`."""
+    script = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    return gr.HTML(
+        html_template=(FOLDER / f"{name}.html").read_text(encoding="utf-8"),
+        js_on_load=f"((element) => {{\n{script}\n}})(element);",  # a scope of its own, apart from Gradio's names
+        elem_id=f"mm-{name}",
+        apply_default_css=False,
+    )

@@ -9,7 +9,7 @@ let maps = [], shown = -1, picture = null;
 function remember() {
   state.text = state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "";
   mm.imageState = { ...state };
-  address.write({ task: "image-text", ...state });
+  if (element.offsetParent !== null) address.write({ task: "image-text", ...state });
 }
 function open(view) {
   state.view = view;

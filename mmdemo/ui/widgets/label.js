@@ -1,14 +1,14 @@
 const { h, api, thumb, save, annotator, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
-const AHEAD = 40, LOW = 24;
+const AHEAD = 100, LOW = 60, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
 const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another picture's", undone: "taken back" };
 
 function prepare(pair) {
+  if (pair.node) return;
   pair.node = h("img", { src: thumb(pair.item, 1280), alt: "The picture to label" });
   pair.node.decode?.().catch(() => {});
-  return pair;
 }
 // Keep the next pairs at hand, their pictures decoded; never one that is on the screen, waiting or done.
 function fill() {
@@ -18,11 +18,12 @@ function fill() {
     .then((answer) => {
       const have = new Set([...queue, ...(current ? [current] : [])].map((p) => p.pair));
       const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
-      queue.push(...fresh.map(prepare));
+      queue.push(...fresh);
       counts = answer.counts;
       finished = !queue.length && !current;
       filling = null;
-      if (!current) advance(); else drawCounts();
+      if (!current) advance();
+      drawCounts();
     })
     .catch((e) => { filling = null; receipt(e.message, true); setTimeout(fill, 1500); });
   return filling;
@@ -35,6 +36,7 @@ function paint() {
     $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results in the Image tab." : "";
     return;
   }
+  prepare(current);
   $(".mm-picture").replaceChildren(current.node);
   $(".mm-pair-text").textContent = current.text;
   $(".mm-why").textContent = WHY[current.why] || "";
@@ -42,6 +44,7 @@ function paint() {
 function advance() {
   current = queue.shift() || null;
   paint();
+  queue.slice(0, DECODED).forEach(prepare);
   fill();
 }
 function receipt(message, bad = false) {
@@ -55,24 +58,28 @@ function drawCounts() {
   $(".mm-progress i").style.width = `${(100 * labelled) / Math.max(1, counts.pairs)}%`;
   $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${counts.match} match · ${counts.mismatch} mismatch · ${counts.unsure} unsure · ${counts.train} to train on · ${counts.held_out} held out`;
 }
-function count(verdict, by) {
-  if (counts) { counts[verdict] += by; drawCounts(); }
+function count(entry, by) {
+  if (!counts) return;
+  counts[entry.verdict] += by;
+  const side = { train: "train", "held-out": "held_out" }[entry.pair.split];
+  if (side && entry.verdict !== "unsure") counts[side] += by;
+  drawCounts();
 }
 // The pair that is on the screen when the key goes down is the one that is labelled, whatever comes after.
 function label(verdict, text = "") {
   if (!current) return;
   const entry = { pair: current, verdict, undone: false };
   done.push(entry);
-  count(verdict, 1);
+  count(entry, 1);
   entry.receipt = save("label", { pair: current.pair, verdict, text, origin: "label" });
-  entry.receipt.then((r) => { entry.label = r.label; receipt(`Label ${r.label} saved on disk`); }, (e) => { count(verdict, -1); receipt(e.message, true); });
+  entry.receipt.then((r) => { entry.label = r.label; receipt(`Label ${r.label} saved on disk`); }, (e) => { count(entry, -1); receipt(e.message, true); });
   advance();
 }
 async function undo() {
   const entry = done.filter((d) => !d.undone).pop();
   if (!entry) return receipt("There is nothing to take back.");
   entry.undone = true;
-  count(entry.verdict, -1);
+  count(entry, -1);
   if (current) queue.unshift(current);
   current = entry.pair;
   paint();
@@ -103,7 +110,8 @@ addEventListener("keydown", (e) => {
   if (!element.isConnected || element.offsetParent === null || e.ctrlKey || e.metaKey || e.altKey) return;
   const at = e.target;
   if (e.key === "Escape" && !$(".mm-edit").hidden) return edit(false);
-  if (["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName) || at.isContentEditable || at.closest?.("[role=tablist]")) return;
+  if (["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName) || at.isContentEditable) return;
+  if (e.key.startsWith("Arrow") && at.closest?.("[role=tablist]")) return;  // there the arrows change the tab
   const act = KEYS[e.key.toLowerCase()];
   if (!act || e.repeat) return;
   e.preventDefault();
