@@ -8,6 +8,7 @@ held-out queries.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -74,19 +75,17 @@ def learning_curve(
 
     Args: as `train_head`; `train` is in the order of labelling.
     """
-    counts = sorted({max(2, int(round(f * len(train)))) for f in FRACTIONS})
+    counts = sorted({max(2, round(f * len(train))) for f in FRACTIONS})
     by_query = [measure(None, held_out, dim).recall_by_query()]
     labels = [0]
     for count in counts:
         part = train.take(np.arange(count))
         if not part.match.any() or len(set(part.text_code[part.match].tolist())) < 2:
             continue
-        head = None
-        for _, head in train_head(part, None, reference, dim, settings, compute, stopped=stopped):
-            pass
-        if stopped() or head is None:
+        heads = deque(train_head(part, None, reference, dim, settings, compute, stopped=stopped), maxlen=1)
+        if stopped() or not heads:
             return None
-        by_query.append(measure(head, held_out, dim).recall_by_query())
+        by_query.append(measure(heads[0][1], held_out, dim).recall_by_query())
         labels.append(count)
     if len(labels) < 3:
         return None

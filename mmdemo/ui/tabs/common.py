@@ -38,8 +38,11 @@ def keeping(demo: Demo) -> dict[str, Any]:
     if demo.settings.database_url:
         return {"text": "Labels are kept in the database of this host.", "lasting": True}
     if demo.settings.on_space and not place.startswith("/data"):
-        text = "Labels are kept on this Space's temporary disk and are LOST when it restarts. Add a
-        persistent disk, or back up in the Data tab." return {"text": text, "lasting": False}
+        text = (
+            "Labels are kept on this Space's temporary disk and are LOST when it restarts. "
+            "Add a persistent disk, or back up in the Data tab."
+        )
+        return {"text": text, "lasting": False}
     if (
         demo.settings.on_space
         or demo.settings.share

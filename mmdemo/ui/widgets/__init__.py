@@ -14,7 +14,8 @@ def widget(name: str) -> gr.HTML:
     script = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
     return gr.HTML(
         html_template=(FOLDER / f"{name}.html").read_text(encoding="utf-8"),
-        js_on_load=f"((element) => {{\n{script}\n}})(element);",  # a scope of its own, apart from Gradio's names
+        # a scope of its own, apart from Gradio's names
+        js_on_load=f"((element) => {{\n{script}\n}})(element);",
         elem_id=f"mm-{name}",
         apply_default_css=False,
     )
