@@ -5,7 +5,7 @@ get better.
     demo = Demo(load_settings(workspace="my-workspace"))
 
 Imports run downwards only, and tests/test_layers.py reads this line:
-ui > demo > labeling, training > retrieval, data > models > store > media > settings, errors
+ui > demo > parts > labeling, training > retrieval, data > models > store > media > settings, errors
 """
 
 from __future__ import annotations

@@ -6,134 +6,30 @@ return the JSON of docs and command line.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.data.exporting import Exported, export_labels
-from mmdemo.data.import_job import ImportJob
 from mmdemo.data.importing import ImportReport, import_source
-from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
 from mmdemo.media.image import decode_image
 from mmdemo.models.base import TASKS, Task
-from mmdemo.models.manager import ModelManager, version_source
-from mmdemo.models.presets import find_preset
-from mmdemo.settings import Settings
+from mmdemo.parts import DEFAULT_TASK, Parts
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView, clean_text
 from mmdemo.store.tables import Item
-from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mmdemo.labeling.queue import PairQueue
-    from mmdemo.models.aligner import Towers
     from mmdemo.models.explain import Explanation
-    from mmdemo.retrieval.search import Query, Results, Searcher
-    from mmdemo.retrieval.serving import IndexKeeper
-    from mmdemo.training.jobs import JobRunner
-
-log = logging.getLogger(__name__)
-DEFAULT_TASK: Task = "image-text"
+    from mmdemo.retrieval.search import Query, Results
 
 
-class Demo:
-    """One open workspace.
-
-    Args:
-        settings: where it is and how to run.
-        towers: models that are loaded already, by preset.
-    """
-
-    def __init__(self, settings: Settings, towers: dict[str, Towers] | None = None) -> None:
-        preset = find_preset(settings.model)
-        self.settings = settings
-        self.ws = Workspace(settings)
-        self.ws.versions.ensure_base(preset.task, preset.id)
-        if settings.samples:
-            seed_samples(self.ws)
-        self.models = ModelManager(
-            settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers
-        )
-        self.imports = ImportJob()
-        self._made: dict[str, Any] = {}
-        self._lock = threading.RLock()
-
-    # What needs PyTorch or FAISS is made when it is first used: the page answers before either is imported.
-
-    def _once(self, name: str, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            if name not in self._made:
-                self._made[name] = make()
-            return self._made[name]
-
-    @property
-    def keeper(self) -> IndexKeeper:
-        """The index of image-text."""
-
-        def make() -> IndexKeeper:
-            from mmdemo.retrieval.serving import IndexKeeper
-
-            return IndexKeeper(self.ws, self.models, DEFAULT_TASK)
-
-        return cast("IndexKeeper", self._once("keeper", make))
-
-    @property
-    def searcher(self) -> Searcher:
-        """Search in image-text."""
-
-        def make() -> Searcher:
-            from mmdemo.retrieval.search import Searcher
-
-            return Searcher(self.ws, self.keeper, DEFAULT_TASK)
-
-        return cast("Searcher", self._once("searcher", make))
-
-    @property
-    def queue(self) -> PairQueue:
-        """The label queue of image-text."""
-
-        def make() -> PairQueue:
-            from mmdemo.labeling.queue import PairQueue
-
-            return PairQueue(self.ws, self.models, self.keeper, DEFAULT_TASK)
-
-        return cast("PairQueue", self._once("queue", make))
-
-    @property
-    def jobs(self) -> JobRunner:
-        """The runs."""
-
-        def make() -> JobRunner:
-            from mmdemo.training.jobs import JobRunner
-
-            return JobRunner(self.ws)
-
-        return cast("JobRunner", self._once("jobs", make))
-
-    def start_behind_the_page(self) -> None:
-        """Load the model, bring the index up to date, order the queue, resume runs; nobody waits for it."""
-
-        def ready() -> None:
-            try:
-                self.keeper.request()
-                self.queue.request()
-                self.jobs.resume_interrupted()
-            except Exception:
-                log.exception("starting behind the page failed")
-
-        self.models.load_in_background(then=ready)
-
-    def close(self) -> None:
-        """Let the worker end and release the database."""
-        if "jobs" in self._made:
-            self.jobs.close()
-        self.ws.close()
+class Demo(Parts):
+    """Everything that can be done with an open workspace."""
 
     # Pictures
 
@@ -307,14 +203,6 @@ class Demo:
             UserError: a run is on, the labels lack something, or a setting cannot work.
         """
         return self.jobs.start(self.check_task(task), method, settings, promote)
-
-    def restored(self) -> None:
-        """The workspace is another one: forget everything that was made from the one before."""
-        with self._lock:
-            self._made.clear()
-        self.ws.versions.ensure_base(DEFAULT_TASK, find_preset(self.settings.model).id)
-        self.models.forget()
-        self.start_behind_the_page()
 
     @staticmethod
     def check_task(task: str) -> Task:

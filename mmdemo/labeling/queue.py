@@ -97,6 +97,10 @@ class PairQueue:
                 chosen.append((view, waiting.why))
                 if len(chosen) == count:
                     break
+        if not chosen and any(w.pair in self._leases for w in order):
+            with self._lock:
+                self._leases.clear()  # all that is left is on other screens: better twice than locked out
+            return self.next(count, holder, batch, passed)
         with self._lock:
             self._leases.update({view.id: (holder, now + LEASE_S) for view, _ in chosen})
         return chosen

@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
+LEAST_SCALE = 1.0  # a higher similarity is never less likely to match
 PRIOR_STRENGTH = 10.0  # the prior weighs about as much as this many labels
 
 
@@ -23,8 +26,7 @@ class Calibration:
 
     def probability(self, similarity: np.ndarray | float) -> np.ndarray:
         """Probabilities, 0..1, of similarities of any shape."""
-        z = np.clip(self.scale * np.asarray(similarity, dtype=np.float64) + self.bias, -60, 60)
-        return 1.0 / (1.0 + np.exp(-z))
+        return expit(self.scale * np.asarray(similarity, dtype=np.float64) + self.bias)
 
     def similarity(self, probability: float) -> float:
         """The similarity at which a pair matches with that probability."""
@@ -34,7 +36,7 @@ class Calibration:
 def fit_calibration(
     similarity: np.ndarray, matches: np.ndarray, prior: Calibration, strength: float = PRIOR_STRENGTH
 ) -> Calibration:
-    """Maximum a posteriori scale and bias by Newton's method.
+    """Maximum a posteriori scale and bias.
 
     Args:
         similarity: (N,) cosines.
@@ -49,17 +51,17 @@ def fit_calibration(
         return prior
     x = np.stack([np.asarray(similarity, dtype=np.float64), np.ones(len(similarity))], axis=1)  # (N, 2)
     y = np.asarray(matches, dtype=np.float64)
-    at = mean = np.array([prior.scale, prior.bias])
+    mean = np.array([prior.scale, prior.bias])
     # How sharply the prior is known: the curvature that `strength` pairs at its own boundary would give it.
     boundary = np.array([-prior.bias / prior.scale, 1.0])
     spread = np.array([0.1, 0.0])  # cosines scatter by about 0.1 around the boundary
     precision = strength * 0.25 * (np.outer(boundary, boundary) + np.outer(spread, spread))
-    for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-np.clip(x @ at, -60, 60)))
-        gradient = x.T @ (p - y) + precision @ (at - mean)
-        curvature = (x * (p * (1 - p))[:, None]).T @ x + precision + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        at = at - step * min(1.0, 10.0 / (np.abs(step).max() + 1e-12))
-        if np.abs(step).max() < 1e-8:
-            break
-    return Calibration(scale=float(max(at[0], 1.0)), bias=float(at[1]))
+
+    def objective(at: np.ndarray) -> tuple[float, np.ndarray]:
+        z = x @ at
+        away = at - mean
+        loss = np.sum(np.logaddexp(0.0, z) - y * z) + away @ precision @ away / 2
+        return float(loss), x.T @ (expit(z) - y) + precision @ away
+
+    found = minimize(objective, mean, jac=True, method="L-BFGS-B", bounds=[(LEAST_SCALE, None), (None, None)])
+    return Calibration(scale=float(found.x[0]), bias=float(found.x[1]))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -132,7 +133,7 @@ def load_head(folder: Path) -> ResidualHead:
         shape = HeadShape(**json.loads((folder / "head.json").read_text(encoding="utf-8")))
         head = ResidualHead(shape)
         head.load_state_dict(load_file(folder / "head.safetensors"))
-    except (OSError, ValueError, TypeError, RuntimeError) as e:
+    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as e:
         raise StorageError(
             f"The weights in {folder.name} cannot be read.", "Activate another version."
         ) from e

@@ -20,7 +20,7 @@ from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
-SHOWN_PARAMETERS = ("epochs", "learning_rate", "batch", "loss", "seed", "weight_decay", "dropout")
+CLOSE_S = 10.0  # an idle worker ends within a second; one that works is not waited for
 
 
 class JobRunner:
@@ -143,9 +143,13 @@ class JobRunner:
     def close(self) -> None:
         """Let the worker finish and end."""
         with self._lock:
-            if self._worker is not None and self._worker.stdin is not None:
-                self._worker.stdin.close()
-                self._worker = None
+            worker, self._worker = self._worker, None
+        if worker is not None and worker.stdin is not None:
+            worker.stdin.close()
+            try:
+                worker.wait(CLOSE_S)
+            except subprocess.TimeoutExpired:
+                log.info("the worker finishes its run without the page")
 
     def _find(self, run_id: str) -> Run:
         run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest()

@@ -50,8 +50,9 @@ def _tab_of_link(request: gr.Request) -> Any:
     return gr.Tabs(selected=view) if view in {name for _, name, _ in TABS} else gr.skip()
 
 
-def serve(settings: Settings, block: bool = True) -> tuple[Demo, str]:
-    """Serve the page; models load once it answers. Returns the open workspace and the local address."""
+def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]:
+    """Serve the page; models load once it answers. Returns the open workspace, the
+    local address and the page."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("httpx", "alembic", "faiss"):
@@ -88,4 +89,4 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str]:
             page.block_thread()
         finally:
             demo.close()
-    return demo, address
+    return demo, address, page

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdemo.demo import DEFAULT_TASK, Demo
+from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.parts import DEFAULT_TASK
 from mmdemo.ui.routes import action
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from mmdemo.data.exporting import WRITERS
 from mmdemo.data.importing import preview, source_rows
 from mmdemo.data.rows import IMPORTERS, Skipped
-from mmdemo.demo import DEFAULT_TASK, Demo
+from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.parts import DEFAULT_TASK
 from mmdemo.store.backup import back_up, replace
 from mmdemo.store.tables import now
 from mmdemo.ui.routes import action

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdemo.demo import DEFAULT_TASK, Demo
+from mmdemo.demo import Demo
+from mmdemo.parts import DEFAULT_TASK
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.demo import DEFAULT_TASK, Demo
+from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.parts import DEFAULT_TASK
 from mmdemo.retrieval.query import Query
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmdemo.demo import DEFAULT_TASK, Demo, pair_json
+from mmdemo.demo import Demo, pair_json
 from mmdemo.errors import UserError
+from mmdemo.parts import DEFAULT_TASK
 from mmdemo.store.labels import NewLabel
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of

@@ -1,6 +1,6 @@
 const { h, api, thumb, save, annotator, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
-const AHEAD = 100, LOW = 60, DECODED = 8;  // pairs at hand; pictures fetched and decoded
+const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
 const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another picture's", undone: "taken back" };

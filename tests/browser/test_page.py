@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from mmdemo.demo import Demo
+from tests.conftest import TASK, png
+
+Open = Callable[..., Page]
+Served = tuple[Demo, str]
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def counts(demo: Demo) -> int:
+    return demo.ws.labels.counts(TASK).labelled
+
+
+def label_by_keyboard(page: Page, number: int) -> list[tuple[str, str]]:
+    """Label as fast as keys go down; returns the pair that was on the screen at each key, and the key."""
+    return page.evaluate(
+        """async (number) => {
+        const box = document.querySelector('#mm-label'), said = [];
+        const root = [box, ...box.querySelectorAll('*')].find((n) => n.dataset && n.dataset.pair !== undefined);
+        while (said.length < number) {
+          const pair = root.dataset.pair;
+          if (!pair) { await new Promise(requestAnimationFrame); continue; }
+          const proposal = root.querySelector('.mm-why').textContent.includes('proposal');
+          const key = proposal ? 'x' : 'm';
+          said.push([pair, proposal ? 'mismatch' : 'match']);
+          document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+        }
+        return said;
+      }""",
+        number,
+    )
+
+
+def wait_saved(page: Page) -> None:
+    page.wait_for_function(
+        "() => !localStorage.getItem('mmdemo.pending') || localStorage.getItem('mmdemo.pending') === '[]'"
+    )
+
+
+def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page: Open) -> None:
+    demo, address = served
+    page = open_page(address)
+    page.locator(".mm-samples button").nth(1).click()
+    page.get_by_label("Captions", exact=True).fill("a cup of espresso\na rocket")
+    page.get_by_role("button", name="Align", exact=True).click()
+    expect(page.locator("[data-score]")).to_have_count(2)
+    first = page.locator(".mm-stage canvas").evaluate("(c) => c.toDataURL()")
+    page.locator("[data-score='1']").click()
+    assert page.locator(".mm-stage canvas").evaluate("(c) => c.toDataURL()") != first
+    page.get_by_role("tab", name="Search", exact=True).click()
+    page.get_by_label("Search words").fill("a truck")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator(".mm-card").first).to_be_visible()
+    before = page.locator(".mm-card").evaluate_all("(cards) => cards.map((c) => c.dataset.item)")
+
+    tab(page, "Label")
+    expect(page.locator(".mm-picture img")).to_be_visible()
+    start = counts(demo)
+    said = label_by_keyboard(page, 40)
+    wait_saved(page)
+    assert counts(demo) == start + 40 and len({pair for pair, _ in said}) == 40
+
+    tab(page, "Fine-tune")
+    page.get_by_role("button", name="Fine-tune", exact=True).click()
+    expect(page.locator(".mm-pill.running")).to_be_visible()
+    page.reload()
+    expect(page.locator(".mm-verdict")).to_be_visible(timeout=60_000)
+    expect(page.locator(".mm-table").last).to_contain_text("MedR")
+    page.get_by_role("button", name="Promote", exact=True).click()
+    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+    tuned = demo.ws.versions.active(TASK)
+    assert tuned.startswith("tuned-")
+    expect(page.locator(".mm-status")).to_contain_text(tuned)
+    assert demo.keeper.wait(30)
+
+    tab(page, "Image")
+    page.get_by_role("tab", name="Search", exact=True).click()
+    page.get_by_label("Search words").fill("a truck")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator("[data-results] .mm-legend")).to_contain_text(tuned)
+    assert page.locator(".mm-card").evaluate_all("(cards) => cards.map((c) => c.dataset.item)") != before
+
+    page.reload()
+    expect(page.locator("[data-results] .mm-legend")).to_contain_text(tuned)
+    tab(page, "Fine-tune")
+    expect(page.locator(".mm-verdict")).to_be_visible()
+    expect(page.get_by_text("What labels are worth")).to_be_visible(timeout=60_000)
+    assert counts(demo) == start + 40
+    page.get_by_role("button", name="Roll back", exact=True).click()
+    expect(page.locator(".mm-versions li").first).to_contain_text("active")
+    assert demo.ws.versions.active(TASK) == demo.settings.model
+
+
+def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fail(
+    served: Served, open_page: Open
+) -> None:
+    demo, address = served
+    page = open_page(f"{address}?view=label", tolerate="Failed to load resource")
+    expect(page.locator(".mm-picture img")).to_be_visible()
+    number = {"calls": 0}
+
+    def flaky(route: Route) -> None:
+        number["calls"] += 1
+        kind = number["calls"] % 5
+        if kind == 1:
+            route.abort()  # it never arrived
+        elif kind == 3:
+            route.fetch()  # it arrived, and the answer was lost
+            route.fulfill(status=503, body="")
+        else:
+            route.continue_()
+
+    page.route("**/mmdemo/api/label", flaky)
+    log = demo.ws.labels.total()
+    said = label_by_keyboard(page, 60)
+    wait_saved(page)
+    assert demo.ws.labels.total() == log + 60
+    for pair, verdict in said:
+        assert [label.verdict for label in demo.ws.labels.history(int(pair))] == [verdict]
+
+
+def test_labels_that_could_not_be_sent_are_sent_after_a_reload(served: Served, open_page: Open) -> None:
+    demo, address = served
+    page = open_page(f"{address}?view=label", tolerate="Failed to load resource")
+    expect(page.locator(".mm-picture img")).to_be_visible()
+    page.route("**/mmdemo/api/label", lambda route: route.abort())
+    log = demo.ws.labels.total()
+    label_by_keyboard(page, 3)
+    expect(page.locator(".mm-status")).to_contain_text("3 labels on the way")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.unroute("**/mmdemo/api/label")
+    page.reload()
+    wait_saved(page)
+    assert demo.ws.labels.total() == log + 3
+
+
+def test_edit_skip_undo_and_keys_in_a_text_field(served: Served, open_page: Open) -> None:
+    demo, address = served
+    page = open_page(f"{address}?view=label")
+    shown = page.locator(".mm-pair-text")
+    expect(page.locator(".mm-picture img")).to_be_visible()
+    log = demo.ws.labels.total()
+    page.keyboard.press("e")
+    page.get_by_label("Corrected text").fill("my own match text")
+    page.keyboard.press("Enter")
+    expect(page.locator(".mm-receipt")).to_contain_text("saved on disk")
+    assert demo.ws.pairs.browse(TASK, state="match")[0] and demo.ws.labels.total() == log + 1
+    assert any(p.corrected == "my own match text" for p in demo.ws.pairs.browse(TASK, state="match"))
+    page.keyboard.press("z")
+    expect(page.locator(".mm-receipt")).to_contain_text("taken back")
+    assert not any(p.corrected == "my own match text" for p in demo.ws.pairs.browse(TASK))
+    before = shown.text_content()
+    page.keyboard.press("s")
+    expect(shown).not_to_have_text(before or "")
+    assert demo.ws.labels.total() == log + 2
+
+
+def test_a_link_reopens_exactly_what_was_shared(served: Served, open_page: Open) -> None:
+    _, address = served
+    page = open_page(address)
+    page.locator(".mm-samples button").nth(2).click()
+    page.get_by_label("Captions", exact=True).fill("ein Fuchs 🦊\na rocket & more")
+    page.get_by_role("button", name="Align", exact=True).click()
+    expect(page.locator("[data-score]")).to_have_count(2)
+    numbers = page.locator("[data-score] .mm-number").all_text_contents()
+    other = open_page(page.url)
+    expect(other.locator("[data-score]")).to_have_count(2)
+    assert other.get_by_label("Captions", exact=True).input_value() == "ein Fuchs 🦊\na rocket & more"
+    assert other.locator("[data-score] .mm-number").all_text_contents() == numbers
+    assert other.locator(".mm-stage img").get_attribute("src") == page.locator(".mm-stage img").get_attribute(
+        "src"
+    )
+    for view, says in (("label", "Match"), ("fine-tune", "Fine-tune"), ("data", "Export")):
+        at = open_page(f"{address}?view={view}")
+        expect(at.get_by_role("button", name=says, exact=False).first).to_be_visible()
+        assert f"view={view}" in at.url
+
+
+def test_an_upload_is_aligned_and_what_is_no_picture_gets_a_sentence(
+    served: Served, open_page: Open, pictures: Path
+) -> None:
+    page = open_page(served[1], tolerate="400 (Bad Request)")
+    (pictures / "red.png").write_bytes(png())
+    (pictures / "fake.jpg").write_bytes(b"%PDF-1.7")
+    expect(page.locator("[data-score]").first).to_be_visible()
+    page.get_by_label("Picture file").set_input_files(pictures / "red.png")
+    expect(page.locator(".mm-stage img")).to_have_attribute("alt", "red.png")
+    page.get_by_label("Picture file").set_input_files(pictures / "fake.jpg")
+    expect(page.locator(".mm-toast.bad")).to_contain_text("not a picture that can be read")
+    page.get_by_label("Captions", exact=True).fill("  ")
+    page.get_by_role("button", name="Align", exact=True).click()
+    expect(page.locator("[data-scores] .mm-error")).to_contain_text("no caption to score")
+
+
+def test_the_webcam_takes_a_picture(served: Served, open_page: Open) -> None:
+    page = open_page(served[1])
+    expect(page.locator("[data-score]").first).to_be_visible()
+    page.get_by_role("button", name="Webcam").click()
+    page.wait_for_function("() => document.querySelector('.mm-stage video')?.videoWidth > 0")
+    page.get_by_role("button", name="Take picture").click()
+    expect(page.locator(".mm-stage img")).to_have_attribute("alt", "webcam.png")
+
+
+def test_captions_are_proposed_and_a_tick_is_a_label_that_a_second_press_takes_back(
+    served: Served, open_page: Open
+) -> None:
+    demo, address = served
+    page = open_page(address)
+    page.locator(".mm-samples button").nth(1).click()
+    page.get_by_role("tab", name="Caption", exact=True).click()
+    expect(page.locator(".mm-caption.best")).to_contain_text("espresso")
+    log = demo.ws.labels.total()
+    tick = page.locator("[data-captions] .mm-mark.match").first
+    tick.click()
+    expect(page.locator("[data-captions] .mm-marks").first).to_have_attribute(
+        "title", f"Label {log + 1} saved on disk"
+    )
+    tick.click()
+    wait_saved(page)
+    page.wait_for_function("() => true")
+    assert demo.ws.labels.total() == log + 2
+
+
+def test_what_is_not_there_is_said_to_be_no_good_match(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served[1]}?view=search&text=quarterly+tax+report")
+    expect(page.get_by_text("No good match in this collection.")).to_be_visible()
+
+
+def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Open, pictures: Path) -> None:
+    demo, address = served
+    for i in range(6):
+        (pictures / f"p{i}.png").write_bytes(png((10 * i, 200, 90)))
+    (pictures / "metadata.csv").write_text(
+        "file_name,text\n" + "".join(f"p{i}.png,green {i}\n" for i in range(6)) + "gone.png,x\n"
+    )
+    page = open_page(f"{address}?view=data")
+    page.get_by_label("Path or data set").fill(str(pictures))
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("[data-preview-table]")).to_contain_text("green 1")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("Imported 6 new pictures, 6 new pairs and 0 labels")).to_be_visible()
+    page.get_by_text("What was skipped and why").click()
+    expect(page.get_by_text("gone.png is missing")).to_be_visible()
+    page.get_by_label("Words in the text").fill("green 3")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".mm-pairs figure")).to_have_count(1)
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Export", exact=True).click()
+    assert got.value.suggested_filename.endswith(".zip")
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Back up to one zip").click()
+    assert "backup" in got.value.suggested_filename
+    assert demo.ws.pairs.sources(TASK).count(pictures.name) == 1
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1360, 400])
+def test_no_tab_overflows_its_window(served: Served, open_page: Open, width: int, dark: bool) -> None:
+    page = open_page(served[1], width=width, dark=dark)
+    expect(page.locator("[data-score]").first).to_be_visible()
+    for name in ("Image", "Label", "Fine-tune", "Data"):
+        if width > 1000 or page.get_by_role("tab", name=name, exact=True).is_visible():
+            tab(page, name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, name
+
+
+def test_with_a_pass_phrase_the_page_asks_once_and_then_labels(open_page: Open, tmp_path: Path) -> None:
+    from mmdemo.settings import load_settings
+    from mmdemo.ui.shell import serve
+    from tests.browser.conftest import free_port
+
+    settings = load_settings(
+        {}, workspace=tmp_path / "w", device="cpu", server_port=free_port(), passphrase="let me in"
+    )
+    demo, address, app = serve(settings, block=False)
+    try:
+        page = open_page(f"{address}?view=label", tolerate="401 (Unauthorized)")
+        expect(page.locator(".mm-picture img")).to_be_visible()
+        log = demo.ws.labels.total()
+        page.keyboard.press("m")
+        page.get_by_label("Pass phrase").fill("let me in")
+        page.get_by_role("button", name="Unlock").click()
+        expect(page.locator(".mm-receipt")).to_contain_text("saved on disk")
+        page.keyboard.press("m")
+        wait_saved(page)
+        assert demo.ws.labels.total() == log + 2
+    finally:
+        app.close(verbose=False)
+        demo.close()

@@ -1,0 +1,78 @@
+"""Real files, a real database, the real models: loaded once and shared by every workspace of the session."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+from PIL import Image
+
+from mmdemo.demo import Demo
+from mmdemo.models.aligner import Towers
+from mmdemo.settings import ASSETS, Settings, load_settings
+from mmdemo.store.workspace import Workspace
+
+TASK = "image-text"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An empty workspace's settings, untouched by the environment."""
+    return load_settings({}, workspace=tmp_path / "workspace", samples=False, device="cpu")
+
+
+@pytest.fixture
+def ws(settings: Settings) -> Iterator[Workspace]:
+    """An empty workspace with its base version."""
+    workspace = Workspace(settings)
+    workspace.versions.ensure_base(TASK, settings.model)
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture(scope="session")
+def loaded() -> dict[str, Towers]:
+    """The towers of every preset that a test has loaded."""
+    return {}
+
+
+@pytest.fixture
+def make_demo(tmp_path: Path, loaded: dict[str, Towers]) -> Iterator[Callable[..., Demo]]:
+    """Open workspaces, with samples unless told otherwise."""
+    opened: list[Demo] = []
+
+    def make(name: str = "demo", **flags: object) -> Demo:
+        flags = {"workspace": tmp_path / name, "device": "cpu"} | flags
+        demo = Demo(load_settings({}, **flags), loaded)
+        opened.append(demo)
+        return demo
+
+    yield make
+    for demo in opened:
+        demo.close()
+
+
+@pytest.fixture
+def demo(make_demo: Callable[..., Demo]) -> Demo:
+    """A workspace with the sample collection, indexed."""
+    made = make_demo()
+    made.keeper.update()
+    return made
+
+
+def drawing(name: str) -> Path:
+    """One of the drawings in assets/."""
+    return ASSETS / "clipart" / "images" / f"{name}.jpg"
+
+
+def png(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (40, 30)) -> bytes:
+    """A plain picture as PNG."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return out.getvalue()

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmdemo.data.exporting import WRITERS, export_labels
+from mmdemo.data.importing import ImportReport, import_source
+from mmdemo.data.rows import IMPORTERS
+from mmdemo.demo import Demo
+from mmdemo.errors import UserError
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.workspace import Workspace
+from tests.conftest import TASK, png
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Five plain pictures, a.png to e.png."""
+    path = tmp_path / "pictures"
+    path.mkdir()
+    for i, name in enumerate("abcde"):
+        (path / f"{name}.png").write_bytes(png((40 * i, 100, 20)))
+    return path
+
+
+def reasons(report: ImportReport) -> dict[int, str]:
+    return {s.row: s.reason for s in report.skipped}
+
+
+def test_a_csv_manifest_brings_pictures_pairs_and_labels(ws: Workspace, folder: Path) -> None:
+    (folder / "metadata.csv").write_text(
+        "file_name,text,verdict,split\na.png,one,match,train\nb.png,two,,test\nc.png,,,\n"
+    )
+    report = import_source(ws, str(folder), TASK)
+    assert (report.items, report.pairs, report.labels, report.skipped) == (3, 2, 1, [])
+    assert {(p.text, p.verdict, p.split) for p in ws.pairs.browse(TASK)} == {
+        ("one", "match", "train"),
+        ("two", None, "held-out"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["tsv", "jsonl", "parquet", "semicolons", "utf-16", "windows-1252"])
+def test_every_kind_of_manifest_says_the_same(ws: Workspace, folder: Path, kind: str) -> None:
+    rows = [{"file_name": "a.png", "text": "café crème"}, {"file_name": "b.png", "text": "two"}]
+    lines = "\n".join(["file_name;text", *(f"{r['file_name']};{r['text']}" for r in rows)])
+    path = folder / {"tsv": "m.tsv", "jsonl": "m.jsonl", "parquet": "m.parquet"}.get(kind, "m.csv")
+    if kind == "parquet":
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif kind == "jsonl":
+        path.write_text("\n".join(json.dumps(r) for r in rows))
+    elif kind == "tsv":
+        path.write_text(lines.replace(";", "\t"))
+    else:
+        path.write_bytes(lines.encode({"utf-16": "utf-16", "windows-1252": "cp1252"}.get(kind, "utf-8")))
+    report = import_source(ws, str(path), TASK, verdict="match")
+    assert (report.pairs, report.labels, report.skipped) == (2, 2, [])
+    assert [p.text for p in ws.pairs.browse(TASK)] == ["café crème", "two"]
+
+
+def test_bad_rows_are_listed_with_their_reason_and_the_others_come_in(
+    ws: Workspace, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.png").write_bytes(png())
+    (folder / "broken.png").write_bytes(png()[:60])
+    (folder / "fake.png").write_bytes(b"%PDF-1.7")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "m.csv").write_text(
+        "file_name,text,verdict\na.png,one,\nnone.png,x,\n../secret.png,x,\n/etc/passwd,x,\nlink.png,x,\n"
+        f"broken.png,x,\nfake.png,x,\na.png,ONE,\nb.png,two,maybe\nc.png,{'long ' * 3000},\nd.png,four,match\n"
+    )
+    report = import_source(ws, str(folder / "m.csv"), TASK)
+    why = reasons(report)
+    assert report.pairs == 2 and sorted(why) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    for row, says in {
+        2: "none.png is missing",
+        3: "outside the folder",
+        4: "outside the folder",
+        5: "outside the folder",
+        6: "cut off or damaged",
+        7: "not a picture",
+        8: "same as row 1",
+        9: "'maybe' is none of",
+        10: "over the limit of 10,000",
+    }.items():
+        assert says in why[row], (row, why[row])
+
+
+def test_wrong_columns_are_named_with_those_that_are_there(ws: Workspace, folder: Path) -> None:
+    (folder / "m.csv").write_text("picture_id,words\n1,x\n")
+    with pytest.raises(UserError, match="no column file_name; its columns are picture_id, words"):
+        import_source(ws, str(folder / "m.csv"), TASK)
+
+
+def test_class_folders_become_texts_and_train_and_val_become_splits(
+    ws: Workspace, folder: Path, tmp_path: Path
+) -> None:
+    for split, kind, name in (("train", "tabby_cat", "a"), ("train", "dog", "b"), ("val", "red_fox", "c")):
+        target = tmp_path / "tree" / split / kind
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "x.png").write_bytes((folder / f"{name}.png").read_bytes())
+    report = import_source(ws, str(tmp_path / "tree"), TASK)
+    assert report.pairs == 3
+    assert {(p.text, p.split) for p in ws.pairs.browse(TASK)} == {
+        ("dog", "train"),
+        ("tabby cat", "train"),
+        ("red fox", "held-out"),
+    }
+
+
+def test_coco_captions_find_their_pictures_beside_the_json(ws: Workspace, folder: Path) -> None:
+    (folder.parent / "captions.json").write_text(
+        json.dumps(
+            {
+                "images": [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "gone.png"}],
+                "annotations": [
+                    {"image_id": 7, "caption": "first"},
+                    {"image_id": 7, "caption": "second"},
+                    {"image_id": 8, "caption": "x"},
+                    {"image_id": 99, "caption": "x"},
+                ],
+            }
+        )
+    )
+    report = import_source(ws, str(folder.parent / "captions.json"), TASK)
+    assert (report.items, report.pairs, sorted(reasons(report))) == (1, 2, [3, 4])
+
+
+def test_a_saved_data_set_comes_in_with_its_class_names(ws: Workspace, folder: Path, tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "sea_lion"])}
+    )
+    rows = {"image": [str(folder / "a.png"), str(folder / "b.png")], "label": [1, 0]}
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(tmp_path / "ds"))
+    report = import_source(ws, str(tmp_path / "ds"), TASK)
+    assert report.pairs == 2 and {p.text for p in ws.pairs.browse(TASK)} == {"cat", "sea lion"}
+
+
+def test_a_plain_folder_takes_texts_from_files_beside_the_pictures(ws: Workspace, folder: Path) -> None:
+    (folder / "a.txt").write_text("the first")
+    (folder / "notes.doc").write_text("x")
+    report = import_source(ws, str(folder), TASK)
+    assert (report.items, report.pairs) == (5, 1) and "not named like a picture" in report.skipped[0].reason
+
+
+def test_what_is_not_there_or_empty_is_said_to_be(ws: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        import_source(ws, str(tmp_path / "nowhere"), TASK)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no rows"):
+        import_source(ws, str(tmp_path / "empty"), TASK)
+    with pytest.raises(UserError, match="could not be loaded"):
+        import_source(ws, "datasets:nobody/nothing-of-that-name", TASK)
+
+
+def test_importing_twice_adds_nothing_and_a_stopped_import_keeps_what_it_had(
+    ws: Workspace, folder: Path
+) -> None:
+    done: list[int] = []
+    report = import_source(ws, str(folder), TASK, stopped=lambda: len(done) >= 2 or done.append(1) or False)
+    assert report.stopped and report.items == 2
+    assert import_source(ws, str(folder), TASK).items == 3
+    assert import_source(ws, str(folder), TASK).items == 0
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "datasets"])
+def test_an_export_comes_back_the_same(
+    ws: Workspace, folder: Path, tmp_path: Path, format: str, make_demo: Callable[..., Demo]
+) -> None:
+    import_source(ws, str(folder), TASK)
+    texts = ["naïve, “quoted” text", "猫 🐈", "line; with, marks\tand tabs", "plain"]
+    for i, item in enumerate(ws.pairs.listed_items("image")[:4]):
+        new = NewLabel(
+            ("match", "mismatch", "unsure")[i % 3],
+            text="better" if i == 3 else "",
+            annotator="Ada",
+            comment="why, so",
+        )
+        ws.labels.add_on(TASK, item.id, texts[i], new, "t")
+    done = export_labels(ws, tmp_path / "out", TASK, format)
+    assert (done.pairs, done.labels) == (4, 4)
+    other = make_demo("other", samples=False).ws
+    report = import_source(other, str(tmp_path / "out"), TASK)
+    assert (report.pairs, report.labels, report.skipped) == (4, 4, [])
+
+    def told(workspace: Workspace) -> set[tuple[object, ...]]:
+        return {
+            (p.item, p.text, p.verdict, p.corrected, p.split, p.annotator, p.comment)
+            for p in workspace.pairs.browse(TASK, state="labelled")
+        }
+
+    assert told(other) == told(ws)
+
+
+@pytest.mark.parametrize("format", ["coco", "label-studio", "argilla"])
+def test_the_formats_of_other_tools_name_every_label_and_file(
+    ws: Workspace, folder: Path, tmp_path: Path, format: str
+) -> None:
+    (folder / "metadata.csv").write_text("file_name,text,verdict\na.png,one,match\nb.png,two,mismatch\n")
+    import_source(ws, str(folder), TASK)
+    path = export_labels(ws, tmp_path / "out", TASK, format).path
+    table = json.loads(path.read_text())
+    files = {
+        "coco": lambda: [i["file_name"] for i in table["images"]],
+        "label-studio": lambda: [t["data"]["image"] for t in table],
+        "argilla": lambda: [r["fields"]["image"] for r in table],
+    }[format]()
+    assert len(files) == 2 and all((path.parent / f).is_file() for f in files)
+    assert "mismatch" in path.read_text()
+
+
+def test_an_export_never_writes_over_anything(ws: Workspace, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no image-text labels"):
+        export_labels(ws, tmp_path / "new", TASK, "csv")
+    with pytest.raises(UserError, match="is not empty"):
+        export_labels(ws, folder, TASK, "csv")
+    with pytest.raises(UserError, match="'xml' is unknown.*jsonl"):
+        export_labels(ws, tmp_path / "new", TASK, "xml")
+
+
+def test_every_importer_and_format_is_in_the_readme() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    assert all(name in readme for name in (*IMPORTERS, *WRITERS))

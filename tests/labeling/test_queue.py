@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mmdemo.demo import Demo
+from mmdemo.store.labels import NewLabel
+from tests.conftest import TASK
+
+
+def test_a_labelled_pair_never_comes_again_and_an_undone_one_comes_next(demo: Demo) -> None:
+    demo.queue.make()
+    (first, _), (second, _) = demo.queue.next(2, "ada")
+    receipt = demo.label(first.id, NewLabel("match"))
+    assert demo.queue.next(1, "ada")[0][0].id == second.id
+    demo.undo(receipt["label"])
+    assert demo.queue.next(1, "ada")[0][0].id == first.id
+
+
+def test_two_people_never_get_the_same_pair(demo: Demo) -> None:
+    demo.queue.make()
+    ada, bob = ({v.id for v, _ in demo.queue.next(20, who)} for who in ("ada", "bob"))
+    assert len(ada) == len(bob) == 20 and not ada & bob
+
+
+def test_the_queue_mixes_what_teaches_with_random_pairs_and_proposals(demo: Demo) -> None:
+    demo.queue.make()
+    whys = [why for _, why in demo.queue.next(50, "ada")]
+    assert whys.count("hard-negative") == whys.count("random") == 10 and whys.count("undecided") == 30
+
+
+def test_a_proposal_joins_a_picture_with_anothers_text_on_the_same_side(demo: Demo) -> None:
+    demo.queue.make()
+    for pair, why in demo.queue.next(60, "ada"):
+        if why == "hard-negative":
+            own = [p.text for p in demo.ws.pairs.browse(TASK, item=pair.item) if p.source != "hard-negative"]
+            assert pair.text not in own and pair.split == "train"
+
+
+def test_the_first_pairs_are_those_the_model_is_least_decided_on(demo: Demo) -> None:
+    import numpy as np
+
+    demo.queue.make()
+    pairs = [p for p in demo.ws.pairs.browse(TASK, state="unlabelled") if p.source != "hard-negative"]
+    _, margin = demo.queue._margins(pairs, demo.models.aligner(TASK))
+    doubt = dict(zip([p.id for p in pairs], np.abs(margin), strict=True))
+    first = [doubt[v.id] for v, why in demo.queue.next(40, "ada") if why == "undecided"]
+    assert np.mean(first) < np.mean(list(doubt.values())) / 2
+
+
+def test_there_is_a_queue_before_the_model_is_loaded(make_demo: Callable[..., Demo]) -> None:
+    demo = make_demo("cold")
+    demo.models._towers = {}
+    demo.models.towers = lambda preset: (_ for _ in ()).throw(AssertionError("the queue must not wait"))  # type: ignore[method-assign]
+    assert len(demo.queue.next(10, "ada")) == 10
+
+
+def test_an_empty_queue_says_what_to_do(make_demo: Callable[..., Demo]) -> None:
+    answer = make_demo("empty", samples=False).next_pair(TASK)
+    assert answer["pair"] is None and "Import" in answer["reason"]

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmdemo.demo import Demo
+from mmdemo.errors import StorageError, UserError
+from mmdemo.media.image import decode_image
+from mmdemo.models.calibration import Calibration, fit_calibration
+from mmdemo.models.captioners import how_sure, propose_captions
+from mmdemo.models.device import decide_compute
+from mmdemo.models.explain import explain
+from mmdemo.models.heads import HeadShape, Projection, ResidualHead, load_head, save_head
+from mmdemo.models.presets import PRESETS, find_preset
+from mmdemo.settings import ASSETS
+from tests.conftest import TASK
+
+CAT = ASSETS / "photos" / "chelsea.jpg"
+CUP = ASSETS / "photos" / "coffee.jpg"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_loads_from_its_wheel_and_knows_a_cat(preset: str, demo: Demo) -> None:
+    towers = demo.models.towers(preset)
+    features = towers.media.encode([decode_image(CAT)])
+    assert features.shape == (1, PRESETS[preset].feature_dim) and features.dtype == np.float32
+    names = towers.media.classes.names
+    best = np.argsort(-towers.media.class_probabilities(features)[0])[:3]
+    assert {names[i] for i in best} & {"tabby", "tiger cat", "egyptian cat"}
+
+
+def test_vectors_of_both_towers_have_unit_length(demo: Demo) -> None:
+    aligner = demo.models.aligner(TASK)
+    for vectors in (
+        aligner.encode_media([decode_image(CAT)]),
+        aligner.encode_text(["a cat", "", "猫 🐈 קט"]),
+    ):
+        assert vectors.dtype == np.float32
+        assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_the_order_and_company_of_texts_does_not_change_their_vectors(demo: Demo) -> None:
+    aligner = demo.models.aligner(TASK)
+    texts = ["a cat", "a very long caption about a red apple on a wooden table in the garden", "dog"]
+    together = aligner.encode_text(texts)
+    alone = np.concatenate([aligner.encode_text([t]) for t in texts])
+    assert np.allclose(together, alone, atol=1e-4)
+
+
+def test_a_fitting_caption_scores_higher_than_one_that_does_not(demo: Demo) -> None:
+    scores = demo.models.aligner(TASK).align(decode_image(CAT), ["a rocket", "a tabby cat"])
+    assert [s.text for s in scores] == ["a rocket", "a tabby cat"]
+    assert scores[1].probability > 0.9 > 0.5 > scores[0].probability
+
+
+def test_stored_sample_features_are_those_of_the_model(demo: Demo) -> None:
+    from mmdemo.retrieval.embed import feature_file
+
+    item = next(i for i in demo.ws.pairs.listed_items("image") if i.name == "chelsea.jpg")
+    towers = demo.models.towers(demo.settings.model)
+    fresh = towers.media.encode([decode_image(demo.ws.media_path(item), at_least_px=224)])
+    stored = feature_file(demo.ws, towers).get([item.id])
+    assert np.abs(fresh - stored).max() < 0.02
+
+
+def test_an_untrained_head_is_the_base_model() -> None:
+    torch.manual_seed(0)
+    features, texts = torch.randn(5, 40).numpy(), torch.nn.functional.normalize(torch.randn(5, 8)).numpy()
+    head = ResidualHead(HeadShape(40, 8, hidden=16))
+    head.standardise(torch.randn(50, 40))
+    assert np.allclose(Projection(8, head).media(features), Projection(8, None).media(features), atol=1e-6)
+    assert np.allclose(Projection(8, head).text(texts), texts, atol=1e-6)
+
+
+def test_a_saved_head_comes_back_the_same_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    head = ResidualHead(HeadShape(40, 8, hidden=16)).eval()
+    torch.nn.init.normal_(head.media_out.weight)
+    save_head(head, tmp_path / "v1")
+    x = torch.randn(3, 40)
+    assert torch.equal(load_head(tmp_path / "v1").project_media(x), head.project_media(x))
+    (tmp_path / "v1" / "head.safetensors").write_bytes(b"half")
+    with pytest.raises(StorageError, match="weights in v1 cannot be read"):
+        load_head(tmp_path / "v1")
+
+
+@given(st.integers(2, 200), st.integers(0, 1000))
+def test_calibration_is_monotonic_and_recovers_what_made_the_labels(scale: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-0.5, 0.9, 4000)
+    true = Calibration(float(min(scale, 30)), -0.3 * min(scale, 30))
+    fitted = fit_calibration(x, rng.random(4000) < true.probability(x), Calibration(6.0, -0.4), strength=1.0)
+    grid = np.linspace(-1, 1, 21)
+    assert (np.diff(fitted.probability(grid)) > 0).all()
+    assert np.abs(fitted.probability(grid[8:17]) - true.probability(grid[8:17])).max() < 0.15
+
+
+def test_without_labels_the_calibration_is_the_prior() -> None:
+    prior = Calibration(6.0, -0.4)
+    assert fit_calibration(np.empty(0), np.empty(0), prior) == prior
+    assert prior.similarity(float(prior.probability(0.3))) == pytest.approx(0.3)
+
+
+def test_the_heat_map_lies_between_0_and_1_and_changes_with_the_text(demo: Demo) -> None:
+    found = explain(demo.models.aligner(TASK), decode_image(CAT), ["a tabby cat", "a rocket", "a tabby cat"])
+    assert found.maps.shape == (3, 14, 14)
+    assert found.maps.min() >= 0 and found.maps.max() == pytest.approx(1.0)
+    assert np.allclose(found.maps[0], found.maps[2])
+    assert np.abs(found.maps[0] - found.maps[1]).max() > 0.2
+
+
+def test_the_heat_map_finds_the_side_on_which_the_thing_is(demo: Demo) -> None:
+    from PIL import Image
+
+    canvas = Image.new("RGB", (400, 200), "white")
+    canvas.paste(decode_image(CAT).resize((200, 200)), (0, 0))
+    canvas.paste(decode_image(CUP).resize((200, 200)), (200, 0))
+    found = explain(demo.models.aligner(TASK), canvas, ["a tabby cat", "an espresso in a cup"])
+    left = found.maps[:, :, :7].sum((1, 2)) / found.maps.sum((1, 2))
+    assert left[0] > 0.6 > 0.4 > left[1]
+
+
+def test_captions_are_ranked_by_probability_and_name_what_is_there(demo: Demo) -> None:
+    aligner = demo.models.aligner(TASK)
+    features = aligner.towers.media.encode([decode_image(CUP)])[0]
+    captions = propose_captions(aligner, features, [])
+    assert [c.score for c in captions] == sorted((c.score for c in captions), reverse=True)
+    assert "espresso" in captions[0].text
+    single = {c.text: c.score for c in captions if c.source == "class"}
+    for caption in captions:
+        if caption.source == "combined":
+            assert all(caption.score > single.get(part, 0) for part in caption.text.split(" and "))
+
+
+def test_a_confirmed_text_is_proposed_for_a_like_picture(demo: Demo) -> None:
+    aligner = demo.models.aligner(TASK)
+    features = aligner.towers.media.encode([decode_image(CUP)])[0]
+    captions = propose_captions(aligner, features, ["a cup of strong espresso coffee"])
+    assert ("a cup of strong espresso coffee", "labelled") in [(c.text, c.source) for c in captions]
+
+
+def test_how_sure_is_said_in_words() -> None:
+    assert [how_sure(p) for p in (0.9, 0.7, 0.5, 0.1)] == ["sure", "likely", "perhaps", "a guess"]
+
+
+def test_an_unknown_model_lists_those_there_are() -> None:
+    with pytest.raises(UserError, match="no model 'clip'.*efficientnet-lite0-minilm"):
+        find_preset("clip")
+
+
+def test_an_unknown_device_is_named() -> None:
+    assert decide_compute("cpu").dtype is torch.float32
+    with pytest.raises(UserError, match="'toaster', which is no device"):
+        decide_compute("toaster")
+    with pytest.raises(UserError, match="sees 0 CUDA devices"):
+        decide_compute("cuda:7") if not torch.cuda.is_available() else pytest.skip("there is a GPU")
+
+
+def test_loading_says_where_it_stands_and_never_blocks_the_status(demo: Demo) -> None:
+    assert demo.models.status.state == "ready"
+    with pytest.raises(UserError, match="no version 'v9'"):
+        demo.models.aligner(TASK, "v9")

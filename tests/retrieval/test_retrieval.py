@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmdemo.demo import Demo
+from mmdemo.errors import UserError
+from mmdemo.media.image import decode_image
+from mmdemo.retrieval.embed import encode_stream
+from mmdemo.retrieval.index import VectorIndex
+from mmdemo.retrieval.metrics import evaluate_retrieval
+from mmdemo.retrieval.query import Query
+from mmdemo.retrieval.search import best_cut
+from mmdemo.settings import ASSETS
+from mmdemo.store.labels import NewLabel
+from tests.conftest import TASK, drawing, png
+
+
+def unit(rows: int, dim: int, seed: int) -> np.ndarray:
+    v = np.random.default_rng(seed).normal(size=(rows, dim)).astype(np.float32)
+    return v / np.linalg.norm(v, axis=1, keepdims=True)
+
+
+def slow_ranks(queries: np.ndarray, targets: np.ndarray, q_ids: list[str], t_ids: list[str]) -> list[int]:
+    """One query after another, as one would by hand."""
+    joined = set(zip(q_ids, t_ids, strict=True))
+    first = {}
+    for t, v in zip(t_ids, targets, strict=True):
+        first.setdefault(t, v)
+    of_query = {}
+    for q, v in zip(q_ids, queries, strict=True):
+        of_query.setdefault(q, v)
+    ranks = []
+    for q in q_ids:
+        score = {t: float(np.dot(of_query[q], v)) for t, v in first.items()}
+        best = max(score[t] for t in first if (q, t) in joined)
+        ranks.append(1 + sum(score[t] >= best - 1e-7 for t in first if (q, t) not in joined))
+    return ranks
+
+
+@given(st.integers(2, 30), st.integers(1, 12), st.integers(1, 12), st.integers(0, 999))
+def test_recall_agrees_with_a_count_by_hand_when_texts_and_items_repeat(
+    n: int, items: int, texts: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    i, t = rng.integers(0, items, n), rng.integers(0, texts, n)
+    media, text = unit(items, 6, seed)[i], unit(texts, 6, seed + 1)[t]
+    i_ids, t_ids = [f"i{x}" for x in i], [f"t{x}" for x in t]
+    found = evaluate_retrieval(media, text, i_ids, t_ids)
+    assert found.text_to_media.first.tolist() == slow_ranks(text, media, t_ids, i_ids)
+    assert found.media_to_text.first.tolist() == slow_ranks(media, text, i_ids, t_ids)
+    row = found.as_json()["text_to_media"]
+    assert 0 <= row["R@1"] <= row["R@5"] <= row["R@10"] <= 100 and row["MedR"] >= 1 and 0 < row["mAP"] <= 100
+
+
+def test_equal_texts_count_as_equal() -> None:
+    media = np.eye(3, dtype=np.float32)
+    text = media[[1, 1, 2]]  # the first two texts are one, and lie on the second picture
+    assert evaluate_retrieval(media, text, ["a", "b", "c"], ["t", "t", "u"]).text_to_media.recall(1) == 100
+
+
+def test_a_model_that_scores_all_alike_gains_nothing_by_it() -> None:
+    same = np.ones((20, 4), np.float32) / 2
+    ids = [str(i) for i in range(20)]
+    assert evaluate_retrieval(same, same, ids, ids).mean_recall == 0
+
+
+def test_the_index_gives_the_same_answer_whether_grown_or_built_at_once() -> None:
+    rows, queries = unit(500, 16, 0), unit(5, 16, 1)
+    grown, whole = VectorIndex(16), VectorIndex(16)
+    for end in (1, 100, 101, 500):
+        grown.extend(rows[:end])
+    whole.extend(rows)
+    assert grown.extend(rows) == 0
+    for index in (grown, whole):
+        scores, found = index.search(queries, 7)
+        assert found.tolist() == np.argsort(-(queries @ rows.T), axis=1)[:, :7].tolist()
+        assert np.all(np.diff(scores) <= 0)
+
+
+def test_a_filter_looks_only_where_it_may() -> None:
+    index = VectorIndex(8)
+    index.extend(unit(100, 8, 0))
+    allowed = np.zeros(100, bool)
+    allowed[[3, 50, 97]] = True
+    _, found = index.search(unit(2, 8, 1), 10, allowed)
+    assert found.shape == (2, 3) and set(found.ravel().tolist()) == {3, 50, 97}
+    assert index.search(unit(1, 8, 1), 5, np.zeros(100, bool))[1].shape == (1, 0)
+
+
+def test_words_find_pictures_and_a_picture_finds_its_like_and_its_text(demo: Demo) -> None:
+    found = demo.search(Query(text="a watermelon", k=5))
+    assert "Watermelon" in [r.text for r in found.results] and not found.no_match
+    item = next(i for i in demo.ws.pairs.listed_items("image") if i.name == "an_apple.jpg")
+    near = demo.search(Query(item=item.id, k=8))
+    assert item.id not in [r.item for r in near.results] and any(
+        "apple" in r.text.lower() for r in near.results
+    )
+    cat = next(i for i in demo.ws.pairs.listed_items("image") if i.name == "chelsea.jpg")
+    texts = demo.search(Query(item=cat.id, target="text", k=5))
+    assert any("cat" in r.text.lower() for r in texts.results)
+    both = demo.search(Query(text="orange", picture=decode_image(drawing("an_apple")), k=3))
+    assert len(both.results) == 3
+
+
+def test_what_is_not_in_the_collection_is_said_to_be_no_good_match(demo: Demo) -> None:
+    for words in ("quarterly tax report", "existential philosophy of time", "database migration script"):
+        assert demo.search(Query(text=words)).no_match, words
+
+
+def test_filters_by_label_state_and_source(demo: Demo) -> None:
+    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
+    demo.ws.labels.add(pair.id, NewLabel("unsure"))
+    assert [r.item for r in demo.search(Query(text="anything", state="unsure")).results] == [pair.item]
+    assert demo.search(Query(text="anything", source="samples", k=3)).results
+    assert not demo.search(Query(text="anything", source="elsewhere")).results
+
+
+def test_a_search_for_nothing_says_so(demo: Demo) -> None:
+    with pytest.raises(UserError, match="nothing to look for"):
+        demo.search(Query(text="  "))
+    with pytest.raises(UserError, match="target 'sound' is unknown"):
+        demo.search(Query(text="x", target="sound"))
+
+
+def test_a_new_picture_is_found_after_an_update_without_embedding_the_others_again(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[int] = []
+    tower = demo.models.aligner(TASK).towers.media
+    real = tower.encode
+    monkeypatch.setattr(tower, "encode", lambda media: encoded.append(len(media)) or real(media))
+    item = demo.ws.add_image(
+        drawing("violin").read_bytes() if drawing("violin").exists() else png(), "new.jpg", source="mine"
+    )
+    before = len(demo.keeper.serving().index)
+    demo.keeper.update()
+    assert encoded == [1] and len(demo.keeper.serving().index) == before + 1
+    assert item.id in [r.item for r in demo.search(Query(text="x", source="mine")).results]
+
+
+def test_the_old_version_answers_while_the_new_vectors_are_made(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mmdemo.retrieval.serving as serving
+    from mmdemo.training.loop import TrainSettings
+    from mmdemo.training.runs import create_run, execute_run
+
+    for pair in demo.ws.pairs.browse(TASK, state="unlabelled")[:12]:
+        demo.ws.labels.add(pair.id, NewLabel("match"))
+    run = create_run(demo.ws, TASK, "head", TrainSettings(epochs=1), "ask")
+    version = execute_run(demo.ws, run, lambda: demo.models.towers(demo.settings.model)).version_id
+    base = demo.keeper.serving().version
+    go = threading.Event()
+    real = serving.project_items
+    monkeypatch.setattr(serving, "project_items", lambda *a: (go.wait(30), real(*a))[1])
+    demo.activate(version)
+    assert demo.search(Query(text="an apple")).version == base
+    assert demo.keeper.status.stale_share == 1.0
+    go.set()
+    assert demo.keeper.wait(60)
+    assert demo.search(Query(text="an apple")).version == version
+    assert demo.keeper.status.stale_share == 0.0
+
+
+def test_embedding_passes_over_what_cannot_be_read_and_keeps_the_order_of_the_rest(
+    demo: Demo, tmp_path
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no")
+    paths = [ASSETS / "photos" / "chelsea.jpg", broken, ASSETS / "photos" / "coffee.jpg"]
+    tower = demo.models.aligner(TASK).towers.media
+    batches = list(encode_stream(tower, decode_image, paths, batch=2))
+    assert [p.name for batch, _ in batches for p in batch] == ["chelsea.jpg", "coffee.jpg"]
+
+
+def test_the_best_cut_parts_two_groups() -> None:
+    assert 0.3 < best_cut(np.array([0.5, 0.6, 0.7]), np.array([0.1, 0.2, 0.3])) <= 0.5

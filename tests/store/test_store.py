@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, inspect
+
+from mmdemo.demo import Demo
+from mmdemo.errors import StorageError, UserError
+from mmdemo.settings import Settings, load_settings
+from mmdemo.store.backup import back_up, replace, restore
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.pairs import clean_text, text_key
+from mmdemo.store.tables import Base
+from mmdemo.store.vectors import VectorFile
+from mmdemo.store.workspace import Workspace
+from tests.conftest import TASK, png
+
+
+def key(i: int) -> str:
+    return f"{i:064x}"
+
+
+def test_the_migrations_arrive_at_the_tables_of_the_code(ws: Workspace) -> None:
+    fresh = create_engine("sqlite://")
+    Base.metadata.create_all(fresh)
+    for table in Base.metadata.tables:
+        columns = {
+            c["name"]: (str(c["type"]), c["nullable"]) for c in inspect(ws.database.engine).get_columns(table)
+        }
+        assert columns == {
+            c["name"]: (str(c["type"]), c["nullable"]) for c in inspect(fresh).get_columns(table)
+        }
+    fresh.dispose()
+
+
+def test_opening_a_workspace_again_changes_nothing(ws: Workspace, settings: Settings) -> None:
+    item = ws.add_image(png(), "a.png", source="t")
+    again = Workspace(settings)
+    assert again.pairs.item(item.id).name == "a.png"
+    again.close()
+
+
+def test_the_same_bytes_are_one_item_whatever_they_are_called(ws: Workspace) -> None:
+    one, two = ws.add_image(png(), "a.png", source="t"), ws.add_image(png(), "b.jpg", source="u")
+    assert one.id == two.id and ws.pairs.count_items("image") == 1
+    assert ws.media_path(two).suffix == ".png" and ws.media_path(two).is_file()
+
+
+def test_a_picture_that_is_only_looked_at_is_not_part_of_the_collection_until_it_is_labelled(
+    ws: Workspace,
+) -> None:
+    item = ws.add_image(png(), "a.png", source="upload", listed=False)
+    assert ws.pairs.count_items("image") == 0
+    ws.labels.add_on(TASK, item.id, "red", NewLabel("match"), "align")
+    assert ws.pairs.count_items("image") == 1
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=25))
+def test_a_split_never_moves_and_never_leaks(ws: Workspace, rows: list[tuple[int, int]]) -> None:
+    first: dict[str, str | None] = {}
+    for picture, words in rows:
+        item = ws.add_image(png((picture * 20, 1, 1)), "a.png", source="t")
+        with ws.database.write() as session:
+            ws.pairs.add(session, TASK, item.id, f"text {words}", source="t")
+        for seen in ws.pairs.browse(TASK):
+            assert first.setdefault(f"pair {seen.id}", seen.split) == seen.split
+    pairs = [p for p in ws.pairs.browse(TASK) if p.split]
+    for side in (lambda p: p.item, lambda p: text_key(p.text)):
+        sides: dict[str, set[str | None]] = {}
+        for p in pairs:
+            sides.setdefault(side(p), set()).add(p.split)
+        assert all(len(s) == 1 for s in sides.values())
+
+
+def test_copies_of_a_text_are_one_whatever_their_case_and_blanks() -> None:
+    assert text_key("A  Cat") == text_key("a cat") != text_key("a cats")
+
+
+@pytest.mark.parametrize(
+    "words", ["猫が座っている", "قطة", "🐈‍⬛ cat", "a\u0301 b", "line\nbreak", "<b>bold</b>"]
+)
+def test_any_script_is_kept(words: str) -> None:
+    assert clean_text(words)
+
+
+def test_an_empty_and_an_overlong_text_are_refused() -> None:
+    with pytest.raises(UserError, match="empty"):
+        clean_text(" \n\t\x00")
+    assert len(clean_text("x" * 10_000)) == 10_000
+    with pytest.raises(UserError, match="10,001 characters"):
+        clean_text("x" * 10_001)
+
+
+def test_vectors_come_back_by_key_and_are_appended_once(tmp_path: Path) -> None:
+    file = VectorFile(tmp_path / "v", 4)
+    file.append([key(1), key(2)], np.eye(2, 4))
+    file.append([key(2), key(3)], np.full((2, 4), 7.0))
+    assert len(file) == 3 and file.keys() == [key(1), key(2), key(3)]
+    assert file.get([key(3), key(2)]).tolist() == [[7, 7, 7, 7], [0, 1, 0, 0]]
+    assert file.missing([key(9), key(1)]) == [key(9)]
+    assert VectorFile(tmp_path / "v", 4).keys_at(np.array([1])) == [key(2)]
+    with pytest.raises(KeyError):
+        file.get([key(9)])
+
+
+@pytest.mark.parametrize("suffix", ["f32", "keys"])
+def test_an_append_cut_off_by_a_kill_loses_itself_and_nothing_else(tmp_path: Path, suffix: str) -> None:
+    VectorFile(tmp_path / "v", 4).append([key(1), key(2)], np.ones((2, 4)))
+    path = tmp_path / f"v.{suffix}"
+    path.write_bytes(path.read_bytes()[:-5])
+    file = VectorFile(tmp_path / "v", 4)
+    assert file.keys() == [key(1)]
+    file.append([key(3)], np.full((1, 4), 3.0))
+    assert file.get([key(1), key(3)]).tolist() == [[1] * 4, [3] * 4]
+
+
+def test_one_process_sees_what_another_appended(tmp_path: Path) -> None:
+    mine, other = VectorFile(tmp_path / "v", 4), VectorFile(tmp_path / "v", 4)
+    other.append([key(5)], np.ones((1, 4)))
+    mine.append([key(6), key(5)], np.zeros((2, 4)))
+    assert mine.keys() == [key(5), key(6)] and other.refresh() == 2
+
+
+def test_a_backup_restores_everything_that_was_labelled(demo: Demo, tmp_path: Path) -> None:
+    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
+    demo.ws.labels.add(pair.id, NewLabel("mismatch", comment="no"))
+    archive = back_up(demo.ws, tmp_path / "b.zip")
+    restore(archive, tmp_path / "restored")
+    ws = Workspace(load_settings({}, workspace=tmp_path / "restored"))
+    assert ws.labels.counts(TASK) == demo.ws.labels.counts(TASK)
+    assert ws.pairs.get(pair.id) == demo.ws.pairs.get(pair.id)
+    assert all(ws.media_path(i).is_file() for i in ws.pairs.listed_items("image"))
+    ws.close()
+
+
+def test_restoring_over_a_workspace_keeps_what_was_there_in_a_backup_of_its_own(
+    demo: Demo, tmp_path: Path
+) -> None:
+    archive = back_up(demo.ws, tmp_path / "b.zip")
+    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
+    demo.ws.labels.add(pair.id, NewLabel("match"))
+    kept = replace(demo.ws, archive)
+    assert demo.ws.pairs.get(pair.id).verdict is None
+    restore(kept, tmp_path / "before")
+    ws = Workspace(load_settings({}, workspace=tmp_path / "before"))
+    assert ws.pairs.get(pair.id).verdict == "match"
+    ws.close()
+
+
+def test_what_is_no_backup_changes_nothing(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "no.zip").write_bytes(b"not a zip")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("hello.txt", "hi")
+    with zipfile.ZipFile(tmp_path / "climbs.zip", "w") as archive:
+        archive.writestr("mmdemo.sqlite3", "x")
+        archive.writestr("../evil.txt", "x")
+    for name, says in (("no", "cannot|not a zip"), ("other", "not a backup"), ("climbs", "damaged")):
+        with pytest.raises(UserError, match=says):
+            replace(ws, tmp_path / f"{name}.zip")
+    assert not (tmp_path / "evil.txt").exists() and not (ws.folder.parent / "evil.txt").exists()
+    ws.add_image(png(), "still works.png", source="t")
+
+
+def test_a_workspace_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot be used"):
+        Workspace(load_settings({}, workspace=tmp_path / "file"))
+
+
+def test_a_new_workspace_starts_with_samples_labels_to_measure_on_and_pairs_to_label(demo: Demo) -> None:
+    counts = demo.ws.labels.counts(TASK)
+    assert counts.pairs > 300 and counts.held_out > 100 and counts.train == 0
+    assert demo.keeper.status.served == demo.ws.pairs.count_items("image") == counts.pairs
+
+
+def test_the_samples_come_only_once(demo: Demo) -> None:
+    from mmdemo.data.samples import seed_samples
+
+    assert seed_samples(demo.ws) == 0

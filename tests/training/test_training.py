@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from mmdemo.demo import Demo
+from mmdemo.errors import DataError, UserError
+from mmdemo.models.device import decide_compute
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.curve import forecast
+from mmdemo.training.dataset import PairArrays, check_snapshot, take_snapshot
+from mmdemo.training.evaluate import paired_bootstrap
+from mmdemo.training.loop import TrainSettings, measure, train_head
+from mmdemo.training.losses import Batch, InfoNCE, PairwiseSigmoid
+from mmdemo.training.progress import read_progress
+from mmdemo.training.runs import create_run, execute_run
+from tests.conftest import TASK, png
+
+ROOT = Path(__file__).resolve().parents[2]
+CPU = decide_compute("cpu")
+
+
+def label_samples(demo: Demo, count: int, verdict: str = "match") -> None:
+    for pair in demo.ws.pairs.browse(TASK, state="unlabelled")[:count]:
+        demo.ws.labels.add(pair.id, NewLabel(verdict))
+
+
+def run(demo: Demo, promote: str = "when-better", **settings: object):  # type: ignore[no-untyped-def]
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(**settings), promote)  # type: ignore[arg-type]
+    return execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.model))
+
+
+def toy(n: int = 60, dim: int = 8, features: int = 20, seed: int = 0) -> PairArrays:
+    g = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(n, dim, generator=g)
+    x = torch.cat(
+        [
+            hidden + 2 * torch.randn(n, dim, generator=g),
+            hidden @ torch.randn(dim, features - dim, generator=g),
+        ],
+        1,
+    )
+    codes = np.arange(n, dtype=np.int64)
+    return PairArrays(x.numpy(), normalize(hidden, dim=1).numpy(), np.ones(n, bool), codes, codes)
+
+
+# Losses, against a slow computation that knows nothing of tensors
+
+
+def slow_infonce(b: Batch, scale: float, weight: float) -> float:
+    rows = range(len(b.media))
+    known = {(int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if m}
+    marked = {
+        (int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if not m
+    } - known
+
+    def mass(r: int, c: int) -> float:
+        at = (int(b.item_code[r]), int(b.text_code[c]))
+        return float(np.exp(scale * float(b.media[r] @ b.text[c]))) * (weight if at in marked else 1.0)
+
+    losses = []
+    for cells in ([[(r, c) for c in rows] for r in rows], [[(r, c) for r in rows] for c in rows]):
+        one_way = []
+        for line in cells:
+            own = sum(mass(r, c) for r, c in line if (int(b.item_code[r]), int(b.text_code[c])) in known)
+            if own:
+                one_way.append(-np.log(own / sum(mass(r, c) for r, c in line)))
+        losses.append(np.mean(one_way))
+    return float(np.mean(losses))
+
+
+def slow_sigmoid(b: Batch, scale: float, bias: float, weight: float) -> float:
+    known = {(int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if m}
+    marked = {
+        (int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if not m
+    } - known
+    total = 0.0
+    for r in range(len(b.media)):
+        for c in range(len(b.text)):
+            at = (int(b.item_code[r]), int(b.text_code[c]))
+            z = scale * float(b.media[r] @ b.text[c]) + bias
+            total += np.log1p(np.exp(-z if at in known else z)) * (weight if at in marked else 1.0)
+    return total / len(b.media)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_losses_agree_with_a_slow_computation_where_items_texts_and_marks_repeat(seed: int) -> None:
+    g = torch.Generator().manual_seed(seed)
+    n = 12
+    batch = Batch(
+        media=normalize(torch.randn(n, 6, generator=g), dim=1),
+        text=normalize(torch.randn(n, 6, generator=g), dim=1),
+        match=torch.rand(n, generator=g) > 0.3,
+        item_code=torch.randint(0, 8, (n,), generator=g),
+        text_code=torch.randint(0, 8, (n,), generator=g),
+    )
+    scale, bias = torch.tensor(7.0), torch.tensor(-2.0)
+    assert float(InfoNCE(4.0)(batch, scale, bias)) == pytest.approx(slow_infonce(batch, 7.0, 4.0), rel=1e-4)
+    assert float(PairwiseSigmoid(4.0)(batch, scale, bias)) == pytest.approx(
+        slow_sigmoid(batch, 7.0, -2.0, 4.0), rel=1e-4
+    )
+
+
+def test_a_marked_mismatch_pushes_its_pair_apart() -> None:
+    data = toy()
+    wrong = PairArrays(
+        np.concatenate([data.features, data.features[:1]]),
+        np.concatenate([data.texts, data.texts[1:2]]),
+        np.append(data.match, False),
+        np.append(data.item_code, 0),
+        np.append(data.text_code, 1),
+    )
+
+    def similarity(train: PairArrays, weight: float) -> float:
+        settings = TrainSettings(epochs=30, hidden=16, mark_weight=weight, learning_rate=1e-2)
+        *_, (_, head) = train_head(train, None, data.features, 8, settings, CPU)
+        media = head.project_media(torch.from_numpy(data.features[:1]))
+        return float((media @ head.project_text(torch.from_numpy(data.texts[1:2])).T).detach())
+
+    assert similarity(wrong, 1000.0) < similarity(data, 1000.0)
+
+
+# The loop
+
+
+def test_training_improves_what_it_never_saw() -> None:
+    data = toy(200)
+    train, held_out = data.take(np.arange(150)), data.take(np.arange(150, 200))
+    *_, (record, head) = train_head(
+        train, held_out, data.features, 8, TrainSettings(hidden=64, learning_rate=5e-3), CPU
+    )
+    assert record.epoch == record.epochs and record.recall == measure(head, held_out, 8).mean_recall
+    assert record.recall > measure(None, held_out, 8).mean_recall + 5
+
+
+def test_a_run_that_was_interrupted_ends_as_the_one_that_was_not(tmp_path: Path) -> None:
+    data, settings = toy(), TrainSettings(epochs=8, hidden=16, batch=16)
+    whole = list(train_head(data, data, data.features, 8, settings, CPU, tmp_path / "a"))
+    for _, (record, _) in zip(
+        range(3), train_head(data, data, data.features, 8, settings, CPU, tmp_path / "b"), strict=False
+    ):
+        assert record.epoch <= 3
+    rest = list(train_head(data, data, data.features, 8, settings, CPU, tmp_path / "b"))
+    assert [r.epoch for r, _ in rest][-1] == 8 and rest[0][0].epoch in (3, 4)
+    assert [r.loss for r, _ in rest] == [r.loss for r, _ in whole[-len(rest) :]]
+    for name, tensor in whole[-1][1].state_dict().items():
+        assert torch.equal(tensor, rest[-1][1].state_dict()[name]), name
+
+
+def test_the_same_seed_gives_the_same_head_and_another_seed_another() -> None:
+    data = toy()
+
+    def weights(seed: int) -> torch.Tensor:
+        *_, (_, head) = train_head(
+            data, None, data.features, 8, TrainSettings(epochs=2, hidden=16, seed=seed), CPU
+        )
+        return head.media_out.weight.detach().clone()
+
+    assert torch.equal(weights(1), weights(1)) and not torch.equal(weights(1), weights(2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"learning_rate": 5.0}, "learning rate is 5"),
+        ({"epochs": -1}, "epochs is -1"),
+        ({"batch": 1}, "batch is 1"),
+        ({"loss": "magic"}, "loss 'magic' is unknown"),
+    ],
+)
+def test_an_absurd_setting_is_refused_with_what_would_work(settings: dict[str, float], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        TrainSettings(**settings).check()  # type: ignore[arg-type]
+
+
+# Snapshots and what they lack
+
+
+def pair_of(ws: Workspace, i: int, text: str, split: str, verdict: str = "match") -> None:
+    item = ws.add_image(png((i, 2 * i, 5)), f"{i}.png", source="t")
+    with ws.database.write() as session:
+        pair, _ = ws.pairs.add(session, TASK, item.id, text, source="t", split=split)
+        ws.labels.add_in(session, pair, NewLabel(verdict))
+
+
+def test_no_labels_is_said(ws: Workspace) -> None:
+    assert "no labels" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
+
+
+def test_labels_all_on_the_held_out_side_is_said(ws: Workspace) -> None:
+    pair_of(ws, 1, "one", "held-out")
+    assert "All 1 labels are on the held-out side" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
+
+
+def test_only_one_text_is_said(ws: Workspace) -> None:
+    for i in range(3):
+        pair_of(ws, i, "the same", "train")
+    assert "All matches have one text" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
+
+
+def test_only_mismatches_is_said_and_only_matches_is_warned_of(ws: Workspace) -> None:
+    pair_of(ws, 1, "one", "train", "mismatch")
+    assert "only mismatches" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
+    pair_of(ws, 2, "two", "train")
+    pair_of(ws, 3, "three", "train")
+    assert check_snapshot(ws, take_snapshot(ws, TASK)).missing == ()
+    ws.labels.add(1, NewLabel("unsure"))
+    warnings = " ".join(check_snapshot(ws, take_snapshot(ws, TASK)).warnings)
+    assert "no mismatches yet" in warnings and "are few" in warnings and "cannot be measured" in warnings
+
+
+def test_a_row_whose_file_is_gone_is_named(ws: Workspace) -> None:
+    for i in range(3):
+        pair_of(ws, i, f"text {i}", "train")
+    ws.media_path(ws.pairs.listed_items("image")[1]).unlink()
+    assert (
+        "Label 2 is on 1.png, whose file is missing" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
+    )
+
+
+def test_a_corrected_text_is_a_match_and_never_crosses_the_split(ws: Workspace) -> None:
+    pair_of(ws, 1, "one", "train")
+    pair_of(ws, 2, "two", "held-out")
+    ws.labels.add(1, NewLabel("mismatch", text="better"))
+    assert [(e.text, e.match, e.split) for e in take_snapshot(ws, TASK).examples][-1] == (
+        "better",
+        True,
+        "train",
+    )
+    ws.labels.add(1, NewLabel("match", text="two"))
+    assert [e.text for e in take_snapshot(ws, TASK).examples] == ["two"]
+
+
+# Runs
+
+
+def test_sixty_labels_make_the_model_better_and_it_is_promoted(demo: Demo) -> None:
+    label_samples(demo, 60)
+    done = run(demo)
+    assert done.status == "done" and done.decision == "promoted" == done.decision
+    assert done.result["after"]["mean_recall"] > done.result["before"]["mean_recall"]
+    assert demo.ws.versions.active(TASK) == done.version_id
+    card = demo.ws.version_folder(done.version_id) / "card.json"
+    assert '"base_licence": "Apache-2.0"' in card.read_text()
+    points = done.result["curve"]["points"]
+    assert [p["labels"] for p in points] == [0, 15, 30, 45, 60]
+    assert {f.suffix for f in demo.ws.version_folder(done.version_id).iterdir()} == {".json", ".safetensors"}
+
+
+def test_what_is_not_better_is_kept_as_a_version_and_not_promoted(demo: Demo) -> None:
+    pairs = demo.ws.pairs.browse(TASK, state="unlabelled")[:40]
+    for pair, other in zip(pairs, pairs[1:], strict=False):  # every picture with another's text
+        demo.ws.labels.add_on(TASK, pair.item, other.text, NewLabel("match"), "t")
+    done = run(demo, epochs=60, learning_rate=2e-3)
+    assert done.result["after"]["mean_recall"] < done.result["before"]["mean_recall"]
+    assert done.decision == "kept-old" and demo.ws.versions.active(TASK) == demo.settings.model
+    assert done.version_id in [v.id for v in demo.ws.versions.of_task(TASK)]
+
+
+def test_a_stopped_run_is_usable(demo: Demo) -> None:
+    label_samples(demo, 20)
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=50), "ask")
+
+    def stop_after_two(record) -> None:  # type: ignore[no-untyped-def]
+        if record.epoch == 2:
+            (demo.ws.run_folder(run_id) / "stop").touch()
+
+    done = execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.model), stop_after_two)
+    assert done.status == "stopped" and "kept as a version" in done.message
+    assert demo.models.aligner(TASK, done.version_id).encode_text(["x"]).shape == (1, 384)
+
+
+def test_promote_keep_and_roll_back(demo: Demo) -> None:
+    label_samples(demo, 20)
+    done = run(demo, "ask", epochs=2)
+    assert demo.ws.versions.active(TASK) == demo.settings.model and done.decision == ""
+    demo.jobs.decide(done.id, promote=True)
+    assert demo.ws.versions.active(TASK) == done.version_id
+    assert demo.jobs.roll_back(TASK) == demo.settings.model
+    with pytest.raises(UserError, match="nothing before it"):
+        demo.jobs.roll_back(TASK)
+    demo.jobs.decide(done.id, promote=True)
+    demo.jobs.decide(done.id, promote=False)
+    assert demo.ws.versions.active(TASK) == demo.settings.model
+
+
+def test_a_second_start_and_a_stop_without_a_run_say_so(demo: Demo) -> None:
+    with pytest.raises(UserError, match="no run yet"):
+        demo.jobs.stop()
+    with pytest.raises(DataError, match="All 112 labels are on the held-out side"):
+        demo.start_training(TASK, "head", {}, "ask")
+    label_samples(demo, 20)
+    create_run(demo.ws, TASK, "head", TrainSettings(), "ask")
+    with pytest.raises(UserError, match="is queued already"):
+        demo.start_training(TASK, "head", {}, "ask")
+
+
+def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(demo: Demo) -> None:
+    label_samples(demo, 60)
+    labels = demo.ws.labels.total()
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=40), "ask")
+    variables = {f"MMDEMO_{k.upper()}": str(v) for k, v in asdict(demo.settings).items()}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "mmdemo.training.worker"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | variables,
+        cwd=ROOT,
+    )
+    assert worker.stdin is not None
+    worker.stdin.write(f"{run_id}\n")
+    worker.stdin.flush()
+    import time
+
+    deadline = time.monotonic() + 60
+    while len(read_progress(demo.ws, run_id)) < 3 and time.monotonic() < deadline:
+        assert worker.poll() is None
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    worker.stdin.close()
+    done_before = len(read_progress(demo.ws, run_id))
+    assert 3 <= done_before < 40
+    assert [r.id for r in demo.ws.runs.unfinished()] == [run_id]
+    first: list[int] = []
+    done = execute_run(
+        demo.ws, run_id, lambda: demo.models.towers(demo.settings.model), lambda r: first.append(r.epoch)
+    )
+    assert done.status == "done" and first[0] >= done_before - 1 and first[-1] == 40
+    assert [r["epoch"] for r in read_progress(demo.ws, run_id)] == list(range(1, 41))
+    assert demo.ws.labels.total() == labels
+
+
+# Numbers
+
+
+def test_the_interval_of_no_change_holds_zero_and_that_of_a_clear_one_does_not() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.random(200) < 0.3
+    assert paired_bootstrap(before, before).as_json() == {"gain": 0.0, "low": 0.0, "high": 0.0}
+    after = before | (rng.random(200) < 0.2)
+    interval = paired_bootstrap(before, after)
+    assert 0 < interval.low < interval.gain < interval.high
+
+
+def test_the_forecast_says_when_more_labels_no_longer_help() -> None:
+    rng = np.random.default_rng(0)
+    queries = rng.random(300)
+    flat = np.stack([queries < 0.3] * 4).astype(float)
+    assert "no longer help" in forecast([0, 200, 400, 800], flat).advice
+    rising = np.stack([queries < p for p in (0.2, 0.3, 0.4, 0.5)]).astype(float)
+    curve = forecast([0, 50, 100, 150], rising)
+    assert "should bring" in curve.advice and curve.next_low > 0

@@ -1,0 +1,207 @@
+"""The page as a server: its routes, its pass phrase, its API."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from mmdemo.demo import Demo
+from mmdemo.models.aligner import Towers
+from mmdemo.settings import ASSETS, load_settings
+from mmdemo.ui.routes import ACTIONS, page_routes
+from tests.conftest import TASK, png
+
+
+@pytest.fixture
+def client(demo: Demo) -> TestClient:
+    """The page's own routes over a workspace with samples."""
+    return TestClient(Starlette(routes=page_routes(demo)))
+
+
+def test_media_are_served_by_their_hash_and_nothing_else(client: TestClient, demo: Demo) -> None:
+    item = demo.ws.pairs.listed_items("image")[0]
+    got = client.get(f"/mmdemo/media/{item.id}")
+    assert got.status_code == 200 and got.headers["content-type"] == "image/jpeg"
+    assert got.headers["x-content-type-options"] == "nosniff"
+    assert client.get(f"/mmdemo/thumb/{item.id}?s=320").headers["content-type"] == "image/webp"
+    for path in ("..%2F..%2Fmmdemo.sqlite3", "0" * 64, "passwd"):
+        assert client.get(f"/mmdemo/media/{path}").status_code == 404
+
+
+def test_a_picture_that_is_named_html_is_not_served_as_html(client: TestClient) -> None:
+    item = client.post("/mmdemo/upload?name=evil.html", content=png()).json()["item"]
+    assert client.get(f"/mmdemo/media/{item}").headers["content-type"] == "image/png"
+
+
+def test_an_upload_that_is_no_picture_or_too_large_is_refused_with_a_sentence(client: TestClient) -> None:
+    got = client.post("/mmdemo/upload?name=a.jpg", content=b"%PDF-1.7")
+    assert got.status_code == 400 and "not a picture" in got.json()["error"]
+    climbs = client.post("/mmdemo/upload?name=..%2F..%2Fx&batch=abcdefgh12", content=png())
+    assert climbs.status_code == 400 and "no file name" in climbs.json()["error"]
+
+
+def test_every_refusal_is_a_sentence_and_no_stack_trace(client: TestClient) -> None:
+    for name, body in (
+        ("align", {"item": "nope", "texts": ["x"]}),
+        ("align", {"item": 5}),
+        ("label", {"pair": "x", "verdict": "match"}),
+        ("label", {"pair": 1, "verdict": "great"}),
+        ("search", {}),
+        ("undo", {"label": 10**6}),
+        ("stop_training", {}),
+        ("import_start", {"batch": "../.."}),
+        ("restore", {"batch": "abcdefgh"}),
+        ("queue", {"passed": "all"}),
+    ):
+        got = client.post(f"/mmdemo/api/{name}", json=body)
+        assert got.status_code == 400, (name, got.text)
+        assert got.json()["error"].endswith(".") and "Traceback" not in got.text
+
+
+def test_a_foreign_page_cannot_post_a_form(client: TestClient) -> None:
+    got = client.post("/mmdemo/api/label", content="{}", headers={"content-type": "text/plain"})
+    assert got.status_code == 400
+
+
+def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_demo: Callable[..., Demo]) -> None:
+    client = TestClient(Starlette(routes=page_routes(make_demo("closed", passphrase="öffne dich"))))
+    assert client.post("/mmdemo/api/status", json={}).status_code == 200
+    writing = [name for name, a in ACTIONS.items() if a.writes]
+    assert {"label", "label_result", "undo", "start_training", "import_start", "activate", "restore"} <= set(
+        writing
+    )
+    for name in writing:
+        assert client.post(f"/mmdemo/api/{name}", json={}).status_code == 401, name
+    wrong = client.post("/mmdemo/api/unlock", json={}, headers={"x-mmdemo-passphrase": "sesame"})
+    assert wrong.status_code == 401 and "wrong" in wrong.json()["error"]
+    right = {"x-mmdemo-passphrase": "%C3%B6ffne%20dich"}
+    assert client.post("/mmdemo/api/unlock", json={}, headers=right).status_code == 200
+
+
+def test_from_outside_nobody_names_a_path_of_the_server(make_demo: Callable[..., Demo]) -> None:
+    client = TestClient(Starlette(routes=page_routes(make_demo("open", server_name="0.0.0.0"))))
+    got = client.post("/mmdemo/api/import_start", json={"source": "/etc"})
+    assert got.status_code == 400 and "cannot be named from outside" in got.json()["error"]
+
+
+def test_a_label_on_a_search_result_records_the_query_the_rank_and_the_version(
+    client: TestClient, demo: Demo
+) -> None:
+    found = client.post("/mmdemo/api/search", json={"query": "a red apple"}).json()
+    body = {
+        "item": found["results"][2]["item"],
+        "text": "a red apple",
+        "verdict": "match",
+        "query": "a red apple",
+    }
+    body |= {"rank": 3, "version": found["model"], "origin": "search", "key": "k1"}
+    receipt = client.post("/mmdemo/api/label_result", json=body).json()
+    assert receipt["saved"] == "disk"
+    label = demo.ws.labels.history(receipt["pair"])[0]
+    assert (label.query, label.rank, label.version_id) == ("a red apple", 3, found["model"])
+    again = client.post("/mmdemo/api/search", json={"query": "a red apple"}).json()
+    assert again["results"][2]["verdict"] == "match"
+
+
+def test_a_space_without_a_lasting_disk_is_warned_of(
+    make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mmdemo.ui.tabs.common import keeping
+
+    demo = make_demo("space")
+    assert keeping(demo)["lasting"]
+    monkeypatch.setenv("SPACE_ID", "me/demo")
+    assert not keeping(demo)["lasting"] and "LOST" in keeping(demo)["text"]
+
+
+# The named endpoints, through gradio_client, as people's scripts call them
+
+
+@pytest.fixture(scope="module")
+def api(
+    tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]
+) -> Iterator[tuple[Demo, Any, str]]:
+    """A served page and a client of it."""
+    from gradio_client import Client
+
+    import mmdemo.ui.shell as shell
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    settings = load_settings({}, workspace=tmp_path_factory.mktemp("api"), device="cpu", server_port=port)
+    demo, address, page = shell.serve(settings, block=False)
+    yield demo, Client(address, verbose=False), address
+    page.close(verbose=False)
+    demo.close()
+
+
+def test_the_api_answers_as_the_command_line_does(api: tuple[Demo, Any, str]) -> None:
+    from gradio_client import handle_file
+
+    _, client, _ = api
+    cup = handle_file(str(ASSETS / "photos" / "coffee.jpg"))
+    scores = client.predict(cup, "a rocket\na cup of espresso", TASK, api_name="/align")["scores"]
+    assert [s["text"] for s in scores] == ["a rocket", "a cup of espresso"] and scores[1]["probability"] > 0.8
+    assert "espresso" in client.predict(cup, api_name="/caption")["captions"][0]["text"]
+    assert len(client.predict("an apple", None, TASK, 3, api_name="/search")["results"]) == 3
+    assert client.predict("", cup, TASK, 2, api_name="/search")["results"][0]["file"] == "coffee.jpg"
+
+
+def test_the_api_labels_undoes_counts_and_trains(api: tuple[Demo, Any, str]) -> None:
+    demo, client, _ = api
+    pair = client.predict(TASK, "", api_name="/next_pair")
+    before = client.predict(TASK, api_name="/label_counts")
+    receipt = client.predict(pair["pair"], "match", "", None, None, "", api_name="/label")
+    assert receipt["saved"] == "disk"
+    assert client.predict(TASK, api_name="/label_counts")["match"] == before["match"] + 1
+    client.predict(receipt["label"], api_name="/undo")
+    assert client.predict(TASK, api_name="/label_counts") == before
+    for _ in range(25):
+        pair = client.predict(TASK, "samples", api_name="/next_pair")
+        client.predict(pair["pair"], "match", api_name="/label")
+    run = client.predict(TASK, "head", 3, 0, api_name="/start_training")["run"]
+    status: dict[str, Any] = {}
+    import time
+
+    deadline = time.monotonic() + 90
+    while status.get("status") not in {"done", "failed"} and time.monotonic() < deadline:
+        status = client.predict(run, api_name="/training_status")
+    assert status["status"] == "done" and status["epochs"] == 3 and status["after"]["pairs"] == 112
+    versions = client.predict(TASK, api_name="/versions")["versions"]
+    assert versions[-1]["id"] == status["model"] and versions[-1]["active"] == status["promoted"]
+    assert client.predict(versions[0]["id"], api_name="/activate")["versions"][0]["active"]
+    assert client.predict(TASK, "csv", api_name="/export")["path"].startswith("mmdemo/download/")
+
+
+def test_an_api_error_is_a_sentence(api: tuple[Demo, Any, str]) -> None:
+    from gradio_client.exceptions import AppError
+
+    with pytest.raises(AppError, match="no pair 999999"):
+        api[1].predict(999999, "match", api_name="/label")
+
+
+def test_every_endpoint_is_documented(api: tuple[Demo, Any, str]) -> None:
+    info = api[1].view_api(return_format="dict")["named_endpoints"]
+    assert set(info) == {
+        "/align", "/caption", "/search", "/next_pair", "/label", "/undo", "/label_counts", "/start_training",
+        "/training_status", "/stop_training", "/versions", "/activate", "/export",
+    }  # fmt: skip
+    with urllib.request.urlopen(f"{api[2]}gradio_api/info") as answer:
+        for name, endpoint in json.load(answer)["named_endpoints"].items():
+            assert endpoint["description"], name
+
+
+def test_files_of_the_working_directory_are_not_served(api: tuple[Demo, Any, str]) -> None:
+    for path in ("app.py", str(Path(__file__).resolve())):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{api[2]}gradio_api/file={path}")
