@@ -217,7 +217,8 @@ def add_endpoints(demo: Demo) -> None:
             format: "jsonl", "csv", "parquet", "datasets", "coco", "label-studio" or "argilla".
 
         Returns:
-            {"pairs": 172, "labels": 172, "path": "mmdemo/download/..."}: a zip below the page's address.
+            {"pairs": 172, "labels": 172, "path": "mmdemo/download/..."}: a zip below the page's address;
+            gradio_client downloads it and gives its local path instead.
         """
         from mmdemo.ui.tabs.data import export as pack
 

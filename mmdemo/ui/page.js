@@ -79,10 +79,13 @@ window.mm = (() => {
     setTimeout(() => note.remove(), bad ? 9000 : 4000);
   }
 
-  // The address always says what is on the page.
+  // The address always says what is on the page. The link it came with is read once, before anything writes.
   const LONGEST = 1800;
+  const link = Object.fromEntries(new URLSearchParams(location.search));
+  let touched = false;  // Gradio selects its first tab by itself while it builds the page; that is nobody's wish
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true, once: true });
   const address = {
-    read: () => Object.fromEntries(new URLSearchParams(location.search)),
+    link,
     write(values) {
       const query = new URLSearchParams(location.search);
       for (const [name, value] of Object.entries(values)) {
@@ -93,6 +96,7 @@ window.mm = (() => {
     },
     // Another tab was opened: its view, and nothing of the one before.
     view(name) {
+      if (!touched) return;
       const keep = name === "image" ? mm.imageState || { view: "align" } : { view: name };
       this.write({ task: "image-text", view: "", item: "", text: "", version: "", ...keep });
     },

@@ -119,6 +119,8 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
         Route("/mmdemo/thumb/{item}", thumb),
         Route("/mmdemo/upload", upload, methods=["POST"]),
         Route("/mmdemo/download/{token}", download),
+        # gradio_client fetches by itself whatever an answer calls a path, from this address.
+        Route("/gradio_api/file=mmdemo/download/{token}", download),
         Route("/mmdemo/api/{name}", call, methods=["POST"]),
     ]
 

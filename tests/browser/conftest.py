@@ -16,7 +16,8 @@ from mmdemo.settings import load_settings
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
+    "--disable-component-update --disable-sync "
+    "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
 )
 
 
@@ -82,10 +83,8 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
         page.on("console", console)
         page.on("pageerror", lambda e: wrong.append(str(e)))
-        page.on(
-            "request",
-            lambda r: None if r.url.startswith((address, "data:", "blob:")) else wrong.append(r.url),
-        )
+        own = (address.split("?")[0], "data:", "blob:")
+        page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(r.url))
         page.goto(address)
         return page
 

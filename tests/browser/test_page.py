@@ -26,7 +26,7 @@ def label_by_keyboard(page: Page, number: int) -> list[tuple[str, str]]:
     return page.evaluate(
         """async (number) => {
         const box = document.querySelector('#mm-label'), said = [];
-        const root = [box, ...box.querySelectorAll('*')].find((n) => n.dataset && n.dataset.pair !== undefined);
+        const all = [box, ...box.querySelectorAll('*')], root = all.find((n) => 'pair' in n.dataset);
         while (said.length < number) {
           const pair = root.dataset.pair;
           if (!pair) { await new Promise(requestAnimationFrame); continue; }
@@ -250,7 +250,7 @@ def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Op
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("Imported 6 new pictures, 6 new pairs and 0 labels")).to_be_visible()
     page.get_by_text("What was skipped and why").click()
-    expect(page.get_by_text("gone.png is missing")).to_be_visible()
+    expect(page.get_by_text("Row 7: gone.png is missing")).to_be_visible()
     page.get_by_label("Words in the text").fill("green 3")
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".mm-pairs figure")).to_have_count(1)

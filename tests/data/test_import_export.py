@@ -72,7 +72,7 @@ def test_bad_rows_are_listed_with_their_reason_and_the_others_come_in(
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "m.csv").write_text(
         "file_name,text,verdict\na.png,one,\nnone.png,x,\n../secret.png,x,\n/etc/passwd,x,\nlink.png,x,\n"
-        f"broken.png,x,\nfake.png,x,\na.png,ONE,\nb.png,two,maybe\nc.png,{'long ' * 3000},\nd.png,four,match\n"
+        f"broken.png,x,\nfake.png,x,\na.png,ONE,\nb.png,2,maybe\nc.png,{'long ' * 3000},\nd.png,four,match\n"
     )
     report = import_source(ws, str(folder / "m.csv"), TASK)
     why = reasons(report)
@@ -221,7 +221,7 @@ def test_an_export_never_writes_over_anything(ws: Workspace, folder: Path, tmp_p
         export_labels(ws, tmp_path / "new", TASK, "csv")
     with pytest.raises(UserError, match="is not empty"):
         export_labels(ws, folder, TASK, "csv")
-    with pytest.raises(UserError, match="'xml' is unknown.*jsonl"):
+    with pytest.raises(UserError, match=r"'xml' is unknown.*jsonl"):
         export_labels(ws, tmp_path / "new", TASK, "xml")
 
 

@@ -148,7 +148,7 @@ def test_how_sure_is_said_in_words() -> None:
 
 
 def test_an_unknown_model_lists_those_there_are() -> None:
-    with pytest.raises(UserError, match="no model 'clip'.*efficientnet-lite0-minilm"):
+    with pytest.raises(UserError, match=r"no model 'clip'.*efficientnet-lite0-minilm"):
         find_preset("clip")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -259,7 +260,7 @@ def test_sixty_labels_make_the_model_better_and_it_is_promoted(demo: Demo) -> No
 
 def test_what_is_not_better_is_kept_as_a_version_and_not_promoted(demo: Demo) -> None:
     pairs = demo.ws.pairs.browse(TASK, state="unlabelled")[:40]
-    for pair, other in zip(pairs, pairs[1:], strict=False):  # every picture with another's text
+    for pair, other in itertools.pairwise(pairs):  # every picture with another's text
         demo.ws.labels.add_on(TASK, pair.item, other.text, NewLabel("match"), "t")
     done = run(demo, epochs=60, learning_rate=2e-3)
     assert done.result["after"]["mean_recall"] < done.result["before"]["mean_recall"]

@@ -4,12 +4,13 @@ const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textar
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
 let maps = [], shown = -1, picture = null;
+let quiet = ["label", "fine-tune", "data"].includes(address.link.view);  // the link is of another tab: it stays
 
 /* The address and the views */
 function remember() {
   state.text = state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "";
   mm.imageState = { ...state };
-  if (element.offsetParent !== null) address.write({ task: "image-text", ...state });
+  if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...state });
 }
 function open(view) {
   state.view = view;
@@ -18,7 +19,7 @@ function open(view) {
   remember();
 }
 for (const tab of element.querySelectorAll("[role=tab]")) {
-  tab.onclick = () => { open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
+  tab.onclick = () => { quiet = false; open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
 }
 
 function busy(box, message = "Working…") { box.replaceChildren(h("p", { class: "mm-working" }, message)); }
@@ -44,6 +45,7 @@ function show(item, name = "") {
   remember();
 }
 async function choose(item, name, texts) {
+  quiet = false;
   show(item, name);
   if (state.view === "caption") return propose();
   if (state.view === "search") return search(true);
@@ -249,7 +251,7 @@ addEventListener("mm-status", (e) => {
 
 /* The start: what the link says, or the first sample */
 (async () => {
-  const link = address.read();
+  const link = address.link;
   const begun = await api("start").catch((e) => { show_error(e.message); return null; });
   if (!begun) return;
   state.version = link.version || "";
@@ -261,10 +263,9 @@ addEventListener("mm-status", (e) => {
   const there = link.item ? await api("item", { item: link.item }).catch((e) => { show_error(e.message); return null; }) : null;
   if (there) show(there.item, there.name);
   else if (begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].text);
-  const others = ["label", "fine-tune", "data"].includes(link.view);
   if (view === "search") words.value = link.text || ""; else captions.value = link.text || "";
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n"); captions.dataset.given = "1"; }
-  if (others) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
+  if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
   open(view);
   if (view === "align" && captions.value) align();
   if (view === "caption" && state.item) propose();
