@@ -107,8 +107,14 @@ def _rank(
     gallery = targets[first_target].astype(np.float32)  # (G, D)
     for start in range(0, len(first_query), CHUNK):
         scores = queries[first_query[start : start + CHUNK]].astype(np.float32) @ gallery.T  # (C, G)
+        own_one = np.array([answers[start + row][0] for row in range(len(scores))])
+        best = scores[np.arange(len(scores)), own_one]  # (C,) right when there is only one answer
+        first[start : start + CHUNK] = (scores >= best[:, None]).sum(1)
+        precision[start : start + CHUNK] = 1.0 / first[start : start + CHUNK]
         for row, line in enumerate(scores):
             query = start + row
+            if len(answers[query]) == 1:
+                continue
             right = np.array(answers[query])
             own = np.sort(line[right])[::-1]  # best first
             wrong = np.delete(line, right)

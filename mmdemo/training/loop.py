@@ -80,8 +80,8 @@ class EpochRecord:
 
 
 def default_epochs(examples: int, batch: int) -> int:
-    """20 epochs, or more where they make fewer than LEAST_STEPS steps."""
-    return max(20, math.ceil(LEAST_STEPS / math.ceil(examples / batch)))
+    """14 epochs, or more where they make fewer than LEAST_STEPS steps."""
+    return max(14, math.ceil(LEAST_STEPS / math.ceil(examples / batch)))
 
 
 def default_learning_rate(examples: int) -> float:

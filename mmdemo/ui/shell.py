@@ -65,6 +65,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
     if settings.share:
         log.warning("Anyone with the public link can look at this workspace.")
         log.warning("To label, import or train they need the pass phrase: %s", settings.passphrase)
+    demo.start_behind_the_page()  # its imports take longer than the launch, and overlap with it
     _, address, _ = page.launch(
         server_name=settings.server_name,
         server_port=settings.server_port or None,
@@ -83,7 +84,6 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
     )
     log.info("mmdemo is at %s", address)
     log.info("%s", common.keeping(demo)["text"])
-    demo.start_behind_the_page()
     if block:
         try:
             page.block_thread()

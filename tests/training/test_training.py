@@ -138,7 +138,7 @@ def test_training_improves_what_it_never_saw() -> None:
     data = toy(200)
     train, held_out = data.take(np.arange(150)), data.take(np.arange(150, 200))
     *_, (record, head) = train_head(
-        train, held_out, data.features, 8, TrainSettings(hidden=64, learning_rate=5e-3), CPU
+        train, held_out, data.features, 8, TrainSettings(hidden=64, learning_rate=5e-3, epochs=20), CPU
     )
     assert record.epoch == record.epochs and record.recall == measure(head, held_out, 8).mean_recall
     assert record.recall > measure(None, held_out, 8).mean_recall + 5
