@@ -45,7 +45,7 @@ def main() -> None:
                 for weight in (1.0, 4.0) if marks else (1.0,):
                     found = []
                     for seed in range(3):
-                        settings = TrainSettings(loss=loss, mark_weight=weight, seed=seed, learning_rate=rate)
+                        settings = TrainSettings(20, rate, loss=loss, mark_weight=weight, seed=seed)
                         *_, (_, head) = train_head(train, None, art.pairs.features, 384, settings, compute)
                         found.append(measure(head, held_out, 384).mean_recall)
                     name = f"{loss} (lr {rate:g})" if rate else loss

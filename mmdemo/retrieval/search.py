@@ -136,9 +136,7 @@ class Searcher:
 
     def _results(self, serving: Serving, near: Sequence[tuple[str, float]], words: str) -> Results:
         items = self._ws.pairs.items([i for i, _ in near])
-        pairs: dict[str, list[PairView]] = {}
-        for item_id in items:
-            pairs[item_id] = self._ws.pairs.browse(self._task, item=item_id)
+        pairs = self._ws.pairs.of_items(self._task, list(items))
         calibration = serving.aligner.calibration
         results = []
         for item_id, score in near:

@@ -243,6 +243,16 @@ class PairStore:
         with self._database.read() as session:
             return _views(session.execute(query.order_by(Pair.id).limit(limit).offset(offset)))
 
+    def of_items(self, task: str, ids: Sequence[str]) -> dict[str, list[PairView]]:
+        """The pairs of each of those items, oldest first; every id has its list."""
+        found: dict[str, list[PairView]] = {i: [] for i in ids}
+        with self._database.read() as session:
+            for start in range(0, len(ids), 500):
+                query = _joined().where(Pair.task == task, Pair.item_id.in_(ids[start : start + 500]))
+                for view in _views(session.execute(query.order_by(Pair.id))):
+                    found[view.item].append(view)
+        return found
+
     def sources(self, task: str) -> list[str]:
         """Every source of a pair of the task."""
         with self._database.read() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mmdemo.demo import Demo
@@ -35,7 +36,7 @@ def number_of(body: dict[str, Any], name: str, default: float) -> float:
 
 def keeping(demo: Demo) -> dict[str, Any]:
     """Where labels are kept, in words, and whether that lasts."""
-    place = str(demo.settings.workspace)
+    place = str(demo.settings.workspace).replace(str(Path.home()), "~", 1)
     if demo.settings.database_url:
         return {"text": "Labels are kept in the database of this host.", "lasting": True}
     if demo.settings.on_space and not place.startswith("/data"):
