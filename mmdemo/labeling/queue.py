@@ -25,11 +25,10 @@ from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.serving import IndexKeeper
-from mmdemo.store.pairs import PairView, text_key
+from mmdemo.store.pairs import HARD_NEGATIVE, PairView, text_key
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
-HARD_NEGATIVE = "hard-negative"
 LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody else for so long
 PROPOSALS = 60  # hard negatives that wait at most
 RANKED = 5000  # unlabelled pairs that are scored at once

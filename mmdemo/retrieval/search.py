@@ -159,7 +159,7 @@ class Searcher:
     def _search_texts(self, serving: Serving, vector: np.ndarray, k: int) -> Results:
         found: dict[str, PairView] = {}
         for pair in self._ws.pairs.browse(self._task):
-            if pair.verdict != "mismatch" and pair.source != "hard-negative":
+            if pair.is_own:
                 found.setdefault(pair.final_text, pair)
         texts = list(found)
         if not texts:
@@ -195,11 +195,7 @@ class Searcher:
             return self._thresholds[at]
 
     def _fit_threshold(self, serving: Serving) -> float:
-        pairs = [
-            p
-            for p in self._ws.pairs.browse(self._task, limit=20 * THRESHOLD_PAIRS)
-            if p.verdict == "match" or (p.verdict is None and p.source != "hard-negative")
-        ]
+        pairs = [p for p in self._ws.pairs.browse(self._task, limit=20 * THRESHOLD_PAIRS) if p.is_own]
         pairs = pairs[:: max(1, len(pairs) // THRESHOLD_PAIRS)][:THRESHOLD_PAIRS]
         file = version_file(self._ws, serving.aligner)
         rows = file.rows_of([p.item for p in pairs])
@@ -227,7 +223,7 @@ def best_text(pairs: Sequence[PairView]) -> str:
     """The text to show with an item: a confirmed one, else one it came with, else none."""
     for wanted in ("match", None):
         for pair in pairs:
-            if pair.verdict == wanted and pair.source != "hard-negative":
+            if pair.verdict == wanted and pair.is_own:
                 return pair.final_text
     return ""
 

@@ -33,6 +33,7 @@ SPLIT_NAMES = {
     "dev": HELD_OUT,
     "test": HELD_OUT,
 }
+HARD_NEGATIVE = "hard-negative"  # the source of proposals: a picture with another's text
 MAX_TEXT = 10_000  # characters
 
 
@@ -55,6 +56,11 @@ class PairView:
     corrected: str = ""  # the label's corrected text
     annotator: str = ""
     comment: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the text is the item's: no proposal that nobody confirmed, and not marked as wrong."""
+        return self.verdict == "match" or (self.verdict != "mismatch" and self.source != HARD_NEGATIVE)
 
     @property
     def final_text(self) -> str:

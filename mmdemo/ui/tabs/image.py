@@ -42,9 +42,8 @@ def start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     by_name = {item.name: item for item in reversed(items)}
     chosen = [by_name[name] for name in SAMPLES if name in by_name]
     chosen += [item for item in items if item not in chosen][: max(0, 12 - len(chosen))]
-    texts = {
-        p.item: p.final_text for item in chosen for p in demo.ws.pairs.browse(DEFAULT_TASK, item=item.id)
-    }
+    pairs = demo.ws.pairs.of_items(DEFAULT_TASK, [i.id for i in chosen])
+    texts = {i: next((p.final_text for p in own if p.is_own), "") for i, own in pairs.items()}
     return {
         "samples": [{"item": i.id, "name": i.name, "text": texts.get(i.id, "")} for i in chosen],
         "versions": demo.versions(DEFAULT_TASK)["versions"],
@@ -56,8 +55,8 @@ def start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 def item(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """A picture and the texts it came with."""
     found = demo.item(text_of(body, "item"))
-    pairs = [p for p in demo.ws.pairs.browse(DEFAULT_TASK, item=found.id) if p.source != "hard-negative"]
-    texts = list(dict.fromkeys(p.final_text for p in pairs if p.verdict != "mismatch"))
+    pairs = demo.ws.pairs.browse(DEFAULT_TASK, item=found.id)
+    texts = list(dict.fromkeys(p.final_text for p in pairs if p.is_own))
     return {
         "item": found.id,
         "name": found.name,
