@@ -147,8 +147,3 @@ class RunLog:
         with self._database.read() as session:
             query = select(Run).where(Run.status.in_(UNFINISHED)).order_by(Run.created_at)
             return list(session.scalars(query))
-
-    def all(self, task: str) -> list[Run]:
-        """Every run of a task, newest first."""
-        with self._database.read() as session:
-            return list(session.scalars(select(Run).where(Run.task == task).order_by(Run.created_at.desc())))
