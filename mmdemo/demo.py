@@ -18,8 +18,9 @@ from mmdemo.media.image import decode_image
 from mmdemo.models.base import TASKS, Task
 from mmdemo.parts import DEFAULT_TASK, Parts
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import PairView, clean_text
+from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
+from mmdemo.store.texts import clean_text
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,7 +50,7 @@ class Demo(Parts):
         Raises:
             UserError: there is none.
         """
-        item = self.ws.pairs.item(item_id)
+        item = self.ws.items.get(item_id)
         if item is None:
             raise UserError(f"There is no item {item_id[:12]}.", "Choose another picture.")
         return item
@@ -132,10 +133,10 @@ class Demo(Parts):
 
     def label_result(self, item: str, text: str, label: NewLabel) -> dict[str, Any]:
         """Record a label on an item with any text, such as a search result with the query."""
-        known = self.ws.pairs.count_items("image")
+        known = self.ws.items.count("image")
         label_id, pair = self.ws.labels.add_on(DEFAULT_TASK, item, text, label, source=label.origin)
         self.queue.labelled(pair)
-        if self.ws.pairs.count_items("image") != known:
+        if self.ws.items.count("image") != known:
             self.keeper.request()
         return {"label": label_id, "saved": "disk", "pair": pair}
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.manifests import quote_formula
 from mmdemo.errors import StorageError, UserError
 from mmdemo.store.pairs import PairView
 from mmdemo.store.workspace import Workspace
@@ -122,12 +123,13 @@ def write_jsonl(out: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 @writer("csv")
 def write_csv(out: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    """metadata.csv in UTF-8."""
+    """metadata.csv in UTF-8; cells that a spreadsheet would calculate carry an apostrophe in front."""
     path = out / "metadata.csv"
     with path.open("w", encoding="utf-8", newline="") as f:
         table = csv.DictWriter(f, COLUMNS)
         table.writeheader()
-        table.writerows(rows)
+        for row in rows:
+            table.writerow({k: quote_formula(v) if isinstance(v, str) else v for k, v in row.items()})
     return path
 
 

@@ -19,7 +19,7 @@ import mmdemo.data.folders  # noqa: F401  isort: skip
 from mmdemo.data.rows import Row, Skipped, importer_for
 from mmdemo.errors import UserError
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import text_key
+from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
 Progress = Callable[[int, int | None], None]  # rows done, of how many if that is known
@@ -120,9 +120,9 @@ def _import_row(
     report: ImportReport,
 ) -> None:
     data = row.data if row.data is not None else row.file.read_bytes() if row.file else b""
-    known = ws.pairs.count_items("image")
+    known = ws.items.count("image")
     item = ws.add_image(data, row.name, source=source)
-    report.items += ws.pairs.count_items("image") - known
+    report.items += ws.items.count("image") - known
     if not row.text.strip():
         if row.verdict or verdict:
             raise UserError("The row has a verdict but no text.", "The picture was imported.")

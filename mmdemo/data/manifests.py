@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,19 @@ from mmdemo.store.pairs import SPLIT_NAMES
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "image_path")
 TEXT_COLUMNS = ("text", "caption", "title", "description")
+
+
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would calculate, perhaps quoted already
+
+
+def quote_formula(value: str) -> str:
+    """The cell with an apostrophe in front where a spreadsheet would read it as a formula."""
+    return f"'{value}" if FORMULA.match(value) else value
+
+
+def unquote_formula(value: str) -> str:
+    """The cell as it was before `quote_formula`."""
+    return value[1:] if value.startswith("'") and FORMULA.match(value[1:]) else value
 
 
 class Manifest:
@@ -138,7 +152,7 @@ def _csv(table: Path) -> Iterator[dict[str, Any] | str]:
     csv.field_size_limit(10_000_000)
     for line in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
         line.pop(None, None)
-        yield dict(line)
+        yield {name: unquote_formula(cell) if cell else cell for name, cell in line.items()}
 
 
 def _parquet(table: Path) -> Iterator[dict[str, Any]]:

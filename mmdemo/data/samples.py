@@ -26,7 +26,7 @@ def seed_samples(ws: Workspace) -> int:
 
     It is one transaction and copies files without decoding them: the table holds each one's hash and size.
     """
-    if ws.pairs.count_items("image") or not (ASSETS / "samples.csv").exists():
+    if ws.items.count("image") or not (ASSETS / "samples.csv").exists():
         return 0
     with (ASSETS / "samples.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))

@@ -25,7 +25,8 @@ from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.serving import IndexKeeper
-from mmdemo.store.pairs import HARD_NEGATIVE, PairView, text_key
+from mmdemo.store.pairs import HARD_NEGATIVE, PairView
+from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from mmdemo.models.base import Task
 from mmdemo.retrieval.embed import text_vectors, version_file
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import IndexKeeper, Serving
-from mmdemo.store.pairs import PairView, clean_text
+from mmdemo.store.pairs import PairView
+from mmdemo.store.texts import clean_text
 from mmdemo.store.workspace import Workspace
 
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
@@ -110,7 +111,7 @@ class Searcher:
         if query.picture is not None:
             parts.append(aligner.encode_media([query.picture])[0])
         if query.item:
-            if self._ws.pairs.item(query.item) is None:
+            if self._ws.items.get(query.item) is None:
                 raise UserError(f"There is no item {query.item[:12]}.", "Search with another picture.")
             parts.append(self._keeper.version_vectors(aligner, [query.item])[0])
         if not parts:
@@ -127,7 +128,7 @@ class Searcher:
                 i for i, states in self._ws.pairs.item_states(self._task).items() if query.state in states
             }
         if query.source:
-            of_source = {i.id for i in self._ws.pairs.listed_items("image") if i.source == query.source}
+            of_source = {i.id for i in self._ws.items.listed("image") if i.source == query.source}
             wanted = of_source if wanted is None else wanted & of_source
         mask = np.zeros(len(serving.index), dtype=bool)
         rows = version_file(self._ws, serving.aligner).rows_of(sorted(wanted or ()))
@@ -135,7 +136,7 @@ class Searcher:
         return mask
 
     def _results(self, serving: Serving, near: Sequence[tuple[str, float]], words: str) -> Results:
-        items = self._ws.pairs.items([i for i, _ in near])
+        items = self._ws.items.of([i for i, _ in near])
         pairs = self._ws.pairs.of_items(self._task, list(items))
         calibration = serving.aligner.calibration
         results = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from mmdemo.retrieval.index import VectorIndex
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
+COUNTED_EVERY_S = 5  # counting a million rows takes 100 ms
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class IndexKeeper:
         self._idle.set()
         self._working = ""
         self._thread: threading.Thread | None = None
-        self._items: int | None = None  # the collection's size; counting a million rows takes 100 ms
+        self._items = 0  # the collection's size when it was last counted
+        self._counted_at = 0.0  # monotonic seconds
 
     @property
     def status(self) -> IndexStatus:
@@ -83,8 +86,13 @@ class IndexKeeper:
         )
 
     def _count(self) -> int:
-        if self._items is None:
-            self._items = self._ws.pairs.count_items(TASKS[self._task])
+        """The collection's size. Another process may add to it, and then the index follows."""
+        if not self._counted_at or time.monotonic() - self._counted_at > COUNTED_EVERY_S:
+            before, known = self._items, bool(self._counted_at)
+            self._items = self._ws.items.count(TASKS[self._task])
+            self._counted_at = time.monotonic()
+            if known and self._items != before and self._thread is not None:
+                self.request()
         return self._items
 
     def serving(self) -> Serving:
@@ -97,8 +105,8 @@ class IndexKeeper:
         """
         with self._work:
             aligner = self._models.aligner(self._task)
-            items = self._ws.pairs.listed_items(TASKS[self._task])
-            self._items = len(items)
+            items = self._ws.items.listed(TASKS[self._task])
+            self._items, self._counted_at = len(items), time.monotonic()
             self._working = "embedding"
             try:
                 embed_items(self._ws, aligner.towers, items, self._report)
@@ -114,7 +122,7 @@ class IndexKeeper:
 
     def request(self) -> None:
         """Ask for an update behind the page; many requests are one."""
-        self._items = None
+        self._counted_at = 0.0
         self._idle.clear()
         self._wanted.set()
         if self._thread is None:
@@ -130,7 +138,7 @@ class IndexKeeper:
         file = version_file(self._ws, aligner)
         if file.missing(ids):
             with self._work:
-                items = self._ws.pairs.items(ids)
+                items = self._ws.items.of(ids)
                 embed_items(self._ws, aligner.towers, list(items.values()))
                 project_items(self._ws, aligner, ids)
         return file.get(ids)

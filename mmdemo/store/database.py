@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from mmdemo.errors import StorageError
@@ -27,9 +27,15 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(
-            url, connect_args={"timeout": BUSY_MS / 1000} if url.startswith("sqlite") else {}
-        )
+        try:
+            self.engine = create_engine(
+                url, connect_args={"timeout": BUSY_MS / 1000} if url.startswith("sqlite") else {}
+            )
+        except (ArgumentError, ImportError) as e:
+            raise StorageError(
+                f"MMDEMO_DATABASE_URL cannot be used: {e}.",
+                "Write it as postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
+            ) from e
         self._write_lock = threading.Lock()  # writers of this process queue here, cheaper than in SQLite
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _configure_sqlite)

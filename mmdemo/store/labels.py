@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
 from mmdemo.store.database import Database
-from mmdemo.store.pairs import HELD_OUT, TRAIN, PairStore, clean_text
+from mmdemo.store.pairs import HELD_OUT, TRAIN, PairStore
 from mmdemo.store.tables import Label, Pair
+from mmdemo.store.texts import clean_text
 
 VERDICTS = ("match", "mismatch", "unsure")
+MAX_KEY = 64  # characters; SQLite would take more, PostgreSQL not
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,10 @@ class LabelLog:
             raise UserError(
                 f"The span {label.start_s}-{label.end_s} s does not run forward.", "Put the start first."
             )
+        if label.key and len(label.key) > MAX_KEY:
+            raise UserError(
+                f"The key has {len(label.key)} characters, over {MAX_KEY}.", "Send a shorter one."
+            )
         if label.key:
             known = session.scalar(select(Label.id).where(Label.key == label.key))
             if known is not None:
@@ -104,8 +110,8 @@ class LabelLog:
             text=text,
             start_s=label.start_s,
             end_s=label.end_s,
-            comment=label.comment[:2000],
-            annotator=label.annotator[:120],
+            comment=label.comment[:2000].replace("\0", ""),
+            annotator=label.annotator[:120].replace("\0", ""),
             origin=label.origin,
             query=label.query,
             rank=label.rank,

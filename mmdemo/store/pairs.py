@@ -1,4 +1,4 @@
-"""Items and pairs, and the side on which each falls.
+"""Pairs, and the side on which each item and text falls.
 
 A split is given once. An item's side comes from its hash when it gets its first pair; a text takes the
 side of the first item it is paired with, and an item whose first text has a side takes that one. A pair
@@ -8,8 +8,6 @@ trained or measured on, because either would leak.
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +18,7 @@ from sqlalchemy.orm import Session
 from mmdemo.errors import UserError
 from mmdemo.store.database import Database
 from mmdemo.store.tables import Item, Label, Pair, TextSplit
+from mmdemo.store.texts import clean_text, text_key
 
 TRAIN, HELD_OUT = "train", "held-out"
 SPLIT_NAMES = {
@@ -34,7 +33,6 @@ SPLIT_NAMES = {
     "test": HELD_OUT,
 }
 HARD_NEGATIVE = "hard-negative"  # the source of proposals: a picture with another's text
-MAX_TEXT = 10_000  # characters
 
 
 @dataclass(frozen=True)
@@ -68,73 +66,12 @@ class PairView:
         return self.corrected or self.text
 
 
-def clean_text(text: str) -> str:
-    """The text in NFC with single blanks and no control characters.
-
-    Raises:
-        UserError: empty, or longer than MAX_TEXT characters.
-    """
-    kept = "".join(c if unicodedata.category(c) != "Cc" else " " for c in unicodedata.normalize("NFC", text))
-    kept = " ".join(kept.split())
-    if not kept:
-        raise UserError("The text is empty.", "Write what the picture shows.")
-    if len(kept) > MAX_TEXT:
-        raise UserError(
-            f"The text has {len(kept):,} characters, over the limit of {MAX_TEXT:,}.", "Shorten it."
-        )
-    return kept
-
-
-def text_key(text: str) -> str:
-    """SHA-256 of the text without regard to case, width and blanks: copies of one text share it."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 class PairStore:
-    """Items and pairs in the database."""
+    """Pairs in the database."""
 
     def __init__(self, database: Database, held_out_share: float) -> None:
         self._database = database
         self._held_out_share = held_out_share
-
-    def add_item(self, item: Item) -> bool:
-        """Add an item, or list one that was known but not listed; returns whether it is new to the
-        collection.
-        """
-        with self._database.write() as session:
-            known = session.get(Item, item.id)
-            if known is None:
-                session.add(item)
-                return item.listed
-            newly_listed = item.listed and not known.listed
-            known.listed = known.listed or item.listed
-            return newly_listed
-
-    def item(self, item_id: str) -> Item | None:
-        """The item of that id."""
-        with self._database.read() as session:
-            return session.get(Item, item_id)
-
-    def items(self, ids: Sequence[str]) -> dict[str, Item]:
-        """The items of those ids."""
-        found: dict[str, Item] = {}
-        with self._database.read() as session:
-            for start in range(0, len(ids), 500):
-                rows = session.scalars(select(Item).where(Item.id.in_(ids[start : start + 500])))
-                found.update({item.id: item for item in rows})
-        return found
-
-    def listed_items(self, modality: str) -> list[Item]:
-        """The collection of a modality, oldest first."""
-        with self._database.read() as session:
-            query = select(Item).where(Item.listed, Item.modality == modality)
-            return list(session.scalars(query.order_by(Item.created_at, Item.id)))
-
-    def count_items(self, modality: str) -> int:
-        """How many items the collection of a modality has."""
-        with self._database.read() as session:
-            return session.scalar(select(func.count()).where(Item.listed, Item.modality == modality)) or 0
 
     def add(
         self,

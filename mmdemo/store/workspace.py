@@ -21,6 +21,7 @@ from mmdemo.errors import StorageError
 from mmdemo.media.image import decode_image, image_suffix, thumbnail
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database
+from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
 from mmdemo.store.media_store import MediaStore, write_durably
 from mmdemo.store.pairs import PairStore
@@ -54,6 +55,7 @@ class Workspace:
             ) from e
         self.database = Database(settings.url)
         self.media = MediaStore(self.folder / "media", self.folder / "cache")
+        self.items = ItemStore(self.database)
         self.pairs = PairStore(self.database, settings.held_out_share)
         self.labels = LabelLog(self.database, self.pairs)
         self.versions = VersionTree(self.database)
@@ -78,7 +80,7 @@ class Workspace:
         image = decode_image(data, max_megapixels=self.settings.max_megapixels)
         suffix = image_suffix(data)
         item_id = self.media.add(data, suffix)
-        known = self.pairs.item(item_id)
+        known = self.items.get(item_id)
         item = Item(
             id=item_id,
             modality="image",
@@ -90,8 +92,8 @@ class Workspace:
             height=image.height,
             listed=listed,
         )
-        self.pairs.add_item(item)
-        return self.pairs.item(item_id) or item
+        self.items.add(item)
+        return self.items.get(item_id) or item
 
     def media_path(self, item: Item) -> Path:
         """The item's file."""

@@ -17,8 +17,9 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.presets import Preset
 from mmdemo.retrieval.embed import embed_items, text_id, text_vectors
 from mmdemo.store.media_store import write_durably
-from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView, text_key
+from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
 from mmdemo.store.tables import TextSplit
+from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
 FEW = 30  # labelled train pairs below which a gain is mostly luck
@@ -113,7 +114,7 @@ def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
         missing.append("All matches have one text. Label matches with at least two different texts.")
     elif len({e.item for e in matches}) < 2:
         missing.append("All matches are of one item. Label matches of at least two different items.")
-    items = ws.pairs.items(sorted({e.item for e in snapshot.examples}))
+    items = ws.items.of(sorted({e.item for e in snapshot.examples}))
     for example in snapshot.examples:
         item = items.get(example.item)
         if item is None or not ws.media_path(item).is_file():
@@ -182,7 +183,7 @@ def prepare_features(
     texts.refresh()
     lacking = features.missing([e.item for e in examples])
     if lacking:
-        embed_items(ws, towers(), list(ws.pairs.items(lacking).values()))
+        embed_items(ws, towers(), list(ws.items.of(lacking).values()))
     keys = [text_id(e.text) for e in examples]
     if texts.missing(keys):
         text_vectors(ws, towers(), [e.text for e in examples])

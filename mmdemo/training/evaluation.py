@@ -10,7 +10,8 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.retrieval.embed import embed_items, encode_stream, feature_file, text_vectors
 from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
 from mmdemo.store.media_store import sha256
-from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, text_key
+from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
+from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.dataset import take_snapshot
 
@@ -26,7 +27,7 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Retrieval:
         raise UserError(
             "There are no held-out matches to measure on.", "Label some, or name a manifest with --pairs."
         )
-    embed_items(ws, aligner.towers, list(ws.pairs.items([e.item for e in examples]).values()))
+    embed_items(ws, aligner.towers, list(ws.items.of([e.item for e in examples]).values()))
     media = aligner.project_media(feature_file(ws, aligner.towers).get([e.item for e in examples]))
     text = aligner.project_text(text_vectors(ws, aligner.towers, [e.text for e in examples]))
     return evaluate_retrieval(media, text, [e.item for e in examples], [text_key(e.text) for e in examples])

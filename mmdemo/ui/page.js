@@ -168,23 +168,29 @@ window.mm = (() => {
   addEventListener("online", deliver);
   if (pending.size) deliver();
 
-  // Poll while the node is on the page; a lost connection is said and tried again.
+  // Poll while the node is on the page; a lost connection is said and tried again. A poke asks at once.
   function poll(node, every, ask, show) {
-    let alive = true;
+    let seen = false, timer = 0, asking = false, again = false;
     const tick = async () => {
-      if (!node.isConnected && alive === "seen") return;
-      if (node.isConnected) alive = "seen";
+      clearTimeout(timer);
+      if (asking) { again = true; return; }
+      if (!node.isConnected && seen) return removeEventListener("mm-poke", tick);
+      seen ||= node.isConnected;
       let next = every;
       if (!document.hidden && node.offsetParent !== null) {
+        asking = true;
         try { next = show(await ask(), null) || every; } catch (e) { next = show(null, e) || 2000; }
+        asking = false;
       }
-      setTimeout(tick, next);
+      timer = setTimeout(tick, again ? 0 : next);
+      again = false;
     };
+    addEventListener("mm-poke", tick);
     tick();
-    return tick;
   }
+  const poke = () => dispatchEvent(new CustomEvent("mm-poke"));
 
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, percent, api, upload, toast, address, save, annotator, poll, seconds, Refused,
+  return { h, thumb, percent, api, upload, toast, address, save, annotator, poll, poke, seconds, Refused,
     onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null };
 })();

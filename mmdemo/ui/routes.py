@@ -127,7 +127,7 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
 
 def _item(demo: Demo, request: Request) -> Any:
     item_id = request.path_params["item"]
-    return demo.ws.pairs.item(item_id) if re.fullmatch(r"[0-9a-f]{64}", item_id) else None
+    return demo.ws.items.get(item_id) if re.fullmatch(r"[0-9a-f]{64}", item_id) else None
 
 
 async def _json_body(request: Request) -> dict[str, Any]:

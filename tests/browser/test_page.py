@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -254,6 +255,15 @@ def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Op
     page.get_by_label("Words in the text").fill("green 3")
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".mm-pairs figure")).to_have_count(1)
+    (pictures / "alone").mkdir()
+    (pictures / "alone" / "alone.png").write_bytes(png((1, 2, 3)))
+    demo.import_data(str(pictures / "alone"), TASK)
+    page.get_by_label("Words in the text").fill("alone")
+    page.locator("[data-browse] [name=what]").select_option("items")
+    page.locator("[data-browse] [name=state]").select_option("unpaired")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".mm-pairs figure")).to_have_count(1)
+    expect(page.locator(".mm-pairs figure")).to_contain_text(re.compile("alone.png.*no pair"))
     with page.expect_download() as got:
         page.get_by_role("button", name="Export", exact=True).click()
     assert got.value.suggested_filename.endswith(".zip")

@@ -175,8 +175,8 @@ def test_an_export_comes_back_the_same(
     ws: Workspace, folder: Path, tmp_path: Path, format: str, make_demo: Callable[..., Demo]
 ) -> None:
     import_source(ws, str(folder), TASK)
-    texts = ["naïve, “quoted” text", "猫 🐈", "line; with, marks\tand tabs", "plain"]
-    for i, item in enumerate(ws.pairs.listed_items("image")[:4]):
+    texts = ["=naïve, “quoted” text", "猫 🐈", "line; with, marks\tand tabs", "'-plain"]
+    for i, item in enumerate(ws.items.listed("image")[:4]):
         new = NewLabel(
             ("match", "mismatch", "unsure")[i % 3],
             text="better" if i == 3 else "",
@@ -197,6 +197,13 @@ def test_an_export_comes_back_the_same(
         }
 
     assert told(other) == told(ws)
+
+
+def test_no_cell_of_a_csv_is_a_formula_to_a_spreadsheet(ws: Workspace, folder: Path, tmp_path: Path) -> None:
+    (folder / "metadata.csv").write_text('file_name,text,verdict\na.png,"=HYPERLINK(1)",match\n')
+    import_source(ws, str(folder), TASK)
+    table = export_labels(ws, tmp_path / "out", TASK, "csv").path.read_text()
+    assert "'=HYPERLINK(1)" in table and ",=HYPERLINK" not in table
 
 
 @pytest.mark.parametrize("format", ["coco", "label-studio", "argilla"])

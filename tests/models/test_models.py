@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.image import decode_image
+from mmdemo.models.bundled import bundled_weights
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.captioners import how_sure, propose_captions
 from mmdemo.models.device import decide_compute
 from mmdemo.models.explain import explain
+from mmdemo.models.folding import fold_batch_norm
 from mmdemo.models.heads import HeadShape, Projection, ResidualHead, load_head, save_head
 from mmdemo.models.presets import PRESETS, find_preset
 from mmdemo.settings import ASSETS
@@ -32,6 +34,22 @@ def test_every_preset_loads_from_its_wheel_and_knows_a_cat(preset: str, demo: De
     names = towers.media.classes.names
     best = np.argsort(-towers.media.class_probabilities(features)[0])[:3]
     assert {names[i] for i in best} & {"tabby", "tiger cat", "egyptian cat"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_folding_the_norms_changes_nothing_but_the_time(preset: str, demo: Demo) -> None:
+    import timm
+
+    network = timm.create_model(PRESETS[preset].media_tower, pretrained=False)
+    network.load_state_dict(bundled_weights(PRESETS[preset], network.state_dict()))
+    norms = sum(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+    tower = demo.models.towers(preset).media
+    batch = torch.from_numpy(tower.prepare(decode_image(CAT)))[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            tower.feature_map(batch), network.eval().forward_features(batch), rtol=1e-3, atol=1e-3
+        )
+        assert fold_batch_norm(network) == norms == fold_batch_norm(network) + norms
 
 
 def test_vectors_of_both_towers_have_unit_length(demo: Demo) -> None:
@@ -61,7 +79,7 @@ def test_a_fitting_caption_scores_higher_than_one_that_does_not(demo: Demo) -> N
 def test_stored_sample_features_are_those_of_the_model(demo: Demo) -> None:
     from mmdemo.retrieval.embed import feature_file
 
-    item = next(i for i in demo.ws.pairs.listed_items("image") if i.name == "chelsea.jpg")
+    item = next(i for i in demo.ws.items.listed("image") if i.name == "chelsea.jpg")
     towers = demo.models.towers(demo.settings.model)
     fresh = towers.media.encode([decode_image(demo.ws.media_path(item), at_least_px=224)])
     stored = feature_file(demo.ws, towers).get([item.id])

@@ -17,6 +17,7 @@ from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import best_cut
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, drawing, png
 
 
@@ -95,12 +96,12 @@ def test_a_filter_looks_only_where_it_may() -> None:
 def test_words_find_pictures_and_a_picture_finds_its_like_and_its_text(demo: Demo) -> None:
     found = demo.search(Query(text="a watermelon", k=5))
     assert "Watermelon" in [r.text for r in found.results] and not found.no_match
-    item = next(i for i in demo.ws.pairs.listed_items("image") if i.name == "an_apple.jpg")
+    item = next(i for i in demo.ws.items.listed("image") if i.name == "an_apple.jpg")
     near = demo.search(Query(item=item.id, k=8))
     assert item.id not in [r.item for r in near.results] and any(
         "apple" in r.text.lower() for r in near.results
     )
-    cat = next(i for i in demo.ws.pairs.listed_items("image") if i.name == "chelsea.jpg")
+    cat = next(i for i in demo.ws.items.listed("image") if i.name == "chelsea.jpg")
     texts = demo.search(Query(item=cat.id, target="text", k=5))
     assert any("cat" in r.text.lower() for r in texts.results)
     both = demo.search(Query(text="orange", picture=decode_image(drawing("an_apple")), k=3))
@@ -141,6 +142,20 @@ def test_a_new_picture_is_found_after_an_update_without_embedding_the_others_aga
     demo.keeper.update()
     assert encoded == [1] and len(demo.keeper.serving().index) == before + 1
     assert item.id in [r.item for r in demo.search(Query(text="x", source="mine")).results]
+
+
+def test_what_another_process_imports_is_found_here(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mmdemo.retrieval.serving as serving
+
+    monkeypatch.setattr(serving, "COUNTED_EVERY_S", -1)  # look each time the page asks, not every few seconds
+    demo.keeper.request()
+    assert demo.keeper.wait(60)
+    other = Workspace(demo.settings)
+    item = other.add_image(png((9, 8, 7)), "other.png", source="other")
+    other.close()
+    assert demo.keeper.status.items == demo.ws.items.count("image")
+    assert demo.keeper.wait(60)
+    assert item.id in [r.item for r in demo.search(Query(text="x", source="other")).results]
 
 
 def test_the_old_version_answers_while_the_new_vectors_are_made(

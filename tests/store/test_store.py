@@ -14,8 +14,8 @@ from mmdemo.errors import StorageError, UserError
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import clean_text, text_key
 from mmdemo.store.tables import Base
+from mmdemo.store.texts import clean_text, text_key
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
@@ -41,13 +41,13 @@ def test_the_migrations_arrive_at_the_tables_of_the_code(ws: Workspace) -> None:
 def test_opening_a_workspace_again_changes_nothing(ws: Workspace, settings: Settings) -> None:
     item = ws.add_image(png(), "a.png", source="t")
     again = Workspace(settings)
-    assert again.pairs.item(item.id).name == "a.png"
+    assert again.items.get(item.id).name == "a.png"
     again.close()
 
 
 def test_the_same_bytes_are_one_item_whatever_they_are_called(ws: Workspace) -> None:
     one, two = ws.add_image(png(), "a.png", source="t"), ws.add_image(png(), "b.jpg", source="u")
-    assert one.id == two.id and ws.pairs.count_items("image") == 1
+    assert one.id == two.id and ws.items.count("image") == 1
     assert ws.media_path(two).suffix == ".png" and ws.media_path(two).is_file()
 
 
@@ -55,9 +55,9 @@ def test_a_picture_that_is_only_looked_at_is_not_part_of_the_collection_until_it
     ws: Workspace,
 ) -> None:
     item = ws.add_image(png(), "a.png", source="upload", listed=False)
-    assert ws.pairs.count_items("image") == 0
+    assert ws.items.count("image") == 0
     ws.labels.add_on(TASK, item.id, "red", NewLabel("match"), "align")
-    assert ws.pairs.count_items("image") == 1
+    assert ws.items.count("image") == 1
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -135,7 +135,7 @@ def test_a_backup_restores_everything_that_was_labelled(demo: Demo, tmp_path: Pa
     ws = Workspace(load_settings({}, workspace=tmp_path / "restored"))
     assert ws.labels.counts(TASK) == demo.ws.labels.counts(TASK)
     assert ws.pairs.get(pair.id) == demo.ws.pairs.get(pair.id)
-    assert all(ws.media_path(i).is_file() for i in ws.pairs.listed_items("image"))
+    assert all(ws.media_path(i).is_file() for i in ws.items.listed("image"))
     ws.close()
 
 
@@ -176,7 +176,7 @@ def test_a_workspace_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> Non
 def test_a_new_workspace_starts_with_samples_labels_to_measure_on_and_pairs_to_label(demo: Demo) -> None:
     counts = demo.ws.labels.counts(TASK)
     assert counts.pairs > 300 and counts.held_out > 100 and counts.train == 0
-    assert demo.keeper.status.served == demo.ws.pairs.count_items("image") == counts.pairs
+    assert demo.keeper.status.served == demo.ws.items.count("image") == counts.pairs
 
 
 def test_the_samples_come_only_once(demo: Demo) -> None:

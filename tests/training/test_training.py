@@ -223,7 +223,7 @@ def test_only_mismatches_is_said_and_only_matches_is_warned_of(ws: Workspace) ->
 def test_a_row_whose_file_is_gone_is_named(ws: Workspace) -> None:
     for i in range(3):
         pair_of(ws, i, f"text {i}", "train")
-    ws.media_path(ws.pairs.listed_items("image")[1]).unlink()
+    ws.media_path(ws.items.listed("image")[1]).unlink()
     assert (
         "Label 2 is on 1.png, whose file is missing" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
     )

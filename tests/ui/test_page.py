@@ -30,7 +30,7 @@ def client(demo: Demo) -> TestClient:
 
 
 def test_media_are_served_by_their_hash_and_nothing_else(client: TestClient, demo: Demo) -> None:
-    item = demo.ws.pairs.listed_items("image")[0]
+    item = demo.ws.items.listed("image")[0]
     got = client.get(f"/mmdemo/media/{item.id}")
     assert got.status_code == 200 and got.headers["content-type"] == "image/jpeg"
     assert got.headers["x-content-type-options"] == "nosniff"

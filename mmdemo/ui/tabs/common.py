@@ -67,7 +67,7 @@ def status(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
             "working": index.working,
         }
     else:
-        indexing = {"items": demo.ws.pairs.count_items("image"), "served": 0, "stale": 0.0, "working": ""}
+        indexing = {"items": demo.ws.items.count("image"), "served": 0, "stale": 0.0, "working": ""}
     return {
         "model": {"state": model.state, "message": model.message, "device": model.device},
         "version": demo.ws.versions.active(DEFAULT_TASK),

@@ -59,14 +59,14 @@ def data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     local = paths_allowed(demo)
     return {
         "folder": str(demo.settings.workspace) if local else "This workspace",
-        "items": demo.ws.pairs.count_items("image"),
+        "items": demo.ws.items.count("image"),
         "pairs": counts["pairs"],
         "labels": demo.ws.labels.total(),
         "media_bytes": demo.ws.media.size_bytes(),
         "free_bytes": demo.ws.media.free_bytes(),
         "kinds": [importer.about for importer in IMPORTERS.values()],
         "formats": list(WRITERS),
-        "sources": demo.ws.pairs.sources(DEFAULT_TASK),
+        "sources": sorted({*demo.ws.pairs.sources(DEFAULT_TASK), *demo.ws.items.sources("image")}),
         "paths": local,
     }
 
@@ -74,17 +74,41 @@ def data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("pairs")
 def pairs(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """A page of pairs that fit the filters."""
-    found = demo.ws.pairs.browse(
-        DEFAULT_TASK,
-        state=text_of(body, "state", "all"),
-        split=text_of(body, "split") or None,
-        source=text_of(body, "source") or None,
-        contains=text_of(body, "contains").strip(),
-        limit=max(1, min(200, int(number_of(body, "limit", 30)))),
-        offset=max(0, int(number_of(body, "offset", 0))),
-    )
+    found = demo.ws.pairs.browse(DEFAULT_TASK, **_filters(body))
     names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
     return {"pairs": [{name: getattr(p, name) for name in names} for p in found]}
+
+
+@action("items")
+def items(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """A page of items that fit the filters, those without a pair too."""
+    found = demo.ws.items.browse("image", DEFAULT_TASK, **_filters(body))
+    rows = [
+        {
+            "item": item.id,
+            "name": item.name,
+            "width": item.width,
+            "height": item.height,
+            "bytes": item.bytes,
+            "split": item.split,
+            "source": item.source,
+            "pairs": pairs,
+            "labelled": labelled,
+        }
+        for item, pairs, labelled in found
+    ]
+    return {"items": rows}
+
+
+def _filters(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "state": text_of(body, "state", "all"),
+        "split": text_of(body, "split") or None,
+        "source": text_of(body, "source") or None,
+        "contains": text_of(body, "contains").strip(),
+        "limit": max(1, min(200, int(number_of(body, "limit", 30)))),
+        "offset": max(0, int(number_of(body, "offset", 0))),
+    }
 
 
 @action("import_preview", writes=True)

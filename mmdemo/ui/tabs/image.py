@@ -38,7 +38,7 @@ def build() -> None:
 @action("start")
 def start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """What the tab shows first: sample pictures, the versions, the sources to filter by."""
-    items = demo.ws.pairs.listed_items("image")
+    items = demo.ws.items.listed("image")
     by_name = {item.name: item for item in reversed(items)}
     chosen = [by_name[name] for name in SAMPLES if name in by_name]
     chosen += [item for item in items if item not in chosen][: max(0, 12 - len(chosen))]

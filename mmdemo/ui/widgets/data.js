@@ -1,4 +1,4 @@
-const { h, api, thumb, poll, seconds, upload, toast } = mm;
+const { h, api, thumb, poll, poke, seconds, upload, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
 let batch = "", offset = 0;
 const PAGE = 30;
@@ -52,19 +52,33 @@ function importing(s) {
     r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}: ${k.reason}`)))) : ""].filter(Boolean));
   browse();
   refresh();
+  poke();
 }
 poll(element, 5000, () => api("import_state"), (s, e) => { if (!e) importing(s); return s && s.status === "running" ? 500 : 5000; });
 
-/* Browse */
-async function browse() {
-  const values = Object.fromEntries(new FormData($("[data-browse]")));
-  const p = await api("pairs", { ...values, offset, limit: PAGE });
-  $("[data-page]").textContent = p.pairs.length ? `${offset + 1} to ${offset + p.pairs.length}` : "none";
-  $("[data-before]").disabled = !offset;
-  $("[data-after]").disabled = p.pairs.length < PAGE;
-  $("[data-pairs]").replaceChildren(p.pairs.length ? h("div", { class: "mm-pairs" }, p.pairs.map((r) => h("figure", {}, h("img", { src: thumb(r.item), alt: r.text, loading: "lazy" }),
-    h("figcaption", {}, h("span", { class: "mm-text", title: r.text }, r.corrected || r.text), h("span", { class: "mm-faint" }, `${r.verdict || "unlabelled"} · ${r.split || "across the split"} · ${r.source}`))))) : h("p", { class: "mm-note" }, "No pair fits these filters."));
+/* Browse: pairs with their labels, or pictures, those without a pair too */
+const form = $("[data-browse]");
+const STATES = { pairs: ["labelled", "unlabelled", "match", "mismatch", "unsure"], items: ["labelled", "unlabelled", "unpaired"] };
+const NAMES = { unpaired: "without a pair" };
+function states() {
+  form.elements.state.replaceChildren(h("option", { value: "all" }, "any"), ...STATES[form.elements.what.value].map((s) => h("option", { value: s }, NAMES[s] || s)));
+  form.elements.contains.placeholder = form.elements.what.value === "pairs" ? "words in the text" : "part of the file's name";
 }
+states();
+const card = (item, text, ...facts) => h("figure", {}, h("a", { href: `?view=align&item=${item}`, title: "Align this picture" }, h("img", { src: thumb(item), alt: text, loading: "lazy" })),
+  h("figcaption", {}, h("span", { class: "mm-text", title: text }, text), h("span", { class: "mm-faint" }, facts.join(" · "))));
+const pairCard = (r) => card(r.item, r.corrected || r.text, r.verdict || "unlabelled", r.split || "across the split", r.source);
+const itemCard = (r) => card(r.item, r.name, `${r.width} × ${r.height}`, r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
+async function browse() {
+  const { what, ...values } = Object.fromEntries(new FormData(form));
+  const found = (await api(what, { ...values, offset, limit: PAGE }))[what];
+  $("[data-page]").textContent = found.length ? `${offset + 1} to ${offset + found.length}` : "none";
+  $("[data-before]").disabled = !offset;
+  $("[data-after]").disabled = found.length < PAGE;
+  const none = h("p", { class: "mm-note" }, what === "pairs" ? "No pair fits these filters." : "No picture fits these filters.");
+  $("[data-pairs]").replaceChildren(found.length ? h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)) : none);
+}
+form.elements.what.onchange = () => { states(); offset = 0; guard(browse)(); };
 $("[data-browse]").onsubmit = (e) => { e.preventDefault(); offset = 0; guard(browse)(); };
 $("[data-before]").onclick = guard(() => { offset = Math.max(0, offset - PAGE); return browse(); });
 $("[data-after]").onclick = guard(() => { offset += PAGE; return browse(); });
@@ -92,7 +106,7 @@ zip.onchange = guard(async () => {
   if (!one || !confirm("Replace this workspace by the backup? What is here now is packed into a backup of its own first.")) return;
   const box = $("[data-backup-state]"), to = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
   box.textContent = "Restoring…";
-  try { await upload(one, one.name, to); const r = await api("restore", { batch: to, name: one.name }); box.textContent = `Restored. What was here before is in ${r.kept}.`; toast("Restored."); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
+  try { await upload(one, one.name, to); const r = await api("restore", { batch: to, name: one.name }); box.textContent = `Restored. What was here before is in ${r.kept}.`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
 async function refresh() {
   const d = await api("data");

@@ -1,4 +1,4 @@
-const { h, api, thumb, poll, seconds, toast } = mm;
+const { h, api, thumb, poll, poke, seconds, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
 let run = null, drawn = "";
 
@@ -55,7 +55,7 @@ function verdict(s) {
   if (m.high < 0) return `Worse: mean recall ${signed(m.gain)} points on ${n} pairs it never saw (${span}). Keep the old one.`;
   return `Not certain: mean recall ${signed(m.gain)} points on ${n} pairs it never saw (${span}). More labels would tell.`;
 }
-const guard = (f) => async () => { try { await f(); } catch (e) { error(e.message); } refresh(); };
+const guard = (f) => async () => { try { await f(); } catch (e) { error(e.message); } drawn = ""; poke(); refreshData(); };
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 
 function drawRun(s) {
@@ -103,14 +103,13 @@ async function refreshData() {
     h("button", { class: "mm-link", type: "button", onclick: guard(() => api("activate", { version: v.id })) }, "activate"), h("span", { class: "mm-faint" }, v.parent ? `from ${v.parent}` : "base")))));
   $("[data-rollback]").disabled = !d.versions.some((v) => v.active && v.parent);
 }
-async function refresh() { drawn = ""; try { drawRun((run = await api("training"))); } catch (e) { error(e.message); } refreshData(); }
 
 $("[data-start]").onclick = async () => {
   error("");
   $("[data-start]").disabled = true;
   const values = Object.fromEntries(new FormData($("[data-settings]")));
   try { await api("start_training", values); drawn = ""; } catch (e) { error(e.message); $("[data-start]").disabled = false; }
-  try { drawRun((run = await api("training"))); } catch { /* the poll shows it */ }
+  poke();
 };
 $("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast("It stops at its next step; what it has learned is kept."); });
 $("[data-rollback]").onclick = guard(async () => { const r = await api("roll_back"); toast(`${r.version} is active again.`); });

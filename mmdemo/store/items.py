@@ -1,0 +1,105 @@
+"""Items: one row a file, whatever its modality; those that are listed make the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
+from mmdemo.store.database import Database
+from mmdemo.store.tables import Item, Pair
+
+
+class ItemStore:
+    """Items in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, item: Item) -> bool:
+        """Add an item, or list one that was known but not listed; returns whether it is new to the
+        collection.
+        """
+        with self._database.write() as session:
+            known = session.get(Item, item.id)
+            if known is None:
+                session.add(item)
+                return item.listed
+            newly_listed = item.listed and not known.listed
+            known.listed = known.listed or item.listed
+            return newly_listed
+
+    def get(self, item_id: str) -> Item | None:
+        """The item of that id."""
+        with self._database.read() as session:
+            return session.get(Item, item_id)
+
+    def of(self, ids: Sequence[str]) -> dict[str, Item]:
+        """The items of those ids."""
+        found: dict[str, Item] = {}
+        with self._database.read() as session:
+            for start in range(0, len(ids), 500):
+                rows = session.scalars(select(Item).where(Item.id.in_(ids[start : start + 500])))
+                found.update({item.id: item for item in rows})
+        return found
+
+    def listed(self, modality: str) -> list[Item]:
+        """The collection of a modality, oldest first."""
+        with self._database.read() as session:
+            query = select(Item).where(Item.listed, Item.modality == modality)
+            return list(session.scalars(query.order_by(Item.created_at, Item.id)))
+
+    def count(self, modality: str) -> int:
+        """How many items the collection of a modality has."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).where(Item.listed, Item.modality == modality)) or 0
+
+    def browse(
+        self,
+        modality: str,
+        task: str,
+        *,
+        state: str = "all",
+        split: str | None = None,
+        source: str | None = None,
+        contains: str = "",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[tuple[Item, int, int]]:
+        """Items of the collection with their numbers of pairs and of labelled pairs of a task, oldest first.
+
+        Args:
+            modality: image, audio or video.
+            task: whose pairs are counted.
+            state: all, labelled (at least one pair is), unlabelled (pairs, none labelled) or unpaired.
+            split: train or held-out.
+            source: where the item comes from.
+            contains: characters of its name.
+            limit: at most so many.
+            offset: how many to pass over.
+        """
+        of_item = (Pair.item_id == Item.id) & (Pair.task == task)
+        pairs, labelled = func.count(Pair.id), func.count(Pair.label_id)
+        query = select(Item, pairs, labelled).outerjoin(Pair, of_item).group_by(Item.id)
+        query = query.where(Item.listed, Item.modality == modality)
+        if state == "labelled":
+            query = query.having(labelled > 0)
+        elif state == "unlabelled":
+            query = query.having((pairs > 0) & (labelled == 0))
+        elif state == "unpaired":
+            query = query.having(pairs == 0)
+        if split:
+            query = query.where(Item.split == split)
+        if source:
+            query = query.where(Item.source == source)
+        if contains:
+            query = query.where(Item.name.icontains(contains, autoescape=True))
+        query = query.order_by(Item.created_at, Item.id).limit(limit).offset(offset)
+        with self._database.read() as session:
+            return [(item, n, done) for item, n, done in session.execute(query)]
+
+    def sources(self, modality: str) -> list[str]:
+        """Where the items of a modality come from."""
+        query = select(Item.source).where(Item.listed, Item.modality == modality).distinct()
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(Item.source)))

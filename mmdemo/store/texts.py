@@ -1,0 +1,33 @@
+"""Texts: the form in which they are kept, and the key that all copies of one text share."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+from mmdemo.errors import UserError
+
+MAX_TEXT = 10_000  # characters
+
+
+def clean_text(text: str) -> str:
+    """The text in NFC with single blanks and no control characters.
+
+    Raises:
+        UserError: empty, or longer than MAX_TEXT characters.
+    """
+    kept = "".join(c if unicodedata.category(c) != "Cc" else " " for c in unicodedata.normalize("NFC", text))
+    kept = " ".join(kept.split())
+    if not kept:
+        raise UserError("The text is empty.", "Write at least one word.")
+    if len(kept) > MAX_TEXT:
+        raise UserError(
+            f"The text has {len(kept):,} characters, over the limit of {MAX_TEXT:,}.", "Shorten it."
+        )
+    return kept
+
+
+def text_key(text: str) -> str:
+    """SHA-256 of the text without regard to case, width and blanks: copies of one text share it."""
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
