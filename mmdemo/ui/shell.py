@@ -79,6 +79,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
         max_file_size=settings.max_upload_mb * 1_000_000,
         state_session_capacity=SESSIONS,
         app_kwargs={"routes": page_routes(demo)},
+        mcp_server=True,
         ssr_mode=False,
         quiet=True,
     )

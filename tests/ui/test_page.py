@@ -193,6 +193,30 @@ def test_an_api_error_is_a_sentence(api: tuple[Demo, Any, str]) -> None:
         api[1].predict(999999, "match", api_name="/label")
 
 
+def test_the_same_functions_are_mcp_tools(api: tuple[Demo, Any, str]) -> None:
+    import asyncio
+
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    demo, client, address = api
+    endpoints = {name.strip("/") for name in client.view_api(return_format="dict")["named_endpoints"]}
+
+    async def ask() -> tuple[set[str], str]:
+        async with (
+            streamable_http_client(f"{address}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name for tool in (await session.list_tools()).tools}
+            answer = await session.call_tool("label_counts", {"task": TASK})
+            return tools, answer.content[0].text
+
+    tools, answer = asyncio.run(ask())
+    assert tools == endpoints
+    assert str(demo.label_counts(TASK)["pairs"]) in answer
+
+
 def test_every_endpoint_is_documented(api: tuple[Demo, Any, str]) -> None:
     info = api[1].view_api(return_format="dict")["named_endpoints"]
     assert set(info) == {
