@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -19,6 +20,8 @@ from mmdemo.settings import ASSETS, Settings, load_settings
 from mmdemo.store.workspace import Workspace
 
 TASK = "image-text"
+hypothesis.settings.register_profile("mmdemo", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("mmdemo")
 
 
 @pytest.fixture

@@ -195,6 +195,7 @@ def test_an_api_error_is_a_sentence(api: tuple[Demo, Any, str]) -> None:
 
 def test_the_same_functions_are_mcp_tools(api: tuple[Demo, Any, str]) -> None:
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client
@@ -212,7 +213,8 @@ def test_the_same_functions_are_mcp_tools(api: tuple[Demo, Any, str]) -> None:
             answer = await session.call_tool("label_counts", {"task": TASK})
             return tools, answer.content[0].text
 
-    tools, answer = asyncio.run(ask())
+    with ThreadPoolExecutor(1) as thread:  # this one may have the browser tests' event loop
+        tools, answer = thread.submit(lambda: asyncio.run(ask())).result()
     assert tools == endpoints
     assert str(demo.label_counts(TASK)["pairs"]) in answer
 
