@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import Towers
-from mmdemo.models.manager import _load_towers
+from mmdemo.models.manager import load_towers
 from mmdemo.models.presets import find_preset
 from mmdemo.retrieval.embed import encode_stream
 from mmdemo.settings import ASSETS, load_settings
@@ -41,7 +41,7 @@ class Clipart:
 
 def load_clipart(preset: str = "efficientnet-lite0-minilm") -> Clipart:
     """Features and text vectors of all drawings, each a match of its own."""
-    towers, _ = _load_towers(find_preset(preset), load_settings({}, device="cpu"))
+    towers, _ = load_towers(find_preset(preset), load_settings({}, device="cpu"))
     with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
     paths = [ASSETS / "clipart" / row["file_name"] for row in rows]

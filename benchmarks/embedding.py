@@ -21,7 +21,7 @@ from PIL import Image
 
 from mmdemo.media.image import decode_image, pixels
 from mmdemo.models.bundled import EfficientNetTower, bundled_weights
-from mmdemo.models.manager import _load_towers
+from mmdemo.models.manager import load_towers
 from mmdemo.models.presets import Preset, find_preset
 from mmdemo.retrieval.embed import BATCH, encode_stream
 from mmdemo.settings import ASSETS, load_settings
@@ -51,7 +51,7 @@ def main() -> None:
     """Print images per second both ways and the ratio."""
     preset = find_preset("efficientnet-lite0-minilm")
     network = plain_network(preset)
-    towers, _ = _load_towers(preset, load_settings({}, device="cpu"))
+    towers, _ = load_towers(preset, load_settings({}, device="cpu"))
     tower = towers.media
     assert isinstance(tower, EfficientNetTower)
     sources = sorted((ASSETS / "photos").glob("*.jpg"))

@@ -5,7 +5,7 @@ get better.
     demo = Demo(load_settings(workspace="my-workspace"))
 
 Imports run downwards only, and tests/test_layers.py reads this line:
-ui > demo > parts > labeling, training > retrieval, data > models > store > media > settings, errors
+ui > demo > hearing > parts > labeling, training > retrieval, data > models > store > media > settings, errors
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
     from mmdemo.store.workspace import Workspace
 
 
-def load_aligner(version: str | None = None, **settings: Any) -> HeadAligner:
+def load_aligner(version: str | None = None, task: str = "image-text", **settings: Any) -> HeadAligner:
     """The aligner of a version, by default the workspace's active one.
 
     Args:
         version: its id; see `mmdemo models`.
+        task: image-text or speech-text.
         settings: those of `mmdemo.settings.Settings` that should differ, such as workspace or device.
     """
     from mmdemo.demo import Demo
     from mmdemo.settings import load_settings
 
-    return Demo(load_settings(**settings)).models.aligner("image-text", version)
+    demo = Demo(load_settings(**settings))
+    return demo.models.aligner(demo.check_task(task), version)
 
 
 def __getattr__(name: str) -> Any:

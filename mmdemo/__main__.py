@@ -19,7 +19,7 @@ from mmdemo.errors import MmdemoError, UserError
 from mmdemo.settings import load_settings
 
 Verb = Callable[[argparse.Namespace], Any]
-TASK_HELP = "image-text"
+TASK_HELP = "image-text or speech-text"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,8 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     sub = with_task(verb("align", run_align, "Score how well each text fits a file."))
     sub.add_argument("file", type=Path)
     sub.add_argument("text", nargs="+")
-    sub = verb("caption", run_caption, "Propose captions for a file, best first.")
+    sub = verb(
+        "caption", run_caption, "Propose captions for a file, best first; of a recording, what is said."
+    )
     sub.add_argument("file", type=Path)
+    sub = verb(
+        "transcribe", run_transcribe, "Write down what is said in a recording, with the time of each word."
+    )
+    sub.add_argument("file", type=Path)
+    sub.add_argument("--format", choices=["json", "srt", "vtt", "txt", "textgrid"], default="json")
     sub = with_task(verb("search", run_search, "Search the collection by words or by a file."))
     sub.add_argument("query")
     sub.add_argument("-k", type=int, default=10)
@@ -120,32 +127,46 @@ def run_import(options: argparse.Namespace) -> Any:
 def run_align(options: argparse.Namespace) -> Any:
     """`align`."""
     demo = _demo(options)
-    demo.check_task(options.task)
-    return demo.align(demo.keep(options.file, "command"), options.text)
+    task = demo.check_task(options.task)
+    return demo.align(demo.keep(options.file, "command", task), options.text)
 
 
 def run_caption(options: argparse.Namespace) -> Any:
     """`caption`."""
     demo = _demo(options)
-    return demo.caption(demo.keep(options.file, "command"))
+    return demo.caption(demo.keep(options.file, "command", demo.task_of_file(options.file)))
+
+
+def run_transcribe(options: argparse.Namespace) -> Any:
+    """`transcribe`: JSON, or subtitles as they are."""
+    from mmdemo.data.subtitles import transcript_as
+    from mmdemo.hearing import SPEECH
+
+    demo = _demo(options)
+    heard = demo.transcribe(demo.keep(options.file, "command", SPEECH))
+    if options.format == "json":
+        return {name: heard[name] for name in ("model", "language", "text", "words", "segments", "note")}
+    sys.stdout.write(transcript_as(options.format, heard))
+    return None
 
 
 def run_search(options: argparse.Namespace) -> Any:
-    """`search`: a query that names a file is a picture, any other is words."""
-    from mmdemo.media.image import decode_image
+    """`search`: a query that names a file is a picture or a recording, any other is words."""
+    from mmdemo.retrieval.embed import decode_file
     from mmdemo.retrieval.search import Query
 
     demo = _demo(options)
-    demo.check_task(options.task)
+    task = demo.check_task(options.task)
     if options.k < 1:
         raise UserError(f"-k is {options.k}.", "Ask for at least one result.")
-    demo.keeper.update()
+    demo.keeper_of(task).update()
     path = Path(options.query)
     if len(options.query) < 1000 and path.is_file():
-        query = Query(picture=decode_image(path), k=options.k, target=options.target)
+        medium = decode_file(demo.models.aligner(task).towers.media, path)
+        query = Query(medium=medium, k=options.k, target=options.target)
     else:
         query = Query(text=options.query, k=options.k, target=options.target)
-    return demo.search(query).as_json()
+    return demo.search(query, task).as_json()
 
 
 def run_evaluate(options: argparse.Namespace) -> Any:

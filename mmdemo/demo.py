@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.data.exporting import Exported, export_labels
 from mmdemo.data.importing import ImportReport, import_source
 from mmdemo.errors import UserError
+from mmdemo.hearing import SPEECH, Hearing
+from mmdemo.media.audio import SUFFIXES
 from mmdemo.media.image import decode_image
 from mmdemo.models.base import TASKS, Task
-from mmdemo.parts import DEFAULT_TASK, Parts
+from mmdemo.parts import DEFAULT_TASK
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
@@ -25,11 +27,12 @@ from mmdemo.store.texts import clean_text
 if TYPE_CHECKING:
     from PIL import Image
 
+    from mmdemo.labeling.queue import PairQueue
     from mmdemo.models.explain import Explanation
     from mmdemo.retrieval.search import Query, Results
 
 
-class Demo(Parts):
+class Demo(Hearing):
     """Everything that can be done with an open workspace."""
 
     # Pictures
@@ -55,20 +58,32 @@ class Demo(Parts):
             raise UserError(f"There is no item {item_id[:12]}.", "Choose another picture.")
         return item
 
-    def keep(self, path: Path, source: str = "upload") -> Item:
+    def keep(self, path: Path, source: str = "upload", task: Task = DEFAULT_TASK) -> Item:
         """Keep a file as an item that search does not find until somebody labels it."""
         if not path.is_file():
             raise UserError(f"{path} does not exist.", "Check the path.")
-        return self.ws.add_image(path.read_bytes(), path.name, source=source, listed=False)
+        return self.ws.add_media(TASKS[task], path.read_bytes(), path.name, source=source, listed=False)
+
+    @staticmethod
+    def task_of_file(path: Path) -> Task:
+        """The task of a file by its suffix, for verbs that name none: what is no sound is a picture."""
+        return SPEECH if path.suffix.lower() in SUFFIXES else DEFAULT_TASK
 
     # Align, caption, search
 
     def align(self, item: Item, texts: Sequence[str], version: str | None = None) -> dict[str, Any]:
         """The JSON of `align`: how well each text fits, in the order given."""
+        from mmdemo.retrieval.embed import load_medium
+
         texts = self._texts(texts)
-        aligner = self.models.aligner(DEFAULT_TASK, version or None)
-        scores = aligner.align(self.picture(item.id), texts)
+        aligner = self.models.aligner(self.task_of(item), version or None)
+        scores = aligner.align(load_medium(self.ws, aligner.towers.media, item), texts)
         return {"model": aligner.version, "scores": [vars(s) for s in scores]}
+
+    @staticmethod
+    def task_of(item: Item) -> Task:
+        """The task of an item's modality."""
+        return next(cast(Task, task) for task, modality in TASKS.items() if modality == item.modality)
 
     def explain(
         self, item: Item, texts: Sequence[str], version: str | None = None
@@ -89,7 +104,9 @@ class Demo(Parts):
         return kept
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
-        """The JSON of `caption`: proposals, best first."""
+        """The JSON of `caption`: proposals, best first; of a recording, what is said."""
+        if item.modality == "audio":
+            return self.caption_recording(item, version)
         from mmdemo.models.captioners import how_sure, propose_captions
         from mmdemo.retrieval.search import nearest_labelled_texts
 
@@ -111,16 +128,15 @@ class Demo(Parts):
         ]
         return {"model": aligner.version, "captions": rows}
 
-    def search(self, query: Query) -> Results:
+    def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:
         """The nearest items or texts."""
-        return self.searcher.search(query)
+        return self.searcher_of(task).search(query)
 
     # Labels
 
     def next_pair(self, task: str, batch: str = "", holder: str = "api") -> dict[str, Any]:
         """The JSON of `/next_pair`."""
-        self.check_task(task)
-        found = self.queue.next(1, holder, batch)
+        found = self.queue_of(self.check_task(task)).next(1, holder, batch)
         if not found:
             return {"pair": None, "reason": "Every pair has its label. Import more in the Data tab."}
         return pair_json(*found[0])
@@ -128,16 +144,30 @@ class Demo(Parts):
     def label(self, pair: int, label: NewLabel) -> dict[str, Any]:
         """Record a label; the answer comes once it is on disk."""
         label_id = self.ws.labels.add(pair, label)
-        self.queue.labelled(pair)
+        self._queue_of_pair(pair).labelled(pair)
         return {"label": label_id, "saved": "disk", "pair": pair}
 
-    def label_result(self, item: str, text: str, label: NewLabel) -> dict[str, Any]:
+    def _queue_of_pair(self, pair: int) -> PairQueue:
+        view = self.ws.pairs.get(pair)
+        return self.queue_of(cast(Task, view.task) if view else DEFAULT_TASK)
+
+    def label_result(
+        self,
+        item: str,
+        text: str,
+        label: NewLabel,
+        start_s: float | None = None,
+        end_s: float | None = None,
+    ) -> dict[str, Any]:
         """Record a label on an item with any text, such as a search result with the query."""
-        known = self.ws.items.count("image")
-        label_id, pair = self.ws.labels.add_on(DEFAULT_TASK, item, text, label, source=label.origin)
-        self.queue.labelled(pair)
-        if self.ws.items.count("image") != known:
-            self.keeper.request()
+        known = self.item(item)
+        task = self.task_of(known)
+        label_id, pair = self.ws.labels.add_on(
+            task, item, text, label, source=label.origin, start_s=start_s, end_s=end_s
+        )
+        self.queue_of(task).labelled(pair)
+        if not known.listed:
+            self.keeper_of(task).request()
         return {"label": label_id, "saved": "disk", "pair": pair}
 
     def undo(self, label: int, annotator: str = "", key: str | None = None) -> dict[str, Any]:
@@ -145,7 +175,7 @@ class Demo(Parts):
         undo_id = self.ws.labels.undo(label, annotator, key)
         pair = self.ws.labels.pair_of(label)
         if pair is not None:
-            self.queue.returned(pair)
+            self._queue_of_pair(pair).returned(pair)
         return {"label": undo_id, "pair": pair}
 
     def label_counts(self, task: str) -> dict[str, int]:
@@ -188,14 +218,15 @@ class Demo(Parts):
     def activate(self, version: str, annotator: str = "") -> dict[str, Any]:
         """Activate a version and bring the index over to it behind the page."""
         task = self.ws.versions.activate(version, annotator).task
-        self.version_changed()
+        self.data_changed(task)
         return self.versions(task)
 
-    def version_changed(self) -> None:
-        """The active version is another: index and queue follow behind the page."""
-        if self.models.status.state == "ready":
-            self.keeper.request()
-            self.queue.request()
+    def data_changed(self, task: str) -> None:
+        """The active version is another, or there are new items: index and queue follow behind the page."""
+        known = self.check_task(task)
+        if self.models.status(known).state == "ready":
+            self.keeper_of(known).request()
+            self.queue_of(known).request()
 
     def start_training(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
         """Start a run behind the page; returns its id.
@@ -224,6 +255,8 @@ def pair_json(pair: PairView, why: str = "") -> dict[str, Any]:
         "item": pair.item,
         "text": pair.text,
         "file": f"mmdemo/media/{pair.item}",
+        "task": pair.task,
+        "duration": pair.duration_s,
         "start": pair.start_s,
         "end": pair.end_s,
         "split": pair.split,

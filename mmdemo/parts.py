@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
+from mmdemo.errors import UserError
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import find_preset
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mmdemo.models.aligner import Towers
     from mmdemo.retrieval.search import Searcher
     from mmdemo.retrieval.serving import IndexKeeper
+    from mmdemo.retrieval.transcribing import TranscriptJobs
     from mmdemo.training.jobs import JobRunner
 
 log = logging.getLogger(__name__)
@@ -38,10 +40,9 @@ class Parts:
     """
 
     def __init__(self, settings: Settings, towers: dict[str, Towers] | None = None) -> None:
-        preset = find_preset(settings.model)
         self.settings = settings
         self.ws = Workspace(settings)
-        self.ws.versions.ensure_base(preset.task, preset.id)
+        self._ensure_bases()
         if settings.samples:
             seed_samples(self.ws)
         self.models = ModelManager(
@@ -57,38 +58,61 @@ class Parts:
                 self._made[name] = make()
             return self._made[name]
 
-    @property
-    def keeper(self) -> IndexKeeper:
-        """The index of image-text."""
+    def keeper_of(self, task: Task) -> IndexKeeper:
+        """The index of a task."""
 
         def make() -> IndexKeeper:
             from mmdemo.retrieval.serving import IndexKeeper
 
-            return IndexKeeper(self.ws, self.models, DEFAULT_TASK)
+            return IndexKeeper(self.ws, self.models, task)
 
-        return cast("IndexKeeper", self._once("keeper", make))
+        return cast("IndexKeeper", self._once(f"keeper {task}", make))
 
-    @property
-    def searcher(self) -> Searcher:
-        """Search in image-text."""
+    def searcher_of(self, task: Task) -> Searcher:
+        """Search in a task."""
 
         def make() -> Searcher:
             from mmdemo.retrieval.search import Searcher
 
-            return Searcher(self.ws, self.keeper, DEFAULT_TASK)
+            return Searcher(self.ws, self.keeper_of(task), task)
 
-        return cast("Searcher", self._once("searcher", make))
+        return cast("Searcher", self._once(f"searcher {task}", make))
 
-    @property
-    def queue(self) -> PairQueue:
-        """The label queue of image-text."""
+    def queue_of(self, task: Task) -> PairQueue:
+        """The label queue of a task."""
 
         def make() -> PairQueue:
             from mmdemo.labeling.queue import PairQueue
 
-            return PairQueue(self.ws, self.models, self.keeper, DEFAULT_TASK)
+            return PairQueue(self.ws, self.models, self.keeper_of(task), task)
 
-        return cast("PairQueue", self._once("queue", make))
+        return cast("PairQueue", self._once(f"queue {task}", make))
+
+    @property
+    def keeper(self) -> IndexKeeper:
+        """The index of the first task."""
+        return self.keeper_of(DEFAULT_TASK)
+
+    @property
+    def searcher(self) -> Searcher:
+        """Search in the first task."""
+        return self.searcher_of(DEFAULT_TASK)
+
+    @property
+    def queue(self) -> PairQueue:
+        """The label queue of the first task."""
+        return self.queue_of(DEFAULT_TASK)
+
+    @property
+    def transcripts(self) -> TranscriptJobs:
+        """Transcripts that are being made."""
+
+        def make() -> TranscriptJobs:
+            from mmdemo.retrieval.transcribing import TranscriptJobs
+
+            return TranscriptJobs(self.ws, self.models)
+
+        return cast("TranscriptJobs", self._once("transcripts", make))
 
     @property
     def jobs(self) -> JobRunner:
@@ -102,17 +126,39 @@ class Parts:
         return cast("JobRunner", self._once("jobs", make))
 
     def start_behind_the_page(self) -> None:
-        """Load the model, bring the index up to date, order the queue, resume runs; nobody waits for it."""
+        """Load the model, bring the index up to date, order the queue, resume runs; nobody waits for it.
+
+        The models of the other tasks load when a tab of theirs is opened.
+        """
 
         def ready() -> None:
             try:
-                self.keeper.request()
-                self.queue.request()
                 self.jobs.resume_interrupted()
             except Exception:
                 log.exception("starting behind the page failed")
 
-        self.models.load_in_background(then=ready)
+        self.warm(DEFAULT_TASK, ready)
+
+    def warm(self, task: Task, then: Callable[[], None] = lambda: None) -> None:
+        """Load a task's model and bring its index and queue up to date behind the page, once."""
+        if self.models.status(task).state in {"loading", "ready"} and f"keeper {task}" in self._made:
+            return
+
+        def ready() -> None:
+            try:
+                self.keeper_of(task).request()
+                self.queue_of(task).request()
+            except Exception:
+                log.exception("starting %s behind the page failed", task)
+            then()
+
+        self.models.load_in_background(task, ready)
+
+    def _ensure_bases(self) -> None:
+        for task, preset in self.settings.bases.items():
+            if find_preset(preset).task != task:
+                raise UserError(f"{preset} is no model of {task}.", "Choose another preset.")
+            self.ws.versions.ensure_base(task, preset)
 
     def close(self) -> None:
         """Let the worker end and release the database."""
@@ -124,6 +170,6 @@ class Parts:
         """The workspace is another one: forget everything that was made from the one before."""
         with self._lock:
             self._made.clear()
-        self.ws.versions.ensure_base(DEFAULT_TASK, find_preset(self.settings.model).id)
+        self._ensure_bases()
         self.models.forget()
         self.start_behind_the_page()

@@ -22,6 +22,7 @@ class Settings:
     workspace: Path  # the folder of media, vectors, weights and (by default) the database
     database_url: str = ""  # an SQLAlchemy URL; empty: SQLite in the workspace
     model: str = "efficientnet-lite0-minilm"  # the preset that is the base version of image-text
+    speech_model: str = "whisper-tiny-en-minilm"  # the preset that is the base version of speech-text
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     threads: int = 0  # threads of PyTorch on a CPU; 0: its own choice
     samples: bool = True  # a new workspace starts with the sample collection
@@ -32,6 +33,11 @@ class Settings:
     max_upload_mb: int = 200  # one uploaded file
     max_megapixels: int = 100  # a larger picture is refused before it is decoded
     held_out_share: float = 0.2  # the share of items that is kept for measuring
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """The preset that is the base version of each task."""
+        return {"image-text": self.model, "speech-text": self.speech_model}
 
     @property
     def url(self) -> str:

@@ -1,11 +1,11 @@
-"""Folders of pictures: class trees, whose folder names are the texts, and plain ones."""
+"""Folders of pictures or recordings: class trees, whose folder names are the texts, and plain ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdemo.data.rows import Row, Skipped, is_picture, read_text, register
+from mmdemo.data.rows import Row, Skipped, is_medium, read_text, register
 from mmdemo.store.pairs import SPLIT_NAMES
 
 
@@ -21,9 +21,9 @@ class ClassTree:
 
     def accepts(self, path: Path) -> bool:
         """A folder with pictures in its folders and none beside them."""
-        if not path.is_dir() or any(is_picture(f) for f in path.iterdir() if f.is_file()):
+        if not path.is_dir() or any(is_medium(f) for f in path.iterdir() if f.is_file()):
             return False
-        return any(is_picture(f) for f in path.glob("*/*")) or any(is_picture(f) for f in path.glob("*/*/*"))
+        return any(is_medium(f) for f in path.glob("*/*")) or any(is_medium(f) for f in path.glob("*/*/*"))
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The pictures, class by class."""
@@ -34,10 +34,10 @@ class ClassTree:
             for kind in classes:
                 for file in (f for f in _visible(kind) if f.is_file()):
                     number += 1
-                    if is_picture(file):
+                    if is_medium(file):
                         yield Row(number, file.name, file, text=kind.name.replace("_", " "), split=split)
                     else:
-                        yield Skipped(number, f"{file.name} is not named like a picture.")
+                        yield Skipped(number, f"{file.name} is not named like a picture or a recording.")
 
 
 class PictureFolder:
@@ -47,11 +47,11 @@ class PictureFolder:
     """
 
     name = "folder"
-    about = "a folder of pictures"
+    about = "a folder of pictures or recordings"
 
     def accepts(self, path: Path) -> bool:
         """Any folder, or a file named like a picture."""
-        return path.is_dir() or (path.is_file() and is_picture(path))
+        return path.is_dir() or (path.is_file() and is_medium(path))
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The pictures in the order of their paths."""
@@ -65,8 +65,8 @@ class PictureFolder:
             if not file.resolve().is_relative_to(root):
                 yield Skipped(number, f"{file.name} lies outside the folder.")
                 continue
-            if not is_picture(file):
-                yield Skipped(number, f"{file.name} is not named like a picture.")
+            if not is_medium(file):
+                yield Skipped(number, f"{file.name} is not named like a picture or a recording.")
                 continue
             beside = file.with_suffix(".txt")
             text = read_text(beside).strip() if beside.is_file() else ""

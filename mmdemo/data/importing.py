@@ -10,14 +10,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import mmdemo.data.coco
-import mmdemo.data.hub_datasets
-import mmdemo.data.manifests
-
-# Each registers its importer. Folders are asked last, since any folder would do for them.
+# Each registers its importer. Corpora are asked first, since a manifest would take their tables, and folders
+# last, since any folder would do for them.
+import mmdemo.data.speech_corpora  # isort: skip
+import mmdemo.data.coco  # isort: skip
+import mmdemo.data.hub_datasets  # isort: skip
+import mmdemo.data.manifests  # isort: skip
 import mmdemo.data.folders  # noqa: F401  isort: skip
 from mmdemo.data.rows import Row, Skipped, importer_for
 from mmdemo.errors import UserError
+from mmdemo.models.base import TASKS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -104,7 +106,7 @@ def import_source(
         if progress is not None and done % 20 == 0:
             progress(done, None)
     if done == 0:
-        raise UserError(f"{label} has no rows.", "Choose a folder with pictures or a manifest with rows.")
+        raise UserError(f"{label} has no rows.", "Choose a folder with files or a manifest with rows.")
     if progress is not None:
         progress(done, done)
     return report
@@ -120,12 +122,11 @@ def _import_row(
     report: ImportReport,
 ) -> None:
     data = row.data if row.data is not None else row.file.read_bytes() if row.file else b""
-    known = ws.items.count("image")
-    item = ws.add_image(data, row.name, source=source)
-    report.items += ws.items.count("image") - known
+    item, new_item = ws.add_listed(TASKS[task], data, row.name, source)
+    report.items += new_item
     if not row.text.strip():
         if row.verdict or verdict:
-            raise UserError("The row has a verdict but no text.", "The picture was imported.")
+            raise UserError("The row has a verdict but no text.", "The file was imported.")
         return
     place = (item.id, text_key(row.text), row.start_s, row.end_s)
     if place in seen:

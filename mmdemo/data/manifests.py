@@ -19,8 +19,8 @@ from mmdemo.store.labels import VERDICTS
 from mmdemo.store.pairs import SPLIT_NAMES
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "image_path")
-TEXT_COLUMNS = ("text", "caption", "title", "description")
+FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")
+TEXT_COLUMNS = ("text", "caption", "sentence", "transcription", "transcript", "title", "description")
 
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would calculate, perhaps quoted already

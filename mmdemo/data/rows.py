@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mmdemo.errors import ImportRowError, UserError
+from mmdemo.media import audio
 from mmdemo.media.image import SUFFIXES
 
 
@@ -101,9 +102,10 @@ def file_inside(root: Path, name: str) -> Path:
     return path
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a file is named like a picture and is not hidden."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+def is_medium(path: Path) -> bool:
+    """Whether a file is named like a picture or a recording and is not hidden."""
+    known = path.suffix.lower() in SUFFIXES or path.suffix.lower() in audio.SUFFIXES
+    return known and not path.name.startswith(".")
 
 
 def read_text(path: Path) -> str:

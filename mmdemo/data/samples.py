@@ -1,13 +1,18 @@
 """The sample collection: what a new workspace starts with, so that no tab is ever empty.
 
-The drawings' titles are their authors' own. Those of the `validation` rows are taken as labels, so that
-there is something to measure on from the first minute; those of the `train` rows wait to be labelled.
+The drawings' titles are their authors' own, and the sentences are what a synthesiser was given to say.
+Those of the validation rows are taken as labels, so that there is something to measure on from the first
+minute; those of the train rows wait to be labelled.
 """
 
 from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
@@ -16,52 +21,115 @@ from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
+if TYPE_CHECKING:
+    import numpy as np
+
+SPEECH = ASSETS / "speech"
 SOURCE = "samples"
-AUTHORS = "Open Clip Art Library"  # the annotator of the authors' own titles
-FEATURES_OF = "efficientnet-lite0-minilm"
+
+
+def spoken_set(name: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
+    """A set of spoken texts in assets/speech that are joined to one file a voice: words or names.
+
+    Yields:
+        The row of NAME.csv (file_name, text, start, end, split, voice), and its (N,) float32 samples at
+        16 kHz with a twentieth of a second around them.
+    """
+    from mmdemo.media.audio import RATE_HZ, decode_audio
+
+    files: dict[str, np.ndarray] = {}
+    with (SPEECH / f"{name}.csv").open(encoding="utf-8", newline="") as f:
+        for row in csv.DictReader(f):
+            if row["file_name"] not in files:
+                files[row["file_name"]] = decode_audio(SPEECH / row["file_name"])
+            start, end = (round(float(row[at]) * RATE_HZ) for at in ("start", "end"))
+            around = RATE_HZ // 20
+            yield row, files[row["file_name"]][max(0, start - around) : end + around]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The samples of one task: a table in assets/ and the stored features of its rows."""
+
+    task: str
+    modality: str
+    table: Path  # file_name (below `root`), text, split, sha256, and what `describe` reads
+    root: Path
+    suffix: str
+    features: Path
+    preset: str  # whose features they are
+    annotator: str  # who said that the held-out texts fit
+    describe: Callable[[dict[str, str]], dict[str, Any]]
+
+
+COLLECTIONS = (
+    Collection(
+        "image-text",
+        "image",
+        ASSETS / "samples.csv",
+        ASSETS,
+        ".jpg",
+        ASSETS / "samples.safetensors",
+        "efficientnet-lite0-minilm",
+        "Open Clip Art Library",
+        lambda row: {"width": int(row["width"]), "height": int(row["height"])},
+    ),
+    Collection(
+        "speech-text",
+        "audio",
+        SPEECH / "samples.csv",
+        SPEECH,
+        ".ogg",
+        SPEECH / "samples.safetensors",
+        "whisper-tiny-en-minilm",
+        "the synthesiser's own text",
+        lambda row: {"duration_s": float(row["duration"])},
+    ),
+)
 
 
 def seed_samples(ws: Workspace) -> int:
-    """Put the sample collection into a workspace that has no item yet; returns how many items were added.
+    """Put each task's samples into a workspace that has no item of its modality yet; returns how many."""
+    return sum(_seed(ws, collection) for collection in COLLECTIONS)
 
-    It is one transaction and copies files without decoding them: the table holds each one's hash and size.
-    """
-    if ws.items.count("image") or not (ASSETS / "samples.csv").exists():
+
+def _seed(ws: Workspace, of: Collection) -> int:
+    """One transaction, and files copied without decoding them: the table holds each one's hash and size."""
+    if ws.items.count(of.modality) or not of.table.exists():
         return 0
-    with (ASSETS / "samples.csv").open(encoding="utf-8", newline="") as f:
+    with of.table.open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     for row in rows:
-        path = ws.media.path(row["sha256"], ".jpg")
+        path = ws.media.path(row["sha256"], of.suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            shutil.copyfile(ASSETS / row["file_name"], path)
+            shutil.copyfile(of.root / row["file_name"], path)
     with ws.database.write() as session:
         if session.get(Item, rows[0]["sha256"]) is not None:
             return 0  # another process was first
         for row in rows:
             item = Item(
                 id=row["sha256"],
-                modality="image",
+                modality=of.modality,
                 name=row["file_name"].rsplit("/", 1)[-1],
-                suffix=".jpg",
+                suffix=of.suffix,
                 source=SOURCE,
-                bytes=ws.media.path(row["sha256"], ".jpg").stat().st_size,
-                width=int(row["width"]),
-                height=int(row["height"]),
+                bytes=ws.media.path(row["sha256"], of.suffix).stat().st_size,
+                **of.describe(row),
             )
             session.add(item)
             split = SPLIT_NAMES[row["split"]]
-            pair, _ = ws.pairs.add(session, "image-text", item.id, row["text"], source=SOURCE, split=split)
+            pair, _ = ws.pairs.add(session, of.task, item.id, row["text"], source=SOURCE, split=split)
             if split == HELD_OUT:
-                ws.labels.add_in(session, pair, NewLabel("match", annotator=AUTHORS, origin="samples"))
-    _seed_features(ws, [row["sha256"] for row in rows])
+                ws.labels.add_in(session, pair, NewLabel("match", annotator=of.annotator, origin="samples"))
+    _seed_features(ws, of, [row["sha256"] for row in rows])
     return len(rows)
 
 
-def _seed_features(ws: Workspace, ids: list[str]) -> None:
+def _seed_features(ws: Workspace, of: Collection, ids: list[str]) -> None:
     import numpy as np
     from safetensors.numpy import load_file
 
-    preset = PRESETS[FEATURES_OF]
-    features = load_file(ASSETS / "samples.safetensors")["features"]
+    preset = PRESETS[of.preset]
+    features = load_file(of.features)["features"]
     ws.vectors(preset.media_features, preset.feature_dim, np.float16).append(ids, features)

@@ -134,7 +134,7 @@ class PairQueue:
             ranked = [Waiting(p.id, "random") for p in own]
             self._random.shuffle(ranked)
             version = ""
-            if self._models.status.state == "ready":
+            if self._models.status(self._task).state == "ready":
                 serving = self._keeper.serving()
                 version = serving.version
                 ranked = self._by_teaching(own[:RANKED], serving.aligner) + ranked[RANKED:]
@@ -160,10 +160,11 @@ class PairQueue:
     def _refresh(self) -> None:
         """A first order at once, in any order; a better one behind the page as soon as it can be had."""
         if self._made_for is None:
-            self.make() if self._models.status.state != "ready" else self._make_plain()
+            self.make() if self._models.status(self._task).state != "ready" else self._make_plain()
             self.request()
         elif (
-            self._models.status.state == "ready" and self._made_for[0] != self._keeper.status.version
+            self._models.status(self._task).state == "ready"
+            and self._made_for[0] != self._keeper.status.version
         ) or not self._order:
             self.request()
 

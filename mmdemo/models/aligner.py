@@ -26,6 +26,9 @@ class Towers:
 class HeadAligner:
     """Media and texts in one space.
 
+    Where `reranks` is true, `probability_of` says more of a pair than the shared space does, and takes
+    longer.
+
     Args:
         version: its id.
         task: the modality pair.
@@ -33,6 +36,8 @@ class HeadAligner:
         head: the trained part; None is the base version.
         calibration: from similarity to probability.
     """
+
+    reranks = False
 
     def __init__(
         self, version: str, task: Task, towers: Towers, head: ResidualHead | None, calibration: Calibration
@@ -71,6 +76,10 @@ class HeadAligner:
             Score(text, round(float(s), 4), round(float(p), 4))
             for text, s, p in zip(texts, similarity, probability, strict=True)
         ]
+
+    def probability_of(self, medium: Any, texts: Sequence[str], similarity: np.ndarray) -> np.ndarray:
+        """(T,) probability that each text fits, given its (T,) similarity in the shared space."""
+        return self.calibration.probability(similarity)
 
     def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
         """How well each text fits a decoded medium, in the order given."""

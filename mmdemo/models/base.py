@@ -14,7 +14,7 @@ import numpy as np
 
 Modality = Literal["image", "audio", "video"]
 Task = Literal["image-text", "speech-text", "video-text"]
-TASKS: dict[str, Modality] = {"image-text": "image"}  # a task that works adds its row here
+TASKS: dict[str, Modality] = {"image-text": "image", "speech-text": "audio"}  # one row a task
 
 
 class MediaTower(Protocol):

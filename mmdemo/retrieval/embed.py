@@ -7,19 +7,24 @@ JPEGs are decoded no larger than the network needs.
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmdemo.errors import MediaError
-from mmdemo.media.image import decode_image
+from mmdemo.media.audio import decode_audio
+from mmdemo.media.image import MAX_MEGAPIXELS, decode_image
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.base import MediaTower
+from mmdemo.models.speech import WINDOW_S, WINDOWS, EncoderStates
+from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
@@ -27,6 +32,7 @@ from mmdemo.store.workspace import Workspace
 log = logging.getLogger(__name__)
 BATCH = 32
 AHEAD = 3  # batches decoded in advance: 15 MB of pixels at 224 x 224
+HEARD_S = WINDOW_S * WINDOWS  # of a longer recording the first two minutes make its vector
 PROJECT = 16_384  # rows carried into a version's space at once
 
 Progress = Callable[[int, int], None]  # done, of how many
@@ -57,6 +63,44 @@ def text_vectors(ws: Workspace, towers: Towers, texts: Sequence[str]) -> np.ndar
         part = missing[start : start + 1024]
         file.append(part, towers.text.encode([text_of[key] for key in part]))
     return file.get(keys) if keys else np.empty((0, towers.text.dim), np.float32)
+
+
+def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
+    """What the tower takes, of an item: a decoded picture, or the encoder states of a recording.
+
+    Raises:
+        MediaError: the file cannot be read.
+    """
+    if tower.modality == "audio":
+        return encoder_states(ws, tower, item)
+    return decode_file(tower, ws.media_path(item), ws.settings.max_megapixels)
+
+
+def decode_file(tower: MediaTower, source: bytes | Path, max_megapixels: int = MAX_MEGAPIXELS) -> Any:
+    """A file that is no item, decoded for the tower.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    if tower.modality == "audio":
+        return decode_audio(source, 0.0, HEARD_S)
+    size = getattr(tower, "input_px", None)
+    return decode_image(source, at_least_px=size, max_megapixels=max_megapixels)
+
+
+def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
+    """A recording's encoder states, computed once and kept in cache/states, 40 kB a second of sound."""
+    path = ws.folder / "cache" / "states" / tower.id / item.id[:2] / f"{item.id[2:]}.npz"
+    if path.exists():
+        with np.load(path, allow_pickle=False) as kept:
+            windows = tuple(kept[f"window{i}"] for i in range(len(kept.files) - 1))
+            return EncoderStates(windows, str(kept["heard"]))
+    states: EncoderStates = tower.prepare(decode_file(tower, ws.media_path(item)))
+    out = io.BytesIO()
+    arrays: dict[str, Any] = {f"window{i}": window for i, window in enumerate(states.windows)}
+    np.savez(out, heard=np.array(states.heard), **arrays)
+    write_durably(path, out.getvalue())
+    return states
 
 
 def encode_stream(
@@ -112,13 +156,10 @@ def embed_items(
     file = feature_file(ws, towers)
     wanted = set(file.missing([item.id for item in items]))
     todo = [item for item in items if item.id in wanted]
-    size = getattr(towers.media, "input_px", None)
-
-    def load(item: Item) -> Any:
-        return decode_image(ws.media_path(item), at_least_px=size, max_megapixels=ws.settings.max_megapixels)
-
     made = 0
-    for batch, features in encode_stream(towers.media, load, todo):
+    for batch, features in encode_stream(
+        towers.media, lambda item: load_medium(ws, towers.media, item), todo
+    ):
         file.append([item.id for item in batch], features)
         made += len(batch)
         if progress is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from PIL import Image
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,8 +11,8 @@ class Query:
     """What to look for and where."""
 
     text: str = ""
-    picture: Image.Image | None = None  # with a text too, the two vectors are added
-    item: str | None = None  # an item of the collection instead of a picture
+    medium: Any = None  # a decoded picture or waveform; with a text too, the two vectors are added
+    item: str | None = None  # an item of the collection instead of a medium
     k: int = 10
     target: str = "media"  # media or text
     state: str = ""  # only items with a pair in this label state: match, mismatch, unsure, unlabelled

@@ -13,8 +13,8 @@ import numpy as np
 
 from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.base import Task
-from mmdemo.retrieval.embed import text_vectors, version_file
+from mmdemo.models.base import TASKS, Task
+from mmdemo.retrieval.embed import load_medium, text_vectors, version_file
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView
@@ -24,6 +24,8 @@ from mmdemo.store.workspace import Workspace
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
 THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
 MAX_K = 200
+RERANKED = 10  # recordings that are listened to again for a query
+RERANKED_TEXTS = 50  # texts that are scored by their likelihood for a recording
 
 
 @dataclass(frozen=True)
@@ -95,27 +97,49 @@ class Searcher:
         serving = self._keeper.serving()
         vector = self._query_vector(serving, query)
         if query.target == "text":
-            return self._search_texts(serving, vector, k)
+            return self._search_texts(serving, vector, k, query)
         file = version_file(self._ws, serving.aligner)
         allowed = self._allowed(query, serving)
-        scores, rows = serving.index.search(vector[None], k + (query.item is not None), allowed)
+        wanted = max(k, RERANKED) if serving.aligner.reranks else k
+        scores, rows = serving.index.search(vector[None], wanted + (query.item is not None), allowed)
         ids = file.keys_at(rows[0])
-        near = [(i, float(s)) for i, s in zip(ids, scores[0], strict=True) if i != query.item][:k]
-        return self._results(serving, near, query.text)
+        near = [(i, float(s)) for i, s in zip(ids, scores[0], strict=True) if i != query.item][:wanted]
+        if serving.aligner.reranks and query.text.strip() and query.medium is None and not query.item:
+            near, said = self._reranked(serving, near, clean_text(query.text))
+            return self._results(serving, near[:k], query.text, said)
+        return self._results(serving, near[:k], query.text)
+
+    def _reranked(
+        self, serving: Serving, near: list[tuple[str, float]], text: str
+    ) -> tuple[list[tuple[str, float]], dict[str, float]]:
+        """The first of the nearest by the probability that the text was said there, where anybody says it.
+
+        Where nobody does, the query is a topic and the shared space's order stands.
+        """
+        aligner = serving.aligner
+        items = self._ws.items.of([i for i, _ in near[:RERANKED]])
+        said: dict[str, float] = {}
+        for item_id, score in near[:RERANKED]:
+            if item_id in items:
+                states = load_medium(self._ws, aligner.towers.media, items[item_id])
+                said[item_id] = float(aligner.probability_of(states, [text], np.array([score]))[0])
+        if max(said.values(), default=0.0) >= 0.5:
+            near = sorted(near, key=lambda found: -said.get(found[0], 0.0))
+        return near, said
 
     def _query_vector(self, serving: Serving, query: Query) -> np.ndarray:
         aligner = serving.aligner
         parts: list[np.ndarray] = []
         if query.text.strip():
             parts.append(aligner.encode_text([clean_text(query.text)])[0])
-        if query.picture is not None:
-            parts.append(aligner.encode_media([query.picture])[0])
+        if query.medium is not None:
+            parts.append(aligner.encode_media([query.medium])[0])
         if query.item:
             if self._ws.items.get(query.item) is None:
-                raise UserError(f"There is no item {query.item[:12]}.", "Search with another picture.")
+                raise UserError(f"There is no item {query.item[:12]}.", "Search with another one.")
             parts.append(self._keeper.version_vectors(aligner, [query.item])[0])
         if not parts:
-            raise UserError("There is nothing to look for.", "Write some words or drop a picture.")
+            raise UserError("There is nothing to look for.", "Write some words or drop a file.")
         total = np.sum(parts, axis=0)
         return (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
 
@@ -128,14 +152,20 @@ class Searcher:
                 i for i, states in self._ws.pairs.item_states(self._task).items() if query.state in states
             }
         if query.source:
-            of_source = {i.id for i in self._ws.items.listed("image") if i.source == query.source}
+            of_source = {i.id for i in self._ws.items.listed(TASKS[self._task]) if i.source == query.source}
             wanted = of_source if wanted is None else wanted & of_source
         mask = np.zeros(len(serving.index), dtype=bool)
         rows = version_file(self._ws, serving.aligner).rows_of(sorted(wanted or ()))
         mask[rows[(rows >= 0) & (rows < len(mask))]] = True
         return mask
 
-    def _results(self, serving: Serving, near: Sequence[tuple[str, float]], words: str) -> Results:
+    def _results(
+        self,
+        serving: Serving,
+        near: Sequence[tuple[str, float]],
+        words: str,
+        said: dict[str, float] | None = None,
+    ) -> Results:
         items = self._ws.items.of([i for i, _ in near])
         pairs = self._ws.pairs.of_items(self._task, list(items))
         calibration = serving.aligner.calibration
@@ -150,14 +180,16 @@ class Searcher:
                     name=items[item_id].name,
                     text=best_text(pairs[item_id]),
                     score=score,
-                    probability=float(calibration.probability(score)),
+                    probability=(said or {}).get(item_id, float(calibration.probability(score))),
                     verdict=asked[0].verdict if asked else None,
                 )
             )
         status = self._keeper.status
-        return Results(serving.version, tuple(results), self.threshold(serving), status.stale_share)
+        heard = bool(said) and bool(results) and results[0].probability >= 0.5
+        threshold = -1.0 if heard else self.threshold(serving)
+        return Results(serving.version, tuple(results), threshold, status.stale_share)
 
-    def _search_texts(self, serving: Serving, vector: np.ndarray, k: int) -> Results:
+    def _search_texts(self, serving: Serving, vector: np.ndarray, k: int, query: Query) -> Results:
         found: dict[str, PairView] = {}
         for pair in self._ws.pairs.browse(self._task):
             if pair.is_own:
@@ -167,8 +199,17 @@ class Searcher:
             return Results(serving.version, (), self.threshold(serving), 0.0)
         base = text_vectors(self._ws, serving.aligner.towers, texts)
         scores = serving.aligner.project_text(base) @ vector  # (T,)
-        best = np.argsort(-scores, kind="stable")[:k]
+        best = np.argsort(-scores, kind="stable")[: max(k, RERANKED_TEXTS) if serving.aligner.reranks else k]
         probability = serving.aligner.calibration.probability(scores)
+        medium = query.medium
+        if serving.aligner.reranks and (medium is not None or query.item):
+            item = self._ws.items.get(query.item) if query.item else None
+            states = load_medium(self._ws, serving.aligner.towers.media, item) if item else medium
+            said = serving.aligner.probability_of(states, [texts[i] for i in best], scores[best])
+            probability = np.array(probability)
+            probability[best] = said
+            best = best[np.argsort(-said, kind="stable")]
+        best = best[:k]
         results = tuple(
             Result(
                 found[texts[i]].item,

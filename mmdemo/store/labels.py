@@ -75,12 +75,23 @@ class LabelLog:
                 raise UserError(f"There is no pair {pair_id}.", "Reload the page.")
             return self.add_in(session, pair, label)
 
-    def add_on(self, task: str, item_id: str, text: str, label: NewLabel, source: str) -> tuple[int, int]:
+    def add_on(
+        self,
+        task: str,
+        item_id: str,
+        text: str,
+        label: NewLabel,
+        source: str,
+        start_s: float | None = None,
+        end_s: float | None = None,
+    ) -> tuple[int, int]:
         """Record a label on an item with a text, which become a pair if they are none; returns label and
         pair.
         """
         with self._database.write() as session:
-            pair, _ = self._pairs.add(session, task, item_id, text, source=source)
+            pair, _ = self._pairs.add(
+                session, task, item_id, text, source=source, start_s=start_s, end_s=end_s
+            )
             return self.add_in(session, pair, label), pair.id
 
     def add_in(self, session: Session, pair: Pair, label: NewLabel) -> int:

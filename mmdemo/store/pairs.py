@@ -54,6 +54,7 @@ class PairView:
     corrected: str = ""  # the label's corrected text
     annotator: str = ""
     comment: str = ""
+    duration_s: float | None = None  # of the item
 
     @property
     def is_own(self) -> bool:
@@ -215,7 +216,7 @@ class PairStore:
 
 def _joined():  # type: ignore[no-untyped-def]
     return (
-        select(Pair, Item.name, Item.suffix, Label)
+        select(Pair, Item.name, Item.suffix, Item.duration_s, Label)
         .join(Item, Item.id == Pair.item_id)
         .outerjoin(Label, Label.id == Pair.label_id)
     )
@@ -239,6 +240,7 @@ def _views(rows: Iterable) -> list[PairView]:
             corrected=label.text if label else "",
             annotator=label.annotator if label else "",
             comment=label.comment if label else "",
+            duration_s=duration_s,
         )
-        for pair, name, suffix, label in rows
+        for pair, name, suffix, duration_s, label in rows
     ]

@@ -30,6 +30,7 @@ class Item(Base):
     bytes: Mapped[int] = mapped_column(Integer)
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
+    duration_s: Mapped[float | None] = mapped_column(Float)  # of audio and video
     listed: Mapped[bool] = mapped_column(default=True, index=True)  # part of the collection, found by search
     split: Mapped[str | None] = mapped_column(String(8))  # train or held-out; given with its first pair
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
@@ -90,6 +91,19 @@ class Label(Base):
     rank: Mapped[int | None] = mapped_column(Integer)  # its place among the results, from 1
     version_id: Mapped[str | None] = mapped_column(String(64))  # the version that showed it
     key: Mapped[str | None] = mapped_column(String(64), unique=True)  # the sender's: sent twice, stored once
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+
+
+class Transcript(Base):
+    """What a recogniser heard in a recording; a suggestion of a model, never a label."""
+
+    __tablename__ = "transcripts"
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    version_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    language: Mapped[str] = mapped_column(String(8))
+    segments: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # text, start, end, words
+    done_s: Mapped[float] = mapped_column(Float)  # how far it goes: a stopped one goes on from there
+    complete: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 

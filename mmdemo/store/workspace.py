@@ -11,9 +11,10 @@ cache/            thumbnails; may be deleted
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +27,29 @@ from mmdemo.store.labels import LabelLog
 from mmdemo.store.media_store import MediaStore, write_durably
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.tables import Item
+from mmdemo.store.transcripts import TranscriptStore
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.versions import RunLog, VersionTree
 
 FOLDERS = ("media", "vectors", "versions", "runs", "cache")
+
+
+def _describe_image(data: bytes, settings: Settings) -> dict[str, Any]:
+    image = decode_image(data, max_megapixels=settings.max_megapixels)
+    return {"suffix": image_suffix(data), "width": image.width, "height": image.height}
+
+
+def _describe_audio(data: bytes, settings: Settings) -> dict[str, Any]:
+    from mmdemo.media.audio import probe_audio
+
+    facts = probe_audio(data)
+    return {"suffix": facts.suffix, "duration_s": facts.duration_s}
+
+
+DESCRIBE: dict[str, Callable[[bytes, Settings], dict[str, Any]]] = {
+    "image": _describe_image,
+    "audio": _describe_audio,
+}
 
 
 class Workspace:
@@ -58,6 +78,7 @@ class Workspace:
         self.items = ItemStore(self.database)
         self.pairs = PairStore(self.database, settings.held_out_share)
         self.labels = LabelLog(self.database, self.pairs)
+        self.transcripts = TranscriptStore(self.database)
         self.versions = VersionTree(self.database)
         self.runs = RunLog(self.database)
         self._vectors: dict[str, VectorFile] = {}
@@ -71,29 +92,44 @@ class Workspace:
             return self._vectors[name]
 
     def add_image(self, data: bytes, name: str, *, source: str, listed: bool = True) -> Item:
-        """Keep a picture and describe it; the same bytes twice are one item.
+        """Keep a picture; see `add_media`."""
+        return self.add_media("image", data, name, source=source, listed=listed)
+
+    def add_media(self, modality: str, data: bytes, name: str, *, source: str, listed: bool = True) -> Item:
+        """Keep a file and describe it; the same bytes twice are one item.
+
+        Args:
+            modality: image or audio: as what it is read.
+            data: the file's bytes.
+            name: what it is called where it comes from.
+            source: where it comes from.
+            listed: whether it is part of the collection.
 
         Raises:
-            MediaError: not a picture that can be read.
+            MediaError: not a file of that modality that can be read.
             StorageError: the disk refused.
         """
-        image = decode_image(data, max_megapixels=self.settings.max_megapixels)
-        suffix = image_suffix(data)
-        item_id = self.media.add(data, suffix)
+        return self._add(modality, data, name, source, listed)[0]
+
+    def add_listed(self, modality: str, data: bytes, name: str, source: str) -> tuple[Item, bool]:
+        """As `add_media`, with whether the item is new to the collection."""
+        return self._add(modality, data, name, source, True)
+
+    def _add(self, modality: str, data: bytes, name: str, source: str, listed: bool) -> tuple[Item, bool]:
+        facts = DESCRIBE[modality](data, self.settings)
+        item_id = self.media.add(data, facts["suffix"])
         known = self.items.get(item_id)
         item = Item(
             id=item_id,
-            modality="image",
-            name=Path(name).name[:300] or "picture",
-            suffix=known.suffix if known else suffix,
+            modality=modality,
+            name=Path(name).name[:300] or modality,
             source=source[:120],
             bytes=len(data),
-            width=image.width,
-            height=image.height,
             listed=listed,
+            **(facts | ({"suffix": known.suffix} if known else {})),
         )
-        self.items.add(item)
-        return self.items.get(item_id) or item
+        new = self.items.add(item)
+        return self.items.get(item_id) or item, new
 
     def media_path(self, item: Item) -> Path:
         """The item's file."""
@@ -107,6 +143,32 @@ class Workspace:
                 self.media_path(item), at_least_px=side_px, max_megapixels=self.settings.max_megapixels
             )
             write_durably(path, thumbnail(image, side_px))
+        return path
+
+    def peaks(self, item: Item) -> Path:
+        """A recording's peaks, computed once: int8 pairs of the lowest and highest sample of each 1/50 s."""
+        path = self.folder / "cache" / "peaks" / item.id[:2] / f"{item.id[2:]}.i8"
+        if not path.exists():
+            from mmdemo.media.audio import audio_peaks
+
+            write_durably(path, audio_peaks(self.media_path(item)).tobytes())
+        return path
+
+    def sound(self, item: Item) -> Path:
+        """A recording as browsers play it and can seek in it: the file itself, or Opus made from it once."""
+        from mmdemo.media.audio import SEEKABLE, write_opus
+
+        if item.suffix in SEEKABLE:
+            return self.media_path(item)
+        path = self.folder / "cache" / "sounds" / item.id[:2] / f"{item.id[2:]}.ogg"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{threading.get_ident()}.part")
+            try:
+                write_opus(self.media_path(item), part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         return path
 
     def version_folder(self, version_id: str) -> Path:

@@ -72,6 +72,7 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     belongs to the other side of the split.
     """
     pairs = [p for p in ws.pairs.browse(task, state="labelled") if p.verdict in {"match", "mismatch"}]
+    pairs = [p for p in pairs if p.start_s is None]  # a word's span is no text of the whole item
     corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
     with ws.database.read() as session:
         side = {key: row.split for key in set(corrected.values()) if (row := session.get(TextSplit, key))}

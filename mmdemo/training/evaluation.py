@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mmdemo.data.importing import source_rows
 from mmdemo.data.rows import Row
 from mmdemo.errors import UserError
-from mmdemo.media.image import decode_image
+from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.retrieval.embed import embed_items, encode_stream, feature_file, text_vectors
+from mmdemo.retrieval.embed import decode_file, embed_items, encode_stream, feature_file, text_vectors
 from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
 from mmdemo.store.media_store import sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
@@ -47,10 +49,12 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     wanted = SPLIT_NAMES.get(split, split) if split else None
     rows = [r for r in source_rows(source)[1] if isinstance(r, Row) and r.text.strip()]
     rows = [r for r in rows if r.verdict in {"", "match"} and (wanted is None or r.split == wanted)]
-    size = getattr(aligner.towers.media, "input_px", None)
 
-    def load(row: Row):  # type: ignore[no-untyped-def]
-        return decode_image(row.data if row.data is not None else row.file or b"", at_least_px=size)
+    def load(row: Row) -> Any:
+        source = row.data if row.data is not None else row.file or b""
+        if row.start_s is not None and aligner.towers.media.modality == "audio":
+            return decode_audio(source, row.start_s, row.end_s)
+        return decode_file(aligner.towers.media, source)
 
     kept: list[Row] = []
     features = []
@@ -64,7 +68,13 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     import numpy as np
 
     texts = [r.corrected or r.text for r in kept]
-    ids = [sha256(r.data if r.data is not None else r.file.read_bytes() if r.file else b"") for r in kept]
+    ids = [_place(r) for r in kept]
     return evaluate_retrieval(
         np.concatenate(features), aligner.encode_text(texts), ids, [text_key(t) for t in texts]
     )
+
+
+def _place(row: Row) -> str:
+    """What tells one medium from another: the bytes, and the span of those."""
+    data = row.data if row.data is not None else row.file.read_bytes() if row.file else b""
+    return sha256(data) + ("" if row.start_s is None else f" {row.start_s} {row.end_s}")

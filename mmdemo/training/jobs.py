@@ -76,9 +76,9 @@ class JobRunner:
         (self._ws.run_folder(run.id) / "stop").touch()
         return run.id
 
-    def status(self, run_id: str = "", task: str = "image-text") -> dict[str, Any]:
+    def status(self, run_id: str = "", task: str = "") -> dict[str, Any]:
         """The JSON of `/training_status`, with the curves."""
-        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(task)
+        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(task or None)
         if run is None:
             return {"run": None, "status": "none"}
         from mmdemo.training.progress import read_progress
@@ -111,8 +111,8 @@ class JobRunner:
             "progress": records,
         }
 
-    def decide(self, run_id: str, promote: bool, annotator: str = "") -> None:
-        """Promote what a run made, or keep the version before it.
+    def decide(self, run_id: str, promote: bool, annotator: str = "") -> str:
+        """Promote what a run made, or keep the version before it; returns the run's task.
 
         Raises:
             UserError: the run made no version.
@@ -125,6 +125,7 @@ class JobRunner:
         elif self._ws.versions.active(run.task) == run.version_id:
             self._ws.versions.activate(run.parent, annotator)
         self._ws.runs.update(run.id, decision="promoted" if promote else "kept-old")
+        return run.task
 
     def roll_back(self, task: str, annotator: str = "") -> str:
         """Activate the parent of the active version; returns its id.

@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.aligner import Towers
-from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import decide_compute
 from mmdemo.models.heads import ResidualHead, load_head, save_head
+from mmdemo.models.manager import base_calibration
 from mmdemo.models.presets import Preset, find_preset
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
@@ -211,9 +211,7 @@ def _write_version(
     cpu_head = ResidualHead(head.shape)
     cpu_head.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
     save_head(cpu_head.eval(), folder)
-    from mmdemo.models.bundled import load_class_vectors
-
-    prior: Calibration = load_class_vectors().calibration[preset.id]
+    prior = base_calibration(preset)
     calibration = calibrate(cpu_head, load_arrays(ws, preset, snapshot.of(HELD_OUT)), preset.dim, prior)
     card = {
         "version": version_id,

@@ -14,7 +14,7 @@ import gradio as gr
 
 from mmdemo.demo import Demo
 from mmdemo.errors import MmdemoError, UserError
-from mmdemo.media.image import decode_image
+from mmdemo.hearing import SPEECH
 from mmdemo.retrieval.query import Query
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
@@ -29,31 +29,31 @@ def add_endpoints(demo: Demo) -> None:
     def guard(request: gr.Request) -> None:
         require_access(demo.settings, request.headers.get(HEADER) if request else None)
 
-    def kept(file: FileData) -> Item:
+    def kept(file: FileData, task: str = "") -> Item:
         if not isinstance(file, dict) or not file.get("path"):
             raise UserError("No file was given.", "Pass handle_file(path).")
-        return demo.keep(Path(file["path"]))
+        path = Path(file["path"])
+        return demo.keep(path, "upload", demo.check_task(task) if task else demo.task_of_file(path))
 
     def align(file: gr.FileData, texts: str, task: str = "image-text") -> dict[str, Any]:
-        """Score how well each text fits a picture.
+        """Score how well each text fits a picture, or which of them was said in a recording.
 
         Args:
-            file: the picture, as handle_file("cat.jpg").
+            file: the picture or recording, as handle_file("cat.jpg").
             texts: the captions, one a line, such as "a tabby cat\\na dog".
-            task: "image-text".
+            task: "image-text" or "speech-text".
 
         Returns:
             {"model": "...", "scores": [{"text": "a tabby cat", "similarity": 0.70, "probability":
             0.98}]}, in the order given; similarity is a cosine, probability is calibrated.
         """
-        demo.check_task(task)
-        return demo.align(kept(file), texts.splitlines())
+        return demo.align(kept(file, task), texts.splitlines())
 
     def caption(file: gr.FileData) -> dict[str, Any]:
-        """Propose captions for a picture, best first.
+        """Propose captions for a picture, best first; of a recording, its transcript and a title.
 
         Args:
-            file: the picture, as handle_file("cup.jpg").
+            file: the picture or recording, as handle_file("cup.jpg").
 
         Returns:
             {"model": "...", "captions": [{"text": "an espresso", "score": 0.99, "start": null, "end":
@@ -61,15 +61,28 @@ def add_endpoints(demo: Demo) -> None:
         """
         return demo.caption(kept(file))
 
+    def transcribe(file: gr.FileData) -> dict[str, Any]:
+        """Write down what is said in a recording, with the time and probability of each word.
+
+        Args:
+            file: the recording, as handle_file("said.wav"); a video's sound works too.
+
+        Returns:
+            {"text": "The train...", "words": [{"word": "The", "start": 0.2, "end": 0.4, "probability":
+            0.9}], "segments": [{"text", "start", "end"}], "note": ""}; times are seconds.
+        """
+        heard = demo.transcribe(kept(file, SPEECH))
+        return {name: heard[name] for name in ("model", "language", "text", "words", "segments", "note")}
+
     def search(
         query: str, file: gr.FileData | None = None, task: str = "image-text", k: int = 10
     ) -> dict[str, Any]:
-        """Search the collection by words, by a picture, or by both together.
+        """Search the collection by words, by a picture or recording, or by both together.
 
         Args:
             query: words, such as "a red apple"; empty when a picture alone is meant.
-            file: a picture, as handle_file("apple.jpg"), or null.
-            task: "image-text".
+            file: a picture or recording, as handle_file("apple.jpg"), or null.
+            task: "image-text" or "speech-text".
             k: how many results, 1 to 200.
 
         Returns:
@@ -77,15 +90,19 @@ def add_endpoints(demo: Demo) -> None:
             "start": null, "end": null}], "no_match": false}, best first; no_match is true when even the
             best is below the calibrated threshold of this collection.
         """
-        demo.check_task(task)
-        picture = decode_image(Path(file["path"])) if file else None
-        return demo.search(Query(text=query, picture=picture, k=k)).as_json()
+        from mmdemo.retrieval.embed import decode_file
+
+        known = demo.check_task(task)
+        medium = None
+        if file:
+            medium = decode_file(demo.models.aligner(known).towers.media, Path(file["path"]))
+        return demo.search(Query(text=query, medium=medium, k=k), known).as_json()
 
     def next_pair(task: str = "image-text", batch: str = "") -> dict[str, Any]:
         """The pair that would teach the model most if it were labelled now.
 
         Args:
-            task: "image-text".
+            task: "image-text" or "speech-text".
             batch: only pairs from this source, such as the name of an import; empty: all.
 
         Returns:
@@ -136,7 +153,7 @@ def add_endpoints(demo: Demo) -> None:
         """How far the labelling is.
 
         Args:
-            task: "image-text".
+            task: "image-text" or "speech-text".
 
         Returns:
             {"pairs": 384, "match": 161, "mismatch": 11, "unsure": 0, "train": 60, "held_out": 112}
@@ -149,7 +166,7 @@ def add_endpoints(demo: Demo) -> None:
         """Start a fine-tuning on the labels; its version is promoted when it is better.
 
         Args:
-            task: "image-text".
+            task: "image-text" or "speech-text".
             method: "head".
             epochs: how many, or 0 for the method's default.
             seed: of every random choice.
@@ -189,7 +206,7 @@ def add_endpoints(demo: Demo) -> None:
         """The versions of the model, oldest first.
 
         Args:
-            task: "image-text".
+            task: "image-text" or "speech-text".
 
         Returns:
             {"versions": [{"id": "efficientnet-lite0-minilm", "task": "image-text", "parent": null, "run":
@@ -213,7 +230,7 @@ def add_endpoints(demo: Demo) -> None:
         """Export the labels with their files.
 
         Args:
-            task: "image-text".
+            task: "image-text" or "speech-text".
             format: "jsonl", "csv", "parquet", "datasets", "coco", "label-studio" or "argilla".
 
         Returns:
@@ -223,10 +240,10 @@ def add_endpoints(demo: Demo) -> None:
         from mmdemo.ui.tabs.data import export as pack
 
         demo.check_task(task)
-        packed = pack(demo, {"format": format})
+        packed = pack(demo, {"format": format, "task": task})
         return {"pairs": packed["pairs"], "labels": packed["labels"], "path": packed["address"]}
 
-    for function in (align, caption, search):
+    for function in (align, caption, transcribe, search):
         gr.api(_worded(function), api_name=function.__name__, concurrency_id="model", concurrency_limit=1)
     for quick in (next_pair, label, undo, label_counts, training_status):
         gr.api(_worded(quick), api_name=quick.__name__, queue=False)

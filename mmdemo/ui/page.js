@@ -50,8 +50,9 @@ window.mm = (() => {
 
   const api = (name, body = {}) =>
     call(`mmdemo/api/${name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  const upload = (file, name, batch = "") =>
-    call(`mmdemo/upload?name=${encodeURIComponent(name)}&batch=${batch}`, { method: "POST", body: file });
+  const upload = (file, name, batch = "", task = "") =>
+    call(`mmdemo/upload?name=${encodeURIComponent(name)}&batch=${batch}&task=${task}`, { method: "POST", body: file });
+  const live = (samples) => call("mmdemo/live", { method: "POST", body: samples });
 
   let asking = null;
   function askPassphrase(why) {
@@ -97,8 +98,9 @@ window.mm = (() => {
     // Another tab was opened: its view, and nothing of the one before.
     view(name) {
       if (!touched) return;
-      const keep = name === "image" ? mm.imageState || { view: "align" } : { view: name };
-      this.write({ task: "image-text", view: "", item: "", text: "", version: "", ...keep });
+      const keep = name === "image" ? mm.imageState || { view: "align" } : name === "speech" ? mm.speechState || { view: "speech" } : { view: name };
+      if (name === "image" || name === "speech") task.set(name === "image" ? "image-text" : "speech-text");
+      this.write({ view: "", item: "", text: "", version: "", mode: "", ...keep, task: task.name });
     },
     async share() {
       try {
@@ -107,6 +109,28 @@ window.mm = (() => {
       } catch {
         prompt("Copy this link:", location.href);
       }
+    },
+  };
+
+  // The task that Label, Fine-tune and Data are about: that of the tab one comes from, or as chosen there.
+  const TASKS = { "image-text": { name: "Pictures", one: "picture", many: "pictures" }, "speech-text": { name: "Speech", one: "recording", many: "recordings" } };
+  const task = {
+    name: TASKS[link.task] ? link.task : "image-text",
+    get words() { return TASKS[this.name]; },
+    set(name) {
+      if (name === this.name || !TASKS[name]) return;
+      this.name = name;
+      dispatchEvent(new CustomEvent("mm-task", { detail: name }));
+      dispatchEvent(new CustomEvent("mm-poke"));
+    },
+    // A row of buttons that chooses it; `changed` is called whenever it has been chosen anywhere.
+    chooser(changed) {
+      const box = h("div", { class: "mm-segments mm-tasks", role: "group", "aria-label": "Task" }, Object.entries(TASKS).map(([name, words]) =>
+        h("button", { type: "button", "data-task": name, onclick: () => { task.set(name); address.write({ task: name }); } }, words.name)));
+      const draw = () => { for (const b of box.children) { b.setAttribute("aria-pressed", b.dataset.task === task.name); b.setAttribute("aria-selected", b.dataset.task === task.name); } };
+      addEventListener("mm-task", () => { draw(); changed(); });
+      draw();
+      return box;
     },
   };
 
@@ -191,6 +215,6 @@ window.mm = (() => {
   const poke = () => dispatchEvent(new CustomEvent("mm-poke"));
 
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, percent, api, upload, toast, address, save, annotator, poll, poke, seconds, Refused,
-    onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null };
+  return { h, thumb, percent, api, upload, live, toast, address, task, save, annotator, poll, poke, seconds, Refused,
+    onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null };
 })();

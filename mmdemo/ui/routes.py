@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 Action = Callable[[Demo, dict[str, Any]], Any]
 THUMB_SIDES = (320, 1280)
 MAX_JSON_BYTES = 2_000_000
+MAX_LIVE_BYTES = 2 * 16_000 * 31
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
@@ -35,6 +36,11 @@ MEDIA_TYPES = {
     ".gif": "image/gif",
     ".bmp": "image/bmp",
     ".avif": "image/avif",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
 }
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
@@ -80,6 +86,35 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
         path = await run_in_threadpool(demo.ws.thumbnail, item, side)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
+    async def peaks(request: Request) -> Response:
+        item = _item(demo, request)
+        if item is None or item.modality != "audio":
+            return JSONResponse({"error": "There is no such recording."}, 404)
+        path = await run_in_threadpool(demo.ws.peaks, item)
+        return FileResponse(path, media_type="application/octet-stream", headers=FOREVER)
+
+    async def sound(request: Request) -> Response:
+        item = _item(demo, request)
+        if item is None or item.modality != "audio":
+            return JSONResponse({"error": "There is no such recording."}, 404)
+        path = await run_in_threadpool(demo.ws.sound, item)
+        kind = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+        return FileResponse(path, media_type=kind, headers=FOREVER)
+
+    async def live(request: Request) -> Response:
+        """16-bit samples at 16 kHz as the raw body: what is said in them, while it is being said."""
+        from mmdemo.ui.tabs.speech import live_words
+
+        data = bytearray()
+        async for part in request.stream():
+            data += part
+            if len(data) > MAX_LIVE_BYTES:
+                return _refusal(UserError("The stretch of sound is too long.", "Send half a minute at most."))
+        try:
+            return JSONResponse(await run_in_threadpool(live_words, demo, bytes(data)))
+        except MmdemoError as e:
+            return _refusal(e)
+
     async def call(request: Request) -> Response:
         registered = ACTIONS.get(request.path_params["name"])
         if registered is None:
@@ -117,6 +152,9 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
     return [
         Route("/mmdemo/media/{item}", media),
         Route("/mmdemo/thumb/{item}", thumb),
+        Route("/mmdemo/peaks/{item}", peaks),
+        Route("/mmdemo/sound/{item}", sound),
+        Route("/mmdemo/live", live, methods=["POST"]),
         Route("/mmdemo/upload", upload, methods=["POST"]),
         Route("/mmdemo/download/{token}", download),
         # gradio_client fetches by itself whatever an answer calls a path, from this address.

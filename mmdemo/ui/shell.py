@@ -14,12 +14,13 @@ from mmdemo.demo import Demo
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
 from mmdemo.ui.routes import page_routes, read_asset
-from mmdemo.ui.tabs import common, data, finetune, image, label
+from mmdemo.ui.tabs import common, data, finetune, image, label, speech
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 TABS = (
     ("Image", "image", image.build),
+    ("Speech", "speech", speech.build),
     ("Label", "label", label.build),
     ("Fine-tune", "fine-tune", finetune.build),
     ("Data", "data", data.build),
@@ -73,7 +74,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
         prevent_thread_lock=True,
         theme=gr.themes.Default(primary_hue="blue"),
         css=read_asset("page.css"),
-        head=f"<script>{read_asset('page.js')}</script>",
+        head=f"<script>{read_asset('page.js')}{read_asset('wave.js')}</script>",
         run_history=False,
         footer_links=["api"],
         max_file_size=settings.max_upload_mb * 1_000_000,

@@ -18,6 +18,8 @@ from starlette.requests import Request
 
 from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
+from mmdemo.models.base import TASKS, Task
+from mmdemo.parts import DEFAULT_TASK
 from mmdemo.ui.access import HEADER, require_access
 
 KEPT_S = 24 * 3600.0  # an upload or download that nobody fetched is deleted after a day
@@ -57,10 +59,11 @@ def batch_folder(batch: str) -> Path:
 async def receive(demo: Demo, request: Request) -> dict[str, Any]:
     """Take one file in.
 
-    Without a batch it is a picture to look at and becomes an unlisted item; with one it waits for its import.
+    Without a batch it is a file to look at or hear, as what `?task=` says, and becomes an unlisted item; with
+    one it waits for its import.
 
     Raises:
-        UserError: too large, or not a picture.
+        UserError: too large, or not a file of that task.
     """
     name = request.query_params.get("name", "picture")[:500]
     batch = request.query_params.get("batch", "")
@@ -85,16 +88,23 @@ async def receive(demo: Demo, request: Request) -> dict[str, Any]:
             target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
             return {"name": name, "bytes": size}
-        return await run_in_threadpool(_keep, demo, part, name)
+        task = request.query_params.get("task", "") or DEFAULT_TASK
+        return await run_in_threadpool(_keep, demo, part, name, demo.check_task(task))
     except OSError as e:
         raise StorageError(f"{name} could not be saved: {e.strerror}.", "Free some disk space.") from e
     finally:
         part.unlink(missing_ok=True)
 
 
-def _keep(demo: Demo, part: Path, name: str) -> dict[str, Any]:
-    item = demo.ws.add_image(part.read_bytes(), name, source="upload", listed=False)
-    return {"item": item.id, "name": item.name, "width": item.width, "height": item.height}
+def _keep(demo: Demo, part: Path, name: str, task: Task) -> dict[str, Any]:
+    item = demo.ws.add_media(TASKS[task], part.read_bytes(), name, source="upload", listed=False)
+    return {
+        "item": item.id,
+        "name": item.name,
+        "width": item.width,
+        "height": item.height,
+        "duration": item.duration_s,
+    }
 
 
 def _inside(root: Path, name: str) -> Path:

@@ -104,7 +104,7 @@ def test_words_find_pictures_and_a_picture_finds_its_like_and_its_text(demo: Dem
     cat = next(i for i in demo.ws.items.listed("image") if i.name == "chelsea.jpg")
     texts = demo.search(Query(item=cat.id, target="text", k=5))
     assert any("cat" in r.text.lower() for r in texts.results)
-    both = demo.search(Query(text="orange", picture=decode_image(drawing("an_apple")), k=3))
+    both = demo.search(Query(text="orange", medium=decode_image(drawing("an_apple")), k=3))
     assert len(both.results) == 3
 
 

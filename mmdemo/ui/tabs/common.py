@@ -7,6 +7,7 @@ from typing import Any
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.models.base import TASKS, Task
 from mmdemo.parts import DEFAULT_TASK
 from mmdemo.ui.routes import action
 
@@ -34,6 +35,11 @@ def number_of(body: dict[str, Any], name: str, default: float) -> float:
         raise UserError(f"{name} is {value!r}, which is not a number.", "Write a number.") from None
 
 
+def task_in(demo: Demo, body: dict[str, Any]) -> Task:
+    """The task that a request is about; the first one where it names none."""
+    return demo.check_task(text_of(body, "task", DEFAULT_TASK) or DEFAULT_TASK)
+
+
 def keeping(demo: Demo) -> dict[str, Any]:
     """Where labels are kept, in words, and whether that lasts."""
     place = str(demo.settings.workspace).replace(str(Path.home()), "~", 1)
@@ -57,9 +63,10 @@ def keeping(demo: Demo) -> dict[str, Any]:
 @action("status")
 def status(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """What the line at the top says; cheap, and asked every few seconds."""
-    model = demo.models.status
+    task = task_in(demo, body)
+    model = demo.models.status(task)
     if model.state == "ready":
-        index = demo.keeper.status
+        index = demo.keeper_of(task).status
         indexing = {
             "items": index.items,
             "served": index.served,
@@ -67,12 +74,12 @@ def status(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
             "working": index.working,
         }
     else:
-        indexing = {"items": demo.ws.items.count("image"), "served": 0, "stale": 0.0, "working": ""}
+        indexing = {"items": demo.ws.items.count(TASKS[task]), "served": 0, "stale": 0.0, "working": ""}
     return {
         "model": {"state": model.state, "message": model.message, "device": model.device},
-        "version": demo.ws.versions.active(DEFAULT_TASK),
+        "version": demo.ws.versions.active(task),
         "index": indexing,
-        "counts": demo.label_counts(DEFAULT_TASK),
+        "counts": demo.label_counts(task),
         "keeping": keeping(demo),
         "passphrase": bool(demo.settings.passphrase),
     }

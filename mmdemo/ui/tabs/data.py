@@ -12,11 +12,11 @@ from mmdemo.data.importing import preview, source_rows
 from mmdemo.data.rows import IMPORTERS, Skipped
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
-from mmdemo.parts import DEFAULT_TASK
+from mmdemo.models.base import TASKS
 from mmdemo.store.backup import back_up, replace
 from mmdemo.store.tables import now
 from mmdemo.ui.routes import action
-from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.tabs.common import number_of, task_in, text_of
 from mmdemo.ui.uploads import batch_folder, exchange_folder, offer
 from mmdemo.ui.widgets import widget
 
@@ -55,18 +55,19 @@ def _source(demo: Demo, body: dict[str, Any]) -> str:
 @action("data")
 def data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """What the tab says of the workspace, and what can be imported and exported."""
-    counts = demo.label_counts(DEFAULT_TASK)
+    task = task_in(demo, body)
+    counts = demo.label_counts(task)
     local = paths_allowed(demo)
     return {
         "folder": str(demo.settings.workspace) if local else "This workspace",
-        "items": demo.ws.items.count("image"),
+        "items": demo.ws.items.count(TASKS[task]),
         "pairs": counts["pairs"],
         "labels": demo.ws.labels.total(),
         "media_bytes": demo.ws.media.size_bytes(),
         "free_bytes": demo.ws.media.free_bytes(),
         "kinds": [importer.about for importer in IMPORTERS.values()],
         "formats": list(WRITERS),
-        "sources": sorted({*demo.ws.pairs.sources(DEFAULT_TASK), *demo.ws.items.sources("image")}),
+        "sources": sorted({*demo.ws.pairs.sources(task), *demo.ws.items.sources(TASKS[task])}),
         "paths": local,
     }
 
@@ -74,7 +75,7 @@ def data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("pairs")
 def pairs(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """A page of pairs that fit the filters."""
-    found = demo.ws.pairs.browse(DEFAULT_TASK, **_filters(body))
+    found = demo.ws.pairs.browse(task_in(demo, body), **_filters(body))
     names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
     return {"pairs": [{name: getattr(p, name) for name in names} for p in found]}
 
@@ -82,13 +83,15 @@ def pairs(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("items")
 def items(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """A page of items that fit the filters, those without a pair too."""
-    found = demo.ws.items.browse("image", DEFAULT_TASK, **_filters(body))
+    task = task_in(demo, body)
+    found = demo.ws.items.browse(TASKS[task], task, **_filters(body))
     rows = [
         {
             "item": item.id,
             "name": item.name,
             "width": item.width,
             "height": item.height,
+            "duration": item.duration_s,
             "bytes": item.bytes,
             "split": item.split,
             "source": item.source,
@@ -131,19 +134,17 @@ def import_start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Begin the import behind the page."""
     source, verdict = _source(demo, body), text_of(body, "verdict", "none")
     total = sum(1 for _ in source_rows(source)[1]) if not source.startswith("datasets:") else None
-    batch = text_of(body, "batch")
+    batch, task = text_of(body, "batch"), task_in(demo, body)
 
     def ended() -> None:
         if batch and not text_of(body, "source").strip():
             shutil.rmtree(batch_folder(batch), ignore_errors=True)
-        if demo.models.status.state == "ready":
-            demo.keeper.request()
-            demo.queue.request()
+        demo.data_changed(task)
 
     demo.imports.start(
         Path(source).name or source,
         total,
-        lambda progress, stopped: demo.import_data(source, DEFAULT_TASK, verdict, progress, stopped),
+        lambda progress, stopped: demo.import_data(source, task, verdict, progress, stopped),
         ended,
     )
     return demo.imports.state()
@@ -165,10 +166,10 @@ def import_stop(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("export")
 def export(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Pack the labels in a format into one zip."""
-    format = text_of(body, "format", "jsonl")
+    format, task = text_of(body, "format", "jsonl"), task_in(demo, body)
     folder = Path(tempfile.mkdtemp(dir=exchange_folder()))
-    done = demo.export(DEFAULT_TASK, format, folder / "labels")
-    packed = shutil.make_archive(str(folder / f"mmdemo-{DEFAULT_TASK}-{format}"), "zip", folder / "labels")
+    done = demo.export(task, format, folder / "labels")
+    packed = shutil.make_archive(str(folder / f"mmdemo-{task}-{format}"), "zip", folder / "labels")
     shutil.rmtree(folder / "labels")
     return done.as_json() | {"path": Path(packed).name, "address": offer(Path(packed))}
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mmdemo.demo import Demo
-from mmdemo.parts import DEFAULT_TASK
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
-from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.tabs.common import number_of, task_in, text_of
 from mmdemo.ui.widgets import widget
 
 
@@ -22,9 +21,10 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The labels by side and verdict, what they lack, and the versions."""
     from mmdemo.training.dataset import check_snapshot, take_snapshot
 
-    snapshot = take_snapshot(demo.ws, DEFAULT_TASK)
+    task = task_in(demo, body)
+    snapshot = take_snapshot(demo.ws, task)
     report = check_snapshot(demo.ws, snapshot)
-    counts = demo.label_counts(DEFAULT_TASK)
+    counts = demo.label_counts(task)
 
     def side(split: str) -> dict[str, int]:
         return {"match": len(snapshot.of(split, True)), "mismatch": len(snapshot.of(split, False))}
@@ -36,14 +36,14 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         "aside": counts["match"] + counts["mismatch"] - len(snapshot.examples),
         "missing": list(report.missing),
         "warnings": list(report.warnings),
-        "versions": demo.versions(DEFAULT_TASK)["versions"],
+        "versions": demo.versions(task)["versions"],
     }
 
 
 @action("training")
 def training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Where the latest run stands, with its curves."""
-    return demo.jobs.status(text_of(body, "run"))
+    return demo.jobs.status(text_of(body, "run"), task_in(demo, body))
 
 
 @action("warm_up")
@@ -64,7 +64,7 @@ def start_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     for name in ("learning_rate", "dropout"):
         if body.get(name) not in (None, ""):
             settings[name] = number_of(body, name, 0)
-    return {"run": demo.start_training(DEFAULT_TASK, text_of(body, "method", "head"), settings, "ask")}
+    return {"run": demo.start_training(task_in(demo, body), text_of(body, "method", "head"), settings, "ask")}
 
 
 @action("stop_training", writes=True)
@@ -76,16 +76,17 @@ def stop_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("decide", writes=True)
 def decide(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Promote what a run made, or keep the version before it."""
-    demo.jobs.decide(text_of(body, "run"), bool(body.get("promote")), text_of(body, "annotator"))
-    demo.version_changed()
-    return {"version": demo.ws.versions.active(DEFAULT_TASK)}
+    task = demo.jobs.decide(text_of(body, "run"), bool(body.get("promote")), text_of(body, "annotator"))
+    demo.data_changed(task)
+    return {"version": demo.ws.versions.active(task)}
 
 
 @action("roll_back", writes=True)
 def roll_back(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Activate the parent of the active version."""
-    version = demo.jobs.roll_back(DEFAULT_TASK, text_of(body, "annotator"))
-    demo.version_changed()
+    task = task_in(demo, body)
+    version = demo.jobs.roll_back(task, text_of(body, "annotator"))
+    demo.data_changed(task)
     return {"version": version}
 
 

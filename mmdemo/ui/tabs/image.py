@@ -11,7 +11,7 @@ from mmdemo.errors import UserError
 from mmdemo.parts import DEFAULT_TASK
 from mmdemo.retrieval.query import Query
 from mmdemo.ui.routes import action
-from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.tabs.common import number_of, task_in, text_of
 from mmdemo.ui.widgets import widget
 
 SAMPLES = (
@@ -101,7 +101,7 @@ def search(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         state=text_of(body, "state"),
         source=text_of(body, "source"),
     )
-    found = demo.search(query)
+    found = demo.search(query, task_in(demo, body))
     answer = found.as_json()
     for row, result in zip(answer["results"], found.results, strict=True):
         row["verdict"] = result.verdict

@@ -9,7 +9,7 @@ from mmdemo.errors import UserError
 from mmdemo.parts import DEFAULT_TASK
 from mmdemo.store.labels import NewLabel
 from mmdemo.ui.routes import action
-from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.tabs.common import number_of, task_in, text_of
 from mmdemo.ui.widgets import widget
 
 
@@ -25,8 +25,11 @@ def queue(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(passed, list) or not all(isinstance(p, int) for p in passed):
         raise UserError("The pairs that were passed are not numbers.", "Reload the page.")
     count = max(1, min(100, int(number_of(body, "count", 12))))
-    pairs = demo.queue.next(count, text_of(body, "holder"), text_of(body, "batch"), set(passed))
-    return {"pairs": [pair_json(*p) for p in pairs], "counts": demo.label_counts(DEFAULT_TASK)}
+    task = task_in(demo, body)
+    if task != DEFAULT_TASK:
+        demo.warm(task)
+    pairs = demo.queue_of(task).next(count, text_of(body, "holder"), text_of(body, "batch"), set(passed))
+    return {"pairs": [pair_json(*p) for p in pairs], "counts": demo.label_counts(task)}
 
 
 def _new_label(body: dict[str, Any], origin: str) -> NewLabel:
@@ -34,6 +37,8 @@ def _new_label(body: dict[str, Any], origin: str) -> NewLabel:
     return NewLabel(
         verdict=text_of(body, "verdict"),
         text="" if origin != "label" else text_of(body, "text"),
+        start_s=_seconds(body, "start"),
+        end_s=_seconds(body, "end"),
         comment=text_of(body, "comment"),
         annotator=text_of(body, "annotator"),
         origin=origin[:16],
@@ -44,12 +49,17 @@ def _new_label(body: dict[str, Any], origin: str) -> NewLabel:
     )
 
 
+def _seconds(body: dict[str, Any], name: str) -> float | None:
+    return number_of(body, name, 0.0) if body.get(name) not in (None, "") else None
+
+
 @action("label", writes=True)
 def label(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Record a label on a pair of the queue; the receipt says that it is on disk."""
     new = _new_label(body, "label")
     if new.version_id is None:
-        new = NewLabel(**(vars(new) | {"version_id": demo.ws.versions.active(DEFAULT_TASK)}))
+        active = demo.ws.versions.active(task_in(demo, body))
+        new = NewLabel(**(vars(new) | {"version_id": active}))
     return demo.label(int(number_of(body, "pair", 0)), new)
 
 

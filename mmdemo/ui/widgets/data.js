@@ -28,7 +28,7 @@ folder.onchange = guard(() => send(folder));
 const chosen = () => ({ batch: $("[data-source]").value.trim() ? "" : batch, source: $("[data-source]").value.trim() });
 const bar = (share, text) => h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, text));
 async function preview() {
-  const p = await api("import_preview", chosen());
+  const p = await api("import_preview", { task: mm.task.name, ...chosen() });
   $("[data-import]").disabled = false;
   $("[data-preview-table]").replaceChildren(h("p", {}, `Read as ${p.importer}. The first rows:`), h("table", { class: "mm-table" },
     h("thead", {}, h("tr", {}, ["row", "file", "text", "verdict", "split"].map((t) => h("th", {}, t)))),
@@ -37,7 +37,7 @@ async function preview() {
 }
 $("[data-preview]").onclick = guard(preview);
 $("[data-source]").oninput = () => { $("[data-import]").disabled = !chosen().source && !batch; };
-$("[data-import]").onclick = guard(async () => { await api("import_start", { ...chosen(), verdict: $("[data-verdict]").value }); importing(await api("import_state")); });
+$("[data-import]").onclick = guard(async () => { await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value }); importing(await api("import_state")); });
 $("[data-stop]").onclick = guard(() => api("import_stop"));
 let shownReport = "";
 function importing(s) {
@@ -48,7 +48,7 @@ function importing(s) {
   shownReport = s.id;
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new pictures, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.task.words.many}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
     r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}: ${k.reason}`)))) : ""].filter(Boolean));
   browse();
   refresh();
@@ -65,17 +65,17 @@ function states() {
   form.elements.contains.placeholder = form.elements.what.value === "pairs" ? "words in the text" : "part of the file's name";
 }
 states();
-const card = (item, text, ...facts) => h("figure", {}, h("a", { href: `?view=align&item=${item}`, title: "Align this picture" }, h("img", { src: thumb(item), alt: text, loading: "lazy" })),
+const card = (item, text, ...facts) => h("figure", {}, h("a", { href: mm.task.name === "image-text" ? `?view=align&item=${item}` : `?view=speech&task=speech-text&item=${item}`, title: "Open it" }, mm.medium(item, text)),
   h("figcaption", {}, h("span", { class: "mm-text", title: text }, text), h("span", { class: "mm-faint" }, facts.join(" · "))));
 const pairCard = (r) => card(r.item, r.corrected || r.text, r.verdict || "unlabelled", r.split || "across the split", r.source);
-const itemCard = (r) => card(r.item, r.name, `${r.width} × ${r.height}`, r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
+const itemCard = (r) => card(r.item, r.name, r.width ? `${r.width} × ${r.height}` : `${(r.duration || 0).toFixed(1)} s`, r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
 async function browse() {
   const { what, ...values } = Object.fromEntries(new FormData(form));
-  const found = (await api(what, { ...values, offset, limit: PAGE }))[what];
+  const found = (await api(what, { task: mm.task.name, ...values, offset, limit: PAGE }))[what];
   $("[data-page]").textContent = found.length ? `${offset + 1} to ${offset + found.length}` : "none";
   $("[data-before]").disabled = !offset;
   $("[data-after]").disabled = found.length < PAGE;
-  const none = h("p", { class: "mm-note" }, what === "pairs" ? "No pair fits these filters." : "No picture fits these filters.");
+  const none = h("p", { class: "mm-note" }, what === "pairs" ? "No pair fits these filters." : `No ${mm.task.words.one} fits these filters.`);
   $("[data-pairs]").replaceChildren(found.length ? h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)) : none);
 }
 form.elements.what.onchange = () => { states(); offset = 0; guard(browse)(); };
@@ -92,7 +92,7 @@ const fetchFile = (box, answer, text) => {
 $("[data-export]").onclick = guard(async () => {
   const box = $("[data-export-state]");
   box.textContent = "Exporting…";
-  try { const r = await api("export", { format: $("[data-format]").value }); fetchFile(box, r, `${r.pairs} pairs, ${r.labels} labels.`); } catch (e) { box.textContent = ""; throw e; }
+  try { const r = await api("export", { task: mm.task.name, format: $("[data-format]").value }); fetchFile(box, r, `${r.pairs} pairs, ${r.labels} labels.`); } catch (e) { box.textContent = ""; throw e; }
 });
 $("[data-backup]").onclick = guard(async () => {
   const box = $("[data-backup-state]");
@@ -109,8 +109,8 @@ zip.onchange = guard(async () => {
   try { await upload(one, one.name, to); const r = await api("restore", { batch: to, name: one.name }); box.textContent = `Restored. What was here before is in ${r.kept}.`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
 async function refresh() {
-  const d = await api("data");
-  $("[data-size]").textContent = `${d.folder}: ${d.items} pictures, ${d.pairs} pairs, ${d.labels} labels ever made; ${(d.media_bytes / 1e6).toFixed(1)} MB of media, ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
+  const d = await api("data", { task: mm.task.name });
+  $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.words.many}, ${d.pairs} pairs, ${d.labels} labels ever made; ${(d.media_bytes / 1e6).toFixed(1)} MB of media, ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
   $("[data-kinds]").textContent = `It takes ${d.kinds.join("; ")}.`;
   $("[data-source]").hidden = $("[data-preview]").hidden = !d.paths;
   const sources = $("[name=source]"), was = sources.value;
@@ -118,5 +118,8 @@ async function refresh() {
   sources.value = was;
   if (!$("[data-format]").children.length) $("[data-format]").append(...d.formats.map((f) => h("option", { value: f }, f)));
 }
+element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; form.elements.source.value = ""; refresh(); browse(); named(); }));
+function named() { form.elements.what.options[1].textContent = mm.task.words.many; }
+named();
 refresh().catch((e) => error(e.message));
 browse().catch((e) => error(e.message));

@@ -37,7 +37,7 @@ function chart(title, series, xName, unit = "") {
 const signed = (v) => `${v > 0 ? "+" : ""}${v.toFixed(1)}`;
 function table(s) {
   const rows = [];
-  for (const [side, name] of [["text_to_media", "text → picture"], ["media_to_text", "picture → text"]]) {
+  for (const [side, name] of [["text_to_media", `text → ${mm.task.words.one}`], ["media_to_text", `${mm.task.words.one} → text`]]) {
     for (const k of ["R@1", "R@5", "R@10", "mAP"]) {
       const g = s.gains[side][k];
       rows.push(h("tr", { class: k === "R@1" ? "first" : "" }, h("td", {}, k === "R@1" ? name : ""), h("td", {}, k), h("td", {}, s.before[side][k].toFixed(1)), h("td", {}, s.after[side][k].toFixed(1)),
@@ -62,7 +62,7 @@ function drawRun(s) {
   const on = s.status === "running" || s.status === "queued";
   $("[data-start]").disabled = on;
   $("[data-stop]").disabled = !on;
-  if (s.status === "none") return;
+  if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); drawn = ""; return; }
   const head = h("div", { class: "mm-runline" }, h("strong", {}, s.run), h("span", { class: `mm-pill ${s.status}` }, s.status),
     on && h("span", {}, s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${seconds(s.eta_s || 0)} left` : "starting…"),
     !on && s.seconds && h("span", { class: "mm-faint" }, `${s.seconds.toFixed(1)} s · seed ${s.settings?.seed ?? 0}`));
@@ -87,11 +87,11 @@ function drawRun(s) {
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: held-out mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
     h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.before.pairs > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
-  const list = (title, rows) => rows.length ? h("div", {}, h("h4", {}, title), h("div", { class: "mm-changes" }, rows.map((c) => h("figure", {}, h("img", { src: thumb(c.item), alt: c.text, loading: "lazy" }), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `rank ${c.before} → ${c.after}`)))))) : "";
+  const list = (title, rows) => rows.length ? h("div", {}, h("h4", {}, title), h("div", { class: "mm-changes" }, rows.map((c) => h("figure", {}, mm.medium(c.item, c.text), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `rank ${c.before} → ${c.after}`)))))) : "";
   $("[data-changes]").replaceChildren(list("Found sooner", s.changes.better), list("Found later", s.changes.worse));
 }
 async function refreshData() {
-  const d = await api("training_data").catch(() => null);
+  const d = await api("training_data", { task: mm.task.name }).catch(() => null);
   if (!d) return;
   const c = d.counts;
   $("[data-data]").replaceChildren(h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, ["", "match", "mismatch"].map((t) => h("th", {}, t)))), h("tbody", {},
@@ -108,14 +108,15 @@ $("[data-start]").onclick = async () => {
   error("");
   $("[data-start]").disabled = true;
   const values = Object.fromEntries(new FormData($("[data-settings]")));
-  try { await api("start_training", values); drawn = ""; } catch (e) { error(e.message); $("[data-start]").disabled = false; }
+  try { await api("start_training", { ...values, task: mm.task.name }); drawn = ""; } catch (e) { error(e.message); $("[data-start]").disabled = false; }
   poke();
 };
 $("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast("It stops at its next step; what it has learned is kept."); });
-$("[data-rollback]").onclick = guard(async () => { const r = await api("roll_back"); toast(`${r.version} is active again.`); });
+$("[data-rollback]").onclick = guard(async () => { const r = await api("roll_back", { task: mm.task.name }); toast(`${r.version} is active again.`); });
+element.querySelector(".mm-grid").before(mm.task.chooser(() => { drawn = ""; refreshData(); }));
 api("warm_up").catch(() => {});
 refreshData();
-poll(element, 4000, () => api("training"), (s, e) => {
+poll(element, 4000, () => api("training", { task: mm.task.name }), (s, e) => {
   if (e) { $("[data-run]").replaceChildren(h("p", { class: "mm-note" }, "No connection. The run goes on without this page; trying again…")); return 2000; }
   drawRun((run = s));
   return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && !s.curve ? 1500 : 4000;

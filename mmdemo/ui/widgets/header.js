@@ -13,13 +13,13 @@ function draw() {
   else parts.push(h("span", { class: model.state === "failed" ? "mm-dot bad" : "mm-dot busy" }, model.message));
   if (index.working) parts.push(h("span", { class: "mm-dot busy" }, index.working));
   if (index.stale > 0 && model.state === "ready") parts.push(h("span", { class: "mm-dot busy" }, `${Math.ceil(index.stale * 100)} % of the collection still shows the version before`));
-  parts.push(h("span", {}, `${index.items} pictures`));
+  parts.push(h("span", {}, `${index.items} ${mm.task.words.many}`));
   if (unsaved) parts.push(h("span", { class: "mm-dot bad" }, `${unsaved} label${unsaved > 1 ? "s" : ""} on the way`));
   line.replaceChildren(...parts);
 }
 
 onPending((n) => { unsaved = n; draw(); });
-poll(element, 10000, () => api("status"), (status, error) => {
+poll(element, 10000, () => api("status", { task: mm.task.name }), (status, error) => {
   if (error) {
     line.replaceChildren(h("span", { class: "mm-dot bad" }, "No connection. Trying again…"));
     return 2000;

@@ -5,8 +5,11 @@ const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues
 let current = null, filling = null, finished = false, counts = null;
 const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another picture's", undone: "taken back" };
 
+const spoken = h("div", { class: "mm-sound" });
+const wave = mm.wave(spoken);
+const isSound = (pair) => pair.task === "speech-text";
 function prepare(pair) {
-  if (pair.node) return;
+  if (pair.node || isSound(pair)) return;
   pair.node = h("img", { src: thumb(pair.item, 1280), alt: "The picture to label" });
   pair.node.decode?.().catch(() => {});
 }
@@ -14,8 +17,10 @@ function prepare(pair) {
 function fill() {
   if (filling || queue.length > LOW) return filling;
   const known = [...queue, ...(current ? [current] : [])].map((p) => p.pair);
-  filling = api("queue", { count: AHEAD, holder, passed: [...passed, ...known, ...done.slice(-200).map((d) => d.pair.pair)] })
+  const about = mm.task.name;
+  filling = api("queue", { task: about, count: AHEAD, holder, passed: [...passed, ...known, ...done.slice(-200).map((d) => d.pair.pair)] })
     .then((answer) => {
+      if (about !== mm.task.name) { filling = null; fill(); return; }
       const have = new Set([...queue, ...(current ? [current] : [])].map((p) => p.pair));
       const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
       queue.push(...fresh);
@@ -31,13 +36,17 @@ function fill() {
 function paint() {
   element.dataset.pair = current ? current.pair : "";
   if (!current) {
+    wave.stop();
     $(".mm-picture").replaceChildren();
     $(".mm-pair-text").textContent = finished ? "Every pair has its label." : "Loading…";
     $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results in the Image tab." : "";
     return;
   }
   prepare(current);
-  $(".mm-picture").replaceChildren(current.node);
+  $(".mm-picture").classList.toggle("sound", isSound(current));
+  $(".mm-picture").replaceChildren(isSound(current) ? spoken : current.node);
+  if (isSound(current)) wave.load(current.item, current.duration || 1, element.offsetParent !== null && document.hasFocus());
+  else wave.stop();
   $(".mm-pair-text").textContent = current.text;
   $(".mm-why").textContent = WHY[current.why] || "";
 }
@@ -71,7 +80,7 @@ function label(verdict, text = "") {
   const entry = { pair: current, verdict, undone: false };
   done.push(entry);
   count(entry, 1);
-  entry.receipt = save("label", { pair: current.pair, verdict, text, origin: "label" });
+  entry.receipt = save("label", { task: mm.task.name, pair: current.pair, verdict, text, origin: "label" });
   entry.receipt.then((r) => { entry.label = r.label; receipt(`Label ${r.label} saved on disk`); }, (e) => { count(entry, -1); receipt(e.message, true); });
   advance();
 }
@@ -105,7 +114,7 @@ $("[data-undo]").onclick = undo;
 $("[data-name]").value = annotator();
 $("[data-name]").onchange = (e) => annotator(e.target.value.trim());
 
-const KEYS = { m: () => label("match"), arrowright: () => label("match"), x: () => label("mismatch"), arrowleft: () => label("mismatch"), u: () => label("unsure"), arrowdown: () => label("unsure"), e: () => edit(true), s: skip, z: undo };
+const KEYS = { m: () => label("match"), arrowright: () => label("match"), x: () => label("mismatch"), arrowleft: () => label("mismatch"), u: () => label("unsure"), arrowdown: () => label("unsure"), e: () => edit(true), s: skip, z: undo, r: () => current && isSound(current) && wave.replay(1), t: () => current && isSound(current) && wave.replay(0.6) };
 addEventListener("keydown", (e) => {
   if (!element.isConnected || element.offsetParent === null || e.ctrlKey || e.metaKey || e.altKey) return;
   const at = e.target;
@@ -118,4 +127,13 @@ addEventListener("keydown", (e) => {
   act();
 });
 addEventListener("mm-status", (e) => { if (!filling) { counts = e.detail.counts; drawCounts(); } });
+function restart() {
+  queue.length = 0; passed.clear(); current = null; finished = false; counts = null;
+  paint();
+  named();
+  fill();
+}
+function named() { for (const node of element.querySelectorAll("[data-sound]")) node.hidden = mm.task.name !== "speech-text"; }
+element.querySelector(".mm-label").prepend(mm.task.chooser(restart));
+named();
 fill();

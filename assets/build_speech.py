@@ -1,0 +1,244 @@
+"""Make the spoken samples and the sets that the speech benchmarks measure on, with free synthesisers.
+
+    python assets/build_speech.py
+
+It also fits how the scores of a recording with a text become a probability (speech.json). It needs flite, with
+the voices slt, rms, awb and kal16, and espeak-ng on the path. Each voice's recordings are joined to one Opus
+file, and a table says which span of it holds which text. What is written is in the repository, so that nobody
+needs to run it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+
+from mmdemo.media.audio import RATE_HZ, decode_audio, probe_audio, wav_bytes, write_opus  # noqa: E402
+
+VOICES = ("slt", "rms", "awb", "kal16", "en-us", "en-gb-x-rp")  # the first four are flite's
+GAP_S = 0.4
+
+WORDS = (  # noqa: SIM905
+    "apple anchor balloon bottle bridge butter candle carrot castle cherry circle coffee copper cotton "
+    "desert diamond doctor dragon engine feather finger forest garden giraffe guitar hammer harbor helmet "
+    "hockey honey island jacket jungle kitchen ladder lemon lizard magnet market mirror monkey mountain "
+    "needle ocean orange paddle panda parrot pencil pepper pillow planet pumpkin rabbit river rocket "
+    "saddle sailor salmon silver spider tiger tomato tunnel turtle violin window zebra"
+).split(" ")
+
+SENTENCES = (
+    "The train to the coast leaves at seven in the morning.",
+    "Please water the tomatoes before it gets hot.",
+    "She found an old map in the attic.",
+    "The museum is closed on Mondays.",
+    "We need three eggs and a cup of flour.",
+    "A small boat crossed the harbor at night.",
+    "The doctor will call you back this afternoon.",
+    "Turn left after the stone bridge.",
+    "My brother plays the violin in the city orchestra.",
+    "The cat is asleep on the warm radiator.",
+    "Tickets cost twelve dollars at the door.",
+    "There was heavy snow in the mountains last week.",
+    "He repaired the bicycle with a piece of wire.",
+    "The library has a room for children.",
+    "Open the window, it smells of paint in here.",
+    "A yellow taxi waited in front of the hotel.",
+    "The farmer sells honey and cheese on Saturdays.",
+    "Our flight was delayed by two hours.",
+    "They planted forty apple trees along the road.",
+    "The battery of this phone lasts two days.",
+    "A spider built its web above the door.",
+    "The river rose by one meter during the storm.",
+    "She speaks Spanish with her grandmother.",
+    "Put the books back on the lower shelf.",
+    "The rocket lifted off just before sunrise.",
+    "Children were flying kites on the beach.",
+    "The bakery runs out of bread by noon.",
+    "An owl lives in the roof of the church.",
+    "The meeting was moved to room two hundred and five.",
+    "He drinks his coffee without sugar.",
+    "Two elephants crossed the dusty road.",
+    "The lighthouse can be seen from far away.",
+    "I left my umbrella on the bus.",
+    "The concert begins at half past eight.",
+    "Fresh fish arrives at the market every day.",
+    "The painter mixed blue and white.",
+)
+SHARED_LEAST = 0.15  # the untrained space adds nothing to the likelihood; a trained one must have a say
+HELD_OUT = 12  # the last sentences are for measuring
+
+# Names and jargon that a small recogniser spells in its own way.
+NAMES = (  # noqa: SIM905
+    "Krzysztof Nguyen Saoirse Xiaomei Bjork Siobhan Wojciech Thandiwe Yevgenia Ngozi Joaquim Anneliese "
+    "Kubernetes Postgres Ansible Terraform Grafana Kafka Prometheus Jupyter Hadoop Nginx Redis Zookeeper"
+).split(" ")
+TRAIN_FRAMES = ("Please ask {} about it.", "We are waiting for {} again.", "I have never used {} before.")
+HELD_OUT_FRAMES = (
+    "Who is responsible for {} now?",
+    "Let us talk about {} tomorrow.",
+    "{} was mentioned twice today.",
+)
+
+
+def speak(voice: str, text: str) -> np.ndarray:
+    """(N,) float32 at 16 kHz, silence at both ends cut."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "said.wav"
+        if voice in VOICES[:4]:
+            subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
+        else:
+            subprocess.run(["espeak-ng", "-v", voice, "-s", "150", "-w", str(path), text], check=True)
+        samples = decode_audio(path)
+    loud = np.flatnonzero(np.abs(samples) > 0.02 * np.abs(samples).max())
+    samples = samples[loud[0] : loud[-1] + 1]
+    return (0.6 * samples / np.abs(samples).max()).astype(np.float32)
+
+
+def write_joined(name: str, rows: list[tuple[str, str, str]]) -> None:
+    """One Opus file a voice, and NAME.csv with file_name, text, start, end, split and voice."""
+    gap = np.zeros(round(GAP_S * RATE_HZ), np.float32)
+    table = []
+    with tempfile.TemporaryDirectory() as folder:
+        for voice in dict.fromkeys(row[0] for row in rows):
+            parts, at = [gap], len(gap)
+            for _, text, split in (row for row in rows if row[0] == voice):
+                said = speak(voice, text)
+                table.append(
+                    (
+                        f"{name}-{voice}.ogg",
+                        text,
+                        f"{at / RATE_HZ:.4f}",
+                        f"{(at + len(said)) / RATE_HZ:.4f}",
+                        split,
+                        voice,
+                    )
+                )
+                parts += [said, gap]
+                at += len(said) + len(gap)
+            wav = Path(folder) / "joined.wav"
+            wav.write_bytes(wav_bytes(np.concatenate(parts)))
+            write_opus(wav, FOLDER / "speech" / f"{name}-{voice}.ogg")
+    with (FOLDER / "speech" / f"{name}.csv").open("w", newline="", encoding="utf-8") as f:
+        out = csv.writer(f)
+        out.writerow(("file_name", "text", "start", "end", "split", "voice"))
+        out.writerows(table)
+
+
+def write_samples() -> None:
+    """One file a sentence, the voices in turn."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, text in enumerate(SENTENCES):
+            voice = VOICES[i % len(VOICES)]
+            pad = np.zeros(round(0.25 * RATE_HZ), np.float32)
+            wav = Path(folder) / "one.wav"
+            wav.write_bytes(wav_bytes(np.concatenate([pad, speak(voice, text), pad])))
+            name = f"sentence-{i + 1:02d}-{voice}.ogg"
+            write_opus(wav, FOLDER / "speech" / "samples" / name)
+            split = "held-out" if i >= len(SENTENCES) - HELD_OUT else "train"
+            data = (FOLDER / "speech" / "samples" / name).read_bytes()
+            seconds = probe_audio(data).duration_s
+            rows.append((f"samples/{name}", text, split, voice, hashlib.sha256(data).hexdigest(), seconds))
+    with (FOLDER / "speech" / "samples.csv").open("w", newline="", encoding="utf-8") as f:
+        out = csv.writer(f)
+        out.writerow(("file_name", "text", "split", "voice", "sha256", "duration"))
+        out.writerows(rows)
+
+
+def fit_scores() -> None:
+    """Write speech.json: the calibration of the shared space and the regression of models/spoken.py.
+
+    Each recording is asked its own text, the five others that the recogniser finds likeliest, and five at
+    random. Recordings of three voices and no held-out text are used.
+    """
+    from safetensors.numpy import save_file
+    from scipy.optimize import minimize
+
+    from mmdemo.data.samples import spoken_set
+    from mmdemo.models.calibration import Calibration, fit_calibration
+    from mmdemo.models.presets import find_preset
+    from mmdemo.models.spoken import SpeechTower, load_towers, measurements
+    from mmdemo.settings import load_settings
+
+    target = FOLDER / "speech.json"
+    first = {"score": {"likelihood": 1.0, "behind": 1.0, "shared": 1.0, "bias": 0.0}}
+    target.write_text(json.dumps(first | {"calibration": {"scale": 6.0, "bias": -2.0}}))
+    towers, _ = load_towers(find_preset("whisper-tiny-en-minilm"), load_settings({}, device="cpu"))
+    tower = towers.media
+    assert isinstance(tower, SpeechTower)
+    with (FOLDER / "speech" / "samples.csv").open(encoding="utf-8", newline="") as f:
+        files = [FOLDER / "speech" / row["file_name"] for row in csv.DictReader(f)]
+    features = tower.encode([decode_audio(path) for path in files]).astype(np.float16)
+    save_file({"features": features}, FOLDER / "speech" / "samples.safetensors")
+    rng = np.random.default_rng(0)
+    rows: list[tuple[float, float, float, bool]] = []  # likelihood, behind, cosine, match
+    for name in ("words", "names"):
+        texts, states = [], []
+        for row, samples in spoken_set(name):
+            if row["voice"] in {"rms", "slt", "en-us"} and (name == "words" or row["split"] == "train"):
+                texts.append(row["text"])
+                states.append(tower.prepare(samples))
+        every = sorted(set(texts))
+        vectors = tower.encode(states)[:, : tower.dim]
+        cosines = vectors @ towers.text.encode(every).T
+        for text, state, cosine in zip(texts, states, cosines, strict=True):
+            likelihood, behind = measurements(tower.recogniser, state, every)
+            own = every.index(text)
+            hard = [i for i in np.argsort(-likelihood)[:6] if i != own][:5]
+            others = [*hard, *(i for i in rng.permutation(len(every))[:6] if i != own)]
+            rows += [(likelihood[i], behind[i], cosine[i], i == own) for i in (own, *others)]
+    table = np.array(rows, dtype=np.float64)
+    match = table[:, 3].astype(bool)
+    weight = np.where(
+        match, 0.5 / match.mean(), 0.5 / (~match).mean()
+    )  # as likely as not, before it is heard
+    balanced = np.concatenate([np.repeat(np.flatnonzero(match), 10), np.flatnonzero(~match)])
+    shared = fit_calibration(table[balanced, 2], match[balanced], Calibration(6.0, -2.0))
+    odds = np.log(np.clip(shared.probability(table[:, 2]), 1e-4, 1 - 1e-4))
+    odds -= np.log(1 - np.clip(shared.probability(table[:, 2]), 1e-4, 1 - 1e-4))
+    x = np.column_stack([table[:, 0], table[:, 1], odds, np.ones(len(table))])
+
+    def loss(at: np.ndarray) -> float:
+        z = x @ at
+        return float((weight * (np.logaddexp(0, z) - match * z)).mean() + 1e-3 * (at[:3] ** 2).sum())
+
+    found = minimize(
+        loss,
+        np.array([1.0, 1.0, 0.5, 0.0]),
+        bounds=[(0, None), (0, None), (SHARED_LEAST, None), (None, None)],
+    )
+    names = ("likelihood", "behind", "shared", "bias")
+    score = {name: round(float(v), 4) for name, v in zip(names, found.x, strict=True)}
+    calibration = {"scale": round(shared.scale, 4), "bias": round(shared.bias, 4)}
+    target.write_text(json.dumps({"score": score, "calibration": calibration}, indent=1) + "\n")
+    print(f"{len(table)} pairs, loss {found.fun:.3f}: {score} {calibration}")
+
+
+def main() -> None:
+    """Write everything below assets/speech, and speech.json."""
+    if "--scores-only" in sys.argv:
+        return fit_scores()
+    (FOLDER / "speech" / "samples").mkdir(parents=True, exist_ok=True)
+    write_samples()
+    write_joined("words", [(voice, word, "held-out") for voice in VOICES for word in WORDS])
+    names = []
+    for i, name in enumerate(NAMES):
+        for j, frame in enumerate((*TRAIN_FRAMES, *HELD_OUT_FRAMES)):
+            voice = VOICES[(i + j) % 4]
+            names.append((voice, frame.format(name), "train" if j < len(TRAIN_FRAMES) else "held-out"))
+    write_joined("names", names)
+    fit_scores()
+
+
+if __name__ == "__main__":
+    main()

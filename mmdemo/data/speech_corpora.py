@@ -1,0 +1,103 @@
+"""The folders in which spoken corpora come: LJSpeech, Common Voice, LibriSpeech."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
+from mmdemo.errors import ImportRowError
+from mmdemo.store.pairs import SPLIT_NAMES
+
+
+class LJSpeech:
+    """wavs/ beside metadata.csv without a header: id|text|normalised text."""
+
+    name = "ljspeech"
+    about = "an LJSpeech folder"
+
+    def accepts(self, path: Path) -> bool:
+        """A folder with wavs/ and metadata.csv."""
+        return (path / "wavs").is_dir() and (path / "metadata.csv").is_file()
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """One row a line, with the normalised text where there is one."""
+        for number, line in enumerate(read_text(path / "metadata.csv").splitlines(), 1):
+            if not line.strip():
+                continue
+            fields = line.split("|")
+            if len(fields) < 2:
+                yield Skipped(number, "The line is not id|text|normalised text.")
+                continue
+            text = fields[2] if len(fields) > 2 and fields[2].strip() else fields[1]
+            yield _row(number, path, f"wavs/{fields[0].strip()}.wav", text)
+
+
+class CommonVoice:
+    """clips/ beside validated.tsv, train.tsv, dev.tsv, test.tsv with path and sentence."""
+
+    name = "common-voice"
+    about = "a Common Voice folder or one of its TSV files"
+    tables = ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv")
+
+    def accepts(self, path: Path) -> bool:
+        """The folder, or a TSV beside clips/."""
+        if path.is_file():
+            return path.suffix.lower() == ".tsv" and (path.parent / "clips").is_dir()
+        return (path / "clips").is_dir() and any((path / name).is_file() for name in self.tables)
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """The rows of the TSV; of a folder, those of train, dev and test, or else of validated."""
+        folder = path.parent if path.is_file() else path
+        split_tables = [folder / name for name in self.tables[1:] if (folder / name).is_file()]
+        tables = [path] if path.is_file() else split_tables or [folder / self.tables[0]]
+        number = 0
+        for table in tables:
+            reader = csv.DictReader(
+                io.StringIO(read_text(table), newline=""), delimiter="\t", quoting=csv.QUOTE_NONE
+            )
+            for line in reader:
+                number += 1
+                name, text = line.get("path") or "", line.get("sentence") or ""
+                yield _row(
+                    number, folder, f"clips/{name}" if name else "", text, SPLIT_NAMES.get(table.stem, "")
+                )
+
+
+class LibriSpeech:
+    """speaker/chapter/ with NAME.trans.txt: an id and its text a line, beside id.flac."""
+
+    name = "librispeech"
+    about = "a LibriSpeech folder"
+
+    def accepts(self, path: Path) -> bool:
+        """A folder with a .trans.txt somewhere in it."""
+        return path.is_dir() and next(path.rglob("*.trans.txt"), None) is not None
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """The utterances, chapter by chapter; the name of a folder such as dev-clean says the split."""
+        number = 0
+        for table in sorted(path.rglob("*.trans.txt")):
+            parts = table.relative_to(path.parent).parts
+            split = next((SPLIT_NAMES[p.split("-")[0]] for p in parts if p.split("-")[0] in SPLIT_NAMES), "")
+            for line in read_text(table).splitlines():
+                if not line.strip():
+                    continue
+                number += 1
+                name, _, text = line.strip().partition(" ")
+                yield _row(number, table.parent, f"{name}.flac", text.capitalize(), split)
+
+
+def _row(number: int, root: Path, name: str, text: str, split: str = "") -> Row | Skipped:
+    try:
+        file = file_inside(root, name)
+    except ImportRowError as e:
+        return Skipped(number, str(e))
+    return Row(number, file.name, file, text=text.strip(), split=split)
+
+
+register(LJSpeech())
+register(CommonVoice())
+register(LibriSpeech())

@@ -1,0 +1,86 @@
+"""Transcripts as files: SRT, VTT, plain text, JSON and Praat's TextGrid."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mmdemo.errors import UserError
+
+
+def words_to_lines(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Words as lines of subtitles: at most seven seconds and seventy characters, cut at pauses."""
+    lines: list[dict[str, Any]] = []
+    for word in words:
+        last = lines[-1] if lines else None
+        if (
+            last is None
+            or word["end"] - last["start"] > 7.0
+            or len(last["text"]) + len(word["word"]) > 70
+            or word["start"] - last["end"] > 1.0
+        ):
+            lines.append({"text": word["word"], "start": word["start"], "end": word["end"]})
+        else:
+            last["text"] += f" {word['word']}"
+            last["end"] = word["end"]
+    return lines
+
+
+def transcript_as(format: str, transcript: dict[str, Any]) -> str:
+    """A transcript as json, srt, vtt, txt or textgrid.
+
+    Raises:
+        UserError: an unknown format; the sentence lists those there are.
+    """
+    lines = words_to_lines(transcript["words"]) or transcript.get("segments", [])
+    if format == "json":
+        return json.dumps(
+            {k: transcript[k] for k in ("text", "words", "segments")}, ensure_ascii=False, indent=1
+        )
+    if format == "txt":
+        return "\n".join(s["text"] for s in transcript.get("segments") or lines) + "\n"
+    if format == "srt":
+        return "".join(
+            f"{i}\n{_clock(s['start'], ',')} --> {_clock(s['end'], ',')}\n{s['text']}\n\n"
+            for i, s in enumerate(lines, 1)
+        )
+    if format == "vtt":
+        return "WEBVTT\n\n" + "".join(
+            f"{_clock(s['start'], '.')} --> {_clock(s['end'], '.')}\n{s['text']}\n\n" for s in lines
+        )
+    if format == "textgrid":
+        return _textgrid(transcript["words"], transcript.get("duration") or 0.0)
+    raise UserError(f"The format {format!r} is unknown.", "Use one of: json, srt, vtt, txt, textgrid.")
+
+
+def _clock(seconds: float, mark: str) -> str:
+    ms = round(seconds * 1000)
+    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}{mark}{ms % 1000:03d}"
+
+
+def _textgrid(words: list[dict[str, Any]], duration_s: float) -> str:
+    """Praat's long text format, one interval tier; the gaps between words are empty intervals."""
+    end_s = max([duration_s, *(w["end"] for w in words)])
+    intervals: list[tuple[float, float, str]] = []
+    at = 0.0
+    for w in words:
+        if w["start"] > at:
+            intervals.append((at, w["start"], ""))
+        start = max(at, w["start"])
+        if w["end"] > start:
+            intervals.append((start, w["end"], w["word"]))
+            at = w["end"]
+    if end_s > at or not intervals:
+        intervals.append((at, end_s, ""))
+    head = (
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
+        f"xmin = 0\nxmax = {end_s:.3f}\ntiers? <exists>\n"
+        f'size = 1\nitem []:\n    item [1]:\n        class = "IntervalTier"\n        name = "words"\n'
+        f"        xmin = 0\n        xmax = {end_s:.3f}\n        intervals: size = {len(intervals)}\n"
+    )
+    body = "".join(
+        f"        intervals [{i}]:\n            xmin = {a:.3f}\n            xmax = {b:.3f}\n"
+        f'            text = "{text.replace(chr(34), chr(34) * 2)}"\n'
+        for i, (a, b, text) in enumerate(intervals, 1)
+    )
+    return head + body

@@ -1,0 +1,137 @@
+"""What an open workspace can do with recordings: transcribe, align word by word, name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+from mmdemo.errors import MediaError
+from mmdemo.models.base import Task
+from mmdemo.parts import Parts
+from mmdemo.store.tables import Item
+from mmdemo.store.texts import clean_text
+
+if TYPE_CHECKING:
+    from mmdemo.models.speech import Word
+    from mmdemo.models.spoken import SpeechTower
+
+SPEECH: Task = "speech-text"
+SAID = 0.05  # a word whose tokens are less likely, given the sound and the words before, was not said
+SHORT_S = 29.0  # what is aligned in one go
+TITLE_WORDS = 8
+
+
+class Hearing(Parts):
+    """The part of `Demo` that hears."""
+
+    def transcribe(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """The JSON of `transcribe`, made now unless it is kept.
+
+        Raises:
+            MediaError: the item is no recording.
+        """
+        self._recording(item)
+        return self.transcripts.transcribe(item, version or self.ws.versions.active(SPEECH))
+
+    def transcript(self, item: Item, version: str | None = None, start: bool = False) -> dict[str, Any]:
+        """Where a transcript stands; begun behind the page where asked to."""
+        self._recording(item)
+        version = version or self.ws.versions.active(SPEECH)
+        state = self.transcripts.state(item, version)
+        if start and not state["complete"]:
+            self.transcripts.start(item, version)
+            state = self.transcripts.state(item, version)
+        return state
+
+    def title(self, text: str) -> str:
+        """A title made from a transcript: its first sentence, cut at a few words."""
+        first = re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0].rstrip(".!?,;: ")
+        words = first.split()
+        return " ".join(words[:TITLE_WORDS]) + ("…" if len(words) > TITLE_WORDS else "")
+
+    def caption_recording(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """The JSON of `caption` for a recording: the transcript, and a title made from it."""
+        heard = self.transcribe(item, version)
+        if not heard["text"]:
+            return {"model": heard["model"], "captions": []}
+        sure = [w["probability"] for w in heard["words"]] or [0.0]
+        score = round(sum(sure) / len(sure), 4)
+        rows = [
+            {"text": heard["text"], "source": "transcript"},
+            {"text": self.title(heard["text"]), "source": "title"},
+        ]
+        end = heard["words"][-1]["end"] if heard["words"] else item.duration_s
+        how = "sure" if score >= 0.8 else "fairly sure" if score >= 0.5 else "not sure"
+        return {
+            "model": heard["model"],
+            "captions": [row | {"score": score, "start": 0.0, "end": end, "sure": how} for row in rows],
+        }
+
+    def align_words(self, item: Item, text: str, version: str | None = None) -> dict[str, Any]:
+        """When each word of a text is said in a recording, and whether it is said at all.
+
+        Up to half a minute is aligned at once. In a longer recording the words that the transcript has too
+        take its times, and what lies between them is aligned there.
+
+        Raises:
+            UserError: the text is empty.
+            MediaError: the item is no recording.
+        """
+        text = clean_text(text)
+        self._recording(item)
+        version = version or self.ws.versions.active(SPEECH)
+        tower = cast("SpeechTower", self.models.aligner(SPEECH, version).towers.media)
+        if (item.duration_s or 0.0) <= SHORT_S:
+            from mmdemo.media.audio import decode_audio
+            from mmdemo.models.speech import has_speech
+
+            samples = decode_audio(self.ws.media_path(item))
+            silent = not has_speech(samples)
+            words = tower.recogniser.align_words(samples, text)
+        else:
+            words, silent = self._align_long(item, text, version, tower), False
+        rows = [asdict(w) | {"said": not silent and w.probability >= SAID} for w in words]
+        for row in rows:
+            row["probability"] = round(row["probability"], 4)
+        missing = [row["word"] for row in rows if not row["said"]]
+        note = "No speech was found." if silent else ""
+        if missing and not silent:
+            note = f"{len(missing)} of {len(rows)} words were not heard: {', '.join(missing[:12])}."
+        return {"model": version, "text": text, "words": rows, "note": note}
+
+    def _align_long(self, item: Item, text: str, version: str, tower: SpeechTower) -> list[Word]:
+        from mmdemo.media.audio import decode_audio
+        from mmdemo.models.speech import Word
+
+        heard = [Word(**w) for w in self.transcribe(item, version)["words"]]
+        wanted = text.split()
+        matcher = difflib.SequenceMatcher(
+            None, [_plain(w) for w in wanted], [_plain(w.word) for w in heard], False
+        )
+        out: list[Word] = []
+        for kind, a, b, c, d in matcher.get_opcodes():
+            if kind == "equal":
+                out += [
+                    Word(wanted[i], w.start, w.end, w.probability)
+                    for i, w in zip(range(a, b), heard[c:d], strict=True)
+                ]
+                continue
+            if a == b:
+                continue
+            start_s = out[-1].end if out else (heard[c].start if c < len(heard) else 0.0)
+            end_s = heard[d].start if d < len(heard) else (item.duration_s or start_s + 1.0)
+            end_s = min(max(end_s, start_s + 0.2), start_s + SHORT_S)
+            samples = decode_audio(self.ws.media_path(item), max(0.0, start_s - 0.1), end_s + 0.1)
+            out += tower.recogniser.align_words(samples, " ".join(wanted[a:b]), max(0.0, start_s - 0.1))
+        return out
+
+    @staticmethod
+    def _recording(item: Item) -> None:
+        if item.modality != "audio":
+            raise MediaError(f"{item.name} is no recording.", "Choose a recording.")
+
+
+def _plain(word: str) -> str:
+    return "".join(c for c in word.casefold() if c.isalnum())

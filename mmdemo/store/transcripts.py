@@ -1,0 +1,43 @@
+"""Transcripts in the database: made once by each version, kept while they grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdemo.store.database import Database
+from mmdemo.store.tables import Transcript, now
+
+
+class TranscriptStore:
+    """What recognisers heard, by item and version."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, item_id: str, version_id: str) -> Transcript | None:
+        """The transcript of an item by a version, perhaps an unfinished one."""
+        with self._database.read() as session:
+            return session.get(Transcript, (item_id, version_id))
+
+    def put(
+        self,
+        item_id: str,
+        version_id: str,
+        language: str,
+        segments: list[dict[str, Any]],
+        done_s: float,
+        complete: bool,
+    ) -> None:
+        """Keep a transcript in the place of the one before it."""
+        with self._database.write() as session:
+            session.merge(
+                Transcript(
+                    item_id=item_id,
+                    version_id=version_id,
+                    language=language,
+                    segments=segments,
+                    done_s=done_s,
+                    complete=complete,
+                    created_at=now(),
+                )
+            )

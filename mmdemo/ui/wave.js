@@ -1,0 +1,148 @@
+/* A recording on a time line: its waveform from peaks computed on the server, words that play when clicked and whose
+   borders can be dragged. The browser streams the sound and never holds the whole of it. */
+mm.medium = (item, alt) => mm.task.name === "speech-text"
+  ? mm.h("button", { class: "mm-play", type: "button", title: `Play: ${alt}`, "aria-label": `Play: ${alt}`, onclick: (e) => { e.preventDefault(); e.stopPropagation(); mm.playOnce(item); } }, "▶")
+  : mm.h("img", { src: mm.thumb(item), alt, loading: "lazy" });
+mm.playOnce = (() => {
+  let audio = null;
+  return (item) => { audio?.pause(); audio = new Audio(`mmdemo/sound/${item}`); audio.play().catch(() => {}); };
+})();
+
+mm.wave = (host, { onspan = null, onword = null } = {}) => {
+  const { h } = mm;
+  const PEAKS_HZ = 50, HEIGHT = 132, ROW = 30, LEAST = 0.02;
+  const canvas = h("canvas", { "aria-hidden": "true" }), line = h("div", { class: "mm-words" }), head = h("i", { class: "mm-playhead" });
+  const scroll = h("div", { class: "mm-wave-scroll", tabindex: "0", role: "group", "aria-label": "Waveform" }, h("div", { class: "mm-wave-inner" }, canvas, line, head));
+  const inner = scroll.firstChild, audio = h("audio", { preload: "metadata" });
+  const clock = h("span", { class: "mm-number" }, "0:00.0"), play = h("button", { class: "mm-button primary", type: "button", "aria-label": "Play" }, "Play");
+  const speed = h("select", { "aria-label": "Speed" }, [0.5, 0.75, 1, 1.5, 2].map((r) => h("option", { value: r, selected: r === 1 }, `${r} ×`)));
+  const zooms = [["−", 0.5], ["+", 2]].map(([sign, by]) => h("button", { class: "mm-button", type: "button", "aria-label": by > 1 ? "Zoom in" : "Zoom out", onclick: () => zoom(by) }, sign));
+  const bar = h("div", { class: "mm-row mm-wave-bar" }, play, clock, h("label", {}, "Speed ", speed), h("span", { class: "mm-zoom" }, zooms), audio);
+  host.replaceChildren(scroll, bar);
+  let item = "", duration = 0, peaks = null, words = [], scale = 0, until = null, frame = 0, drag = null;
+
+  const fit = () => Math.max(40, (scroll.clientWidth - 2) / Math.max(0.1, duration));
+  const text = (s) => `${Math.floor(s / 60)}:${String((s % 60).toFixed(1)).padStart(4, "0")}`;
+  function zoom(by, at = audio.currentTime) {
+    const least = Math.min(fit(), (scroll.clientWidth - 2) / Math.max(0.1, duration));
+    scale = Math.min(800, Math.max(least, scale * by));
+    layout();
+    scroll.scrollLeft = at * scale - scroll.clientWidth / 2;
+  }
+  // Only what is in sight is drawn: half an hour at 100 pixels a second is wider than any canvas.
+  function paint() {
+    const width = scroll.clientWidth, ratio = devicePixelRatio || 1;
+    canvas.width = width * ratio; canvas.height = HEIGHT * ratio;
+    canvas.style.width = `${width}px`; canvas.style.height = `${HEIGHT}px`; canvas.style.left = `${scroll.scrollLeft}px`;
+    const pen = canvas.getContext("2d"), style = getComputedStyle(host);
+    pen.scale(ratio, ratio);
+    pen.fillStyle = style.getPropertyValue("--color-accent") || "#3b82f6";
+    if (!peaks) return;
+    for (let x = 0; x < width; x++) {
+      const a = Math.floor(((scroll.scrollLeft + x) / scale) * PEAKS_HZ), b = Math.max(a + 1, Math.floor(((scroll.scrollLeft + x + 1) / scale) * PEAKS_HZ));
+      let low = 0, high = 0;
+      for (let i = a; i < b && 2 * i + 1 < peaks.length; i++) { low = Math.min(low, peaks[2 * i]); high = Math.max(high, peaks[2 * i + 1]); }
+      const y = HEIGHT / 2 - (high / 127) * (HEIGHT / 2), tall = Math.max(1, ((high - low) / 127) * (HEIGHT / 2));
+      pen.fillRect(x, y, 1, tall);
+    }
+  }
+  const colour = (w) => (w.corrected ? "sure corrected" : w.said === false ? "missing" : w.probability >= 0.8 ? "sure" : w.probability >= 0.5 ? "fair" : "doubtful");
+  function layout() {
+    inner.style.width = `${Math.max(scroll.clientWidth - 2, duration * scale)}px`;
+    const from = scroll.scrollLeft / scale - 2, to = (scroll.scrollLeft + scroll.clientWidth) / scale + 2;
+    line.replaceChildren(...words.flatMap((w, i) => w.end < from || w.start > to ? [] : [node(w, i)]));
+    paint();
+    moveHead();
+  }
+  function node(w, i) {
+    const box = h("button", { class: `mm-word ${colour(w)}`, type: "button", "data-word": i, title: `${w.word}  ${w.start.toFixed(2)}–${w.end.toFixed(2)} s, ${mm.percent(w.probability ?? 1)}`,
+      style: `left:${w.start * scale}px;width:${Math.max(6, (w.end - w.start) * scale)}px`,
+      onclick: () => { if (drag !== "done") { playSpan(w.start, w.end); onword?.(w, i); } drag = null; } }, w.word);
+    if (onspan) for (const side of ["start", "end"]) box.append(h("i", { class: `mm-edge ${side}`, "data-edge": side, onpointerdown: (e) => grab(e, box, i, side) }));
+    return box;
+  }
+  function grab(e, box, i, side) {
+    e.preventDefault(); e.stopPropagation();
+    const w = words[i], from = e.clientX, was = w[side];
+    box.setPointerCapture(e.pointerId);
+    const move = (m) => {
+      const at = was + (m.clientX - from) / scale;
+      w[side] = side === "start" ? Math.max(0, Math.min(at, w.end - LEAST)) : Math.min(duration, Math.max(at, w.start + LEAST));
+      box.style.left = `${w.start * scale}px`; box.style.width = `${Math.max(6, (w.end - w.start) * scale)}px`;
+    };
+    const up = () => {
+      box.removeEventListener("pointermove", move); box.removeEventListener("pointerup", up);
+      drag = "done";
+      setTimeout(() => { drag = null; }, 50);
+      if (Math.abs(w[side] - was) > 0.005) onspan(w, i);
+    };
+    box.addEventListener("pointermove", move); box.addEventListener("pointerup", up);
+  }
+  function moveHead() {
+    head.style.left = `${audio.currentTime * scale}px`;
+    clock.textContent = `${text(audio.currentTime)} of ${text(duration)}`;
+    for (const box of line.children) { const w = words[box.dataset.word]; box.classList.toggle("now", !audio.paused && w.start <= audio.currentTime && audio.currentTime < w.end); }
+  }
+  function tick() {
+    moveHead();
+    if (until !== null && audio.currentTime >= until) { audio.pause(); until = null; }
+    const x = audio.currentTime * scale;
+    if (!audio.paused && (x < scroll.scrollLeft || x > scroll.scrollLeft + scroll.clientWidth - 40)) scroll.scrollLeft = x - 60;
+    frame = audio.paused ? 0 : requestAnimationFrame(tick);
+  }
+  function playSpan(start, end = null) { audio.currentTime = start; until = end === null ? null : Math.max(end, start + 0.15); audio.play().catch(() => {}); }
+  audio.onplay = () => { play.textContent = "Pause"; if (!frame) tick(); };
+  audio.onpause = () => { play.textContent = "Play"; moveHead(); };
+  audio.onseeked = moveHead;
+  play.onclick = () => { until = null; if (audio.paused) { if (audio.ended) audio.currentTime = 0; audio.play().catch(() => {}); } else audio.pause(); };
+  speed.onchange = () => { audio.playbackRate = Number(speed.value); };
+  canvas.onclick = (e) => { until = null; audio.currentTime = (scroll.scrollLeft + e.offsetX) / scale; };
+  scroll.onscroll = () => layout();
+  scroll.addEventListener("wheel", (e) => { if (e.ctrlKey) { e.preventDefault(); zoom(e.deltaY < 0 ? 1.25 : 0.8); } }, { passive: false });
+  new ResizeObserver(() => { if (duration) { scale = Math.max(scale, Math.min(fit(), scale || fit())); layout(); } }).observe(scroll);
+
+  return {
+    get item() { return item; },
+    get audio() { return audio; },
+    async load(id, seconds, autoplay = false) {
+      if (item !== id) {
+        item = id; duration = seconds; words = []; peaks = null;
+        audio.src = `mmdemo/sound/${id}`;
+        scale = duration > 60 ? 60 : fit();
+        scroll.scrollLeft = 0;
+        layout();
+        try { const got = await fetch(`mmdemo/peaks/${id}`); if (got.ok && item === id) { peaks = new Int8Array(await got.arrayBuffer()); paint(); } } catch { /* the words still stand */ }
+      }
+      if (autoplay && item === id) { audio.currentTime = 0; audio.play().catch(() => {}); }
+    },
+    words(list) { words = list.map((w) => ({ ...w })); layout(); },
+    replay(rate = 1) { audio.playbackRate = rate; speed.value = rate; until = null; audio.currentTime = 0; audio.play().catch(() => {}); },
+    playSpan,
+    stop() { audio.pause(); },
+  };
+};
+
+/* The microphone: 16 kHz mono samples as they come, and a WAV file of all of them. */
+mm.record = async (onchunk) => {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: false } });
+  const context = new AudioContext({ sampleRate: 16000 });
+  const code = "registerProcessor('mm-tap', class extends AudioWorkletProcessor { process(i) { if (i[0][0]) this.port.postMessage(i[0][0].slice()); return true; } });";
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  await context.audioWorklet.addModule(url);
+  URL.revokeObjectURL(url);
+  const tap = new AudioWorkletNode(context, "mm-tap"), source = context.createMediaStreamSource(stream);
+  const parts = [];
+  tap.port.onmessage = (e) => { const part = Int16Array.from(e.data, (v) => Math.max(-1, Math.min(1, v)) * 32767); parts.push(part); onchunk(part); };
+  source.connect(tap);
+  return async () => {
+    stream.getTracks().forEach((t) => t.stop());
+    await context.close();
+    const size = parts.reduce((n, p) => n + p.length, 0), out = new DataView(new ArrayBuffer(44 + 2 * size));
+    const write = (at, s) => [...s].forEach((c, i) => out.setUint8(at + i, c.charCodeAt(0)));
+    write(0, "RIFF"); out.setUint32(4, 36 + 2 * size, true); write(8, "WAVEfmt "); out.setUint32(16, 16, true); out.setUint16(20, 1, true); out.setUint16(22, 1, true);
+    out.setUint32(24, 16000, true); out.setUint32(28, 32000, true); out.setUint16(32, 2, true); out.setUint16(34, 16, true); write(36, "data"); out.setUint32(40, 2 * size, true);
+    let at = 44;
+    for (const part of parts) for (const v of part) { out.setInt16(at, v, true); at += 2; }
+    return new Blob([out.buffer], { type: "audio/wav" });
+  };
+};

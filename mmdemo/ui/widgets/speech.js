@@ -1,0 +1,235 @@
+const { h, api, address, percent, toast, save, upload, live, poll, seconds } = mm;
+const $ = (selector) => element.querySelector(selector);
+const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), versions = $(".mm-version select"), samples = $("[data-samples]");
+const state = { view: "speech", mode: "transcribe", item: "", text: "", version: "" };
+const wave = mm.wave($("[data-wave]"), { onspan: correctSpan });
+let known = null, heard = null, aligned = null, begun = false;
+const mine = () => address.link.view === "speech";
+
+function remember() {
+  state.text = state.mode === "align" ? texts.value.trim() : state.mode === "search" ? words.value.trim() : "";
+  mm.speechState = { ...state };
+  if (element.offsetParent !== null) address.write({ task: "speech-text", ...state });
+}
+function open(mode) {
+  state.mode = mode;
+  for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === mode);
+  for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== mode;
+  if (mode === "transcribe") showWords(heard?.words || []);
+  else if (mode === "align") showWords(aligned?.words || []);
+  remember();
+}
+for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
+const fail = (box, e) => box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message));
+function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
+async function into(box, ask, show) {
+  const slow = setTimeout(() => box.replaceChildren(h("p", { class: "mm-working" }, "Working… the first answer waits for the model to load.")), 400);
+  try { show(await ask()); } catch (e) { fail(box, e); }
+  clearTimeout(slow);
+}
+const needed = (box) => { if (state.item) return true; fail(box, new Error("There is no recording yet. Record one, upload one, or choose a sample.")); return false; };
+
+/* The recording */
+async function show(item, autoplay = false) {
+  known = await api("recording", { item });
+  state.item = item;
+  heard = aligned = null;
+  samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
+  $("[data-name]").textContent = `${known.name} · ${known.duration.toFixed(1)} s`;
+  for (const box of ["[data-scores]", "[data-progress]"]) $(box).replaceChildren();
+  for (const box of ["[data-text]", "[data-after]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
+  error("");
+  $("[data-receipt]").textContent = "";
+  await wave.load(item, known.duration, autoplay);
+  look(await api("transcript", { item, version: state.version }));
+  remember();
+}
+async function take(blob, name) {
+  try { const got = await upload(blob, name, "", "speech-text"); await show(got.item); open("transcribe"); transcribe(); } catch (e) { error(e.message); toast(e.message, true); }
+}
+$("[data-upload]").onclick = () => file.click();
+file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
+for (const kind of ["dragover", "dragenter"]) element.addEventListener(kind, (e) => e.preventDefault());
+element.addEventListener("drop", (e) => { e.preventDefault(); const f = e.dataTransfer.files[0]; if (f) take(f, f.name); });
+samples.onchange = () => { if (samples.value) show(samples.value, true).catch((e) => error(e.message)); };
+
+/* The microphone: what is said appears while it is being said */
+let stopRecording = null;
+$("[data-record]").onclick = async () => {
+  const button = $("[data-record]"), line = $("[data-live]");
+  if (stopRecording) {
+    const stop = stopRecording;
+    stopRecording = null;
+    button.textContent = "Record";
+    const wav = await stop();
+    line.hidden = true;
+    return take(wav, `recording-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.wav`);
+  }
+  wave.stop();
+  let held = [], size = 0, done = "", asking = false, asked = 0;
+  const join = () => { const all = new Int16Array(size); let at = 0; for (const p of held) { all.set(p, at); at += p.length; } return all; };
+  const listen = async () => {
+    asking = true; asked = size;
+    const all = join();
+    try {
+      const found = (await live(all)).words, text = found.map((w) => w.word).join(" ");
+      line.textContent = `${done} ${text}`.trim() || "Listening…";
+      const settled = found.filter((w) => w.end < all.length / 16000 - 2);
+      if (all.length > 12 * 16000) {  // what is settled is kept, and the window starts after it
+        const cut = settled.length ? Math.floor(settled.at(-1).end * 16000) : all.length - 2 * 16000;
+        done = `${done} ${settled.map((w) => w.word).join(" ")}`.trim();
+        const now = join().slice(cut);
+        held = [now]; size = now.length; asked = 0;
+      }
+    } catch { /* the next one tries again; the whole recording is transcribed at its end */ }
+    asking = false;
+  };
+  try {
+    stopRecording = await mm.record((part) => { held.push(part); size += part.length; if (!asking && size - asked > 1.5 * 16000 && stopRecording) listen(); });
+  } catch {
+    return error("The microphone is not available. Allow it in the browser, or upload a recording."), toast("The microphone is not available. Allow it in the browser, or upload a recording.", true);
+  }
+  error("");
+  button.textContent = "Stop";
+  line.hidden = false;
+  line.textContent = "Listening…";
+};
+
+/* Transcribe: the server works behind the page, and the text appears as it comes */
+function showWords(list) { if ((state.mode === "align") === (list === aligned?.words) || !list.length) wave.words(list); }
+function look(s) {
+  heard = s;
+  const share = s.duration ? Math.min(1, s.done / s.duration) : 0;
+  $("[data-stop]").hidden = !s.running;
+  $("[data-transcribe]").disabled = s.running;
+  $("[data-transcribe]").textContent = s.complete ? "Transcribed" : s.done ? "Go on" : "Transcribe";
+  $("[data-progress]").replaceChildren(...(s.running ? [h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, s.done ? `${seconds(s.done)} of ${seconds(s.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}` : "Listening… the first words wait for the model to load."))] : []));
+  error(s.error);
+  const box = $("[data-text]");
+  box.hidden = !s.words.length && !s.note;
+  box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => wave.playSpan(w.start, w.end) }, w.word), " "])));
+  $("[data-after]").hidden = !s.words.length;
+  if (s.complete) $("[data-progress]").replaceChildren(h("p", { class: "mm-faint" }, `${s.words.length} words · language ${s.language || "en"} · ${s.model}`));
+  if (state.mode === "transcribe") wave.words(s.words);
+}
+async function transcribe() {
+  if (!state.item) return error("There is no recording yet. Record one, upload one, or choose a sample.");
+  try { look(await api("transcript", { item: state.item, version: state.version, start: true })); } catch (e) { error(e.message); }
+  mm.poke();
+}
+$("[data-transcribe]").onclick = transcribe;
+$("[data-stop]").onclick = () => api("transcript_stop", { item: state.item, version: state.version }).catch((e) => error(e.message));
+poll(element, 3000, async () => (heard?.running ? [state.item, await api("transcript", { item: state.item, version: state.version })] : null), (got) => {
+  if (got && got[0] === state.item) look(got[1]);
+  return heard?.running ? 400 : 3000;
+});
+$("[data-correct]").onclick = () => {
+  $("[data-edit]").hidden = false;
+  $("[data-edit] textarea").value = known?.confirmed || heard.text;
+  $("[data-edit] textarea").focus();
+};
+$("[data-cancel]").onclick = () => { $("[data-edit]").hidden = true; };
+const say = (promise, words) => promise.then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk: ${words}`; }, (e) => error(e.message));
+$("[data-edit]").onsubmit = (e) => {
+  e.preventDefault();
+  const text = $("[data-edit] textarea").value.trim();
+  if (!text) return error("The text is empty. Write what is said.");
+  $("[data-edit]").hidden = true;
+  known.confirmed = text;
+  say(save("label_result", { item: state.item, text, verdict: "match", origin: "transcribe", version: heard.model }), "the transcript");
+};
+function correctSpan(word) {
+  say(save("label_result", { item: state.item, text: word.word, verdict: "match", origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), `“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
+}
+for (const button of element.querySelectorAll("[data-format]")) button.onclick = async () => {
+  try {
+    const got = await api("subtitles", { item: state.item, version: state.version, format: button.dataset.format });
+    const end = button.dataset.format === "textgrid" ? "TextGrid" : button.dataset.format;
+    const link = h("a", { href: URL.createObjectURL(new Blob([got.text], { type: "text/plain" })), download: `${known.name.replace(/\.\w+$/, "")}.${end}` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  } catch (e) { error(e.message); }
+};
+
+/* Labels on an answer */
+function marks(text, how) {
+  const box = h("span", { class: "mm-marks" });
+  for (const [verdict, sign] of [["match", "✓"], ["mismatch", "✗"]]) {
+    const button = h("button", { class: `mm-mark ${verdict}`, type: "button", "aria-label": `${verdict}: ${text}`, "aria-pressed": how.said === verdict, onclick: (e) => {
+      e.stopPropagation();
+      for (const b of box.children) b.setAttribute("aria-pressed", b === button);
+      save("label_result", { item: how.item, text, verdict, origin: how.origin, query: how.query, rank: how.rank, version: how.version }).then((r) => { box.title = `Label ${r.label} saved on disk`; });
+    } }, sign);
+    box.append(button);
+  }
+  return box;
+}
+
+/* Align */
+async function wordsOf(text) {
+  aligned = await api("align_words", { item: state.item, text, version: state.version });
+  const note = $("[data-note]");
+  note.textContent = aligned.note;
+  note.hidden = !aligned.note;
+  if (state.mode === "align") wave.words(aligned.words);
+}
+function align() {
+  const box = $("[data-scores]"), list = texts.value.split("\n").filter((t) => t.trim());
+  if (!needed(box)) return;
+  remember();
+  return into(box, () => api("speech_align", { item: state.item, texts: list, version: state.version }), (answer) => {
+    const rows = answer.scores.map((s, i) => {
+      const row = h("button", { class: "mm-score", type: "button", "data-score": i, "aria-pressed": false, onclick: () => { for (const r of box.querySelectorAll(".mm-score")) r.setAttribute("aria-pressed", r === row); wordsOf(s.text).catch((e) => fail(box, e)); } },
+        h("span", { class: "mm-text" }, s.text), h("span", { class: "mm-bar" }, h("i", { style: `width:${Math.max(1, s.probability * 100)}%` })), h("span", { class: "mm-number" }, percent(s.probability)), h("span", { class: "mm-faint" }, s.similarity.toFixed(2)));
+      return h("div", { class: "mm-line" }, row, marks(s.text, { item: state.item, origin: "align", version: answer.model }));
+    });
+    box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "probability that it was said · similarity"), h("span", {}, answer.model)), ...rows);
+    const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
+    rows[best]?.querySelector(".mm-score").click();
+  });
+}
+$("[data-align]").onclick = align;
+texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
+
+/* Search */
+function search(body) {
+  const box = $("[data-results]");
+  remember();
+  return into(box, () => api("search", { task: "speech-text", k: 12, ...body }), (answer) => {
+    const note = answer.no_match && answer.results.length ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.") : null;
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, body.query ? `“${body.query}”` : "by this recording"), h("span", {}, answer.model)), note,
+      ...answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
+        body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item) }, "▶"),
+        h("button", { class: "mm-caption", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
+          if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
+          await show(r.item, true); open("transcribe");
+        } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${percent(r.probability)}${body.target === "text" ? "" : ` · ${r.file}`}`)),
+        marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict })))].filter(Boolean));
+  });
+}
+$("form.mm-search").onsubmit = (e) => { e.preventDefault(); if (!words.value.trim()) return fail($("[data-results]"), new Error("There is nothing to look for. Write some words.")); search({ query: words.value.trim() }); };
+$("[data-texts]").onclick = () => { if (needed($("[data-results]"))) search({ query: "", item: state.item, target: "text" }); };
+$("[data-similar]").onclick = () => { if (needed($("[data-results]"))) search({ query: "", item: state.item }); };
+
+function fillVersions(list) { versions.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : "")))); versions.value = state.version; }
+versions.onchange = () => { state.version = versions.value; remember(); if (state.item) show(state.item).catch((e) => error(e.message)); };
+
+(async () => {
+  if (begun) return;
+  begun = true;
+  const link = mine() ? address.link : {};
+  const start = await api("speech_start").catch((e) => { error(e.message); return null; });
+  if (!start) return;
+  state.version = link.version || "";
+  fillVersions(start.versions);
+  samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.text || s.name)));
+  texts.value = (link.mode === "align" && link.text) || start.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n");
+  words.value = (link.mode === "search" && link.text) || "";
+  const first = link.item || start.samples[0]?.item;
+  open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
+  if (first) await show(first).catch((e) => error(e.message));
+  if (state.mode === "align" && link.text) align();
+  if (state.mode === "search" && link.text) search({ query: words.value.trim() });
+  let version = "";
+  addEventListener("mm-status", (e) => { if (mm.task.name !== "speech-text") return; if (version && version !== e.detail.version) api("speech_start").then((s) => fillVersions(s.versions)).catch(() => {}); version = e.detail.version; });
+})();
