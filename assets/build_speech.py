@@ -2,10 +2,10 @@
 
     python assets/build_speech.py
 
-It also fits how the scores of a recording with a text become a probability (speech.json). It needs flite, with
-the voices slt, rms, awb and kal16, and espeak-ng on the path. Each voice's recordings are joined to one Opus
-file, and a table says which span of it holds which text. What is written is in the repository, so that nobody
-needs to run it.
+It also fits how the scores of a recording with a text become a probability (speech.json). It needs flite,
+with the voices slt, rms, awb and kal16, and espeak-ng on the path. Each voice's recordings are joined to one
+Opus file, and a table says which span of it holds which text. What is written is in the repository, so that
+nobody needs to run it.
 """
 
 from __future__ import annotations

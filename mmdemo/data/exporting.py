@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.manifests import quote_formula
+from mmdemo.data.formulas import quote_formula
 from mmdemo.errors import StorageError, UserError
 from mmdemo.store.pairs import PairView
 from mmdemo.store.workspace import Workspace

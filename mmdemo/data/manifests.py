@@ -8,11 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.formulas import unquote_formula
 from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.store.labels import VERDICTS
@@ -21,19 +21,6 @@ from mmdemo.store.pairs import SPLIT_NAMES
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")
 TEXT_COLUMNS = ("text", "caption", "sentence", "transcription", "transcript", "title", "description")
-
-
-FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would calculate, perhaps quoted already
-
-
-def quote_formula(value: str) -> str:
-    """The cell with an apostrophe in front where a spreadsheet would read it as a formula."""
-    return f"'{value}" if FORMULA.match(value) else value
-
-
-def unquote_formula(value: str) -> str:
-    """The cell as it was before `quote_formula`."""
-    return value[1:] if value.startswith("'") and FORMULA.match(value[1:]) else value
 
 
 class Manifest:

@@ -199,7 +199,9 @@ def _samples(container: av.container.InputContainer, name: str) -> Iterator[np.n
     if stream.codec_context is None:
         raise MediaError(f"{name} uses a codec that is not known here.", "Convert it to WAV or MP3 first.")
     stream.codec_context.thread_type = "AUTO"
-    resampler = av.AudioResampler("flt", "mono", RATE_HZ)
+    # The channels are averaged here: FFmpeg's own way to mono makes eight channels louder than one.
+    # Interleaved, since PyAV 18 reads past the planes of a planar frame with eight channels.
+    resampler = av.AudioResampler("flt", rate=RATE_HZ)
     packets = container.demux(stream)
     while True:
         try:
@@ -214,10 +216,15 @@ def _samples(container: av.container.InputContainer, name: str) -> Iterator[np.n
         for frame in frames:
             assert isinstance(frame, av.AudioFrame)
             for resampled in resampler.resample(frame):
-                yield resampled.to_ndarray().reshape(-1)
+                yield _mono(resampled)
     try:
         rest = resampler.resample(None)
     except (av.error.FFmpegError, ValueError):
         return  # nothing was ever put in
     for resampled in rest:
-        yield resampled.to_ndarray().reshape(-1)
+        yield _mono(resampled)
+
+
+def _mono(frame: av.AudioFrame) -> np.ndarray:
+    """(N,) float32 mean of an interleaved frame's channels."""
+    return frame.to_ndarray().reshape(-1, len(frame.layout.channels)).mean(1)

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ WINDOW_S = 30.0  # what Whisper hears at once
 LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
 WINDOWS = 4  # states are kept of the first two minutes
 PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
-PIECE_S = (30.0, 120.0)  # a transcript's first piece, so that there is something to read soon, and the others
+PIECE_S = (30.0, 300.0)  # a transcript's first piece, so that there is something to read soon, and the others
 FLOOR = 1e-9  # the least probability of a token
 
 
@@ -100,6 +101,11 @@ class Recogniser:
         self._prior = lru_cache(maxsize=20_000)(self._prior_of)
         self._silence: np.ndarray | None = None
 
+    @property
+    def whisper(self) -> Any:
+        """The faster-whisper model beneath."""
+        return self._whisper
+
     # Transcripts
 
     def transcribe(
@@ -137,8 +143,9 @@ class Recogniser:
                 condition_on_previous_text=False,
                 hotwords=" ".join(vocabulary) or None,
             )
-            segments = [_segment(s, offset_s) for s in found]
-        return [s for s in segments if s.text]
+            segments = [_segment(s) for s in found]
+        words = snap_to_energy([w for s in segments for w in s.words], samples, len(samples) / RATE_HZ)
+        return [s for s in _with_words(segments, words, offset_s) if s.text]
 
     def language(self, samples: np.ndarray) -> str:
         """The language spoken, as ISO 639-1; an English-only model knows no other."""
@@ -294,36 +301,55 @@ def bundled_model() -> str:
 
 
 def snap_to_energy(words: Sequence[Word], samples: np.ndarray, end_s: float) -> list[Word]:
-    """Word times moved to where the sound's energy rises and falls, where it does so near them.
+    """Word times moved to the pauses near them.
 
-    The attention is blurred by about a tenth of a second; a pause between two words is not. Each pause that
-    is found near a border of two words gives the first one its end and the second one its start.
+    The attention is blurred by about a tenth of a second; a pause between two words is not. Each pause
+    belongs to the border of two words that is nearest to it, and gives the first word its end and the second
+    its start. A short pause, which may be the closure before a t within a word, moves a border only a little.
     """
     if not words:
         return []
-    loud = _loud(samples)  # (F,) bool, 100 a second
-    runs = _runs(loud)
-    starts = np.array([r[0] for r in runs]) / 100
-    ends = np.array([r[1] for r in runs]) / 100
-    out = []
-    for word in words:
-        start, end = word.start, word.end
-        if len(starts):
-            near = starts[np.abs(starts - start).argmin()]
-            start = near if abs(near - start) <= SNAP_S else start
-            near = ends[np.abs(ends - end).argmin()]
-            end = near if abs(near - end) <= SNAP_S else end
-        end = min(max(end, start + 0.02), end_s) if start < end_s else end_s
-        out.append(replace(word, start=float(start), end=float(end)))
+    runs = _runs(_loud(samples))
+    if not runs:
+        return list(words)
+    out = [replace(w, start=min(w.start, end_s), end=min(max(w.end, w.start), end_s)) for w in words]
+    borders = np.array([(a.end + b.start) / 2 for a, b in pairwise(out)])
+    taken: dict[int, tuple[float, float, float]] = {}  # border: distance and pause
+    for (_, quiet), (loud, _) in pairwise(runs):
+        start, end = quiet / 100, loud / 100
+        if not len(borders):
+            break
+        away = np.maximum(0.0, np.maximum(start - borders, borders - end))
+        i = int(np.lexsort((np.abs(borders - (start + end) / 2), away))[0])
+        if (
+            away[i] <= min(SNAP_S, SNAP_LEAST_S + SNAP_SHARE * (end - start))
+            and away[i] < taken.get(i, (9e9,))[0]
+        ):
+            taken[i] = (float(away[i]), start, end)
+    for i, (_, start, end) in taken.items():
+        out[i] = replace(out[i], end=start)
+        out[i + 1] = replace(out[i + 1], start=end)
+    first, last = runs[0][0] / 100, runs[-1][1] / 100
+    if abs(out[0].start - first) <= SNAP_ENDS_S:
+        out[0] = replace(out[0], start=first)
+    if abs(out[-1].end - last) <= SNAP_ENDS_S:
+        out[-1] = replace(out[-1], end=last)
+    for i, (was, now) in enumerate(zip(words, out, strict=True)):  # a pause that was another word's
+        if now.end - now.start < LEAST_WORD_S:
+            out[i] = replace(now, start=min(was.start, now.end), end=max(was.end, now.start))
     for i in range(len(out) - 1):  # no two words at once
-        if out[i].end > out[i + 1].start:
-            out[i] = replace(out[i], end=max(out[i].start, out[i + 1].start))
-    return out
+        middle = min(out[i].end, max(out[i].start, out[i + 1].start))
+        out[i] = replace(out[i], end=middle)
+        out[i + 1] = replace(out[i + 1], start=max(out[i + 1].start, middle), end=max(out[i + 1].end, middle))
+    return [replace(w, start=float(w.start), end=float(w.end)) for w in out]
 
 
-SNAP_S = 0.25  # how far a border may move
-QUIET_DB = 28.0  # below the loudest tenth of the sound is a pause
-LEAST_PAUSE = 4  # hundredths of a second
+SNAP_S = 0.35  # how far a border may move
+SNAP_LEAST_S, SNAP_SHARE = 0.04, 1.5  # for a short pause: this, and this share of its length
+SNAP_ENDS_S = 0.6  # how far the first start and the last end may move
+LEAST_WORD_S = 0.04
+QUIET_DB = 28.0  # so far below the loud parts is a pause
+LEAST_PAUSE = 5  # hundredths of a second
 
 
 def _loud(samples: np.ndarray) -> np.ndarray:
@@ -384,17 +410,27 @@ def _quietest(samples: np.ndarray, size_s: float) -> int:
     return int((first + smooth[first:last].argmin()) * step)
 
 
-def _segment(found: Any, offset_s: float) -> Segment:
+def _segment(found: Any) -> Segment:
     words = tuple(
-        Word(
-            w.word.strip(), round(w.start + offset_s, 3), round(w.end + offset_s, 3), round(w.probability, 4)
-        )
+        Word(w.word.strip(), w.start, w.end, round(w.probability, 4))
         for w in found.words or ()
         if w.word.strip()
     )
-    return Segment(
-        found.text.strip(), round(found.start + offset_s, 3), round(found.end + offset_s, 3), words
+    return Segment(found.text.strip(), found.start, found.end, words)
+
+
+def _with_words(segments: Sequence[Segment], words: Sequence[Word], offset_s: float) -> list[Segment]:
+    """The segments with those words in the place of their own, moved by an offset."""
+    moved = iter(
+        [replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3)) for w in words]
     )
+    out = []
+    for segment in segments:
+        own = tuple(islice(moved, len(segment.words)))
+        start = own[0].start if own else round(segment.start + offset_s, 3)
+        end = own[-1].end if own else round(segment.end + offset_s, 3)
+        out.append(Segment(segment.text, start, end, own))
+    return out
 
 
 def _first_upper(text: str) -> str:

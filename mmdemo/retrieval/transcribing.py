@@ -20,6 +20,7 @@ from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 TASK: Task = "speech-text"
+VOCABULARY = "vocabulary.json"  # in a version's folder
 
 
 class TranscriptJobs:
@@ -119,7 +120,7 @@ def vocabulary_of(ws: Workspace, version: str) -> list[str]:
     """The words a version was taught: those of its training texts that the base recogniser got wrong."""
     import json
 
-    path = ws.version_folder(version) / "vocabulary.json"
+    path = ws.version_folder(version) / VOCABULARY
     words: list[str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return words
 

@@ -108,6 +108,8 @@ class JobRunner:
             "changes": result.get("changes"),
             "trained_on": result.get("trained_on"),
             "curve": result.get("curve"),
+            "vocabulary": result.get("vocabulary"),
+            "transcripts": result.get("transcripts"),
             "progress": records,
         }
 

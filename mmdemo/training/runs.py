@@ -21,6 +21,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.heads import ResidualHead, load_head, save_head
 from mmdemo.models.manager import base_calibration
 from mmdemo.models.presets import Preset, find_preset
+from mmdemo.retrieval.transcribing import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run, Version, now
@@ -36,6 +37,7 @@ from mmdemo.training.dataset import (
 )
 from mmdemo.training.evaluate import calibrate, gains, rank_changes
 from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
+from mmdemo.training.transcripts import learn_vocabulary, measure_transcripts
 
 log = logging.getLogger(__name__)
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
@@ -146,6 +148,10 @@ def _execute(
         "seconds": record.seconds,
     }
     version = _write_version(ws, run, last, snapshot, preset, result)
+    if preset.task == "speech-text":
+        words = learn_vocabulary(ws, towers(), snapshot.of(TRAIN))
+        write_durably(ws.version_folder(version) / VOCABULARY, json.dumps(words).encode())
+        result["vocabulary"] = words
     better = bool(measured) and after.mean_recall > before.mean_recall
     promoted = better and not was_stopped and run.settings.get("promote") == "when-better"
     if promoted:
@@ -166,7 +172,12 @@ def _execute(
     if not was_stopped and len(measured) >= 2:
         curve = learning_curve(train, held_out, reference, preset.dim, settings, compute, stopped)
         if curve is not None:
-            ws.runs.update(run_id, result=result | {"curve": curve.as_json()})
+            result["curve"] = curve.as_json()
+            ws.runs.update(run_id, result=dict(result))
+    if not was_stopped and measured and result.get("vocabulary"):
+        old = vocabulary_of(ws, run.parent)
+        rates = measure_transcripts(ws, towers(), measured, old, result["vocabulary"], stopped)
+        ws.runs.update(run_id, result=result | ({"transcripts": rates} if rates else {}))
 
 
 def _epochs(

@@ -47,6 +47,16 @@ function table(s) {
   }
   return h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, ["", "", "before", "after", "gain", "95 % interval"].map((t) => h("th", {}, t)))), h("tbody", {}, rows));
 }
+// Of a speech model: the words it was taught, and what they do to transcripts
+function transcripts(s) {
+  if (!s.vocabulary?.length) return [];
+  const t = s.transcripts;
+  return [h("p", { class: "mm-hint" }, `Words that transcripts now expect: ${s.vocabulary.slice(0, 20).join(", ")}${s.vocabulary.length > 20 ? " …" : ""}`),
+    t ? h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, [`errors in ${t.recordings} held-out transcripts`, "before", "after", "change", "95 % interval"].map((n) => h("th", {}, n)))),
+      h("tbody", {}, ["WER", "CER"].map((n) => h("tr", {}, h("td", {}, n === "WER" ? "words (WER), %" : "characters (CER), %"), h("td", {}, t[n].before.toFixed(1)), h("td", {}, t[n].after.toFixed(1)),
+        h("td", { class: t[n].change.high < 0 ? "up" : t[n].change.low > 0 ? "down" : "" }, signed(t[n].change.gain)), h("td", { class: "mm-faint" }, `${signed(t[n].change.low)} to ${signed(t[n].change.high)}`)))))
+      : h("p", { class: "mm-hint" }, "Measuring what they do to held-out transcripts…")];
+}
 function verdict(s) {
   const m = s.gains.mean_recall, n = s.before.pairs;
   if (!n) return "There are no held-out matches, so nothing could be measured.";
@@ -71,7 +81,7 @@ function drawRun(s) {
   $("[data-curves]").replaceChildren(...[
     chart("Training loss", [{ points: s.progress.map((p) => [p.epoch, p.loss]) }], "epochs"),
     chart("Held-out mean recall", [{ points: s.progress.filter((p) => p.recall !== null).map((p) => [p.epoch, p.recall]) }], "epochs", " %")].filter(Boolean));
-  const stamp = JSON.stringify([s.run, s.status, s.decision, s.model, !!s.curve]);
+  const stamp = JSON.stringify([s.run, s.status, s.decision, s.model, !!s.curve, !!s.transcripts]);
   if (stamp === drawn) return;
   drawn = stamp;
   refreshData();
@@ -83,7 +93,7 @@ function drawRun(s) {
       h("button", { class: "mm-button primary", type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
-    s.before.pairs ? table(s) : "");
+    s.before.pairs ? table(s) : "", ...transcripts(s));
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: held-out mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
     h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.before.pairs > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
@@ -119,6 +129,6 @@ refreshData();
 poll(element, 4000, () => api("training", { task: mm.task.name }), (s, e) => {
   if (e) { $("[data-run]").replaceChildren(h("p", { class: "mm-note" }, "No connection. The run goes on without this page; trying again…")); return 2000; }
   drawRun((run = s));
-  return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && !s.curve ? 1500 : 4000;
+  return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && (!s.curve || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
 });
 addEventListener("mm-status", () => { if (element.offsetParent !== null) refreshData(); });

@@ -1,0 +1,132 @@
+"""The Speech tab in the real browser, its fake microphone fed with a spoken sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from mmdemo.data.samples import SPEECH
+from mmdemo.demo import Demo
+from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
+from tests.browser.conftest import FLAGS
+from tests.browser.test_page import label_by_keyboard, tab, wait_saved
+
+Served = tuple[Demo, str]
+TASK = "speech-text"
+SAID = "The train to the coast leaves at seven in the morning."
+
+
+@pytest.fixture
+def speaking(tmp_path: Path, chromium: Browser, served: Served) -> Iterator[Page]:
+    """The Speech tab in a Chromium whose microphone says a sentence over and over."""
+    said = decode_audio(next((SPEECH / "samples").glob("sentence-01-*.ogg")))
+    pause = np.zeros(RATE_HZ, np.float32)
+    (tmp_path / "mic.wav").write_bytes(wav_bytes(np.concatenate([said, pause])))
+    path = os.environ.get("MMDEMO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    flags = [*FLAGS.split(), f"--use-file-for-fake-audio-capture={tmp_path / 'mic.wav'}"]
+    browser = chromium.browser_type.launch(executable_path=path, args=flags)
+    page = browser.new_page(viewport={"width": 1360, "height": 1000}, permissions=["microphone"])
+    wrong: list[str] = []
+    page.on("pageerror", lambda e: wrong.append(str(e)))
+    page.set_default_timeout(60_000)
+    page.goto(f"{served[1]}?view=speech&task=speech-text")
+    expect(page.locator("#mm-speech [data-name]")).to_contain_text("sentence-01")
+    yield page
+    browser.close()
+    assert not wrong
+
+
+def test_record_transcribe_align_correct_label_tune_and_search(
+    speaking: Page, served: Served, tmp_path: Path
+) -> None:
+    demo, page = served[0], speaking
+    speech = page.locator("#mm-speech")
+    speech.locator("[data-record]").click()
+    expect(speech.locator("[data-live]")).to_contain_text("train", timeout=60_000)
+    speech.locator("[data-record]").click()
+    expect(speech.locator("[data-name]")).to_contain_text("recording-")
+    expect(speech.locator("[data-transcribe]")).to_have_text("Transcribed", timeout=60_000)
+    expect(speech.locator("[data-text]")).to_contain_text("train to the coast")
+    words = speech.locator(".mm-word")
+    assert words.count() >= 5
+
+    # a word plays when it is clicked, and its border can be dragged
+    speech.locator(".mm-word", has_text="coast").first.click()
+    page.wait_for_function("() => document.querySelector('#mm-speech audio').currentTime > 0.1")
+    known = demo.ws.labels.total()
+    edge = speech.locator(".mm-word", has_text="coast").first.locator(".mm-edge.end")
+    box = edge.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 3, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 12, box["y"] + 10, steps=4)
+    page.mouse.up()
+    expect(speech.locator("[data-receipt]")).to_contain_text("saved on disk: “coast”")
+    assert demo.ws.labels.total() == known + 1
+
+    speech.locator("[data-correct]").click()
+    speech.get_by_label("Corrected transcript").fill(SAID)
+    speech.get_by_role("button", name="Save as label").click()
+    expect(speech.locator("[data-receipt]")).to_contain_text("saved on disk: the transcript")
+    assert any(
+        p.text == SAID and p.verdict == "match" for p in demo.ws.pairs.browse(TASK, source="transcribe")
+    )
+    with page.expect_download() as got:
+        speech.get_by_role("button", name="SRT").click()
+    assert "-->" in Path(got.value.path()).read_text()
+
+    speech.get_by_role("tab", name="Align", exact=True).click()
+    speech.get_by_label("Texts", exact=True).fill(f"The cat sat on a mat\n{SAID}")
+    speech.locator("[data-align]").click()
+    expect(speech.locator("[data-score='1'][aria-pressed=true]")).to_be_visible()
+    expect(speech.locator(".mm-word").first).to_be_visible()
+
+    tab(page, "Label")
+    label = page.locator("#mm-label")
+    expect(label.locator(".mm-picture .mm-wave-scroll")).to_be_visible()
+    expect(label.locator(".mm-pair-text")).not_to_have_text("Loading…")
+    before = demo.ws.labels.total()
+    label_by_keyboard(page, 20)
+    wait_saved(page)
+    assert demo.ws.labels.total() == before + 20
+
+    tab(page, "Fine-tune")
+    page.get_by_role("button", name="Fine-tune", exact=True).click()
+    expect(page.locator(".mm-verdict")).to_be_visible(timeout=90_000)
+    page.get_by_role("button", name="Promote", exact=True).click()
+    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+    tuned = demo.ws.versions.active(TASK)
+    assert tuned.startswith("tuned-") and demo.ws.versions.active("image-text") == demo.settings.model
+    assert demo.keeper_of(TASK).wait(60)
+
+    tab(page, "Speech")
+    speech.get_by_role("tab", name="Search", exact=True).click()
+    speech.get_by_label("Words to search recordings for").fill("snow in the mountains")
+    speech.get_by_role("button", name="Search", exact=True).click()
+    expect(speech.locator("[data-results] .mm-line").first).to_contain_text("heavy snow", timeout=60_000)
+    expect(speech.locator("[data-results] .mm-legend")).to_contain_text(tuned)
+
+
+def test_a_link_reopens_a_recording_and_what_is_no_recording_gets_a_sentence(
+    served: Served, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    demo, address = served
+    item = demo.ws.items.listed("audio")[4]
+    page = open_page(
+        f"{address}?task=speech-text&view=speech&mode=align&item={item.id}&text=hello",
+        width=400,
+        tolerate="400 (Bad Request)",
+    )
+    speech = page.locator("#mm-speech")
+    expect(speech.locator("[data-name]")).to_contain_text(item.name)
+    expect(speech.get_by_label("Texts", exact=True)).to_have_value("hello")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 401
+    (tmp_path / "x.mp3").write_bytes(b"%PDF nothing")
+    speech.get_by_label("Recording file").set_input_files(str(tmp_path / "x.mp3"))
+    expect(page.get_by_text("is not a recording that can be read").first).to_be_visible()

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from mmdemo.data.samples import SPEECH, spoken_set
+from mmdemo.demo import Demo
+from mmdemo.media.audio import RATE_HZ, decode_audio
+from mmdemo.models.speech import Recogniser, Word, has_speech, snap_to_energy
+from mmdemo.models.spoken import SpeechTower
+
+TASK = "speech-text"
+NOISE = np.random.default_rng(0).normal(0, 0.05, 3 * RATE_HZ).astype(np.float32)
+SILENCE = np.zeros(2 * RATE_HZ, np.float32)
+
+
+@pytest.fixture
+def tower(demo: Demo) -> SpeechTower:
+    found = demo.models.aligner(TASK).towers.media
+    assert isinstance(found, SpeechTower)
+    return found
+
+
+@pytest.fixture
+def recogniser(tower: SpeechTower) -> Recogniser:
+    return tower.recogniser
+
+
+def sentence(number: int) -> tuple[np.ndarray, str]:
+    with (SPEECH / "samples.csv").open(encoding="utf-8") as f:
+        row = list(csv.DictReader(f))[number]
+    return decode_audio(SPEECH / row["file_name"]), row["text"]
+
+
+def words_of(voice: str, count: int) -> tuple[list[str], list[np.ndarray]]:
+    rows = [(r["text"], s) for r, s in spoken_set("words") if r["voice"] == voice][:count]
+    return [t for t, _ in rows], [s for _, s in rows]
+
+
+def test_a_sentence_is_written_down_with_the_time_of_each_word(recogniser: Recogniser) -> None:
+    samples, text = sentence(0)
+    segments = [s for part, _ in recogniser.transcribe([samples]) for s in part]
+    words = [w for s in segments for w in s.words]
+    assert " ".join(w.word for w in words) == text
+    assert all(a.start <= a.end <= b.start for a, b in pairwise(words))
+    assert 0.2 < words[0].start < 0.4 and words[-1].end < len(samples) / RATE_HZ
+
+
+@pytest.mark.parametrize("samples", [SILENCE, NOISE, SILENCE[:1600]], ids=["silence", "noise", "0.1 s"])
+def test_nothing_is_guessed_where_nobody_speaks(samples: np.ndarray, recogniser: Recogniser) -> None:
+    assert not has_speech(samples)
+    assert [s for part, _ in recogniser.transcribe([samples]) for s in part] == []
+    assert recogniser.encode(samples).heard == ""
+
+
+def test_a_long_recording_is_transcribed_in_pieces_with_one_clock(recogniser: Recogniser) -> None:
+    pause = np.zeros(RATE_HZ // 2, np.float32)
+    parts, spans, at = [], {}, 0
+    for number in (0, 1, 2, 3, 6, 7, 8, 9, 12, 13, 14, 18, 20, 21):  # flite's voices: 45 s, two pieces
+        samples, text = sentence(number)
+        for word in text.lower().rstrip(".").split():
+            spans[word] = None if word in spans else (at / RATE_HZ, (at + len(samples)) / RATE_HZ)
+        parts += [samples, pause]
+        at += len(samples) + len(pause)
+    long = np.concatenate(parts)
+    pieces = list(recogniser.transcribe(long[i : i + 7 * RATE_HZ] for i in range(0, len(long), 7 * RATE_HZ)))
+    assert len(pieces) == 2 and pieces[-1][1] == pytest.approx(len(long) / RATE_HZ)
+    words = [w for part, _ in pieces for s in part for w in s.words]
+    told = [(w, span) for w in words if (span := spans.get(w.word.lower().strip(".,")))]
+    right = [span[0] - 0.1 <= w.start and w.end <= span[1] + 0.6 for w, span in told]
+    assert len(told) > 40 and np.mean(right) > 0.9
+
+
+def test_the_likelihood_knows_which_word_was_said(recogniser: Recogniser) -> None:
+    texts, clips = words_of("rms", 12)
+    table = np.stack([recogniser.likelihood(recogniser.encode(clip), texts) for clip in clips])
+    assert (table.argmax(1) == np.arange(12)).mean() > 0.9
+    assert (table.argmax(0) == np.arange(12)).mean() > 0.9
+
+
+def test_the_company_of_other_texts_changes_no_likelihood(recogniser: Recogniser) -> None:
+    states = recogniser.encode(sentence(1)[0])
+    alone = recogniser.likelihood(states, ["a cat"])
+    both = recogniser.likelihood(states, ["please water the tomatoes before it gets hot", "a cat"])
+    assert both[1] == pytest.approx(alone[0], abs=0.05) and both[0] > both[1] + 3
+
+
+def test_word_times_meet_the_gaps_between_words(recogniser: Recogniser) -> None:
+    texts, clips = words_of("slt", 5)
+    around, at, parts, spans = RATE_HZ // 20, 0.3, [SILENCE[: round(0.3 * RATE_HZ)]], []
+    for clip in clips:
+        said = clip[around:-around]
+        spans += [at, at + len(said) / RATE_HZ]
+        parts += [said, SILENCE[: RATE_HZ // 4]]
+        at = spans[-1] + 0.25
+    found = recogniser.align_words(np.concatenate(parts), " ".join(texts))
+    assert [w.word for w in found] == texts
+    errors = np.abs(np.array([t for w in found for t in (w.start, w.end)]) - spans)
+    assert np.median(errors) < 0.03
+
+
+def test_a_pause_belongs_to_one_border_and_no_word_vanishes() -> None:
+    loud = np.ones(RATE_HZ // 2, np.float32) * np.sin(np.arange(RATE_HZ // 2) / 5).astype(np.float32)
+    samples = np.concatenate([loud, SILENCE[: RATE_HZ // 5], loud])
+    words = [Word("one", 0.0, 0.2, 1), Word("two", 0.2, 0.45, 1), Word("three", 0.45, 1.2, 1)]
+    one, two, three = snap_to_energy(words, samples, len(samples) / RATE_HZ)
+    assert (two.end, three.start) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.7, abs=0.02))
+    assert one.end - one.start > 0.1 and two.end - two.start > 0.1 and three.end <= 1.2
+
+
+def test_which_sentence_was_said_gets_a_high_probability_and_a_wrong_word_lowers_it(demo: Demo) -> None:
+    samples, text = sentence(0)
+    wrong = text.replace("seven", "purple")
+    right, near, other = demo.models.aligner(TASK).align(samples, [text, wrong, "The cat is asleep."])
+    assert right.probability > 0.95 > near.probability and other.probability < 0.05
+    assert [s.probability for s in demo.models.aligner(TASK).align(SILENCE, [text])] == [0.001]
+
+
+def test_stored_sample_features_are_those_of_the_speech_model(demo: Demo, tower: SpeechTower) -> None:
+    from safetensors.numpy import load_file
+
+    stored = load_file(SPEECH / "samples.safetensors")["features"][:2].astype(np.float32)
+    made = tower.encode([sentence(0)[0], sentence(1)[0]])
+    assert np.abs(stored[:, : tower.dim] - made[:, : tower.dim]).max() < 0.02
+
+
+def test_names_that_are_trained_on_are_found_better(make_demo: Callable[..., Demo]) -> None:
+    from mmdemo.media.audio import wav_bytes
+    from mmdemo.store.labels import NewLabel
+    from mmdemo.training.loop import TrainSettings
+    from mmdemo.training.runs import create_run, execute_run
+
+    demo = make_demo("names", samples=False)
+    names = ("Krzysztof", "Nguyen", "Xiaomei", "Wojciech")
+    rows = [(r, s) for r, s in spoken_set("names") if any(name in r["text"] for name in names)]
+    for row, samples in rows:
+        item = demo.ws.add_media("audio", wav_bytes(samples), "n.wav", source="names")
+        with demo.ws.database.write() as session:
+            pair, _ = demo.ws.pairs.add(session, TASK, item.id, row["text"], source="n", split=row["split"])
+            demo.ws.labels.add_in(session, pair, NewLabel("match"))
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=40), "when-better")
+    run = execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.speech_model))
+    assert run.status == "done", run.message
+    result = run.result or {}
+    assert result["after"]["mean_recall"] > result["before"]["mean_recall"]
+    assert set(names) <= set(result["vocabulary"])
+    rates = result["transcripts"]
+    assert rates["recordings"] == len(rows) // 2 and rates["WER"]["after"] < rates["WER"]["before"]

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmdemo.data.exporting import export_labels
+from mmdemo.data.importing import import_source
+from mmdemo.data.samples import SPEECH
+from mmdemo.data.subtitles import transcript_as
+from mmdemo.demo import Demo
+from mmdemo.errors import MediaError, UserError
+from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
+from mmdemo.retrieval.query import Query
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.tables import Item
+from mmdemo.ui.tabs.speech import with_corrections
+
+TASK = "speech-text"
+SAID = "The train to the coast leaves at seven in the morning."
+
+
+def recording(demo: Demo, number: int = 1) -> Item:
+    return demo.keep(next((SPEECH / "samples").glob(f"sentence-{number:02d}-*.ogg")), "test", TASK)
+
+
+def test_a_transcript_is_made_once_and_kept(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = recording(demo)
+    heard = demo.transcribe(item)
+    assert heard["text"] == SAID and heard["complete"] and heard["language"] == "en"
+    recogniser = demo.models.aligner(TASK).towers.media.recogniser
+    monkeypatch.setattr(recogniser, "transcribe", lambda *a, **k: pytest.fail("it was heard again"))
+    assert demo.transcribe(item) == heard
+
+
+def test_a_stopped_transcript_goes_on_from_where_it_was(demo: Demo) -> None:
+    part = decode_audio(demo.ws.media_path(recording(demo)))
+    long = np.concatenate([np.concatenate([part, np.zeros(8000, np.float32)])] * 11)
+    item = demo.ws.add_media("audio", wav_bytes(long), "long.wav", source="test")
+    version = demo.settings.speech_model
+    half = demo.transcripts.transcribe(item, version, stopped=lambda: True)
+    assert not half["complete"] and 0 < half["done"] < len(long) / RATE_HZ
+    whole = demo.transcripts.transcribe(item, version)
+    assert whole["complete"] and whole["words"][: len(half["words"])] == half["words"]
+    assert whole["words"][-1]["end"] > half["done"]
+    starts = [w["start"] for w in whole["words"]]
+    assert starts == sorted(starts) and starts[-1] < len(long) / RATE_HZ
+
+
+def test_silence_is_said_to_hold_no_speech(demo: Demo) -> None:
+    item = demo.ws.add_media("audio", wav_bytes(np.zeros(RATE_HZ, np.float32)), "quiet.wav", source="test")
+    assert demo.transcribe(item)["note"] == "No speech was found." and demo.transcribe(item)["words"] == []
+    aligned = demo.align_words(item, "hello there")
+    assert aligned["note"] == "No speech was found." and not any(w["said"] for w in aligned["words"])
+    assert demo.caption(item)["captions"] == []
+
+
+def test_a_word_that_was_not_said_is_reported(demo: Demo) -> None:
+    item = recording(demo)
+    right = demo.align_words(item, SAID)
+    assert all(w["said"] for w in right["words"]) and right["note"] == ""
+    wrong = demo.align_words(item, SAID.replace("seven", "xylophone"))
+    assert [w["word"] for w in wrong["words"] if not w["said"]] == ["xylophone"]
+    assert "1 of 11 words were not heard: xylophone" in wrong["note"]
+    with pytest.raises(UserError, match="The text is empty"):
+        demo.align_words(item, "  ")
+
+
+def test_a_picture_is_no_recording_and_a_recording_no_picture(demo: Demo) -> None:
+    with pytest.raises(MediaError, match="no sound track|not a recording"):
+        demo.ws.add_media("audio", b"\x89PNG" * 99, "x.wav", source="test")
+    picture = demo.ws.items.listed("image")[0]
+    with pytest.raises(MediaError, match="is no recording"):
+        demo.transcribe(picture)
+
+
+def test_a_caption_is_the_transcript_and_a_title(demo: Demo) -> None:
+    captions = demo.caption(recording(demo))["captions"]
+    assert [c["source"] for c in captions] == ["transcript", "title"] and captions[0]["text"] == SAID
+    assert captions[1]["text"] == "The train to the coast leaves at seven…"
+
+
+def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(demo: Demo) -> None:
+    found = demo.search(Query(text="heavy snow in the mountains", k=3), TASK)
+    assert found.results[0].text == "There was heavy snow in the mountains last week."
+    assert found.results[0].probability > 0.5 and not found.no_match
+    topic = demo.search(Query(text="public transport and railways", k=3), TASK)
+    assert any("train" in r.text or "bus" in r.text for r in topic.results)
+    by_voice = demo.search(Query(item=recording(demo).id, target="text", k=3), TASK)
+    assert by_voice.results[0].text == SAID and by_voice.results[0].probability > 0.9
+
+
+def test_subtitles_hold_every_word_at_its_time() -> None:
+    words = [
+        {"word": w, "start": 3661.5 + i, "end": 3662.25 + i, "probability": 1.0}
+        for i, w in enumerate(["He", "said", '"no".'])
+    ]
+    transcript = {"text": 'He said "no".', "words": words, "segments": [], "duration": 3670.0}
+    assert '01:01:01,500 --> 01:01:04,250\nHe said "no".' in transcript_as("srt", transcript)
+    assert transcript_as("vtt", transcript).startswith("WEBVTT\n\n01:01:01.500 --> ")
+    assert json.loads(transcript_as("json", transcript))["words"] == words
+    grid = transcript_as("textgrid", transcript)
+    spans = [(float(a), float(b)) for a, b in re.findall(r"xmin = ([\d.]+)\n +xmax = ([\d.]+)\n +text", grid)]
+    assert spans[0][0] == 0 and spans[-1][1] == 3670
+    assert all(a[1] == b[0] for a, b in pairwise(spans)) and 'text = """no""."' in grid
+    with pytest.raises(UserError, match="'doc' is unknown"):
+        transcript_as("doc", transcript)
+
+
+def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(demo: Demo) -> None:
+    from mmdemo.training.dataset import take_snapshot
+
+    item = recording(demo)
+    before = len(take_snapshot(demo.ws, TASK).examples)
+    words = demo.transcribe(item)["words"]
+    seven = next(w for w in words if w["word"] == "seven")
+    new = NewLabel("match", origin="span")
+    demo.label_result(item.id, "seven", new, seven["start"] - 0.05, seven["end"] + 0.05)
+    corrected = with_corrections(words, demo.ws.pairs.browse(TASK, item=item.id))
+    moved = [w for w in corrected if w.get("corrected")]
+    assert [w["word"] for w in moved] == ["seven"]
+    assert moved[0]["start"] == pytest.approx(seven["start"] - 0.05)
+    assert len(take_snapshot(demo.ws, TASK).examples) == before
+
+
+def test_spoken_labels_come_back_the_same_on_import(
+    demo: Demo, make_demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    item = recording(demo)
+    demo.label_result(item.id, "something else", NewLabel("mismatch", annotator="Ada"))
+    demo.label_result(item.id, "train", NewLabel("match"), 0.5, 0.75)
+    export_labels(demo.ws, tmp_path / "out", TASK, "jsonl")
+    other = make_demo("other", samples=False).ws
+    report = import_source(other, str(tmp_path / "out"), TASK)
+    assert report.skipped == []
+
+    def told(ws):  # type: ignore[no-untyped-def]
+        rows = ws.pairs.browse(TASK, state="labelled")
+        return {(p.item, p.text, p.verdict, p.start_s, p.end_s, p.split, p.annotator) for p in rows}
+
+    assert told(other) == told(demo.ws)
+
+
+@pytest.mark.parametrize("kind", ["ljspeech", "common-voice", "librispeech", "audiofolder"])
+def test_spoken_corpora_are_read_as_they_come(
+    kind: str, make_demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    wav = wav_bytes(np.sin(np.arange(RATE_HZ) / 9).astype(np.float32))
+    other = wav_bytes(np.sin(np.arange(RATE_HZ) / 7).astype(np.float32))
+    root = tmp_path / "corpus"
+
+    def write(name: str, data: bytes | str) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+
+    if kind == "ljspeech":
+        write("wavs/a.wav", wav)
+        write("wavs/b.wav", other)
+        write("metadata.csv", "a|Dr. One|Doctor One\nb|Two|\ngone|Three|Three\n")
+    elif kind == "common-voice":
+        write("clips/a.wav", wav)
+        write("clips/b.wav", other)
+        head = "client_id\tpath\tsentence\tup_votes\n"
+        write("train.tsv", head + "x\ta.wav\tDoctor One\t2\nx\tgone.wav\tThree\t2\n")
+        write("test.tsv", head + "x\tb.wav\tTwo\t2\n")
+    elif kind == "librispeech":
+        write("dev-clean/1/2/1-2-0000.flac", wav)
+        write("dev-clean/1/2/1-2-0001.flac", other)
+        write("dev-clean/1/2/1-2.trans.txt", "1-2-0000 DOCTOR ONE\n1-2-0001 TWO\n1-2-0002 THREE\n")
+    else:
+        write("a.wav", wav)
+        write("b.wav", other)
+        write("metadata.csv", "file_name,transcription\na.wav,Doctor One\nb.wav,Two\ngone.wav,Three\n")
+    demo = make_demo("corpus", samples=False)
+    report = import_source(demo.ws, str(root), TASK)
+    assert (report.items, report.pairs, len(report.skipped)) == (2, 2, 1)
+    assert {p.text.lower() for p in demo.ws.pairs.browse(TASK)} == {"doctor one", "two"}
+    assert "missing" in report.skipped[0].reason
+    if kind == "librispeech":
+        assert {p.split for p in demo.ws.pairs.browse(TASK)} == {"held-out"}
+
+
+def test_the_command_line_transcribes_and_refuses_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.pdf").write_bytes(b"%PDF nothing")
+    sample = next((SPEECH / "samples").glob("sentence-01-*.ogg"))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mmdemo", *words, "--workspace", str(tmp_path / "w")]
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[1]
+        )
+
+    done = run("transcribe", str(sample), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["text"] == SAID
+    done = run("transcribe", str(tmp_path / "x.pdf"))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "not a recording" in done.stderr
