@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Demo", "Workspace", "load_aligner", "load_settings"]
 
 if TYPE_CHECKING:

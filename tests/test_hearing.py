@@ -74,7 +74,7 @@ def test_a_word_that_was_not_said_is_reported(demo: Demo) -> None:
 
 
 def test_a_picture_is_no_recording_and_a_recording_no_picture(demo: Demo) -> None:
-    with pytest.raises(MediaError, match="no sound track|not a recording"):
+    with pytest.raises(MediaError, match=r"no sound track|not a recording"):
         demo.ws.add_media("audio", b"\x89PNG" * 99, "x.wav", source="test")
     picture = demo.ws.items.listed("image")[0]
     with pytest.raises(MediaError, match="is no recording"):

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 CLOSE_S = 10.0  # an idle worker ends within a second; one that works is not waited for
 
 
+_left: list[subprocess.Popen[str]] = []  # workers that outlive their page: kept, not collected
+
+
 class JobRunner:
     """Owns the worker process of this page and answers for every run of the workspace."""
 
@@ -153,6 +156,7 @@ class JobRunner:
                 worker.wait(CLOSE_S)
             except subprocess.TimeoutExpired:
                 log.info("the worker finishes its run without the page")
+                _left.append(worker)
 
     def _find(self, run_id: str) -> Run:
         run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest()

@@ -80,8 +80,8 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
 
     async def thumb(request: Request) -> Response:
         item = _item(demo, request)
-        if item is None:
-            return JSONResponse({"error": "There is no such item."}, 404)
+        if item is None or item.modality != "image":
+            return JSONResponse({"error": "There is no such picture."}, 404)
         side = THUMB_SIDES[request.query_params.get("s") == "1280"]
         path = await run_in_threadpool(demo.ws.thumbnail, item, side)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)

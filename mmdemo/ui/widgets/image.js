@@ -4,7 +4,7 @@ const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textar
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
 let maps = [], shown = -1, picture = null;
-let quiet = ["label", "fine-tune", "data"].includes(address.link.view);  // the link is of another tab: it stays
+let quiet = ["speech", "label", "fine-tune", "data"].includes(address.link.view);  // the link is of another tab: it stays
 
 /* The address and the views */
 function remember() {
@@ -251,7 +251,7 @@ addEventListener("mm-status", (e) => {
 
 /* The start: what the link says, or the first sample */
 (async () => {
-  const link = address.link;
+  const link = quiet ? {} : address.link;
   const begun = await api("start").catch((e) => { show_error(e.message); return null; });
   if (!begun) return;
   state.version = link.version || "";

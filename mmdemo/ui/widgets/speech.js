@@ -1,4 +1,4 @@
-const { h, api, address, percent, toast, save, upload, live, poll, seconds } = mm;
+const { h, api, address, percent, save, upload, live, poll, seconds } = mm;
 const $ = (selector) => element.querySelector(selector);
 const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), versions = $(".mm-version select"), samples = $("[data-samples]");
 const state = { view: "speech", mode: "transcribe", item: "", text: "", version: "" };
@@ -45,7 +45,7 @@ async function show(item, autoplay = false) {
   remember();
 }
 async function take(blob, name) {
-  try { const got = await upload(blob, name, "", "speech-text"); await show(got.item); open("transcribe"); transcribe(); } catch (e) { error(e.message); toast(e.message, true); }
+  try { const got = await upload(blob, name, "", "speech-text"); await show(got.item); open("transcribe"); transcribe(); } catch (e) { error(e.message); }
 }
 $("[data-upload]").onclick = () => file.click();
 file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
@@ -87,7 +87,7 @@ $("[data-record]").onclick = async () => {
   try {
     stopRecording = await mm.record((part) => { held.push(part); size += part.length; if (!asking && size - asked > 1.5 * 16000 && stopRecording) listen(); });
   } catch {
-    return error("The microphone is not available. Allow it in the browser, or upload a recording."), toast("The microphone is not available. Allow it in the browser, or upload a recording.", true);
+    return error("The microphone is not available. Allow it in the browser, or upload a recording.");
   }
   error("");
   button.textContent = "Stop";
