@@ -14,8 +14,8 @@ from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
 if TYPE_CHECKING:
-    from mmdemo.models.speech import Word
     from mmdemo.models.spoken import SpeechTower
+    from mmdemo.models.word_times import Word
 
 SPEECH: Task = "speech-text"
 SAID = 0.05  # a word whose tokens are less likely, given the sound and the words before, was not said
@@ -85,7 +85,7 @@ class Hearing(Parts):
         tower = cast("SpeechTower", self.models.aligner(SPEECH, version).towers.media)
         if (item.duration_s or 0.0) <= SHORT_S:
             from mmdemo.media.audio import decode_audio
-            from mmdemo.models.speech import has_speech
+            from mmdemo.media.voice import has_speech
 
             samples = decode_audio(self.ws.media_path(item))
             silent = not has_speech(samples)
@@ -103,7 +103,7 @@ class Hearing(Parts):
 
     def _align_long(self, item: Item, text: str, version: str, tower: SpeechTower) -> list[Word]:
         from mmdemo.media.audio import decode_audio
-        from mmdemo.models.speech import Word
+        from mmdemo.models.word_times import Word
 
         heard = [Word(**w) for w in self.transcribe(item, version)["words"]]
         wanted = text.split()

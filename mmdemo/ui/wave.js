@@ -48,6 +48,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
   }
   const colour = (w) => (w.corrected ? "sure corrected" : w.said === false ? "missing" : w.probability >= 0.8 ? "sure" : w.probability >= 0.5 ? "fair" : "doubtful");
   function layout() {
+    inner.classList.toggle("bare", !words.length);
     inner.style.width = `${Math.max(scroll.clientWidth - 2, duration * scale)}px`;
     const from = scroll.scrollLeft / scale - 2, to = (scroll.scrollLeft + scroll.clientWidth) / scale + 2;
     line.replaceChildren(...words.flatMap((w, i) => w.end < from || w.start > to ? [] : [node(w, i)]));

@@ -127,6 +127,9 @@ def test_a_link_reopens_a_recording_and_what_is_no_recording_gets_a_sentence(
     expect(speech.locator("[data-name]")).to_contain_text(item.name)
     expect(speech.get_by_label("Texts", exact=True)).to_have_value("hello")
     assert page.evaluate("document.documentElement.scrollWidth") <= 401
+    for part in (".mm-wave-scroll", ".mm-wave-bar", "[data-samples]", ".mm-views"):
+        box = speech.locator(part).bounding_box()
+        assert box is not None and box["x"] + box["width"] <= 400, part
     (tmp_path / "x.mp3").write_bytes(b"%PDF nothing")
     speech.get_by_label("Recording file").set_input_files(str(tmp_path / "x.mp3"))
     expect(page.get_by_text("is not a recording that can be read").first).to_be_visible()

@@ -57,3 +57,15 @@ def test_there_is_a_queue_before_the_model_is_loaded(make_demo: Callable[..., De
 def test_an_empty_queue_says_what_to_do(make_demo: Callable[..., Demo]) -> None:
     answer = make_demo("empty", samples=False).next_pair(TASK)
     assert answer["pair"] is None and "Import" in answer["reason"]
+
+
+def test_recordings_that_the_recogniser_hears_otherwise_come_early(demo: Demo) -> None:
+    task = "speech-text"
+    demo.keeper_of(task).update()
+    item = demo.ws.items.listed("audio")[1]
+    with demo.ws.database.write() as session:
+        wrong, _ = demo.ws.pairs.add(session, task, item.id, "Zebras yodel.", source="x", split="train")
+    queue = demo.queue_of(task)
+    queue.make()
+    first = queue.next(8)
+    assert (wrong.id, "misheard") in [(view.id, why) for view, why in first]

@@ -10,8 +10,10 @@ import pytest
 from mmdemo.data.samples import SPEECH, spoken_set
 from mmdemo.demo import Demo
 from mmdemo.media.audio import RATE_HZ, decode_audio
-from mmdemo.models.speech import Recogniser, Word, has_speech, snap_to_energy
+from mmdemo.media.voice import has_speech
+from mmdemo.models.speech import Recogniser
 from mmdemo.models.spoken import SpeechTower
+from mmdemo.models.word_times import Word, snap_to_energy
 
 TASK = "speech-text"
 NOISE = np.random.default_rng(0).normal(0, 0.05, 3 * RATE_HZ).astype(np.float32)
