@@ -24,6 +24,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
 from mmdemo.media.audio import RATE_HZ, decode_audio, probe_audio, wav_bytes, write_opus  # noqa: E402
+from mmdemo.models.recognition import EncoderStates  # noqa: E402
 
 VOICES = ("slt", "rms", "awb", "kal16", "en-us", "en-gb-x-rp")  # the first four are flite's
 GAP_S = 0.4
@@ -155,11 +156,20 @@ def write_samples() -> None:
         out.writerows(rows)
 
 
+def with_another_word(text: str, vocabulary: list[str], rng: np.random.Generator) -> str:
+    """The text with one of its longer words replaced."""
+    words = text.split()
+    i = rng.choice([k for k, w in enumerate(words) if len(w) > 3])
+    words[i] = str(rng.choice([w for w in vocabulary if w.casefold() not in words[i].casefold()]))
+    return " ".join(words)
+
+
 def fit_scores() -> None:
     """Write speech.json: the calibration of the shared space and the regression of models/spoken.py.
 
-    Each recording is asked its own text, the five others that the recogniser finds likeliest, and five at
-    random. Recordings of three voices and no held-out text are used.
+    Each word or name is asked its own text, the five others that the recogniser finds likeliest, and five at
+    random; each sentence its own text and six with one word replaced. Recordings of three voices for words
+    and names, and no held-out text, are used.
     """
     from safetensors.numpy import save_file
     from scipy.optimize import minimize
@@ -167,11 +177,11 @@ def fit_scores() -> None:
     from mmdemo.data.samples import spoken_set
     from mmdemo.models.calibration import Calibration, fit_calibration
     from mmdemo.models.presets import find_preset
-    from mmdemo.models.spoken import SpeechTower, load_towers, measurements
+    from mmdemo.models.spoken import LEAST_LIKELIHOOD, SpeechTower, load_towers
     from mmdemo.settings import load_settings
 
     target = FOLDER / "speech.json"
-    first = {"score": {"likelihood": 1.0, "behind": 1.0, "shared": 1.0, "bias": 0.0}}
+    first = {"score": {"likelihood": 1.0, "worst": 1.0, "shared": 1.0, "bias": 0.0}}
     target.write_text(json.dumps(first | {"calibration": {"scale": 6.0, "bias": -2.0}}))
     towers, _ = load_towers(find_preset("whisper-tiny-en-minilm"), load_settings({}, device="cpu"))
     tower = towers.media
@@ -181,7 +191,15 @@ def fit_scores() -> None:
     features = tower.encode([decode_audio(path) for path in files]).astype(np.float16)
     save_file({"features": features}, FOLDER / "speech" / "samples.safetensors")
     rng = np.random.default_rng(0)
-    rows: list[tuple[float, float, float, bool]] = []  # likelihood, behind, cosine, match
+    rows: list[tuple[float, float, float, bool]] = []  # likelihood, worst, cosine, match
+
+    def ask(state: EncoderStates, own: str, others: list[str]) -> None:
+        texts = [own, *others]
+        found = tower.recogniser.evidence(state, texts)
+        cosines = towers.text.encode(texts) @ tower.encode([state])[0, : tower.dim]
+        columns = zip(found.likelihood, found.worst, cosines, strict=True)
+        rows.extend((*values, i == 0) for i, values in enumerate(columns))
+
     for name in ("words", "names"):
         texts, states = [], []
         for row, samples in spoken_set(name):
@@ -189,15 +207,18 @@ def fit_scores() -> None:
                 texts.append(row["text"])
                 states.append(tower.prepare(samples))
         every = sorted(set(texts))
-        vectors = tower.encode(states)[:, : tower.dim]
-        cosines = vectors @ towers.text.encode(every).T
-        for text, state, cosine in zip(texts, states, cosines, strict=True):
-            likelihood, behind = measurements(tower.recogniser, state, every)
-            own = every.index(text)
-            hard = [i for i in np.argsort(-likelihood)[:6] if i != own][:5]
-            others = [*hard, *(i for i in rng.permutation(len(every))[:6] if i != own)]
-            rows += [(likelihood[i], behind[i], cosine[i], i == own) for i in (own, *others)]
+        for text, state in zip(texts, states, strict=True):
+            ranked = np.argsort(-tower.recogniser.evidence(state, every).likelihood)
+            near = [every[i] for i in ranked[:6] if every[i] != text][:5]
+            ask(state, text, near + [every[i] for i in rng.permutation(len(every))[:6] if every[i] != text])
+    with (FOLDER / "speech" / "samples.csv").open(encoding="utf-8", newline="") as f:
+        spoken = [row for row in csv.DictReader(f) if row["split"] == "train"]
+    vocabulary = sorted({w.strip(".,") for row in spoken for w in row["text"].split() if len(w) > 3})
+    for row in spoken:
+        others = [with_another_word(row["text"], vocabulary, rng) for _ in range(6)]
+        ask(tower.prepare(decode_audio(FOLDER / "speech" / row["file_name"])), row["text"], others)
     table = np.array(rows, dtype=np.float64)
+    table[:, :2] = np.maximum(table[:, :2], LEAST_LIKELIHOOD)
     match = table[:, 3].astype(bool)
     weight = np.where(
         match, 0.5 / match.mean(), 0.5 / (~match).mean()
@@ -206,7 +227,7 @@ def fit_scores() -> None:
     shared = fit_calibration(table[balanced, 2], match[balanced], Calibration(6.0, -2.0))
     odds = np.log(np.clip(shared.probability(table[:, 2]), 1e-4, 1 - 1e-4))
     odds -= np.log(1 - np.clip(shared.probability(table[:, 2]), 1e-4, 1 - 1e-4))
-    x = np.column_stack([table[:, 0], table[:, 1], odds, np.ones(len(table))])
+    x = np.column_stack([table[:, :2], odds, np.ones(len(table))])
 
     def loss(at: np.ndarray) -> float:
         z = x @ at
@@ -217,7 +238,7 @@ def fit_scores() -> None:
         np.array([1.0, 1.0, 0.5, 0.0]),
         bounds=[(0, None), (0, None), (SHARED_LEAST, None), (None, None)],
     )
-    names = ("likelihood", "behind", "shared", "bias")
+    names = ("likelihood", "worst", "shared", "bias")
     score = {name: round(float(v), 4) for name, v in zip(names, found.x, strict=True)}
     calibration = {"scale": round(shared.scale, 4), "bias": round(shared.bias, 4)}
     target.write_text(json.dumps({"score": score, "calibration": calibration}, indent=1) + "\n")

@@ -16,7 +16,7 @@ from pathlib import Path
 from common import ROOT, TEXTBOX_PAGE, started
 from playwright.sync_api import sync_playwright
 
-REPEATS = 5
+REPEATS = 9
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 

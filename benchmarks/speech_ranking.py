@@ -40,7 +40,7 @@ def main() -> None:
     for voice, rows in by_voice.items():
         texts = [text for text, _ in rows]
         states = [tower.prepare(samples) for _, samples in rows]
-        likelihood = np.stack([tower.recogniser.likelihood(s, texts) for s in states])
+        likelihood = np.stack([tower.recogniser.evidence(s, texts).likelihood for s in states])
         cosine = tower.encode(states)[:, : tower.dim] @ towers.text.encode(texts).T
         table.append((*right(likelihood), *right(cosine)))
         print("{:14s} {:24.1f} {:13.1f} {:28.1f} {:13.1f}".format(voice, *table[-1]))
@@ -48,7 +48,7 @@ def main() -> None:
     seconds = []
     for _ in range(5):
         begun = time.perf_counter()
-        tower.recogniser.likelihood(states[0], texts[:50])
+        tower.recogniser.evidence(states[0], texts[:50])
         seconds.append(time.perf_counter() - begun)
     samples = by_voice["slt"][0][1]
     begun = time.perf_counter()

@@ -185,6 +185,7 @@ def run_evaluate(options: argparse.Namespace) -> Any:
 
 def run_train(options: argparse.Namespace) -> Any:
     """`train`."""
+    from mmdemo.models.manager import version_source
     from mmdemo.training.loop import EpochRecord, TrainSettings
     from mmdemo.training.runs import create_run, execute_run
 
@@ -200,7 +201,7 @@ def run_train(options: argparse.Namespace) -> Any:
     run = execute_run(
         demo.ws,
         run_id,
-        lambda: demo.models.towers(demo.ws.versions.get(demo.ws.versions.active(task)).base),
+        lambda: demo.models.towers(version_source(demo.ws, demo.ws.versions.active(task)).preset),
         progress,
     )
     if run.status == "failed":

@@ -155,10 +155,11 @@ class Parts:
         self.models.load_in_background(task, ready)
 
     def _ensure_bases(self) -> None:
-        for task, preset in self.settings.bases.items():
-            if find_preset(preset).task != task:
-                raise UserError(f"{preset} is no model of {task}.", "Choose another preset.")
-            self.ws.versions.ensure_base(task, preset)
+        for task, name in self.settings.bases.items():
+            preset = find_preset(name)
+            if preset.task != task:
+                raise UserError(f"{name} is no model of {task}.", "Choose another preset.")
+            self.ws.versions.ensure_base(task, preset.id, preset.name)
 
     def close(self) -> None:
         """Let the worker end and release the database."""

@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 def ws(settings: Settings) -> Iterator[Workspace]:
     """An empty workspace with its base version."""
     workspace = Workspace(settings)
-    workspace.versions.ensure_base(TASK, settings.model)
+    workspace.versions.ensure_base(TASK, settings.model, settings.model)
     yield workspace
     workspace.close()
 

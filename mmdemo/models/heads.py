@@ -123,6 +123,11 @@ def save_head(head: ResidualHead, folder: Path) -> None:
     (folder / "head.json").write_text(json.dumps(asdict(head.shape)), encoding="utf-8")
 
 
+def has_head(folder: Path) -> bool:
+    """Whether a version's folder holds a head; one whose tower was adapted may have none."""
+    return (folder / "head.json").exists()
+
+
 def load_head(folder: Path) -> ResidualHead:
     """The head that `save_head` wrote, in evaluation mode.
 

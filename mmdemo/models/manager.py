@@ -8,12 +8,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from mmdemo.errors import MmdemoError
+from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.base import Task
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.presets import Preset, find_preset
@@ -28,6 +28,7 @@ LOADERS: dict[Task, str] = {  # modules with a `load_towers`, imported when firs
     "image-text": "mmdemo.models.bundled",
     "speech-text": "mmdemo.models.spoken",
 }
+ADAPTER = "adapter"  # in a version's folder: the LoRA weights of its tower
 KEPT_ALIGNERS = 4  # heads in memory at once, 5 MB each
 
 
@@ -37,7 +38,7 @@ class VersionSource:
 
     id: str
     task: Task
-    base: str  # the preset of its towers
+    preset: Preset  # of its towers, with the adapter that it or an ancestor has
     folder: Path | None  # its weights; None: the base version itself
 
 
@@ -49,7 +50,15 @@ def version_source(ws: Workspace, version_id: str) -> VersionSource:
     """
     version = ws.versions.get(version_id)
     folder = ws.version_folder(version_id) if version.parent else None
-    return VersionSource(version.id, cast(Task, version.task), version.base, folder)
+    preset = find_preset(version.base)
+    holder: str | None = version_id
+    while holder is not None:
+        adapter = ws.version_folder(holder) / ADAPTER
+        if adapter.is_dir():
+            preset = replace(preset, adapter=str(adapter), adapter_of=holder)
+            break
+        holder = ws.versions.get(holder).parent
+    return VersionSource(version.id, cast(Task, version.task), preset, folder)
 
 
 @dataclass(frozen=True)
@@ -136,40 +145,40 @@ class ModelManager:
 
     def _load(self, source: VersionSource) -> HeadAligner:
         from mmdemo.models.aligner import HeadAligner
-        from mmdemo.models.heads import load_head
+        from mmdemo.models.heads import has_head, load_head
 
-        towers = self.towers(source.base)
+        towers = self.towers(source.preset)
         kind: type[HeadAligner] = HeadAligner
         if source.task == "speech-text":
             from mmdemo.models.spoken import SpeechAligner as kind
         if source.folder is None:
             return kind(source.id, source.task, towers, None, towers.calibration)
-        head = load_head(source.folder)
+        head = load_head(source.folder) if has_head(source.folder) else None
         card = json.loads((source.folder / "card.json").read_text(encoding="utf-8"))
         return kind(source.id, source.task, towers, head, Calibration(**card["calibration"]))
 
-    def towers(self, preset_id: str) -> Towers:
+    def towers(self, preset: Preset | str) -> Towers:
         """The frozen towers of a preset, loaded once."""
-        preset = find_preset(preset_id)
+        preset = find_preset(preset) if isinstance(preset, str) else preset
+        key, name = preset.media_features, preset.adapter_of or preset.id
         with self._lock:
-            if preset_id in self._towers:
-                self._statuses.setdefault(preset.task, ModelStatus("ready", f"{preset_id}, loaded before"))
-                return self._towers[preset_id]
-            self._statuses[preset.task] = ModelStatus(
-                "loading", f"Loading {preset.id} ({preset.size_mb} MB)…"
-            )
+            if key in self._towers:
+                self._statuses.setdefault(preset.task, ModelStatus("ready", f"{name}, loaded before"))
+                return self._towers[key]
+            size = f" ({preset.size_mb} MB)" if preset.size_mb else ""
+            self._statuses[preset.task] = ModelStatus("loading", f"Loading {name}{size}…")
             begun = time.perf_counter()
             try:
-                self._towers[preset_id], device = load_towers(preset, self._settings)
+                self._towers[key], device = load_towers(preset, self._settings)
             except Exception as e:
-                message = f"The model {preset.id} could not be loaded: {e}"
+                message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"
                 self._statuses[preset.task] = ModelStatus("failed", message)
-                log.exception("loading %s failed", preset.id)
+                log.exception("loading %s failed", name)
                 raise
             seconds = time.perf_counter() - begun
-            self._statuses[preset.task] = ModelStatus("ready", f"{preset.id} on {device}", device, seconds)
-            log.info("loaded %s on %s in %.1f s", preset.id, device, seconds)
-            return self._towers[preset_id]
+            self._statuses[preset.task] = ModelStatus("ready", f"{name} on {device}", device, seconds)
+            log.info("loaded %s on %s in %.1f s", name, device, seconds)
+            return self._towers[key]
 
 
 def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:

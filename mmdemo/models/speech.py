@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -29,40 +29,14 @@ import numpy as np
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.pieces import pieces
 from mmdemo.media.voice import has_speech
+from mmdemo.models.recognition import WINDOW_S, WINDOWS, EncoderStates, Evidence, Segment
 from mmdemo.models.word_times import Word, snap_to_energy, without_marks
 
 FRAMES_PER_S = 100  # of the mel spectrogram
 STATES_PER_S = 50  # of the encoder
-WINDOW_S = 30.0  # what Whisper hears at once
 LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
-WINDOWS = 4  # states are kept of the first two minutes
 PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
 FLOOR = 1e-9  # the least probability of a token
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of a transcript."""
-
-    text: str
-    start: float  # seconds
-    end: float  # seconds
-    words: tuple[Word, ...]
-
-
-@dataclass(frozen=True)
-class EncoderStates:
-    """What the encoder makes of a recording's first two minutes, window by window."""
-
-    windows: tuple[np.ndarray, ...]  # each (T, 384) float16, 50 a second
-    heard: str  # a quick transcript; empty where nobody speaks
-
-    @property
-    def pooled(self) -> np.ndarray:
-        """(384,) float32 mean over time."""
-        if not self.windows:
-            return np.zeros(0, np.float32)
-        return np.concatenate(self.windows).astype(np.float32).mean(0)
 
 
 class Recogniser:
@@ -106,16 +80,7 @@ class Recogniser:
         vocabulary: Sequence[str] = (),
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[tuple[list[Segment], float]]:
-        """The transcript of a recording, piece by piece.
-
-        Args:
-            blocks: (N,) float32 at 16 kHz, one after the other.
-            vocabulary: words to expect, such as names that people have corrected.
-            stopped: asked after each piece.
-
-        Yields:
-            The segments of a piece and the seconds that are done.
-        """
+        """The transcript of a recording, piece by piece; see `SpeechRecogniser`."""
         offset_s = 0.0
         for piece in pieces(blocks):
             yield self._transcribe_piece(piece, offset_s, vocabulary), offset_s + len(piece) / RATE_HZ
@@ -157,7 +122,7 @@ class Recogniser:
         for part in parts:
             padded, frames = self._encode_window(part)
             if has_speech(part):
-                heard.append(self._quick_transcript(padded))
+                heard.append(self._quick_transcript(padded, len(part) / RATE_HZ))
             windows.append(_cut(padded, frames))
         return EncoderStates(tuple(windows), " ".join(t for t in heard if t))
 
@@ -171,7 +136,7 @@ class Recogniser:
             length = LEAST_FRAMES if frames <= LEAST_FRAMES - 200 else 3000
             return np.array(self._whisper.encode(pad_or_trim(mel, length))), frames
 
-    def _quick_transcript(self, padded: np.ndarray) -> str:
+    def _quick_transcript(self, padded: np.ndarray, seconds: float) -> str:
         import ctranslate2
 
         prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
@@ -183,37 +148,44 @@ class Recogniser:
 
     # Likelihood
 
-    def likelihood(self, states: EncoderStates, texts: Sequence[str]) -> np.ndarray:
-        """(T,) float64 length-normalised log-likelihood ratios of texts, in nats a token.
+    def evidence(self, states: EncoderStates, texts: Sequence[str]) -> Evidence:
+        """Length-normalised log-likelihood ratios of texts and of their least likely words.
 
         Each text counts as written and with a capital, whichever is likelier; of several windows the one
         that fits best.
         """
         forms = [form for text in texts for form in (_first_lower(text), _first_upper(text))]
         ids = [self._tokenizer.encode(f" {form.strip()}")[:200] for form in forms]
-        prior = np.array([self._prior(tuple(i)) for i in ids])
-        length = np.array([len(i) for i in ids])
-        best = np.full(len(texts), -np.inf)
+        known = [self._prior(tuple(i)) for i in ids]
+        best = np.full((2, len(texts)), -np.inf)
         for window in states.windows:
-            total = np.array([np.log(p).sum() for p in self._token_probabilities(window, ids)])
-            ratio = (total - PRIOR_SHARE * prior) / length
-            best = np.maximum(best, ratio.reshape(-1, 2).max(1))
-        return best
+            found = np.full((2, len(forms)), -np.inf)
+            for i, p in enumerate(self._token_probabilities(window, ids)):
+                prior, bounds = known[i]
+                ratio = np.log(p) - PRIOR_SHARE * prior  # (L,)
+                words = np.add.reduceat(ratio, bounds[:-1]) / np.diff(bounds)
+                found[:, i] = ratio.mean(), words.min()
+            best = np.maximum(best, found.reshape(2, -1, 2).max(2))
+        return Evidence(best[0], best[1])
 
-    def lengths(self, texts: Sequence[str]) -> np.ndarray:
-        """(T,) tokens of each text."""
-        return np.array([len(self._tokenizer.encode(f" {text.strip()}")) for text in texts])
+    def _word_bounds(self, ids: Sequence[int]) -> np.ndarray:
+        """(W + 1,) where the words of a token sequence begin, and its length."""
+        _, tokens = self._tokenizer.split_to_word_tokens([*ids, self._tokenizer.eot])
+        return np.cumsum([0, *(len(t) for t in tokens[:-1])])
 
-    def _prior_of(self, ids: tuple[int, ...]) -> float:
+    def _prior_of(self, ids: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """(L,) log-probability of each token where nothing is heard, and its `_word_bounds`."""
         if self._silence is None:
             self._silence = _cut(*self._encode_window(np.zeros(RATE_HZ, np.float32)))
-        return float(np.log(self._token_probabilities(self._silence, [list(ids)])[0]).sum())
+        return np.log(self._token_probabilities(self._silence, [ids])[0]), self._word_bounds(ids)
 
     def _token_probabilities(self, window: np.ndarray, ids: Sequence[Sequence[int]]) -> list[np.ndarray]:
         return [np.maximum(np.array(r.text_token_probs), FLOOR) for r in self._align(window, ids)]
 
-    def _align(self, window: np.ndarray, ids: Sequence[Sequence[int]]) -> list[Any]:
-        """CTranslate2's alignments of several token sequences with one window, in batches of like length."""
+    def _align(self, window: np.ndarray, ids: Sequence[Sequence[int]], times: bool = False) -> list[Any]:
+        """CTranslate2's alignments of several token sequences with one window, in batches of like length;
+        it gives the times whether they are asked for or not.
+        """
         import ctranslate2
 
         results: list[Any] = [None] * len(ids)
@@ -236,20 +208,14 @@ class Recogniser:
     # Word times
 
     def align_words(self, samples: np.ndarray, text: str, offset_s: float = 0.0) -> list[Word]:
-        """When each word of a text is said in at most 30 s of sound.
-
-        Args:
-            samples: (N,) float32 at 16 kHz.
-            text: what is said, or may be: the probability of a word that is not there is low.
-            offset_s: added to the times.
-        """
+        """When each word of a text is said in at most 30 s of sound; see `SpeechRecogniser`."""
         window = _cut(*self._encode_window(samples[: round(WINDOW_S * RATE_HZ)]))
         ids = self._tokenizer.encode(f" {text.strip()}")[:440]
         if not ids:
             return []
-        result = self._align(window, [ids])[0]
-        words, tokens = self._tokenizer.split_to_word_tokens([*ids, self._tokenizer.eot])
-        bounds = np.cumsum([0, *(len(t) for t in tokens[:-1])])
+        result = self._align(window, [ids], times=True)[0]
+        words, _ = self._tokenizer.split_to_word_tokens([*ids, self._tokenizer.eot])
+        bounds = self._word_bounds(ids)
         at = np.array(result.alignments)  # (A, 2): token, state
         jumps = np.concatenate([[True], np.diff(at[:, 0]) > 0])
         times = at[jumps, 1] / STATES_PER_S

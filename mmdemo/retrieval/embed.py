@@ -23,7 +23,7 @@ from mmdemo.media.audio import decode_audio
 from mmdemo.media.image import MAX_MEGAPIXELS, decode_image
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.base import MediaTower
-from mmdemo.models.speech import WINDOW_S, WINDOWS, EncoderStates
+from mmdemo.models.recognition import WINDOW_S, WINDOWS, EncoderStates
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile

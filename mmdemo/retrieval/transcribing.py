@@ -13,7 +13,7 @@ from mmdemo.errors import MmdemoError
 from mmdemo.media.audio import audio_blocks
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
-from mmdemo.models.speech import Segment
+from mmdemo.models.recognition import Segment
 from mmdemo.models.spoken import SpeechTower
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace

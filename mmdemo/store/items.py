@@ -43,11 +43,15 @@ class ItemStore:
                 found.update({item.id: item for item in rows})
         return found
 
-    def listed(self, modality: str) -> list[Item]:
-        """The collection of a modality, oldest first."""
+    def listed(
+        self, modality: str, names: Sequence[str] | None = None, limit: int | None = None
+    ) -> list[Item]:
+        """The collection of a modality, oldest first; of those names only, at most `limit`."""
+        query = select(Item).where(Item.listed, Item.modality == modality)
+        if names is not None:
+            query = query.where(Item.name.in_(names))
         with self._database.read() as session:
-            query = select(Item).where(Item.listed, Item.modality == modality)
-            return list(session.scalars(query.order_by(Item.created_at, Item.id)))
+            return list(session.scalars(query.order_by(Item.created_at, Item.id).limit(limit)))
 
     def count(self, modality: str) -> int:
         """How many items the collection of a modality has."""

@@ -113,7 +113,9 @@ class Version(Base):
     __tablename__ = "versions"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     task: Mapped[str] = mapped_column(String(16))
-    base: Mapped[str] = mapped_column(String(64))  # the preset whose towers it uses
+    base: Mapped[str] = mapped_column(
+        String(300)
+    )  # the preset, or the model named by hand, whose towers it uses
     parent: Mapped[str | None] = mapped_column(String(64))
     run_id: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)

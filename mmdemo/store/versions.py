@@ -11,6 +11,7 @@ from mmdemo.errors import UserError
 from mmdemo.store.database import Database
 from mmdemo.store.tables import Activation, Run, Version, now
 
+BY_SETTING = "(setting)"  # the annotator of an activation that nobody asked for
 UNFINISHED = ("queued", "running")
 
 
@@ -20,14 +21,20 @@ class VersionTree:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ensure_base(self, task: str, preset: str) -> None:
-        """Make sure that the base version is there, and active where nothing is yet."""
+    def ensure_base(self, task: str, version_id: str, preset: str) -> None:
+        """Make sure that the base version is there, and active where nothing is yet.
+
+        It also replaces another base version that a setting before had made active; what a person activated
+        or promoted stays.
+        """
         with self._database.write() as session:
-            if session.get(Version, preset) is None:
-                session.add(Version(id=preset, task=task, base=preset))
+            if session.get(Version, version_id) is None:
+                session.add(Version(id=version_id, task=task, base=preset))
                 session.flush()
-            if session.scalar(select(Activation.id).where(Activation.task == task).limit(1)) is None:
-                session.add(Activation(task=task, version_id=preset))
+            query = select(Activation).where(Activation.task == task)
+            newest = session.scalar(query.order_by(Activation.id.desc()).limit(1))
+            if newest is None or (newest.annotator == BY_SETTING and newest.version_id != version_id):
+                session.add(Activation(task=task, version_id=version_id, annotator=BY_SETTING))
 
     def add(self, version: Version) -> None:
         """Add a version whose weights are on disk."""

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmdemo.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mmdemo.training.loop import EpochRecord
+
+PROGRESS = "progress.jsonl"
+
+
+@contextmanager
+def append_progress(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
+    """A function that puts an epoch's record safely on disk."""
+    with (folder / PROGRESS).open("a", encoding="utf-8") as file:
+
+        def write(record: EpochRecord) -> None:
+            if record.loss:  # a record without one only hands over what was finished before
+                file.write(json.dumps(asdict(record)) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+
+        yield write
 
 
 def read_progress(ws: Workspace, run_id: str) -> list[dict[str, Any]]:
     """The records of the epochs so far; of equal epochs, as after a resume, the last counts."""
-    path = ws.run_folder(run_id) / "progress.jsonl"
+    path = ws.run_folder(run_id) / PROGRESS
     records: dict[int, dict[str, Any]] = {}
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +17,13 @@ from filelock import FileLock, Timeout
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
-from mmdemo.models.heads import ResidualHead, load_head, save_head
-from mmdemo.models.manager import base_calibration
-from mmdemo.models.presets import Preset, find_preset
+from mmdemo.models.heads import ResidualHead, has_head, load_head, save_head
+from mmdemo.models.manager import base_calibration, version_source
+from mmdemo.models.presets import Preset
 from mmdemo.retrieval.transcribing import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
-from mmdemo.store.tables import Run, Version, now
+from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.curve import learning_curve
 from mmdemo.training.dataset import (
@@ -37,11 +36,12 @@ from mmdemo.training.dataset import (
 )
 from mmdemo.training.evaluate import calibrate, gains, rank_changes
 from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
+from mmdemo.training.outcome import add_version, finish_run, version_of
+from mmdemo.training.progress import append_progress
 from mmdemo.training.transcripts import learn_vocabulary, measure_transcripts
 
 log = logging.getLogger(__name__)
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
-METHODS = ("head",)
 
 
 def create_run(
@@ -57,7 +57,7 @@ def create_run(
     Args:
         ws: the workspace.
         task: whose labels.
-        method: head.
+        method: head, or lora where the model's preset allows it.
         settings: how to train.
         promote: "when-better", or "ask": a person decides.
         snapshot: other pairs than the workspace's labels.
@@ -66,8 +66,11 @@ def create_run(
         DataError: the labels lack something.
         UserError: a setting or method that cannot work.
     """
-    if method not in METHODS:
-        raise UserError(f"The method {method!r} is unknown for {task}.", f"Use one of: {', '.join(METHODS)}.")
+    preset = version_source(ws, ws.versions.active(task)).preset
+    if method not in preset.methods:
+        raise UserError(
+            f"{preset.id} cannot be trained by the method {method!r}.", f"Use: {' or '.join(preset.methods)}."
+        )
     settings.check()
     snapshot = snapshot or take_snapshot(ws, task)
     require_data(ws, snapshot)
@@ -93,7 +96,13 @@ def execute_run(
         with FileLock(folder / "lock", timeout=0):
             ws.runs.update(run_id, status="running", message="")
             try:
-                _execute(ws, run_id, towers, progress)
+                run = ws.runs.get(run_id)
+                if run.method == "lora":
+                    from mmdemo.training.lora_run import execute_lora
+
+                    execute_lora(ws, run, towers, progress)
+                else:
+                    _execute_head(ws, run, towers, progress)
             except MmdemoError as e:
                 ws.runs.update(run_id, status="failed", message=str(e))
             except Exception as e:
@@ -106,15 +115,14 @@ def execute_run(
     return ws.runs.get(run_id)
 
 
-def _execute(
-    ws: Workspace, run_id: str, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
+def _execute_head(
+    ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
 ) -> None:
-    run = ws.runs.get(run_id)
-    folder = ws.run_folder(run_id)
+    folder = ws.run_folder(run.id)
     snapshot = Snapshot.load(folder / "snapshot.json")
     settings = settings_from_json(run.settings)
     compute = decide_compute(ws.settings.device, ws.settings.threads)
-    preset = find_preset(ws.versions.get(run.parent).base)
+    preset = version_source(ws, run.parent).preset
     prepare_features(ws, preset, snapshot.examples, towers)
     train = load_arrays(ws, preset, snapshot.of(TRAIN))
     measured = snapshot.of(HELD_OUT, match=True)
@@ -130,7 +138,7 @@ def _execute(
         if progress is not None:
             progress(record)
     if last is None:
-        ws.runs.update(run_id, status="stopped", message="Stopped before the first epoch was done.")
+        ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
         return
     was_stopped = stopped()
     before = measure(_parent_head(ws, run.parent), held_out, preset.dim)
@@ -147,37 +155,29 @@ def _execute(
         },
         "seconds": record.seconds,
     }
-    version = _write_version(ws, run, last, snapshot, preset, result)
+    target = ws.version_folder(version_of(run))
+    head = ResidualHead(last.shape)
+    head.load_state_dict({name: t.cpu() for name, t in last.state_dict().items()})
+    save_head(head.eval(), target)
     if preset.task == "speech-text":
-        words = learn_vocabulary(ws, towers(), snapshot.of(TRAIN))
-        write_durably(ws.version_folder(version) / VOCABULARY, json.dumps(words).encode())
-        result["vocabulary"] = words
-    better = bool(measured) and after.mean_recall > before.mean_recall
-    promoted = better and not was_stopped and run.settings.get("promote") == "when-better"
-    if promoted:
-        ws.versions.activate(version)
-    elif run.settings.get("promote") == "when-better":
-        result["kept_because"] = (
-            "it was stopped" if was_stopped else "it is not better" if measured else "nothing was measured"
-        )
-    decision = "promoted" if promoted else "kept-old" if run.settings.get("promote") == "when-better" else ""
-    ws.runs.update(
-        run_id,
-        status="stopped" if was_stopped else "done",
-        version_id=version,
-        result=result,
-        decision=decision,
-        message="Stopped; what it had learned until then is kept as a version." if was_stopped else "",
+        result["vocabulary"] = learn_vocabulary(ws, towers(), snapshot.of(TRAIN))
+        write_durably(target / VOCABULARY, json.dumps(result["vocabulary"]).encode())
+    pairs = load_arrays(ws, preset, snapshot.of(HELD_OUT))
+    add_version(
+        ws, run, preset, snapshot, result, calibrate(head, pairs, preset.dim, base_calibration(preset))
     )
+    better = bool(measured) and after.mean_recall > before.mean_recall
+    finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
     if not was_stopped and len(measured) >= 2:
         curve = learning_curve(train, held_out, reference, preset.dim, settings, compute, stopped)
         if curve is not None:
             result["curve"] = curve.as_json()
-            ws.runs.update(run_id, result=dict(result))
+            ws.runs.update(run.id, result=dict(result))
     if not was_stopped and measured and result.get("vocabulary"):
-        old = vocabulary_of(ws, run.parent)
-        rates = measure_transcripts(ws, towers(), measured, old, result["vocabulary"], stopped)
-        ws.runs.update(run_id, result=result | ({"transcripts": rates} if rates else {}))
+        tower = towers().media
+        old, new = vocabulary_of(ws, run.parent), result["vocabulary"]
+        rates = measure_transcripts(ws, (tower, old), (tower, new), measured, stopped)
+        ws.runs.update(run.id, result=result | ({"transcripts": rates} if rates else {}))
 
 
 def _epochs(
@@ -190,14 +190,11 @@ def _epochs(
     compute: Any,
     stopped: Callable[[], bool],
 ) -> Iterator[tuple[EpochRecord, ResidualHead]]:
-    with (folder / "progress.jsonl").open("a", encoding="utf-8") as log_file:
+    with append_progress(folder) as write:
         for record, head in train_head(
             train, held_out, reference, preset.dim, settings, compute, folder / "state", stopped
         ):
-            if record.loss:  # a record without one only hands over what was finished before
-                log_file.write(json.dumps(asdict(record)) + "\n")
-                log_file.flush()
-                os.fsync(log_file.fileno())
+            write(record)
             yield record, head
 
 
@@ -210,38 +207,4 @@ def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
 
 def _parent_head(ws: Workspace, version_id: str) -> ResidualHead | None:
     folder = ws.version_folder(version_id)
-    return load_head(folder) if folder.exists() else None
-
-
-def _write_version(
-    ws: Workspace, run: Run, head: ResidualHead, snapshot: Snapshot, preset: Preset, result: dict[str, Any]
-) -> str:
-    """Weights and card on disk, then the row: a version that is listed can be loaded."""
-    version_id = run.id.replace("run-", "tuned-")
-    folder = ws.version_folder(version_id)
-    cpu_head = ResidualHead(head.shape)
-    cpu_head.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
-    save_head(cpu_head.eval(), folder)
-    prior = base_calibration(preset)
-    calibration = calibrate(cpu_head, load_arrays(ws, preset, snapshot.of(HELD_OUT)), preset.dim, prior)
-    card = {
-        "version": version_id,
-        "task": run.task,
-        "base": preset.id,
-        "base_licence": preset.licence,
-        "parent": run.parent,
-        "run": run.id,
-        "created": now().isoformat(timespec="seconds") + "Z",
-        "settings": run.settings,
-        "labels": [e.label for e in snapshot.examples],
-        "labels_sha256": snapshot.sha256,
-        "trained_on": result["trained_on"],
-        "before": result["before"],
-        "after": result["after"],
-        "gains": result["gains"],
-        "calibration": asdict(calibration),
-    }
-    write_durably(folder / "card.json", json.dumps(card, indent=1).encode())
-    version = Version(id=version_id, task=run.task, base=preset.id, parent=run.parent, run_id=run.id)
-    ws.versions.add(version)
-    return version_id
+    return load_head(folder) if has_head(folder) else None

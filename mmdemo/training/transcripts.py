@@ -17,6 +17,7 @@ import numpy as np
 
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers
+from mmdemo.models.base import MediaTower
 from mmdemo.models.spoken import SpeechTower
 from mmdemo.retrieval.embed import HEARD_S, encoder_states
 from mmdemo.store.workspace import Workspace
@@ -53,17 +54,16 @@ def learn_vocabulary(ws: Workspace, towers: Towers, examples: Sequence[Example])
 
 def measure_transcripts(
     ws: Workspace,
-    towers: Towers,
+    before: tuple[MediaTower, Sequence[str]],
+    after: tuple[MediaTower, Sequence[str]],
     examples: Sequence[Example],
-    before: Sequence[str],
-    after: Sequence[str],
     stopped: Callable[[], bool],
 ) -> dict[str, Any] | None:
-    """Word and character error rates in percent with two vocabularies on the same held-out recordings.
+    """Word and character error rates in percent of two recognisers, each with its vocabulary, on the same
+    held-out recordings.
 
     The intervals are 95 % of a paired bootstrap over recordings. None: stopped, or nothing to measure on.
     """
-    recogniser = cast(SpeechTower, towers.media).recogniser
     chosen = list({e.item: e for e in examples if e.match}.values())
     chosen = chosen[:: max(1, len(chosen) // MEASURED)][:MEASURED]
     items = ws.items.of([e.item for e in chosen])
@@ -72,10 +72,11 @@ def measure_transcripts(
         if stopped():
             return None
         samples = decode_audio(ws.media_path(items[example.item]), 0.0, HEARD_S)
-        heard = [
-            " ".join(s.text for part, _ in recogniser.transcribe([samples], words) for s in part)
-            for words in (before, after)
-        ]
+        heard = []
+        for tower, words in (before, after):
+            recogniser = cast(SpeechTower, tower).recogniser
+            parts = [part for part, _ in recogniser.transcribe([samples], words)]
+            heard.append(" ".join(s.text for part in parts for s in part))
         rows.append((example.text, heard[0], heard[1]))
     return error_rates(rows) if rows else None
 

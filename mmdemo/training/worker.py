@@ -32,7 +32,7 @@ def main() -> None:
         if run_id:
 
             def towers(run: str = run_id) -> Towers:
-                return models.towers(ws.versions.get(ws.runs.get(run).parent).base)
+                return models.towers(version_source(ws, ws.runs.get(run).parent).preset)
 
             execute_run(ws, run_id, towers)
 

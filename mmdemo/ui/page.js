@@ -52,6 +52,13 @@ window.mm = (() => {
     call(`mmdemo/api/${name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   const upload = (file, name, batch = "", task = "") =>
     call(`mmdemo/upload?name=${encodeURIComponent(name)}&batch=${batch}&task=${task}`, { method: "POST", body: file });
+  // What the first tab begins with is asked for while Gradio still builds the page.
+  const early = {};
+  function begin(name) {
+    const answer = early[name] || api(name);
+    delete early[name];
+    return answer;
+  }
   const live = (samples) => call("mmdemo/live", { method: "POST", body: samples });
 
   let asking = null;
@@ -83,6 +90,7 @@ window.mm = (() => {
   // The address always says what is on the page. The link it came with is read once, before anything writes.
   const LONGEST = 1800;
   const link = Object.fromEntries(new URLSearchParams(location.search));
+  if (["", "align", "caption", "search"].includes(link.view || "")) (early.start = api("start")).catch(() => {});
   let touched = false;  // Gradio selects its first tab by itself while it builds the page; that is nobody's wish
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true, once: true });
   const address = {
@@ -215,6 +223,6 @@ window.mm = (() => {
   const poke = () => dispatchEvent(new CustomEvent("mm-poke"));
 
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, percent, api, upload, live, toast, address, task, save, annotator, poll, poke, seconds, Refused,
+  return { h, thumb, percent, api, begin, upload, live, toast, address, task, save, annotator, poll, poke, seconds, Refused,
     onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null };
 })();

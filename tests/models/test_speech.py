@@ -79,15 +79,15 @@ def test_a_long_recording_is_transcribed_in_pieces_with_one_clock(recogniser: Re
 
 def test_the_likelihood_knows_which_word_was_said(recogniser: Recogniser) -> None:
     texts, clips = words_of("rms", 12)
-    table = np.stack([recogniser.likelihood(recogniser.encode(clip), texts) for clip in clips])
+    table = np.stack([recogniser.evidence(recogniser.encode(clip), texts).likelihood for clip in clips])
     assert (table.argmax(1) == np.arange(12)).mean() > 0.9
     assert (table.argmax(0) == np.arange(12)).mean() > 0.9
 
 
 def test_the_company_of_other_texts_changes_no_likelihood(recogniser: Recogniser) -> None:
     states = recogniser.encode(sentence(1)[0])
-    alone = recogniser.likelihood(states, ["a cat"])
-    both = recogniser.likelihood(states, ["please water the tomatoes before it gets hot", "a cat"])
+    alone = recogniser.evidence(states, ["a cat"]).likelihood
+    both = recogniser.evidence(states, ["please water the tomatoes before it gets hot", "a cat"]).likelihood
     assert both[1] == pytest.approx(alone[0], abs=0.05) and both[0] > both[1] + 3
 
 

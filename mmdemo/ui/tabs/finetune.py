@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmdemo.demo import Demo
+from mmdemo.models.manager import version_source
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, task_in, text_of
@@ -37,6 +38,7 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         "missing": list(report.missing),
         "warnings": list(report.warnings),
         "versions": demo.versions(task)["versions"],
+        "methods": list(version_source(demo.ws, demo.ws.versions.active(task)).preset.methods),
     }
 
 

@@ -38,16 +38,18 @@ def build() -> None:
 @action("start")
 def start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """What the tab shows first: sample pictures, the versions, the sources to filter by."""
-    items = demo.ws.items.listed("image")
-    by_name = {item.name: item for item in reversed(items)}
+    by_name = {item.name: item for item in reversed(demo.ws.items.listed("image", SAMPLES))}
     chosen = [by_name[name] for name in SAMPLES if name in by_name]
-    chosen += [item for item in items if item not in chosen][: max(0, 12 - len(chosen))]
+    if len(chosen) < len(SAMPLES):
+        known = {item.id for item in chosen}
+        others = [i for i in demo.ws.items.listed("image", limit=2 * len(SAMPLES)) if i.id not in known]
+        chosen += others[: len(SAMPLES) - len(chosen)]
     pairs = demo.ws.pairs.of_items(DEFAULT_TASK, [i.id for i in chosen])
     texts = {i: next((p.final_text for p in own if p.is_own), "") for i, own in pairs.items()}
     return {
         "samples": [{"item": i.id, "name": i.name, "text": texts.get(i.id, "")} for i in chosen],
         "versions": demo.versions(DEFAULT_TASK)["versions"],
-        "sources": sorted({item.source for item in items}),
+        "sources": demo.ws.items.sources("image"),
     }
 
 

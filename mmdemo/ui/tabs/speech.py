@@ -27,7 +27,7 @@ def build() -> None:
 def speech_start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """What the tab shows first: sample recordings and the versions; the model begins to load."""
     demo.warm(SPEECH)
-    items = demo.ws.items.listed("audio")[:SAMPLES]
+    items = demo.ws.items.listed("audio", limit=SAMPLES)
     pairs = demo.ws.pairs.of_items(SPEECH, [i.id for i in items])
     texts = {i: next((p.final_text for p in own if p.is_own), "") for i, own in pairs.items()}
     return {

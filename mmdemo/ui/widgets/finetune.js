@@ -49,13 +49,13 @@ function table(s) {
 }
 // Of a speech model: the words it was taught, and what they do to transcripts
 function transcripts(s) {
-  if (!s.vocabulary?.length) return [];
+  if (!s.vocabulary?.length && !s.transcripts) return [];
   const t = s.transcripts;
-  return [h("p", { class: "mm-hint" }, `Words that transcripts now expect: ${s.vocabulary.slice(0, 20).join(", ")}${s.vocabulary.length > 20 ? " …" : ""}`),
+  return [s.vocabulary?.length && h("p", { class: "mm-hint" }, `Words that transcripts now expect: ${s.vocabulary.slice(0, 20).join(", ")}${s.vocabulary.length > 20 ? " …" : ""}`),
     t ? h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, [`errors in ${t.recordings} held-out transcripts`, "before", "after", "change", "95 % interval"].map((n) => h("th", {}, n)))),
       h("tbody", {}, ["WER", "CER"].map((n) => h("tr", {}, h("td", {}, n === "WER" ? "words (WER), %" : "characters (CER), %"), h("td", {}, t[n].before.toFixed(1)), h("td", {}, t[n].after.toFixed(1)),
         h("td", { class: t[n].change.high < 0 ? "up" : t[n].change.low > 0 ? "down" : "" }, signed(t[n].change.gain)), h("td", { class: "mm-faint" }, `${signed(t[n].change.low)} to ${signed(t[n].change.high)}`)))))
-      : h("p", { class: "mm-hint" }, "Measuring what they do to held-out transcripts…")];
+      : h("p", { class: "mm-hint" }, "Measuring what they do to held-out transcripts…")].filter(Boolean);
 }
 function verdict(s) {
   const m = s.gains.mean_recall, n = s.before.pairs;
@@ -96,7 +96,7 @@ function drawRun(s) {
     s.before.pairs ? table(s) : "", ...transcripts(s));
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: held-out mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
-    h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.before.pairs > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
+    h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.before.pairs > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
   const list = (title, rows) => rows.length ? h("div", {}, h("h4", {}, title), h("div", { class: "mm-changes" }, rows.map((c) => h("figure", {}, mm.medium(c.item, c.text), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `rank ${c.before} → ${c.after}`)))))) : "";
   $("[data-changes]").replaceChildren(list("Found sooner", s.changes.better), list("Found later", s.changes.worse));
 }
@@ -111,6 +111,8 @@ async function refreshData() {
     ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-versions]").replaceChildren(h("ul", { class: "mm-versions" }, d.versions.map((v) => h("li", {}, h("span", { class: v.active ? "mm-dot good" : "mm-dot" }, v.id), v.active ? h("b", {}, "active") :
     h("button", { class: "mm-link", type: "button", onclick: guard(() => api("activate", { version: v.id })) }, "activate"), h("span", { class: "mm-faint" }, v.parent ? `from ${v.parent}` : "base")))));
+  const METHODS = { head: "head on cached features", lora: "LoRA on the recogniser, from corrected texts" }, method = $("[name=method]");
+  if (method.options.length !== d.methods.length) method.replaceChildren(...d.methods.map((m) => h("option", { value: m }, METHODS[m])));
   $("[data-rollback]").disabled = !d.versions.some((v) => v.active && v.parent);
 }
 
@@ -129,6 +131,6 @@ refreshData();
 poll(element, 4000, () => api("training", { task: mm.task.name }), (s, e) => {
   if (e) { $("[data-run]").replaceChildren(h("p", { class: "mm-note" }, "No connection. The run goes on without this page; trying again…")); return 2000; }
   drawRun((run = s));
-  return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && (!s.curve || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
+  return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && ((!s.curve && s.method === "head") || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
 });
 addEventListener("mm-status", () => { if (element.offsetParent !== null) refreshData(); });

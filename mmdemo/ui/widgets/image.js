@@ -252,7 +252,7 @@ addEventListener("mm-status", (e) => {
 /* The start: what the link says, or the first sample */
 (async () => {
   const link = quiet ? {} : address.link;
-  const begun = await api("start").catch((e) => { show_error(e.message); return null; });
+  const begun = await mm.begin("start").catch((e) => { show_error(e.message); return null; });
   if (!begun) return;
   state.version = link.version || "";
   fillVersions(begun.versions);

@@ -1,0 +1,133 @@
+"""A LoRA run from its snapshot to a version: the recogniser itself learns from corrected transcripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mmdemo.errors import DataError
+from mmdemo.media.audio import decode_audio
+from mmdemo.models.aligner import Towers
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.device import decide_compute
+from mmdemo.models.heads import ResidualHead, has_head, load_head, save_head
+from mmdemo.models.manager import ADAPTER, load_towers, version_source
+from mmdemo.models.presets import Preset
+from mmdemo.models.recognition import WINDOW_S
+from mmdemo.retrieval.transcribing import vocabulary_of
+from mmdemo.store.pairs import HELD_OUT, TRAIN
+from mmdemo.store.tables import Run
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.dataset import Example, Snapshot, load_arrays, prepare_features
+from mmdemo.training.evaluate import gains, rank_changes
+from mmdemo.training.loop import EpochRecord, measure, settings_from_json
+from mmdemo.training.lora import Adapted, Recording, train_lora
+from mmdemo.training.outcome import add_version, finish_run, version_of
+from mmdemo.training.progress import append_progress
+from mmdemo.training.transcripts import measure_transcripts
+
+
+def execute_lora(
+    ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
+) -> None:
+    """Train, measure transcripts and retrieval before and after, write the version.
+
+    Raises:
+        DataError: nothing to train on is short enough to be heard at once.
+    """
+    folder = ws.run_folder(run.id)
+    snapshot = Snapshot.load(folder / "snapshot.json")
+    compute = decide_compute(ws.settings.device, ws.settings.threads)
+    preset = version_source(ws, run.parent).preset
+    settings = settings_from_json(run.settings)
+
+    def stopped() -> bool:
+        return (folder / "stop").exists()
+
+    recordings = _recordings(ws, snapshot.of(TRAIN, match=True))
+    if not recordings:
+        raise DataError(
+            f"No labelled recording is shorter than {WINDOW_S:.0f} s, which is what the model hears at once.",
+            "Label shorter recordings, or train the head.",
+        )
+    adapted = Adapted(preset.media_tower, compute, settings.seed, preset.adapter)
+    record: EpochRecord | None = None
+    with append_progress(folder) as write:
+        for record in train_lora(adapted, recordings, settings, folder / "state", stopped):
+            write(record)
+            if progress is not None:
+                progress(record)
+    if record is None:
+        ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
+        return
+    was_stopped = stopped()
+    target = ws.version_folder(version_of(run))
+    adapted.save(target / ADAPTER)
+    del adapted
+    head = _copy_head(ws, run.parent, target)
+    after_preset = replace(preset, adapter=str(target / ADAPTER), adapter_of=version_of(run))
+    after, _ = load_towers(after_preset, ws.settings)
+    measured = snapshot.of(HELD_OUT, match=True)
+    result = _retrieval(ws, (preset, towers), (after_preset, lambda: after), head, measured)
+    result |= {
+        "seconds": record.seconds,
+        "trained_on": {"match": len(recordings), "mismatch": 0, "held_out": len(measured)},
+    }
+    words = vocabulary_of(ws, run.parent)
+    rates = measure_transcripts(ws, (towers().media, words), (after.media, ()), measured, lambda: False)
+    result |= {"transcripts": rates} if rates else {}
+    add_version(ws, run, preset, snapshot, result, _calibration(ws, run.parent, after))
+    better = rates is not None and rates["WER"]["after"] < rates["WER"]["before"]
+    finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
+
+
+def _recordings(ws: Workspace, examples: list[Example]) -> list[Recording]:
+    items = ws.items.of(sorted({e.item for e in examples}))
+    return [
+        Recording(partial(decode_audio, ws.media_path(items[e.item])), e.text)
+        for e in examples
+        if e.item in items and (items[e.item].duration_s or 0.0) <= WINDOW_S
+    ]
+
+
+def _copy_head(ws: Workspace, parent: str, target: Path) -> ResidualHead | None:
+    """The parent's head goes on serving; it is trained again where that is wanted."""
+    source = ws.version_folder(parent)
+    if not has_head(source):
+        return None
+    head = load_head(source)
+    save_head(head, target)
+    return head
+
+
+def _calibration(ws: Workspace, parent: str, towers: Towers) -> Calibration:
+    """The shared space is the parent's, and so is its calibration."""
+    card = ws.version_folder(parent) / "card.json"
+    if not card.exists():
+        return towers.calibration
+    return Calibration(**json.loads(card.read_text(encoding="utf-8"))["calibration"])
+
+
+def _retrieval(
+    ws: Workspace,
+    before: tuple[Preset, Callable[[], Towers]],
+    after: tuple[Preset, Callable[[], Towers]],
+    head: ResidualHead | None,
+    measured: list[Example],
+) -> dict[str, Any]:
+    """Retrieval on the held-out matches with the recogniser before and the one after."""
+    found = []
+    for preset, towers in (before, after):
+        prepare_features(ws, preset, measured, towers)
+        found.append(measure(head, load_arrays(ws, preset, measured), preset.dim))
+    old, new = found
+    return {
+        "before": old.as_json() | {"mean_recall": round(old.mean_recall, 2)},
+        "after": new.as_json() | {"mean_recall": round(new.mean_recall, 2)},
+        "gains": gains(old, new),
+        "changes": rank_changes(measured, old.text_to_media, new.text_to_media),
+    }

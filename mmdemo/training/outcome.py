@@ -1,0 +1,78 @@
+"""What every run ends with, whatever it trained: a card, a version, a decision."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.presets import Preset
+from mmdemo.store.media_store import write_durably
+from mmdemo.store.tables import Run, Version, now
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.dataset import Snapshot
+
+
+def version_of(run: Run) -> str:
+    """The id of the version that a run makes."""
+    return run.id.replace("run-", "tuned-")
+
+
+def add_version(
+    ws: Workspace,
+    run: Run,
+    preset: Preset,
+    snapshot: Snapshot,
+    result: dict[str, Any],
+    calibration: Calibration,
+) -> str:
+    """Write the card beside the weights that are on disk, then the row: a version that is listed can be
+    loaded.
+    """
+    version_id = version_of(run)
+    card = {
+        "version": version_id,
+        "task": run.task,
+        "method": run.method,
+        "base": preset.name,
+        "base_licence": preset.licence,
+        "parent": run.parent,
+        "run": run.id,
+        "created": now().isoformat(timespec="seconds") + "Z",
+        "settings": run.settings,
+        "labels": [e.label for e in snapshot.examples],
+        "labels_sha256": snapshot.sha256,
+        "trained_on": result["trained_on"],
+        "before": result["before"],
+        "after": result["after"],
+        "gains": result["gains"],
+        "transcripts": result.get("transcripts"),
+        "calibration": asdict(calibration),
+    }
+    write_durably(ws.version_folder(version_id) / "card.json", json.dumps(card, indent=1).encode())
+    ws.versions.add(Version(id=version_id, task=run.task, base=preset.name, parent=run.parent, run_id=run.id))
+    return version_id
+
+
+def finish_run(
+    ws: Workspace, run: Run, result: dict[str, Any], *, better: bool, measured: bool, stopped: bool
+) -> None:
+    """Promote the run's version where it was asked to and is better, and say what became of it."""
+    version_id = version_of(run)
+    by_itself = run.settings.get("promote") == "when-better"
+    promoted = by_itself and better and not stopped
+    if promoted:
+        ws.versions.activate(version_id)
+    elif by_itself:
+        result["kept_because"] = (
+            "it was stopped" if stopped else "it is not better" if measured else "nothing was measured"
+        )
+    ws.runs.update(
+        run.id,
+        status="stopped" if stopped else "done",
+        version_id=version_id,
+        result=result,
+        decision="promoted" if promoted else "kept-old" if by_itself else "",
+        message="Stopped; what it had learned until then is kept as a version." if stopped else "",
+    )
