@@ -17,6 +17,7 @@ from mmdemo.data.samples import SPEECH
 from mmdemo.data.subtitles import transcript_as
 from mmdemo.demo import Demo
 from mmdemo.errors import MediaError, UserError
+from mmdemo.labeling.disagreement import apart_in_time
 from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
 from mmdemo.retrieval.query import Query
 from mmdemo.store.labels import NewLabel
@@ -40,9 +41,10 @@ def test_a_transcript_is_made_once_and_kept(demo: Demo, monkeypatch: pytest.Monk
     assert demo.transcribe(item) == heard
 
 
-def test_a_stopped_transcript_goes_on_from_where_it_was(demo: Demo) -> None:
+def test_a_stopped_transcript_goes_on_from_where_it_was(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmdemo.media.pieces.PIECE_S", (11.0, 11.0))
     part = decode_audio(demo.ws.media_path(recording(demo)))
-    long = np.concatenate([np.concatenate([part, np.zeros(8000, np.float32)])] * 11)
+    long = np.concatenate([np.concatenate([part, np.zeros(8000, np.float32)])] * 4)
     item = demo.ws.add_media("audio", wav_bytes(long), "long.wav", source="test")
     version = demo.settings.speech_model
     half = demo.transcripts.transcribe(item, version, stopped=lambda: True)
@@ -91,6 +93,11 @@ def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(de
     found = demo.search(Query(text="heavy snow in the mountains", k=3), TASK)
     assert found.results[0].text == "There was heavy snow in the mountains last week."
     assert found.results[0].probability > 0.5 and not found.no_match
+    start, end = found.results[0].start, found.results[0].end
+    words = demo.transcribe(demo.ws.items.get(found.results[0].item))["words"]
+    heavy = next(w["start"] for w in words if w["word"] == "heavy")
+    assert start is not None and heavy - 0.5 < start < heavy + 0.1  # one lands just before it
+    assert end == pytest.approx(next(w["end"] for w in words if w["word"] == "mountains"), abs=0.3)
     topic = demo.search(Query(text="public transport and railways", k=3), TASK)
     assert any("train" in r.text or "bus" in r.text for r in topic.results)
     by_voice = demo.search(Query(item=recording(demo).id, target="text", k=3), TASK)
@@ -128,6 +135,25 @@ def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(demo: De
     assert [w["word"] for w in moved] == ["seven"]
     assert moved[0]["start"] == pytest.approx(seven["start"] - 0.05)
     assert len(take_snapshot(demo.ws, TASK).examples) == before
+
+
+def test_the_queue_asks_first_where_words_lie_elsewhere_than_they_were_heard(demo: Demo) -> None:
+    items = demo.ws.items.listed("audio", limit=3)
+    for item in items:
+        heard = demo.transcribe(item)
+        segments = [{"text": heard["text"], "start": 0.0, "end": 1.0, "words": heard["words"]}]
+        if item is items[1]:  # as if another version had put every word a second later
+            late = [w | {"start": w["start"] + 1, "end": w["end"] + 1} for w in heard["words"]]
+            segments = [segments[0] | {"words": late}]
+        demo.ws.transcripts.put(item.id, "another", "en", segments, 1.0, True)
+    aligner = demo.models.aligner(TASK)
+    pairs = [p for p in demo.ws.pairs.browse(TASK) if p.item in {i.id for i in items} and p.is_own]
+    apart = dict(zip((p.item for p in pairs), apart_in_time(demo.ws, aligner, pairs), strict=True))
+    assert apart[items[1].id] == pytest.approx(1.0, abs=0.1)
+    assert apart[items[0].id] < 0.1 and apart[items[2].id] < 0.1
+    demo.keeper_of(TASK).update()
+    why = {w.pair: w.why for w in demo.queue_of(TASK)._by_teaching(pairs, aligner)}
+    assert why[next(p.id for p in pairs if p.item == items[1].id)] == "times"
 
 
 def test_spoken_labels_come_back_the_same_on_import(

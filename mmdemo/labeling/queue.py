@@ -3,14 +3,13 @@
 A pair teaches most where the model is least decided (margin sampling, Scheffer et al. 2001): where the
 pair's own text and the best other text score alike, and where the base version and the tuned one disagree
 (query by committee, Seung et al. 1992); of a recording, also where the recogniser heard other words than
-the text's. Every fifth pair is drawn at random, so that the labels also say
-how the model does on ordinary ones. Every fifth is a proposal: a picture with the text of one that the
-model takes for near.
+the text's, and where forced alignment, its own times and those of another version lie apart. Every fifth
+pair is drawn at random, so that the labels also say how the model does on ordinary ones. Every fifth is a
+proposal: a picture with the text of one that the model takes for near.
 """
 
 from __future__ import annotations
 
-import difflib
 import logging
 import random
 import threading
@@ -22,10 +21,11 @@ from itertools import zip_longest
 import numpy as np
 
 from mmdemo.errors import MmdemoError
+from mmdemo.labeling.disagreement import apart_in_time, misheard
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
-from mmdemo.retrieval.embed import encoder_states, feature_file, text_vectors, version_file
+from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.serving import IndexKeeper
 from mmdemo.store.pairs import HARD_NEGATIVE, PairView
 from mmdemo.store.texts import text_key
@@ -36,7 +36,6 @@ LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody e
 PROPOSALS = 60  # hard negatives that wait at most
 RANKED = 5000  # unlabelled pairs that are scored at once
 OTHER_TEXTS = 2000  # texts among which the best other one is looked for
-HEARD = 500  # recordings whose transcripts are compared with their texts
 LABELS_PER_ORDER = 25  # after so many labels the order is made anew
 
 
@@ -45,7 +44,7 @@ class Waiting:
     """A pair in the queue and why it is there."""
 
     pair: int
-    why: str  # undecided, disagreement, misheard, random, hard-negative
+    why: str  # undecided, disagreement, misheard, times, random, hard-negative
 
 
 class PairQueue:
@@ -198,23 +197,14 @@ class PairQueue:
             why = ["disagreement" if d > u else "undecided" for d, u in zip(disagreement, doubt, strict=True)]
             doubt = np.maximum(doubt, disagreement)
         if aligner.reranks:
-            misheard = _ranks(self._misheard(scored, aligner))
-            why = ["misheard" if m > d else w for m, d, w in zip(misheard, doubt, why, strict=True)]
-            doubt = np.maximum(doubt, misheard)
+            asked = (("misheard", misheard), ("times", apart_in_time))
+            for name, found in ((name, f(self._ws, aligner, scored)) for name, f in asked):
+                rank = np.where(found > 0, _ranks(found), 0.0)
+                why = [name if r >= d and r > 0 else w for r, d, w in zip(rank, doubt, why, strict=True)]
+                doubt = np.maximum(doubt, rank)
         order = np.argsort(-doubt, kind="stable")
         rest = [Waiting(p.id, "random") for p, ok in zip(pairs, known, strict=True) if not ok]
         return [Waiting(scored[i].id, why[i]) for i in order] + rest
-
-    def _misheard(self, pairs: Sequence[PairView], aligner: HeadAligner) -> np.ndarray:
-        """(N,) share of a text's words that the recogniser did not hear in its recording, 0..1."""
-        items = self._ws.items.of([p.item for p in pairs[:HEARD]])
-        share = np.zeros(len(pairs))
-        for i, pair in enumerate(pairs[:HEARD]):
-            if pair.item in items:
-                heard = encoder_states(self._ws, aligner.towers.media, items[pair.item]).heard
-                words, said = pair.text.casefold().split(), heard.casefold().split()
-                share[i] = 1.0 - difflib.SequenceMatcher(None, words, said, False).ratio()
-        return share
 
     def _margins(self, pairs: Sequence[PairView], aligner: HeadAligner) -> tuple[np.ndarray, np.ndarray]:
         """(N,) own similarity, and (N,) its lead over the best other text."""

@@ -81,6 +81,10 @@ class HeadAligner:
         """(T,) probability that each text fits, given its (T,) similarity in the shared space."""
         return self.calibration.probability(similarity)
 
+    def place(self, medium: Any, text: str) -> tuple[float, float] | None:
+        """Where in a medium a text is found, start and end in seconds; None: it has no time, or nowhere."""
+        return None
+
     def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
         """How well each text fits a decoded medium, in the order given."""
         return self.scores(self.encode_media([medium])[0], texts)

@@ -24,7 +24,15 @@ from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.pieces import pieces
 from mmdemo.media.voice import has_speech, speech_windows
 from mmdemo.models.device import Compute
-from mmdemo.models.recognition import WINDOW_S, WINDOWS, EncoderStates, Evidence, Segment, sentences
+from mmdemo.models.recognition import (
+    STATES_PER_S,
+    WINDOW_S,
+    WINDOWS,
+    EncoderStates,
+    Evidence,
+    Segment,
+    sentences,
+)
 from mmdemo.models.word_times import Word, snap_to_energy
 
 LEAST_SAMPLES = 800  # of the convolutions in front of wav2vec 2.0: below it there is no frame
@@ -187,6 +195,16 @@ class CtcRecogniser:
         each_s = len(part) / RATE_HZ / len(frames)
         words = [Word(word, a * each_s, b * each_s, p) for word, a, b, p in found]
         return _placed(words, part, offset_s)
+
+    def place(self, states: EncoderStates, text: str) -> tuple[float, float] | None:
+        """Where a text is said, in seconds; see `SpeechRecogniser`."""
+        fits = [self.evidence(EncoderStates((w,), ""), [text]).likelihood[0] for w in states.windows]
+        if not fits or max(fits) <= IMPOSSIBLE:
+            return None
+        best = int(np.argmax(fits))
+        found = self._force(self._log_probabilities(states.windows[best]), text)
+        start_s, per_s = best * WINDOW_S, STATES_PER_S
+        return round(start_s + found[0][1] / per_s, 2), round(start_s + found[-1][2] / per_s, 2)
 
     def _force(self, frames: Tensor, text: str) -> list[tuple[str, int, int, float]]:
         """Word, first frame, frame after the last, probability; a word of unknown letters is left out.

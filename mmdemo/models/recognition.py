@@ -11,6 +11,7 @@ import numpy as np
 from mmdemo.models.word_times import Word
 
 WINDOW_S = 30.0  # what a recogniser hears at once
+STATES_PER_S = 50  # of every encoder here: Whisper's and wav2vec 2.0's
 WINDOWS = 4  # states are kept of the first two minutes
 
 
@@ -89,6 +90,12 @@ class SpeechRecogniser(Protocol):
             samples: (N,) float32 at 16 kHz.
             text: what is said, or may be: the probability of a word that is not there is low.
             offset_s: added to the times.
+        """
+        ...
+
+    def place(self, states: EncoderStates, text: str) -> tuple[float, float] | None:
+        """Where in its first two minutes a recording is likeliest to say a text: start and end in seconds,
+        to a tenth or so; None where there is no sound.
         """
         ...
 

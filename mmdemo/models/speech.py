@@ -29,13 +29,13 @@ import numpy as np
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.pieces import pieces
 from mmdemo.media.voice import has_speech
-from mmdemo.models.recognition import WINDOW_S, WINDOWS, EncoderStates, Evidence, Segment
+from mmdemo.models.recognition import STATES_PER_S, WINDOW_S, WINDOWS, EncoderStates, Evidence, Segment
 from mmdemo.models.word_times import Word, snap_to_energy, without_marks
 
 FRAMES_PER_S = 100  # of the mel spectrogram
-STATES_PER_S = 50  # of the encoder
 LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
 PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
+SLOWEST_S, SLOWEST_LETTER_S = 0.2, 0.07  # a word lasts no longer than this and so much a letter
 FLOOR = 1e-9  # the least probability of a token
 
 
@@ -210,6 +210,27 @@ class Recogniser:
     def align_words(self, samples: np.ndarray, text: str, offset_s: float = 0.0) -> list[Word]:
         """When each word of a text is said in at most 30 s of sound; see `SpeechRecogniser`."""
         window = _cut(*self._encode_window(samples[: round(WINDOW_S * RATE_HZ)]))
+        found = without_marks(self._words_in(window, text))
+        return [
+            replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3))
+            for w in snap_to_energy(found, samples, len(samples) / RATE_HZ)
+        ]
+
+    def place(self, states: EncoderStates, text: str) -> tuple[float, float] | None:
+        """Where a text is said, in seconds; see `SpeechRecogniser`."""
+        fits = [self.evidence(EncoderStates((w,), ""), [text]).likelihood[0] for w in states.windows]
+        if not fits:
+            return None
+        best = int(np.argmax(fits))
+        words = self._words_in(states.windows[best], text)
+        if not words:
+            return None
+        first = words[0]  # the path begins at the recording's beginning, whatever comes before the text
+        start = max(first.start, first.end - SLOWEST_S - SLOWEST_LETTER_S * len(first.word))
+        return round(best * WINDOW_S + start, 2), round(best * WINDOW_S + words[-1].end, 2)
+
+    def _words_in(self, window: np.ndarray, text: str) -> list[Word]:
+        """The words of a text with the times that the attention gives them in (T, H) states."""
         ids = self._tokenizer.encode(f" {text.strip()}")[:440]
         if not ids:
             return []
@@ -220,19 +241,14 @@ class Recogniser:
         jumps = np.concatenate([[True], np.diff(at[:, 0]) > 0])
         times = at[jumps, 1] / STATES_PER_S
         probabilities = np.maximum(np.array(result.text_token_probs), FLOOR)
-        found = [
+        return [
             Word(
                 w.strip(),
-                times[a],
-                times[min(b, len(times) - 1)],
+                float(times[a]),
+                float(times[min(b, len(times) - 1)]),
                 float(np.exp(np.log(probabilities[a:b]).mean())),
             )
             for w, a, b in zip(words[:-1], bounds[:-1], bounds[1:], strict=True)
-        ]
-        end_s = len(samples) / RATE_HZ
-        return [
-            replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3))
-            for w in snap_to_energy(without_marks(found), samples, end_s)
         ]
 
 

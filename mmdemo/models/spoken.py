@@ -110,6 +110,12 @@ class SpeechAligner(HeadAligner):
         found = tower.recogniser.evidence(states, texts)
         return spoken_score().probability(found, self.calibration.probability(similarity))
 
+    def place(self, medium: np.ndarray | EncoderStates, text: str) -> tuple[float, float] | None:
+        """Where a text is said, start and end in seconds."""
+        tower = self.towers.media
+        assert isinstance(tower, SpeechTower)
+        return tower.recogniser.place(tower.prepare(medium), text)
+
 
 def spoken_score() -> SpokenScore:
     """The regression that ships in assets/."""

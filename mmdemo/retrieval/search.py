@@ -38,6 +38,16 @@ class Result:
     score: float  # cosine
     probability: float  # calibrated
     verdict: str | None  # of a label on this item with the query's own words
+    start: float | None = None  # seconds, where the query was found in sound or video
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """Whether and where a text was said in a recording."""
+
+    probability: float
+    place: tuple[float, float] | None  # start and end in seconds
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,8 @@ class Results:
                     "text": r.text,
                     "score": round(r.score, 4),
                     "probability": round(r.probability, 4),
-                    "start": None,
-                    "end": None,
+                    "start": r.start,
+                    "end": r.end,
                 }
                 for r in self.results
             ],
@@ -111,20 +121,21 @@ class Searcher:
 
     def _reranked(
         self, serving: Serving, near: list[tuple[str, float]], text: str
-    ) -> tuple[list[tuple[str, float]], dict[str, float]]:
+    ) -> tuple[list[tuple[str, float]], dict[str, Said]]:
         """The first of the nearest by the probability that the text was said there, where anybody says it.
 
         Where nobody does, the query is a topic and the shared space's order stands.
         """
         aligner = serving.aligner
         items = self._ws.items.of([i for i, _ in near[:RERANKED]])
-        said: dict[str, float] = {}
+        said: dict[str, Said] = {}
         for item_id, score in near[:RERANKED]:
             if item_id in items:
                 states = load_medium(self._ws, aligner.towers.media, items[item_id])
-                said[item_id] = float(aligner.probability_of(states, [text], np.array([score]))[0])
-        if max(said.values(), default=0.0) >= 0.5:
-            near = sorted(near, key=lambda found: -said.get(found[0], 0.0))
+                sure = float(aligner.probability_of(states, [text], np.array([score]))[0])
+                said[item_id] = Said(sure, aligner.place(states, text) if sure >= 0.5 else None)
+        if any(one.probability >= 0.5 for one in said.values()):
+            near = sorted(near, key=lambda found: -said[found[0]].probability if found[0] in said else 0.0)
         return near, said
 
     def _query_vector(self, serving: Serving, query: Query) -> np.ndarray:
@@ -164,7 +175,7 @@ class Searcher:
         serving: Serving,
         near: Sequence[tuple[str, float]],
         words: str,
-        said: dict[str, float] | None = None,
+        said: dict[str, Said] | None = None,
     ) -> Results:
         items = self._ws.items.of([i for i, _ in near])
         pairs = self._ws.pairs.of_items(self._task, list(items))
@@ -173,6 +184,8 @@ class Searcher:
         for item_id, score in near:
             if item_id not in items:
                 continue
+            heard = (said or {}).get(item_id) or Said(float(calibration.probability(score)), None)
+            start, end = heard.place or (None, None)
             asked = [p for p in pairs[item_id] if words and p.text == words]
             results.append(
                 Result(
@@ -180,13 +193,15 @@ class Searcher:
                     name=items[item_id].name,
                     text=best_text(pairs[item_id]),
                     score=score,
-                    probability=(said or {}).get(item_id, float(calibration.probability(score))),
+                    probability=heard.probability,
                     verdict=asked[0].verdict if asked else None,
+                    start=start,
+                    end=end,
                 )
             )
         status = self._keeper.status
-        heard = bool(said) and bool(results) and results[0].probability >= 0.5
-        threshold = -1.0 if heard else self.threshold(serving)
+        is_said = bool(said) and bool(results) and results[0].probability >= 0.5
+        threshold = -1.0 if is_said else self.threshold(serving)
         return Results(serving.version, tuple(results), threshold, status.stale_share)
 
     def _search_texts(self, serving: Serving, vector: np.ndarray, k: int, query: Query) -> Results:

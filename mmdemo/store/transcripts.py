@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from sqlalchemy import select
 
 from mmdemo.store.database import Database
 from mmdemo.store.tables import Transcript, now
@@ -18,6 +21,16 @@ class TranscriptStore:
         """The transcript of an item by a version, perhaps an unfinished one."""
         with self._database.read() as session:
             return session.get(Transcript, (item_id, version_id))
+
+    def of_items(self, ids: Sequence[str]) -> dict[str, list[Transcript]]:
+        """The finished transcripts of items, by whichever versions."""
+        found: dict[str, list[Transcript]] = {}
+        with self._database.read() as session:
+            for start in range(0, len(ids), 500):
+                query = select(Transcript).where(Transcript.item_id.in_(ids[start : start + 500]))
+                for row in session.scalars(query.where(Transcript.complete)):
+                    found.setdefault(row.item_id, []).append(row)
+        return found
 
     def put(
         self,

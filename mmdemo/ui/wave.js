@@ -5,7 +5,7 @@ mm.medium = (item, alt) => mm.task.name === "speech-text"
   : mm.h("img", { src: mm.thumb(item), alt, loading: "lazy" });
 mm.playOnce = (() => {
   let audio = null;
-  return (item) => { audio?.pause(); audio = new Audio(`mmdemo/sound/${item}`); audio.play().catch(() => {}); };
+  return (item, start = 0) => { audio?.pause(); audio = new Audio(`mmdemo/sound/${item}`); audio.currentTime = start || 0; audio.play().catch(() => {}); };
 })();
 
 mm.wave = (host, { onspan = null, onword = null } = {}) => {
@@ -105,7 +105,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
   return {
     get item() { return item; },
     get audio() { return audio; },
-    async load(id, seconds, autoplay = false) {
+    async load(id, seconds, autoplay = false, span = null) {
       if (item !== id) {
         item = id; duration = seconds; words = []; peaks = null;
         audio.src = `mmdemo/sound/${id}`;
@@ -114,10 +114,14 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
         layout();
         try { const got = await fetch(`mmdemo/peaks/${id}`); if (got.ok && item === id) { peaks = new Int8Array(await got.arrayBuffer()); paint(); } } catch { /* the words still stand */ }
       }
-      if (autoplay && item === id) { audio.currentTime = 0; audio.play().catch(() => {}); }
+      if (span) scroll.scrollLeft = span.start * scale - scroll.clientWidth / 3;
+      if (autoplay && item === id) { if (span) playSpan(span.start, span.end); else { until = null; audio.currentTime = 0; audio.play().catch(() => {}); } }
     },
     words(list) { words = list.map((w) => ({ ...w })); layout(); },
-    replay(rate = 1) { audio.playbackRate = rate; speed.value = rate; until = null; audio.currentTime = 0; audio.play().catch(() => {}); },
+    replay(rate = 1, span = null) {
+      audio.playbackRate = rate; speed.value = rate;
+      playSpan(span ? span.start : 0, span ? span.end : null);
+    },
     playSpan,
     stop() { audio.pause(); },
   };

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from mmdemo.data.samples import SPEECH
 from mmdemo.demo import Demo
@@ -42,6 +42,16 @@ def speaking(tmp_path: Path, chromium: Browser, served: Served) -> Iterator[Page
     assert not wrong
 
 
+def drag_edge(page: Page, word: Locator, by_px: int) -> None:
+    """Drag the end of a word on the time line."""
+    box = word.locator(".mm-edge.end").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 3, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 3 + by_px, box["y"] + 10, steps=4)
+    page.mouse.up()
+
+
 def test_record_transcribe_align_correct_label_tune_and_search(
     speaking: Page, served: Served, tmp_path: Path
 ) -> None:
@@ -60,13 +70,7 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     speech.locator(".mm-word", has_text="coast").first.click()
     page.wait_for_function("() => document.querySelector('#mm-speech audio').currentTime > 0.1")
     known = demo.ws.labels.total()
-    edge = speech.locator(".mm-word", has_text="coast").first.locator(".mm-edge.end")
-    box = edge.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 3, box["y"] + 10)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 12, box["y"] + 10, steps=4)
-    page.mouse.up()
+    drag_edge(page, speech.locator(".mm-word", has_text="coast").first, 9)
     expect(speech.locator("[data-receipt]")).to_contain_text("saved on disk: “coast”")
     assert demo.ws.labels.total() == known + 1
 
@@ -91,6 +95,16 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     label = page.locator("#mm-label")
     expect(label.locator(".mm-picture .mm-wave-scroll")).to_be_visible()
     expect(label.locator(".mm-pair-text")).not_to_have_text("Loading…")
+    page.keyboard.press("w")  # the words on the waveform, whose edges can be dragged here too
+    expect(label.locator(".mm-word").first).to_be_visible()
+    known = demo.ws.labels.total()
+    word = label.locator(".mm-word").nth(2)
+    said = word.inner_text()
+    drag_edge(page, word, 9)
+    expect(label.locator(".mm-receipt")).to_contain_text(f"saved on disk: “{said}”")
+    assert demo.ws.labels.total() == known + 1
+    page.keyboard.press("w")
+    expect(label.locator(".mm-word")).to_have_count(0)
     before = demo.ws.labels.total()
     label_by_keyboard(page, 20)
     wait_saved(page)
@@ -133,3 +147,37 @@ def test_a_link_reopens_a_recording_and_what_is_no_recording_gets_a_sentence(
     (tmp_path / "x.mp3").write_bytes(b"%PDF nothing")
     speech.get_by_label("Recording file").set_input_files(str(tmp_path / "x.mp3"))
     expect(page.get_by_text("is not a recording that can be read").first).to_be_visible()
+
+
+def test_a_span_is_dragged_and_saved_with_its_label(served: Served, open_page: Callable[..., Page]) -> None:
+    demo, address = served
+    item = demo.ws.items.listed("audio")[1]
+    with demo.ws.database.write() as session:
+        pair, _ = demo.ws.pairs.add(
+            session, TASK, item.id, "only this part", source="spans", start_s=0.4, end_s=1.2
+        )
+    page = open_page(f"{address}?task=speech-text&view=label")
+    label = page.locator("#mm-label")
+    demo.queue_of(TASK).make()
+    demo.queue_of(TASK).returned(pair.id)
+    page.reload()
+    expect(label.locator(".mm-pair-text")).to_have_text("only this part")
+    expect(label.locator(".mm-word")).to_have_count(1)
+    drag_edge(page, label.locator(".mm-word"), 20)
+    expect(label.locator(".mm-receipt")).to_contain_text("saved with your label")
+    page.keyboard.press("m")
+    wait_saved(page)
+    saved = demo.ws.pairs.get(pair.id)
+    assert saved is not None and saved.verdict == "match"
+    assert saved.start_s == pytest.approx(0.4) and saved.end_s is not None and saved.end_s > 1.2
+
+
+def test_a_refused_microphone_gets_a_sentence(served: Served, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{served[1]}?task=speech-text&view=speech")
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    )
+    page.reload()
+    page.locator("#mm-speech [data-record]").click()
+    expect(page.get_by_text("The microphone is not available. Allow it in the browser")).to_be_visible()
+    expect(page.locator("#mm-speech [data-record]")).to_have_text("Record")

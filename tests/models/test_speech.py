@@ -137,7 +137,7 @@ def test_names_that_are_trained_on_are_found_better(make_demo: Callable[..., Dem
     from mmdemo.training.runs import create_run, execute_run
 
     demo = make_demo("names", samples=False)
-    names = ("Krzysztof", "Nguyen", "Xiaomei", "Wojciech")
+    names = ("Krzysztof", "Xiaomei")
     rows = [(r, s) for r, s in spoken_set("names") if any(name in r["text"] for name in names)]
     for row, samples in rows:
         item = demo.ws.add_media("audio", wav_bytes(samples), "n.wav", source="names")

@@ -3,10 +3,11 @@ const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
-const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", misheard: "the recogniser heard other words", random: "drawn at random", "hard-negative": "a proposal: the text is another picture's", undone: "taken back" };
+const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", misheard: "the recogniser heard other words", times: "the words' times disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another picture's", undone: "taken back" };
 
 const spoken = h("div", { class: "mm-sound" });
-const wave = mm.wave(spoken);
+const wave = mm.wave(spoken, { onspan: moveSpan });
+let showing = false;  // the words of each recording on its waveform
 const isSound = (pair) => pair.task === "speech-text";
 function prepare(pair) {
   if (pair.node || isSound(pair)) return;
@@ -33,6 +34,33 @@ function fill() {
     .catch((e) => { filling = null; receipt(e.message, true); setTimeout(fill, 1500); });
   return filling;
 }
+const spanOf = (pair) => (pair.start === null || pair.start === undefined ? null : pair.moved || { start: pair.start, end: pair.end });
+function hear(pair) {
+  const here = element.offsetParent !== null && document.hasFocus(), span = spanOf(pair);
+  wave.load(pair.item, pair.duration || 1, here, span);
+  if (span) wave.words([{ word: pair.text, ...span, probability: 1 }]);
+  else { wave.words([]); if (showing) showWords(pair); }
+}
+async function showWords(pair) {
+  try {
+    const got = await api("align_words", { item: pair.item, text: pair.text });
+    if (pair === current) { wave.words(got.words); receipt(got.note); }
+  } catch (e) { receipt(e.message, true); }
+}
+// An edge was dragged: of a pair's own span, which goes with the label; or of a word, which is a label of its own.
+function moveSpan(word) {
+  const span = { start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)) };
+  if (spanOf(current)) { current.moved = span; return receipt(`${span.start.toFixed(2)} to ${span.end.toFixed(2)} s: saved with your label`); }
+  save("label_result", { item: current.item, text: word.word, verdict: "match", origin: "span", ...span }).then(
+    (r) => receipt(`Label ${r.label} saved on disk: “${word.word}” from ${span.start.toFixed(2)} to ${span.end.toFixed(2)} s`), (e) => receipt(e.message, true));
+}
+function toggleWords() {
+  if (!current || !isSound(current) || spanOf(current)) return;
+  showing = !showing;
+  $("[data-words]").setAttribute("aria-pressed", showing);
+  if (showing) showWords(current); else wave.words([]);
+}
+const again = (rate) => current && isSound(current) && wave.replay(rate, spanOf(current));
 function paint() {
   element.dataset.pair = current ? current.pair : "";
   if (!current) {
@@ -45,7 +73,7 @@ function paint() {
   prepare(current);
   $(".mm-picture").classList.toggle("sound", isSound(current));
   $(".mm-picture").replaceChildren(isSound(current) ? spoken : current.node);
-  if (isSound(current)) wave.load(current.item, current.duration || 1, element.offsetParent !== null && document.hasFocus());
+  if (isSound(current)) hear(current);
   else wave.stop();
   $(".mm-pair-text").textContent = current.text;
   $(".mm-why").textContent = WHY[current.why] || "";
@@ -80,7 +108,7 @@ function label(verdict, text = "") {
   const entry = { pair: current, verdict, undone: false };
   done.push(entry);
   count(entry, 1);
-  entry.receipt = save("label", { task: mm.task.name, pair: current.pair, verdict, text, origin: "label" });
+  entry.receipt = save("label", { task: mm.task.name, pair: current.pair, verdict, text, origin: "label", ...(entry.pair.moved || {}) });
   entry.receipt.then((r) => { entry.label = r.label; receipt(`Label ${r.label} saved on disk`); }, (e) => { count(entry, -1); receipt(e.message, true); });
   advance();
 }
@@ -111,10 +139,11 @@ for (const button of element.querySelectorAll("[data-verdict]")) button.onclick 
 $("[data-edit]").onclick = () => edit(true);
 $("[data-skip]").onclick = skip;
 $("[data-undo]").onclick = undo;
+$("[data-words]").onclick = toggleWords;
 $("[data-name]").value = annotator();
 $("[data-name]").onchange = (e) => annotator(e.target.value.trim());
 
-const KEYS = { m: () => label("match"), arrowright: () => label("match"), x: () => label("mismatch"), arrowleft: () => label("mismatch"), u: () => label("unsure"), arrowdown: () => label("unsure"), e: () => edit(true), s: skip, z: undo, r: () => current && isSound(current) && wave.replay(1), t: () => current && isSound(current) && wave.replay(0.6) };
+const KEYS = { m: () => label("match"), arrowright: () => label("match"), x: () => label("mismatch"), arrowleft: () => label("mismatch"), u: () => label("unsure"), arrowdown: () => label("unsure"), e: () => edit(true), s: skip, z: undo, r: () => again(1), t: () => again(0.6), w: toggleWords };
 addEventListener("keydown", (e) => {
   if (!element.isConnected || element.offsetParent === null || e.ctrlKey || e.metaKey || e.altKey) return;
   const at = e.target;

@@ -192,6 +192,7 @@ $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
 
 /* Search */
+const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
 function search(body) {
   const box = $("[data-results]");
   remember();
@@ -199,11 +200,12 @@ function search(body) {
     const note = answer.no_match && answer.results.length ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.") : null;
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, body.query ? `“${body.query}”` : "by this recording"), h("span", {}, answer.model)), note,
       ...answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
-        body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item) }, "▶"),
+        body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("button", { class: "mm-caption", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
           if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
-          await show(r.item, true); open("transcribe");
-        } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${percent(r.probability)}${body.target === "text" ? "" : ` · ${r.file}`}`)),
+          await show(r.item, r.start === null); open("transcribe");
+          if (r.start !== null) wave.playSpan(r.start, r.end);
+        } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${percent(r.probability)}${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
         marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict })))].filter(Boolean));
   });
 }

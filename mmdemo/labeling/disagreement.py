@@ -1,0 +1,75 @@
+"""Where a recogniser disagrees with a text, with itself, or with another version: what is worth a label."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from mmdemo.media.audio import decode_audio
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.recognition import WINDOW_S
+from mmdemo.retrieval.embed import encoder_states
+from mmdemo.store.pairs import PairView
+from mmdemo.store.tables import Transcript
+from mmdemo.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mmdemo.models.spoken import SpeechTower
+
+TimedWord = tuple[str, float, float]  # word, start and end in seconds
+HEARD = 500  # recordings whose transcripts are compared with their texts
+TIMED = 60  # recordings whose words are aligned again, about 0.1 s each
+
+
+def misheard(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]) -> np.ndarray:
+    """(N,) share of a text's words that the recogniser did not hear in its recording, 0..1."""
+    items = ws.items.of([p.item for p in pairs[:HEARD]])
+    share = np.zeros(len(pairs))
+    for i, pair in enumerate(pairs[:HEARD]):
+        if pair.item in items and pair.start_s is None:
+            heard = encoder_states(ws, aligner.towers.media, items[pair.item]).heard
+            words, said = pair.text.casefold().split(), heard.casefold().split()
+            share[i] = 1.0 - difflib.SequenceMatcher(None, words, said, False).ratio()
+    return share
+
+
+def apart_in_time(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]) -> np.ndarray:
+    """(N,) seconds by which the words of a text, aligned by force, lie elsewhere than where kept transcripts
+    have them, or those of two versions apart from each other; 0 where no transcript is kept.
+    """
+    apart = np.zeros(len(pairs))
+    kept = ws.transcripts.of_items([p.item for p in pairs])
+    items = ws.items.of(list(kept))
+    short = [
+        (i, p)
+        for i, p in enumerate(pairs)
+        if p.item in items and p.start_s is None and (items[p.item].duration_s or 0.0) <= WINDOW_S
+    ]
+    recogniser = cast("SpeechTower", aligner.towers.media).recogniser
+    for i, pair in short[:TIMED]:
+        samples = decode_audio(ws.media_path(items[pair.item]))
+        forced = [(w.word, w.start, w.end) for w in recogniser.align_words(samples, pair.text)]
+        lines = [forced, *(words_of(t) for t in kept[pair.item])]
+        apart[i] = max(seconds_apart(a, b) for a, b in combinations(lines, 2))
+    return apart
+
+
+def words_of(transcript: Transcript) -> list[TimedWord]:
+    """The words of a kept transcript with their times."""
+    return [(w["word"], w["start"], w["end"]) for s in transcript.segments for w in s["words"]]
+
+
+def seconds_apart(one: Sequence[TimedWord], other: Sequence[TimedWord]) -> float:
+    """The mean distance in seconds of the borders of the words that two time lines have in common."""
+    left, right = ([word.casefold().strip(".,;:!?") for word, _, _ in line] for line in (one, other))
+    found = [
+        apart
+        for a, b, size in difflib.SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+        for k in range(size)
+        for apart in (abs(one[a + k][1] - other[b + k][1]), abs(one[a + k][2] - other[b + k][2]))
+    ]
+    return float(np.mean(found)) if found else 0.0
