@@ -1,6 +1,7 @@
 """What labelling recordings with names and jargon brings: held-out retrieval before and after.
 
     python benchmarks/speech_learning.py
+    python benchmarks/speech_learning.py --model hub-whisper-tiny-en --method lora
 
 assets/speech/names.csv: 24 names and terms that Whisper tiny.en spells in its own way, each in three
 sentences to train on and three others to measure on. 60 of the 72 train pairs are labelled as matches, as a
@@ -9,6 +10,7 @@ person would in the Label tab, in the same store; then the head is trained and c
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -28,8 +30,13 @@ TASK = "speech-text"
 
 def main() -> None:
     """Print the table of before and after with intervals."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", default="whisper-tiny-en-minilm", help="a preset, or whisper:FOLDER")
+    parser.add_argument("--method", default="head", choices=("head", "lora"))
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        demo = Demo(load_settings({}, workspace=Path(folder), samples=False, device="cpu"))
+        flags = {"workspace": Path(folder), "samples": False, "speech_model": options.model}
+        demo = Demo(load_settings({}, device="cpu", **flags))
         labelled = 0
         for row, samples in spoken_set("names"):
             if row["split"] == "train" and labelled == LABELS:
@@ -41,7 +48,7 @@ def main() -> None:
                     session, TASK, item.id, row["text"], source="names", split=row["split"]
                 )
                 demo.ws.labels.add_in(session, pair, NewLabel("match"))
-        run_id = create_run(demo.ws, TASK, "head", TrainSettings(), "when-better")
+        run_id = create_run(demo.ws, TASK, options.method, TrainSettings(), "when-better")
         base = demo.settings.speech_model
         run = execute_run(demo.ws, run_id, lambda: demo.models.towers(base))
         result = run.result or {}

@@ -6,6 +6,7 @@ holds more than a block in memory, however long the recording is.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from mmdemo.errors import MediaError
 
 RATE_HZ = 16_000
 BLOCK_S = 30.0
+DECODED_WHOLE_S = 600.0  # a longer recording is not decoded before it is answered for
 PEAKS_HZ = 50  # pairs of peaks a second: 360,000 bytes for an hour
 SUFFIXES = frozenset(
     f".{name}"
@@ -58,7 +60,7 @@ SEEKABLE = frozenset([".wav", ".mp3", ".ogg", ".flac", ".m4a"])
 class AudioFacts:
     """What a file says of its sound."""
 
-    duration_s: float  # counted while decoding
+    duration_s: float  # of what can be read
     container: str
     suffix: str
     complete: bool  # False: it is damaged after `duration_s`
@@ -117,19 +119,38 @@ def decode_audio(source: bytes | Path, start_s: float = 0.0, end_s: float | None
 
 
 def probe_audio(source: bytes | Path) -> AudioFacts:
-    """Decode once from end to end and say what is there.
+    """Say what is there: a file of some minutes is decoded from end to end, of a longer one the beginning is,
+    and its packets are counted.
 
     Raises:
         MediaError: not a recording.
     """
-    samples = sum(len(block) for block in audio_blocks(source))
     name = source.name if isinstance(source, Path) else "This file"
     with _opened(source, name) as container:
         kind = container.format.name
         told = container.duration / av.time_base if container.duration else None
-    seconds = samples / RATE_HZ
+    if told is not None and told > DECODED_WHOLE_S:
+        next(iter(audio_blocks(source)))
+        seconds = _last_packet_s(source, name)
+    else:
+        seconds = sum(len(block) for block in audio_blocks(source)) / RATE_HZ
     complete = told is None or seconds > told - max(1.0, 0.02 * told)
     return AudioFacts(seconds, kind, SUFFIX_OF.get(kind, ".audio"), complete)
+
+
+def _last_packet_s(source: bytes | Path, name: str) -> float:
+    """The seconds from the first packet of sound to the end of the last one that is there."""
+    first, last = None, 0.0
+    with _opened(source, name) as container:
+        packets = container.demux(container.streams.audio[0])
+        with contextlib.suppress(av.FFmpegError):  # what follows cannot be read
+            for packet in packets:
+                if packet.pts is None or packet.time_base is None:
+                    continue
+                at = float(packet.pts * packet.time_base)
+                first = at if first is None else first
+                last = max(last, at + float((packet.duration or 0) * packet.time_base))
+    return last - (first or 0.0)
 
 
 def audio_peaks(source: bytes | Path) -> np.ndarray:

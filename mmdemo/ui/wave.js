@@ -37,7 +37,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     const pen = canvas.getContext("2d"), style = getComputedStyle(host);
     pen.scale(ratio, ratio);
     pen.fillStyle = style.getPropertyValue("--color-accent") || "#3b82f6";
-    if (!peaks) return;
+    if (!peaks) { pen.font = `13px ${style.fontFamily}`; return item && pen.fillText("Drawing the waveform…", 12, HEIGHT / 2); }
     for (let x = 0; x < width; x++) {
       const a = Math.floor(((scroll.scrollLeft + x) / scale) * PEAKS_HZ), b = Math.max(a + 1, Math.floor(((scroll.scrollLeft + x + 1) / scale) * PEAKS_HZ));
       let low = 0, high = 0;

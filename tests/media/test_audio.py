@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmdemo.data.samples import SPEECH
 from mmdemo.errors import MediaError
 from mmdemo.media.audio import (
     PEAKS_HZ,
@@ -136,3 +137,15 @@ def test_what_browsers_cannot_seek_in_is_made_into_opus_of_the_same_length(tmp_p
     source.write_bytes(encoded("libopus", "webm", tone(3.0, 48_000), 48_000))
     write_opus(source, target)
     assert abs(probe_audio(target).duration_s - probe_audio(source).duration_s) < 0.05
+
+
+def test_a_long_recording_is_measured_without_decoding_it_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SPEECH / "words-slt.ogg"
+    whole = probe_audio(source)
+    monkeypatch.setattr("mmdemo.media.audio.DECODED_WHOLE_S", 20.0)
+    counted = probe_audio(source)
+    assert counted.duration_s == pytest.approx(whole.duration_s, abs=0.1) and counted.complete
+    cut = probe_audio(source.read_bytes()[: source.stat().st_size // 2])
+    assert cut.duration_s < 0.7 * whole.duration_s
