@@ -19,7 +19,7 @@ from mmdemo.errors import MmdemoError, UserError
 from mmdemo.settings import load_settings
 
 Verb = Callable[[argparse.Namespace], Any]
-TASK_HELP = "image-text or speech-text"
+TASK_HELP = "image-text, speech-text or video-text"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("file", type=Path)
     sub.add_argument("--format", choices=["json", "srt", "vtt", "txt", "textgrid"], default="json")
+    sub = verb("moments", run_moments, "Find where in a video a text is shown or said.")
+    sub.add_argument("video", type=Path)
+    sub.add_argument("query")
     sub = with_task(verb("search", run_search, "Search the collection by words or by a file."))
     sub.add_argument("query")
     sub.add_argument("-k", type=int, default=10)
@@ -148,6 +151,15 @@ def run_transcribe(options: argparse.Namespace) -> Any:
         return {name: heard[name] for name in ("model", "language", "text", "words", "segments", "note")}
     sys.stdout.write(transcript_as(options.format, heard))
     return None
+
+
+def run_moments(options: argparse.Namespace) -> Any:
+    """`moments`."""
+    from mmdemo.watching import VIDEO
+
+    demo = _demo(options)
+    found = demo.moments(demo.keep(options.video, "command", VIDEO), options.query)
+    return {name: found[name] for name in ("model", "moments", "curve")}
 
 
 def run_search(options: argparse.Namespace) -> Any:

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.data.exporting import Exported, export_labels
 from mmdemo.data.importing import ImportReport, import_source
-from mmdemo.errors import UserError
+from mmdemo.errors import MediaError, UserError
 from mmdemo.hearing import SPEECH, Hearing
 from mmdemo.media.audio import SUFFIXES
 from mmdemo.media.image import decode_image
+from mmdemo.media.video import SUFFIXES as VIDEO_SUFFIXES
+from mmdemo.media.video import probe_video
 from mmdemo.models.base import TASKS, Task
 from mmdemo.parts import DEFAULT_TASK
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
+from mmdemo.watching import VIDEO, Watching
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from mmdemo.retrieval.search import Query, Results
 
 
-class Demo(Hearing):
+class Demo(Hearing, Watching):
     """Everything that can be done with an open workspace."""
 
     # Pictures
@@ -66,7 +69,13 @@ class Demo(Hearing):
 
     @staticmethod
     def task_of_file(path: Path) -> Task:
-        """The task of a file by its suffix, for verbs that name none: what is no sound is a picture."""
+        """The task of a file, for verbs that name none: a video, a recording, or else a picture."""
+        if path.suffix.lower() in VIDEO_SUFFIXES - {".gif"} and path.is_file():
+            try:
+                probe_video(path)
+                return VIDEO
+            except MediaError:
+                return SPEECH
         return SPEECH if path.suffix.lower() in SUFFIXES else DEFAULT_TASK
 
     # Align, caption, search
@@ -104,9 +113,13 @@ class Demo(Hearing):
         return kept
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
-        """The JSON of `caption`: proposals, best first; of a recording, what is said."""
+        """The JSON of `caption`: proposals, best first; of a recording, what is said; of a video, each
+        shot.
+        """
         if item.modality == "audio":
             return self.caption_recording(item, version)
+        if item.modality == "video":
+            return self.describe(item, version)
         from mmdemo.models.captioners import how_sure, propose_captions
         from mmdemo.retrieval.search import nearest_labelled_texts
 

@@ -129,7 +129,7 @@ class Hearing(Parts):
 
     @staticmethod
     def _recording(item: Item) -> None:
-        if item.modality != "audio":
+        if item.modality == "image":
             raise MediaError(f"{item.name} is no recording.", "Choose a recording.")
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mmdemo.retrieval.search import Searcher
     from mmdemo.retrieval.serving import IndexKeeper
     from mmdemo.retrieval.transcribing import TranscriptJobs
+    from mmdemo.retrieval.watching import FrameJobs
     from mmdemo.training.jobs import JobRunner
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,10 @@ class Parts:
         def make() -> Searcher:
             from mmdemo.retrieval.search import Searcher
 
+            if task == "video-text":
+                from mmdemo.retrieval.video_search import VideoSearcher
+
+                return VideoSearcher(self.ws, self.keeper_of(task), task)
             return Searcher(self.ws, self.keeper_of(task), task)
 
         return cast("Searcher", self._once(f"searcher {task}", make))
@@ -113,6 +118,17 @@ class Parts:
             return TranscriptJobs(self.ws, self.models)
 
         return cast("TranscriptJobs", self._once("transcripts", make))
+
+    @property
+    def frame_jobs(self) -> FrameJobs:
+        """Videos that are being looked through."""
+
+        def make() -> FrameJobs:
+            from mmdemo.retrieval.watching import FrameJobs
+
+            return FrameJobs(self.ws, self.models)
+
+        return cast("FrameJobs", self._once("frames", make))
 
     @property
     def jobs(self) -> JobRunner:

@@ -23,6 +23,7 @@ class Settings:
     database_url: str = ""  # an SQLAlchemy URL; empty: SQLite in the workspace
     model: str = "efficientnet-lite0-minilm"  # the preset that is the base version of image-text
     speech_model: str = "whisper-tiny-en-minilm"  # the preset that is the base version of speech-text
+    video_model: str = "efficientnet-lite0-minilm-video"  # the preset that is the base version of video-text
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     threads: int = 0  # threads of PyTorch on a CPU; 0: its own choice
     samples: bool = True  # a new workspace starts with the sample collection
@@ -37,7 +38,11 @@ class Settings:
     @property
     def bases(self) -> dict[str, str]:
         """The preset that is the base version of each task."""
-        return {"image-text": self.model, "speech-text": self.speech_model}
+        return {
+            "image-text": self.model,
+            "speech-text": self.speech_model,
+            "video-text": self.video_model,
+        }
 
     @property
     def url(self) -> str:

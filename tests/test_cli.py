@@ -92,7 +92,7 @@ def test_what_is_wrong_is_one_line_on_standard_error_and_status_2(
     assert "no task 'smell-text'" in refused(capsys, "search", *space, "x", "--task", "smell-text")
     assert "does not exist" in refused(capsys, "align", *space, "gone.jpg", "x")
     assert "held-out side" in refused(capsys, "train", *space)
-    assert "'lora' is unknown" in refused(capsys, "train", *space, "--method", "lora")
+    assert "cannot be trained by the method 'lora'" in refused(capsys, "train", *space, "--method", "lora")
     assert "no version 'v1'" in refused(capsys, "models", *space, "activate", "v1")
     assert "'xml' is unknown" in refused(capsys, "export", *space, str(tmp_path / "o"), "--format", "xml")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mmdemo.errors import ImportRowError, UserError
-from mmdemo.media import audio
+from mmdemo.media import audio, video
 from mmdemo.media.image import SUFFIXES
 
 
@@ -104,7 +104,7 @@ def file_inside(root: Path, name: str) -> Path:
 
 def is_medium(path: Path) -> bool:
     """Whether a file is named like a picture or a recording and is not hidden."""
-    known = path.suffix.lower() in SUFFIXES or path.suffix.lower() in audio.SUFFIXES
+    known = path.suffix.lower() in SUFFIXES | audio.SUFFIXES | video.SUFFIXES
     return known and not path.name.startswith(".")
 
 

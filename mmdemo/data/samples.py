@@ -56,7 +56,7 @@ class Collection:
     table: Path  # file_name (below `root`), text, split, sha256, and what `describe` reads
     root: Path
     suffix: str
-    features: Path
+    features: Path | None  # None: they are made when they are first needed
     preset: str  # whose features they are
     annotator: str  # who said that the held-out texts fit
     describe: Callable[[dict[str, str]], dict[str, Any]]
@@ -85,6 +85,17 @@ COLLECTIONS = (
         "the synthesiser's own text",
         lambda row: {"duration_s": float(row["duration"])},
     ),
+    Collection(
+        "video-text",
+        "video",
+        ASSETS / "video" / "samples.csv",
+        ASSETS,
+        ".mp4",
+        None,
+        "efficientnet-lite0-minilm-video",
+        "Open Clip Art Library",
+        lambda row: {"duration_s": float(row["duration"]), "width": 320, "height": 240},
+    ),
 )
 
 
@@ -99,37 +110,44 @@ def _seed(ws: Workspace, of: Collection) -> int:
         return 0
     with of.table.open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
-    for row in rows:
-        path = ws.media.path(row["sha256"], of.suffix)
+    files = {row["sha256"]: row for row in rows}  # a video has a row for each span
+    for key, row in files.items():
+        path = ws.media.path(key, of.suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             shutil.copyfile(of.root / row["file_name"], path)
     with ws.database.write() as session:
         if session.get(Item, rows[0]["sha256"]) is not None:
             return 0  # another process was first
-        for row in rows:
+        for key, row in files.items():
             item = Item(
-                id=row["sha256"],
+                id=key,
                 modality=of.modality,
                 name=row["file_name"].rsplit("/", 1)[-1],
                 suffix=of.suffix,
                 source=SOURCE,
-                bytes=ws.media.path(row["sha256"], of.suffix).stat().st_size,
+                bytes=ws.media.path(key, of.suffix).stat().st_size,
                 **of.describe(row),
             )
             session.add(item)
+        session.flush()
+        for row in rows:
             split = SPLIT_NAMES[row["split"]]
-            pair, _ = ws.pairs.add(session, of.task, item.id, row["text"], source=SOURCE, split=split)
+            span = {"start_s": float(row["start"]), "end_s": float(row["end"])} if row.get("start") else {}
+            pair, _ = ws.pairs.add(
+                session, of.task, row["sha256"], row["text"], source=SOURCE, split=split, **span
+            )
             if split == HELD_OUT:
                 ws.labels.add_in(session, pair, NewLabel("match", annotator=of.annotator, origin="samples"))
-    _seed_features(ws, of, [row["sha256"] for row in rows])
-    return len(rows)
+    if of.features is not None:
+        _seed_features(ws, of, of.features, list(files))
+    return len(files)
 
 
-def _seed_features(ws: Workspace, of: Collection, ids: list[str]) -> None:
+def _seed_features(ws: Workspace, of: Collection, path: Path, ids: list[str]) -> None:
     import numpy as np
     from safetensors.numpy import load_file
 
     preset = PRESETS[of.preset]
-    features = load_file(of.features)["features"]
+    features = load_file(path)["features"]
     ws.vectors(preset.media_features, preset.feature_dim, np.float16).append(ids, features)

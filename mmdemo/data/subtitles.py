@@ -53,6 +53,15 @@ def transcript_as(format: str, transcript: dict[str, Any]) -> str:
     raise UserError(f"The format {format!r} is unknown.", "Use one of: json, srt, vtt, txt, textgrid.")
 
 
+def captions_as(format: str, captions: list[dict[str, Any]]) -> str:
+    """Captions with times as vtt, or as chapters (a time and a title a line)."""
+    if format == "vtt":
+        return "WEBVTT\n\n" + "".join(
+            f"{_clock(c['start'], '.')} --> {_clock(c['end'], '.')}\n{c['text']}\n\n" for c in captions
+        )
+    return "".join(f"{_clock(c['start'], '.')} {c['text']}\n" for c in captions)
+
+
 def _clock(seconds: float, mark: str) -> str:
     ms = round(seconds * 1000)
     return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}{mark}{ms % 1000:03d}"

@@ -26,6 +26,7 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
+from mmdemo.retrieval.frames import is_kept, kept_features
 from mmdemo.retrieval.serving import IndexKeeper
 from mmdemo.store.pairs import HARD_NEGATIVE, PairView
 from mmdemo.store.texts import text_key
@@ -183,6 +184,8 @@ class PairQueue:
     def _by_teaching(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[Waiting]:
         """The pairs, most instructive first."""
         known = feature_file(self._ws, aligner.towers).rows_of([p.item for p in pairs]) >= 0
+        if aligner.towers.media.modality == "video":
+            known &= np.array([is_kept(self._ws, aligner.towers.media.id, p.item) for p in pairs], bool)
         scored = [p for p, ok in zip(pairs, known, strict=True) if ok]
         if not scored:
             return [Waiting(p.id, "random") for p in pairs]
@@ -208,7 +211,7 @@ class PairQueue:
 
     def _margins(self, pairs: Sequence[PairView], aligner: HeadAligner) -> tuple[np.ndarray, np.ndarray]:
         """(N,) own similarity, and (N,) its lead over the best other text."""
-        media = self._keeper.version_vectors(aligner, [p.item for p in pairs])
+        media = self._media_vectors(pairs, aligner)
         texts = aligner.project_text(text_vectors(self._ws, aligner.towers, [p.text for p in pairs]))
         own = np.einsum("nd,nd->n", media, texts)
         keys = np.array([text_key(p.text) for p in pairs])
@@ -220,6 +223,16 @@ class PairQueue:
             scores[keys[part, None] == keys[others][None, :]] = -1.0
             best[part] = scores.max(1)
         return own, own - best
+
+    def _media_vectors(self, pairs: Sequence[PairView], aligner: HeadAligner) -> np.ndarray:
+        """(N, D) vectors of the pairs' media; of a span of a video, those of its frames."""
+        if aligner.towers.media.modality != "video":
+            return self._keeper.version_vectors(aligner, [p.item for p in pairs])
+        tower = aligner.towers.media.id
+        kept = {item: kept_features(self._ws, tower, item) for item in {p.item for p in pairs}}
+        own = [kept[p.item] for p in pairs]
+        rows = [f.within(p.start_s, p.end_s) for f, p in zip(own, pairs, strict=True) if f is not None]
+        return aligner.project_media(np.stack(rows))
 
     def _propose(self, aligner: HeadAligner, count: int) -> list[PairView]:
         """New pairs: a picture with the text of another that the model takes for near, on the same side."""
@@ -236,11 +249,15 @@ class PairQueue:
         if len(pairs) < 10 or not chosen:
             return []
         texts = aligner.project_text(text_vectors(self._ws, aligner.towers, [p.final_text for p in pairs]))
-        scores = file.get([p.item for p in chosen]) @ texts.T  # (C, P)
+        scores = self._media_vectors(chosen, aligner) @ texts.T  # (C, P)
         made: list[int] = []
         with self._ws.database.write() as session:
             for pair, line in zip(chosen, scores, strict=True):
-                own = {text_key(p.final_text) for p in pairs if p.item == pair.item}
+                own = {
+                    text_key(p.final_text)
+                    for p in pairs
+                    if (p.item, p.start_s, p.end_s) == (pair.item, pair.start_s, pair.end_s)
+                }
                 near = [pairs[i] for i in np.argsort(-line)[:40]]
                 other = next(
                     (p for p in near if p.split == pair.split and text_key(p.final_text) not in own), None
@@ -248,7 +265,13 @@ class PairQueue:
                 if other is None:
                     continue
                 row, new = self._ws.pairs.add(
-                    session, self._task, pair.item, other.final_text, source=HARD_NEGATIVE
+                    session,
+                    self._task,
+                    pair.item,
+                    other.final_text,
+                    source=HARD_NEGATIVE,
+                    start_s=pair.start_s,
+                    end_s=pair.end_s,
                 )
                 if new:
                     made.append(row.id)

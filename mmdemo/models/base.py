@@ -14,7 +14,11 @@ import numpy as np
 
 Modality = Literal["image", "audio", "video"]
 Task = Literal["image-text", "speech-text", "video-text"]
-TASKS: dict[str, Modality] = {"image-text": "image", "speech-text": "audio"}  # one row a task
+TASKS: dict[str, Modality] = {  # one row a task
+    "image-text": "image",
+    "speech-text": "audio",
+    "video-text": "video",
+}
 
 
 class MediaTower(Protocol):

@@ -44,7 +44,7 @@ def propose_captions(
     """
     sources: dict[str, str] = {text: "labelled" for text in labelled[:LABELLED]}
     seen: list[str] = []
-    tower = aligner.towers.media
+    tower = getattr(aligner.towers.media, "frames", aligner.towers.media)  # of a video, what sees its frames
     if isinstance(tower, EfficientNetTower):
         probabilities = tower.class_probabilities(features[None])[0]
         seen = [_with_article(tower.classes.names[i]) for i in np.argsort(-probabilities)[:CLASSES]]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -92,7 +91,7 @@ class HubWhisper(Recogniser):
         )
         self._heads = self._alignment_heads(getattr(facts, "alignment_heads", None))
         self._lock = threading.Lock()
-        self._prior = lru_cache(maxsize=20_000)(self._prior_of)
+        self._known = {}
         self._silence: np.ndarray | None = None
 
     @property

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 LOADERS: dict[Task, str] = {  # modules with a `load_towers`, imported when first needed
     "image-text": "mmdemo.models.bundled",
     "speech-text": "mmdemo.models.spoken",
+    "video-text": "mmdemo.models.video",
 }
 ADAPTER = "adapter"  # in a version's folder: the LoRA weights of its tower
 KEPT_ALIGNERS = 4  # heads in memory at once, 5 MB each
@@ -151,6 +152,8 @@ class ModelManager:
         kind: type[HeadAligner] = HeadAligner
         if source.task == "speech-text":
             from mmdemo.models.spoken import SpeechAligner as kind
+        elif source.task == "video-text":
+            from mmdemo.models.video import VideoAligner as kind
         if source.folder is None:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None

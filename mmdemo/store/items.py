@@ -25,6 +25,8 @@ class ItemStore:
             if known is None:
                 session.add(item)
                 return item.listed
+            if item.modality == "video" and known.modality == "audio":  # its sound was looked at before
+                known.modality, known.width, known.height = "video", item.width, item.height
             newly_listed = item.listed and not known.listed
             known.listed = known.listed or item.listed
             return newly_listed

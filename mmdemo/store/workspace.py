@@ -46,9 +46,18 @@ def _describe_audio(data: bytes, settings: Settings) -> dict[str, Any]:
     return {"suffix": facts.suffix, "duration_s": facts.duration_s}
 
 
+def _describe_video(data: bytes, settings: Settings) -> dict[str, Any]:
+    from mmdemo.media.video import probe_video
+
+    facts = probe_video(data)
+    size = {"width": facts.width, "height": facts.height}
+    return {"suffix": facts.suffix, "duration_s": facts.duration_s} | size
+
+
 DESCRIBE: dict[str, Callable[[bytes, Settings], dict[str, Any]]] = {
     "image": _describe_image,
     "audio": _describe_audio,
+    "video": _describe_video,
 }
 
 
@@ -99,7 +108,7 @@ class Workspace:
         """Keep a file and describe it; the same bytes twice are one item.
 
         Args:
-            modality: image or audio: as what it is read.
+            modality: image, audio or video: as what it is read.
             data: the file's bytes.
             name: what it is called where it comes from.
             source: where it comes from.
@@ -143,6 +152,16 @@ class Workspace:
                 self.media_path(item), at_least_px=side_px, max_megapixels=self.settings.max_megapixels
             )
             write_durably(path, thumbnail(image, side_px))
+        return path
+
+    def video_frame(self, item: Item, time_s: float, side_px: int) -> Path:
+        """What a video shows at a time, as WebP, decoded once for each hundredth of a second."""
+        name = f"{item.id[2:]}-{round(time_s * 100)}.webp"
+        path = self.folder / "cache" / "stills" / f"{side_px}" / item.id[:2] / name
+        if not path.exists():
+            from mmdemo.media.video import frame_at
+
+            write_durably(path, thumbnail(frame_at(self.media_path(item), time_s, side_px).image, side_px))
         return path
 
     def peaks(self, item: Item) -> Path:

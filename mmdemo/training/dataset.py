@@ -14,8 +14,9 @@ import numpy as np
 
 from mmdemo.errors import DataError
 from mmdemo.models.aligner import Towers
+from mmdemo.models.base import TASKS
 from mmdemo.models.presets import Preset
-from mmdemo.retrieval.embed import embed_items, text_id, text_vectors
+from mmdemo.retrieval.embed import embed_items, load_medium, text_id, text_vectors
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
 from mmdemo.store.tables import TextSplit
@@ -35,6 +36,13 @@ class Example:
     text: str
     match: bool  # else a marked mismatch
     split: str  # train or held-out
+    start: float | None = None  # seconds, of a span of a video
+    end: float | None = None
+
+    @property
+    def medium(self) -> str:
+        """What tells one medium from another: the item, and its span where there is one."""
+        return self.item if self.start is None else f"{self.item} {self.start} {self.end}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,8 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     belongs to the other side of the split.
     """
     pairs = [p for p in ws.pairs.browse(task, state="labelled") if p.verdict in {"match", "mismatch"}]
-    pairs = [p for p in pairs if p.start_s is None]  # a word's span is no text of the whole item
+    if TASKS[task] != "video":  # a word's span is no text of the whole recording
+        pairs = [p for p in pairs if p.start_s is None]
     corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
     with ws.database.read() as session:
         side = {key: row.split for key in set(corrected.values()) if (row := session.get(TextSplit, key))}
@@ -88,7 +97,8 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
 
 def _example(pair: PairView, split: str) -> Example:
     match = pair.verdict == "match" or bool(pair.corrected)
-    return Example(pair.label or 0, pair.id, pair.item, pair.final_text, match, split)
+    label = pair.label or 0
+    return Example(label, pair.id, pair.item, pair.final_text, match, split, pair.start_s, pair.end_s)
 
 
 @dataclass(frozen=True)
@@ -183,6 +193,13 @@ def prepare_features(
     features.refresh()
     texts.refresh()
     lacking = features.missing([e.item for e in examples])
+    if TASKS[preset.task] == "video":
+        from mmdemo.retrieval.frames import kept_features
+
+        items = dict.fromkeys(e.item for e in examples)
+        cut = [item for item in items if kept_features(ws, preset.media_features, item) is None]
+        for item in ws.items.of(cut).values():
+            load_medium(ws, towers().media, item)
     if lacking:
         embed_items(ws, towers(), list(ws.items.of(lacking).values()))
     keys = [text_id(e.text) for e in examples]
@@ -197,12 +214,26 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
     keys = [text_id(e.text) for e in examples]
     items = [e.item for e in examples]
     return PairArrays(
-        features=features.get(items),
+        features=span_features(ws, preset.media_features, examples)
+        if TASKS[preset.task] == "video"
+        else features.get(items),
         texts=texts.get(keys),
         match=np.array([e.match for e in examples], dtype=bool),
-        item_code=_codes(items),
+        item_code=_codes([e.medium for e in examples]),
         text_code=_codes([text_key(e.text) for e in examples]),
     )
+
+
+def span_features(ws: Workspace, tower_id: str, examples: Sequence[Example]) -> np.ndarray:
+    """(N, F) float32 mean features of the frames in each example's span, or of the whole video."""
+    from mmdemo.retrieval.frames import kept_features
+
+    kept = {item: kept_features(ws, tower_id, item) for item in dict.fromkeys(e.item for e in examples)}
+    lost = [item for item, found in kept.items() if found is None]
+    if lost:
+        raise DataError(f"The frames of {lost[0][:12]} are not at hand.", "Start the run again.")
+    rows = [found.within(e.start, e.end) for e in examples if (found := kept[e.item])]
+    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
 
 def _codes(values: Sequence[str]) -> np.ndarray:

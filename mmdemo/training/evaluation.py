@@ -9,13 +9,14 @@ from mmdemo.data.rows import Row
 from mmdemo.errors import UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.video import FrameFeatures
 from mmdemo.retrieval.embed import decode_file, embed_items, encode_stream, feature_file, text_vectors
 from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
 from mmdemo.store.media_store import sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.dataset import take_snapshot
+from mmdemo.training.dataset import span_features, take_snapshot
 
 
 def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Retrieval:
@@ -30,9 +31,14 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Retrieval:
             "There are no held-out matches to measure on.", "Label some, or name a manifest with --pairs."
         )
     embed_items(ws, aligner.towers, list(ws.items.of([e.item for e in examples]).values()))
-    media = aligner.project_media(feature_file(ws, aligner.towers).get([e.item for e in examples]))
+    if aligner.towers.media.modality == "video":
+        features = span_features(ws, aligner.towers.media.id, examples)
+    else:
+        features = feature_file(ws, aligner.towers).get([e.item for e in examples])
+    media = aligner.project_media(features)
     text = aligner.project_text(text_vectors(ws, aligner.towers, [e.text for e in examples]))
-    return evaluate_retrieval(media, text, [e.item for e in examples], [text_key(e.text) for e in examples])
+    ids = [e.medium for e in examples], [text_key(e.text) for e in examples]
+    return evaluate_retrieval(media, text, *ids)
 
 
 def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = None) -> Retrieval:
@@ -54,7 +60,10 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
         source = row.data if row.data is not None else row.file or b""
         if row.start_s is not None and aligner.towers.media.modality == "audio":
             return decode_audio(source, row.start_s, row.end_s)
-        return decode_file(aligner.towers.media, source)
+        medium = decode_file(aligner.towers.media, source)
+        if row.start_s is not None and isinstance(medium, FrameFeatures):
+            return medium.cut(row.start_s, row.end_s)
+        return medium
 
     kept: list[Row] = []
     features = []

@@ -19,6 +19,7 @@ from mmdemo.retrieval.query import Query
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
 from mmdemo.ui.access import HEADER, require_access
+from mmdemo.watching import VIDEO
 
 FileData = dict[str, Any]
 
@@ -41,7 +42,7 @@ def add_endpoints(demo: Demo) -> None:
         Args:
             file: the picture or recording, as handle_file("cat.jpg").
             texts: the captions, one a line, such as "a tabby cat\\na dog".
-            task: "image-text" or "speech-text".
+            task: "image-text", "speech-text" or "video-text".
 
         Returns:
             {"model": "...", "scores": [{"text": "a tabby cat", "similarity": 0.70, "probability":
@@ -74,6 +75,20 @@ def add_endpoints(demo: Demo) -> None:
         heard = demo.transcribe(kept(file, SPEECH))
         return {name: heard[name] for name in ("model", "language", "text", "words", "segments", "note")}
 
+    def moments(file: gr.FileData, query: str) -> dict[str, Any]:
+        """Find where in a video a text is shown or said.
+
+        Args:
+            file: the video, as handle_file("holiday.mp4").
+            query: what to look for, such as "a dog on the beach".
+
+        Returns:
+            {"moments": [{"start": 2.7, "end": 4.6, "score": 0.41, "probability": 0.8, "found_by":
+            "pictures", "text": ""}], "curve": [[0.0, 0.1], [0.5, 0.12]]}, best first; times are seconds.
+        """
+        found = demo.moments(kept(file, VIDEO), query)
+        return {name: found[name] for name in ("model", "moments", "curve")}
+
     def search(
         query: str, file: gr.FileData | None = None, task: str = "image-text", k: int = 10
     ) -> dict[str, Any]:
@@ -82,7 +97,7 @@ def add_endpoints(demo: Demo) -> None:
         Args:
             query: words, such as "a red apple"; empty when a picture alone is meant.
             file: a picture or recording, as handle_file("apple.jpg"), or null.
-            task: "image-text" or "speech-text".
+            task: "image-text", "speech-text" or "video-text".
             k: how many results, 1 to 200.
 
         Returns:
@@ -102,7 +117,7 @@ def add_endpoints(demo: Demo) -> None:
         """The pair that would teach the model most if it were labelled now.
 
         Args:
-            task: "image-text" or "speech-text".
+            task: "image-text", "speech-text" or "video-text".
             batch: only pairs from this source, such as the name of an import; empty: all.
 
         Returns:
@@ -153,7 +168,7 @@ def add_endpoints(demo: Demo) -> None:
         """How far the labelling is.
 
         Args:
-            task: "image-text" or "speech-text".
+            task: "image-text", "speech-text" or "video-text".
 
         Returns:
             {"pairs": 384, "match": 161, "mismatch": 11, "unsure": 0, "train": 60, "held_out": 112}
@@ -166,7 +181,7 @@ def add_endpoints(demo: Demo) -> None:
         """Start a fine-tuning on the labels; its version is promoted when it is better.
 
         Args:
-            task: "image-text" or "speech-text".
+            task: "image-text", "speech-text" or "video-text".
             method: "head".
             epochs: how many, or 0 for the method's default.
             seed: of every random choice.
@@ -206,7 +221,7 @@ def add_endpoints(demo: Demo) -> None:
         """The versions of the model, oldest first.
 
         Args:
-            task: "image-text" or "speech-text".
+            task: "image-text", "speech-text" or "video-text".
 
         Returns:
             {"versions": [{"id": "efficientnet-lite0-minilm", "task": "image-text", "parent": null, "run":
@@ -230,7 +245,7 @@ def add_endpoints(demo: Demo) -> None:
         """Export the labels with their files.
 
         Args:
-            task: "image-text" or "speech-text".
+            task: "image-text", "speech-text" or "video-text".
             format: "jsonl", "csv", "parquet", "datasets", "coco", "label-studio" or "argilla".
 
         Returns:
@@ -243,7 +258,7 @@ def add_endpoints(demo: Demo) -> None:
         packed = pack(demo, {"format": format, "task": task})
         return {"pairs": packed["pairs"], "labels": packed["labels"], "path": packed["address"]}
 
-    for function in (align, caption, transcribe, search):
+    for function in (align, caption, transcribe, moments, search):
         gr.api(_worded(function), api_name=function.__name__, concurrency_id="model", concurrency_limit=1)
     for quick in (next_pair, label, undo, label_counts, training_status):
         gr.api(_worded(quick), api_name=quick.__name__, queue=False)

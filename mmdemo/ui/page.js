@@ -106,8 +106,9 @@ window.mm = (() => {
     // Another tab was opened: its view, and nothing of the one before.
     view(name) {
       if (!touched) return;
-      const keep = name === "image" ? mm.imageState || { view: "align" } : name === "speech" ? mm.speechState || { view: "speech" } : { view: name };
-      if (name === "image" || name === "speech") task.set(name === "image" ? "image-text" : "speech-text");
+      const own = { image: ["image-text", mm.imageState, "align"], speech: ["speech-text", mm.speechState, "speech"], video: ["video-text", mm.videoState, "video"] }[name];
+      const keep = own ? own[1] || { view: own[2] } : { view: name };
+      if (own) task.set(own[0]);
       this.write({ view: "", item: "", text: "", version: "", mode: "", ...keep, task: task.name });
     },
     async share() {
@@ -121,7 +122,7 @@ window.mm = (() => {
   };
 
   // The task that Label, Fine-tune and Data are about: that of the tab one comes from, or as chosen there.
-  const TASKS = { "image-text": { name: "Pictures", one: "picture", many: "pictures" }, "speech-text": { name: "Speech", one: "recording", many: "recordings" } };
+  const TASKS = { "image-text": { name: "Pictures", one: "picture", many: "pictures" }, "speech-text": { name: "Speech", one: "recording", many: "recordings" }, "video-text": { name: "Videos", one: "video", many: "videos" } };
   const task = {
     name: TASKS[link.task] ? link.task : "image-text",
     get words() { return TASKS[this.name]; },
@@ -224,5 +225,5 @@ window.mm = (() => {
 
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
   return { h, thumb, percent, api, begin, upload, live, toast, address, task, save, annotator, poll, poke, seconds, Refused,
-    onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null };
+    onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null, videoState: null };
 })();

@@ -41,6 +41,9 @@ MEDIA_TYPES = {
     ".ogg": "audio/ogg",
     ".flac": "audio/flac",
     ".m4a": "audio/mp4",
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".ogv": "video/ogg",
 }
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
@@ -80,22 +83,43 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
 
     async def thumb(request: Request) -> Response:
         item = _item(demo, request)
-        if item is None or item.modality != "image":
+        if item is None or item.modality == "audio":
             return JSONResponse({"error": "There is no such picture."}, 404)
         side = THUMB_SIDES[request.query_params.get("s") == "1280"]
-        path = await run_in_threadpool(demo.ws.thumbnail, item, side)
+        try:
+            if item.modality == "video":
+                path = await run_in_threadpool(demo.ws.video_frame, item, (item.duration_s or 0) / 10, side)
+            else:
+                path = await run_in_threadpool(demo.ws.thumbnail, item, side)
+        except MmdemoError as e:
+            return _refusal(e)
+        return FileResponse(path, media_type="image/webp", headers=FOREVER)
+
+    async def frame(request: Request) -> Response:
+        """What a video shows at `?t=` seconds, as a small picture."""
+        item = _item(demo, request)
+        if item is None or item.modality != "video":
+            return JSONResponse({"error": "There is no such video."}, 404)
+        try:
+            time_s = min(max(0.0, float(request.query_params.get("t", "0"))), item.duration_s or 0.0)
+        except ValueError:
+            return JSONResponse({"error": "The time is not a number."}, 400)
+        try:
+            path = await run_in_threadpool(demo.ws.video_frame, item, time_s, THUMB_SIDES[False])
+        except MmdemoError as e:
+            return _refusal(e)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
     async def peaks(request: Request) -> Response:
         item = _item(demo, request)
-        if item is None or item.modality != "audio":
+        if item is None or item.modality == "image":
             return JSONResponse({"error": "There is no such recording."}, 404)
         path = await run_in_threadpool(demo.ws.peaks, item)
         return FileResponse(path, media_type="application/octet-stream", headers=FOREVER)
 
     async def sound(request: Request) -> Response:
         item = _item(demo, request)
-        if item is None or item.modality != "audio":
+        if item is None or item.modality == "image":
             return JSONResponse({"error": "There is no such recording."}, 404)
         path = await run_in_threadpool(demo.ws.sound, item)
         kind = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
@@ -152,6 +176,7 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
     return [
         Route("/mmdemo/media/{item}", media),
         Route("/mmdemo/thumb/{item}", thumb),
+        Route("/mmdemo/frame/{item}", frame),
         Route("/mmdemo/peaks/{item}", peaks),
         Route("/mmdemo/sound/{item}", sound),
         Route("/mmdemo/live", live, methods=["POST"]),

@@ -14,17 +14,19 @@ from mmdemo.demo import Demo
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
 from mmdemo.ui.routes import page_routes, read_asset
-from mmdemo.ui.tabs import common, data, finetune, image, label, speech
+from mmdemo.ui.tabs import common, data, finetune, image, label, speech, video
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 TABS = (
     ("Image", "image", image.build),
     ("Speech", "speech", speech.build),
+    ("Video", "video", video.build),
     ("Label", "label", label.build),
     ("Fine-tune", "fine-tune", finetune.build),
     ("Data", "data", data.build),
 )
+SCRIPTS = ("page.js", "wave.js", "player.js")
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
 UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
 
@@ -74,7 +76,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
         prevent_thread_lock=True,
         theme=gr.themes.Default(primary_hue="blue"),
         css=read_asset("page.css"),
-        head=f"<script>{read_asset('page.js')}{read_asset('wave.js')}</script>",
+        head=f"<script>{''.join(map(read_asset, SCRIPTS))}</script>",
         run_history=False,
         footer_links=["api"],
         max_file_size=settings.max_upload_mb * 1_000_000,

@@ -8,9 +8,10 @@ const WHY = { undecided: "the model is undecided", disagreement: "base and tuned
 const spoken = h("div", { class: "mm-sound" });
 const wave = mm.wave(spoken, { onspan: moveSpan });
 let showing = false;  // the words of each recording on its waveform
-const isSound = (pair) => pair.task === "speech-text";
+const isSound = (pair) => pair.task === "speech-text", isVideo = (pair) => pair.task === "video-text";
+const screen = h("div", { class: "mm-screen" }), player = mm.player(screen, { onspan: moveSpan });
 function prepare(pair) {
-  if (pair.node || isSound(pair)) return;
+  if (pair.node || isSound(pair) || isVideo(pair)) return;
   pair.node = h("img", { src: thumb(pair.item, 1280), alt: "The picture to label" });
   pair.node.decode?.().catch(() => {});
 }
@@ -41,6 +42,13 @@ function hear(pair) {
   if (span) wave.words([{ word: pair.text, ...span, probability: 1 }]);
   else { wave.words([]); if (showing) showWords(pair); }
 }
+function see(pair) {
+  const span = spanOf(pair);
+  player.load(pair.item, pair.duration || 1);
+  player.moments(span ? [span] : []);
+  if (span) player.playSpan(span.start, span.end, true);
+  else player.seek(0);
+}
 async function showWords(pair) {
   try {
     const got = await api("align_words", { item: pair.item, text: pair.text });
@@ -60,21 +68,24 @@ function toggleWords() {
   $("[data-words]").setAttribute("aria-pressed", showing);
   if (showing) showWords(current); else wave.words([]);
 }
-const again = (rate) => current && isSound(current) && wave.replay(rate, spanOf(current));
+const again = (rate) => current && (isSound(current) ? wave : isVideo(current) ? player : null)?.replay(rate, spanOf(current));
 function paint() {
   element.dataset.pair = current ? current.pair : "";
   if (!current) {
     wave.stop();
+    player.stop();
     $(".mm-picture").replaceChildren();
     $(".mm-pair-text").textContent = finished ? "Every pair has its label." : "Loading…";
     $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results in the Image tab." : "";
     return;
   }
   prepare(current);
-  $(".mm-picture").classList.toggle("sound", isSound(current));
-  $(".mm-picture").replaceChildren(isSound(current) ? spoken : current.node);
+  $(".mm-picture").classList.toggle("sound", isSound(current) || isVideo(current));
+  $(".mm-picture").replaceChildren(isSound(current) ? spoken : isVideo(current) ? screen : current.node);
   if (isSound(current)) hear(current);
   else wave.stop();
+  if (isVideo(current)) see(current);
+  else player.stop();
   $(".mm-pair-text").textContent = current.text;
   $(".mm-why").textContent = WHY[current.why] || "";
 }
@@ -162,7 +173,10 @@ function restart() {
   named();
   fill();
 }
-function named() { for (const node of element.querySelectorAll("[data-sound]")) node.hidden = mm.task.name !== "speech-text"; }
+function named() { 
+  for (const node of element.querySelectorAll("[data-sound]")) node.hidden = mm.task.name !== "speech-text";
+  for (const node of element.querySelectorAll("[data-plays]")) node.hidden = mm.task.name === "image-text";
+}
 element.querySelector(".mm-label").prepend(mm.task.chooser(restart));
 named();
 fill();

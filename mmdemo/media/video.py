@@ -1,0 +1,248 @@
+"""Bytes to frames: any container and codec that FFmpeg reads, streamed, with the stream's own clock.
+
+A time is a frame's presentation time in seconds after the earliest stream's start, which is where a browser's
+player has its zero. Frame numbers are never computed from a rate, so variable frame rates need no care. No
+more than one decoded frame is held here, however long or large the video is.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+from mmdemo.errors import MediaError
+
+SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg .ts .mts .m2ts .ogv .3gp .gif".split()  # noqa: SIM905
+)
+SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
+    "mov,mp4,m4a,3gp,3g2,mj2": ".mp4",
+    "matroska,webm": ".webm",
+    "avi": ".avi",
+    "gif": ".gif",
+    "ogg": ".ogv",
+    "mpegts": ".ts",
+}
+PIECE_PX = (64, 36)  # what cuts are looked for in
+MAX_SIDE_PX = 16_384  # of a frame: 8K is 7,680
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a file says of its pictures."""
+
+    duration_s: float
+    width: int  # as it is shown, after rotation
+    height: int
+    rate_hz: float  # frames a second, on average
+    suffix: str
+    has_sound: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of a video and when it is shown."""
+
+    time_s: float
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded frame, and how far it is from the one before it."""
+
+    time_s: float
+    change: float  # mean absolute difference of the channels, 0..255; 0 for the first
+    image: Image.Image | None  # only of frames that were asked for
+
+
+@contextmanager
+def _opened(source: bytes | Path, name: str) -> Iterator[av.container.InputContainer]:
+    try:
+        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r") as container:
+            videos = [s for s in container.streams.video if not s.disposition & _COVER]
+            if not videos:
+                sound = " It has sound only." if container.streams.audio else ""
+                raise MediaError(f"{name} has no pictures.{sound}", "Choose a video.")
+            yield container
+    except av.FFmpegError as e:
+        raise MediaError(
+            f"{name} is not a video that can be read: {e.strerror or e}.",
+            "Choose an mp4, mov, mkv or webm file.",
+        ) from e
+
+
+_COVER = av.stream.Disposition.attached_pic  # a recording's cover is no video
+
+
+def _zero(container: av.container.InputContainer) -> float:
+    """The container's time at which the earliest stream begins."""
+    return (container.start_time or 0) / av.time_base
+
+
+def _stream(container: av.container.InputContainer) -> av.VideoStream:
+    stream = next(s for s in container.streams.video if not s.disposition & _COVER)
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _name(source: bytes | Path) -> str:
+    return source.name if isinstance(source, Path) else "This file"
+
+
+def probe_video(source: bytes | Path) -> VideoFacts:
+    """Say what is there, by the headers and the first frame.
+
+    Raises:
+        MediaError: not a video, or one with no picture that can be decoded.
+    """
+    name = _name(source)
+    with _opened(source, name) as container:
+        stream = _stream(container)
+        if max(stream.width, stream.height) > MAX_SIDE_PX:
+            raise MediaError(
+                f"{name} has frames of {stream.width} x {stream.height} pixels.",
+                f"Use at most {MAX_SIDE_PX} on a side.",
+            )
+        first = next(_decode(container, stream), None)
+        if first is None:
+            raise MediaError(f"{name} has no picture that can be decoded.", "Choose another video.")
+        width, height = _upright(first)
+        rate = float(stream.average_rate or stream.guessed_rate or 25)
+        told = container.duration / av.time_base if container.duration else 0.0
+        kind, sound = container.format.name, bool(container.streams.audio)
+    if told <= 0:
+        told = _last_packet_s(source, name)
+    return VideoFacts(max(told, 1 / rate), width, height, rate, SUFFIX_OF.get(kind, ".video"), sound)
+
+
+def _last_packet_s(source: bytes | Path, name: str) -> float:
+    last = 0.0
+    with _opened(source, name) as container:
+        zero = _zero(container)
+        for packet in container.demux(_stream(container)):
+            if packet.pts is not None and packet.time_base is not None:
+                last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base) - zero)
+    return last
+
+
+def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """The frames that can be decoded: what is damaged in between is passed over."""
+    for packet in container.demux(stream):
+        try:
+            yield from (f for f in packet.decode() if isinstance(f, av.VideoFrame))
+        except av.FFmpegError:
+            continue
+
+
+def _upright(frame: av.VideoFrame) -> tuple[int, int]:
+    """Width and height as shown."""
+    turned = frame.rotation % 180 != 0
+    return (frame.height, frame.width) if turned else (frame.width, frame.height)
+
+
+def _image(frame: av.VideoFrame, at_least_px: int | None) -> Image.Image:
+    """The frame as RGB, upright, its shorter side no smaller than `at_least_px` unless it was."""
+    width, height = frame.width, frame.height
+    if at_least_px and min(width, height) > at_least_px:
+        scale = at_least_px / min(width, height)
+        width, height = round(width * scale), round(height * scale)
+    image = frame.to_image(width=width, height=height, interpolation="AREA")
+    return image.rotate(frame.rotation, expand=True) if frame.rotation else image
+
+
+def decode_video(
+    source: bytes | Path,
+    wanted_s: Sequence[float] | None = None,
+    at_least_px: int | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Iterator[Decoded]:
+    """Every frame's time and change, in order, and the picture of those that were asked for.
+
+    Args:
+        source: the file.
+        wanted_s: (N,) rising times: the first frame at or after each is given as a picture; None: all are.
+        at_least_px: no smaller than this is the shorter side of a picture, and not much larger.
+        start_s: frames before it are passed over; the search begins at the key frame before it.
+        end_s: frames at or after it end the walk.
+
+    Raises:
+        MediaError: not a video.
+    """
+    with _opened(source, _name(source)) as container:
+        stream = _stream(container)
+        assert stream.time_base is not None
+        zero = _zero(container)
+        if start_s > 0:
+            container.seek(int((start_s + zero) / stream.time_base), stream=stream, backward=True)
+        before: np.ndarray | None = None
+        at = 0
+        for frame in _decode(container, stream):
+            if frame.pts is None:
+                continue
+            time_s = float(frame.pts * stream.time_base) - zero
+            if time_s < start_s - 1e-6:
+                continue
+            if end_s is not None and time_s >= end_s - 1e-6:
+                return
+            small = frame.to_ndarray(
+                width=PIECE_PX[0], height=PIECE_PX[1], format="rgb24", interpolation="FAST_BILINEAR"
+            ).astype(np.int16)
+            change = 0.0 if before is None else float(np.abs(small - before).mean())
+            before = small
+            ask = wanted_s is None or (at < len(wanted_s) and time_s >= wanted_s[at] - 1e-6)
+            if ask and wanted_s is not None:
+                while at < len(wanted_s) and time_s >= wanted_s[at] - 1e-6:
+                    at += 1
+            yield Decoded(time_s, change, _image(frame, at_least_px) if ask else None)
+
+
+def key_frames(source: bytes | Path, times_s: Sequence[float], at_least_px: int | None = None) -> list[Frame]:
+    """The key frames at or before some times, each once: a first look at a long video, quickly."""
+    found: dict[float, Frame] = {}
+    with _opened(source, _name(source)) as container:
+        stream = _stream(container)
+        assert stream.time_base is not None
+        zero = _zero(container)
+        for wanted in times_s:
+            container.seek(int((wanted + zero) / stream.time_base), stream=stream, backward=True)
+            frame = next(_decode(container, stream), None)
+            if frame is not None and frame.pts is not None:
+                time_s = float(frame.pts * stream.time_base) - zero
+                if time_s not in found:
+                    found[time_s] = Frame(time_s, _image(frame, at_least_px))
+    return [found[t] for t in sorted(found)]
+
+
+def frame_at(source: bytes | Path, time_s: float, at_least_px: int | None = None) -> Frame:
+    """The frame that is shown at a time: the last one whose presentation time is not after it.
+
+    Raises:
+        MediaError: not a video, or nothing is shown then.
+    """
+    shown: Frame | None = None
+    with _opened(source, _name(source)) as container:
+        stream = _stream(container)
+        assert stream.time_base is not None
+        zero = _zero(container)
+        container.seek(int((max(0.0, time_s) + zero) / stream.time_base), stream=stream, backward=True)
+        last: av.VideoFrame | None = None
+        for frame in _decode(container, stream):
+            if frame.pts is None:
+                continue
+            if last is not None and float(frame.pts * stream.time_base) - zero > time_s + 1e-6:
+                break
+            last = frame
+        if last is not None and last.pts is not None:
+            shown = Frame(float(last.pts * stream.time_base) - zero, _image(last, at_least_px))
+    if shown is None:
+        raise MediaError(f"Nothing is shown at {time_s:.1f} s.", "Choose an earlier time.")
+    return shown

@@ -1,0 +1,93 @@
+"""Search in a collection of videos that lands on the second: by the best frame, then the moment around it."""
+
+from __future__ import annotations
+
+import threading
+from typing import cast
+
+import numpy as np
+
+from mmdemo.models.base import Task
+from mmdemo.models.moments import find_moments, similarity_curve
+from mmdemo.models.video import VideoAligner
+from mmdemo.retrieval.embed import text_vectors
+from mmdemo.retrieval.frames import FrameIndex
+from mmdemo.retrieval.query import Query
+from mmdemo.retrieval.search import (
+    MAX_K,
+    THRESHOLD_LEAST,
+    THRESHOLD_PAIRS,
+    Results,
+    Said,
+    Searcher,
+    best_cut,
+)
+from mmdemo.retrieval.serving import IndexKeeper, Serving
+from mmdemo.store.texts import clean_text
+from mmdemo.store.workspace import Workspace
+
+
+class VideoSearcher(Searcher):
+    """Answers words from the frames, and everything else from the videos' own vectors."""
+
+    def __init__(self, ws: Workspace, keeper: IndexKeeper, task: Task) -> None:
+        super().__init__(ws, keeper, task)
+        self._frames_lock = threading.Lock()
+        self._frames: tuple[str, FrameIndex] | None = None  # of a version
+
+    def search(self, query: Query) -> Results:
+        """The nearest videos with the moment that fits, or texts; see `Searcher.search`."""
+        if query.target != "media" or not query.text.strip() or query.medium is not None or query.item:
+            return super().search(query)
+        serving = self._keeper.serving()
+        frames = self._frame_index(serving)
+        text = serving.aligner.encode_text([clean_text(query.text)])  # (1, D)
+        scores = frames.scores(text)[:, 0]  # (V,)
+        allowed = self._allowed_ids(query)
+        ids = frames.ids
+        order = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
+        found: list[tuple[str, float]] = []
+        places: dict[str, Said] = {}
+        for i in order[: max(1, min(int(query.k), MAX_K))]:
+            video = frames.video(ids[i])
+            curve = similarity_curve(video.times, video.vectors @ text[0], video.shots)
+            best = find_moments(video.times, curve, video.shots, 1)[0]
+            chance = float(serving.aligner.calibration.probability(best.score))
+            places[ids[i]] = Said(chance, (round(best.start, 3), round(best.end, 3)))
+            found.append((ids[i], float(scores[i])))
+        results = self._results(serving, found, query.text, places)
+        return Results(results.version, results.results, self.threshold(serving), results.stale_share)
+
+    def _frame_index(self, serving: Serving) -> FrameIndex:
+        with self._frames_lock:
+            if self._frames is None or self._frames[0] != serving.version:
+                self._frames = serving.version, FrameIndex(self._ws, cast(VideoAligner, serving.aligner))
+            index = self._frames[1]
+        index.extend([item.id for item in self._ws.items.listed("video")])
+        return index
+
+    def _allowed_ids(self, query: Query) -> set[str] | None:
+        wanted: set[str] | None = None
+        if query.state:
+            states = self._ws.pairs.item_states(self._task).items()
+            wanted = {item for item, found in states if query.state in found}
+        if query.source:
+            own = {i.id for i in self._ws.items.listed("video") if i.source == query.source}
+            wanted = own if wanted is None else wanted & own
+        return wanted
+
+    def _fit_threshold(self, serving: Serving) -> float:
+        """As `Searcher`'s, with each video's best frame in the place of its vector."""
+        pairs = [p for p in self._ws.pairs.browse(self._task, limit=20 * THRESHOLD_PAIRS) if p.is_own]
+        frames = self._frame_index(serving)
+        row_of = {item: i for i, item in enumerate(frames.ids)}
+        pairs = [p for p in pairs if p.item in row_of][:THRESHOLD_PAIRS]
+        if len(pairs) < THRESHOLD_LEAST or len(row_of) < 2:
+            return serving.aligner.calibration.similarity(0.5)
+        texts = text_vectors(self._ws, serving.aligner.towers, [p.final_text for p in pairs])
+        scores = frames.scores(serving.aligner.project_text(texts))  # (V, P)
+        rows, columns = np.array([row_of[p.item] for p in pairs]), np.arange(len(pairs))
+        own = scores[rows, columns]
+        scores[rows, columns] = -1.0
+        other = scores.max(0)
+        return best_cut(np.maximum(own, other), other)

@@ -1,0 +1,95 @@
+/* A video with one time line under it: shots, the curve of a query, its moments, what is said, the playhead. */
+mm.player = (host, { onspan = null } = {}) => {
+  const { h } = mm, NS = "http://www.w3.org/2000/svg", LEAST_S = 0.2;
+  const svg = (tag, attributes) => { const node = document.createElementNS(NS, tag); for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v); return node; };
+  const video = h("video", { controls: true, preload: "metadata", playsinline: true });
+  const shotsRow = h("div", { class: "mm-shots" }), curveBox = h("div", { class: "mm-curve" }), momentsRow = h("div", { class: "mm-moments" }), saidRow = h("div", { class: "mm-saidline" }), head = h("i", { class: "mm-playhead" });
+  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, shotsRow, curveBox, momentsRow, saidRow, head);
+  const clock = h("span", { class: "mm-number" });
+  host.replaceChildren(video, line, h("div", { class: "mm-row" }, clock));
+  let item = "", duration = 1, rate = 25, shots = [], moments = [], until = null, loop = null;
+  const text = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(2).padStart(5, "0")}`;
+  const share = (s) => `${(100 * s) / duration}%`;
+  const at = (start, end) => `left:${share(start)};width:${share(Math.max(0, end - start))}`;
+  function seek(s, end = null) { video.currentTime = Math.max(0, Math.min(duration, s)); until = end; moved(); }
+  function moved() {
+    head.style.left = share(video.currentTime);
+    line.setAttribute("aria-valuenow", video.currentTime.toFixed(2));
+    line.setAttribute("aria-valuemax", duration.toFixed(2));
+    clock.textContent = `${text(video.currentTime)} of ${text(duration)}`;
+    if (until !== null && video.currentTime >= until - 0.02) {
+      if (loop) { video.currentTime = loop.start; return; }
+      until = null;
+      video.pause();
+    }
+    if (!video.paused) requestAnimationFrame(moved);
+  }
+  video.onplay = () => requestAnimationFrame(moved);
+  video.onseeked = moved;
+  video.onpause = moved;
+  video.onerror = () => { if (item) clock.textContent = "This browser cannot play the video; its shots below are stills, and everything else works."; };
+  line.onclick = (e) => { if (e.target.dataset.edge) return; const box = line.getBoundingClientRect(); loop = null; seek(((e.clientX - box.left) / box.width) * duration); };
+  line.onkeydown = (e) => {
+    const now = video.currentTime, steps = { ",": now - 1 / rate, ".": now + 1 / rate, "[": [...shots].reverse().find((s) => s[0] < now - 0.05)?.[0] ?? 0, "]": shots.find((s) => s[0] > now + 0.02)?.[0] ?? duration, ArrowLeft: now - 1, ArrowRight: now + 1, " ": null };
+    if (!(e.key in steps) || e.ctrlKey || e.metaKey || e.altKey) return;
+    e.preventDefault();
+    e.stopPropagation();
+    if (e.key === " ") { if (video.paused) video.play().catch(() => {}); else video.pause(); return; }
+    video.pause();
+    seek(steps[e.key]);
+  };
+  function drawMoments() {
+    momentsRow.replaceChildren(...moments.map((m, i) => {
+      const box = h("span", { class: `mm-moment ${m.found_by || ""}`, style: at(m.start, m.end), title: `${text(m.start)} to ${text(m.end)}`, "data-moment": i });
+      if (onspan) for (const side of ["start", "end"]) box.append(h("i", { class: `mm-edge ${side}`, "data-edge": side, onpointerdown: (e) => grab(e, box, m, side) }));
+      return box;
+    }));
+  }
+  function grab(e, box, m, side) {
+    e.preventDefault(); e.stopPropagation();
+    const width = line.getBoundingClientRect().width, from = e.clientX, was = m[side];
+    box.setPointerCapture(e.pointerId);
+    const move = (p) => {
+      const s = was + ((p.clientX - from) / width) * duration;
+      m[side] = side === "start" ? Math.max(0, Math.min(s, m.end - LEAST_S)) : Math.min(duration, Math.max(s, m.start + LEAST_S));
+      box.style.cssText = at(m.start, m.end);
+    };
+    const up = () => { box.removeEventListener("pointermove", move); box.removeEventListener("pointerup", up); if (m[side] !== was) { seek(side === "start" ? m.start : Math.max(m.start, m.end - 0.5), m.end); onspan(m); } };
+    box.addEventListener("pointermove", move); box.addEventListener("pointerup", up);
+  }
+  return {
+    video, text,
+    get item() { return item; },
+    load(id, seconds, hz = 25) {
+      if (item === id) return;
+      item = id; duration = Math.max(0.01, seconds || 1); rate = hz; shots = []; moments = []; until = null; loop = null;
+      video.src = `mmdemo/media/${id}`;
+      video.poster = `mmdemo/thumb/${id}`;
+      for (const row of [shotsRow, curveBox, momentsRow, saidRow]) row.replaceChildren();
+      moved();
+    },
+    rate(hz) { rate = hz; },
+    shots(list) {
+      shots = list;
+      shotsRow.replaceChildren(...list.map(([a, b]) => h("span", { style: `${at(a, b)};background-image:url("mmdemo/frame/${item}?t=${((a + b) / 2).toFixed(2)}")`, title: `shot ${text(a)} to ${text(b)}` })));
+    },
+    curve(points) {
+      if (!points?.length) return curveBox.replaceChildren();
+      const ys = points.map((p) => p[1]), low = Math.min(...ys), high = Math.max(...ys, low + 0.05);
+      const chart = svg("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none", role: "img", "aria-label": "How well each moment fits" });
+      const path = points.map(([t, y]) => `${((1000 * t) / duration).toFixed(1)},${(96 - (92 * (y - low)) / (high - low)).toFixed(1)}`);
+      chart.append(svg("polygon", { points: `0,100 ${path.join(" ")} 1000,100`, class: "area" }), svg("polyline", { points: path.join(" "), class: "line" }));
+      curveBox.replaceChildren(chart);
+    },
+    moments(list) { moments = list.map((m) => ({ ...m })); drawMoments(); },
+    said(segments) { saidRow.replaceChildren(...segments.map((s) => h("span", { style: at(s.start, s.end), title: s.text }, s.text))); },
+    subtitles(url) {
+      video.querySelector("track")?.remove();
+      if (url) { video.append(h("track", { kind: "subtitles", label: "Descriptions", srclang: "en", src: url, default: true })); video.textTracks[0].mode = "showing"; }
+    },
+    seek,
+    playSpan(start, end, again = false) { loop = again ? { start, end } : null; video.playbackRate = 1; seek(start, end); video.play().catch(() => {}); },
+    replay(speed, span) { video.playbackRate = speed; loop = span; seek(span ? span.start : 0, span ? span.end : null); video.play().catch(() => {}); },
+    stop() { loop = null; video.pause(); },
+  };
+};

@@ -1,0 +1,171 @@
+const { h, api, upload, save, percent, address, toast, poll, seconds } = mm;
+const $ = (selector) => element.querySelector(selector);
+const state = { view: "find", item: "", version: "" }, versions = $("select[aria-label^=Version]"), samples = $("[data-samples]");
+const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"));
+let known = null, looked = null, described = null, begun = false, subtitles = "";
+
+const mine = () => address.link.view === "video";
+function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
+function remember() {
+  mm.videoState = { view: "video", mode: state.view, item: state.item, version: state.version, text: state.view === "find" ? query.value : state.view === "search" ? words.value : "" };
+  if (element.offsetParent !== null) address.write({ task: "video-text", ...mm.videoState });
+}
+function open(view) {
+  state.view = view;
+  for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === view);
+  for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== view;
+  remember();
+}
+for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
+const fail = (box, e) => box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message));
+async function into(box, ask, show) {
+  box.setAttribute("aria-busy", "true");
+  try { show(await ask()); } catch (e) { fail(box, e); }
+  box.removeAttribute("aria-busy");
+}
+
+/* The video: the server looks through it behind the page, and the shots appear */
+async function show(item) {
+  error("");
+  known = await api("video", { item });
+  state.item = item;
+  looked = null; described = null;
+  player.load(item, known.duration);
+  player.subtitles("");
+  $("[data-name]").textContent = `${known.name} · ${player.text(known.duration)} · ${known.width} × ${known.height}`;
+  samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
+  for (const box of ["[data-moments]", "[data-captions]", "[data-summary]"]) $(box).replaceChildren();
+  $("[data-after]").hidden = true;
+  remember();
+  const s = await api("watch", { item, version: state.version });
+  player.rate(s.rate);
+  drawState(s);
+  mm.poke();
+}
+function drawState(s) {
+  const before = looked;
+  looked = s;
+  player.shots(s.shots);
+  player.said(s.said);
+  const share = known ? Math.min(1, s.done / known.duration) : 0;
+  $("[data-progress]").replaceChildren(...[
+    s.running && h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, `Looking through it: ${seconds(s.done)} of ${seconds(known.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""} `, h("button", { class: "mm-link", type: "button", onclick: () => api("watch_stop", { item: state.item }).catch((e) => error(e.message)) }, "Stop"))),
+    !s.running && !s.complete && !s.error && h("p", { class: "mm-hint" }, "Stopped. ", h("button", { class: "mm-link", type: "button", onclick: () => show(state.item).catch((e) => error(e.message)) }, "Look through it again")),
+    s.complete && h("p", { class: "mm-faint" }, `${s.shots.length} shot${s.shots.length === 1 ? "" : "s"}${s.hearing ? " · listening to what is said…" : s.said.length ? ` · ${s.said.length} sentences heard` : ""} · ${s.model}`)].filter(Boolean));
+  if (s.error) error(s.error);
+  if (before && !before.complete && s.complete && query.value.trim() && state.view === "find") find();
+  if (before?.hearing && !s.hearing && s.said.length && query.value.trim() && state.view === "find") find();
+}
+poll(element, 3000, async () => (looked && (looked.running || looked.hearing) ? [state.item, await api("watching", { item: state.item, version: state.version })] : null), (got) => {
+  if (got && got[0] === state.item) drawState({ ...looked, ...got[1] });
+  return looked && (looked.running || looked.hearing) ? 500 : 3000;
+});
+async function take(file) {
+  error("");
+  try { const got = await upload(file, file.name, "", "video-text"); await show(got.item); } catch (e) { error(e.message); }
+}
+const input = $("input[type=file]"), drop = $(".mm-drop");
+$("[data-upload]").onclick = () => input.click();
+input.onchange = () => { if (input.files[0]) take(input.files[0]); input.value = ""; };
+drop.ondragover = (e) => { e.preventDefault(); drop.classList.add("over"); };
+drop.ondragleave = () => drop.classList.remove("over");
+drop.ondrop = (e) => { e.preventDefault(); drop.classList.remove("over"); if (e.dataTransfer.files[0]) take(e.dataTransfer.files[0]); };
+samples.onchange = () => { if (samples.value) show(samples.value).catch((e) => error(e.message)); };
+const needed = (box) => state.item || (fail(box, new Error("There is no video yet. Upload one, or choose a sample.")), false);
+
+/* Labels on an answer */
+function marks(text, how) {
+  const box = h("span", { class: "mm-marks" });
+  for (const [verdict, sign] of [["match", "✓"], ["mismatch", "✗"]]) box.append(h("button", { class: `mm-mark ${verdict}`, type: "button", "aria-label": `${verdict}: ${text}`, "aria-pressed": "false", onclick: (e) => {
+    e.stopPropagation();
+    for (const b of box.children) b.setAttribute("aria-pressed", b === e.currentTarget);
+    save("label_span", { ...how, text, verdict }).then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk`; }, (x) => error(x.message));
+  } }, sign));
+  return box;
+}
+const span = (a, b) => `${player.text(a)}–${player.text(b)}`;
+
+/* Find */
+function find() {
+  const box = $("[data-moments]"), text = query.value.trim();
+  if (!needed(box)) return;
+  if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
+  remember();
+  return into(box, () => api("find_moments", { item: state.item, query: text, version: state.version }), (answer) => {
+    player.curve(answer.curve);
+    player.moments(answer.moments);
+    if (answer.complete) player.shots(answer.shots);
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, answer.complete ? "where it is · probability" : "a first look at a few key frames; the whole video follows"), h("span", {}, answer.model)),
+      ...answer.moments.map((m, i) => h("div", { class: "mm-line" },
+        h("button", { class: "mm-caption", type: "button", "data-moment": i, onclick: () => player.playSpan(m.start, m.end) },
+          h("img", { src: `mmdemo/frame/${state.item}?t=${((m.start + m.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
+          h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), h("span", { class: "mm-faint" }, `${span(m.start, m.end)} · ${percent(m.probability)}`)),
+        marks(text, { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model })))].filter(Boolean));
+    const best = answer.moments[0];
+    if (best) player.seek(best.start + 0.01);
+  });
+}
+$("[data-find]").onsubmit = (e) => { e.preventDefault(); find(); };
+
+/* Describe */
+function describe() {
+  const box = $("[data-captions]");
+  if (!needed(box)) return;
+  return into(box, () => api("describe_video", { item: state.item, version: state.version }), (answer) => {
+    described = answer;
+    $("[data-summary]").textContent = answer.summary;
+    $("[data-after]").hidden = !answer.captions.length;
+    if (subtitles) URL.revokeObjectURL(subtitles);
+    subtitles = URL.createObjectURL(new Blob([answer.vtt], { type: "text/vtt" }));
+    player.subtitles(subtitles);
+    box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "each shot · how sure"), h("span", {}, answer.model)), ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
+      h("button", { class: "mm-caption", type: "button", onclick: () => player.playSpan(c.start, c.end) },
+        h("img", { src: `mmdemo/frame/${state.item}?t=${((c.start + c.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
+        h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `${span(c.start, c.end)} · ${c.sure}, ${percent(c.score)}`)),
+      marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model }))));
+  });
+}
+$("[data-describe]").onclick = describe;
+for (const button of element.querySelectorAll("[data-format]")) button.onclick = () => {
+  const text = button.dataset.format === "vtt" ? described.vtt : described.chapters;
+  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `${known.name.replace(/\.\w+$/, "")}.${button.dataset.format === "vtt" ? "vtt" : "chapters.txt"}` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+};
+
+/* Search the collection */
+function search() {
+  const box = $("[data-results]"), text = words.value.trim();
+  if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
+  remember();
+  return into(box, () => api("search", { task: "video-text", k: 12, query: text }), (answer) => {
+    const note = answer.no_match && answer.results.length ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.") : null;
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”`), h("span", {}, answer.model)), note,
+      ...answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
+        h("button", { class: "mm-caption", type: "button", title: "Play from here", onclick: async () => {
+          try { if (r.item !== state.item) await show(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
+        } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file), h("span", { class: "mm-faint" }, `${span(r.start, r.end)} · ${percent(r.probability)}`)),
+        marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model })))].filter(Boolean));
+  });
+}
+$("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
+
+function fillVersions(list) { versions.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : "")))); versions.value = state.version; }
+versions.onchange = () => { state.version = versions.value; remember(); if (state.item) show(state.item).catch((e) => error(e.message)); };
+
+(async () => {
+  if (begun) return;
+  begun = true;
+  const link = mine() ? address.link : {};
+  const start = await api("video_start").catch((e) => { error(e.message); return null; });
+  if (!start) return;
+  state.version = link.version || "";
+  fillVersions(start.versions);
+  samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
+  open(["search", "describe"].includes(link.mode) ? link.mode : "find");
+  if (state.view === "search") words.value = link.text || ""; else query.value = link.text || (link.item ? "" : start.query);
+  const first = link.item || start.samples[0]?.item;
+  if (first) await show(first).catch((e) => error(e.message));
+  if (state.view === "find" && query.value && state.item) find();
+  if (state.view === "search" && words.value) search();
+})();

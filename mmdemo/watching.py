@@ -1,0 +1,187 @@
+"""What an open workspace can do with videos: find moments, describe each shot."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from mmdemo.errors import MediaError
+from mmdemo.models.base import Task
+from mmdemo.parts import Parts
+from mmdemo.store.tables import Item
+from mmdemo.store.texts import clean_text
+
+if TYPE_CHECKING:
+    from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower
+
+VIDEO: Task = "video-text"
+MOMENTS = 5
+HEARD_SHARE = 0.6  # of the query's words that a sentence must hold to be a moment
+SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
+SUMMARY_SHOTS = 5
+
+
+class Watching(Parts):
+    """The part of `Demo` that watches."""
+
+    def moments(
+        self, item: Item, query: str, version: str | None = None, wait: bool = True
+    ) -> dict[str, Any]:
+        """The JSON of `moments`: where in a video a text is shown or said, best first, and the curve.
+
+        Args:
+            item: the video.
+            query: what to look for.
+            version: by default the active one.
+            wait: look through the whole video first; else answer from a few key frames where that was not
+                done yet, and go on behind the page: `complete` says which.
+
+        Raises:
+            MediaError: the item is no video.
+            UserError: the query is empty.
+        """
+        query = clean_text(query)
+        aligner, frames, complete = self._frames(item, version, wait)
+        curve = aligner.curve(frames, query)
+        from mmdemo.models.moments import find_moments
+
+        seen = find_moments(frames.times, curve, frames.shots, MOMENTS)
+        chance = aligner.calibration.probability
+        rows: list[dict[str, Any]] = [
+            {
+                "start": round(m.start, 3),
+                "end": round(m.end, 3),
+                "score": round(m.score, 4),
+                "probability": round(float(chance(m.score)), 4),
+                "found_by": "pictures",
+                "text": "",
+            }
+            for m in seen
+        ]
+        return {
+            "model": aligner.version,
+            "moments": [*self._said(item, query), *rows],
+            "curve": [
+                [round(float(t), 3), round(float(s), 4)] for t, s in zip(frames.times, curve, strict=True)
+            ],
+            "shots": [[round(float(a), 3), round(float(b), 3)] for a, b in frames.shots],
+            "complete": complete,
+        }
+
+    def describe(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """The JSON of `caption` for a video: one caption a shot with its times, equal neighbours merged, and
+        a short summary.
+
+        Raises:
+            MediaError: the item is no video.
+        """
+        from mmdemo.models.captioners import how_sure, propose_captions
+        from mmdemo.retrieval.search import nearest_labelled_texts
+
+        aligner, frames, _ = self._frames(item, version, wait=True)
+        rows: list[dict[str, Any]] = []
+        for start, end in frames.shots.tolist():
+            features = frames.within(start, end)
+            vector = aligner.project_media(features[None])[0]
+            known = nearest_labelled_texts(self.ws, aligner, vector, VIDEO, 20)
+            best = propose_captions(aligner, features, known, 1)[0]
+            if rows and rows[-1]["text"] == best.text:
+                rows[-1]["end"] = round(end, 3)
+                continue
+            rows.append(
+                {
+                    "text": best.text,
+                    "score": best.score,
+                    "start": round(start, 3),
+                    "end": round(end, 3),
+                    "source": best.source,
+                    "sure": how_sure(best.score),
+                }
+            )
+        return {"model": aligner.version, "captions": rows, "summary": summary_of(rows)}
+
+    def watch(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """Begin to look through a video, and to listen to it where it speaks; how far that is."""
+        from mmdemo.media.video import probe_video
+
+        self._video(item)
+        aligner = cast("VideoAligner", self.models.aligner(VIDEO, version or None))
+        state = self.frame_jobs.state(item, aligner.towers.media.id)
+        facts = probe_video(self.ws.media_path(item))
+        if not state["complete"]:
+            self.frame_jobs.start(item, aligner.version)
+        if facts.has_sound:
+            self.transcripts.start(item, self.ws.versions.active("speech-text"))
+        return self.watching(item, version) | {"rate": facts.rate_hz, "has_sound": facts.has_sound}
+
+    def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """How far looking through a video is, its shots, and what was heard in it so far."""
+        from mmdemo.retrieval.frames import kept_features
+
+        aligner = self.models.aligner(VIDEO, version or None)
+        kept = kept_features(self.ws, aligner.towers.media.id, item.id)
+        heard = self.transcripts.state(item, self.ws.versions.active("speech-text"))
+        return self.frame_jobs.state(item, aligner.towers.media.id) | {
+            "model": aligner.version,
+            "shots": []
+            if kept is None
+            else [[round(float(a), 3), round(float(b), 3)] for a, b in kept.shots],
+            "said": heard["segments"],
+            "hearing": heard["running"],
+        }
+
+    def _frames(
+        self, item: Item, version: str | None, wait: bool
+    ) -> tuple[VideoAligner, FrameFeatures, bool]:
+        from mmdemo.retrieval.frames import first_look, frame_features, kept_features
+
+        self._video(item)
+        aligner = cast("VideoAligner", self.models.aligner(VIDEO, version or None))
+        tower = cast("VideoTower", aligner.towers.media)
+        kept = kept_features(self.ws, tower.id, item.id)
+        if kept is None and not wait:
+            self.frame_jobs.start(item, aligner.version)
+            return aligner, first_look(tower, self.ws.media_path(item)), False
+        return aligner, kept or frame_features(self.ws, tower, item), True
+
+    def _said(self, item: Item, query: str) -> list[dict[str, Any]]:
+        """The sentences of a video's transcript that hold the query's words."""
+        wanted = set(content_words(query))
+        kept = self.ws.transcripts.get(item.id, self.ws.versions.active("speech-text"))
+        rows = []
+        for segment in kept.segments if kept and wanted else []:
+            share = len(wanted & set(content_words(segment["text"]))) / len(wanted)
+            if share >= HEARD_SHARE:
+                rows.append(
+                    {
+                        "start": segment["start"],
+                        "end": segment["end"],
+                        "score": round(share, 4),
+                        "probability": round(share, 4),
+                        "found_by": "words",
+                        "text": segment["text"],
+                    }
+                )
+        return sorted(rows, key=lambda r: -r["score"])[:MOMENTS]
+
+    @staticmethod
+    def _video(item: Item) -> None:
+        if item.modality != "video":
+            raise MediaError(f"{item.name} is no video.", "Choose a video.")
+
+
+def content_words(text: str) -> list[str]:
+    """The words that carry meaning, in lower case, plurals without their s."""
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return [w.removesuffix("s") if len(w) > 3 else w for w in words if w not in SMALL_WORDS]
+
+
+def summary_of(rows: list[dict[str, Any]]) -> str:
+    """What a video shows, in a sentence: its surest captions in the order of time."""
+    best = {r["text"]: r for r in sorted(rows, key=lambda r: r["score"])}
+    chosen = sorted(best.values(), key=lambda r: -r["score"])[:SUMMARY_SHOTS]
+    texts = [r["text"] for r in sorted(chosen, key=lambda r: r["start"])]
+    if not texts:
+        return ""
+    listed = texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return f"Shows {listed}."
