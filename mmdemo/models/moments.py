@@ -17,6 +17,7 @@ SMOOTH_S = 0.75  # the standard deviation of the smoothing
 FLAT = 0.08  # cosine: a shot whose curve varies less is one moment
 LONG_S = 6.0  # a shorter shot is one moment, whatever its curve does
 FAR_BELOW = 0.15  # cosine: a moment so far below the best is not shown
+ATTENTION = 0.05  # cosine: the temperature of the weights of frames
 JOINED = 0.02  # cosine: neighbours that differ less are one moment
 
 
@@ -26,7 +27,7 @@ class Moment:
 
     start: float  # seconds
     end: float
-    score: float  # mean cosine of its frames
+    score: float  # the cosine of its frames, see `pooled`
 
 
 def similarity_curve(times: np.ndarray, scores: np.ndarray, shots: np.ndarray) -> np.ndarray:
@@ -73,17 +74,27 @@ def find_moments(times: np.ndarray, curve: np.ndarray, shots: np.ndarray, count:
     return _joined([m for m in found if m.score >= best - FAR_BELOW])[:count]
 
 
+def pooled(scores: np.ndarray) -> float:
+    """The cosines of a moment's frames as one: the more a frame fits the text, the more it counts.
+
+    This is text-conditioned attention over frames (as in Gorti et al. 2022, arXiv:2203.15086) without
+    weights to train.
+    """
+    weights = np.exp((scores - scores.max()) / ATTENTION)
+    return float((weights * scores).sum() / weights.sum())
+
+
 def _moments_of_shot(times: np.ndarray, curve: np.ndarray, begin_s: float, end_s: float) -> list[Moment]:
     low, high = float(curve.min()), float(curve.max())
     if end_s - begin_s < LONG_S or high - low < FLAT:
-        return [Moment(begin_s, end_s, float(curve.mean()))]
+        return [Moment(begin_s, end_s, pooled(curve))]
     above = curve >= (low + high) / 2
     edges = np.flatnonzero(np.diff(np.concatenate([[0], above.astype(np.int8), [0]]))).reshape(-1, 2)
     out = []
     for first, last in edges.tolist():
         start = begin_s if first == 0 else float(times[first])
         end = end_s if last == len(times) else float(times[last])
-        out.append(Moment(start, end, float(curve[first:last].mean())))
+        out.append(Moment(start, end, pooled(curve[first:last])))
     return out
 
 

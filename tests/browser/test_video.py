@@ -1,0 +1,98 @@
+"""The Video tab in the real browser: find, describe, label a span, search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mmdemo.demo import Demo
+from tests.browser.test_page import tab, wait_saved
+from tests.browser.test_speech import drag_edge
+
+Served = tuple[Demo, str]
+TASK = "video-text"
+
+
+def test_find_a_moment_describe_the_shots_and_label_them(
+    served: Served, open_page: Callable[..., Page]
+) -> None:
+    demo, address = served
+    page = open_page(f"{address}?task=video-text&view=video")
+    video = page.locator("#mm-video")
+    expect(video.locator("[data-progress]")).to_contain_text("8 shots", timeout=60_000)
+    video.get_by_label("What to find in this video").fill("a harp")
+    video.get_by_role("button", name="Find", exact=True).click()
+    first = video.locator("[data-moments] .mm-line").first
+    expect(first).to_contain_text("0:07.04", timeout=60_000)
+    expect(first).to_contain_text("0:09.92")
+    assert 7.0 < page.evaluate("document.querySelector('#mm-video video').currentTime") < 7.2
+    expect(video.locator(".mm-shots span")).to_have_count(8)
+    expect(video.locator(".mm-curve polyline")).to_have_count(1)
+
+    # the time line: a click goes there, keys step by frame and by shot
+    line = video.get_by_role("slider", name="Time line")
+    line.focus()
+    page.keyboard.press("]")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('#mm-video video').currentTime - 9.92) < 0.05"
+    )
+    page.keyboard.press(".")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('#mm-video video').currentTime - 9.96) < 0.02"
+    )
+
+    known = demo.ws.labels.total()
+    first.get_by_role("button", name="match: a harp", exact=True).click()
+    expect(video.locator("[data-receipt]")).to_contain_text("saved on disk")
+    assert demo.ws.labels.total() == known + 1
+    saved = next(p for p in demo.ws.pairs.browse(TASK, source="moment"))
+    assert (saved.start_s, saved.end_s) == pytest.approx((7.04, 9.92), abs=0.02) and saved.verdict == "match"
+
+    video.get_by_role("tab", name="Describe", exact=True).click()
+    video.locator("[data-describe]").click()
+    expect(video.locator("[data-captions] .mm-line").first).to_be_visible(timeout=60_000)
+    expect(video.locator("[data-summary]")).to_contain_text("Shows")
+    with page.expect_download() as got:
+        video.get_by_role("button", name="VTT").click()
+    assert Path(got.value.path()).read_text().startswith("WEBVTT")
+
+    tab(page, "Label")
+    label = page.locator("#mm-label")
+    expect(label.locator("video")).to_be_visible()
+    expect(label.locator(".mm-moment")).to_have_count(1)
+    drag_edge(page, label.locator(".mm-moment"), 30)
+    expect(label.locator(".mm-receipt")).to_contain_text("saved with your label")
+    pair = int(
+        label.get_attribute("data-pair")
+        or page.locator("#mm-label [data-pair]").get_attribute("data-pair")
+        or 0
+    )
+    before = demo.ws.pairs.get(pair)
+    page.keyboard.press("m")
+    wait_saved(page)
+    after = demo.ws.pairs.get(pair)
+    assert before is not None and after is not None and after.verdict == "match"
+    assert (after.end_s or 0) > (before.end_s or 0) and after.start_s == pytest.approx(before.start_s)
+
+
+def test_a_link_reopens_a_moment_narrow_and_what_is_no_video_gets_a_sentence(
+    served: Served, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    demo, address = served
+    item = next(i for i in demo.ws.items.listed("video") if i.name == "drawings-2.mp4")
+    page = open_page(
+        f"{address}?task=video-text&view=video&mode=find&item={item.id}&text=a+drawing",
+        width=400,
+        tolerate="400 (Bad Request)",
+    )
+    video = page.locator("#mm-video")
+    expect(video.locator("[data-name]")).to_contain_text("drawings-2.mp4")
+    expect(video.get_by_label("What to find in this video")).to_have_value("a drawing")
+    expect(video.locator("[data-moments] .mm-line").first).to_be_visible(timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 401
+    (tmp_path / "x.mp4").write_bytes(b"%PDF nothing")
+    video.get_by_label("Video file").set_input_files(str(tmp_path / "x.mp4"))
+    expect(page.get_by_text("is not a video that can be read").first).to_be_visible()

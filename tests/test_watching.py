@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmdemo.__main__ import main
+from mmdemo.demo import Demo
+from mmdemo.errors import MediaError, UserError
+from mmdemo.retrieval.frames import frame_features, is_kept
+from mmdemo.retrieval.query import Query
+from mmdemo.settings import ASSETS
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.tables import Item
+from mmdemo.training.loop import TrainSettings
+from mmdemo.training.runs import create_run, execute_run
+
+TASK = "video-text"
+
+
+def video(demo: Demo, number: int = 1) -> Item:
+    return next(i for i in demo.ws.items.listed("video") if i.name == f"drawings-{number}.mp4")
+
+
+def span_of(text: str) -> tuple[float, float]:
+    with (ASSETS / "video" / "samples.csv").open(encoding="utf-8") as f:
+        row = next(r for r in csv.DictReader(f) if r["text"] == text)
+    return float(row["start"]), float(row["end"])
+
+
+def test_a_moment_is_found_where_its_drawing_is_shown_and_the_first_look_is_quick(demo: Demo) -> None:
+    item = video(demo)
+    first = demo.moments(item, "a harp", wait=False)
+    assert not first["complete"] and len(first["curve"]) <= 16 and first["moments"]
+    found = demo.moments(item, "a harp")
+    start, end = span_of("Classical harp")
+    best = found["moments"][0]
+    assert found["complete"] and (best["start"], best["end"]) == pytest.approx((start, end), abs=0.03)
+    assert best["found_by"] == "pictures" and len(found["shots"]) == 8 and 30 < len(found["curve"]) < 45
+    with pytest.raises(UserError, match="empty"):
+        demo.moments(item, " ")
+    with pytest.raises(MediaError, match="no video"):
+        demo.moments(demo.ws.items.listed("image", limit=1)[0], "a harp")
+
+
+def test_what_is_said_is_found_too_and_told_apart(demo: Demo) -> None:
+    item = video(demo)
+    demo.transcribe(item)
+    found = demo.moments(item, "grapes")
+    said = [m for m in found["moments"] if m["found_by"] == "words"]
+    start, _ = span_of("Grapes")
+    assert (
+        said
+        and said[0]["start"] - 4 < start
+        and said[0]["end"] > start
+        and "grapes" in said[0]["text"].lower()
+    )
+    assert any(m["found_by"] == "pictures" for m in found["moments"])
+
+
+def test_each_shot_is_described_with_its_times_and_all_in_a_sentence(demo: Demo) -> None:
+    told = demo.caption(video(demo))
+    ends = [c["end"] for c in told["captions"]]
+    assert (
+        told["captions"][0]["start"] == 0.0
+        and ends == sorted(ends)
+        and ends[-1] == pytest.approx(19.44, abs=0.1)
+    )
+    assert all(a["end"] == b["start"] for a, b in zip(told["captions"], told["captions"][1:], strict=False))
+    assert "a harp" in [c["text"] for c in told["captions"]] and told["summary"].startswith("Shows ")
+
+
+def test_a_collection_is_searched_and_lands_on_the_second(demo: Demo) -> None:
+    for number in (1, 2, 7):
+        demo.moments(video(demo, number), "warm")
+    aligner = demo.models.aligner(TASK)
+    kept = [i for i in demo.ws.items.listed("video") if is_kept(demo.ws, aligner.towers.media.id, i.id)]
+    assert len(kept) == 3
+    found = demo.searcher_of(TASK)
+    index = found._frame_index(demo.keeper_of(TASK)._serving or _serving_of(demo))
+    assert set(index.ids) == {i.id for i in kept}
+    best = demo.search(Query(text="a harp", k=2), TASK).results[0]
+    start, end = span_of("Classical harp")
+    assert best.name == "drawings-1.mp4" and (best.start, best.end) == pytest.approx((start, end), abs=0.03)
+
+
+def _serving_of(demo: Demo) -> object:
+    """An index of the videos that were looked through, as one is while the rest is on its way."""
+    from mmdemo.retrieval.index import VectorIndex
+    from mmdemo.retrieval.serving import Serving
+
+    aligner = demo.models.aligner(TASK)
+    serving = Serving(aligner, VectorIndex(aligner.dim))
+    demo.keeper_of(TASK)._serving = serving
+    return serving
+
+
+def test_labelled_spans_are_learnt_from_and_other_spans_of_the_same_video_are_negatives(
+    make_demo: Callable[..., Demo],
+) -> None:
+    demo = make_demo("spans")
+    for number in range(1, 9):  # as if all had been looked through: random frames, which must be learnt
+        item = video(demo, number)
+        write_features(demo, item, number)
+    for pair in demo.ws.pairs.browse(TASK, state="unlabelled"):
+        demo.ws.labels.add(pair.id, NewLabel("match"))
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    run = execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.video_model))
+    assert run.status == "done", run.message
+    result = run.result or {}
+    assert result["trained_on"] == {"match": 40, "mismatch": 0, "held_out": 24}
+    assert result["before"]["pairs"] == 24  # spans, not videos, are what is ranked
+    tuned = demo.models.aligner(TASK, run.version_id)
+    assert tuned.version == run.version_id and tuned.head is not None
+
+
+def write_features(demo: Demo, item: Item, seed: int) -> None:
+    """Frame features of an item that nothing looked at."""
+    import io
+
+    from mmdemo.retrieval.frames import _path
+    from mmdemo.store.media_store import write_durably
+
+    rng = np.random.default_rng(seed)
+    times = np.arange(0, item.duration_s or 1, 0.5, dtype=np.float32)
+    out = io.BytesIO()
+    shots = np.array([[0, item.duration_s]], np.float32)
+    np.savez(out, times=times, features=rng.normal(size=(len(times), 1664)).astype(np.float16), shots=shots)
+    write_durably(_path(demo.ws, "efficientnet-lite0-minilm-video-features", item.id), out.getvalue())
+    pooled = rng.normal(size=(1, 1664)).astype(np.float16)
+    demo.ws.vectors("efficientnet-lite0-minilm-video-features", 1664, np.float16).append([item.id], pooled)
+
+
+def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown(demo: Demo) -> None:
+    tower = demo.models.aligner(TASK).towers.media
+    frames = frame_features(demo.ws, tower, video(demo, 2))  # type: ignore[arg-type]
+    rows = (frames.times >= 3.0) & (frames.times < 6.0)
+    assert np.allclose(frames.within(3.0, 6.0), frames.features[rows].astype(np.float32).mean(0), atol=1e-4)
+    shown = int(np.searchsorted(frames.times, 3.1, side="right")) - 1
+    assert np.allclose(frames.within(3.1, 3.15), frames.features[shown].astype(np.float32), atol=1e-4)
+
+
+def test_a_file_that_was_a_recording_becomes_a_video_and_can_still_be_heard(
+    make_demo: Callable[..., Demo],
+) -> None:
+    demo = make_demo("both", samples=False)
+    path = ASSETS / "video" / "drawings-1.mp4"
+    heard = demo.keep(path, "test", "speech-text")
+    seen = demo.keep(path, "test", TASK)
+    assert heard.id == seen.id and seen.modality == "video" and seen.width == 320
+    assert demo.transcribe(seen)["words"]
+    assert demo.task_of_file(path) == TASK
+
+
+def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = ASSETS / "video" / "drawings-2.mp4"
+    space = ["--workspace", str(tmp_path / "w")]
+    assert main(["moments", str(path), "a drawing", "--json", *space]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"model", "moments", "curve"} and found["moments"][0]["end"] <= 17.4
+    (tmp_path / "x.mp4").write_text("words")
+    assert main(["moments", str(tmp_path / "x.mp4"), "a drawing", *space]) == 2
+    assert "not a video that can be read" in capsys.readouterr().err
