@@ -4,8 +4,9 @@ get better.
     from mmdemo import Demo, load_settings
     demo = Demo(load_settings(workspace="my-workspace"))
 
-Imports run downwards only, and tests/test_layers.py reads this line:
-ui > demo > hearing > parts > labeling, training > retrieval, data > models > store > media > settings, errors
+Imports run downwards only, and tests/test_layers.py reads this:
+ui > demo > hearing, watching > parts > labeling, training > retrieval, data >
+models > store > media > settings, errors
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def load_aligner(version: str | None = None, task: str = "image-text", **setting
 
     Args:
         version: its id; see `mmdemo models`.
-        task: image-text or speech-text.
+        task: image-text, speech-text or video-text.
         settings: those of `mmdemo.settings.Settings` that should differ, such as workspace or device.
     """
     from mmdemo.demo import Demo

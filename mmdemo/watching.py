@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VIDEO: Task = "video-text"
 MOMENTS = 5
 HEARD_SHARE = 0.6  # of the query's words that a sentence must hold to be a moment
+AROUND = 3  # words before and after those that were asked for
 SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
 SUMMARY_SHOTS = 5
 
@@ -151,17 +152,23 @@ class Watching(Parts):
         rows = []
         for segment in kept.segments if kept and wanted else []:
             share = len(wanted & set(content_words(segment["text"]))) / len(wanted)
-            if share >= HEARD_SHARE:
-                rows.append(
-                    {
-                        "start": segment["start"],
-                        "end": segment["end"],
-                        "score": round(share, 4),
-                        "probability": round(share, 4),
-                        "found_by": "words",
-                        "text": segment["text"],
-                    }
-                )
+            if share < HEARD_SHARE:
+                continue
+            words = segment["words"]
+            hits = [i for i, w in enumerate(words) if wanted & set(content_words(w["word"]))]
+            if not hits:
+                continue
+            part = words[max(0, hits[0] - AROUND) : hits[-1] + AROUND + 1]
+            rows.append(
+                {
+                    "start": part[0]["start"],
+                    "end": part[-1]["end"],
+                    "score": round(share, 4),
+                    "probability": round(share, 4),
+                    "found_by": "words",
+                    "text": " ".join(w["word"] for w in part),
+                }
+            )
         return sorted(rows, key=lambda r: -r["score"])[:MOMENTS]
 
     @staticmethod

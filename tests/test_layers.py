@@ -14,7 +14,7 @@ LARGEST = 320
 
 
 def layers() -> list[set[str]]:
-    line = next(line for line in (mmdemo.__doc__ or "").splitlines() if " > " in line)
+    line = re.search(r"\w+ >[\w,> \n]+", mmdemo.__doc__ or "")[0]  # type: ignore[index]
     return [set(re.findall(r"\w+", part)) for part in line.split(">")]
 
 

@@ -156,6 +156,23 @@ def test_a_file_that_was_a_recording_becomes_a_video_and_can_still_be_heard(
     assert demo.task_of_file(path) == TASK
 
 
+def test_labelled_spans_come_back_the_same_on_import(make_demo: Callable[..., Demo], tmp_path: Path) -> None:
+    first = make_demo("first", samples=False)
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes((ASSETS / "video" / "drawings-3.mp4").read_bytes())
+    spans = [("0.04", "2.12", "one"), ("2.12", "4.361", "two"), ("4.361", "19", "three")]
+    lines = [f"a.mp4,{text},{start},{end},match" for start, end, text in spans]
+    (folder / "metadata.csv").write_text("\n".join(["file_name,text,start,end,verdict", *lines]))
+    assert first.import_data(str(folder), TASK, "none").pairs == 3
+    first.export(TASK, "jsonl", tmp_path / "out")
+    second = make_demo("second", samples=False)
+    second.import_data(str(tmp_path / "out"), TASK, "none")
+    for demo in (first, second):
+        found = sorted((p.start_s, p.end_s, p.text, p.verdict) for p in demo.ws.pairs.browse(TASK))
+        assert found == [(float(a), float(b), text, "match") for a, b, text in spans]
+
+
 def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = ASSETS / "video" / "drawings-2.mp4"
     space = ["--workspace", str(tmp_path / "w")]

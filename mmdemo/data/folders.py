@@ -37,7 +37,9 @@ class ClassTree:
                     if is_medium(file):
                         yield Row(number, file.name, file, text=kind.name.replace("_", " "), split=split)
                     else:
-                        yield Skipped(number, f"{file.name} is not named like a picture or a recording.")
+                        yield Skipped(
+                            number, f"{file.name} is not named like a picture, a recording or a video."
+                        )
 
 
 class PictureFolder:
@@ -47,7 +49,7 @@ class PictureFolder:
     """
 
     name = "folder"
-    about = "a folder of pictures or recordings"
+    about = "a folder of pictures, recordings or videos"
 
     def accepts(self, path: Path) -> bool:
         """Any folder, or a file named like a picture."""
@@ -66,7 +68,7 @@ class PictureFolder:
                 yield Skipped(number, f"{file.name} lies outside the folder.")
                 continue
             if not is_medium(file):
-                yield Skipped(number, f"{file.name} is not named like a picture or a recording.")
+                yield Skipped(number, f"{file.name} is not named like a picture, a recording or a video.")
                 continue
             beside = file.with_suffix(".txt")
             text = read_text(beside).strip() if beside.is_file() else ""

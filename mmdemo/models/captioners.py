@@ -20,6 +20,7 @@ from mmdemo.models.bundled import EfficientNetTower
 CLASSES = 8  # the likeliest classes that are proposed
 JOINED = 3  # of which this many are tried in pairs
 LABELLED = 20  # confirmed texts that are proposed, nearest first
+RENAMED = {"nipple": "baby bottle teat"}  # ImageNet's name of it is read otherwise on a page
 SURE, LIKELY, PERHAPS = 0.8, 0.65, 0.5  # probabilities
 
 
@@ -62,4 +63,5 @@ def propose_captions(
 
 
 def _with_article(name: str) -> str:
+    name = RENAMED.get(name, name)
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -67,7 +67,12 @@ def rank_changes(examples: Sequence[Example], before: Ranks, after: Ranks) -> di
     def row(i: int) -> dict[str, Any]:
         example = examples[i]
         ranks = {"before": int(before.first[i]), "after": int(after.first[i])}
-        return {"item": example.item, "text": example.text} | ranks
+        return {
+            "item": example.item,
+            "text": example.text,
+            "start": example.start,
+            "end": example.end,
+        } | ranks
 
     better = [row(i) for i in order[:EXAMPLES_SHOWN] if moved[i] > 0]
     worse = [row(i) for i in order[::-1][:EXAMPLES_SHOWN] if moved[i] < 0]

@@ -77,7 +77,9 @@ def pairs(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """A page of pairs that fit the filters."""
     found = demo.ws.pairs.browse(task_in(demo, body), **_filters(body))
     names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
-    return {"pairs": [{name: getattr(p, name) for name in names} for p in found]}
+    spans = [{"start": p.start_s, "end": p.end_s} for p in found]
+    rows = [{name: getattr(p, name) for name in names} for p in found]
+    return {"pairs": [row | span for row, span in zip(rows, spans, strict=True)]}
 
 
 @action("items")

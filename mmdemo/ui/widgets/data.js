@@ -65,10 +65,10 @@ function states() {
   form.elements.contains.placeholder = form.elements.what.value === "pairs" ? "words in the text" : "part of the file's name";
 }
 states();
-const card = (item, text, ...facts) => h("figure", {}, h("a", { href: `?view=${{ "image-text": "align", "speech-text": "speech", "video-text": "video" }[mm.task.name]}&task=${mm.task.name}&item=${item}`, title: "Open it" }, mm.medium(item, text)),
+const card = (item, text, span, ...facts) => h("figure", {}, h("a", { href: `?view=${{ "image-text": "align", "speech-text": "speech", "video-text": "video" }[mm.task.name]}&task=${mm.task.name}&item=${item}`, title: "Open it" }, mm.medium(item, text, span)),
   h("figcaption", {}, h("span", { class: "mm-text", title: text }, text), h("span", { class: "mm-faint" }, facts.join(" · "))));
-const pairCard = (r) => card(r.item, r.corrected || r.text, r.verdict || "unlabelled", r.split || "across the split", r.source);
-const itemCard = (r) => card(r.item, r.name, r.width ? `${r.width} × ${r.height}` : `${(r.duration || 0).toFixed(1)} s`, r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
+const pairCard = (r) => card(r.item, r.corrected || r.text, r, r.verdict || "unlabelled", r.split || "across the split", r.source);
+const itemCard = (r) => card(r.item, r.name, null, r.width ? `${r.width} × ${r.height}` : `${(r.duration || 0).toFixed(1)} s`, r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
 async function browse() {
   const { what, ...values } = Object.fromEntries(new FormData(form));
   const found = (await api(what, { task: mm.task.name, ...values, offset, limit: PAGE }))[what];

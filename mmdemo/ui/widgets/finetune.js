@@ -97,7 +97,7 @@ function drawRun(s) {
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: held-out mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
     h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.before.pairs > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
-  const list = (title, rows) => rows.length ? h("div", {}, h("h4", {}, title), h("div", { class: "mm-changes" }, rows.map((c) => h("figure", {}, mm.medium(c.item, c.text), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `rank ${c.before} → ${c.after}`)))))) : "";
+  const list = (title, rows) => rows.length ? h("div", {}, h("h4", {}, title), h("div", { class: "mm-changes" }, rows.map((c) => h("figure", {}, mm.medium(c.item, c.text, c), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `rank ${c.before} → ${c.after}`)))))) : "";
   $("[data-changes]").replaceChildren(list("Found sooner", s.changes.better), list("Found later", s.changes.worse));
 }
 async function refreshData() {
