@@ -3,9 +3,9 @@
     python benchmarks/video_scale.py
 
 A 20 s clip of drawings at 1920 x 1080 is written and joined to itself 30 times, not encoded again. Measured
-are the time from asking to the first answer (from key frames), the time until the whole is looked through, and
-the memory above that of the loaded model. For the search, 1,000 videos of 20 s with random features stand in a
-workspace; a query is answered with the moment of each of its ten results.
+are the time from asking to the first answer (from key frames), the time until the whole is looked through,
+and the memory above that of the loaded model. For the search, 1,000 videos of 20 s with random features stand
+in a workspace; a query is answered with the moment of each of its ten results.
 """
 
 from __future__ import annotations
