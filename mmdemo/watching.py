@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 VIDEO: Task = "video-text"
 MOMENTS = 5
+ASKED_S = 1800.0  # a longer video is looked through only when somebody agrees
 HEARD_SHARE = 0.6  # of the query's words that a sentence must hold to be a moment
 AROUND = 3  # words before and after those that were asked for
 SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
@@ -101,19 +102,29 @@ class Watching(Parts):
             )
         return {"model": aligner.version, "captions": rows, "summary": summary_of(rows)}
 
-    def watch(self, item: Item, version: str | None = None) -> dict[str, Any]:
-        """Begin to look through a video, and to listen to it where it speaks; how far that is."""
+    def watch(self, item: Item, version: str | None = None, agreed: bool = False) -> dict[str, Any]:
+        """Begin to look through a video, and to listen to it where it speaks; how far that is.
+
+        A long one is only begun when somebody has agreed to the time that it takes: `estimate_s`.
+        """
         from mmdemo.media.video import probe_video
 
         self._video(item)
         aligner = cast("VideoAligner", self.models.aligner(VIDEO, version or None))
         state = self.frame_jobs.state(item, aligner.towers.media.id)
         facts = probe_video(self.ws.media_path(item))
-        if not state["complete"]:
+        asks = not agreed and not state["complete"] and not state["running"] and facts.duration_s > ASKED_S
+        found = {"rate": facts.rate_hz, "has_sound": facts.has_sound, "estimate_s": None}
+        if asks:
+            from mmdemo.retrieval.frames import estimate_s
+
+            tower = cast("VideoTower", aligner.towers.media)
+            found["estimate_s"] = round(estimate_s(tower, self.ws.media_path(item)), 1)
+        elif not state["complete"]:
             self.frame_jobs.start(item, aligner.version)
-        if facts.has_sound:
+        if facts.has_sound and not asks:
             self.transcripts.start(item, self.ws.versions.active("speech-text"))
-        return self.watching(item, version) | {"rate": facts.rate_hz, "has_sound": facts.has_sound}
+        return self.watching(item, version) | found
 
     def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """How far looking through a video is, its shots, and what was heard in it so far."""
@@ -141,7 +152,8 @@ class Watching(Parts):
         tower = cast("VideoTower", aligner.towers.media)
         kept = kept_features(self.ws, tower.id, item.id)
         if kept is None and not wait:
-            self.frame_jobs.start(item, aligner.version)
+            if (item.duration_s or 0.0) <= ASKED_S:
+                self.frame_jobs.start(item, aligner.version)
             return aligner, first_look(tower, self.ws.media_path(item)), False
         return aligner, kept or frame_features(self.ws, tower, item), True
 

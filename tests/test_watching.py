@@ -11,7 +11,7 @@ import pytest
 from mmdemo.__main__ import main
 from mmdemo.demo import Demo
 from mmdemo.errors import MediaError, UserError
-from mmdemo.retrieval.frames import frame_features, is_kept
+from mmdemo.retrieval.frames import analyse_video, frame_features, is_kept
 from mmdemo.retrieval.query import Query
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
@@ -142,6 +142,35 @@ def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown
     assert np.allclose(frames.within(3.0, 6.0), frames.features[rows].astype(np.float32).mean(0), atol=1e-4)
     shown = int(np.searchsorted(frames.times, 3.1, side="right")) - 1
     assert np.allclose(frames.within(3.1, 3.15), frames.features[shown].astype(np.float32), atol=1e-4)
+
+
+def test_looking_through_can_be_stopped_and_goes_on_to_the_same_result(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdemo.retrieval.frames.AT_ONCE", 4)
+    tower = demo.models.aligner(TASK).towers.media
+    item, seen = video(demo, 4), []
+    part = frame_features(demo.ws, tower, item, lambda: len(seen) > 0, seen.append)  # type: ignore[arg-type]
+    assert 0 < len(part.times) < 30 and not is_kept(demo.ws, tower.id, item.id)
+    whole = frame_features(demo.ws, tower, item)  # type: ignore[arg-type]
+    fresh = analyse_video(tower, demo.ws.media_path(item))  # type: ignore[arg-type]
+    assert np.allclose(whole.times, fresh.times, atol=1e-3) and np.allclose(whole.shots, fresh.shots)
+    assert np.allclose(whole.features, fresh.features, atol=0.02)
+
+
+def test_a_long_video_is_looked_through_only_when_somebody_agrees(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdemo.watching.ASKED_S", 10.0)
+    item = video(demo, 3)
+    asked = demo.watch(item)
+    assert asked["estimate_s"] > 0 and not asked["running"] and not asked["complete"]
+    assert not demo.moments(item, "a drawing", wait=False)["complete"]
+    assert not demo.watching(item)["running"]
+    begun = demo.watch(item, agreed=True)
+    assert begun["estimate_s"] is None and (begun["running"] or begun["complete"])
+    demo.moments(item, "a drawing")
+    assert demo.watching(item)["complete"]
 
 
 def test_a_file_that_was_a_recording_becomes_a_video_and_can_still_be_heard(

@@ -13,6 +13,7 @@ from typing import Any
 # Each registers its importer. Corpora are asked first, since a manifest would take their tables, and folders
 # last, since any folder would do for them.
 import mmdemo.data.speech_corpora  # isort: skip
+import mmdemo.data.video_corpora  # isort: skip
 import mmdemo.data.coco  # isort: skip
 import mmdemo.data.hub_datasets  # isort: skip
 import mmdemo.data.manifests  # isort: skip

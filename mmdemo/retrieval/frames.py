@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +28,8 @@ from mmdemo.store.workspace import Workspace
 
 EVERY_S = 0.5
 MOST_FRAMES = 7200
+AT_ONCE = 16  # frames a forward pass
+TRIED_S = 4.0  # of a video, from which the time for the whole is estimated
 COARSE_FRAMES = 16  # key frames of a first look
 
 
@@ -44,12 +47,26 @@ def frame_features(
     """
     kept = kept_features(ws, tower.id, item.id)
     if kept is None:
-        kept = analyse_video(tower, ws.media_path(item), stopped, progress)
-        if not stopped():
-            out = io.BytesIO()
-            np.savez(out, times=kept.times, features=kept.features, shots=kept.shots)
-            write_durably(_path(ws, tower.id, item.id), out.getvalue())
+        path = _path(ws, tower.id, item.id)
+        begun = path.with_suffix(".begun.npz")
+        analysis = VideoAnalysis(tower, ws.media_path(item))
+        if begun.exists():
+            with np.load(begun, allow_pickle=False) as found:
+                analysis.restore(found)
+        analysis.run(stopped, progress)
+        kept = analysis.result()
+        if stopped():
+            _write(begun, analysis.arrays())
+        else:
+            _write(path, {"times": kept.times, "features": kept.features, "shots": kept.shots})
+            begun.unlink(missing_ok=True)
     return kept
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    out = io.BytesIO()
+    np.savez(out, **cast(Any, arrays))
+    write_durably(path, out.getvalue())
 
 
 def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures | None:
@@ -70,42 +87,101 @@ def _path(ws: Workspace, tower_id: str, item_id: str) -> Path:
     return ws.folder / "cache" / "frames" / tower_id / item_id[:2] / f"{item_id[2:]}.npz"
 
 
-def analyse_video(
-    tower: VideoTower,
-    source: bytes | Path,
-    stopped: Callable[[], bool] = lambda: False,
-    progress: Callable[[float], None] = lambda seconds: None,
-) -> FrameFeatures:
-    """Decode once, encode as it comes; where the file is damaged, what can be read is used.
+class VideoAnalysis:
+    """One walk through a video, which can be stopped, kept and gone on with.
+
+    Args:
+        tower: what encodes the frames.
+        source: the file.
+
+    Raises:
+        MediaError: not a video.
+    """
+
+    def __init__(self, tower: VideoTower, source: bytes | Path) -> None:
+        self._tower = tower
+        self._source = source
+        self.duration_s = probe_video(source).duration_s
+        self._times: list[float] = []  # of every frame
+        self._changes: list[float] = []
+        self._chosen: list[float] = []  # of the frames that are encoded
+        self._parts: list[np.ndarray] = []
+
+    def run(
+        self,
+        stopped: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda seconds: None,
+        end_s: float | None = None,
+    ) -> None:
+        """Decode once, encode as it comes; where the file is damaged, what can be read is used."""
+        every_s = max(EVERY_S, self.duration_s / MOST_FRAMES)
+        wanted = np.arange(0, self.duration_s + every_s, every_s)
+        start_s = self._times[-1] + 1e-3 if self._times else 0.0
+        wanted = wanted[wanted > self._chosen[-1]] if self._chosen else wanted
+
+        def pictures() -> Iterator[Decoded]:
+            ask = cast(Sequence[float], wanted)
+            for frame in decode_video(self._source, ask, self._tower.frames.input_px, start_s, end_s):
+                self._times.append(frame.time_s)
+                self._changes.append(frame.change)
+                if frame.image is not None:
+                    yield frame
+                if stopped():
+                    return
+
+        encoded = encode_stream(self._tower.frames, lambda f: f.image, pictures(), AT_ONCE)
+        for frames, features in encoded:
+            self._chosen += [f.time_s for f in frames]
+            self._parts.append(features.astype(np.float16))
+            progress(self._chosen[-1])
+
+    def result(self) -> FrameFeatures:
+        """What was found so far.
+
+        Raises:
+            MediaError: no picture could be decoded.
+        """
+        if not self._parts:
+            raise MediaError("No picture of this video can be decoded.", "Choose another video.")
+        end_s = max(self.duration_s, self._times[-1])
+        shots = find_shots(np.array(self._times), np.array(self._changes), end_s)
+        features = np.concatenate(self._parts)
+        return FrameFeatures(np.array(self._chosen, np.float32), features, shots.astype(np.float32))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that going on needs."""
+        return {
+            "times": np.array(self._times),
+            "changes": np.array(self._changes),
+            "chosen": np.array(self._chosen),
+            "features": np.concatenate(self._parts) if self._parts else np.zeros((0, 0), np.float16),
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `arrays` gave."""
+        self._times, self._changes = arrays["times"].tolist(), arrays["changes"].tolist()
+        self._chosen = arrays["chosen"].tolist()
+        self._parts = [arrays["features"]] if len(self._chosen) else []
+
+
+def analyse_video(tower: VideoTower, source: bytes | Path) -> FrameFeatures:
+    """The frame features and shots of a whole video.
 
     Raises:
         MediaError: not a video, or nothing of it can be decoded.
     """
-    facts = probe_video(source)
-    every_s = max(EVERY_S, facts.duration_s / MOST_FRAMES)
-    wanted = np.arange(0, facts.duration_s + every_s, every_s)
-    times: list[float] = []
-    changes: list[float] = []
+    analysis = VideoAnalysis(tower, source)
+    analysis.run()
+    return analysis.result()
 
-    def pictures() -> Iterator[Decoded]:
-        for frame in decode_video(source, cast(Sequence[float], wanted), tower.frames.input_px):
-            times.append(frame.time_s)
-            changes.append(frame.change)
-            if frame.image is not None:
-                yield frame
-            if stopped():
-                return
 
-    chosen: list[float] = []
-    parts: list[np.ndarray] = []
-    for frames, features in encode_stream(tower.frames, lambda f: f.image, pictures()):
-        chosen += [f.time_s for f in frames]
-        parts.append(features.astype(np.float16))
-        progress(chosen[-1])
-    if not parts:
-        raise MediaError("No picture of this video can be decoded.", "Choose another video.")
-    shots = find_shots(np.array(times), np.array(changes), max(facts.duration_s, times[-1]))
-    return FrameFeatures(np.array(chosen, np.float32), np.concatenate(parts), shots.astype(np.float32))
+def estimate_s(tower: VideoTower, source: bytes | Path) -> float:
+    """How long looking through a video will take here, from its first seconds."""
+    analysis = VideoAnalysis(tower, source)
+    part_s = min(TRIED_S, analysis.duration_s)
+    begun = time.perf_counter()
+    analysis.run(end_s=part_s)
+    return (time.perf_counter() - begun) * analysis.duration_s / part_s
 
 
 def first_look(tower: VideoTower, source: bytes | Path) -> FrameFeatures:

@@ -164,6 +164,31 @@ class Workspace:
             write_durably(path, thumbnail(frame_at(self.media_path(item), time_s, side_px).image, side_px))
         return path
 
+    def playable(self, item: Item) -> Path:
+        """A video as browsers play it: the file itself, or an mp4 made from it once.
+
+        Raises:
+            MediaError: it would have to be encoded, and is too long for that.
+        """
+        from mmdemo.media.playable import PLAYED, write_playable
+
+        if item.suffix in PLAYED:
+            return self.media_path(item)
+        return self._made_once("players", item, ".mp4", write_playable)
+
+    def _made_once(self, folder: str, item: Item, suffix: str, write: Callable[[Path, Path], None]) -> Path:
+        """A file made from an item's once, whole or not at all; it may be deleted."""
+        path = self.folder / "cache" / folder / item.id[:2] / f"{item.id[2:]}{suffix}"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{threading.get_ident()}.part")
+            try:
+                write(self.media_path(item), part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        return path
+
     def peaks(self, item: Item) -> Path:
         """A recording's peaks, computed once: int8 pairs of the lowest and highest sample of each 1/50 s."""
         path = self.folder / "cache" / "peaks" / item.id[:2] / f"{item.id[2:]}.i8"
@@ -179,16 +204,7 @@ class Workspace:
 
         if item.suffix in SEEKABLE:
             return self.media_path(item)
-        path = self.folder / "cache" / "sounds" / item.id[:2] / f"{item.id[2:]}.ogg"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{threading.get_ident()}.part")
-            try:
-                write_opus(self.media_path(item), part)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
-        return path
+        return self._made_once("sounds", item, ".ogg", write_opus)
 
     def version_folder(self, version_id: str) -> Path:
         """Where the weights and the card of a version lie."""

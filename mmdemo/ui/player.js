@@ -63,7 +63,7 @@ mm.player = (host, { onspan = null } = {}) => {
     load(id, seconds, hz = 25) {
       if (item === id) return;
       item = id; duration = Math.max(0.01, seconds || 1); rate = hz; shots = []; moments = []; until = null; loop = null;
-      video.src = `mmdemo/media/${id}`;
+      video.src = `mmdemo/player/${id}`;
       video.poster = `mmdemo/thumb/${id}`;
       for (const row of [shotsRow, curveBox, momentsRow, saidRow]) row.replaceChildren();
       moved();

@@ -95,6 +95,17 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
             return _refusal(e)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
+    async def player(request: Request) -> Response:
+        """A video as browsers play it."""
+        item = _item(demo, request)
+        if item is None or item.modality != "video":
+            return JSONResponse({"error": "There is no such video."}, 404)
+        try:
+            path = await run_in_threadpool(demo.ws.playable, item)
+        except MmdemoError as e:
+            return _refusal(e)
+        return FileResponse(path, media_type=MEDIA_TYPES.get(path.suffix, "video/mp4"), headers=FOREVER)
+
     async def frame(request: Request) -> Response:
         """What a video shows at `?t=` seconds, as a small picture."""
         item = _item(demo, request)
@@ -176,6 +187,7 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
     return [
         Route("/mmdemo/media/{item}", media),
         Route("/mmdemo/thumb/{item}", thumb),
+        Route("/mmdemo/player/{item}", player),
         Route("/mmdemo/frame/{item}", frame),
         Route("/mmdemo/peaks/{item}", peaks),
         Route("/mmdemo/sound/{item}", sound),

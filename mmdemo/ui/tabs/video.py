@@ -56,7 +56,8 @@ def video(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("watch")
 def watch(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Begin to look through a video behind the page."""
-    return demo.watch(demo.item(text_of(body, "item")), text_of(body, "version") or None)
+    item, version = demo.item(text_of(body, "item")), text_of(body, "version") or None
+    return demo.watch(item, version, bool(body.get("agreed")))
 
 
 @action("watching")

@@ -42,6 +42,9 @@ async function show(item) {
   drawState(s);
   mm.poke();
 }
+async function agree() {
+  try { drawState({ ...looked, ...(await api("watch", { item: state.item, version: state.version, agreed: true })) }); mm.poke(); } catch (e) { error(e.message); }
+}
 function drawState(s) {
   const before = looked;
   looked = s;
@@ -50,7 +53,8 @@ function drawState(s) {
   const share = known ? Math.min(1, s.done / known.duration) : 0;
   $("[data-progress]").replaceChildren(...[
     s.running && h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, `Looking through it: ${seconds(s.done)} of ${seconds(known.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""} `, h("button", { class: "mm-link", type: "button", onclick: () => api("watch_stop", { item: state.item }).catch((e) => error(e.message)) }, "Stop"))),
-    !s.running && !s.complete && !s.error && h("p", { class: "mm-hint" }, "Stopped. ", h("button", { class: "mm-link", type: "button", onclick: () => show(state.item).catch((e) => error(e.message)) }, "Look through it again")),
+    !s.running && !s.complete && !s.error && h("p", { class: "mm-note" }, s.estimate_s ? `Looking through ${seconds(known.duration)} of video takes about ${seconds(s.estimate_s)} here. Until then a few key frames answer. ` : "Stopped; it goes on from there. ",
+      h("button", { class: "mm-link", type: "button", "data-agree": true, onclick: agree }, s.estimate_s ? "Look through it" : "Go on")),
     s.complete && h("p", { class: "mm-faint" }, `${s.shots.length} shot${s.shots.length === 1 ? "" : "s"}${s.hearing ? " · listening to what is said…" : s.said.length ? ` · ${s.said.length} sentences heard` : ""} · ${s.model}`)].filter(Boolean));
   if (s.error) error(s.error);
   if (before && !before.complete && s.complete && query.value.trim() && state.view === "find") find();

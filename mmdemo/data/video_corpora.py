@@ -1,0 +1,193 @@
+"""How corpora of videos come: MSR-VTT, QVHighlights, ActivityNet Captions, subtitles beside videos."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmdemo.data.rows import Row, Skipped, read_text, register
+from mmdemo.errors import UserError
+from mmdemo.media.video import SUFFIXES
+from mmdemo.store.pairs import SPLIT_NAMES
+
+SUBTITLES = (".srt", ".vtt")
+HEAD = 4096  # characters by which a file is told from another
+CUE = re.compile(r"(?:(\d+):)?(\d+):(\d+)[.,](\d+)\s*-->\s*(?:(\d+):)?(\d+):(\d+)[.,](\d+)")
+
+
+def videos_below(folder: Path) -> dict[str, Path]:
+    """The videos in a folder and below it, by name without suffix."""
+    root = folder.resolve()
+    found = (f for f in sorted(folder.rglob("*")) if f.suffix.lower() in SUFFIXES and f.is_file())
+    return {f.stem: f for f in found if f.resolve().is_relative_to(root)}
+
+
+def _head(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as f:
+        return f.read(HEAD).decode("utf-8", errors="replace")
+
+
+def _json(path: Path, wanted: str) -> dict[str, Any]:
+    try:
+        table = json.loads(read_text(path))
+    except ValueError as e:
+        raise UserError(f"{path.name} is no JSON that can be read: {e}.", f"It needs {wanted}.") from e
+    if not isinstance(table, dict):
+        raise UserError(f"{path.name} is a list.", f"It needs an object with {wanted}.")
+    return table
+
+
+def _split(path: Path) -> str:
+    """The split that a file's name says, such as val_1.json or highlight_train_release.jsonl."""
+    words = re.split(r"[^a-z]+", path.stem.lower())
+    return next((SPLIT_NAMES[w] for w in words if w in SPLIT_NAMES), "")
+
+
+def _row(number: int, videos: dict[str, Path], name: str, text: Any, span: Any, split: str) -> Row | Skipped:
+    file = videos.get(Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name)
+    if file is None:
+        return Skipped(number, f"The video {name} is missing.")
+    if not isinstance(text, str) or not text.strip():
+        return Skipped(number, f"The row of {name} has no text.")
+    if span is None:
+        return Row(number, file.name, file, text=text.strip(), split=split)
+    try:
+        start, end = float(span[0]), float(span[1])
+    except (TypeError, ValueError, IndexError):
+        return Skipped(number, f"The span of {name} is no pair of numbers.")
+    return Row(number, file.name, file, text=text.strip(), start_s=start, end_s=end, split=split)
+
+
+class MsrVtt:
+    """One JSON with `videos` and `sentences` (Xu et al. 2016); the files lie beside it or below."""
+
+    name = "msr-vtt"
+    about = "an MSR-VTT JSON"
+
+    def accepts(self, path: Path) -> bool:
+        """A .json with sentences."""
+        begins = _head(path) if path.suffix.lower() == ".json" else ""
+        known = '"videos"' in begins or '"sentences"' in begins
+        return known and '"sentences"' in read_text(path)
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """One row a sentence."""
+        table = _json(path, "videos and sentences")
+        split_of = {
+            v.get("video_id"): SPLIT_NAMES.get(str(v.get("split")), "") for v in table.get("videos", [])
+        }
+        videos = videos_below(path.parent)
+        for number, sentence in enumerate(table["sentences"], 1):
+            name = str(sentence.get("video_id", ""))
+            yield _row(number, videos, name, sentence.get("caption"), None, split_of.get(name, ""))
+
+
+class QvHighlights:
+    """JSON lines with `vid`, `query` and `relevant_windows` (Lei et al. 2021, arXiv:2107.09609)."""
+
+    name = "qvhighlights"
+    about = "a QVHighlights JSONL"
+
+    def accepts(self, path: Path) -> bool:
+        """A .jsonl whose lines have a vid and a query."""
+        return path.suffix.lower() in {".jsonl", ".json"} and bool(
+            re.match(r'\s*\{[^\n]*"(?:vid|query)"[^\n]*"(?:vid|query)"', _head(path))
+        )
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """One row a window; a query without windows, as in the test split, is a row of the whole video."""
+        videos, number = videos_below(path.parent), 0
+        for line in read_text(path).splitlines():
+            if not line.strip():
+                continue
+            try:
+                entry = json.loads(line)
+                name, query = str(entry["vid"]), entry["query"]
+            except (ValueError, KeyError, TypeError):
+                number += 1
+                yield Skipped(number, "The line is no JSON with a vid and a query.")
+                continue
+            for window in entry.get("relevant_windows") or [None]:
+                number += 1
+                yield _row(number, videos, name, query, window, _split(path))
+
+
+class ActivityNetCaptions:
+    """One JSON from a video's name to its `timestamps` and `sentences` (Krishna et al. 2017,
+    arXiv:1705.00754).
+    """
+
+    name = "activitynet-captions"
+    about = "an ActivityNet Captions JSON"
+
+    def accepts(self, path: Path) -> bool:
+        """A .json whose entries have timestamps."""
+        return path.suffix.lower() == ".json" and '"timestamps"' in _head(path)
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """One row a sentence, with its span."""
+        videos, number = videos_below(path.parent), 0
+        for name, entry in _json(path, "timestamps and sentences for each video").items():
+            spans, texts = entry.get("timestamps") or [], entry.get("sentences") or []
+            for span, text in zip(spans, texts, strict=False):
+                number += 1
+                yield _row(number, videos, name, text, span, _split(path))
+
+
+class SubtitledVideos:
+    """Videos with an SRT or VTT file of the same name beside them: each cue is a text with its span."""
+
+    name = "subtitles"
+    about = "a folder of videos with SRT or VTT files beside them"
+
+    def accepts(self, path: Path) -> bool:
+        """Such a folder, or one such video."""
+        if path.is_file():
+            return path.suffix.lower() in SUFFIXES and self._beside(path) is not None
+        if any(path.glob("metadata.*")):  # a manifest says more
+            return False
+        return path.is_dir() and any(self._beside(v) is not None for v in videos_below(path).values())
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        """One row a cue; a video without subtitles is imported without a text."""
+        videos = {path.stem: path} if path.is_file() else videos_below(path)
+        number = 0
+        for name, file in videos.items():
+            beside = self._beside(file)
+            cues = list(read_cues(read_text(beside))) if beside else []
+            if not cues:
+                number += 1
+                yield Row(number, file.name, file)
+            for start, end, text in cues:
+                number += 1
+                yield _row(number, videos, name, text, (start, end), "")
+
+    @staticmethod
+    def _beside(video: Path) -> Path | None:
+        return next((f for s in SUBTITLES if (f := video.with_suffix(s)).is_file()), None)
+
+
+def read_cues(text: str) -> Iterator[tuple[float, float, str]]:
+    """Start, end and text of each cue of an SRT or VTT file; tags and line breaks are left out."""
+    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
+        lines = block.strip().splitlines()
+        at = next((i for i, line in enumerate(lines) if CUE.search(line)), None)
+        if at is None:
+            continue
+        found = CUE.search(lines[at])
+        assert found is not None
+        h1, m1, s1, f1, h2, m2, s2, f2 = found.groups()
+        start = int(h1 or 0) * 3600 + int(m1) * 60 + int(s1) + float(f"0.{f1}")
+        end = int(h2 or 0) * 3600 + int(m2) * 60 + int(s2) + float(f"0.{f2}")
+        said = re.sub(r"<[^>]*>|\{[^}]*\}", "", " ".join(lines[at + 1 :])).strip()
+        if said:
+            yield round(start, 3), round(end, 3), said
+
+
+for _importer in (QvHighlights(), ActivityNetCaptions(), MsrVtt(), SubtitledVideos()):
+    register(_importer)

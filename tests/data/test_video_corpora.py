@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmdemo.data.importing import import_source, source_rows
+from mmdemo.data.rows import Row, Skipped
+from mmdemo.demo import Demo
+from mmdemo.errors import UserError
+from mmdemo.settings import ASSETS
+
+TASK = "video-text"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two videos below it, and a third that is named but missing."""
+    (tmp_path / "videos").mkdir()
+    for name in ("one", "v_two"):
+        shutil.copyfile(
+            ASSETS / "video" / f"drawings-{len(name) % 3 + 2}.mp4", tmp_path / "videos" / f"{name}.mp4"
+        )
+    return tmp_path
+
+
+def told(path: Path) -> list[tuple[str, str, float | None, float | None, str] | str]:
+    return [
+        (r.name, r.text, r.start_s, r.end_s, r.split) if isinstance(r, Row) else r.reason
+        for r in source_rows(str(path))[1]
+        if isinstance(r, Row | Skipped)
+    ]
+
+
+def test_msr_vtt_gives_a_row_a_sentence(folder: Path) -> None:
+    table = {
+        "videos": [{"video_id": "one", "split": "validate"}, {"video_id": "v_two", "split": "train"}],
+        "sentences": [
+            {"caption": "a man sings", "video_id": "one"},
+            {"caption": "a dog runs", "video_id": "v_two"},
+            {"caption": "lost", "video_id": "three"},
+        ],
+    }
+    (folder / "train_val_videodatainfo.json").write_text(json.dumps(table))
+    found = told(folder / "train_val_videodatainfo.json")
+    assert found[1] == ("v_two.mp4", "a dog runs", None, None, "train")
+    assert found[0][:2] == ("one.mp4", "a man sings") and found[2] == "The video three is missing."
+
+
+def test_qvhighlights_gives_a_row_a_window(folder: Path) -> None:
+    lines = [
+        {"qid": 1, "query": "a cat", "duration": 150, "vid": "one", "relevant_windows": [[0, 2.5], [4, 6]]},
+        {"qid": 2, "query": "a dog", "duration": 150, "vid": "v_two"},
+    ]
+    path = folder / "highlight_val_release.jsonl"
+    path.write_text("\n".join([*map(json.dumps, lines), "{}"]))
+    assert told(path) == [
+        ("one.mp4", "a cat", 0.0, 2.5, "held-out"),
+        ("one.mp4", "a cat", 4.0, 6.0, "held-out"),
+        ("v_two.mp4", "a dog", None, None, "held-out"),
+        "The line is no JSON with a vid and a query.",
+    ]
+
+
+def test_activitynet_captions_give_spans_and_enter_the_workspace(
+    folder: Path, make_demo: Callable[..., Demo]
+) -> None:
+    entry = {"duration": 17, "timestamps": [[0.83, 5], [5, 12.25], "x"], "sentences": ["A.", "B.", "C."]}
+    (folder / "train.json").write_text(json.dumps({"v_two": entry}))
+    demo = make_demo(samples=False)
+    report = import_source(demo.ws, str(folder / "train.json"), TASK, "match")
+    assert report.pairs == 2 and "no pair of numbers" in report.skipped[0].reason
+    found = sorted((p.start_s, p.end_s, p.text, p.verdict) for p in demo.ws.pairs.browse(TASK))
+    assert found == [(0.83, 5.0, "A.", "match"), (5.0, 12.25, "B.", "match")]
+    assert demo.ws.items.count("video") == 1
+    (folder / "train.json").write_text('{"v_two": {"timestamps": ')
+    with pytest.raises(UserError, match="no JSON that can be read"):
+        import_source(demo.ws, str(folder / "train.json"), TASK, "match")
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt"])
+def test_subtitles_beside_a_video_are_its_texts(folder: Path, suffix: str) -> None:
+    mark = "," if suffix == ".srt" else "."
+    head = "" if suffix == ".srt" else "WEBVTT\n\n"
+    first = f"1\n00:00:01{mark}500 --> 00:00:03{mark}000\n<i>Hello</i>\nthere\n"
+    cues = f"{first}\n2\n00:00:04{mark}000 --> 00:01:05{mark}250\nBye\n"
+    (folder / "videos" / f"one{suffix}").write_text(head + cues)
+    assert told(folder) == [
+        ("one.mp4", "Hello there", 1.5, 3.0, ""),
+        ("one.mp4", "Bye", 4.0, 65.25, ""),
+        ("v_two.mp4", "", None, None, ""),
+    ]
