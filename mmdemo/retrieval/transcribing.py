@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from mmdemo.errors import MmdemoError
-from mmdemo.media.audio import audio_blocks
+from mmdemo.media.audio import audio_blocks, decode_audio
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
-from mmdemo.models.recognition import Segment
+from mmdemo.models.recognition import WINDOW_S, Segment
 from mmdemo.models.spoken import SpeechTower
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
@@ -45,7 +45,9 @@ class TranscriptJobs:
             aligner = self._models.aligner(TASK, version)
             recogniser = cast(SpeechTower, aligner.towers.media).recogniser
             path = self._ws.media_path(item)
-            language = "en"
+            language = kept.language if kept else "en"
+            if recogniser.multilingual and kept is None:
+                language = recogniser.language(decode_audio(path, 0.0, WINDOW_S))
             pieces = recogniser.transcribe(
                 audio_blocks(path, start_s=done_s), vocabulary_of(self._ws, version), stopped
             )
