@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,13 +46,26 @@ def loaded() -> dict[str, Towers]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def new_workspace(tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]) -> Path:
+    """A workspace as a first start leaves it, made once: two seconds that not every test need spend."""
+    folder = tmp_path_factory.mktemp("new") / "workspace"
+    Demo(load_settings({}, workspace=folder, device="cpu"), loaded).close()
+    return folder
+
+
 @pytest.fixture
-def make_demo(tmp_path: Path, loaded: dict[str, Towers]) -> Iterator[Callable[..., Demo]]:
+def make_demo(
+    tmp_path: Path, loaded: dict[str, Towers], new_workspace: Path
+) -> Iterator[Callable[..., Demo]]:
     """Open workspaces, with samples unless told otherwise."""
     opened: list[Demo] = []
 
     def make(name: str = "demo", **flags: object) -> Demo:
         flags = {"workspace": tmp_path / name, "device": "cpu"} | flags
+        folder = Path(str(flags["workspace"]))
+        if flags.get("samples", True) and "database_url" not in flags and not folder.exists():
+            shutil.copytree(new_workspace, folder)
         demo = Demo(load_settings({}, **flags), loaded)
         opened.append(demo)
         return demo

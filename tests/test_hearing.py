@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmdemo.__main__ import main
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importing import import_source
 from mmdemo.data.samples import SPEECH
@@ -213,7 +214,9 @@ def test_spoken_corpora_are_read_as_they_come(
         assert {p.split for p in demo.ws.pairs.browse(TASK)} == {"held-out"}
 
 
-def test_the_command_line_transcribes_and_refuses_in_one_line(tmp_path: Path) -> None:
+def test_the_command_line_transcribes_and_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "x.pdf").write_bytes(b"%PDF nothing")
     sample = next((SPEECH / "samples").glob("sentence-01-*.ogg"))
 
@@ -226,5 +229,6 @@ def test_the_command_line_transcribes_and_refuses_in_one_line(tmp_path: Path) ->
     done = run("transcribe", str(sample), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["text"] == SAID
-    done = run("transcribe", str(tmp_path / "x.pdf"))
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "not a recording" in done.stderr
+    assert main(["transcribe", str(tmp_path / "x.pdf"), "--workspace", str(tmp_path / "w")]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "not a recording" in told

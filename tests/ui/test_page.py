@@ -222,7 +222,8 @@ def test_the_same_functions_are_mcp_tools(api: tuple[Demo, Any, str]) -> None:
 def test_every_endpoint_is_documented(api: tuple[Demo, Any, str]) -> None:
     info = api[1].view_api(return_format="dict")["named_endpoints"]
     assert set(info) == {
-        "/align", "/caption", "/transcribe", "/search", "/next_pair", "/label", "/undo", "/label_counts",
+        "/align", "/caption", "/transcribe", "/moments", "/search", "/next_pair", "/label", "/undo",
+        "/label_counts",
         "/start_training", "/training_status", "/stop_training", "/versions", "/activate", "/export",
     }  # fmt: skip
     with urllib.request.urlopen(f"{api[2]}gradio_api/info") as answer:
