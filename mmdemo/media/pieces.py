@@ -8,7 +8,7 @@ import numpy as np
 
 from mmdemo.media.audio import RATE_HZ
 
-PIECE_S = (30.0, 120.0)  # a transcript's first piece, so that there is something to read soon, and the others
+PIECE_S = (30.0, 300.0)  # a transcript's first piece, so that there is something to read soon, and the others
 
 
 def pieces(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
