@@ -9,8 +9,7 @@ one matrix away from them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,25 +20,26 @@ from torch import Tensor
 
 from mmdemo.errors import UserError
 from mmdemo.media.audio import RATE_HZ
-from mmdemo.media.pieces import pieces
 from mmdemo.media.voice import has_speech, speech_windows
 from mmdemo.models.device import Compute
+from mmdemo.models.hub_whisper import not_at_hand
 from mmdemo.models.recognition import (
     STATES_PER_S,
     WINDOW_S,
-    WINDOWS,
     EncoderStates,
     Evidence,
     Segment,
+    SpeechRecogniser,
+    first_windows,
     sentences,
 )
-from mmdemo.models.word_times import Word, snap_to_energy
+from mmdemo.models.word_times import Word, placed
 
 LEAST_SAMPLES = 800  # of the convolutions in front of wav2vec 2.0: below it there is no frame
 IMPOSSIBLE = -30.0  # nats a letter, of a text with more letters than frames
 
 
-class CtcRecogniser:
+class CtcRecogniser(SpeechRecogniser):
     """A CTC model of transformers.
 
     Args:
@@ -60,10 +60,7 @@ class CtcRecogniser:
             self._features = AutoFeatureExtractor.from_pretrained(name)
             self._tokenizer = AutoTokenizer.from_pretrained(name)
         except (OSError, ValueError) as e:
-            raise UserError(
-                f"The speech model {name} could not be loaded: {str(e).splitlines()[0].rstrip('.')}",
-                "Check its name or folder, and that there is a network or that it was downloaded before.",
-            ) from e
+            raise not_at_hand(name, e) from e
         self._model = model.to(compute.device).eval()
         self._compute = compute
         self._lock = threading.Lock()
@@ -126,24 +123,16 @@ class CtcRecogniser:
 
     # What a recogniser answers
 
-    def transcribe(
-        self,
-        blocks: Iterable[np.ndarray],
-        vocabulary: Sequence[str] = (),
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[tuple[list[Segment], float]]:
-        """See `SpeechRecogniser`; words to expect mean nothing to a model that only spells."""
-        offset_s = 0.0
-        for piece in pieces(blocks):
-            found: list[Segment] = []
-            for start, end in speech_windows(piece):
-                part = piece[start:end]
-                words = self._greedy(self._states(part), len(part) / RATE_HZ)
-                found += sentences(_placed(words, part, offset_s + start / RATE_HZ))
-            offset_s += len(piece) / RATE_HZ
-            yield found, offset_s
-            if stopped():
-                return
+    def _transcribe_piece(
+        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str]
+    ) -> list[Segment]:
+        """Words to expect mean nothing to a model that only spells."""
+        found: list[Segment] = []
+        for start, end in speech_windows(samples):
+            part = samples[start:end]
+            words = self._greedy(self._states(part), len(part) / RATE_HZ)
+            found += sentences(placed(words, part, offset_s + start / RATE_HZ))
+        return found
 
     def language(self, samples: np.ndarray) -> str:
         """The model's own language is not written in it; English ones are what the presets name."""
@@ -151,9 +140,7 @@ class CtcRecogniser:
 
     def encode(self, samples: np.ndarray) -> EncoderStates:
         """The states of the first two minutes, window by window, and what they spell."""
-        size = round(WINDOW_S * RATE_HZ)
-        parts = [samples[i : i + size] for i in range(0, min(len(samples), WINDOWS * size), size)]
-        parts = parts or [samples]
+        parts = first_windows(samples)
         windows = [self._states(part) for part in parts]
         heard = [
             w.word
@@ -169,7 +156,7 @@ class CtcRecogniser:
         best = np.full((2, len(texts)), IMPOSSIBLE)
         for window in states.windows:
             frames = self._log_probabilities(window)
-            fits = [i for i, s in enumerate(spelled) if s and 2 * len(s) <= len(frames)]
+            fits = [i for i, s in enumerate(spelled) if _can_hold(frames, s)]
             for begin in range(0, len(fits), 64):
                 rows = fits[begin : begin + 64]
                 lengths = torch.tensor([len(spelled[i]) for i in rows])
@@ -194,17 +181,14 @@ class CtcRecogniser:
         found = self._force(frames, text)
         each_s = len(part) / RATE_HZ / len(frames)
         words = [Word(word, a * each_s, b * each_s, p) for word, a, b, p in found]
-        return _placed(words, part, offset_s)
+        return placed(words, part, offset_s)
 
-    def place(self, states: EncoderStates, text: str) -> tuple[float, float] | None:
-        """Where a text is said, in seconds; see `SpeechRecogniser`."""
-        fits = [self.evidence(EncoderStates((w,), ""), [text]).likelihood[0] for w in states.windows]
-        if not fits or max(fits) <= IMPOSSIBLE:
+    def _span_in(self, window: np.ndarray, text: str) -> tuple[float, float] | None:
+        frames = self._log_probabilities(window)
+        if not _can_hold(frames, self._spell(text)):
             return None
-        best = int(np.argmax(fits))
-        found = self._force(self._log_probabilities(states.windows[best]), text)
-        start_s, per_s = best * WINDOW_S, STATES_PER_S
-        return round(start_s + found[0][1] / per_s, 2), round(start_s + found[-1][2] / per_s, 2)
+        found = self._force(frames, text)
+        return found[0][1] / STATES_PER_S, found[-1][2] / STATES_PER_S
 
     def _force(self, frames: Tensor, text: str) -> list[tuple[str, int, int, float]]:
         """Word, first frame, frame after the last, probability; a word of unknown letters is left out.
@@ -237,9 +221,6 @@ class CtcRecogniser:
         return out
 
 
-def _placed(words: Sequence[Word], samples: np.ndarray, offset_s: float) -> list[Word]:
-    """Words at the sound's energy, moved by an offset."""
-    return [
-        replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3))
-        for w in snap_to_energy(words, samples, len(samples) / RATE_HZ)
-    ]
+def _can_hold(frames: Tensor, letters: Sequence[int]) -> bool:
+    """Whether there are frames enough to spell some letters, with a blank between any two."""
+    return 0 < 2 * len(letters) <= len(frames)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -22,6 +23,13 @@ class Compute:
         if self.dtype is torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
+
+    @property
+    def ctranslate2(self) -> dict[str, Any]:
+        """The same decision in CTranslate2's words, which knows CPUs and CUDA."""
+        if self.device.type != "cuda":
+            return {"device": "cpu", "compute_type": "int8"}
+        return {"device": "cuda", "device_index": self.device.index or 0, "compute_type": "float16"}
 
     def __str__(self) -> str:
         return f"{self.device} ({str(self.dtype).removeprefix('torch.')})"

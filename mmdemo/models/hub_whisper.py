@@ -8,7 +8,6 @@ as in Whisper's own code.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice import speech_windows
 from mmdemo.models.device import Compute
 from mmdemo.models.recognition import Segment, sentences
-from mmdemo.models.speech import Recogniser
+from mmdemo.models.whisper import WhisperRecogniser
 
 STATES = 1500  # what the encoder makes of 30 s
 FILTER = 7  # states, of the median filter
@@ -51,10 +50,7 @@ def load_whisper(name: str, adapter: str = "", device: torch.device | None = Non
             name, use_safetensors=True, attn_implementation="eager", dtype=torch.float32
         )
     except (OSError, ValueError) as e:
-        raise UserError(
-            f"The speech model {name} could not be loaded: {first_line(e)}",
-            "Check its name or folder, and that there is a network or that it was downloaded before.",
-        ) from e
+        raise not_at_hand(name, e) from e
     if adapter:
         from peft import PeftModel
 
@@ -62,12 +58,16 @@ def load_whisper(name: str, adapter: str = "", device: torch.device | None = Non
     return model.to(device or torch.device("cpu")).eval()
 
 
-def first_line(e: Exception) -> str:
-    """The first line of an error, without the full stop."""
-    return (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
+def not_at_hand(name: str, e: Exception, done: str = "loaded") -> UserError:
+    """What to say of a speech model that transformers could not get."""
+    why = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
+    return UserError(
+        f"The speech model {name} could not be {done}: {why}",
+        "Check its name or folder, and that there is a network or that it was downloaded before.",
+    )
 
 
-class HubWhisper(Recogniser):
+class HubWhisper(WhisperRecogniser):
     """A Whisper of transformers.
 
     Args:
@@ -77,7 +77,6 @@ class HubWhisper(Recogniser):
     """
 
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
-        from faster_whisper.tokenizer import Tokenizer
         from transformers import AutoTokenizer, WhisperFeatureExtractor
 
         self._model = load_whisper(name, adapter, compute.device)
@@ -85,14 +84,8 @@ class HubWhisper(Recogniser):
         self._features = WhisperFeatureExtractor.from_pretrained(name)
         self.hf_tokenizer = AutoTokenizer.from_pretrained(name)
         facts = self._model.generation_config
-        self.multilingual = bool(getattr(facts, "is_multilingual", False))
-        self._tokenizer = Tokenizer(
-            self.hf_tokenizer.backend_tokenizer, self.multilingual, task="transcribe", language="en"
-        )
+        super().__init__(self.hf_tokenizer.backend_tokenizer, bool(getattr(facts, "is_multilingual", False)))
         self._heads = self._alignment_heads(getattr(facts, "alignment_heads", None))
-        self._lock = threading.Lock()
-        self._known = {}
-        self._silence: np.ndarray | None = None
 
     @property
     def whisper(self) -> Any:
@@ -155,10 +148,7 @@ class HubWhisper(Recogniser):
                 segments += sentences(self.align_words(part, text, offset_s + start / RATE_HZ))
         return segments
 
-    def language(self, samples: np.ndarray) -> str:
-        """The language spoken, as ISO 639-1; an English-only model knows no other."""
-        if not self.multilingual:
-            return "en"
+    def _detect_language(self, samples: np.ndarray) -> str:
         with self._lock, torch.inference_mode(), self._compute.autocast():
             found = self._model.detect_language(self.mel(samples))
         return str(self._tokenizer.tokenizer.id_to_token(int(found[0]))).strip("<|>")
@@ -215,8 +205,5 @@ def feature_size(name: str) -> int:
     try:
         config = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as e:
-        raise UserError(
-            f"The speech model {name} could not be found: {first_line(e)}",
-            "Check its name or folder, and that there is a network or that it was downloaded before.",
-        ) from e
+        raise not_at_hand(name, e, "found") from e
     return int(getattr(config, "d_model", 0) or config.hidden_size)

@@ -155,4 +155,4 @@ def load_recogniser(preset: Preset, compute: Compute, threads: int = 0) -> Speec
 
         return CtcRecogniser(preset.media_tower, compute)
     model = bundled_model() if preset.loader == "wheel" else preset.media_tower
-    return Recogniser(model, compute.device.type, threads)
+    return Recogniser(model, compute.ctranslate2, threads)

@@ -72,6 +72,14 @@ def snap_to_energy(words: Sequence[Word], samples: np.ndarray, end_s: float) -> 
     return [replace(w, start=float(w.start), end=float(w.end)) for w in out]
 
 
+def placed(words: Sequence[Word], samples: np.ndarray, offset_s: float) -> list[Word]:
+    """Words of some samples at the sound's energy, moved by where the samples begin."""
+    return [
+        replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3))
+        for w in snap_to_energy(words, samples, len(samples) / RATE_HZ)
+    ]
+
+
 def _loud(samples: np.ndarray) -> np.ndarray:
     step = RATE_HZ // 100
     frames = samples[: len(samples) // step * step].reshape(-1, step)
