@@ -45,9 +45,7 @@ def transcript_as(format: str, transcript: dict[str, Any]) -> str:
             for i, s in enumerate(lines, 1)
         )
     if format == "vtt":
-        return "WEBVTT\n\n" + "".join(
-            f"{_clock(s['start'], '.')} --> {_clock(s['end'], '.')}\n{s['text']}\n\n" for s in lines
-        )
+        return captions_as("vtt", lines)
     if format == "textgrid":
         return _textgrid(transcript["words"], transcript.get("duration") or 0.0)
     raise UserError(f"The format {format!r} is unknown.", "Use one of: json, srt, vtt, txt, textgrid.")

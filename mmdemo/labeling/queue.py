@@ -26,7 +26,7 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
-from mmdemo.retrieval.frames import is_kept, kept_features
+from mmdemo.retrieval.frames import is_kept, span_features
 from mmdemo.retrieval.serving import IndexKeeper
 from mmdemo.store.pairs import HARD_NEGATIVE, PairView
 from mmdemo.store.texts import text_key
@@ -228,11 +228,8 @@ class PairQueue:
         """(N, D) vectors of the pairs' media; of a span of a video, those of its frames."""
         if aligner.towers.media.modality != "video":
             return self._keeper.version_vectors(aligner, [p.item for p in pairs])
-        tower = aligner.towers.media.id
-        kept = {item: kept_features(self._ws, tower, item) for item in {p.item for p in pairs}}
-        own = [kept[p.item] for p in pairs]
-        rows = [f.within(p.start_s, p.end_s) for f, p in zip(own, pairs, strict=True) if f is not None]
-        return aligner.project_media(np.stack(rows))
+        spans = [(p.item, p.start_s, p.end_s) for p in pairs]
+        return aligner.project_media(span_features(self._ws, aligner.towers.media.id, spans))
 
     def _propose(self, aligner: HeadAligner, count: int) -> list[PairView]:
         """New pairs: a picture with the text of another that the model takes for near, on the same side."""

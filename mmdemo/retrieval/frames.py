@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from mmdemo.errors import MediaError
+from mmdemo.errors import DataError, MediaError
 from mmdemo.media.shots import find_shots
 from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
 from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower
@@ -81,6 +81,22 @@ def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures |
 def is_kept(ws: Workspace, tower_id: str, item_id: str) -> bool:
     """Whether a video's frame features are on disk."""
     return _path(ws, tower_id, item_id).exists()
+
+
+def span_features(
+    ws: Workspace, tower_id: str, spans: Sequence[tuple[str, float | None, float | None]]
+) -> np.ndarray:
+    """(N, F) float32 mean features of the frames in each span (item, start and end in seconds; None: open).
+
+    Raises:
+        DataError: a video was not looked through.
+    """
+    kept = {item: kept_features(ws, tower_id, item) for item in dict.fromkeys(item for item, _, _ in spans)}
+    lost = [item for item, found in kept.items() if found is None]
+    if lost:
+        raise DataError(f"The frames of {lost[0][:12]} are not at hand.", "Start the run again.")
+    rows = [found.within(start, end) for item, start, end in spans if (found := kept[item])]
+    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
 
 def _path(ws: Workspace, tower_id: str, item_id: str) -> Path:
@@ -214,7 +230,8 @@ class FrameIndex:
         self._ws = ws
         self._aligner = aligner
         self._videos: dict[str, _Video] = {}
-        self._matrix = np.zeros((0, aligner.dim), np.float32)
+        self._matrix = np.zeros((0, aligner.dim), np.float32)  # all vectors, video after video
+        self._starts = np.zeros(0, np.int64)  # (V,) each video's first row
         self._lock = threading.Lock()
 
     def extend(self, ids: Sequence[str]) -> None:
@@ -230,6 +247,7 @@ class FrameIndex:
                         new += 1
             if new:
                 self._matrix = np.concatenate([v.vectors for v in self._videos.values()])
+                self._starts = np.cumsum([0, *(len(v.times) for v in self._videos.values())])[:-1]
 
     @property
     def ids(self) -> list[str]:
@@ -241,8 +259,7 @@ class FrameIndex:
         with self._lock:
             if not self._videos:
                 return np.zeros((0, len(texts)), np.float32)
-            starts = np.cumsum([0, *(len(v.times) for v in self._videos.values())])[:-1]
-            return np.maximum.reduceat(self._matrix @ texts.T, starts, axis=0)
+            return np.maximum.reduceat(self._matrix @ texts.T, self._starts, axis=0)
 
     def video(self, item_id: str) -> Any:
         """The times, shots and vectors of one video."""

@@ -154,19 +154,23 @@ class Searcher:
         total = np.sum(parts, axis=0)
         return (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
 
-    def _allowed(self, query: Query, serving: Serving) -> np.ndarray | None:
-        if not query.state and not query.source:
-            return None
+    def _wanted(self, query: Query) -> set[str] | None:
+        """The items that the query's filters leave; None: it has none."""
         wanted: set[str] | None = None
         if query.state:
-            wanted = {
-                i for i, states in self._ws.pairs.item_states(self._task).items() if query.state in states
-            }
+            states = self._ws.pairs.item_states(self._task)
+            wanted = {item for item, found in states.items() if query.state in found}
         if query.source:
-            of_source = {i.id for i in self._ws.items.listed(TASKS[self._task]) if i.source == query.source}
-            wanted = of_source if wanted is None else wanted & of_source
+            own = set(self._ws.items.ids(TASKS[self._task], query.source))
+            wanted = own if wanted is None else wanted & own
+        return wanted
+
+    def _allowed(self, query: Query, serving: Serving) -> np.ndarray | None:
+        wanted = self._wanted(query)
+        if wanted is None:
+            return None
         mask = np.zeros(len(serving.index), dtype=bool)
-        rows = version_file(self._ws, serving.aligner).rows_of(sorted(wanted or ()))
+        rows = version_file(self._ws, serving.aligner).rows_of(sorted(wanted))
         mask[rows[(rows >= 0) & (rows < len(mask))]] = True
         return mask
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -43,7 +44,7 @@ class VideoSearcher(Searcher):
         frames = self._frame_index(serving)
         text = serving.aligner.encode_text([clean_text(query.text)])  # (1, D)
         scores = frames.scores(text)[:, 0]  # (V,)
-        allowed = self._allowed_ids(query)
+        allowed = self._wanted(query)
         ids = frames.ids
         order = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
         found: list[tuple[str, float]] = []
@@ -56,25 +57,15 @@ class VideoSearcher(Searcher):
             places[ids[i]] = Said(chance, (round(best.start, 3), round(best.end, 3)))
             found.append((ids[i], float(scores[i])))
         results = self._results(serving, found, query.text, places)
-        return Results(results.version, results.results, self.threshold(serving), results.stale_share)
+        return replace(results, threshold=self.threshold(serving))
 
     def _frame_index(self, serving: Serving) -> FrameIndex:
         with self._frames_lock:
             if self._frames is None or self._frames[0] != serving.version:
                 self._frames = serving.version, FrameIndex(self._ws, cast(VideoAligner, serving.aligner))
             index = self._frames[1]
-        index.extend([item.id for item in self._ws.items.listed("video")])
+        index.extend(self._ws.items.ids("video"))
         return index
-
-    def _allowed_ids(self, query: Query) -> set[str] | None:
-        wanted: set[str] | None = None
-        if query.state:
-            states = self._ws.pairs.item_states(self._task).items()
-            wanted = {item for item, found in states if query.state in found}
-        if query.source:
-            own = {i.id for i in self._ws.items.listed("video") if i.source == query.source}
-            wanted = own if wanted is None else wanted & own
-        return wanted
 
     def _fit_threshold(self, serving: Serving) -> float:
         """As `Searcher`'s, with each video's best frame in the place of its vector."""

@@ -11,7 +11,7 @@ from mmdemo.errors import MmdemoError
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.video import VideoTower
-from mmdemo.retrieval.frames import frame_features, kept_features
+from mmdemo.retrieval.frames import frame_features, is_kept
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
@@ -73,7 +73,7 @@ class FrameJobs:
         spent_s = time.monotonic() - self._begun.get(item.id, time.monotonic())
         left_s = max(0.0, (item.duration_s or 0.0) - done_s)
         return {
-            "complete": kept_features(self._ws, tower_id, item.id) is not None,
+            "complete": is_kept(self._ws, tower_id, item.id),
             "running": running,
             "done": round(done_s, 2),
             "eta_s": left_s * spent_s / done_s if running and done_s > 0 else None,

@@ -55,6 +55,14 @@ class ItemStore:
         with self._database.read() as session:
             return list(session.scalars(query.order_by(Item.created_at, Item.id).limit(limit)))
 
+    def ids(self, modality: str, source: str = "") -> list[str]:
+        """The ids of the collection of a modality, oldest first; of a source only."""
+        query = select(Item.id).where(Item.listed, Item.modality == modality)
+        if source:
+            query = query.where(Item.source == source)
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(Item.created_at, Item.id)))
+
     def count(self, modality: str) -> int:
         """How many items the collection of a modality has."""
         with self._database.read() as session:

@@ -17,6 +17,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.base import TASKS
 from mmdemo.models.presets import Preset
 from mmdemo.retrieval.embed import embed_items, load_medium, text_id, text_vectors
+from mmdemo.retrieval.frames import is_kept, span_features
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
 from mmdemo.store.tables import TextSplit
@@ -193,15 +194,12 @@ def prepare_features(
     features.refresh()
     texts.refresh()
     lacking = features.missing([e.item for e in examples])
-    if TASKS[preset.task] == "video":
-        from mmdemo.retrieval.frames import kept_features
-
-        items = dict.fromkeys(e.item for e in examples)
-        cut = [item for item in items if kept_features(ws, preset.media_features, item) is None]
-        for item in ws.items.of(cut).values():
-            load_medium(ws, towers().media, item)
     if lacking:
         embed_items(ws, towers(), list(ws.items.of(lacking).values()))
+    if TASKS[preset.task] == "video":
+        lost = [e.item for e in examples if not is_kept(ws, preset.media_features, e.item)]
+        for item in ws.items.of(list(dict.fromkeys(lost))).values():
+            load_medium(ws, towers().media, item)
     keys = [text_id(e.text) for e in examples]
     if texts.missing(keys):
         text_vectors(ws, towers(), [e.text for e in examples])
@@ -214,7 +212,7 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
     keys = [text_id(e.text) for e in examples]
     items = [e.item for e in examples]
     return PairArrays(
-        features=span_features(ws, preset.media_features, examples)
+        features=span_features(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
         if TASKS[preset.task] == "video"
         else features.get(items),
         texts=texts.get(keys),
@@ -222,18 +220,6 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
         item_code=_codes([e.medium for e in examples]),
         text_code=_codes([text_key(e.text) for e in examples]),
     )
-
-
-def span_features(ws: Workspace, tower_id: str, examples: Sequence[Example]) -> np.ndarray:
-    """(N, F) float32 mean features of the frames in each example's span, or of the whole video."""
-    from mmdemo.retrieval.frames import kept_features
-
-    kept = {item: kept_features(ws, tower_id, item) for item in dict.fromkeys(e.item for e in examples)}
-    lost = [item for item, found in kept.items() if found is None]
-    if lost:
-        raise DataError(f"The frames of {lost[0][:12]} are not at hand.", "Start the run again.")
-    rows = [found.within(e.start, e.end) for e in examples if (found := kept[e.item])]
-    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
 
 def _codes(values: Sequence[str]) -> np.ndarray:

@@ -59,6 +59,16 @@ def gains(before: Retrieval, after: Retrieval) -> dict[str, Any]:
     return table
 
 
+def comparison(before: Retrieval, after: Retrieval, measured: Sequence[Example]) -> dict[str, Any]:
+    """What a run says of two versions on the same examples: both, the gains, and who moved."""
+    return {
+        "before": before.as_json() | {"mean_recall": round(before.mean_recall, 2)},
+        "after": after.as_json() | {"mean_recall": round(after.mean_recall, 2)},
+        "gains": gains(before, after),
+        "changes": rank_changes(measured, before.text_to_media, after.text_to_media),
+    }
+
+
 def rank_changes(examples: Sequence[Example], before: Ranks, after: Ranks) -> dict[str, list[dict[str, Any]]]:
     """The queries whose right answer moved most: now nearer the top, now further down."""
     moved = np.log(before.first) - np.log(after.first)  # from 8 to 1 matters more than from 108 to 101

@@ -11,12 +11,13 @@ from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.video import FrameFeatures
 from mmdemo.retrieval.embed import decode_file, embed_items, encode_stream, feature_file, text_vectors
+from mmdemo.retrieval.frames import span_features
 from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
 from mmdemo.store.media_store import sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.dataset import span_features, take_snapshot
+from mmdemo.training.dataset import take_snapshot
 
 
 def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Retrieval:
@@ -32,7 +33,7 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Retrieval:
         )
     embed_items(ws, aligner.towers, list(ws.items.of([e.item for e in examples]).values()))
     if aligner.towers.media.modality == "video":
-        features = span_features(ws, aligner.towers.media.id, examples)
+        features = span_features(ws, aligner.towers.media.id, [(e.item, e.start, e.end) for e in examples])
     else:
         features = feature_file(ws, aligner.towers).get([e.item for e in examples])
     media = aligner.project_media(features)

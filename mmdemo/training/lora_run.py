@@ -23,7 +23,7 @@ from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.dataset import Example, Snapshot, load_arrays, prepare_features
-from mmdemo.training.evaluate import gains, rank_changes
+from mmdemo.training.evaluate import comparison
 from mmdemo.training.loop import EpochRecord, measure, settings_from_json
 from mmdemo.training.lora import Adapted, Recording, train_lora
 from mmdemo.training.outcome import add_version, finish_run, version_of
@@ -125,9 +125,4 @@ def _retrieval(
         prepare_features(ws, preset, measured, towers)
         found.append(measure(head, load_arrays(ws, preset, measured), preset.dim))
     old, new = found
-    return {
-        "before": old.as_json() | {"mean_recall": round(old.mean_recall, 2)},
-        "after": new.as_json() | {"mean_recall": round(new.mean_recall, 2)},
-        "gains": gains(old, new),
-        "changes": rank_changes(measured, old.text_to_media, new.text_to_media),
-    }
+    return comparison(old, new, measured)

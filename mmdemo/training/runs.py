@@ -34,7 +34,7 @@ from mmdemo.training.dataset import (
     require_data,
     take_snapshot,
 )
-from mmdemo.training.evaluate import calibrate, gains, rank_changes
+from mmdemo.training.evaluate import calibrate, comparison
 from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
 from mmdemo.training.outcome import add_version, finish_run, version_of
 from mmdemo.training.progress import append_progress
@@ -143,11 +143,7 @@ def _execute_head(
     was_stopped = stopped()
     before = measure(_parent_head(ws, run.parent), held_out, preset.dim)
     after = measure(last, held_out, preset.dim)
-    result: dict[str, Any] = {
-        "before": before.as_json() | {"mean_recall": round(before.mean_recall, 2)},
-        "after": after.as_json() | {"mean_recall": round(after.mean_recall, 2)},
-        "gains": gains(before, after),
-        "changes": rank_changes(measured, before.text_to_media, after.text_to_media),
+    result: dict[str, Any] = comparison(before, after, measured) | {
         "trained_on": {
             "match": int(train.match.sum()),
             "mismatch": int((~train.match).sum()),

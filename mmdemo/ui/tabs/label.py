@@ -32,7 +32,8 @@ def queue(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     return {"pairs": [pair_json(*p) for p in pairs], "counts": demo.label_counts(task)}
 
 
-def _new_label(body: dict[str, Any], origin: str) -> NewLabel:
+def new_label(body: dict[str, Any], origin: str) -> NewLabel:
+    """The label that a request carries."""
     rank = body.get("rank")
     return NewLabel(
         verdict=text_of(body, "verdict"),
@@ -56,7 +57,7 @@ def _seconds(body: dict[str, Any], name: str) -> float | None:
 @action("label", writes=True)
 def label(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Record a label on a pair of the queue; the receipt says that it is on disk."""
-    new = _new_label(body, "label")
+    new = new_label(body, "label")
     if new.version_id is None:
         active = demo.ws.versions.active(task_in(demo, body))
         new = NewLabel(**(vars(new) | {"version_id": active}))
@@ -66,7 +67,7 @@ def label(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("label_result", writes=True)
 def label_result(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Record a label on an answer: a search result with its query, a caption, an aligned text."""
-    new = _new_label(body, text_of(body, "origin", "search"))
+    new = new_label(body, text_of(body, "origin", "search"))
     return demo.label_result(text_of(body, "item"), text_of(body, "text"), new)
 
 

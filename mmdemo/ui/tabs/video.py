@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mmdemo.data.subtitles import captions_as
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
-from mmdemo.store.labels import NewLabel
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.tabs.label import new_label
 from mmdemo.ui.widgets import widget
 from mmdemo.watching import VIDEO
 
@@ -94,14 +95,6 @@ def describe_video(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 def label_span(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Record a label on a span of a video with a text."""
     start, end = number_of(body, "start", 0.0), number_of(body, "end", 0.0)
-    rank = body.get("rank")
-    new = NewLabel(
-        verdict=text_of(body, "verdict"),
-        annotator=text_of(body, "annotator"),
-        origin=text_of(body, "origin", "moment")[:16],
-        query=text_of(body, "query") or None,
-        rank=int(number_of(body, "rank", 0)) if rank is not None else None,
-        version_id=text_of(body, "version") or None,
-        key=text_of(body, "key")[:64] or None,
-    )
+    # the span is the pair's own: the label corrects nothing in it
+    new = replace(new_label(body, text_of(body, "origin", "moment")), start_s=None, end_s=None)
     return demo.label_result(text_of(body, "item"), text_of(body, "text"), new, start, end)
