@@ -13,6 +13,14 @@ window.mm = (() => {
     return node;
   }
 
+  const SVG = "http://www.w3.org/2000/svg";
+  function svg(tag, attributes, ...children) {
+    const node = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    node.append(...children);
+    return node;
+  }
+
   const thumb = (item, side = 320) => `mmdemo/thumb/${item}?s=${side}`;
   const percent = (p) => `${Math.round(p * 100)} %`;
   const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
@@ -90,7 +98,8 @@ window.mm = (() => {
   // The address always says what is on the page. The link it came with is read once, before anything writes.
   const LONGEST = 1800;
   const link = Object.fromEntries(new URLSearchParams(location.search));
-  if (["", "align", "caption", "search"].includes(link.view || "")) (early.start = api("start")).catch(() => {});
+  const ofImage = ["", "align", "caption", "search"].includes(link.view || "");  // else the link is of another tab
+  if (ofImage) (early.start = api("start")).catch(() => {});
   let touched = false;  // Gradio selects its first tab by itself while it builds the page; that is nobody's wish
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true, once: true });
   const address = {
@@ -223,7 +232,54 @@ window.mm = (() => {
   }
   const poke = () => dispatchEvent(new CustomEvent("mm-poke"));
 
+  // An answer in a box: while it is waited for the box says so, and an answer that another one has overtaken is dropped.
+  const fail = (box, e) => box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message));
+  async function into(box, ask, show) {
+    const turn = (box.turn = (box.turn || 0) + 1);
+    const slow = setTimeout(() => box.replaceChildren(h("p", { class: "mm-working" }, "Working… the first answer waits for the model to load.")), 400);
+    box.setAttribute("aria-busy", "true");
+    try { const answer = await ask(); if (turn === box.turn) show(answer); } catch (e) { if (turn === box.turn) fail(box, e); }
+    clearTimeout(slow);
+    box.removeAttribute("aria-busy");
+  }
+  // The versions of a task to choose from; the list follows what is trained and promoted.
+  function versionList(select, about, ask) {
+    let active = "";
+    const fill = (list, chosen = select.value) => {
+      select.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : ""))));
+      select.value = chosen;
+    };
+    addEventListener("mm-status", (e) => {
+      if (task.name !== about) return;
+      if (active && active !== e.detail.version) ask().then((s) => fill(s.versions)).catch(() => {});
+      active = e.detail.version;
+    });
+    return fill;
+  }
+  // A tick and a cross for an answer; `send` takes the verdict.
+  function marks(text, send, said = null) {
+    const box = h("span", { class: "mm-marks" }, [["match", "✓"], ["mismatch", "✗"]].map(([verdict, sign]) => h("button", { class: `mm-mark ${verdict}`, type: "button", "aria-label": `${verdict}: ${text}`, "aria-pressed": String(said === verdict), onclick: (e) => {
+      e.stopPropagation();
+      for (const b of box.children) b.setAttribute("aria-pressed", b === e.currentTarget);
+      send(verdict, box);
+    } }, sign)));
+    return box;
+  }
+  // An edge of a span on a time line is dragged; `done` hears by how much it moved.
+  function dragEdge(e, box, span, side, { perSecond, least, duration, draw, done }) {
+    e.preventDefault(); e.stopPropagation();
+    const from = e.clientX, was = span[side];
+    box.setPointerCapture(e.pointerId);
+    const move = (m) => {
+      const at = was + (m.clientX - from) / perSecond;
+      span[side] = side === "start" ? Math.max(0, Math.min(at, span.end - least)) : Math.min(duration, Math.max(at, span.start + least));
+      draw();
+    };
+    const up = () => { box.removeEventListener("pointermove", move); box.removeEventListener("pointerup", up); done(Math.abs(span[side] - was)); };
+    box.addEventListener("pointermove", move); box.addEventListener("pointerup", up);
+  }
+  const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, percent, api, begin, upload, live, toast, address, task, save, annotator, poll, poke, seconds, Refused,
+  return { h, thumb, percent, api, begin, upload, live, toast, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, dragEdge, ofImage, Refused,
     onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null, videoState: null };
 })();

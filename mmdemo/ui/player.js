@@ -1,14 +1,13 @@
 /* A video with one time line under it: shots, the curve of a query, its moments, what is said, the playhead. */
 mm.player = (host, { onspan = null } = {}) => {
-  const { h } = mm, NS = "http://www.w3.org/2000/svg", LEAST_S = 0.2;
-  const svg = (tag, attributes) => { const node = document.createElementNS(NS, tag); for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v); return node; };
+  const { h, svg } = mm, LEAST_S = 0.2;
   const video = h("video", { controls: true, preload: "metadata", playsinline: true });
   const shotsRow = h("div", { class: "mm-shots" }), curveBox = h("div", { class: "mm-curve" }), momentsRow = h("div", { class: "mm-moments" }), saidRow = h("div", { class: "mm-saidline" }), head = h("i", { class: "mm-playhead" });
   const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, shotsRow, curveBox, momentsRow, saidRow, head);
   const clock = h("span", { class: "mm-number" });
   host.replaceChildren(video, line, h("div", { class: "mm-row" }, clock));
   let item = "", duration = 1, rate = 25, shots = [], moments = [], until = null, loop = null;
-  const text = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(2).padStart(5, "0")}`;
+  const text = (s) => mm.clock(s, 2);
   const share = (s) => `${(100 * s) / duration}%`;
   const at = (start, end) => `left:${share(start)};width:${share(Math.max(0, end - start))}`;
   function seek(s, end = null) { video.currentTime = Math.max(0, Math.min(duration, s)); until = end; moved(); }
@@ -46,16 +45,9 @@ mm.player = (host, { onspan = null } = {}) => {
     }));
   }
   function grab(e, box, m, side) {
-    e.preventDefault(); e.stopPropagation();
-    const width = line.getBoundingClientRect().width, from = e.clientX, was = m[side];
-    box.setPointerCapture(e.pointerId);
-    const move = (p) => {
-      const s = was + ((p.clientX - from) / width) * duration;
-      m[side] = side === "start" ? Math.max(0, Math.min(s, m.end - LEAST_S)) : Math.min(duration, Math.max(s, m.start + LEAST_S));
-      box.style.cssText = at(m.start, m.end);
-    };
-    const up = () => { box.removeEventListener("pointermove", move); box.removeEventListener("pointerup", up); if (m[side] !== was) { seek(side === "start" ? m.start : Math.max(m.start, m.end - 0.5), m.end); onspan(m); } };
-    box.addEventListener("pointermove", move); box.addEventListener("pointerup", up);
+    mm.dragEdge(e, box, m, side, { perSecond: line.getBoundingClientRect().width / duration, least: LEAST_S, duration,
+      draw: () => { box.style.cssText = at(m.start, m.end); },
+      done: (moved) => { if (moved) { seek(side === "start" ? m.start : Math.max(m.start, m.end - 0.5), m.end); onspan(m); } } });
   }
   return {
     video, text,

@@ -22,7 +22,6 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
   let item = "", duration = 0, peaks = null, words = [], scale = 0, until = null, frame = 0, drag = null;
 
   const fit = () => Math.max(40, (scroll.clientWidth - 2) / Math.max(0.1, duration));
-  const text = (s) => `${Math.floor(s / 60)}:${String((s % 60).toFixed(1)).padStart(4, "0")}`;
   function zoom(by, at = audio.currentTime) {
     const least = Math.min(fit(), (scroll.clientWidth - 2) / Math.max(0.1, duration));
     scale = Math.min(800, Math.max(least, scale * by));
@@ -63,25 +62,14 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     return box;
   }
   function grab(e, box, i, side) {
-    e.preventDefault(); e.stopPropagation();
-    const w = words[i], from = e.clientX, was = w[side];
-    box.setPointerCapture(e.pointerId);
-    const move = (m) => {
-      const at = was + (m.clientX - from) / scale;
-      w[side] = side === "start" ? Math.max(0, Math.min(at, w.end - LEAST)) : Math.min(duration, Math.max(at, w.start + LEAST));
-      box.style.left = `${w.start * scale}px`; box.style.width = `${Math.max(6, (w.end - w.start) * scale)}px`;
-    };
-    const up = () => {
-      box.removeEventListener("pointermove", move); box.removeEventListener("pointerup", up);
-      drag = "done";
-      setTimeout(() => { drag = null; }, 50);
-      if (Math.abs(w[side] - was) > 0.005) onspan(w, i);
-    };
-    box.addEventListener("pointermove", move); box.addEventListener("pointerup", up);
+    const w = words[i];
+    mm.dragEdge(e, box, w, side, { perSecond: scale, least: LEAST, duration,
+      draw: () => { box.style.left = `${w.start * scale}px`; box.style.width = `${Math.max(6, (w.end - w.start) * scale)}px`; },
+      done: (moved) => { drag = "done"; setTimeout(() => { drag = null; }, 50); if (moved > 0.005) onspan(w, i); } });
   }
   function moveHead() {
     head.style.left = `${audio.currentTime * scale}px`;
-    clock.textContent = `${text(audio.currentTime)} of ${text(duration)}`;
+    clock.textContent = `${mm.clock(audio.currentTime)} of ${mm.clock(duration)}`;
     for (const box of line.children) { const w = words[box.dataset.word]; box.classList.toggle("now", !audio.paused && w.start <= audio.currentTime && audio.currentTime < w.end); }
   }
   function tick() {

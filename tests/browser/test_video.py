@@ -93,6 +93,9 @@ def test_a_link_reopens_a_moment_narrow_and_what_is_no_video_gets_a_sentence(
     expect(video.get_by_label("What to find in this video")).to_have_value("a drawing")
     expect(video.locator("[data-moments] .mm-line").first).to_be_visible(timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 401
+    assert (
+        "task=video-text" in page.url and "view=video" in page.url
+    )  # no other tab has taken the link for its own
     (tmp_path / "x.mp4").write_bytes(b"%PDF nothing")
     video.get_by_label("Video file").set_input_files(str(tmp_path / "x.mp4"))
     expect(page.get_by_text("is not a video that can be read").first).to_be_visible()

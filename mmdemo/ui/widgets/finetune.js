@@ -1,15 +1,8 @@
-const { h, api, thumb, poll, poke, seconds, toast } = mm;
+const { h, api, thumb, poll, poke, seconds, svg, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
 let run = null, drawn = "";
 
 /* A line chart as SVG: a list of series with points [x, y] and perhaps a band [x, low, high] */
-const SVG = "http://www.w3.org/2000/svg";
-function svg(tag, attributes, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v);
-  node.append(...children);
-  return node;
-}
 function chart(title, series, xName, unit = "") {
   const W = 420, H = 170, L = 44, R = 12, T = 12, B = 30;
   const points = series.flatMap((s) => [...s.points, ...(s.band || []).flatMap(([x, lo, hi]) => [[x, lo], [x, hi]])]);

@@ -1,10 +1,10 @@
-const { h, api, address, thumb, percent, toast, save, upload } = mm;
+const { h, api, address, thumb, percent, toast, save, upload, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
 let maps = [], shown = -1, picture = null;
-let quiet = ["speech", "label", "fine-tune", "data"].includes(address.link.view);  // the link is of another tab: it stays
+let quiet = !mm.ofImage;  // the link is of another tab: it stays
 
 /* The address and the views */
 function remember() {
@@ -22,16 +22,6 @@ for (const tab of element.querySelectorAll("[role=tab]")) {
   tab.onclick = () => { quiet = false; open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
 }
 
-function busy(box, message = "Working…") { box.replaceChildren(h("p", { class: "mm-working" }, message)); }
-function fail(box, error) { box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, error.message)); }
-async function into(box, ask, show) {
-  const turn = (box.turn = (box.turn || 0) + 1);
-  const slow = setTimeout(() => busy(box, "Working… the first answer waits for the model to load."), 400);
-  box.setAttribute("aria-busy", "true");
-  try { const answer = await ask(); if (turn === box.turn) show(answer); } catch (e) { if (turn === box.turn) fail(box, e); }
-  clearTimeout(slow);
-  box.removeAttribute("aria-busy");
-}
 
 /* The picture */
 function show(item, name = "") {
@@ -237,17 +227,8 @@ $("[data-similar]").onclick = () => search(true);
 for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(!words.value.trim()); };
 
 /* Versions: the active one unless a link or the person says otherwise */
-function fillVersions(list) {
-  versions.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : ""))));
-  if (state.version && !list.some((v) => v.id === state.version)) toast(`The version ${state.version} of this link is not here; the active one answers.`, true), (state.version = "");
-  versions.value = state.version;
-}
+const fillVersions = mm.versionList(versions, "image-text", () => api("start"));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); };
-let known = "";
-addEventListener("mm-status", (e) => {
-  if (known && known !== e.detail.version) api("start").then((s) => fillVersions(s.versions)).catch(() => {});
-  known = e.detail.version;
-});
 
 /* The start: what the link says, or the first sample */
 (async () => {
@@ -255,7 +236,8 @@ addEventListener("mm-status", (e) => {
   const begun = await mm.begin("start").catch((e) => { show_error(e.message); return null; });
   if (!begun) return;
   state.version = link.version || "";
-  fillVersions(begun.versions);
+  if (state.version && !begun.versions.some((v) => v.id === state.version)) { toast(`The version ${state.version} of this link is not here; the active one answers.`, true); state.version = ""; }
+  fillVersions(begun.versions, state.version);
   $("[data-source]").append(...begun.sources.map((s) => h("option", { value: s }, s)));
   $(".mm-samples").replaceChildren(...begun.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.text || s.name,
     onclick: () => choose(s.item, s.text, s.text ? [s.text, ...begun.samples.filter((o) => o !== s && o.text).slice(0, 2).map((o) => o.text)] : null) }, h("img", { src: thumb(s.item), alt: s.text || s.name }))));

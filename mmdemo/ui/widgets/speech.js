@@ -1,4 +1,4 @@
-const { h, api, address, percent, save, upload, live, poll, seconds } = mm;
+const { h, api, address, percent, save, upload, live, poll, seconds, clock, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), versions = $(".mm-version select"), samples = $("[data-samples]");
 const state = { view: "speech", mode: "transcribe", item: "", text: "", version: "" };
@@ -20,13 +20,7 @@ function open(mode) {
   remember();
 }
 for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
-const fail = (box, e) => box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message));
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
-async function into(box, ask, show) {
-  const slow = setTimeout(() => box.replaceChildren(h("p", { class: "mm-working" }, "Working… the first answer waits for the model to load.")), 400);
-  try { show(await ask()); } catch (e) { fail(box, e); }
-  clearTimeout(slow);
-}
 const needed = (box) => { if (state.item) return true; fail(box, new Error("There is no recording yet. Record one, upload one, or choose a sample.")); return false; };
 
 /* The recording */
@@ -152,18 +146,8 @@ for (const button of element.querySelectorAll("[data-format]")) button.onclick =
 };
 
 /* Labels on an answer */
-function marks(text, how) {
-  const box = h("span", { class: "mm-marks" });
-  for (const [verdict, sign] of [["match", "✓"], ["mismatch", "✗"]]) {
-    const button = h("button", { class: `mm-mark ${verdict}`, type: "button", "aria-label": `${verdict}: ${text}`, "aria-pressed": how.said === verdict, onclick: (e) => {
-      e.stopPropagation();
-      for (const b of box.children) b.setAttribute("aria-pressed", b === button);
-      save("label_result", { item: how.item, text, verdict, origin: how.origin, query: how.query, rank: how.rank, version: how.version }).then((r) => { box.title = `Label ${r.label} saved on disk`; });
-    } }, sign);
-    box.append(button);
-  }
-  return box;
-}
+const marks = (text, { item, origin, query, rank, version, said }) => mm.marks(text, (verdict, box) =>
+  save("label_result", { item, text, verdict, origin, query, rank, version }).then((r) => { box.title = `Label ${r.label} saved on disk`; }), said);
 
 /* Align */
 async function wordsOf(text) {
@@ -192,7 +176,6 @@ $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
 
 /* Search */
-const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
 function search(body) {
   const box = $("[data-results]");
   remember();
@@ -213,7 +196,7 @@ $("form.mm-search").onsubmit = (e) => { e.preventDefault(); if (!words.value.tri
 $("[data-texts]").onclick = () => { if (needed($("[data-results]"))) search({ query: "", item: state.item, target: "text" }); };
 $("[data-similar]").onclick = () => { if (needed($("[data-results]"))) search({ query: "", item: state.item }); };
 
-function fillVersions(list) { versions.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : "")))); versions.value = state.version; }
+const fillVersions = mm.versionList(versions, "speech-text", () => api("speech_start"));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item) show(state.item).catch((e) => error(e.message)); };
 
 (async () => {
@@ -223,7 +206,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const start = await api("speech_start").catch((e) => { error(e.message); return null; });
   if (!start) return;
   state.version = link.version || "";
-  fillVersions(start.versions);
+  fillVersions(start.versions, state.version);
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.text || s.name)));
   texts.value = (link.mode === "align" && link.text) || start.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n");
   words.value = (link.mode === "search" && link.text) || "";
@@ -232,6 +215,4 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (first) await show(first).catch((e) => error(e.message));
   if (state.mode === "align" && link.text) align();
   if (state.mode === "search" && link.text) search({ query: words.value.trim() });
-  let version = "";
-  addEventListener("mm-status", (e) => { if (mm.task.name !== "speech-text") return; if (version && version !== e.detail.version) api("speech_start").then((s) => fillVersions(s.versions)).catch(() => {}); version = e.detail.version; });
 })();

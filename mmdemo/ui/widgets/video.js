@@ -1,4 +1,4 @@
-const { h, api, upload, save, percent, address, toast, poll, seconds } = mm;
+const { h, api, upload, save, percent, address, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, versions = $("select[aria-label^=Version]"), samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"));
@@ -17,12 +17,6 @@ function open(view) {
   remember();
 }
 for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
-const fail = (box, e) => box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message));
-async function into(box, ask, show) {
-  box.setAttribute("aria-busy", "true");
-  try { show(await ask()); } catch (e) { fail(box, e); }
-  box.removeAttribute("aria-busy");
-}
 
 /* The video: the server looks through it behind the page, and the shots appear */
 async function show(item) {
@@ -78,15 +72,8 @@ samples.onchange = () => { if (samples.value) show(samples.value).catch((e) => e
 const needed = (box) => state.item || (fail(box, new Error("There is no video yet. Upload one, or choose a sample.")), false);
 
 /* Labels on an answer */
-function marks(text, how) {
-  const box = h("span", { class: "mm-marks" });
-  for (const [verdict, sign] of [["match", "✓"], ["mismatch", "✗"]]) box.append(h("button", { class: `mm-mark ${verdict}`, type: "button", "aria-label": `${verdict}: ${text}`, "aria-pressed": "false", onclick: (e) => {
-    e.stopPropagation();
-    for (const b of box.children) b.setAttribute("aria-pressed", b === e.currentTarget);
-    save("label_span", { ...how, text, verdict }).then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk`; }, (x) => error(x.message));
-  } }, sign));
-  return box;
-}
+const marks = (text, how) => mm.marks(text, (verdict) =>
+  save("label_span", { ...how, text, verdict }).then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk`; }, (x) => error(x.message)));
 const span = (a, b) => `${player.text(a)}–${player.text(b)}`;
 
 /* Find */
@@ -154,7 +141,7 @@ function search() {
 }
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
 
-function fillVersions(list) { versions.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : "")))); versions.value = state.version; }
+const fillVersions = mm.versionList(versions, "video-text", () => api("video_start"));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item) show(state.item).catch((e) => error(e.message)); };
 
 (async () => {
@@ -164,7 +151,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const start = await api("video_start").catch((e) => { error(e.message); return null; });
   if (!start) return;
   state.version = link.version || "";
-  fillVersions(start.versions);
+  fillVersions(start.versions, state.version);
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
   if (state.view === "search") words.value = link.text || ""; else query.value = link.text || (link.item ? "" : start.query);
