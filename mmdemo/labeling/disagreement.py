@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TimedWord = tuple[str, float, float]  # word, start and end in seconds
 HEARD = 500  # recordings whose transcripts are compared with their texts
+LEAST_APART_S = 0.1  # what is nearer is the attention's blur, and no disagreement
 TIMED = 60  # recordings whose words are aligned again, about 0.1 s each
 
 
@@ -39,7 +40,8 @@ def misheard(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]) -> 
 
 def apart_in_time(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]) -> np.ndarray:
     """(N,) seconds by which the words of a text, aligned by force, lie elsewhere than where kept transcripts
-    have them, or those of two versions apart from each other; 0 where no transcript is kept.
+    have them, or those of two versions apart from each other; 0 where no transcript is kept or
+    they agree.
     """
     apart = np.zeros(len(pairs))
     kept = ws.transcripts.of_items([p.item for p in pairs])
@@ -54,7 +56,8 @@ def apart_in_time(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]
         samples = decode_audio(ws.media_path(items[pair.item]))
         forced = [(w.word, w.start, w.end) for w in recogniser.align_words(samples, pair.text)]
         lines = [forced, *(words_of(t) for t in kept[pair.item])]
-        apart[i] = max(seconds_apart(a, b) for a, b in combinations(lines, 2))
+        furthest = max(seconds_apart(a, b) for a, b in combinations(lines, 2))
+        apart[i] = furthest if furthest >= LEAST_APART_S else 0.0
     return apart
 
 
