@@ -65,7 +65,7 @@ class Demo(Hearing, Watching):
         """Keep a file as an item that search does not find until somebody labels it."""
         if not path.is_file():
             raise UserError(f"{path} does not exist.", "Check the path.")
-        return self.ws.add_media(TASKS[task], path.read_bytes(), path.name, source=source, listed=False)
+        return self.ws.add_media(TASKS[task], path, path.name, source=source, listed=False)
 
     @staticmethod
     def task_of_file(path: Path) -> Task:

@@ -122,7 +122,7 @@ def _import_row(
     seen: dict[tuple[str, str, float | None, float | None], int],
     report: ImportReport,
 ) -> None:
-    data = row.data if row.data is not None else row.file.read_bytes() if row.file else b""
+    data = row.data if row.data is not None else row.file or b""
     item, new_item = ws.add_listed(TASKS[task], data, row.name, source)
     report.items += new_item
     if not row.text.strip():

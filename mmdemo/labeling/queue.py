@@ -25,8 +25,9 @@ from mmdemo.labeling.disagreement import apart_in_time, misheard
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
+from mmdemo.models.video import VideoAligner
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
-from mmdemo.retrieval.frames import is_kept, span_features
+from mmdemo.retrieval.frames import is_kept, span_frames
 from mmdemo.retrieval.serving import IndexKeeper
 from mmdemo.store.pairs import HARD_NEGATIVE, PairView
 from mmdemo.store.texts import text_key
@@ -226,10 +227,10 @@ class PairQueue:
 
     def _media_vectors(self, pairs: Sequence[PairView], aligner: HeadAligner) -> np.ndarray:
         """(N, D) vectors of the pairs' media; of a span of a video, those of its frames."""
-        if aligner.towers.media.modality != "video":
+        if not isinstance(aligner, VideoAligner):
             return self._keeper.version_vectors(aligner, [p.item for p in pairs])
         spans = [(p.item, p.start_s, p.end_s) for p in pairs]
-        return aligner.project_media(span_features(self._ws, aligner.towers.media.id, spans))
+        return aligner.project_spans(span_frames(self._ws, aligner.towers.media.id, spans))
 
     def _propose(self, aligner: HeadAligner, count: int) -> list[PairView]:
         """New pairs: a picture with the text of another that the model takes for near, on the same side."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmdemo.errors import StorageError
+from mmdemo.errors import StorageError, UserError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class HeadShape:
     dim: int  # D, the shared space
     hidden: int = 512
     dropout: float = 0.5
+    kind: str = "residual"  # of HEADS
 
 
 class ResidualHead(nn.Module):
@@ -40,6 +42,8 @@ class ResidualHead(nn.Module):
         shape: the sizes.
         scale: the initial inverse temperature of the losses.
     """
+
+    sees_time = False  # whether a frame's vector depends on the frames around it
 
     def __init__(self, shape: HeadShape, scale: float = 10.0) -> None:
         super().__init__()
@@ -73,12 +77,59 @@ class ResidualHead(nn.Module):
         hidden = self.media((features - self.mean) / self.std)  # (N, H)
         return normalize(base + self.media_out(hidden), dim=1)
 
+    def project_spans(self, frames: Tensor, there: Tensor) -> Tensor:
+        """(N, D) unit vectors of spans: of the mean of their frames.
+
+        Args:
+            frames: (N, T, F) features, padded.
+            there: (N, T) bool, false where padded.
+        """
+        weight = there[..., None] / there.sum(1)[:, None, None]  # (N, T, 1)
+        return self.project_media((frames * weight).sum(1))
+
+    def project_frames(self, frames: Tensor, there: Tensor) -> Tensor:
+        """(N, T, D) unit vectors of the frames of shots; arguments as `project_spans`."""
+        n, t, _ = frames.shape
+        return self.project_media(frames.flatten(0, 1)).view(n, t, -1)
+
     def project_text(self, vectors: Tensor) -> Tensor:
         """(N, D) vectors of the text tower to (N, D) unit vectors."""
         return normalize(vectors + self.text(vectors), dim=1)
 
 
 PROJECT_BATCH = 8192  # rows of features carried into the shared space at once: 54 MB
+SPANS_AT_ONCE = 64
+LONGEST = 64  # frames that a head sees together; a longer shot goes through in pieces
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The frames of N spans, one span after another."""
+
+    rows: np.ndarray  # (M, F) float16 or float32
+    starts: np.ndarray  # (N + 1,) int64: span i is rows[starts[i] : starts[i + 1]]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def take(self, which: np.ndarray) -> Sequences:
+        """Some of the spans, in that order."""
+        parts = [self.rows[self.starts[i] : self.starts[i + 1]] for i in which]
+        starts = np.cumsum([0, *map(len, parts)])
+        return Sequences(np.concatenate(parts) if parts else self.rows[:0], starts)
+
+    def means(self) -> np.ndarray:
+        """(N, F) float32 mean of each span."""
+        found = [self.rows[a:b].astype(np.float32).mean(0) for a, b in pairwise(self.starts)]
+        return np.stack(found) if found else np.zeros((0, self.rows.shape[1]), np.float32)
+
+    def padded(self) -> tuple[Tensor, Tensor]:
+        """(N, T, F) float32 frames and (N, T) bool, false where there is none."""
+        lengths = np.diff(self.starts)
+        there = np.arange(lengths.max(initial=1)) < lengths[:, None]
+        frames = np.zeros((*there.shape, self.rows.shape[1]), np.float32)
+        frames[there] = self.rows
+        return torch.from_numpy(frames), torch.from_numpy(there)
 
 
 class Projection:
@@ -106,11 +157,56 @@ class Projection:
         return torch.cat(parts).numpy() if parts else np.empty((0, self.dim), np.float32)
 
     @torch.inference_mode()
+    def spans(self, spans: Sequences) -> np.ndarray:
+        """(N, D) float32 unit vectors of spans, from the features of their frames."""
+        if self.head is None:
+            return self.media(spans.means())
+        if not len(spans):
+            return np.empty((0, self.dim), np.float32)
+        parts = [
+            self.head.project_spans(*spans.take(which).padded()).numpy()
+            for which in np.array_split(np.arange(len(spans)), -(-len(spans) // SPANS_AT_ONCE))
+        ]
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def frames(self, features: np.ndarray, shots: list[tuple[int, int]]) -> np.ndarray:
+        """(N, D) float32 unit vectors of a video's frames, each seen together with those of its shot.
+
+        Args:
+            features: (N, F) of the frames.
+            shots: the first row and one past the last of each shot; together they hold all rows.
+        """
+        if self.head is None or not self.head.sees_time:
+            return self.media(features)
+        pieces = [(a, min(a + LONGEST, stop)) for start, stop in shots for a in range(start, stop, LONGEST)]
+        whole = Sequences(features, np.array([0, *(stop for _, stop in pieces)]))
+        out = []
+        for which in np.array_split(np.arange(len(pieces)), -(-len(pieces) // SPANS_AT_ONCE)):
+            frames, there = whole.take(which).padded()
+            out.append(self.head.project_frames(frames, there)[there].numpy())
+        return np.concatenate(out)
+
+    @torch.inference_mode()
     def text(self, vectors: np.ndarray) -> np.ndarray:
         """(N, D) float32 unit vectors from (N, D) vectors of the text tower."""
         if self.head is None:
             return np.asarray(vectors, dtype=np.float32)
         return self.head.project_text(torch.from_numpy(np.array(vectors, np.float32))).numpy()
+
+
+def make_head(shape: HeadShape, scale: float = 10.0) -> ResidualHead:
+    """An untrained head of the kind that its shape names.
+
+    Raises:
+        UserError: there is no such kind; the sentence lists those there are.
+    """
+    from mmdemo.models.temporal import TemporalHead
+
+    kinds: dict[str, type[ResidualHead]] = {"residual": ResidualHead, "temporal": TemporalHead}
+    if shape.kind not in kinds:
+        raise UserError(f"There is no head {shape.kind!r}.", f"Use one of: {', '.join(kinds)}.")
+    return kinds[shape.kind](shape, scale)
 
 
 def save_head(head: ResidualHead, folder: Path) -> None:
@@ -136,7 +232,7 @@ def load_head(folder: Path) -> ResidualHead:
     """
     try:
         shape = HeadShape(**json.loads((folder / "head.json").read_text(encoding="utf-8")))
-        head = ResidualHead(shape)
+        head = make_head(shape)
         head.load_state_dict(load_file(folder / "head.safetensors"))
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as e:
         raise StorageError(

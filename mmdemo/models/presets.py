@@ -45,6 +45,11 @@ class Preset:
         return self.spec or self.id
 
     @property
+    def heads(self) -> tuple[str, ...]:
+        """Which heads can be trained on its features; the first is the default."""
+        return ("temporal", "residual") if self.task == "video-text" else ("residual",)
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """How it can be fine-tuned."""
         return ("head", "lora") if self.loader == "whisper" else ("head",)

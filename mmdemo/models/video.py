@@ -16,7 +16,8 @@ from mmdemo.models.base import Modality, Score
 from mmdemo.models.bundled import EfficientNetTower, load_class_vectors, shared_text_tower
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import decide_compute
-from mmdemo.models.moments import Moment, find_moments, similarity_curve
+from mmdemo.models.heads import Sequences
+from mmdemo.models.moments import Moment, find_moments, shot_rows, similarity_curve
 from mmdemo.models.presets import Preset
 from mmdemo.settings import Settings
 
@@ -30,18 +31,39 @@ class FrameFeatures:
     shots: np.ndarray  # (S, 2) float32 start and end in seconds; they touch
 
     def cut(self, start_s: float | None, end_s: float | None) -> FrameFeatures:
-        """One frame that stands for a span."""
-        time_s = np.array([start_s or 0.0], np.float32)
-        return FrameFeatures(time_s, self.within(start_s, end_s)[None].astype(np.float16), self.shots[:1])
+        """A span by itself, as one shot."""
+        rows = self.rows(start_s, end_s)
+        times = self.times[rows]
+        end = self.shots[-1, 1] if end_s is None else end_s
+        shot = np.array([[times[0] if start_s is None else start_s, end]], np.float32)
+        return FrameFeatures(times, self.features[rows], shot)
 
-    def within(self, start_s: float | None, end_s: float | None) -> np.ndarray:
-        """(F,) float32 mean over the frames of a span; of the frame that is shown where none falls in it."""
+    def rows(self, start_s: float | None, end_s: float | None) -> np.ndarray:
+        """(M,) rows of the frames of a span; of the frame that is shown where none falls in it."""
         low = -np.inf if start_s is None else start_s - 1e-4
         high = np.inf if end_s is None else end_s
         rows = np.flatnonzero((self.times >= low) & (self.times < high))
         if not len(rows):
             rows = np.array([max(0, int(np.searchsorted(self.times, low, side="right")) - 1)])
-        return self.features[rows].astype(np.float32).mean(0)
+        return rows
+
+    def within(self, start_s: float | None, end_s: float | None) -> np.ndarray:
+        """(F,) float32 mean over the frames of a span."""
+        return self.features[self.rows(start_s, end_s)].astype(np.float32).mean(0)
+
+
+MOST_OF_SPAN = 32  # frames that a span is trained and compared by, spread evenly
+
+
+def sequences(spans: Sequence[FrameFeatures]) -> Sequences:
+    """The frames of spans, at most `MOST_OF_SPAN` of each."""
+    parts = []
+    for span in spans:
+        count = len(span.times)
+        step = np.linspace(0, count - 1, min(count, MOST_OF_SPAN)).round().astype(int)
+        parts.append(span.features[step])
+    rows = np.concatenate(parts) if parts else np.zeros((0, 0), np.float16)
+    return Sequences(rows, np.cumsum([0, *map(len, parts)]))
 
 
 class VideoTower:
@@ -69,7 +91,15 @@ class VideoAligner(HeadAligner):
 
     def frame_vectors(self, medium: FrameFeatures) -> np.ndarray:
         """(N, D) unit vectors of a video's frames."""
-        return self.project_media(medium.features)
+        return self._projection.frames(medium.features, shot_rows(medium.times, medium.shots))
+
+    def project_spans(self, spans: Sequences) -> np.ndarray:
+        """(N, D) unit vectors of spans by the features of their frames."""
+        return self._projection.spans(spans)
+
+    def encode_media(self, media: Sequence[FrameFeatures]) -> np.ndarray:
+        """(N, D) unit vectors of N videos or spans."""
+        return self._projection.spans(sequences(media))
 
     def curve(self, medium: FrameFeatures, text: str) -> np.ndarray:
         """(N,) how well each frame fits a text, smoothed within its shot."""

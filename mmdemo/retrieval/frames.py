@@ -20,7 +20,8 @@ import numpy as np
 from mmdemo.errors import DataError, MediaError
 from mmdemo.media.shots import find_shots
 from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
-from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower
+from mmdemo.models.heads import Sequences
+from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower, sequences
 from mmdemo.retrieval.embed import encode_stream
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
@@ -83,10 +84,10 @@ def is_kept(ws: Workspace, tower_id: str, item_id: str) -> bool:
     return _path(ws, tower_id, item_id).exists()
 
 
-def span_features(
+def span_frames(
     ws: Workspace, tower_id: str, spans: Sequence[tuple[str, float | None, float | None]]
-) -> np.ndarray:
-    """(N, F) float32 mean features of the frames in each span (item, start and end in seconds; None: open).
+) -> Sequences:
+    """The features of the frames of spans (item, start and end in seconds; None: open).
 
     Raises:
         DataError: a video was not looked through.
@@ -95,8 +96,7 @@ def span_features(
     lost = [item for item, found in kept.items() if found is None]
     if lost:
         raise DataError(f"The frames of {lost[0][:12]} are not at hand.", "Start the run again.")
-    rows = [found.within(start, end) for item, start, end in spans if (found := kept[item])]
-    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+    return sequences([found.cut(start, end) for item, start, end in spans if (found := kept[item])])
 
 
 def _path(ws: Workspace, tower_id: str, item_id: str) -> Path:

@@ -10,14 +10,27 @@ from pathlib import Path
 
 from mmdemo.errors import StorageError
 
+COPIED_AT_ONCE = 1 << 20  # bytes
+
+
+def byte_count(data: bytes | Path) -> int:
+    """How many bytes there are."""
+    return data.stat().st_size if isinstance(data, Path) else len(data)
+
 
 def sha256(data: bytes) -> str:
     """The id of an item with these bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole, on disk, or not at all.
+def file_sha256(path: Path) -> str:
+    """The id of an item with a file's bytes, which are never in memory at once."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def write_durably(path: Path, data: bytes | Path) -> None:
+    """Write a file, of bytes or as the copy of another, so that it is there whole, on disk, or not at all.
 
     Raises:
         StorageError: the disk is full or not writable.
@@ -27,7 +40,11 @@ def write_durably(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
         with os.fdopen(handle, "wb") as f:
-            f.write(data)
+            if isinstance(data, Path):
+                with data.open("rb") as source:
+                    shutil.copyfileobj(source, f, COPIED_AT_ONCE)
+            else:
+                f.write(data)
             f.flush()
             os.fsync(f.fileno())
         Path(temporary).replace(path)
@@ -50,11 +67,11 @@ class MediaStore:
         """Where the item of that id is or would be."""
         return self.folder / item_id[:2] / f"{item_id[2:]}{suffix}"
 
-    def add(self, data: bytes, suffix: str) -> str:
-        """Keep these bytes; returns their id. The same bytes twice are one file."""
-        item_id = sha256(data)
+    def add(self, data: bytes | Path, suffix: str) -> str:
+        """Keep these bytes, or those of a file; returns their id. The same bytes twice are one file."""
+        item_id = file_sha256(data) if isinstance(data, Path) else sha256(data)
         path = self.path(item_id, suffix)
-        if not path.exists() or path.stat().st_size != len(data):
+        if not path.exists() or path.stat().st_size != byte_count(data):
             write_durably(path, data)
         return item_id
 

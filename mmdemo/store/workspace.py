@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.errors import StorageError
+from mmdemo.errors import MediaError, StorageError
 from mmdemo.media.image import decode_image, image_suffix, thumbnail
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
-from mmdemo.store.media_store import MediaStore, write_durably
+from mmdemo.store.media_store import MediaStore, byte_count, write_durably
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.tables import Item
 from mmdemo.store.transcripts import TranscriptStore
@@ -34,19 +34,20 @@ from mmdemo.store.versions import RunLog, VersionTree
 FOLDERS = ("media", "vectors", "versions", "runs", "cache")
 
 
-def _describe_image(data: bytes, settings: Settings) -> dict[str, Any]:
+def _describe_image(data: bytes | Path, settings: Settings) -> dict[str, Any]:
+    data = data.read_bytes() if isinstance(data, Path) else data
     image = decode_image(data, max_megapixels=settings.max_megapixels)
     return {"suffix": image_suffix(data), "width": image.width, "height": image.height}
 
 
-def _describe_audio(data: bytes, settings: Settings) -> dict[str, Any]:
+def _describe_audio(data: bytes | Path, settings: Settings) -> dict[str, Any]:
     from mmdemo.media.audio import probe_audio
 
     facts = probe_audio(data)
     return {"suffix": facts.suffix, "duration_s": facts.duration_s}
 
 
-def _describe_video(data: bytes, settings: Settings) -> dict[str, Any]:
+def _describe_video(data: bytes | Path, settings: Settings) -> dict[str, Any]:
     from mmdemo.media.video import probe_video
 
     facts = probe_video(data)
@@ -54,7 +55,7 @@ def _describe_video(data: bytes, settings: Settings) -> dict[str, Any]:
     return {"suffix": facts.suffix, "duration_s": facts.duration_s} | size
 
 
-DESCRIBE: dict[str, Callable[[bytes, Settings], dict[str, Any]]] = {
+DESCRIBE: dict[str, Callable[[bytes | Path, Settings], dict[str, Any]]] = {
     "image": _describe_image,
     "audio": _describe_audio,
     "video": _describe_video,
@@ -104,12 +105,14 @@ class Workspace:
         """Keep a picture; see `add_media`."""
         return self.add_media("image", data, name, source=source, listed=listed)
 
-    def add_media(self, modality: str, data: bytes, name: str, *, source: str, listed: bool = True) -> Item:
+    def add_media(
+        self, modality: str, data: bytes | Path, name: str, *, source: str, listed: bool = True
+    ) -> Item:
         """Keep a file and describe it; the same bytes twice are one item.
 
         Args:
             modality: image, audio or video: as what it is read.
-            data: the file's bytes.
+            data: the file, or its bytes; a recording or video named by its path is never in memory whole.
             name: what it is called where it comes from.
             source: where it comes from.
             listed: whether it is part of the collection.
@@ -120,12 +123,19 @@ class Workspace:
         """
         return self._add(modality, data, name, source, listed)[0]
 
-    def add_listed(self, modality: str, data: bytes, name: str, source: str) -> tuple[Item, bool]:
+    def add_listed(self, modality: str, data: bytes | Path, name: str, source: str) -> tuple[Item, bool]:
         """As `add_media`, with whether the item is new to the collection."""
         return self._add(modality, data, name, source, True)
 
-    def _add(self, modality: str, data: bytes, name: str, source: str, listed: bool) -> tuple[Item, bool]:
-        facts = DESCRIBE[modality](data, self.settings)
+    def _add(
+        self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
+    ) -> tuple[Item, bool]:
+        try:
+            facts = DESCRIBE[modality](data, self.settings)
+        except MediaError as e:
+            if isinstance(data, Path):  # which may be called otherwise than where it comes from
+                raise MediaError(e.what.replace(data.name, name), e.cure) from e
+            raise
         item_id = self.media.add(data, facts["suffix"])
         known = self.items.get(item_id)
         item = Item(
@@ -133,7 +143,7 @@ class Workspace:
             modality=modality,
             name=Path(name).name[:300] or modality,
             source=source[:120],
-            bytes=len(data),
+            bytes=byte_count(data),
             listed=listed,
             **(facts | ({"suffix": known.suffix} if known else {})),
         )

@@ -15,9 +15,10 @@ import numpy as np
 from mmdemo.errors import DataError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.base import TASKS
+from mmdemo.models.heads import Sequences
 from mmdemo.models.presets import Preset
 from mmdemo.retrieval.embed import embed_items, load_medium, text_id, text_vectors
-from mmdemo.retrieval.frames import is_kept, span_features
+from mmdemo.retrieval.frames import is_kept, span_frames
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
 from mmdemo.store.tables import TextSplit
@@ -168,6 +169,7 @@ class PairArrays:
     match: np.ndarray  # (N,) bool
     item_code: np.ndarray  # (N,) int64, equal for one item
     text_code: np.ndarray  # (N,) int64, equal for one text
+    frames: Sequences | None = None  # of spans of videos: their frames, of which `features` is the mean
 
     def __len__(self) -> int:
         return len(self.match)
@@ -180,6 +182,7 @@ class PairArrays:
             self.match[rows],
             self.item_code[rows],
             self.text_code[rows],
+            self.frames.take(rows) if self.frames is not None else None,
         )
 
 
@@ -211,14 +214,16 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
     texts = ws.vectors(preset.text_vectors, preset.dim)
     keys = [text_id(e.text) for e in examples]
     items = [e.item for e in examples]
+    frames: Sequences | None = None
+    if TASKS[preset.task] == "video":
+        frames = span_frames(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
     return PairArrays(
-        features=span_features(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
-        if TASKS[preset.task] == "video"
-        else features.get(items),
+        features=features.get(items) if frames is None else frames.means(),
         texts=texts.get(keys),
         match=np.array([e.match for e in examples], dtype=bool),
         item_code=_codes([e.medium for e in examples]),
         text_code=_codes([text_key(e.text) for e in examples]),
+        frames=frames,
     )
 
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.heads import Projection, ResidualHead
+from mmdemo.retrieval.localisation import Localisation
 from mmdemo.retrieval.metrics import RECALL_AT, Ranks, Retrieval
 from mmdemo.training.dataset import Example, PairArrays
+from mmdemo.training.loop import media_vectors
 
 RESAMPLES = 2000
 EXAMPLES_SHOWN = 6
@@ -69,6 +71,13 @@ def comparison(before: Retrieval, after: Retrieval, measured: Sequence[Example])
     }
 
 
+def moment_comparison(before: Localisation, after: Localisation) -> dict[str, Any]:
+    """What a run says of two versions that look for the same texts in the same videos."""
+    old, new = before.scores(), after.scores()
+    gain = {name: paired_bootstrap(old[name], new[name]).as_json() for name in old}
+    return {"before": before.as_json(), "after": after.as_json(), "gains": gain}
+
+
 def rank_changes(examples: Sequence[Example], before: Ranks, after: Ranks) -> dict[str, list[dict[str, Any]]]:
     """The queries whose right answer moved most: now nearer the top, now further down."""
     moved = np.log(before.first) - np.log(after.first)  # from 8 to 1 matters more than from 108 to 101
@@ -97,7 +106,7 @@ def calibrate(head: ResidualHead | None, pairs: PairArrays, dim: int, prior: Cal
     if len(pairs) < 2 or not pairs.match.any():
         return prior
     projection = Projection(dim, head)
-    media, text = projection.media(pairs.features), projection.text(pairs.texts)
+    media, text = media_vectors(projection, pairs), projection.text(pairs.texts)
     own = np.einsum("nd,nd->n", media, text)
     lacking = int(max(0, pairs.match.sum() - (~pairs.match).sum()))
     rng = np.random.default_rng(0)

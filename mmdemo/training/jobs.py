@@ -113,6 +113,7 @@ class JobRunner:
             "curve": result.get("curve"),
             "vocabulary": result.get("vocabulary"),
             "transcripts": result.get("transcripts"),
+            "moments": result.get("moments"),
             "progress": records,
         }
 

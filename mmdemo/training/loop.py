@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mmdemo.errors import UserError
 from mmdemo.models.device import Compute
-from mmdemo.models.heads import HeadShape, Projection, ResidualHead
+from mmdemo.models.heads import HeadShape, Projection, ResidualHead, make_head
 from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
 from mmdemo.training.dataset import PairArrays
 from mmdemo.training.losses import LOSSES, Batch
@@ -42,6 +42,7 @@ class TrainSettings:
     loss: str = "infonce"
     mark_weight: float = 4.0
     scale: float = 10.0  # the initial inverse temperature
+    head: str = ""  # empty: the first of those that the model's preset names
     seed: int = 0
 
     def check(self) -> None:
@@ -119,8 +120,10 @@ def train_head(
     rate = settings.learning_rate or default_learning_rate(len(train))
     settings = replace(settings, epochs=epochs, learning_rate=rate)
     torch.manual_seed(settings.seed)
-    shape = HeadShape(train.features.shape[1], dim, settings.hidden, settings.dropout)
-    head = ResidualHead(shape, settings.scale).to(compute.device)
+    shape = HeadShape(
+        train.features.shape[1], dim, settings.hidden, settings.dropout, settings.head or "residual"
+    )
+    head = make_head(shape, settings.scale).to(compute.device)
     head.standardise(torch.from_numpy(reference).to(compute.device))
     loss_of = LOSSES[settings.loss](settings.mark_weight).to(compute.device)
     optimiser = torch.optim.AdamW(
@@ -172,12 +175,17 @@ def train_head(
 def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval:
     """Retrieval over pairs by a head on cached features; None is the base version."""
     if head is not None and next(head.parameters()).device.type != "cpu":
-        copy = ResidualHead(head.shape)
+        copy = make_head(head.shape)
         copy.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
         head = copy
     projection = Projection(dim, head)
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
-    return evaluate_retrieval(projection.media(pairs.features), projection.text(pairs.texts), *ids)
+    return evaluate_retrieval(media_vectors(projection, pairs), projection.text(pairs.texts), *ids)
+
+
+def media_vectors(projection: Projection, pairs: PairArrays) -> np.ndarray:
+    """(N, D) vectors of the media of pairs; of spans of videos by their frames."""
+    return projection.media(pairs.features) if pairs.frames is None else projection.spans(pairs.frames)
 
 
 class _Rows:
@@ -185,15 +193,22 @@ class _Rows:
 
     def __init__(self, arrays: PairArrays, device: torch.device) -> None:
         self.features = torch.from_numpy(arrays.features).to(device)  # (N, F)
+        self.frames = arrays.frames
         self.texts = torch.from_numpy(arrays.texts).to(device)  # (N, D)
         self.match = torch.from_numpy(arrays.match).to(device)
         self.item_code = torch.from_numpy(arrays.item_code).to(device)
         self.text_code = torch.from_numpy(arrays.text_code).to(device)
 
     def batch(self, head: ResidualHead, rows: Tensor) -> Batch:
-        rows = rows.to(self.features.device)
+        device = self.features.device
+        if self.frames is not None and head.sees_time:
+            frames, there = self.frames.take(rows.numpy()).padded()
+            media = head.project_spans(frames.to(device), there.to(device))
+        else:
+            media = head.project_media(self.features[rows.to(device)])
+        rows = rows.to(device)
         return Batch(
-            media=head.project_media(self.features[rows]),
+            media=media,
             text=head.project_text(self.texts[rows]),
             match=self.match[rows],
             item_code=self.item_code[rows],

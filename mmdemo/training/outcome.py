@@ -48,6 +48,7 @@ def add_version(
         "after": result["after"],
         "gains": result["gains"],
         "transcripts": result.get("transcripts"),
+        "moments": result.get("moments"),
         "calibration": asdict(calibration),
     }
     write_durably(ws.version_folder(version_id) / "card.json", json.dumps(card, indent=1).encode())

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from filelock import FileLock, Timeout
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
-from mmdemo.models.heads import ResidualHead, has_head, load_head, save_head
+from mmdemo.models.heads import ResidualHead, has_head, load_head, make_head, save_head
 from mmdemo.models.manager import base_calibration, version_source
 from mmdemo.models.presets import Preset
+from mmdemo.models.video import VideoAligner
 from mmdemo.retrieval.transcribing import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
@@ -34,7 +35,8 @@ from mmdemo.training.dataset import (
     require_data,
     take_snapshot,
 )
-from mmdemo.training.evaluate import calibrate, comparison
+from mmdemo.training.evaluate import calibrate, comparison, moment_comparison
+from mmdemo.training.evaluation import localise
 from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
 from mmdemo.training.outcome import add_version, finish_run, version_of
 from mmdemo.training.progress import append_progress
@@ -71,6 +73,9 @@ def create_run(
         raise UserError(
             f"{preset.id} cannot be trained by the method {method!r}.", f"Use: {' or '.join(preset.methods)}."
         )
+    settings = replace(settings, head=settings.head or preset.heads[0])
+    if settings.head not in preset.heads:
+        raise UserError(f"{preset.id} has no head {settings.head!r}.", f"Use: {' or '.join(preset.heads)}.")
     settings.check()
     snapshot = snapshot or take_snapshot(ws, task)
     require_data(ws, snapshot)
@@ -141,7 +146,8 @@ def _execute_head(
         ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
         return
     was_stopped = stopped()
-    before = measure(_parent_head(ws, run.parent), held_out, preset.dim)
+    old = _parent_head(ws, run.parent)
+    before = measure(old, held_out, preset.dim)
     after = measure(last, held_out, preset.dim)
     result: dict[str, Any] = comparison(before, after, measured) | {
         "trained_on": {
@@ -152,9 +158,12 @@ def _execute_head(
         "seconds": record.seconds,
     }
     target = ws.version_folder(version_of(run))
-    head = ResidualHead(last.shape)
+    head = make_head(last.shape)
     head.load_state_dict({name: t.cpu() for name, t in last.state_dict().items()})
     save_head(head.eval(), target)
+    if preset.task == "video-text" and any(e.start is not None for e in measured):
+        spans = [localise(ws, _video_aligner(towers(), one), measured) for one in (old, head)]
+        result["moments"] = moment_comparison(*(s for s in spans if s is not None))
     if preset.task == "speech-text":
         result["vocabulary"] = learn_vocabulary(ws, towers(), snapshot.of(TRAIN))
         write_durably(target / VOCABULARY, json.dumps(result["vocabulary"]).encode())
@@ -171,8 +180,8 @@ def _execute_head(
             ws.runs.update(run.id, result=dict(result))
     if not was_stopped and measured and result.get("vocabulary"):
         tower = towers().media
-        old, new = vocabulary_of(ws, run.parent), result["vocabulary"]
-        rates = measure_transcripts(ws, (tower, old), (tower, new), measured, stopped)
+        words, new = vocabulary_of(ws, run.parent), result["vocabulary"]
+        rates = measure_transcripts(ws, (tower, words), (tower, new), measured, stopped)
         ws.runs.update(run.id, result=result | ({"transcripts": rates} if rates else {}))
 
 
@@ -199,6 +208,10 @@ def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
     matrix = ws.vectors(preset.media_features, preset.feature_dim, np.float16).matrix()
     step = max(1, len(matrix) // REFERENCE_ROWS)
     return np.asarray(matrix[::step], dtype=np.float32)
+
+
+def _video_aligner(towers: Towers, head: ResidualHead | None) -> VideoAligner:
+    return VideoAligner("measured", "video-text", towers, head, towers.calibration)
 
 
 def _parent_head(ws: Workspace, version_id: str) -> ResidualHead | None:

@@ -97,7 +97,7 @@ async def receive(demo: Demo, request: Request) -> dict[str, Any]:
 
 
 def _keep(demo: Demo, part: Path, name: str, task: Task) -> dict[str, Any]:
-    item = demo.ws.add_media(TASKS[task], part.read_bytes(), name, source="upload", listed=False)
+    item = demo.ws.add_media(TASKS[task], part, name, source="upload", listed=False)
     return {
         "item": item.id,
         "name": item.name,

@@ -26,6 +26,7 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     snapshot = take_snapshot(demo.ws, task)
     report = check_snapshot(demo.ws, snapshot)
     counts = demo.label_counts(task)
+    preset = version_source(demo.ws, demo.ws.versions.active(task)).preset
 
     def side(split: str) -> dict[str, int]:
         return {"match": len(snapshot.of(split, True)), "mismatch": len(snapshot.of(split, False))}
@@ -38,7 +39,8 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         "missing": list(report.missing),
         "warnings": list(report.warnings),
         "versions": demo.versions(task)["versions"],
-        "methods": list(version_source(demo.ws, demo.ws.versions.active(task)).preset.methods),
+        "methods": list(preset.methods),
+        "heads": list(preset.heads),
     }
 
 
@@ -59,7 +61,7 @@ def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("start_training", writes=True)
 def start_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Start a run; a person decides on its result."""
-    settings: dict[str, Any] = {"loss": text_of(body, "loss", "infonce")}
+    settings: dict[str, Any] = {"loss": text_of(body, "loss", "infonce"), "head": text_of(body, "head")}
     for name in ("epochs", "batch", "seed"):
         if body.get(name) not in (None, ""):
             settings[name] = int(number_of(body, name, 0))

@@ -50,6 +50,14 @@ function transcripts(s) {
         h("td", { class: t[n].change.high < 0 ? "up" : t[n].change.low > 0 ? "down" : "" }, signed(t[n].change.gain)), h("td", { class: "mm-faint" }, `${signed(t[n].change.low)} to ${signed(t[n].change.high)}`)))))
       : h("p", { class: "mm-hint" }, "Measuring what they do to held-out transcripts…")].filter(Boolean);
 }
+// Of a video model: how well the first moment found lies on the labelled span
+function moments(s) {
+  if (!s.moments) return [];
+  const { before, after, gains } = s.moments;
+  return [h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, [`moments of ${before.queries} held-out texts`, "before", "after", "gain", "95 % interval"].map((n) => h("th", {}, n)))),
+    h("tbody", {}, Object.keys(gains).map((n) => h("tr", {}, h("td", {}, n), h("td", {}, before[n].toFixed(1)), h("td", {}, after[n].toFixed(1)),
+      h("td", { class: gains[n].low > 0 ? "up" : gains[n].high < 0 ? "down" : "" }, signed(gains[n].gain)), h("td", { class: "mm-faint" }, `${signed(gains[n].low)} to ${signed(gains[n].high)}`)))))];
+}
 function verdict(s) {
   const m = s.gains.mean_recall, n = s.before.pairs;
   if (!n) return "There are no held-out matches, so nothing could be measured.";
@@ -86,7 +94,7 @@ function drawRun(s) {
       h("button", { class: "mm-button primary", type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
-    s.before.pairs ? table(s) : "", ...transcripts(s));
+    s.before.pairs ? table(s) : "", ...moments(s), ...transcripts(s));
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: held-out mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
     h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.before.pairs > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
@@ -106,6 +114,9 @@ async function refreshData() {
     h("button", { class: "mm-link", type: "button", onclick: guard(() => api("activate", { version: v.id })) }, "activate"), h("span", { class: "mm-faint" }, v.parent ? `from ${v.parent}` : "base")))));
   const METHODS = { head: "head on cached features", lora: "LoRA on the recogniser, from corrected texts" }, method = $("[name=method]");
   if (method.options.length !== d.methods.length) method.replaceChildren(...d.methods.map((m) => h("option", { value: m }, METHODS[m])));
+  const HEADS = { residual: "residual: one vector in, one out", temporal: "temporal Transformer over a span's frames" }, heads = $("[name=head]");
+  if (heads.dataset.of !== d.heads.join()) { heads.dataset.of = d.heads.join(); heads.replaceChildren(...d.heads.map((one) => h("option", { value: one }, HEADS[one]))); }
+  $("[data-head]").hidden = d.heads.length < 2;
   $("[data-rollback]").disabled = !d.versions.some((v) => v.active && v.parent);
 }
 
