@@ -47,7 +47,7 @@ class Preset:
     @property
     def heads(self) -> tuple[str, ...]:
         """Which heads can be trained on its features; the first is the default."""
-        return ("temporal", "residual") if self.task == "video-text" else ("residual",)
+        return ("residual", "temporal") if self.task == "video-text" else ("residual",)
 
     @property
     def methods(self) -> tuple[str, ...]:
