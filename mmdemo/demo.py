@@ -124,10 +124,13 @@ class Demo(Hearing, Watching):
         from mmdemo.retrieval.search import nearest_labelled_texts
 
         aligner = self.models.aligner(DEFAULT_TASK, version or None)
-        features = aligner.towers.media.encode([self.picture(item.id)])
+        picture, writer = self.picture(item.id), self.models.captioner()
+        features = aligner.towers.media.encode([picture])
         vector = aligner.project_media(features)[0]
         labelled = nearest_labelled_texts(self.ws, aligner, vector, DEFAULT_TASK, 20)
-        captions = propose_captions(aligner, features[0], labelled)
+        captions = propose_captions(
+            aligner, features[0], labelled, written=writer.caption([picture]) if writer else ""
+        )
         rows = [
             {
                 "text": c.text,

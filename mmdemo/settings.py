@@ -24,6 +24,7 @@ class Settings:
     model: str = "efficientnet-lite0-minilm"  # the preset that is the base version of image-text
     speech_model: str = "whisper-tiny-en-minilm"  # the preset that is the base version of speech-text
     video_model: str = "efficientnet-lite0-minilm-video"  # the preset that is the base version of video-text
+    captioner: str = ""  # a captioner of transformers, by Hub id or folder; empty: captions are proposed
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     threads: int = 0  # threads of PyTorch on a CPU; 0: its own choice
     samples: bool = True  # a new workspace starts with the sample collection

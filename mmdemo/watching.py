@@ -12,6 +12,8 @@ from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower
 
 VIDEO: Task = "video-text"
@@ -21,6 +23,7 @@ HEARD_SHARE = 0.6  # of the query's words that a sentence must hold to be a mome
 AROUND = 3  # words before and after those that were asked for
 SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
 SUMMARY_SHOTS = 5
+WRITTEN_PX = 384  # the shorter side of a frame that a captioner sees
 
 
 class Watching(Parts):
@@ -82,11 +85,13 @@ class Watching(Parts):
 
         aligner, frames, _ = self._frames(item, version, wait=True)
         rows: list[dict[str, Any]] = []
+        writer = self.models.captioner()
         for start, end in frames.shots.tolist():
             features = frames.within(start, end)
             vector = aligner.project_media(features[None])[0]
             known = nearest_labelled_texts(self.ws, aligner, vector, VIDEO, 20)
-            best = propose_captions(aligner, features, known, 1)[0]
+            written = writer.caption(self._stills(item, start, end, writer.frames)) if writer else ""
+            best = propose_captions(aligner, features, known, 1, written)[0]
             if rows and rows[-1]["text"] == best.text:
                 rows[-1]["end"] = round(end, 3)
                 continue
@@ -156,6 +161,14 @@ class Watching(Parts):
                 self.frame_jobs.start(item, aligner.version)
             return aligner, first_look(tower, self.ws.media_path(item)), False
         return aligner, kept or frame_features(self.ws, tower, item), True
+
+    def _stills(self, item: Item, start: float, end: float, count: int) -> list[Image.Image]:
+        """So many frames of a shot, evenly spread and off its edges."""
+        from mmdemo.media.video import frame_at
+
+        path = self.ws.media_path(item)
+        times = [start + (end - start) * (i + 1) / (count + 1) for i in range(count)]
+        return [frame_at(path, t, WRITTEN_PX).image for t in times]
 
     def _said(self, item: Item, query: str) -> list[dict[str, Any]]:
         """The sentences of a video's transcript that hold the query's words."""

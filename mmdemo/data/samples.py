@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdemo.models.presets import PRESETS
+from mmdemo.models.catalogue import PRESETS
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES

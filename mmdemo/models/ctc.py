@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from mmdemo.errors import UserError
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice import has_speech, speech_windows
 from mmdemo.models.device import Compute
-from mmdemo.models.hub_whisper import not_at_hand
+from mmdemo.models.hub import load_network, load_part
 from mmdemo.models.recognition import (
     STATES_PER_S,
     WINDOW_S,
@@ -55,13 +54,9 @@ class CtcRecogniser(SpeechRecogniser):
     def __init__(self, name: str, compute: Compute) -> None:
         from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
 
-        try:
-            model: Any = AutoModelForCTC.from_pretrained(name, use_safetensors=True, dtype=torch.float32)
-            self._features = AutoFeatureExtractor.from_pretrained(name)
-            self._tokenizer = AutoTokenizer.from_pretrained(name)
-        except (OSError, ValueError) as e:
-            raise not_at_hand(name, e) from e
-        self._model = model.to(compute.device).eval()
+        self._model = load_network(AutoModelForCTC, name, compute.device)
+        self._features = load_part(AutoFeatureExtractor, name)
+        self._tokenizer = load_part(AutoTokenizer, name)
         self._compute = compute
         self._lock = threading.Lock()
         self._letters: dict[str, int] = self._tokenizer.get_vocab()

@@ -3,7 +3,9 @@
 CAM (Zhou et al. 2016, arXiv:1512.04150) weighs the channels of the last feature map by a classifier's
 weights. Here the weights are the gradient of the pair's similarity with respect to the pooled channels,
 which on a globally pooled map is Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). It passes through
-ConSE and through the head, so the map changes with the text and with the version.
+ConSE and through the head, so the map changes with the text and with the version. For any other network
+parts of the picture are covered in turn: where that lowers the similarity most, the text is found (Zeiler
+and Fergus 2014, arXiv:1311.2901).
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
-from mmdemo.errors import UserError
 from mmdemo.media.image import pixels
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import Score
 from mmdemo.models.bundled import EfficientNetTower
 
+CELLS = 7  # on a side, that are covered in turn
 MAP_SCALE = 2  # the map is read at twice the input size: 14 x 14 cells instead of 7 x 7
 
 
@@ -36,12 +38,11 @@ class Explanation:
 def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> Explanation:
     """Scores and heat maps of texts for a decoded picture.
 
-    Raises:
-        UserError: the active model has no feature map to look at.
+    Of a model whose feature map is not at hand the map is made by occlusion.
     """
     tower = aligner.towers.media
     if not isinstance(tower, EfficientNetTower):
-        raise UserError("This model cannot show where it looks.", "Choose a bundled model for heat maps.")
+        return Explanation(tuple(aligner.align(picture, texts)), occlusion(aligner, picture, texts))
     scores = aligner.align(picture, texts)
     vectors = torch.from_numpy(aligner.encode_text(texts))  # (T, D)
     large = torch.from_numpy(pixels(picture, tower.input_px * MAP_SCALE)).unsqueeze(0)
@@ -60,3 +61,20 @@ def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) ->
         heat = torch.einsum("k,khw->hw", weights[0], fmap).clamp_min(0)
         maps.append((heat / heat.max().clamp_min(1e-9)).numpy())
     return Explanation(tuple(scores), np.stack(maps).astype(np.float32))
+
+
+def occlusion(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> np.ndarray:
+    """(T, 7, 7) float32, 0..1: how much the similarity of each text falls when a part is covered in grey."""
+    small = picture.convert("RGB")
+    small.thumbnail((384, 384))
+    covered = [small]
+    for row in range(CELLS):
+        for column in range(CELLS):
+            one = small.copy()
+            left, right = column * small.width // CELLS, (column + 1) * small.width // CELLS
+            top, bottom = row * small.height // CELLS, (row + 1) * small.height // CELLS
+            one.paste((128, 128, 128), (left, top, right, bottom))
+            covered.append(one)
+    similarity = aligner.encode_media(covered) @ aligner.encode_text(texts).T  # (50, T)
+    fall = (similarity[0] - similarity[1:]).clip(0).T.reshape(-1, CELLS, CELLS)
+    return (fall / fall.max((1, 2), keepdims=True).clip(1e-9)).astype(np.float32)

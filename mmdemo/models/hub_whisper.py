@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdemo.errors import UserError
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice import speech_windows
 from mmdemo.models.device import Compute
+from mmdemo.models.hub import load_config, load_network
 from mmdemo.models.recognition import Segment, sentences
 from mmdemo.models.whisper import WhisperRecogniser
 
@@ -45,26 +45,8 @@ def load_whisper(name: str, adapter: str = "", device: torch.device | None = Non
     """
     from transformers import WhisperForConditionalGeneration
 
-    try:
-        model: Any = WhisperForConditionalGeneration.from_pretrained(
-            name, use_safetensors=True, attn_implementation="eager", dtype=torch.float32
-        )
-    except (OSError, ValueError) as e:
-        raise not_at_hand(name, e) from e
-    if adapter:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    return model.to(device or torch.device("cpu")).eval()
-
-
-def not_at_hand(name: str, e: Exception, done: str = "loaded") -> UserError:
-    """What to say of a speech model that transformers could not get."""
-    why = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
-    return UserError(
-        f"The speech model {name} could not be {done}: {why}",
-        "Check its name or folder, and that there is a network or that it was downloaded before.",
-    )
+    device = device or torch.device("cpu")
+    return load_network(WhisperForConditionalGeneration, name, device, adapter, attn_implementation="eager")
 
 
 class HubWhisper(WhisperRecogniser):
@@ -200,10 +182,5 @@ def feature_size(name: str) -> int:
     Raises:
         UserError: there is no such model.
     """
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as e:
-        raise not_at_hand(name, e, "found") from e
+    config = load_config(name)
     return int(getattr(config, "d_model", 0) or config.hidden_size)

@@ -21,10 +21,12 @@ from mmdemo.settings import Settings
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
+    from mmdemo.models.hub_captioners import HubCaptioner
     from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
-LOADERS: dict[Task, str] = {  # modules with a `load_towers`, imported when first needed
+LOADERS: dict[str, str] = {  # modules with a `load_towers`, by loader or else by task; imported when needed
+    "dual": "mmdemo.models.dual",
     "image-text": "mmdemo.models.bundled",
     "speech-text": "mmdemo.models.spoken",
     "video-text": "mmdemo.models.video",
@@ -98,6 +100,7 @@ class ModelManager:
         self._towers: dict[str, Towers] = {} if towers is None else towers
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
         self._lock = threading.RLock()
+        self._captioner: HubCaptioner | None = None
         self._statuses: dict[str, ModelStatus] = {}  # by task
 
     def status(self, task: str = "image-text") -> ModelStatus:
@@ -150,7 +153,7 @@ class ModelManager:
 
         towers = self.towers(source.preset)
         kind: type[HeadAligner] = HeadAligner
-        if source.task == "speech-text":
+        if source.task == "speech-text" and source.preset.loader != "dual":
             from mmdemo.models.spoken import SpeechAligner as kind
         elif source.task == "video-text":
             from mmdemo.models.video import VideoAligner as kind
@@ -159,6 +162,23 @@ class ModelManager:
         head = load_head(source.folder) if has_head(source.folder) else None
         card = json.loads((source.folder / "card.json").read_text(encoding="utf-8"))
         return kind(source.id, source.task, towers, head, Calibration(**card["calibration"]))
+
+    def captioner(self) -> HubCaptioner | None:
+        """The captioner of the settings, loaded once; None: there is none, captions are proposed.
+
+        Raises:
+            UserError: it cannot be loaded.
+        """
+        if not self._settings.captioner:
+            return None
+        from mmdemo.models.device import decide_compute
+        from mmdemo.models.hub_captioners import HubCaptioner
+
+        with self._lock:
+            if self._captioner is None:
+                compute = decide_compute(self._settings.device, self._settings.threads)
+                self._captioner = HubCaptioner(self._settings.captioner, compute)
+            return self._captioner
 
     def towers(self, preset: Preset | str) -> Towers:
         """The frozen towers of a preset, loaded once."""
@@ -186,13 +206,17 @@ class ModelManager:
 
 def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
     """The towers of a preset, loaded by the module of its task, and the device in words."""
-    module = import_module(LOADERS[preset.task])
+    module = import_module(_module(preset))
     towers: tuple[Towers, str] = module.load_towers(preset, settings)
     return towers
 
 
+def _module(preset: Preset) -> str:
+    return LOADERS.get(preset.loader) or LOADERS[preset.task]
+
+
 def base_calibration(preset: Preset) -> Calibration:
     """The base version's own calibration, without loading its towers."""
-    module = import_module(LOADERS[preset.task])
+    module = import_module(_module(preset))
     found: Calibration = module.base_calibration(preset)
     return found

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from mmdemo.models import dual
 from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.base import Modality, Score
+from mmdemo.models.base import MediaTower, Modality, Score, TextTower
 from mmdemo.models.bundled import EfficientNetTower, load_class_vectors, shared_text_tower
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.device import decide_compute
+from mmdemo.models.clips import KINDS, ClipEncoder, ClipFrames
+from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.dual import DualEncoder, DualMediaTower, DualTextTower
 from mmdemo.models.heads import Sequences
+from mmdemo.models.hub import load_config
 from mmdemo.models.moments import Moment, find_moments, shot_rows, similarity_curve
 from mmdemo.models.presets import Preset
 from mmdemo.settings import Settings
@@ -71,7 +76,7 @@ class VideoTower:
 
     modality: Modality = "video"
 
-    def __init__(self, preset: Preset, frames: EfficientNetTower) -> None:
+    def __init__(self, preset: Preset, frames: FrameTower) -> None:
         self.id = preset.media_features
         self.dim = preset.dim
         self.feature_dim = preset.feature_dim
@@ -126,14 +131,36 @@ class VideoAligner(HeadAligner):
         return (round(best[0].start, 3), round(best[0].end, 3)) if best else None
 
 
+class FrameTower(MediaTower, Protocol):
+    """What makes features of a video's frames, given in their order."""
+
+    input_px: int  # the side of the picture that goes in
+
+
 def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
     """The towers of a video preset, and the device in words."""
     compute = decide_compute(settings.device, settings.threads)
-    frames = EfficientNetTower(preset, compute, load_class_vectors())
-    tower = VideoTower(preset, frames)
-    return Towers(tower, shared_text_tower(compute), base_calibration(preset), preset.id), str(compute)
+    frames: FrameTower
+    text: TextTower
+    if preset.loader == "wheel":
+        frames = EfficientNetTower(preset, compute, load_class_vectors())
+        text = shared_text_tower(compute)
+    else:
+        frames, text = _hub_towers(preset, compute)
+    return Towers(VideoTower(preset, frames), text, base_calibration(preset), preset.id), str(compute)
+
+
+def _hub_towers(preset: Preset, compute: Compute) -> tuple[FrameTower, TextTower]:
+    if load_config(preset.media_tower).model_type in KINDS:
+        clips = ClipEncoder(preset.media_tower, compute, preset.adapter)
+        return ClipFrames(preset, clips), DualTextTower(preset, clips)
+    pictures = DualEncoder(preset.media_tower, compute, preset.adapter)
+    return DualMediaTower(preset, pictures), DualTextTower(preset, pictures)
 
 
 def base_calibration(preset: Preset) -> Calibration:
     """That of the picture preset with the same tower: a moment is scored as a picture is."""
-    return load_class_vectors().calibration[preset.id.removesuffix("-video")]
+    if preset.loader == "wheel":
+        return load_class_vectors().calibration[preset.id.removesuffix("-video")]
+    kind = KINDS.get(load_config(preset.media_tower).model_type)
+    return kind.prior if kind is not None else dual.base_calibration(preset)

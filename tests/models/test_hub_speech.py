@@ -13,10 +13,11 @@ from mmdemo.data.samples import SPEECH
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.media.audio import decode_audio
+from mmdemo.models.catalogue import PRESETS
 from mmdemo.models.ctc import CtcRecogniser
 from mmdemo.models.device import decide_compute
 from mmdemo.models.hub_whisper import HubWhisper
-from mmdemo.models.presets import PRESETS, find_preset
+from mmdemo.models.presets import find_preset
 from mmdemo.models.recognition import EncoderStates
 from mmdemo.models.spoken import SpeechTower
 from mmdemo.store.labels import NewLabel

@@ -14,15 +14,16 @@ from mmdemo.media.image import decode_image
 from mmdemo.models.bundled import bundled_weights
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.captioners import how_sure, propose_captions
+from mmdemo.models.catalogue import PRESETS
 from mmdemo.models.device import decide_compute
 from mmdemo.models.explain import explain
 from mmdemo.models.folding import fold_batch_norm
 from mmdemo.models.heads import HeadShape, Projection, ResidualHead, load_head, save_head
-from mmdemo.models.presets import PRESETS, find_preset
+from mmdemo.models.presets import find_preset
 from mmdemo.settings import ASSETS
 from tests.conftest import TASK
 
-PICTURES = [name for name, preset in PRESETS.items() if preset.task == TASK]
+PICTURES = [name for name, preset in PRESETS.items() if preset.task == TASK and preset.loader == "wheel"]
 CAT = ASSETS / "photos" / "chelsea.jpg"
 CUP = ASSETS / "photos" / "coffee.jpg"
 
