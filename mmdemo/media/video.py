@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from mmdemo.errors import MediaError
+from mmdemo.media.shots import SignReader, Signs
 
 SUFFIXES = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg .ts .mts .m2ts .ogv .3gp .gif".split()  # noqa: SIM905
@@ -56,10 +57,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded frame, and how far it is from the one before it."""
+    """A decoded frame, and what it says of where shots end."""
 
     time_s: float
-    change: float  # mean absolute difference of the channels, 0..255; 0 for the first
+    signs: Signs
     image: Image.Image | None  # only of frames that were asked for
 
 
@@ -183,7 +184,7 @@ def decode_video(
         zero = _zero(container)
         if start_s > 0:
             container.seek(int((start_s + zero) / stream.time_base), stream=stream, backward=True)
-        before: np.ndarray | None = None
+        reader = SignReader()
         at = 0
         for frame in _decode(container, stream):
             if frame.pts is None:
@@ -196,13 +197,11 @@ def decode_video(
             small = frame.to_ndarray(
                 width=PIECE_PX[0], height=PIECE_PX[1], format="rgb24", interpolation="FAST_BILINEAR"
             ).astype(np.int16)
-            change = 0.0 if before is None else float(np.abs(small - before).mean())
-            before = small
             ask = wanted_s is None or (at < len(wanted_s) and time_s >= wanted_s[at] - 1e-6)
             if ask and wanted_s is not None:
                 while at < len(wanted_s) and time_s >= wanted_s[at] - 1e-6:
                     at += 1
-            yield Decoded(time_s, change, _image(frame, at_least_px) if ask else None)
+            yield Decoded(time_s, reader.read(time_s, small), _image(frame, at_least_px) if ask else None)
 
 
 def key_frames(source: bytes | Path, times_s: Sequence[float], at_least_px: int | None = None) -> list[Frame]:

@@ -1,7 +1,7 @@
 """Frames of videos: their features, made once and kept, and those of a whole collection in memory.
 
-A video is decoded once from beginning to end: every frame says how much it differs from the one before it,
-which gives the shots, and two a second go through the picture tower, decoded ahead of it. Of a video longer
+A video is decoded once from beginning to end: every frame says how it differs from those before it, which
+gives the shots, and two a second go through the picture tower, decoded ahead of it. Of a video longer
 than an hour 7,200 frames are spread evenly.
 """
 
@@ -119,7 +119,7 @@ class VideoAnalysis:
         self._source = source
         self.duration_s = probe_video(source).duration_s
         self._times: list[float] = []  # of every frame
-        self._changes: list[float] = []
+        self._signs: list[tuple[float, float, float]] = []
         self._chosen: list[float] = []  # of the frames that are encoded
         self._parts: list[np.ndarray] = []
 
@@ -139,7 +139,7 @@ class VideoAnalysis:
             ask = cast(Sequence[float], wanted)
             for frame in decode_video(self._source, ask, self._tower.frames.input_px, start_s, end_s):
                 self._times.append(frame.time_s)
-                self._changes.append(frame.change)
+                self._signs.append(frame.signs.row())
                 if frame.image is not None:
                     yield frame
                 if stopped():
@@ -160,7 +160,7 @@ class VideoAnalysis:
         if not self._parts:
             raise MediaError("No picture of this video can be decoded.", "Choose another video.")
         end_s = max(self.duration_s, self._times[-1])
-        shots = find_shots(np.array(self._times), np.array(self._changes), end_s)
+        shots = find_shots(np.array(self._times), np.array(self._signs), end_s)
         features = np.concatenate(self._parts)
         return FrameFeatures(np.array(self._chosen, np.float32), features, shots.astype(np.float32))
 
@@ -168,14 +168,15 @@ class VideoAnalysis:
         """Everything that going on needs."""
         return {
             "times": np.array(self._times),
-            "changes": np.array(self._changes),
+            "signs": np.array(self._signs),
             "chosen": np.array(self._chosen),
             "features": np.concatenate(self._parts) if self._parts else np.zeros((0, 0), np.float16),
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what `arrays` gave."""
-        self._times, self._changes = arrays["times"].tolist(), arrays["changes"].tolist()
+        self._times = arrays["times"].tolist()
+        self._signs = [(c, e, m) for c, e, m in arrays["signs"].tolist()]
         self._chosen = arrays["chosen"].tolist()
         self._parts = [arrays["features"]] if len(self._chosen) else []
 

@@ -98,7 +98,7 @@ def test_cuts_between_drawings_with_slow_zooms_are_found_to_the_frame() -> None:
         frames = list(decode_video(ASSETS / "video" / f"{name}.mp4", []))
         shots = find_shots(
             np.array([f.time_s for f in frames]),
-            np.array([f.change for f in frames]),
+            np.array([f.signs.row() for f in frames]),
             float(rows[0]["duration"]),
         )
         assert shots[:, 0] == pytest.approx(known, abs=0.021)
@@ -146,3 +146,37 @@ def test_what_browsers_do_not_play_becomes_an_mp4_with_the_same_clock(
     monkeypatch.setattr("mmdemo.media.playable.ENCODED_S", 0.1)
     with pytest.raises(MediaError, match="browsers do not play"):
         write_playable(encoded, tmp_path / "never.mp4")
+
+
+def _written(path: Path, frames: list[np.ndarray]) -> np.ndarray:
+    """The shots of a video of these frames at 25 a second."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": "20"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for pixels in frames:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels.astype(np.uint8), format="rgb24")))
+        out.mux(stream.encode(None))
+    seen = list(decode_video(path, []))
+    return find_shots(
+        np.array([f.time_s for f in seen]), np.array([f.signs.row() for f in seen]), len(frames) / 25
+    )
+
+
+def test_a_fade_through_black_and_a_dissolve_end_a_shot_in_their_middle_and_a_pan_does_not(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    a, b = (np.kron(rng.integers(40, 220, (6, 10, 3)), np.ones((16, 16, 1))) for _ in range(2))
+    still = [[a] * 50, [b] * 50]
+    shares = np.linspace(0, 1, 20)
+    fade = [a * (1 - s) for s in shares] + [a * 0] * 4 + [b * s for s in shares]
+    dissolve = [(1 - s) * a + s * b for s in shares]
+    pan = [np.roll(a, 2 * i, axis=1) for i in range(50)]
+    assert _written(tmp_path / "fade.mp4", still[0] + fade + still[1])[:, 0] == pytest.approx(
+        [0, 72 / 25], abs=0.1
+    )
+    assert _written(tmp_path / "mix.mp4", still[0] + dissolve + still[1])[:, 0] == pytest.approx(
+        [0, 60 / 25], abs=0.2
+    )
+    assert len(_written(tmp_path / "pan.mp4", pan)) == 1
