@@ -133,7 +133,7 @@ class Watching(Parts):
 
     def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """How far looking through a video is, its shots, and what was heard in it so far."""
-        from mmdemo.retrieval.frames import kept_features
+        from mmdemo.retrieval.frames import kept_damage, kept_features, kept_strip
 
         aligner = self.models.aligner(VIDEO, version or None)
         kept = kept_features(self.ws, aligner.towers.media.id, item.id)
@@ -143,9 +143,27 @@ class Watching(Parts):
             "shots": []
             if kept is None
             else [[round(float(a), 3), round(float(b), 3)] for a, b in kept.shots],
+            "strip": kept_strip(self.ws, aligner.towers.media.id, item.id)[0],
+            "damaged": kept_damage(self.ws, aligner.towers.media.id, item.id),
             "said": heard["segments"],
             "hearing": heard["running"],
         }
+
+    def strip(self, item: Item) -> bytes:
+        """The sprite strip of a video as WebP, by the active version's tower.
+
+        Raises:
+            MediaError: the item is no video, or was not looked through.
+        """
+        from mmdemo.models.manager import version_source
+        from mmdemo.retrieval.frames import kept_strip
+
+        self._video(item)
+        preset = version_source(self.ws, self.ws.versions.active(VIDEO)).preset
+        found = kept_strip(self.ws, preset.media_features, item.id)[1]
+        if not found:
+            raise MediaError(f"{item.name} was not looked through yet.", "Open it in the Video tab.")
+        return found
 
     def _frames(
         self, item: Item, version: str | None, wait: bool

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from mmdemo.__main__ import main
 from mmdemo.demo import Demo
 from mmdemo.errors import MediaError, UserError
+from mmdemo.media.video import frame_at
 from mmdemo.retrieval.frames import analyse_video, frame_features, is_kept
 from mmdemo.retrieval.query import Query
 from mmdemo.settings import ASSETS
@@ -211,3 +213,20 @@ def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "x.mp4").write_text("words")
     assert main(["moments", str(tmp_path / "x.mp4"), "a drawing", *space]) == 2
     assert "not a video that can be read" in capsys.readouterr().err
+
+
+def test_a_strip_of_small_frames_shows_the_video_where_one_points(demo: Demo) -> None:
+    from PIL import Image
+
+    item = video(demo)
+    with pytest.raises(MediaError, match="not looked through"):
+        demo.strip(item)
+    demo.moments(item, "a harp")
+    times = demo.watching(item)["strip"]
+    strip = Image.open(io.BytesIO(demo.strip(item)))
+    assert strip.size == (96 * len(times), 54) and 30 < len(times) <= 100 and times == sorted(times)
+    start, end = span_of("Classical harp")
+    cell = next(i for i, t in enumerate(times) if start + 0.3 < t < end - 0.3)
+    shown = frame_at(demo.ws.media_path(item), times[cell]).image.convert("RGB").resize((72, 54))
+    seen = strip.convert("RGB").crop((96 * cell + 12, 0, 96 * cell + 84, 54))
+    assert np.abs(np.asarray(shown, int) - np.asarray(seen, int)).mean() < 8

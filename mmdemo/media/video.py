@@ -62,6 +62,7 @@ class Decoded:
     time_s: float
     signs: Signs
     image: Image.Image | None  # only of frames that were asked for
+    damaged: bool = False  # it, or what came before it, could not be decoded whole
 
 
 @contextmanager
@@ -134,13 +135,16 @@ def _last_packet_s(source: bytes | Path, name: str) -> float:
     return last
 
 
-def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """The frames that can be decoded: what is damaged in between is passed over."""
+def _decode(
+    container: av.container.InputContainer, stream: av.VideoStream, lost: list[int] | None = None
+) -> Iterator[av.VideoFrame]:
+    """The frames that can be decoded: what is damaged in between is passed over, and noted in `lost`."""
     for packet in container.demux(stream):
         try:
             yield from (f for f in packet.decode() if isinstance(f, av.VideoFrame))
         except av.FFmpegError:
-            continue
+            if lost is not None and packet.size:
+                lost.append(packet.size)
 
 
 def _upright(frame: av.VideoFrame) -> tuple[int, int]:
@@ -186,7 +190,8 @@ def decode_video(
             container.seek(int((start_s + zero) / stream.time_base), stream=stream, backward=True)
         reader = SignReader()
         at = 0
-        for frame in _decode(container, stream):
+        lost: list[int] = []
+        for frame in _decode(container, stream, lost):
             if frame.pts is None:
                 continue
             time_s = float(frame.pts * stream.time_base) - zero
@@ -201,7 +206,13 @@ def decode_video(
             if ask and wanted_s is not None:
                 while at < len(wanted_s) and time_s >= wanted_s[at] - 1e-6:
                     at += 1
-            yield Decoded(time_s, reader.read(time_s, small), _image(frame, at_least_px) if ask else None)
+            yield Decoded(
+                time_s,
+                reader.read(time_s, small),
+                _image(frame, at_least_px) if ask else None,
+                bool(lost) or frame.is_corrupt,
+            )
+            lost.clear()
 
 
 def key_frames(source: bytes | Path, times_s: Sequence[float], at_least_px: int | None = None) -> list[Frame]:

@@ -1,4 +1,4 @@
-"""Frames of videos: their features, made once and kept, and those of a whole collection in memory.
+"""Frames of videos: their features, made once and kept.
 
 A video is decoded once from beginning to end: every frame says how it differs from those before it, which
 gives the shots, and two a second go through the picture tower, decoded ahead of it. Of a video longer
@@ -8,10 +8,8 @@ than an hour 7,200 frames are spread evenly.
 from __future__ import annotations
 
 import io
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,9 +17,10 @@ import numpy as np
 
 from mmdemo.errors import DataError, MediaError
 from mmdemo.media.shots import find_shots
+from mmdemo.media.strip import StripMaker
 from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
 from mmdemo.models.heads import Sequences
-from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower, sequences
+from mmdemo.models.video import FrameFeatures, VideoTower, sequences
 from mmdemo.retrieval.embed import encode_stream
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
@@ -31,6 +30,8 @@ EVERY_S = 0.5
 MOST_FRAMES = 7200
 AT_ONCE = 16  # frames a forward pass
 TRIED_S = 4.0  # of a video, from which the time for the whole is estimated
+JOINED_S = 1.0  # between damaged stretches that are told as one
+LEAST_HOLE_S, HOLE = 0.5, 8  # of a damaged file: seconds, and times the usual step, without a frame
 COARSE_FRAMES = 16  # key frames of a first look
 
 
@@ -59,7 +60,9 @@ def frame_features(
         if stopped():
             _write(begun, analysis.arrays())
         else:
-            _write(path, {"times": kept.times, "features": kept.features, "shots": kept.shots})
+            found = {"times": kept.times, "features": kept.features, "shots": kept.shots}
+            seen = {"strip": analysis.strip_bytes(), "strip_times": np.array(analysis.strip.times_s)}
+            _write(path, found | seen | {"damaged": analysis.damaged()})
             begun.unlink(missing_ok=True)
     return kept
 
@@ -77,6 +80,26 @@ def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures |
         return None
     with np.load(path, allow_pickle=False) as found:
         return FrameFeatures(found["times"], found["features"], found["shots"])
+
+
+def kept_strip(ws: Workspace, tower_id: str, item_id: str) -> tuple[list[float], bytes]:
+    """The sprite strip of a video that was looked through: the time of each cell in seconds, and the WebP."""
+    path = _path(ws, tower_id, item_id)
+    if not path.exists():
+        return [], b""
+    with np.load(path, allow_pickle=False) as found:
+        if "strip" not in found:
+            return [], b""
+        return found["strip_times"].tolist(), found["strip"].tobytes()
+
+
+def kept_damage(ws: Workspace, tower_id: str, item_id: str) -> list[list[float]]:
+    """Start and end in seconds of the stretches of a video that could not be read whole."""
+    path = _path(ws, tower_id, item_id)
+    if not path.exists():
+        return []
+    with np.load(path, allow_pickle=False) as found:
+        return [list(span) for span in found["damaged"].tolist()] if "damaged" in found else []
 
 
 def is_kept(ws: Workspace, tower_id: str, item_id: str) -> bool:
@@ -122,6 +145,9 @@ class VideoAnalysis:
         self._signs: list[tuple[float, float, float]] = []
         self._chosen: list[float] = []  # of the frames that are encoded
         self._parts: list[np.ndarray] = []
+        self._damaged: list[float] = []  # the times of frames that are not whole
+        self._every_s = max(EVERY_S, self.duration_s / MOST_FRAMES)
+        self.strip = StripMaker(int(self.duration_s / self._every_s) + 1)
 
     def run(
         self,
@@ -130,8 +156,7 @@ class VideoAnalysis:
         end_s: float | None = None,
     ) -> None:
         """Decode once, encode as it comes; where the file is damaged, what can be read is used."""
-        every_s = max(EVERY_S, self.duration_s / MOST_FRAMES)
-        wanted = np.arange(0, self.duration_s + every_s, every_s)
+        wanted = np.arange(0, self.duration_s + self._every_s, self._every_s)
         start_s = self._times[-1] + 1e-3 if self._times else 0.0
         wanted = wanted[wanted > self._chosen[-1]] if self._chosen else wanted
 
@@ -140,7 +165,10 @@ class VideoAnalysis:
             for frame in decode_video(self._source, ask, self._tower.frames.input_px, start_s, end_s):
                 self._times.append(frame.time_s)
                 self._signs.append(frame.signs.row())
+                if frame.damaged:
+                    self._damaged.append(frame.time_s)
                 if frame.image is not None:
+                    self.strip.add(frame.time_s, frame.image)
                     yield frame
                 if stopped():
                     return
@@ -166,19 +194,47 @@ class VideoAnalysis:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that going on needs."""
+        last = self._chosen[-1] if self._chosen else -1.0
         return {
             "times": np.array(self._times),
             "signs": np.array(self._signs),
             "chosen": np.array(self._chosen),
+            "damaged": np.array(self._damaged),
+            "strip": self.strip_bytes(),
+            "strip_times": np.array([t for t in self.strip.times_s if t <= last]),
             "features": np.concatenate(self._parts) if self._parts else np.zeros((0, 0), np.float16),
         }
+
+    def damaged(self) -> np.ndarray:
+        """(K, 2) start and end of the stretches that could not be read whole, in seconds."""
+        if not self._damaged:
+            return np.zeros((0, 2))
+        times = np.array(self._times)
+        steps = np.diff(times, prepend=times[0])
+        hole = max(LEAST_HOLE_S, HOLE * float(np.median(steps)))
+        broken = np.isin(times, self._damaged) | (steps > hole)  # what was lost leaves a hole
+        spans: list[list[float]] = []
+        for i in np.flatnonzero(broken).tolist():
+            before = float(times[max(0, i - 1)])
+            if spans and before - spans[-1][1] <= JOINED_S:
+                spans[-1][1] = float(times[i])
+            else:
+                spans.append([before, float(times[i])])
+        return np.array(spans)
+
+    def strip_bytes(self) -> np.ndarray:
+        """The strip's WebP as (B,) uint8."""
+        return np.frombuffer(self.strip.webp(), np.uint8)
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what `arrays` gave."""
         self._times = arrays["times"].tolist()
         self._signs = [(c, e, m) for c, e, m in arrays["signs"].tolist()]
         self._chosen = arrays["chosen"].tolist()
+        self._damaged = arrays["damaged"].tolist()
         self._parts = [arrays["features"]] if len(self._chosen) else []
+        times = arrays["strip_times"].tolist()
+        self.strip.restore(len(self._chosen), times, arrays["strip"].tobytes())
 
 
 def analyse_video(tower: VideoTower, source: bytes | Path) -> FrameFeatures:
@@ -210,58 +266,3 @@ def first_look(tower: VideoTower, source: bytes | Path) -> FrameFeatures:
     times = np.array([f.time_s for f in found], np.float32)
     ends = np.append(times[1:], max(facts.duration_s, float(times[-1])))
     return FrameFeatures(times, features, np.column_stack([times, ends]).astype(np.float32))
-
-
-@dataclass(frozen=True)
-class _Video:
-    times: np.ndarray
-    shots: np.ndarray
-    vectors: np.ndarray  # (N, D)
-
-
-class FrameIndex:
-    """The frame vectors of a collection by one version, in memory: 61 MB for 1,000 videos of 20 s.
-
-    Args:
-        ws: the workspace.
-        aligner: the version.
-    """
-
-    def __init__(self, ws: Workspace, aligner: VideoAligner) -> None:
-        self._ws = ws
-        self._aligner = aligner
-        self._videos: dict[str, _Video] = {}
-        self._matrix = np.zeros((0, aligner.dim), np.float32)  # all vectors, video after video
-        self._starts = np.zeros(0, np.int64)  # (V,) each video's first row
-        self._lock = threading.Lock()
-
-    def extend(self, ids: Sequence[str]) -> None:
-        """Take in the videos whose frame features are on disk and that are not in yet."""
-        with self._lock:
-            new = 0
-            for item_id in ids:
-                if item_id not in self._videos:
-                    kept = kept_features(self._ws, self._aligner.towers.media.id, item_id)
-                    if kept is not None:
-                        vectors = self._aligner.frame_vectors(kept)
-                        self._videos[item_id] = _Video(kept.times, kept.shots, vectors)
-                        new += 1
-            if new:
-                self._matrix = np.concatenate([v.vectors for v in self._videos.values()])
-                self._starts = np.cumsum([0, *(len(v.times) for v in self._videos.values())])[:-1]
-
-    @property
-    def ids(self) -> list[str]:
-        """The videos in it, in the order of `scores`."""
-        return list(self._videos)
-
-    def scores(self, texts: np.ndarray) -> np.ndarray:
-        """(V, T) the best frame's cosine of each video with each of (T, D) text vectors."""
-        with self._lock:
-            if not self._videos:
-                return np.zeros((0, len(texts)), np.float32)
-            return np.maximum.reduceat(self._matrix @ texts.T, self._starts, axis=0)
-
-    def video(self, item_id: str) -> Any:
-        """The times, shots and vectors of one video."""
-        return self._videos[item_id]

@@ -12,7 +12,7 @@ from mmdemo.models.base import Task
 from mmdemo.models.moments import find_moments, similarity_curve
 from mmdemo.models.video import VideoAligner
 from mmdemo.retrieval.embed import text_vectors
-from mmdemo.retrieval.frames import FrameIndex
+from mmdemo.retrieval.frame_index import FrameIndex
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import (
     MAX_K,

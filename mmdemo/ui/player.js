@@ -3,10 +3,10 @@ mm.player = (host, { onspan = null } = {}) => {
   const { h, svg } = mm, LEAST_S = 0.2;
   const video = h("video", { controls: true, preload: "metadata", playsinline: true });
   const shotsRow = h("div", { class: "mm-shots" }), curveBox = h("div", { class: "mm-curve" }), momentsRow = h("div", { class: "mm-moments" }), saidRow = h("div", { class: "mm-saidline" }), head = h("i", { class: "mm-playhead" });
-  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, shotsRow, curveBox, momentsRow, saidRow, head);
+  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, shotsRow, curveBox, momentsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
   const clock = h("span", { class: "mm-number" });
-  host.replaceChildren(video, line, h("div", { class: "mm-row" }, clock));
-  let item = "", duration = 1, rate = 25, shots = [], moments = [], until = null, loop = null;
+  host.replaceChildren(video, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row" }, clock));
+  let item = "", duration = 1, rate = 25, shots = [], cells = [], moments = [], until = null, loop = null;
   const text = (s) => mm.clock(s, 2);
   const share = (s) => `${(100 * s) / duration}%`;
   const at = (start, end) => `left:${share(start)};width:${share(Math.max(0, end - start))}`;
@@ -37,30 +37,41 @@ mm.player = (host, { onspan = null } = {}) => {
     video.pause();
     seek(steps[e.key]);
   };
+  // A look at what is shown where one points, out of the strip
+  line.onpointermove = (e) => {
+    const box = line.getBoundingClientRect(), s = ((e.clientX - box.left) / box.width) * duration;
+    look.hidden = !cells.length || e.pointerType === "touch" || s < 0 || s > duration;
+    if (look.hidden) return;
+    const i = cells.findLastIndex((t) => t <= s + 1e-3), x = Math.max(48, Math.min(box.width - 48, e.clientX - box.left));
+    look.style.cssText = `left:${x}px;background-image:url("mmdemo/strip/${item}");background-position:-${96 * Math.max(0, i)}px 0`;
+    look.textContent = text(s);
+  };
+  line.onpointerleave = () => { look.hidden = true; };
   function drawMoments() {
     momentsRow.replaceChildren(...moments.map((m, i) => {
       const box = h("span", { class: `mm-moment ${m.found_by || ""}`, style: at(m.start, m.end), title: `${text(m.start)} to ${text(m.end)}`, "data-moment": i });
-      if (onspan) for (const side of ["start", "end"]) box.append(h("i", { class: `mm-edge ${side}`, "data-edge": side, onpointerdown: (e) => grab(e, box, m, side) }));
+      if (onspan) for (const side of ["start", "end"]) box.append(h("i", { class: `mm-edge ${side}`, "data-edge": side, onpointerdown: (e) => grab(e, box, m, i, side) }));
       return box;
     }));
   }
-  function grab(e, box, m, side) {
+  function grab(e, box, m, i, side) {
     mm.dragEdge(e, box, m, side, { perSecond: line.getBoundingClientRect().width / duration, least: LEAST_S, duration,
       draw: () => { box.style.cssText = at(m.start, m.end); },
-      done: (moved) => { if (moved) { seek(side === "start" ? m.start : Math.max(m.start, m.end - 0.5), m.end); onspan(m); } } });
+      done: (moved) => { if (moved) { seek(side === "start" ? m.start : Math.max(m.start, m.end - 0.5), m.end); onspan(m, i); } } });
   }
   return {
     video, text,
     get item() { return item; },
     load(id, seconds, hz = 25) {
       if (item === id) return;
-      item = id; duration = Math.max(0.01, seconds || 1); rate = hz; shots = []; moments = []; until = null; loop = null;
+      item = id; duration = Math.max(0.01, seconds || 1); rate = hz; shots = []; cells = []; moments = []; until = null; loop = null;
       video.src = `mmdemo/player/${id}`;
       video.poster = `mmdemo/thumb/${id}`;
       for (const row of [shotsRow, curveBox, momentsRow, saidRow]) row.replaceChildren();
       moved();
     },
     rate(hz) { rate = hz; },
+    strip(times) { cells = times || []; },
     shots(list) {
       shots = list;
       shotsRow.replaceChildren(...list.map(([a, b]) => h("span", { style: `${at(a, b)};background-image:url("mmdemo/frame/${item}?t=${((a + b) / 2).toFixed(2)}")`, title: `shot ${text(a)} to ${text(b)}` })));

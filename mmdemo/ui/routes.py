@@ -121,6 +121,17 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
             return _refusal(e)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
+    async def strip(request: Request) -> Response:
+        """Small frames of a whole video, side by side."""
+        item = _item(demo, request)
+        if item is None:
+            return JSONResponse({"error": "There is no such video."}, 404)
+        try:
+            data = await run_in_threadpool(demo.strip, item)
+        except MmdemoError as e:
+            return _refusal(e)
+        return Response(data, media_type="image/webp", headers={"Cache-Control": "private, max-age=60"})
+
     async def peaks(request: Request) -> Response:
         item = _item(demo, request)
         if item is None or item.modality == "image":
@@ -189,6 +200,7 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
         Route("/mmdemo/thumb/{item}", thumb),
         Route("/mmdemo/player/{item}", player),
         Route("/mmdemo/frame/{item}", frame),
+        Route("/mmdemo/strip/{item}", strip),
         Route("/mmdemo/peaks/{item}", peaks),
         Route("/mmdemo/sound/{item}", sound),
         Route("/mmdemo/live", live, methods=["POST"]),

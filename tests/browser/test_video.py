@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mmdemo.demo import Demo
+from mmdemo.settings import ASSETS
+from mmdemo.store.labels import NewLabel
 from tests.browser.test_page import tab, wait_saved
 from tests.browser.test_speech import drag_edge
+from tests.conftest import drawing
+
+sys.path.insert(0, str(ASSETS))
+
+from build_video import write_stills
 
 Served = tuple[Demo, str]
 TASK = "video-text"
@@ -76,6 +84,66 @@ def test_find_a_moment_describe_the_shots_and_label_them(
     after = demo.ws.pairs.get(pair)
     assert before is not None and after is not None and after.verdict == "match"
     assert (after.end_s or 0) > (before.end_s or 0) and after.start_s == pytest.approx(before.start_s)
+
+
+def test_upload_find_correct_label_fine_tune_promote_and_find_again(
+    served: Served, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    demo, address = served
+    spans = write_stills(
+        tmp_path / "mine.mp4",
+        [
+            (drawing(name), 2.0)
+            for name in ("celtic_harp", "canada_flag_umbrella", "certificate", "sleeping_cat")
+        ],
+    )
+    page = open_page(f"{address}?task=video-text&view=video")
+    video = page.locator("#mm-video")
+    video.locator("input[type=file]").set_input_files(tmp_path / "mine.mp4")
+    expect(video.locator("[data-name]")).to_contain_text("mine.mp4")
+    expect(video.locator("[data-progress]")).to_contain_text("4 shots", timeout=60_000)
+
+    def find(text: str) -> None:
+        video.get_by_label("What to find in this video").fill(text)
+        video.get_by_role("button", name="Find", exact=True).click()
+        expect(video.locator(".mm-legend").first).to_contain_text("probability", timeout=60_000)
+        video.locator("[data-moments] .mm-caption").first.click()
+
+    find("an umbrella")
+    start, end = spans[1]
+    page.wait_for_function(
+        f"() => {{ const v = document.querySelector('#mm-video video');"
+        f" return v.currentTime >= {start} && v.currentTime <= {end}; }}"
+    )
+    drag_edge(page, video.locator(".mm-moment").first, -30)
+    expect(video.locator("[data-moments] .mm-caption").first).to_contain_text("corrected")
+    known = demo.ws.labels.total()
+    video.get_by_role("button", name="match: an umbrella", exact=True).first.click()
+    expect(video.locator("[data-receipt]")).to_contain_text("saved on disk")
+    assert demo.ws.labels.total() == known + 1
+    saved = next(p for p in demo.ws.pairs.browse(TASK, source="moment") if p.final_text == "an umbrella")
+    assert saved.start_s == pytest.approx(start, abs=0.03) and start < (saved.end_s or 0) < end - 0.1
+    for pair in demo.ws.pairs.browse(TASK, state="unlabelled"):  # the samples are labelled as they came
+        demo.label(pair.id, NewLabel("match", annotator="test"))
+
+    tab(page, "Fine-tune")
+    page.locator("#mm-finetune summary").click()
+    page.locator("#mm-finetune [name=head]").select_option("temporal")
+    page.get_by_role("button", name="Fine-tune", exact=True).click()
+    tune = page.locator("#mm-finetune")
+    expect(tune.locator("[data-result]")).to_contain_text("R@1 IoU 0.5", timeout=120_000)
+    expect(tune.locator("[data-result]")).to_contain_text("mIoU")
+    page.get_by_role("button", name="Promote", exact=True).click()
+    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+
+    tab(page, "Video")
+    find("an umbrella")
+    expect(video.locator("[data-moments] .mm-legend")).to_contain_text("tuned-", timeout=60_000)
+    page.wait_for_function(
+        f"() => {{ const v = document.querySelector('#mm-video video');"
+        f" return v.currentTime >= {start} && v.currentTime <= {end}; }}"
+    )
+    demo.jobs.roll_back(TASK)
 
 
 def test_a_link_reopens_a_moment_narrow_and_what_is_no_video_gets_a_sentence(

@@ -1,7 +1,7 @@
 const { h, api, upload, save, percent, address, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, versions = $("select[aria-label^=Version]"), samples = $("[data-samples]");
-const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"));
+const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
 let known = null, looked = null, described = null, begun = false, subtitles = "";
 
 const mine = () => address.link.view === "video";
@@ -44,11 +44,13 @@ function drawState(s) {
   looked = s;
   player.shots(s.shots);
   player.said(s.said);
+  player.strip(s.strip);
   const share = known ? Math.min(1, s.done / known.duration) : 0;
   $("[data-progress]").replaceChildren(...[
     s.running && h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, `Looking through it: ${seconds(s.done)} of ${seconds(known.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""} `, h("button", { class: "mm-link", type: "button", onclick: () => api("watch_stop", { item: state.item }).catch((e) => error(e.message)) }, "Stop"))),
     !s.running && !s.complete && !s.error && h("p", { class: "mm-note" }, s.estimate_s ? `Looking through ${seconds(known.duration)} of video takes about ${seconds(s.estimate_s)} here. Until then a few key frames answer. ` : "Stopped; it goes on from there. ",
       h("button", { class: "mm-link", type: "button", "data-agree": true, onclick: agree }, s.estimate_s ? "Look through it" : "Go on")),
+    s.damaged?.length && h("p", { class: "mm-note" }, `This file is damaged ${s.damaged.slice(0, 3).map(([a, b]) => `from ${player.text(a)} to ${player.text(b)}`).join(", ")}${s.damaged.length > 3 ? ` and in ${s.damaged.length - 3} more places` : ""}. What can be read was used.`),
     s.complete && h("p", { class: "mm-faint" }, `${s.shots.length} shot${s.shots.length === 1 ? "" : "s"}${s.hearing ? " · listening to what is said…" : s.said.length ? ` · ${s.said.length} sentences heard` : ""} · ${s.model}`)].filter(Boolean));
   if (s.error) error(s.error);
   if (before && !before.complete && s.complete && query.value.trim() && state.view === "find") find();
@@ -87,11 +89,16 @@ function find() {
     player.moments(answer.moments);
     if (answer.complete) player.shots(answer.shots);
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, answer.complete ? "where it is · probability" : "a first look at a few key frames; the whole video follows"), h("span", {}, answer.model)),
-      ...answer.moments.map((m, i) => h("div", { class: "mm-line" },
-        h("button", { class: "mm-caption", type: "button", "data-moment": i, onclick: () => player.playSpan(m.start, m.end) },
+      ...answer.moments.map((m, i) => {
+        const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model };
+        const where = h("span", { class: "mm-faint" }, `${span(m.start, m.end)} · ${percent(m.probability)}`);
+        const button = h("button", { class: "mm-caption", type: "button", "data-moment": i, onclick: () => player.playSpan(how.start, how.end) },
           h("img", { src: `mmdemo/frame/${state.item}?t=${((m.start + m.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
-          h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), h("span", { class: "mm-faint" }, `${span(m.start, m.end)} · ${percent(m.probability)}`)),
-        marks(text, { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model })))].filter(Boolean));
+          h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), where);
+        // the ends were dragged on the time line: a label is on the corrected span
+        button.correct = (moved) => { how.start = moved.start; how.end = moved.end; where.textContent = `${span(moved.start, moved.end)} · corrected`; };
+        return h("div", { class: "mm-line" }, button, marks(text, how));
+      })].filter(Boolean));
     const best = answer.moments[0];
     if (best) player.seek(best.start + 0.01);
   });
