@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -51,13 +51,39 @@ class Database:
         config.set_main_option("script_location", str(MIGRATIONS))
         config.set_main_option("path_separator", "os")
         try:
-            with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+            with self._unchecked() as connection, connection.begin():
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                if connection.dialect.name == "sqlite":
+                    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                    if lost is not None:
+                        raise StorageError(
+                            f"The database was not upgraded: a row of {lost[0]} refers to none of {lost[2]}.",
+                            "Nothing was changed; restore a backup, or go on with the version before.",
+                        )
         except DBAPIError as e:
             raise StorageError(
                 f"The database cannot be opened: {e.orig}.", "Check MMDEMO_WORKSPACE and MMDEMO_DATABASE_URL."
             ) from e
+
+    @contextmanager
+    def _unchecked(self) -> Iterator[Connection]:
+        """A writing connection on which SQLite lets a table that others refer to be made anew.
+
+        That is how it changes a column (sqlite.org/lang_altertable.html, section 7); the switch does nothing
+        within a transaction.
+        """
+        with self.engine.connect().execution_options(write=True) as connection:
+            if connection.dialect.name != "sqlite":
+                yield connection
+                return
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            raw.execute("PRAGMA foreign_keys=OFF")
+            try:
+                yield connection
+            finally:
+                raw.execute("PRAGMA foreign_keys=ON")
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import zipfile
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Column, MetaData, create_engine, inspect, select, text
 
 from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
+from mmdemo.store.database import MIGRATIONS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Base
 from mmdemo.store.texts import clean_text, text_key
@@ -36,6 +39,55 @@ def test_the_migrations_arrive_at_the_tables_of_the_code(ws: Workspace) -> None:
             c["name"]: (str(c["type"]), c["nullable"]) for c in inspect(fresh).get_columns(table)
         }
     fresh.dispose()
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+@pytest.mark.parametrize("revision", ["m001", "m002", "m003"])
+def test_a_workspace_of_every_earlier_form_is_upgraded_and_loses_nothing(
+    revision: str, settings: Settings
+) -> None:
+    """Every table has a row before the upgrade, and the same row after it."""
+    from alembic import command
+    from alembic.config import Config
+
+    settings.workspace.mkdir(parents=True)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    old = create_engine(settings.url)
+    with old.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    kept: dict[str, dict[str, Any]] = {}
+    given = {"item_id": "one", "version_id": "base", "pair_id": 1, "id": "one", "label_id": 1}
+    with old.begin() as connection:
+        tables = MetaData()
+        tables.reflect(connection)
+        for table in tables.sorted_tables:
+            if table.name == "alembic_version":
+                continue
+            row = {c.name: given.get(c.name, _some(c)) for c in table.columns}
+            row["id"] = 1 if "id" in row and table.columns["id"].type.python_type is int else row.get("id")
+            row = {k: v for k, v in row.items() if k in table.columns}
+            if table.name == "versions":
+                row["id"] = "base"
+            connection.execute(table.insert().values(row))
+            kept[table.name] = row
+    old.dispose()
+    ws = Workspace(settings)
+    with ws.database.read() as session:
+        for name, row in kept.items():
+            (found,) = session.execute(select(Base.metadata.tables[name])).mappings()
+            assert {k: found[k] for k in row} == row, name
+        assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
+    ws.close()
+
+
+def _some(column: Column[Any]) -> Any:
+    kind = column.type.python_type
+    if kind is datetime:
+        return datetime(2026, 1, 2, 3, 4, 5)
+    return {int: 7, float: 1.5, str: "words", bool: True, dict: {"a": 1}, list: []}.get(kind)
 
 
 def test_opening_a_workspace_again_changes_nothing(ws: Workspace, settings: Settings) -> None:
