@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import MediaError
 from mmdemo.models.base import Task
@@ -14,7 +14,7 @@ from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
 if TYPE_CHECKING:
-    from mmdemo.models.spoken import SpeechTower
+    from mmdemo.models.recognition import SpeechRecogniser
     from mmdemo.models.word_times import Word
 
 SPEECH: Task = "speech-text"
@@ -82,16 +82,18 @@ class Hearing(Parts):
         text = clean_text(text)
         self._recording(item)
         version = version or self.ws.versions.active(SPEECH)
-        tower = cast("SpeechTower", self.models.aligner(SPEECH, version).towers.media)
+        from mmdemo.models.spoken import recogniser_of
+
+        recogniser = recogniser_of(self.models.aligner(SPEECH, version).towers.media)
         if (item.duration_s or 0.0) <= SHORT_S:
             from mmdemo.media.audio import decode_audio
             from mmdemo.media.voice import has_speech
 
             samples = decode_audio(self.ws.media_path(item))
             silent = not has_speech(samples)
-            words = tower.recogniser.align_words(samples, text)
+            words = recogniser.align_words(samples, text)
         else:
-            words, silent = self._align_long(item, text, version, tower), False
+            words, silent = self._align_long(item, text, version, recogniser), False
         rows = [asdict(w) | {"said": not silent and w.probability >= SAID} for w in words]
         for row in rows:
             row["probability"] = round(row["probability"], 4)
@@ -101,7 +103,7 @@ class Hearing(Parts):
             note = f"{len(missing)} of {len(rows)} words were not heard: {', '.join(missing[:12])}."
         return {"model": version, "text": text, "words": rows, "note": note}
 
-    def _align_long(self, item: Item, text: str, version: str, tower: SpeechTower) -> list[Word]:
+    def _align_long(self, item: Item, text: str, version: str, recogniser: SpeechRecogniser) -> list[Word]:
         from mmdemo.media.audio import decode_audio
         from mmdemo.models.word_times import Word
 
@@ -124,7 +126,7 @@ class Hearing(Parts):
             end_s = heard[d].start if d < len(heard) else (item.duration_s or start_s + 1.0)
             end_s = min(max(end_s, start_s + 0.2), start_s + SHORT_S)
             samples = decode_audio(self.ws.media_path(item), max(0.0, start_s - 0.1), end_s + 0.1)
-            out += tower.recogniser.align_words(samples, " ".join(wanted[a:b]), max(0.0, start_s - 0.1))
+            out += recogniser.align_words(samples, " ".join(wanted[a:b]), max(0.0, start_s - 0.1))
         return out
 
     @staticmethod

@@ -5,20 +5,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.recognition import WINDOW_S
+from mmdemo.models.spoken import recogniser_of
 from mmdemo.retrieval.embed import encoder_states
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Transcript
 from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mmdemo.models.spoken import SpeechTower
+    pass
 
 TimedWord = tuple[str, float, float]  # word, start and end in seconds
 HEARD = 500  # recordings whose transcripts are compared with their texts
@@ -51,7 +52,7 @@ def apart_in_time(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]
         for i, p in enumerate(pairs)
         if p.item in items and p.start_s is None and (items[p.item].duration_s or 0.0) <= WINDOW_S
     ]
-    recogniser = cast("SpeechTower", aligner.towers.media).recogniser
+    recogniser = recogniser_of(aligner.towers.media)
     for i, pair in short[:TIMED]:
         samples = decode_audio(ws.media_path(items[pair.item]))
         forced = [(w.word, w.start, w.end) for w in recogniser.align_words(samples, pair.text)]

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
+from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.base import Modality, Score, TextTower
+from mmdemo.models.base import MediaTower, Modality, Score, TextTower
 from mmdemo.models.bundled import shared_text_tower
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
@@ -115,6 +116,20 @@ class SpeechAligner(HeadAligner):
         tower = self.towers.media
         assert isinstance(tower, SpeechTower)
         return tower.recogniser.place(tower.prepare(medium), text)
+
+
+def recogniser_of(tower: MediaTower) -> SpeechRecogniser:
+    """What writes down the speech that a tower hears.
+
+    Raises:
+        UserError: it hears sounds and no words.
+    """
+    if not isinstance(tower, SpeechTower):
+        raise UserError(
+            f"{tower.id.removesuffix('-features')} hears sounds, no words.",
+            "Activate a speech recogniser, such as whisper-tiny-en-minilm, in the Fine-tune tab.",
+        )
+    return tower.recogniser
 
 
 def spoken_score() -> SpokenScore:

@@ -24,6 +24,7 @@ from mmdemo.media.image import MAX_MEGAPIXELS, decode_image
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.base import MediaTower
 from mmdemo.models.recognition import WINDOW_S, WINDOWS, EncoderStates
+from mmdemo.models.spoken import SpeechTower
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
@@ -79,7 +80,7 @@ def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
         from mmdemo.retrieval.frames import frame_features
 
         return frame_features(ws, cast("VideoTower", tower), item)
-    if tower.modality == "audio":
+    if isinstance(tower, SpeechTower):
         return encoder_states(ws, tower, item)
     return decode_file(tower, ws.media_path(item), ws.settings.max_megapixels)
 

@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from mmdemo.errors import MmdemoError
 from mmdemo.media.audio import audio_blocks, decode_audio
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.recognition import WINDOW_S, Segment
-from mmdemo.models.spoken import SpeechTower
+from mmdemo.models.spoken import recogniser_of
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
@@ -43,7 +43,7 @@ class TranscriptJobs:
             segments = list(kept.segments) if kept else []
             done_s = kept.done_s if kept else 0.0
             aligner = self._models.aligner(TASK, version)
-            recogniser = cast(SpeechTower, aligner.towers.media).recogniser
+            recogniser = recogniser_of(aligner.towers.media)
             path = self._ws.media_path(item)
             language = kept.language if kept else "en"
             if recogniser.multilingual and kept is None:

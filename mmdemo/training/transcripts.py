@@ -11,14 +11,14 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers
 from mmdemo.models.base import MediaTower
-from mmdemo.models.spoken import SpeechTower
+from mmdemo.models.spoken import SpeechTower, recogniser_of
 from mmdemo.retrieval.embed import HEARD_S, encoder_states
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.dataset import Example
@@ -35,6 +35,8 @@ def plain_words(text: str) -> list[str]:
 
 def learn_vocabulary(ws: Workspace, towers: Towers, examples: Sequence[Example]) -> list[str]:
     """The words of matches that the recogniser did not hear in their recordings, frequent first."""
+    if not isinstance(towers.media, SpeechTower):
+        return []
     items = ws.items.of(sorted({e.item for e in examples if e.match}))
     counts: Counter[str] = Counter()
     spelled: dict[str, str] = {}
@@ -74,7 +76,7 @@ def measure_transcripts(
         samples = decode_audio(ws.media_path(items[example.item]), 0.0, HEARD_S)
         heard = []
         for tower, words in (before, after):
-            recogniser = cast(SpeechTower, tower).recogniser
+            recogniser = recogniser_of(tower)
             parts = [part for part, _ in recogniser.transcribe([samples], words)]
             heard.append(" ".join(s.text for part in parts for s in part))
         rows.append((example.text, heard[0], heard[1]))

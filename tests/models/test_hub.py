@@ -112,6 +112,19 @@ def test_sounds_are_carried_to_the_rate_that_clap_hears_at(tmp_path: Path) -> No
         load_towers(find_preset(f"dual:{folder}"), SETTINGS)
 
 
+def test_clap_finds_sounds_and_says_that_it_hears_no_words(
+    tmp_path: Path, make_demo: Callable[..., Demo]
+) -> None:
+    folder = checkpoints.save_clap(tmp_path / "clap")
+    demo = make_demo(speech_model=f"sounds:{folder}")
+    item = demo.ws.items.listed("audio")[0]
+    assert len(demo.align(item, ["a bell", "a voice"])["scores"]) == 2
+    demo.keeper_of("speech-text").update()
+    assert demo.search(Query(text="a bell", k=3), "speech-text").as_json()["results"]
+    with pytest.raises(UserError, match="hears sounds, no words"):
+        demo.transcribe(item)
+
+
 @pytest.mark.parametrize("family", WRITERS)
 def test_a_captioner_writes_the_same_of_a_picture_each_time(family: str, tmp_path: Path) -> None:
     writer = HubCaptioner(str(WRITERS[family](tmp_path / family)), CPU)

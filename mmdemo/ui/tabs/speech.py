@@ -110,11 +110,11 @@ def align_words(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 
 def live_words(demo: Demo, data: bytes) -> dict[str, Any]:
     """What is said in 16-bit samples at 16 kHz; times are seconds in them."""
-    from mmdemo.models.spoken import SpeechTower
+    from mmdemo.models.spoken import recogniser_of
 
     if len(data) < 3200 or len(data) % 2:
         return {"words": []}
     samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768.0
-    tower = cast(SpeechTower, demo.models.aligner(SPEECH).towers.media)
-    found = next(iter(tower.recogniser.transcribe([samples])), ([], 0.0))[0]
+    recogniser = recogniser_of(demo.models.aligner(SPEECH).towers.media)
+    found = next(iter(recogniser.transcribe([samples])), ([], 0.0))[0]
     return {"words": [vars(w) for segment in found for w in segment.words]}

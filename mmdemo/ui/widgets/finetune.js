@@ -73,7 +73,7 @@ function drawRun(s) {
   const on = s.status === "running" || s.status === "queued";
   $("[data-start]").disabled = on;
   $("[data-stop]").disabled = !on;
-  if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); drawn = ""; return; }
+  if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); $("[data-run]").append(h("p", { class: "mm-empty" }, "No run yet. Label some pairs, then press Fine-tune.")); drawn = ""; return; }
   const head = h("div", { class: "mm-runline" }, h("strong", {}, s.run), h("span", { class: `mm-pill ${s.status}` }, s.status),
     on && h("span", {}, s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${seconds(s.eta_s || 0)} left` : "starting…"),
     !on && s.seconds && h("span", { class: "mm-faint" }, `${s.seconds.toFixed(1)} s · seed ${s.settings?.seed ?? 0}`));
