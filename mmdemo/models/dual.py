@@ -90,6 +90,7 @@ class DualEncoder:
         import transformers
 
         config = load_config(name)
+        self.name = name
         self.family = family_of(config, name)
         self.compute = compute
         self.config = config
@@ -102,6 +103,10 @@ class DualEncoder:
             transformers.AutoFeatureExtractor if audio else transformers.AutoImageProcessor, name
         )
         self.dim = int(self.family.dim(config))
+
+    def as_tower(self) -> DualMediaTower:
+        """Its media side, for somebody who has no preset at hand."""
+        return DualMediaTower(self.name, self)
 
     @property
     def input_px(self) -> int:
@@ -167,8 +172,8 @@ def stacked(batch: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 class DualMediaTower:
     """Pictures or sounds to (N, D) unit vectors."""
 
-    def __init__(self, preset: Preset, encoder: DualEncoder) -> None:
-        self.id = preset.media_features
+    def __init__(self, features: str, encoder: DualEncoder) -> None:
+        self.id = features
         self.modality: Modality = encoder.family.modality
         self.encoder = encoder
         self.dim = self.feature_dim = encoder.dim
@@ -218,7 +223,7 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
             f"{preset.media_tower} is for {encoder.family.modality}, not for {preset.task}.",
             "Choose it for another task.",
         )
-    media, text = DualMediaTower(preset, encoder), DualTextTower(preset, encoder)
+    media, text = DualMediaTower(preset.media_features, encoder), DualTextTower(preset, encoder)
     return Towers(media, text, base_calibration(preset), preset.id), str(compute)
 
 

@@ -32,6 +32,7 @@ LOADERS: dict[str, str] = {  # modules with a `load_towers`, by loader or else b
     "video-text": "mmdemo.models.video",
 }
 ADAPTER = "adapter"  # in a version's folder: the LoRA weights of its tower
+NETWORK = "network"  # in a version's folder: a whole network of its own
 KEPT_ALIGNERS = 4  # heads in memory at once, 5 MB each
 
 
@@ -56,9 +57,11 @@ def version_source(ws: Workspace, version_id: str) -> VersionSource:
     preset = find_preset(version.base)
     holder: str | None = version_id
     while holder is not None:
-        adapter = ws.version_folder(holder) / ADAPTER
-        if adapter.is_dir():
+        adapter, network = (ws.version_folder(holder) / name for name in (ADAPTER, NETWORK))
+        if adapter.is_dir() and not preset.adapter:
             preset = replace(preset, adapter=str(adapter), adapter_of=holder)
+        if network.is_dir():  # in which every adapter before it is merged
+            preset = replace(preset, media_tower=str(network), adapter_of=preset.adapter_of or holder)
             break
         holder = ws.versions.get(holder).parent
     return VersionSource(version.id, cast(Task, version.task), preset, folder)

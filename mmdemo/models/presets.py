@@ -57,7 +57,8 @@ class Preset:
     @property
     def methods(self) -> tuple[str, ...]:
         """How it can be fine-tuned."""
-        return ("head", "lora") if self.loader == "whisper" else ("head",)
+        more = {"whisper": ("lora",), "dual": ("lora", "full")}
+        return ("head", *more.get(self.loader, ()))
 
 
 # The widths of faster-whisper's models: CTranslate2's files do not say them.

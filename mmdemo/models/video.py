@@ -155,7 +155,7 @@ def _hub_towers(preset: Preset, compute: Compute) -> tuple[FrameTower, TextTower
         clips = ClipEncoder(preset.media_tower, compute, preset.adapter)
         return ClipFrames(preset, clips), DualTextTower(preset, clips)
     pictures = DualEncoder(preset.media_tower, compute, preset.adapter)
-    return DualMediaTower(preset, pictures), DualTextTower(preset, pictures)
+    return DualMediaTower(preset.media_features, pictures), DualTextTower(preset, pictures)
 
 
 def base_calibration(preset: Preset) -> Calibration:

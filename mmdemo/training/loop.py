@@ -43,6 +43,9 @@ class TrainSettings:
     mark_weight: float = 4.0
     scale: float = 10.0  # the initial inverse temperature
     head: str = ""  # empty: the first of those that the model's preset names
+    part: int = 0  # pairs that a network embeds at once, of a larger batch; 0: the batch
+    ema: float = 0.0  # of a network's weights: 0.99 averages over about a hundred steps; 0: no average
+    patience: int = 0  # epochs without a better one after which a network's training ends; 0: never
     seed: int = 0
 
     def check(self) -> None:
@@ -58,6 +61,9 @@ class TrainSettings:
             "hidden": (self.hidden, 1, 16_384),
             "mark_weight": (self.mark_weight, 1.0, 1000.0),
             "scale": (self.scale, 0.1, 100.0),
+            "part": (self.part, 0, 65_536),
+            "ema": (self.ema, 0.0, 0.99999),
+            "patience": (self.patience, 0, MOST_EPOCHS),
         }
         for name, (value, low, high) in bounds.items():
             if not low <= value <= high:

@@ -59,7 +59,7 @@ def create_run(
     Args:
         ws: the workspace.
         task: whose labels.
-        method: head, or lora where the model's preset allows it.
+        method: head, or lora or full where the model's preset allows it.
         settings: how to train.
         promote: "when-better", or "ask": a person decides.
         snapshot: other pairs than the workspace's labels.
@@ -102,7 +102,11 @@ def execute_run(
             ws.runs.update(run_id, status="running", message="")
             try:
                 run = ws.runs.get(run_id)
-                if run.method == "lora":
+                if version_source(ws, run.parent).preset.loader == "dual" and run.method != "head":
+                    from mmdemo.training.network_run import execute_network
+
+                    execute_network(ws, run, towers, progress)
+                elif run.method == "lora":
                     from mmdemo.training.lora_run import execute_lora
 
                     execute_lora(ws, run, towers, progress)

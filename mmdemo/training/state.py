@@ -69,3 +69,47 @@ class StateKeeper:
         part = self._folder / "state.part"
         part.write_text(json.dumps({"epoch": epoch, "seconds": seconds, "file": name}), encoding="utf-8")
         part.replace(self._folder / "state.json")
+
+
+class BestKeeper:
+    """Keeps the weights that measured best, and says when none were better for long (early stopping).
+
+    Args:
+        folder: of the state.
+        patience: epochs without a better one after which it is enough; 0: never, and nothing is kept.
+    """
+
+    def __init__(self, folder: Path, patience: int) -> None:
+        self._folder = folder
+        self._patience = patience
+        facts = folder / "best.json"
+        self._best, self._waited = -1.0, 0
+        if facts.exists():
+            kept = json.loads(facts.read_text(encoding="utf-8"))
+            self._best, self._waited = float(kept["recall"]), int(kept["waited"])
+
+    @property
+    def waited_enough(self) -> bool:
+        """Whether to stop."""
+        return 0 < self._patience <= self._waited
+
+    def offer(self, weights: nn.Module, recall: float) -> None:
+        """The weights after an epoch, and what they measure in percent."""
+        if not self._patience:
+            return
+        if recall > self._best:
+            self._best, self._waited = recall, 0
+            part = self._folder / "best.part"
+            save_file({n: t.detach().cpu().contiguous() for n, t in weights.state_dict().items()}, part)
+            part.replace(self._folder / "best.safetensors")
+        else:
+            self._waited += 1
+        part = self._folder / "best.json.part"
+        part.write_text(json.dumps({"recall": self._best, "waited": self._waited}), encoding="utf-8")
+        part.replace(self._folder / "best.json")
+
+    def restore(self, weights: nn.Module) -> None:
+        """Put the best back, where any was kept."""
+        path = self._folder / "best.safetensors"
+        if path.exists():
+            weights.load_state_dict(load_file(path))

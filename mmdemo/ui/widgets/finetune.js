@@ -112,7 +112,7 @@ async function refreshData() {
     ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-versions]").replaceChildren(h("ul", { class: "mm-versions" }, d.versions.map((v) => h("li", {}, h("span", { class: v.active ? "mm-dot good" : "mm-dot" }, v.id), v.active ? h("b", {}, "active") :
     h("button", { class: "mm-link", type: "button", onclick: guard(() => api("activate", { version: v.id })) }, "activate"), h("span", { class: "mm-faint" }, v.parent ? `from ${v.parent}` : "base")))));
-  const METHODS = { head: "head on cached features", lora: "LoRA on the recogniser, from corrected texts" }, method = $("[name=method]");
+  const METHODS = { head: "head on cached features", lora: mm.task.name === "speech-text" ? "LoRA on the recogniser, from corrected texts" : "LoRA on both encoders", full: "full: both encoders" }, method = $("[name=method]");
   if (method.options.length !== d.methods.length) method.replaceChildren(...d.methods.map((m) => h("option", { value: m }, METHODS[m])));
   const HEADS = { residual: "residual: one vector in, one out", temporal: "temporal Transformer over a span's frames" }, heads = $("[name=head]");
   if (heads.dataset.of !== d.heads.join()) { heads.dataset.of = d.heads.join(); heads.replaceChildren(...d.heads.map((one) => h("option", { value: one }, HEADS[one]))); }

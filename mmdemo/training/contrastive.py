@@ -1,0 +1,145 @@
+"""One step of contrastive learning of two encoders: any loss, several processes, batches beyond memory.
+
+Every process embeds its share of a global batch; the vectors are gathered with their gradients and each
+computes the loss of the whole batch, so that several processes learn what one would. A batch that does not
+fit in memory is embedded in parts, twice: first without, then with gradients (GradCache, Gao et al. 2021,
+arXiv:2101.06983).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from mmdemo.training.losses import Batch
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What goes into both encoders for N pairs, and what is known of them."""
+
+    media: dict[str, Tensor]  # each (N, ...)
+    tokens: dict[str, Tensor]  # each (N, T)
+    match: Tensor  # (N,) bool
+    item_code: Tensor  # (N,) int64
+    text_code: Tensor  # (N,) int64
+
+    def __len__(self) -> int:
+        return len(self.match)
+
+    def part(self, rows: slice) -> Inputs:
+        """Some of the pairs."""
+        media, tokens = ({k: v[rows] for k, v in part.items()} for part in (self.media, self.tokens))
+        return Inputs(media, tokens, self.match[rows], self.item_code[rows], self.text_code[rows])
+
+
+class Source(Protocol):
+    """Where pairs come from."""
+
+    matches: Sequence[bool]  # of each pair; the others are marked mismatches
+
+    def inputs(self, rows: Sequence[int]) -> Inputs:
+        """The pairs of those rows."""
+        ...
+
+
+class Both(nn.Module):
+    """Both encoders as one module, for the wrappers that want one.
+
+    Args:
+        encoder: a `DualEncoder`, or anything with `network`, `media` and `texts`.
+    """
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.network = encoder.network
+        self._encoder = encoder
+
+    def forward(self, media: dict[str, Tensor], tokens: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """(N, D) unit vectors of both sides."""
+        return normalize(self._encoder.media(media), dim=1), normalize(self._encoder.texts(tokens), dim=1)
+
+
+class Temperature(nn.Module):
+    """The scale and bias of the losses; every process computes the same gradient for them."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+        self.bias = nn.Parameter(torch.tensor(-scale / 2))
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """The two."""
+        return self.log_scale.exp().clamp(max=100.0), self.bias
+
+
+def gathered(batch: Batch, processes: int) -> Batch:
+    """The batch of all processes; gradients flow back to each one's share."""
+    if processes == 1:
+        return batch
+    from torch.distributed.nn.functional import all_gather
+
+    def together(t: Tensor) -> Tensor:
+        return torch.cat(list(all_gather(t)))
+
+    known = [together(t.long()) for t in (batch.match, batch.item_code, batch.text_code)]
+    return Batch(together(batch.media), together(batch.text), known[0].bool(), known[1], known[2])
+
+
+def backward(
+    both: nn.Module, inputs: Inputs, loss_of: nn.Module, temperature: Temperature, part: int, accelerator: Any
+) -> float:
+    """Add the gradients of one global batch to the parameters; returns its loss.
+
+    Args:
+        both: the encoders, perhaps wrapped for several processes.
+        inputs: this process's share.
+        loss_of: one of LOSSES.
+        temperature: the scale and bias.
+        part: how many pairs are embedded at once.
+        accelerator: of accelerate.
+    """
+    parts = [slice(i, i + part) for i in range(0, len(inputs), part)]
+    device = accelerator.device
+    known = [t.to(device) for t in (inputs.match, inputs.item_code, inputs.text_code)]
+
+    def loss(media: Tensor, text: Tensor) -> Tensor:
+        batch = gathered(Batch(media, text, *known), accelerator.num_processes)
+        found: Tensor = loss_of(batch, *temperature())
+        return found
+
+    if len(parts) == 1:
+        total = loss(*both(inputs.media, inputs.tokens))
+        accelerator.backward(total)
+        return float(total.detach())
+    seeds = [torch.get_rng_state()]
+    with torch.no_grad():
+        made = []
+        for rows in parts:
+            one = inputs.part(rows)
+            made.append(both(one.media, one.tokens))
+            seeds.append(torch.get_rng_state())
+    media = torch.cat([m for m, _ in made]).requires_grad_()
+    text = torch.cat([t for _, t in made]).requires_grad_()
+    total = loss(media, text)
+    accelerator.backward(total)
+    assert media.grad is not None and text.grad is not None
+    for i, rows in enumerate(parts):
+        one = inputs.part(rows)
+        torch.set_rng_state(seeds[i])  # dropout falls as it did without gradients
+        last = i == len(parts) - 1
+        with _unsynchronised(both, not last, accelerator):
+            m, t = both(one.media, one.tokens)
+            ((m * media.grad[rows]).sum() + (t * text.grad[rows]).sum()).backward()
+    return float(total.detach())
+
+
+def _unsynchronised(both: nn.Module, wanted: bool, accelerator: Any) -> Any:
+    return accelerator.no_sync(both) if wanted else nullcontext()

@@ -1,0 +1,264 @@
+"""Fine-tuning both encoders: equal to the slow and simple way, however it is cut up or interrupted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmdemo.demo import Demo
+from mmdemo.errors import DataError
+from mmdemo.models.device import decide_compute
+from mmdemo.models.presets import find_preset
+from mmdemo.store.labels import NewLabel
+from mmdemo.training.contrastive import Both, Inputs, Temperature, backward
+from mmdemo.training.loop import EpochRecord, TrainSettings
+from mmdemo.training.losses import LOSSES
+from mmdemo.training.network import make_accelerator, rate_at, train_network
+from mmdemo.training.runs import create_run, execute_run
+from tests import checkpoints
+from tests.conftest import drawing
+
+CPU = decide_compute("cpu")
+TASK = "image-text"
+SETTINGS = TrainSettings(epochs=3, batch=8, learning_rate=1e-2, scale=10.0)
+
+
+class Tiny:
+    """Two small networks with dropout, as an encoder has them."""
+
+    def __init__(self, fails_over: int = 0, nan_at: int = 0) -> None:
+        torch.manual_seed(4)
+        self.network = nn.ModuleDict(
+            {
+                "media": nn.Sequential(nn.Linear(6, 12), nn.Dropout(0.3), nn.Linear(12, 5)),
+                "text": nn.Sequential(nn.Linear(7, 12), nn.Dropout(0.3), nn.Linear(12, 5)),
+            }
+        )
+        self.fails_over, self.nan_at, self.calls = fails_over, nan_at, 0
+
+    def media(self, batch: dict[str, Tensor]) -> Tensor:
+        self.calls += 1
+        if self.fails_over and len(batch["x"]) > self.fails_over:
+            raise torch.OutOfMemoryError("no memory left")
+        found: Tensor = self.network["media"](batch["x"])
+        return found * float("nan") if self.calls == self.nan_at else found
+
+    def texts(self, tokens: dict[str, Tensor]) -> Tensor:
+        found: Tensor = self.network["text"](tokens["y"])
+        return found
+
+
+class Rows:
+    """Pairs of random numbers; some share an item or a text, some are marked mismatches."""
+
+    def __init__(self, count: int = 16) -> None:
+        generator = torch.Generator().manual_seed(1)
+        self.x, self.y = (
+            torch.randn(count, 6, generator=generator),
+            torch.randn(count, 7, generator=generator),
+        )
+        self.matches: Sequence[bool] = [i % 5 != 4 for i in range(count)]
+
+    def inputs(self, rows: Sequence[int]) -> Inputs:
+        at = torch.tensor(list(rows))
+        match = torch.tensor([self.matches[i] for i in rows])
+        return Inputs({"x": self.x[at]}, {"y": self.y[at]}, match, at // 2, at // 3)
+
+
+def weights(tiny: Tiny) -> dict[str, np.ndarray]:
+    return {n: p.detach().numpy().copy() for n, p in tiny.network.named_parameters()}
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray], atol: float = 0.0) -> bool:
+    return all(np.allclose(a[n], b[n], rtol=0, atol=atol) for n in a)
+
+
+def gradients(loss: str, part: int, dropout: bool = False) -> dict[str, np.ndarray]:
+    tiny, temperature = Tiny(), Temperature(10.0)
+    both = Both(tiny).train(dropout)
+    torch.manual_seed(9)
+    backward(both, Rows().inputs(range(16)), LOSSES[loss](), temperature, part, make_accelerator(CPU))
+    named = [*tiny.network.named_parameters(), *temperature.named_parameters()]
+    return {n: p.grad.numpy() for n, p in named if p.grad is not None}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradients_of_a_batch_in_parts_are_those_of_the_whole(loss: str) -> None:
+    whole = gradients(loss, 16)
+    for part in (1, 5, 8):
+        assert same(whole, gradients(loss, part), 1e-5)
+
+
+def test_dropout_falls_alike_in_both_passes_of_a_batch_in_parts() -> None:
+    once, again = gradients("infonce", 4, dropout=True), gradients("infonce", 4, dropout=True)
+    assert same(once, again) and not same(once, gradients("infonce", 4), 1e-4)
+
+
+def run(tiny: Tiny, settings: TrainSettings = SETTINGS, **how: object) -> list[EpochRecord]:
+    return list(train_network(tiny, Rows(), settings, "full", CPU, **how))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_run_that_is_stopped_at_any_step_and_resumed_is_the_run_that_was_not(
+    ema: float, tmp_path: Path
+) -> None:
+    settings = TrainSettings(**(vars(SETTINGS) | {"ema": ema}))
+    whole = Tiny()
+    records = run(whole, settings, state=tmp_path / "whole")
+    for stop_after in (1, 3):
+        steps = iter(range(100))
+        first, again = Tiny(), Tiny()
+        run(
+            first,
+            settings,
+            state=tmp_path / f"{stop_after}",
+            stopped=lambda s=steps, n=stop_after: next(s) >= n,
+        )
+        rest = run(again, settings, state=tmp_path / f"{stop_after}")
+        assert same(weights(whole), weights(again))
+        assert [r.epoch for r in rest][-1] == records[-1].epoch == 3
+    assert not same(weights(whole), weights(Tiny()), 1e-3)
+
+
+def test_a_run_in_slices_that_end_with_a_check_point_arrives_where_one_in_a_piece_does(
+    tmp_path: Path,
+) -> None:
+    whole, slices = Tiny(), 0
+    run(whole, state=tmp_path / "whole")
+    last: list[EpochRecord] = []
+    while not last or last[-1].epoch < 3:
+        cut = Tiny()
+        last = run(cut, state=tmp_path / "cut", slice_s=1e-9) or last
+        slices += 1
+        assert slices < 20
+        if not last:
+            assert slices == 1  # no time was left for a step
+            run(cut, state=tmp_path / "cut", stopped=iter([False, True]).__next__)
+            last = run(cut, state=tmp_path / "cut")
+    assert same(weights(whole), weights(cut))
+
+
+def test_when_the_memory_is_full_the_parts_are_halved_and_nothing_else_changes(tmp_path: Path) -> None:
+    messages: list[str] = []
+    small, large = Tiny(fails_over=3), Tiny()
+    settings = TrainSettings(**(vars(SETTINGS) | {"part": 2}))
+    run(small, told=messages.append)
+    run(large, settings)
+    assert messages == [f"The memory is full: {n} pairs are embedded at once from here on." for n in (4, 2)]
+    assert same(weights(small), weights(large), 1e-6)
+
+
+def test_a_loss_that_is_no_number_rolls_back_and_again_and_again_is_told(tmp_path: Path) -> None:
+    messages: list[str] = []
+    records = run(Tiny(nan_at=5), state=tmp_path, told=messages.append)
+    assert len(messages) == 1 and "half the learning rate" in messages[0]
+    assert records[-1].epoch == 3 and all(np.isfinite(r.loss) for r in records)
+    with pytest.raises(DataError, match="no number"):
+        run(Tiny(nan_at=1))
+
+
+def test_training_ends_when_nothing_gets_better_and_keeps_the_best(tmp_path: Path) -> None:
+    measured = iter([10.0, 50.0, 40.0, 30.0, 20.0, 10.0])
+    kept: list[dict[str, np.ndarray]] = []
+    tiny = Tiny()
+
+    def recall() -> float:
+        kept.append(weights(tiny))
+        return next(measured)
+
+    settings = TrainSettings(**(vars(SETTINGS) | {"epochs": 6, "patience": 2}))
+    records = run(tiny, settings, state=tmp_path, recall=recall)
+    assert [r.recall for r in records] == [10.0, 50.0, 40.0, 30.0]
+    assert same(weights(tiny), kept[1])
+
+
+def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
+    rates = [rate_at(step, 100) for step in range(100)]
+    assert rates[0] == 0.1 and max(rates) == rates[10] == 1.0
+    assert rates == [*sorted(rates[:11]), *sorted(rates[11:], reverse=True)] and rates[-1] < 0.001
+
+
+PROCESS = """
+import sys, torch
+from tests.training.test_network import CPU, SETTINGS, Rows, Tiny
+from mmdemo.training.network import train_network
+tiny = Tiny()
+for part in tiny.network.values():
+    part[1].p = 0.0  # each process would draw its own
+list(train_network(tiny, Rows(), SETTINGS, "full", CPU))
+torch.save(tiny.network.state_dict(), sys.argv[1])
+"""
+
+
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = str(s.getsockname()[1])
+
+    def process(name: str, **variables: str) -> subprocess.Popen[bytes]:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"} | variables
+        return subprocess.Popen([sys.executable, "-c", PROCESS, str(tmp_path / name)], env=environment)
+
+    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": "lo"}
+    started = [process(f"r{r}", RANK=str(r), LOCAL_RANK=str(r), **world) for r in range(2)]
+    started.append(process("alone"))
+    assert [p.wait(120) for p in started] == [0, 0, 0]
+    found = {n: torch.load(tmp_path / n, weights_only=True) for n in ("r0", "r1", "alone")}
+    untrained = Tiny().network.state_dict()
+    for name, alone in found["alone"].items():
+        assert torch.equal(found["r0"][name], found["r1"][name])
+        assert torch.allclose(found["r0"][name], alone, atol=1e-5)
+        assert not torch.allclose(alone, untrained[name], atol=1e-3)
+
+
+FAMILIES = {
+    "clip": checkpoints.save_clip,
+    "siglip": checkpoints.save_siglip,
+    "siglip2": checkpoints.save_siglip2,
+    "blip": checkpoints.save_blip_retrieval,
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
+    family: str, tmp_path: Path, make_demo: Callable[..., Demo]
+) -> None:
+    folder = FAMILIES[family](tmp_path / family)
+    demo = make_demo(model=f"dual:{folder}", samples=False)
+    names = [p.stem for p in sorted(drawing("x").parent.glob("*.jpg"))[:16]]
+    items = [demo.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
+    for i, item in enumerate(items):
+        with demo.ws.database.write() as session:
+            split = "held-out" if i % 4 == 0 else "train"
+            pair, _ = demo.ws.pairs.add(session, TASK, item.id, names[i], source="test", split=split)
+            demo.ws.labels.add_in(session, pair, NewLabel("match"))
+
+    def both_vectors() -> np.ndarray:
+        aligner = demo.models.aligner(TASK)
+        return np.concatenate(
+            [aligner.encode_media([demo.picture(items[0].id)]), aligner.encode_text(["a cat"])]
+        )
+
+    vectors = [both_vectors()]
+    base = find_preset(f"dual:{folder}")
+    for method in ("lora", "full", "lora"):
+        settings = TrainSettings(epochs=2, batch=6, learning_rate=1e-3)
+        run_id = create_run(demo.ws, TASK, method, settings, promote="ask")
+        done = execute_run(demo.ws, run_id, lambda: demo.models.towers(base))
+        assert done.status == "done" and done.version_id, done.message
+        assert done.result is not None and done.result["after"]["pairs"] == 4
+        demo.activate(done.version_id)
+        assert demo.models.aligner(TASK).version == done.version_id
+        vectors.append(both_vectors())
+        assert not np.allclose(vectors[-1], vectors[-2], atol=1e-6)
+    full = next(p for p in (demo.ws.folder / "versions").glob("*/network"))
+    assert (full / "model.safetensors").exists() and not list(full.glob("*.bin"))
