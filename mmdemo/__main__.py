@@ -92,9 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--method", choices=["head", "lora", "full"], default="head")
     sub.add_argument("--epochs", type=int, default=0)
     sub.add_argument("--seed", type=int, default=0)
-    sub = with_task(verb("models", run_models, "List the versions, or activate one: models activate V."))
-    sub.add_argument("action", nargs="?", choices=["activate"])
-    sub.add_argument("version", nargs="?")
+    sub = with_task(
+        verb("models", run_models, "List the versions; activate or export one; use a base model.")
+    )
+    sub.add_argument("action", nargs="?", choices=["activate", "export", "use"])
+    sub.add_argument("version", nargs="?", help="a version; of `use` a model, such as dual:HUB_ID_OR_FOLDER")
+    sub.add_argument("--out", type=Path, help="of `export`: a new folder")
     sub = with_task(verb("export", run_export, "Export the labels with their files."))
     sub.add_argument("out", type=Path)
     sub.add_argument(
@@ -232,12 +235,18 @@ def run_train(options: argparse.Namespace) -> Any:
 
 
 def run_models(options: argparse.Namespace) -> Any:
-    """`models` and `models activate V`."""
+    """`models`, `models activate V`, `models export V --out DIR` and `models use NAME`."""
     demo = _demo(options)
+    if options.action and not options.version:
+        raise UserError("No version is named.", f"Write: models {options.action} NAME.")
     if options.action == "activate":
-        if not options.version:
-            raise UserError("No version is named.", "Write: models activate VERSION.")
         return demo.activate(options.version)
+    if options.action == "use":
+        return demo.choose_model(options.task, options.version)
+    if options.action == "export":
+        if options.out is None:
+            raise UserError("No folder is named.", "Write: models export VERSION --out FOLDER.")
+        return demo.export_version(options.version, options.out)
     return demo.versions(options.task)
 
 

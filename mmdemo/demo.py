@@ -237,6 +237,27 @@ class Demo(Hearing, Watching):
         self.data_changed(task)
         return self.versions(task)
 
+    def choose_model(self, task: str, name: str, annotator: str = "") -> dict[str, Any]:
+        """Load a base model, by its preset's id or named by hand, and make it the active version.
+
+        Raises:
+            UserError: it is not for this task, or cannot be loaded: the version before stays active.
+        """
+        from mmdemo.models.presets import find_preset
+
+        known, preset = self.check_task(task), find_preset(name.strip())
+        if preset.task != known:
+            raise UserError(f"{preset.id} is a model of {preset.task}.", f"Choose one of {known}.")
+        self.models.towers(preset, instead=True)
+        self.ws.versions.ensure_base(known, preset.id, preset.name)
+        return self.activate(preset.id, annotator)
+
+    def export_version(self, version: str, out: Path) -> dict[str, Any]:
+        """Write a version into a new folder, for other programs."""
+        from mmdemo.training.version_folder import export_version
+
+        return {"version": version, "path": str(export_version(self.ws, version, out))}
+
     def data_changed(self, task: str) -> None:
         """The active version is another, or there are new items: index and queue follow behind the page."""
         known = self.check_task(task)

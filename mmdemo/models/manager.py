@@ -104,6 +104,7 @@ class ModelManager:
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
         self._lock = threading.RLock()
         self._captioner: HubCaptioner | None = None
+        self._loaded: dict[str, ModelStatus] = {}  # by task: what was loaded last
         self._statuses: dict[str, ModelStatus] = {}  # by task
 
     def status(self, task: str = "image-text") -> ModelStatus:
@@ -183,8 +184,16 @@ class ModelManager:
                 self._captioner = HubCaptioner(self._settings.captioner, compute)
             return self._captioner
 
-    def towers(self, preset: Preset | str) -> Towers:
-        """The frozen towers of a preset, loaded once."""
+    def towers(self, preset: Preset | str, instead: bool = False) -> Towers:
+        """The frozen towers of a preset, loaded once.
+
+        Args:
+            preset: it, or its name.
+            instead: another one is in use, and stays so when this one cannot be loaded.
+
+        Raises:
+            UserError: it cannot be loaded.
+        """
         preset = find_preset(preset) if isinstance(preset, str) else preset
         key, name = preset.media_features, preset.adapter_of or preset.id
         with self._lock:
@@ -194,15 +203,23 @@ class ModelManager:
             size = f" ({preset.size_mb} MB)" if preset.size_mb else ""
             self._statuses[preset.task] = ModelStatus("loading", f"Loading {name}{size}…")
             begun = time.perf_counter()
+            before = self._loaded.get(preset.task)
             try:
+                from mmdemo.models.at_hand import require_room
+
+                require_room(preset, self._settings)
                 self._towers[key], device = load_towers(preset, self._settings)
             except Exception as e:
+                if before is not None and instead:
+                    self._statuses[preset.task] = before
+                    raise
                 message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"
                 self._statuses[preset.task] = ModelStatus("failed", message)
                 log.exception("loading %s failed", name)
                 raise
             seconds = time.perf_counter() - begun
-            self._statuses[preset.task] = ModelStatus("ready", f"{name} on {device}", device, seconds)
+            self._loaded[preset.task] = ModelStatus("ready", f"{name} on {device}", device, seconds)
+            self._statuses[preset.task] = self._loaded[preset.task]
             log.info("loaded %s on %s in %.1f s", name, device, seconds)
             return self._towers[key]
 

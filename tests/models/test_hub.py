@@ -238,3 +238,34 @@ def test_a_hub_id_that_does_not_exist_or_has_no_network_is_told_apart_from_a_fau
     with pytest.raises(UserError, match="openai/clip-vit-base-patch32 could not be"):
         demo.models.aligner("image-text")
     assert demo.models.status("image-text").state == "failed"
+
+
+def test_a_model_is_chosen_while_another_serves_and_one_that_cannot_be_loaded_changes_nothing(
+    tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = make_demo()
+    before = demo.models.aligner("image-text").version
+    damaged = PICTURES["clip"](tmp_path / "damaged")
+    _spoil(damaged, "half-downloaded")
+    for name, says in {
+        f"dual:{damaged}": "could not be loaded",
+        "whisper-tiny-en-minilm": "is a model of speech-text",
+        "no-such-model": "There is no model",
+        "siglip2-base-patch16-224": "could not be",
+    }.items():
+        with pytest.raises(UserError, match=says):
+            demo.choose_model("image-text", name)
+    good = PICTURES["siglip"](tmp_path / "good")
+    with monkeypatch.context() as patch:
+        patch.setattr("mmdemo.models.at_hand.free_mb", lambda compute: 0)
+        patch.setattr("mmdemo.models.at_hand.weights_mb", lambda preset: 900)
+        with pytest.raises(UserError, match="needs about 1170 MB of memory and cpu has 0 MB free"):
+            demo.choose_model("image-text", f"dual:{good}")
+    assert demo.ws.versions.active("image-text") == before
+    assert demo.models.status("image-text").state == "ready"
+    chosen = demo.choose_model("image-text", f"dual:{good}")
+    active = next(v["id"] for v in chosen["versions"] if v["active"])
+    item = demo.ws.items.listed("image", limit=1)[0]
+    assert active.startswith("dual-good") and demo.align(item, ["a cat"])["model"] == active
+    demo.activate(before)
+    assert demo.align(item, ["a cat"])["model"] == before

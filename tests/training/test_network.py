@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from mmdemo.demo import Demo
-from mmdemo.errors import DataError
+from mmdemo.errors import DataError, UserError
 from mmdemo.models.device import decide_compute
+from mmdemo.models.manager import load_towers
 from mmdemo.models.presets import find_preset
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.contrastive import Both, Inputs, Temperature, backward
@@ -260,5 +261,12 @@ def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
         assert demo.models.aligner(TASK).version == done.version_id
         vectors.append(both_vectors())
         assert not np.allclose(vectors[-1], vectors[-2], atol=1e-6)
+    out = demo.export_version(demo.ws.versions.active(TASK), tmp_path / "out")["path"]
+    exported = load_towers(find_preset(f"dual:{out}"), demo.settings)[0]
+    picture = demo.picture(items[0].id)
+    assert np.allclose(exported.media.encode([picture]), vectors[-1][:1], atol=1e-5)
+    assert "| text to media R@1 |" in (Path(out) / "README.md").read_text()
+    with pytest.raises(UserError, match="is there already"):
+        demo.export_version(demo.ws.versions.active(TASK), Path(out))
     full = next(p for p in (demo.ws.folder / "versions").glob("*/network"))
     assert (full / "model.safetensors").exists() and not list(full.glob("*.bin"))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from mmdemo.demo import Demo
+from mmdemo.errors import UserError
 from mmdemo.models.manager import version_source
+from mmdemo.models.presets import LOADERS_BY_HAND
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import number_of, task_in, text_of
+from mmdemo.ui.uploads import exchange_folder, offer
 from mmdemo.ui.widgets import widget
 
 
@@ -44,6 +51,38 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@action("models")
+def models(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """The models that a task can start from, what they need, and what computes here."""
+    from mmdemo.models.at_hand import device_facts, is_at_hand, weights_mb
+    from mmdemo.models.catalogue import PRESETS
+
+    task = task_in(demo, body)
+    rows = [
+        {
+            "id": p.id,
+            "about": p.about,
+            "licence": p.licence,
+            "size_mb": weights_mb(p),
+            "at_hand": is_at_hand(p),
+            "methods": list(p.methods),
+        }
+        for p in PRESETS.values()
+        if p.task == task
+    ]
+    by_hand = [loader for loader, of in LOADERS_BY_HAND.items() if of == task]
+    return {"models": rows, "by_hand": by_hand, "device": device_facts(demo.settings)}
+
+
+@action("choose_model", writes=True)
+def choose_model(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Load a model and make it the active version; the answer comes when it is loaded."""
+    name = text_of(body, "model").strip()
+    if not name:
+        raise UserError("There is no model named.", "Choose one, or write LOADER:NAME.")
+    return demo.choose_model(task_in(demo, body), name, text_of(body, "annotator"))
+
+
 @action("training")
 def training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Where the latest run stands, with its curves."""
@@ -62,10 +101,10 @@ def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 def start_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Start a run; a person decides on its result."""
     settings: dict[str, Any] = {"loss": text_of(body, "loss", "infonce"), "head": text_of(body, "head")}
-    for name in ("epochs", "batch", "seed"):
+    for name in ("epochs", "batch", "seed", "part", "patience"):
         if body.get(name) not in (None, ""):
             settings[name] = int(number_of(body, name, 0))
-    for name in ("learning_rate", "dropout"):
+    for name in ("learning_rate", "dropout", "ema"):
         if body.get(name) not in (None, ""):
             settings[name] = number_of(body, name, 0)
     return {"run": demo.start_training(task_in(demo, body), text_of(body, "method", "head"), settings, "ask")}
@@ -98,3 +137,15 @@ def roll_back(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 def activate(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Activate any version."""
     return demo.activate(text_of(body, "version"), text_of(body, "annotator"))
+
+
+@action("export_version", writes=True)
+def export_version(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """A version as a zip of the folder that other programs load."""
+    version = text_of(body, "version")
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", version) or "version"
+    folder = Path(tempfile.mkdtemp(dir=exchange_folder()))
+    demo.export_version(version, folder / "version")
+    packed = shutil.make_archive(str(folder / name), "zip", folder / "version")
+    shutil.rmtree(folder / "version")
+    return {"address": offer(Path(packed))}

