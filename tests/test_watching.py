@@ -12,12 +12,14 @@ import pytest
 from mmdemo.__main__ import main
 from mmdemo.demo import Demo
 from mmdemo.errors import MediaError, UserError
-from mmdemo.media.video import frame_at
+from mmdemo.media.video import decode_video, frame_at
 from mmdemo.retrieval.frames import analyse_video, frame_features, is_kept
 from mmdemo.retrieval.query import Query
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
+from mmdemo.training.dataset import Example
+from mmdemo.training.evaluation import evaluate_manifest, localise
 from mmdemo.training.loop import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 
@@ -213,6 +215,46 @@ def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "x.mp4").write_text("words")
     assert main(["moments", str(tmp_path / "x.mp4"), "a drawing", *space]) == 2
     assert "not a video that can be read" in capsys.readouterr().err
+
+
+def test_evaluate_says_how_well_spans_are_found_in_the_workspace_and_in_a_manifest(
+    demo: Demo, tmp_path: Path
+) -> None:
+    rows = ["file_name,text,start,end"]
+    for text, other in (("Classical harp", "a harp"), ("Cardboard box", "a cardboard box")):
+        start, end = span_of(text)
+        demo.label_result(video(demo).id, other, NewLabel("match"), start, end)
+        rows.append(f"{ASSETS / 'video' / 'drawings-1.mp4'},{other},{start},{end}")
+    (tmp_path / "drawings-1.mp4").write_bytes((ASSETS / "video" / "drawings-1.mp4").read_bytes())
+    (tmp_path / "m.csv").write_text("\n".join(rows).replace(f"{ASSETS / 'video'}/", ""))
+    aligner = demo.models.aligner(TASK)
+    examples = [
+        Example(i, i, p.item, p.final_text, True, "held-out", p.start_s, p.end_s)
+        for i, p in enumerate(demo.ws.pairs.browse(TASK, item=video(demo).id, state="match"))
+    ]
+    demo.moments(video(demo), "a harp")
+    own = localise(demo.ws, aligner, examples)  # type: ignore[arg-type]
+    assert own is not None and own.as_json()["queries"] == 2
+    found = evaluate_manifest(aligner, str(tmp_path / "m.csv")).as_json()
+    assert found["pairs"] == 2 and found["moments"] == own.as_json()
+    assert found["moments"]["R@1 IoU 0.5"] >= 50.0
+
+
+def test_a_span_that_is_exported_and_imported_again_has_the_very_same_frames(
+    demo: Demo, make_demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    item = video(demo)
+    demo.label_result(item.id, "something", NewLabel("match"), 3.04, 7.04)
+    out = tmp_path / "out"
+    demo.export(TASK, "jsonl", out)
+    again = make_demo("again", samples=False)
+    again.import_data(str(out), TASK)
+    (pair,) = [p for p in again.ws.pairs.browse(TASK) if p.final_text == "something"]
+    frames = [
+        [f.time_s for f in decode_video(d.ws.media_path(d.item(item.id)), [], start_s=a, end_s=b)]
+        for d, a, b in ((demo, 3.04, 7.04), (again, pair.start_s or 0.0, pair.end_s))
+    ]
+    assert frames[0] == frames[1] and len(frames[0]) == 100
 
 
 def test_a_strip_of_small_frames_shows_the_video_where_one_points(demo: Demo) -> None:

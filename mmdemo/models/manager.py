@@ -104,7 +104,7 @@ class ModelManager:
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
         self._lock = threading.RLock()
         self._captioner: HubCaptioner | None = None
-        self._loaded: dict[str, ModelStatus] = {}  # by task: what was loaded last
+        self._ready: dict[str, ModelStatus] = {}  # by towers
         self._statuses: dict[str, ModelStatus] = {}  # by task
 
     def status(self, task: str = "image-text") -> ModelStatus:
@@ -198,19 +198,20 @@ class ModelManager:
         key, name = preset.media_features, preset.adapter_of or preset.id
         with self._lock:
             if key in self._towers:
-                self._statuses.setdefault(preset.task, ModelStatus("ready", f"{name}, loaded before"))
+                known = self._ready.setdefault(key, ModelStatus("ready", f"{name}, loaded before"))
+                self._statuses[preset.task] = known
                 return self._towers[key]
+            before = self._statuses.get(preset.task)
             size = f" ({preset.size_mb} MB)" if preset.size_mb else ""
             self._statuses[preset.task] = ModelStatus("loading", f"Loading {name}{size}…")
             begun = time.perf_counter()
-            before = self._loaded.get(preset.task)
             try:
                 from mmdemo.models.at_hand import require_room
 
                 require_room(preset, self._settings)
                 self._towers[key], device = load_towers(preset, self._settings)
             except Exception as e:
-                if before is not None and instead:
+                if before is not None and before.state == "ready" and instead:
                     self._statuses[preset.task] = before
                     raise
                 message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"
@@ -218,8 +219,8 @@ class ModelManager:
                 log.exception("loading %s failed", name)
                 raise
             seconds = time.perf_counter() - begun
-            self._loaded[preset.task] = ModelStatus("ready", f"{name} on {device}", device, seconds)
-            self._statuses[preset.task] = self._loaded[preset.task]
+            self._ready[key] = ModelStatus("ready", f"{name} on {device}", device, seconds)
+            self._statuses[preset.task] = self._ready[key]
             log.info("loaded %s on %s in %.1f s", name, device, seconds)
             return self._towers[key]
 

@@ -127,7 +127,7 @@ def test_upload_find_correct_label_fine_tune_promote_and_find_again(
         demo.label(pair.id, NewLabel("match", annotator="test"))
 
     tab(page, "Fine-tune")
-    page.locator("#mm-finetune summary").click()
+    page.locator("#mm-finetune summary").first.click()
     page.locator("#mm-finetune [name=head]").select_option("temporal")
     page.get_by_role("button", name="Fine-tune", exact=True).click()
     tune = page.locator("#mm-finetune")

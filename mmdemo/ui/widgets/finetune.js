@@ -114,7 +114,8 @@ async function refreshData() {
     h("button", { class: "mm-link", type: "button", onclick: guard(() => api("activate", { version: v.id })) }, "activate"), h("span", { class: "mm-faint" }, v.parent ? `from ${v.parent}` : "base"),
     h("button", { class: "mm-link", type: "button", title: "Its weights, card and description as a zip", onclick: guard(async () => { toast("Packing…"); const r = await api("export_version", { version: v.id }); h("a", { href: r.address, download: "" }).click(); }) }, "export")))));
   const METHODS = { head: "head on cached features", lora: mm.task.name === "speech-text" ? "LoRA on the recogniser, from corrected texts" : "LoRA on both encoders", full: "full: both encoders" }, method = $("[name=method]");
-  if (method.options.length !== d.methods.length) method.replaceChildren(...d.methods.map((m) => h("option", { value: m }, METHODS[m])));
+  const offers = `${mm.task.name} ${d.methods.join()}`;
+  if (method.dataset.of !== offers) { method.dataset.of = offers; method.replaceChildren(...d.methods.map((m) => h("option", { value: m }, METHODS[m]))); }
   const HEADS = { residual: "residual: one vector in, one out", temporal: "temporal Transformer over a span's frames" }, heads = $("[name=head]");
   if (heads.dataset.of !== d.heads.join()) { heads.dataset.of = d.heads.join(); heads.replaceChildren(...d.heads.map((one) => h("option", { value: one }, HEADS[one]))); }
   $("[data-head]").hidden = d.heads.length < 2;

@@ -167,7 +167,7 @@ captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey))
 captions.oninput = () => { captions.dataset.given = ""; remember(); };
 
 /* Caption */
-const ORIGIN = { class: "a class the model sees", labelled: "a text that people confirmed", combined: "two classes together" };
+const ORIGIN = { class: "a class the model sees", labelled: "a text that people confirmed", combined: "two classes together", written: "written by the captioner" };
 function propose() {
   const box = $("[data-captions]");
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
