@@ -270,3 +270,20 @@ def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
         demo.export_version(demo.ws.versions.active(TASK), Path(out))
     full = next(p for p in (demo.ws.folder / "versions").glob("*/network"))
     assert (full / "model.safetensors").exists() and not list(full.glob("*.bin"))
+
+
+def test_clap_learns_in_full_from_labelled_sounds(tmp_path: Path, make_demo: Callable[..., Demo]) -> None:
+    folder = checkpoints.save_clap(tmp_path / "clap")
+    demo = make_demo(speech_model=f"sounds:{folder}")
+    for i, item in enumerate(demo.ws.items.listed("audio", limit=10)):
+        demo.label_result(item.id, f"sound number {i}", NewLabel("match"))
+    base = find_preset(f"sounds:{folder}")
+    item = demo.ws.items.listed("audio", limit=1)[0]
+    before = demo.align(item, ["a bell"])["scores"][0]["similarity"]
+    for method in ("lora", "full"):
+        settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
+        run_id = create_run(demo.ws, "speech-text", method, settings, promote="ask")
+        done = execute_run(demo.ws, run_id, lambda: demo.models.towers(base))
+        assert done.status == "done" and done.version_id, done.message
+        demo.activate(done.version_id)
+    assert demo.align(item, ["a bell"])["scores"][0]["similarity"] != before
