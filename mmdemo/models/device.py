@@ -25,6 +25,13 @@ class Compute:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
     @property
+    def training(self) -> Compute:
+        """The same for training: gradients in float16 would underflow, so a device without bfloat16 trains in
+        float32.
+        """
+        return Compute(self.device, torch.float32) if self.dtype is torch.float16 else self
+
+    @property
     def ctranslate2(self) -> dict[str, Any]:
         """The same decision in CTranslate2's words, which knows CPUs and CUDA."""
         if self.device.type != "cuda":

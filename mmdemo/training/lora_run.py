@@ -41,7 +41,7 @@ def execute_lora(
     """
     folder = ws.run_folder(run.id)
     snapshot = Snapshot.load(folder / "snapshot.json")
-    compute = decide_compute(ws.settings.device, ws.settings.threads)
+    compute = decide_compute(ws.settings.device, ws.settings.threads).training
     preset = version_source(ws, run.parent).preset
     settings = settings_from_json(run.settings)
 

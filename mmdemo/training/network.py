@@ -80,7 +80,7 @@ def make_accelerator(compute: Compute) -> Any:
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
-    precision = {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(compute.dtype, "no")
+    precision = "bf16" if compute.dtype is torch.bfloat16 else "no"
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # some families have spare layers
     on_cpu = compute.device.type == "cpu"
     return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[unused])

@@ -130,7 +130,7 @@ def _execute_head(
     folder = ws.run_folder(run.id)
     snapshot = Snapshot.load(folder / "snapshot.json")
     settings = settings_from_json(run.settings)
-    compute = decide_compute(ws.settings.device, ws.settings.threads)
+    compute = decide_compute(ws.settings.device, ws.settings.threads).training
     preset = version_source(ws, run.parent).preset
     prepare_features(ws, preset, snapshot.examples, towers)
     train = load_arrays(ws, preset, snapshot.of(TRAIN))

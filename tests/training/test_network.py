@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mmdemo.demo import Demo
 from mmdemo.errors import DataError, UserError
-from mmdemo.models.device import decide_compute
+from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.manager import load_towers
 from mmdemo.models.presets import find_preset
 from mmdemo.store.labels import NewLabel
@@ -287,3 +287,10 @@ def test_clap_learns_in_full_from_labelled_sounds(tmp_path: Path, make_demo: Cal
         assert done.status == "done" and done.version_id, done.message
         demo.activate(done.version_id)
     assert demo.align(item, ["a bell"])["scores"][0]["similarity"] != before
+
+
+def test_a_device_without_bfloat16_trains_in_float32_and_one_with_it_keeps_it() -> None:
+    device = torch.device("cpu")
+    assert Compute(device, torch.float16).training == Compute(device, torch.float32)
+    assert Compute(device, torch.bfloat16).training.dtype is torch.bfloat16
+    assert make_accelerator(Compute(device, torch.float16).training).mixed_precision == "no"
