@@ -133,18 +133,16 @@ class Watching(Parts):
 
     def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """How far looking through a video is, its shots, and what was heard in it so far."""
-        from mmdemo.retrieval.frames import kept_damage, kept_features, kept_strip
+        from mmdemo.retrieval.frames import kept_seen
 
         aligner = self.models.aligner(VIDEO, version or None)
-        kept = kept_features(self.ws, aligner.towers.media.id, item.id)
+        seen = kept_seen(self.ws, aligner.towers.media.id, item.id)
         heard = self.transcripts.state(item, self.ws.versions.active("speech-text"))
         return self.frame_jobs.state(item, aligner.towers.media.id) | {
             "model": aligner.version,
-            "shots": []
-            if kept is None
-            else [[round(float(a), 3), round(float(b), 3)] for a, b in kept.shots],
-            "strip": kept_strip(self.ws, aligner.towers.media.id, item.id)[0],
-            "damaged": kept_damage(self.ws, aligner.towers.media.id, item.id),
+            "shots": [[round(a, 3), round(b, 3)] for a, b in seen.shots],
+            "strip": seen.strip_s,
+            "damaged": seen.damaged,
             "said": heard["segments"],
             "hearing": heard["running"],
         }
@@ -160,7 +158,7 @@ class Watching(Parts):
 
         self._video(item)
         preset = version_source(self.ws, self.ws.versions.active(VIDEO)).preset
-        found = kept_strip(self.ws, preset.media_features, item.id)[1]
+        found = kept_strip(self.ws, preset.media_features, item.id)
         if not found:
             raise MediaError(f"{item.name} was not looked through yet.", "Open it in the Video tab.")
         return found

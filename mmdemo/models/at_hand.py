@@ -43,15 +43,22 @@ def weights_mb(preset: Preset) -> int:
     return preset.size_mb
 
 
-def free_mb(compute: Compute) -> int:
-    """The memory that is free on the device."""
+def _memory(compute: Compute) -> tuple[int, int]:
+    """Bytes that are free on the device, and in all."""
     if compute.device.type == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info(compute.device)[0]) // 1_000_000
+        free, total = torch.cuda.mem_get_info(compute.device)
+        return int(free), int(total)
     import psutil
 
-    return int(psutil.virtual_memory().available) // 1_000_000
+    found = psutil.virtual_memory()
+    return int(found.available), int(found.total)
+
+
+def free_mb(compute: Compute) -> int:
+    """The memory that is free on the device."""
+    return _memory(compute)[0] // 1_000_000
 
 
 def require_room(preset: Preset, settings: Settings) -> None:
@@ -75,18 +82,16 @@ def device_facts(settings: Settings) -> dict[str, Any]:
     import torch
 
     compute = decide_compute(settings.device, settings.threads)
+    free, total = _memory(compute)
+    busy: float | None
     if compute.device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(compute.device)
+        name = torch.cuda.get_device_name(compute.device)
         try:
             busy = float(torch.cuda.utilization(compute.device))
         except (ModuleNotFoundError, RuntimeError):  # NVIDIA's management library is not installed
             busy = None
-        name = torch.cuda.get_device_name(compute.device)
-        used = total - free
     else:
-        memory = psutil.virtual_memory()
-        used, total = memory.total - memory.available, memory.total
         busy, name = psutil.cpu_percent(), f"{compute.device}, {torch.get_num_threads()} threads"
     number_format = str(compute.dtype).removeprefix("torch.")
-    sizes = {"used_mb": int(used) // 1_000_000, "total_mb": int(total) // 1_000_000}
+    sizes = {"used_mb": (total - free) // 1_000_000, "total_mb": total // 1_000_000}
     return {"name": name, "format": number_format, "busy": busy} | sizes

@@ -224,7 +224,7 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
             "Choose it for another task.",
         )
     media, text = DualMediaTower(preset.media_features, encoder), DualTextTower(preset, encoder)
-    return Towers(media, text, base_calibration(preset), preset.id), str(compute)
+    return Towers(media, text, encoder.family.prior, preset.id), str(compute)
 
 
 def base_calibration(preset: Preset) -> Calibration:

@@ -74,6 +74,11 @@ def find_moments(times: np.ndarray, curve: np.ndarray, shots: np.ndarray, count:
     return _joined([m for m in found if m.score >= best - FAR_BELOW])[:count]
 
 
+def moments_of(times: np.ndarray, scores: np.ndarray, shots: np.ndarray, count: int = 1) -> list[Moment]:
+    """The best moments by the (N,) cosines of frames, best first; other arguments as `find_moments`."""
+    return find_moments(times, similarity_curve(times, scores, shots), shots, count)
+
+
 def pooled(scores: np.ndarray) -> float:
     """The cosines of a moment's frames as one: the more a frame fits the text, the more it counts.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -82,24 +83,32 @@ def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures |
         return FrameFeatures(found["times"], found["features"], found["shots"])
 
 
-def kept_strip(ws: Workspace, tower_id: str, item_id: str) -> tuple[list[float], bytes]:
-    """The sprite strip of a video that was looked through: the time of each cell in seconds, and the WebP."""
-    path = _path(ws, tower_id, item_id)
-    if not path.exists():
-        return [], b""
-    with np.load(path, allow_pickle=False) as found:
-        if "strip" not in found:
-            return [], b""
-        return found["strip_times"].tolist(), found["strip"].tobytes()
+@dataclass(frozen=True)
+class Seen:
+    """What is told of a video while it is polled for: small, and read without the features."""
+
+    shots: list[list[float]]  # start and end in seconds
+    strip_s: list[float]  # the time of each cell of the sprite strip
+    damaged: list[list[float]]  # start and end of the stretches that could not be read whole
 
 
-def kept_damage(ws: Workspace, tower_id: str, item_id: str) -> list[list[float]]:
-    """Start and end in seconds of the stretches of a video that could not be read whole."""
+def kept_seen(ws: Workspace, tower_id: str, item_id: str) -> Seen:
+    """What is on disk of a video; all empty where it was not looked through."""
     path = _path(ws, tower_id, item_id)
     if not path.exists():
-        return []
+        return Seen([], [], [])
     with np.load(path, allow_pickle=False) as found:
-        return [list(span) for span in found["damaged"].tolist()] if "damaged" in found else []
+        rows = [found[n].tolist() if n in found else [] for n in ("shots", "strip_times", "damaged")]
+    return Seen(*rows)
+
+
+def kept_strip(ws: Workspace, tower_id: str, item_id: str) -> bytes:
+    """The sprite strip of a video as WebP; empty where there is none."""
+    path = _path(ws, tower_id, item_id)
+    if not path.exists():
+        return b""
+    with np.load(path, allow_pickle=False) as found:
+        return found["strip"].tobytes() if "strip" in found else b""
 
 
 def is_kept(ws: Workspace, tower_id: str, item_id: str) -> bool:

@@ -74,7 +74,7 @@ def evaluate_retrieval(
         media_ids: N ids; equal ids are one item.
         text_ids: N ids; equal ids are one text.
     """
-    media_code, text_code = _codes(media_ids), _codes(text_ids)
+    media_code, text_code = codes(media_ids), codes(text_ids)
     joined: set[tuple[int, int]] = set(zip(media_code.tolist(), text_code.tolist(), strict=True))
     return Retrieval(
         pairs=len(media_code),
@@ -83,7 +83,8 @@ def evaluate_retrieval(
     )
 
 
-def _codes(ids: Sequence[str]) -> np.ndarray:
+def codes(ids: Sequence[str]) -> np.ndarray:
+    """(N,) int64 numbers, equal for equal ids, in the order in which they first come."""
     number: dict[str, int] = {}
     return np.array([number.setdefault(i, len(number)) for i in ids], dtype=np.int64)
 

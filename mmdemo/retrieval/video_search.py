@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from mmdemo.models.base import Task
-from mmdemo.models.moments import find_moments, similarity_curve
+from mmdemo.models.moments import moments_of
 from mmdemo.models.video import VideoAligner
 from mmdemo.retrieval.embed import text_vectors
 from mmdemo.retrieval.frame_index import FrameIndex
@@ -51,8 +51,7 @@ class VideoSearcher(Searcher):
         places: dict[str, Said] = {}
         for i in order[: max(1, min(int(query.k), MAX_K))]:
             video = frames.video(ids[i])
-            curve = similarity_curve(video.times, video.vectors @ text[0], video.shots)
-            best = find_moments(video.times, curve, video.shots, 1)[0]
+            best = moments_of(video.times, video.vectors @ text[0], video.shots)[0]
             chance = float(serving.aligner.calibration.probability(best.score))
             places[ids[i]] = Said(chance, (round(best.start, 3), round(best.end, 3)))
             found.append((ids[i], float(scores[i])))

@@ -19,6 +19,7 @@ from mmdemo.models.heads import Sequences
 from mmdemo.models.presets import Preset
 from mmdemo.retrieval.embed import embed_items, load_medium, text_id, text_vectors
 from mmdemo.retrieval.frames import is_kept, span_frames
+from mmdemo.retrieval.metrics import codes
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
 from mmdemo.store.tables import TextSplit
@@ -221,12 +222,7 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
         features=features.get(items) if frames is None else frames.means(),
         texts=texts.get(keys),
         match=np.array([e.match for e in examples], dtype=bool),
-        item_code=_codes([e.medium for e in examples]),
-        text_code=_codes([text_key(e.text) for e in examples]),
+        item_code=codes([e.medium for e in examples]),
+        text_code=codes([text_key(e.text) for e in examples]),
         frames=frames,
     )
-
-
-def _codes(values: Sequence[str]) -> np.ndarray:
-    number: dict[str, int] = {}
-    return np.array([number.setdefault(v, len(number)) for v in values], dtype=np.int64)

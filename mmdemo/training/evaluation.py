@@ -14,7 +14,7 @@ from mmdemo.data.rows import Row
 from mmdemo.errors import MediaError, UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.moments import find_moments, similarity_curve
+from mmdemo.models.moments import moments_of
 from mmdemo.models.video import FrameFeatures, VideoAligner
 from mmdemo.retrieval.embed import decode_file, embed_items, encode_stream, feature_file, text_vectors
 from mmdemo.retrieval.frames import kept_features, span_frames
@@ -80,8 +80,7 @@ def localise(ws: Workspace, aligner: VideoAligner, examples: Sequence[Example]) 
     for example, query in zip(wanted, queries, strict=True):
         found, kept = None, frames[example.item]
         if kept is not None:
-            curve = similarity_curve(kept.times, vectors[example.item] @ query, kept.shots)
-            best = find_moments(kept.times, curve, kept.shots, 1)
+            best = moments_of(kept.times, vectors[example.item] @ query, kept.shots)
             found = (best[0].start, best[0].end) if best else None
         iou.append(best_overlap(found, right[example.item, text_key(example.text)]))
     return Localisation(np.array(iou))

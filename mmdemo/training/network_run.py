@@ -17,7 +17,7 @@ from mmdemo.models.heads import has_head, load_head
 from mmdemo.models.manager import ADAPTER, NETWORK, base_calibration, load_towers, version_source
 from mmdemo.models.presets import Preset
 from mmdemo.retrieval.embed import decode_file
-from mmdemo.retrieval.metrics import evaluate_retrieval
+from mmdemo.retrieval.metrics import codes, evaluate_retrieval
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.texts import text_key
@@ -52,8 +52,8 @@ class PairSource:
         self._examples = list(examples)
         self._items = ws.items.of(sorted({e.item for e in examples}))
         self.matches: Sequence[bool] = [e.match for e in examples]
-        self._media = _codes([e.medium for e in examples])
-        self._texts = _codes([text_key(e.text) for e in examples])
+        self._media = torch.from_numpy(codes([e.medium for e in examples]))
+        self._texts = torch.from_numpy(codes([text_key(e.text) for e in examples]))
         self._pool = ThreadPoolExecutor(PREPARED_AT_ONCE, thread_name_prefix="prepare")
 
     def inputs(self, rows: Sequence[int]) -> Inputs:
@@ -64,18 +64,13 @@ class PairSource:
             stacked(media),
             self._encoder.tokens([e.text for e in chosen]),
             torch.tensor([e.match for e in chosen]),
-            torch.tensor([self._media[i] for i in rows]),
-            torch.tensor([self._texts[i] for i in rows]),
+            self._media[list(rows)],
+            self._texts[list(rows)],
         )
 
     def _prepared(self, example: Example) -> dict[str, Any]:
         tower = self._encoder.as_tower()
         return tower.prepare(decode_file(tower, self._ws.media_path(self._items[example.item])))
-
-
-def _codes(values: Sequence[str]) -> list[int]:
-    number: dict[str, int] = {}
-    return [number.setdefault(v, len(number)) for v in values]
 
 
 def execute_network(
