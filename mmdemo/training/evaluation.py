@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from mmdemo.data.importing import source_rows
 from mmdemo.data.rows import Row
 from mmdemo.errors import MediaError, UserError
 from mmdemo.media.audio import decode_audio
-from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.heads import ResidualHead, has_head, load_head
 from mmdemo.models.moments import moments_of
+from mmdemo.models.presets import Preset
 from mmdemo.models.video import FrameFeatures, VideoAligner
 from mmdemo.retrieval.embed import decode_file, embed_items, encode_stream, feature_file, text_vectors
 from mmdemo.retrieval.frames import kept_features, span_frames
@@ -24,7 +26,8 @@ from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.dataset import Example, take_snapshot
+from mmdemo.training.dataset import Example, load_arrays, prepare_features, take_snapshot
+from mmdemo.training.loop import measure
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,24 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Measured:
     text = aligner.project_text(text_vectors(ws, aligner.towers, [e.text for e in examples]))
     ids = [e.medium for e in examples], [text_key(e.text) for e in examples]
     return Measured(evaluate_retrieval(media, text, *ids), moments)
+
+
+def head_of(ws: Workspace, version_id: str) -> ResidualHead | None:
+    """The head of a version; None: it has none."""
+    folder = ws.version_folder(version_id)
+    return load_head(folder) if has_head(folder) else None
+
+
+def retrieval_with(
+    ws: Workspace,
+    preset: Preset,
+    towers: Callable[[], Towers],
+    head: ResidualHead | None,
+    measured: Sequence[Example],
+) -> Retrieval:
+    """Retrieval on examples by towers and a head; the towers are loaded only if a feature is lacking."""
+    prepare_features(ws, preset, measured, towers)
+    return measure(head, load_arrays(ws, preset, measured), preset.dim)
 
 
 def localise(ws: Workspace, aligner: VideoAligner, examples: Sequence[Example]) -> Localisation | None:

@@ -14,17 +14,17 @@ from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import decide_compute
-from mmdemo.models.heads import ResidualHead, has_head, load_head, save_head
+from mmdemo.models.heads import ResidualHead, save_head
 from mmdemo.models.manager import ADAPTER, load_towers, version_source
-from mmdemo.models.presets import Preset
 from mmdemo.models.recognition import WINDOW_S
 from mmdemo.retrieval.transcribing import vocabulary_of
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.dataset import Example, Snapshot, load_arrays, prepare_features
+from mmdemo.training.dataset import Example, Snapshot
 from mmdemo.training.evaluate import comparison
-from mmdemo.training.loop import EpochRecord, measure, settings_from_json
+from mmdemo.training.evaluation import head_of, retrieval_with
+from mmdemo.training.loop import EpochRecord, settings_from_json
 from mmdemo.training.lora import Adapted, Recording, train_lora
 from mmdemo.training.outcome import add_version, finish_run, version_of
 from mmdemo.training.progress import append_progress
@@ -72,8 +72,9 @@ def execute_lora(
     after_preset = replace(preset, adapter=str(target / ADAPTER), adapter_of=version_of(run))
     after, _ = load_towers(after_preset, ws.settings)
     measured = snapshot.of(HELD_OUT, match=True)
-    result = _retrieval(ws, (preset, towers), (after_preset, lambda: after), head, measured)
-    result |= {
+    before = retrieval_with(ws, preset, towers, head, measured)
+    reached = retrieval_with(ws, after_preset, lambda: after, head, measured)
+    result: dict[str, Any] = comparison(before, reached, measured) | {
         "seconds": record.seconds,
         "trained_on": {"match": len(recordings), "mismatch": 0, "held_out": len(measured)},
     }
@@ -96,11 +97,9 @@ def _recordings(ws: Workspace, examples: list[Example]) -> list[Recording]:
 
 def _copy_head(ws: Workspace, parent: str, target: Path) -> ResidualHead | None:
     """The parent's head goes on serving; it is trained again where that is wanted."""
-    source = ws.version_folder(parent)
-    if not has_head(source):
-        return None
-    head = load_head(source)
-    save_head(head, target)
+    head = head_of(ws, parent)
+    if head is not None:
+        save_head(head, target)
     return head
 
 
@@ -110,19 +109,3 @@ def _calibration(ws: Workspace, parent: str, towers: Towers) -> Calibration:
     if not card.exists():
         return towers.calibration
     return Calibration(**json.loads(card.read_text(encoding="utf-8"))["calibration"])
-
-
-def _retrieval(
-    ws: Workspace,
-    before: tuple[Preset, Callable[[], Towers]],
-    after: tuple[Preset, Callable[[], Towers]],
-    head: ResidualHead | None,
-    measured: list[Example],
-) -> dict[str, Any]:
-    """Retrieval on the held-out matches with the recogniser before and the one after."""
-    found = []
-    for preset, towers in (before, after):
-        prepare_features(ws, preset, measured, towers)
-        found.append(measure(head, load_arrays(ws, preset, measured), preset.dim))
-    old, new = found
-    return comparison(old, new, measured)

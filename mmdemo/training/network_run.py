@@ -13,7 +13,6 @@ import torch
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
 from mmdemo.models.dual import DualEncoder, DualTextTower, stacked
-from mmdemo.models.heads import has_head, load_head
 from mmdemo.models.manager import ADAPTER, NETWORK, base_calibration, load_towers, version_source
 from mmdemo.models.presets import Preset
 from mmdemo.retrieval.embed import decode_file
@@ -25,7 +24,8 @@ from mmdemo.store.workspace import Workspace
 from mmdemo.training.contrastive import Inputs
 from mmdemo.training.dataset import Example, Snapshot, load_arrays, prepare_features
 from mmdemo.training.evaluate import calibrate, comparison
-from mmdemo.training.loop import EpochRecord, measure, settings_from_json
+from mmdemo.training.evaluation import head_of, retrieval_with
+from mmdemo.training.loop import EpochRecord, settings_from_json
 from mmdemo.training.network import train_network
 from mmdemo.training.outcome import add_version, finish_run, version_of
 from mmdemo.training.progress import append_progress
@@ -116,13 +116,9 @@ def execute_network(
     del encoder
     after, _ = load_towers(after_preset, ws.settings)
     measured = snapshot.of(HELD_OUT, match=True)
-    source = ws.version_folder(run.parent)
-    old_head = load_head(source) if has_head(source) else None
-    found = []
-    for one, made, head in ((preset, towers, old_head), (after_preset, lambda: after, None)):
-        prepare_features(ws, one, measured, made)
-        found.append(measure(head, load_arrays(ws, one, measured), one.dim))
-    result = comparison(found[0], found[1], measured) | {
+    before = retrieval_with(ws, preset, towers, head_of(ws, run.parent), measured)
+    reached = retrieval_with(ws, after_preset, lambda: after, None, measured)
+    result = comparison(before, reached, measured) | {
         "seconds": record.seconds,
         "trained_on": {
             "match": sum(e.match for e in train),
@@ -135,7 +131,7 @@ def execute_network(
     pairs = load_arrays(ws, after_preset, held_out)
     calibration = calibrate(None, pairs, preset.dim, base_calibration(preset))
     add_version(ws, run, preset, snapshot, result, calibration)
-    better = bool(measured) and found[1].mean_recall > found[0].mean_recall
+    better = bool(measured) and reached.mean_recall > before.mean_recall
     finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
 
 

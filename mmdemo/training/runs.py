@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
-from mmdemo.models.heads import ResidualHead, has_head, load_head, make_head, save_head
+from mmdemo.models.heads import ResidualHead, make_head, save_head
 from mmdemo.models.manager import base_calibration, version_source
 from mmdemo.models.presets import Preset
 from mmdemo.models.video import VideoAligner
@@ -36,7 +36,7 @@ from mmdemo.training.dataset import (
     take_snapshot,
 )
 from mmdemo.training.evaluate import calibrate, comparison, moment_comparison
-from mmdemo.training.evaluation import localise
+from mmdemo.training.evaluation import head_of, localise
 from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
 from mmdemo.training.outcome import add_version, finish_run, version_of
 from mmdemo.training.progress import append_progress
@@ -150,7 +150,7 @@ def _execute_head(
         ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
         return
     was_stopped = stopped()
-    old = _parent_head(ws, run.parent)
+    old = head_of(ws, run.parent)
     before = measure(old, held_out, preset.dim)
     after = measure(last, held_out, preset.dim)
     result: dict[str, Any] = comparison(before, after, measured) | {
@@ -216,8 +216,3 @@ def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
 
 def _video_aligner(towers: Towers, head: ResidualHead | None) -> VideoAligner:
     return VideoAligner("measured", "video-text", towers, head, towers.calibration)
-
-
-def _parent_head(ws: Workspace, version_id: str) -> ResidualHead | None:
-    folder = ws.version_folder(version_id)
-    return load_head(folder) if has_head(folder) else None
