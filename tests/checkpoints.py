@@ -292,3 +292,31 @@ def save_smolvlm(folder: Path) -> Path:
         "{% else %}{{ c['text'] }}{% endif %}{% endfor %}{% endfor %}<end_of_utterance>",
     ).save_pretrained(folder)
     return folder
+
+
+def save_bert(folder: Path) -> Path:
+    """A BERT of two layers and 32 channels, as the text side of a pair of towers."""
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    words = _save_words(folder)
+    config = BertConfig(
+        vocab_size=words,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def save_timm(folder: Path) -> Path:
+    """A small ResNet of timm as its folders on the Hub are."""
+    import timm
+
+    torch.manual_seed(0)
+    network = timm.create_model("test_resnet", pretrained=False)
+    timm.models.save_for_hf(network, folder, safe_serialization=True)
+    return folder

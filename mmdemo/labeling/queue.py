@@ -25,6 +25,7 @@ from mmdemo.labeling.disagreement import apart_in_time, misheard
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
+from mmdemo.models.spoken import SpeechAligner
 from mmdemo.models.video import VideoAligner
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.frames import is_kept, span_frames
@@ -200,7 +201,7 @@ class PairQueue:
             disagreement = _ranks(apart)
             why = ["disagreement" if d > u else "undecided" for d, u in zip(disagreement, doubt, strict=True)]
             doubt = np.maximum(doubt, disagreement)
-        if aligner.reranks:
+        if isinstance(aligner, SpeechAligner):
             asked = (("misheard", misheard), ("times", apart_in_time))
             for name, found in ((name, f(self._ws, aligner, scored)) for name, f in asked):
                 rank = np.where(found > 0, _ranks(found), 0.0)

@@ -26,8 +26,8 @@ class Towers:
 class HeadAligner:
     """Media and texts in one space.
 
-    Where `reranks` is true, `probability_of` says more of a pair than the shared space does, and takes
-    longer.
+    Where `reranks` is not zero, `probability_of` says more of a pair than the shared space does, and takes
+    longer: so many of the nearest are asked about.
 
     Args:
         version: its id.
@@ -37,7 +37,8 @@ class HeadAligner:
         calibration: from similarity to probability.
     """
 
-    reranks = False
+    reranks = 0
+    always_reranks = False  # even where none of the nearest is likely
 
     def __init__(
         self, version: str, task: Task, towers: Towers, head: ResidualHead | None, calibration: Calibration

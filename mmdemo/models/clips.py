@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,11 @@ from mmdemo.media.image import pixels
 from mmdemo.models.base import Modality
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
-from mmdemo.models.dual import MOST_TOKENS, SOFTMAX
+from mmdemo.models.dual import EPOCHS, MOST_TOKENS, RATES, SOFTMAX, Encoder, open_encoder, stacked
 from mmdemo.models.hub import load_config, load_network, load_part
+from mmdemo.models.pair_encoder import EncoderFacts
 from mmdemo.models.presets import Preset
+from mmdemo.models.tower_pair import is_pair
 
 PRISM_FRAMES = 4  # frames, two a second, that share a vector of VideoPrism
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training pictures, and X-CLIP's
@@ -48,8 +51,13 @@ KINDS = {
 }
 
 
+def clip_kind(name: str) -> ClipKind | None:
+    """Which of the two a model is; None: it looks at one frame at a time."""
+    return None if is_pair(name) else KINDS.get(load_config(name).model_type)
+
+
 class ClipEncoder:
-    """A video-text network of transformers.
+    """A video-text network of transformers, with the interface of `Encoder`.
 
     Args:
         name: a Hub id or a folder.
@@ -78,7 +86,10 @@ class ClipEncoder:
         vision = config.vision_config
         self.frames = vision.num_frames if self.kind.clip == "num_frames" else int(self.kind.clip)
         self.is_xclip = config.model_type == "xclip"
-        self.dim = clip_dim(config)
+        self.name = name
+        self.rates = RATES
+        self.dim = self.feature_dim = clip_dim(config)
+        self.family = EncoderFacts("video", self.kind.prior)
         size = vision.image_size
         self.input_px = int(size if isinstance(size, int) else size[0])
 
@@ -89,6 +100,25 @@ class ClipEncoder:
             mean, std = (np.array(v, np.float32)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
             values = (values - mean) / std
         return np.asarray(values, np.float32)
+
+    epochs = EPOCHS
+
+    def prepared(self, medium: Sequence[Image.Image]) -> dict[str, Tensor]:
+        """(1, T, 3, S, S) of the frames of one clip."""
+        return {"frames": torch.from_numpy(np.stack([self.pixels(frame) for frame in medium]))[None]}
+
+    def media(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, D) vectors of clips, not of unit length; gradients pass."""
+        return self.clips(batch["frames"]).mean(1)
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, D) unit vectors."""
+        return normalize(self.media(batch), dim=1)
+
+    def save(self, folder: Path) -> None:
+        """A folder that `from_pretrained` loads: weights as safetensors, and the tokeniser."""
+        for part in (self.network, self.tokenizer):
+            part.save_pretrained(folder)
 
     def clips(self, frames: Tensor) -> Tensor:
         """(B, T, D) rows of the frames of (B, T, 3, S, S) clips; gradients pass."""
@@ -123,6 +153,67 @@ class ClipEncoder:
 def clip_dim(config: Any) -> int:
     """D of a configuration."""
     return int(config.projection_dim if config.model_type == "xclip" else config.text_config.hidden_size)
+
+
+class FrameEncoder:
+    """A dual encoder of pictures over a few frames of a video, with the interface of `Encoder`: the mean of
+    their unit vectors.
+    """
+
+    frames = 4
+
+    def __init__(self, pictures: Encoder) -> None:
+        self.pictures = pictures
+        self.name, self.compute, self.tokenizer = pictures.name, pictures.compute, pictures.tokenizer
+        self.dim = self.feature_dim = pictures.dim
+        self.rates, self.epochs, self.input_px = pictures.rates, pictures.epochs, pictures.input_px
+        self.family = EncoderFacts("video", pictures.family.prior)
+
+    @property
+    def network(self) -> Any:
+        """That of the pictures."""
+        return self.pictures.network
+
+    @network.setter
+    def network(self, network: Any) -> None:
+        self.pictures.network = network
+
+    def prepared(self, medium: Sequence[Image.Image]) -> dict[str, Tensor]:
+        """What goes in of some frames; each tensor has first axes of 1 and T."""
+        return {name: t[None] for name, t in stacked([self.pictures.prepared(f) for f in medium]).items()}
+
+    def media(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, D) vectors, not of unit length; gradients pass."""
+        shape = next(iter(batch.values())).shape[:2]
+        rows = self.pictures.media({name: t.flatten(0, 1) for name, t in batch.items()})
+        return normalize(rows, dim=1).unflatten(0, shape).mean(1)
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, D) unit vectors."""
+        return normalize(self.media(batch), dim=1)
+
+    def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """The tokens of texts, on the device."""
+        return self.pictures.tokens(texts)
+
+    def texts(self, tokens: dict[str, Tensor]) -> Tensor:
+        """(N, D) vectors of tokenised texts, not of unit length; gradients pass."""
+        return self.pictures.texts(tokens)
+
+    def save(self, folder: Path) -> None:
+        """A folder that the encoder of pictures can be opened from."""
+        self.pictures.save(folder)
+
+
+def open_video_encoder(name: str, compute: Compute, adapter: str = "") -> Encoder:
+    """What is trained on videos: a network of clips, or one of pictures over their frames.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    if clip_kind(name) is not None:
+        return ClipEncoder(name, compute, adapter)
+    return FrameEncoder(open_encoder(name, "image", compute, adapter))
 
 
 class ClipFrames:

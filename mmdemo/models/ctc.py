@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,6 +45,7 @@ class CtcRecogniser(SpeechRecogniser):
     Args:
         name: a Hub id or a folder.
         compute: where it runs.
+        adapter: the folder of a LoRA adapter; empty: none.
 
     Raises:
         UserError: it cannot be loaded.
@@ -51,10 +53,10 @@ class CtcRecogniser(SpeechRecogniser):
 
     multilingual = False
 
-    def __init__(self, name: str, compute: Compute) -> None:
+    def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
         from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
 
-        self._model = load_network(AutoModelForCTC, name, compute.device)
+        self._model = load_network(AutoModelForCTC, name, compute.device, adapter)
         self._features = load_part(AutoFeatureExtractor, name)
         self._tokenizer = load_part(AutoTokenizer, name)
         self._compute = compute
@@ -64,9 +66,24 @@ class CtcRecogniser(SpeechRecogniser):
         self._space = self._letters.get(self._tokenizer.word_delimiter_token or "|", -1)
         self._upper = "A" in self._letters
 
+    @property
+    def network(self) -> Any:
+        """The network of transformers beneath."""
+        return self._model
+
+    @property
+    def parts(self) -> tuple[Any, Any]:
+        """What is saved beside the network."""
+        return self._features, self._tokenizer
+
+    @property
+    def blank(self) -> int:
+        """The letter that is none."""
+        return self._blank
+
     # Letters
 
-    def _spell(self, text: str) -> list[int]:
+    def spell(self, text: str) -> list[int]:
         """The letters of a text that the model knows, words apart."""
         words = (text.upper() if self._upper else text.lower()).split()
         spelled = [[self._letters[c] for c in word if c in self._letters] for word in words]
@@ -75,13 +92,17 @@ class CtcRecogniser(SpeechRecogniser):
             out += [*([self._space] if out and self._space >= 0 else []), *letters]
         return out
 
+    def inputs(self, samples: np.ndarray) -> Tensor:
+        """(1, N) what goes into the network, on the device."""
+        samples = np.pad(samples, (0, max(0, LEAST_SAMPLES - len(samples))))
+        values: Tensor = self._features(samples, sampling_rate=RATE_HZ, return_tensors="pt").input_values
+        return values.to(self._compute.device)
+
     @torch.inference_mode()
     def _states(self, samples: np.ndarray) -> np.ndarray:
         """(T, H) float16 states of at most 30 s."""
-        samples = np.pad(samples, (0, max(0, LEAST_SAMPLES - len(samples))))
-        inputs = self._features(samples, sampling_rate=RATE_HZ, return_tensors="pt").input_values
         with self._lock, self._compute.autocast():
-            found = self._model.base_model(inputs.to(self._compute.device)).last_hidden_state[0]
+            found = self._model.base_model(self.inputs(samples)).last_hidden_state[0]
         return found.float().cpu().numpy().astype(np.float16)
 
     @torch.inference_mode()
@@ -147,7 +168,7 @@ class CtcRecogniser(SpeechRecogniser):
 
     def evidence(self, states: EncoderStates, texts: Sequence[str]) -> Evidence:
         """Log-likelihood of each text and of its least likely word, in nats a letter."""
-        spelled = [self._spell(t) for t in texts]
+        spelled = [self.spell(t) for t in texts]
         best = np.full((2, len(texts)), IMPOSSIBLE)
         for window in states.windows:
             frames = self._log_probabilities(window)
@@ -180,7 +201,7 @@ class CtcRecogniser(SpeechRecogniser):
 
     def _span_in(self, window: np.ndarray, text: str) -> tuple[float, float] | None:
         frames = self._log_probabilities(window)
-        if not _can_hold(frames, self._spell(text)):
+        if not _can_hold(frames, self.spell(text)):
             return None
         found = self._force(frames, text)
         return found[0][1] / STATES_PER_S, found[-1][2] / STATES_PER_S
@@ -193,9 +214,9 @@ class CtcRecogniser(SpeechRecogniser):
         """
         from torchaudio.functional import forced_align, merge_tokens
 
-        words = [(word, self._spell(word)) for word in text.split()]
+        words = [(word, self.spell(word)) for word in text.split()]
         words = [(word, letters) for word, letters in words if letters]
-        target = self._spell(text)
+        target = self.spell(text)
         if not target:
             return []
         repeats = sum(a == b for a, b in pairwise(target))

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from mmdemo.settings import Settings
 
 TEXT_BATCH = 128
 MOST_TOKENS = 512
+RATES = {"lora": 1e-4, "full": 1e-5}  # default learning rates of CLIP-like networks
+EPOCHS = 3
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,73 @@ def family_of(config: Any, name: str) -> Family:
     return FAMILIES[config.model_type]
 
 
+class Encoder(Protocol):
+    """Two networks with one shared space: a `DualEncoder`, or a pair of towers."""
+
+    name: str
+    network: Any
+    tokenizer: Any
+    compute: Compute
+    dim: int
+    feature_dim: int
+    rates: dict[str, float]
+    epochs: int
+
+    @property
+    def family(self) -> Any:
+        """Its modality and prior."""
+        ...
+
+    @property
+    def input_px(self) -> int:
+        """The side of the picture that goes in."""
+        ...
+
+    def prepared(self, medium: Any) -> dict[str, Tensor]:
+        """What goes in of one medium; each tensor has a first axis of 1."""
+        ...
+
+    def media(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, D) vectors, not of unit length; gradients pass."""
+        ...
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, F) features, of which the first D are the unit vector."""
+        ...
+
+    def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """The tokens of texts, on the device."""
+        ...
+
+    def texts(self, tokens: dict[str, Tensor]) -> Tensor:
+        """(N, D) vectors, not of unit length; gradients pass."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """A folder that it can be opened from."""
+        ...
+
+
+def open_encoder(name: str, modality: Modality, compute: Compute, adapter: str = "") -> Encoder:
+    """The encoder of that name, whatever its kind.
+
+    Args:
+        name: a Hub id, a folder, or two towers as `cnn+rnn`.
+        modality: of the media of a pair of towers; others know theirs.
+        compute: where it runs.
+        adapter: a folder of LoRA weights; empty: none.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    from mmdemo.models.pair_encoder import PairEncoder
+    from mmdemo.models.tower_pair import is_pair
+
+    if is_pair(name):
+        return PairEncoder(name, modality, compute, adapter)
+    return DualEncoder(name, compute, adapter)
+
+
 class DualEncoder:
     """Both networks, loaded once; the two towers ask it.
 
@@ -86,11 +156,14 @@ class DualEncoder:
         UserError: it cannot be loaded.
     """
 
+    epochs = EPOCHS
+
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
         import transformers
 
         config = load_config(name)
         self.name = name
+        self.rates = RATES
         self.family = family_of(config, name)
         self.compute = compute
         self.config = config
@@ -102,11 +175,16 @@ class DualEncoder:
         self.processor = load_part(
             transformers.AutoFeatureExtractor if audio else transformers.AutoImageProcessor, name
         )
-        self.dim = int(self.family.dim(config))
+        self.dim = self.feature_dim = int(self.family.dim(config))
 
-    def as_tower(self) -> DualMediaTower:
-        """Its media side, for somebody who has no preset at hand."""
-        return DualMediaTower(self.name, self)
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, D) unit vectors: what a head is trained on."""
+        return normalize(self.media(batch), dim=1)
+
+    def save(self, folder: Path) -> None:
+        """A folder that `from_pretrained` loads: weights as safetensors, tokeniser and processor."""
+        for part in (self.network, self.tokenizer, self.processor):
+            part.save_pretrained(folder)
 
     @property
     def input_px(self) -> int:
@@ -170,13 +248,13 @@ def stacked(batch: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 class DualMediaTower:
-    """Pictures or sounds to (N, D) unit vectors."""
+    """Pictures or sounds to (N, F) features."""
 
-    def __init__(self, features: str, encoder: DualEncoder) -> None:
+    def __init__(self, features: str, encoder: Encoder) -> None:
         self.id = features
         self.modality: Modality = encoder.family.modality
         self.encoder = encoder
-        self.dim = self.feature_dim = encoder.dim
+        self.dim, self.feature_dim = encoder.dim, encoder.feature_dim
         self.input_px = encoder.input_px
 
     def prepare(self, medium: Any) -> dict[str, Tensor]:
@@ -185,9 +263,8 @@ class DualMediaTower:
 
     @torch.inference_mode()
     def encode(self, media: Sequence[Any]) -> np.ndarray:
-        """(N, D) float32, unit length."""
-        vectors = self.encoder.media(stacked([self.prepare(m) for m in media]))
-        return normalize(vectors, dim=1).cpu().numpy()
+        """(N, F) float32, of which the first D are of unit length."""
+        return self.encoder.features(stacked([self.prepare(m) for m in media])).cpu().numpy()
 
 
 class DualTextTower:
@@ -217,7 +294,7 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
         UserError: it cannot be loaded, or is not for the preset's task.
     """
     compute = decide_compute(settings.device, settings.threads)
-    encoder = DualEncoder(preset.media_tower, compute, preset.adapter)
+    encoder = open_encoder(preset.media_tower, TASKS[preset.task], compute, preset.adapter)
     if encoder.family.modality != TASKS[preset.task]:
         raise UserError(
             f"{preset.media_tower} is for {encoder.family.modality}, not for {preset.task}.",
@@ -229,4 +306,9 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
 
 def base_calibration(preset: Preset) -> Calibration:
     """Where matches begin before any label, by the family."""
+    from mmdemo.models.pair_encoder import EncoderFacts
+    from mmdemo.models.tower_pair import is_pair
+
+    if is_pair(preset.media_tower):
+        return EncoderFacts(TASKS[preset.task]).prior
     return family_of(load_config(preset.media_tower), preset.media_tower).prior

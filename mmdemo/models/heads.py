@@ -32,7 +32,8 @@ class HeadShape:
     dim: int  # D, the shared space
     hidden: int = 512
     dropout: float = 0.5
-    kind: str = "residual"  # of HEADS
+    kind: str = "residual"  # of those that `make_head` makes
+    alone: bool = False  # whether a fused head answers without the shared space
 
 
 class ResidualHead(nn.Module):
@@ -44,6 +45,7 @@ class ResidualHead(nn.Module):
     """
 
     sees_time = False  # whether a frame's vector depends on the frames around it
+    fuses = False  # whether it scores pairs beside the shared space
 
     def __init__(self, shape: HeadShape, scale: float = 10.0) -> None:
         super().__init__()
@@ -201,9 +203,15 @@ def make_head(shape: HeadShape, scale: float = 10.0) -> ResidualHead:
     Raises:
         UserError: there is no such kind; the sentence lists those there are.
     """
+    from mmdemo.models.fusion import ConcatenationHead, CrossAttentionHead
     from mmdemo.models.temporal import TemporalHead
 
-    kinds: dict[str, type[ResidualHead]] = {"residual": ResidualHead, "temporal": TemporalHead}
+    kinds: dict[str, type[ResidualHead]] = {
+        "residual": ResidualHead,
+        "temporal": TemporalHead,
+        "concatenation": ConcatenationHead,
+        "cross-attention": CrossAttentionHead,
+    }
     if shape.kind not in kinds:
         raise UserError(f"There is no head {shape.kind!r}.", f"Use one of: {', '.join(kinds)}.")
     return kinds[shape.kind](shape, scale)

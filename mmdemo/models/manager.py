@@ -153,6 +153,7 @@ class ModelManager:
 
     def _load(self, source: VersionSource) -> HeadAligner:
         from mmdemo.models.aligner import HeadAligner
+        from mmdemo.models.fusion import FusedAligner, FusedHead
         from mmdemo.models.heads import has_head, load_head
 
         towers = self.towers(source.preset)
@@ -165,6 +166,11 @@ class ModelManager:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
         card = json.loads((source.folder / "card.json").read_text(encoding="utf-8"))
+        if isinstance(head, FusedHead):
+            of_pairs = Calibration(**card["pair_calibration"])
+            return FusedAligner(
+                source.id, source.task, towers, head, Calibration(**card["calibration"]), of_pairs
+            )
         return kind(source.id, source.task, towers, head, Calibration(**card["calibration"]))
 
     def captioner(self) -> HubCaptioner | None:

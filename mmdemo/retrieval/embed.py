@@ -23,6 +23,7 @@ from mmdemo.media.audio import decode_audio
 from mmdemo.media.image import MAX_MEGAPIXELS, decode_image
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.base import MediaTower
+from mmdemo.models.fusion import FusedAligner, Looked
 from mmdemo.models.recognition import WINDOW_S, WINDOWS, EncoderStates
 from mmdemo.models.spoken import SpeechTower
 from mmdemo.store.media_store import write_durably
@@ -83,6 +84,39 @@ def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
     if isinstance(tower, SpeechTower):
         return encoder_states(ws, tower, item)
     return decode_file(tower, ws.media_path(item), ws.settings.max_megapixels)
+
+
+CELLS = "cells"  # a vector file of a tower: the features of the parts of its media
+
+
+def cell_features(ws: Workspace, tower: MediaTower, items: Sequence[Item]) -> np.ndarray:
+    """(N, T, F) float16 features of the parts of items, each made once; the whole's must be on disk."""
+    count = int(getattr(tower, "cell_count", 0))
+    own = ws.vectors(tower.id, tower.feature_dim, np.float16)
+    if not count:
+        return own.get([item.id for item in items])[:, None]
+    file = ws.vectors(f"{tower.id}-{CELLS}", count * tower.feature_dim, np.float16)
+    wanted = set(file.missing([item.id for item in items]))
+    todo = {item.id: item for item in items if item.id in wanted}
+
+    def load(item: Item) -> Any:
+        return tower.prepare(load_medium(ws, tower, item))
+
+    with ThreadPoolExecutor(2, thread_name_prefix="decode") as pool:
+        rest = list(todo.values())
+        for start in range(0, len(rest), BATCH):
+            part = rest[start : start + BATCH]
+            made = np.asarray(tower.cells(list(pool.map(load, part))))  # type: ignore[attr-defined]
+            file.append([item.id for item in part], made.reshape(len(part), -1))
+    return file.get([item.id for item in items]).reshape(len(items), count, tower.feature_dim)
+
+
+def looked_at(ws: Workspace, aligner: HeadAligner, item: Item) -> Any:
+    """What an aligner that looks at pairs takes of an item: as `load_medium`, or what is kept of it."""
+    if not isinstance(aligner, FusedAligner):
+        return load_medium(ws, aligner.towers.media, item)
+    features = feature_file(ws, aligner.towers).get([item.id])[0]
+    return Looked(cell_features(ws, aligner.towers.media, [item])[0], features)
 
 
 def decode_file(tower: MediaTower, source: bytes | Path, max_megapixels: int = MAX_MEGAPIXELS) -> Any:

@@ -7,7 +7,7 @@ equal scores a wrong answer comes before a right one, so a model that scores all
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 RECALL_AT = (1, 5, 10)
 CHUNK = 1024  # queries ranked at once
+Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of C rows of one side with G of the other: (C, G)
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,28 @@ def evaluate_retrieval(
         media_ids: N ids; equal ids are one item.
         text_ids: N ids; equal ids are one text.
     """
+    left, right = media.astype(np.float32), text.astype(np.float32)
+    return evaluate_scores(lambda rows, columns: left[rows] @ right[columns].T, media_ids, text_ids)
+
+
+def evaluate_scores(scores: Scores, media_ids: Sequence[str], text_ids: Sequence[str]) -> Retrieval:
+    """Retrieval both ways over N pairs whose every medium and text has a score.
+
+    Args:
+        scores: (C, G) of C rows of media with G rows of texts.
+        media_ids: N ids; equal ids are one item.
+        text_ids: N ids; equal ids are one text.
+    """
     media_code, text_code = codes(media_ids), codes(text_ids)
     joined: set[tuple[int, int]] = set(zip(media_code.tolist(), text_code.tolist(), strict=True))
+
+    def of_texts(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return scores(columns, rows).T
+
     return Retrieval(
         pairs=len(media_code),
-        text_to_media=_rank(text, media, text_code, media_code, {(t, m) for m, t in joined}),
-        media_to_text=_rank(media, text, media_code, text_code, joined),
+        text_to_media=_rank(of_texts, text_code, media_code, {(t, m) for m, t in joined}),
+        media_to_text=_rank(scores, media_code, text_code, joined),
     )
 
 
@@ -90,8 +107,7 @@ def codes(ids: Sequence[str]) -> np.ndarray:
 
 
 def _rank(
-    queries: np.ndarray,
-    targets: np.ndarray,
+    scores_of: Scores,
     query_code: np.ndarray,
     target_code: np.ndarray,
     joined: set[tuple[int, int]],
@@ -105,9 +121,8 @@ def _rank(
         answers.setdefault(query, []).append(target)
     first = np.empty(len(first_query))
     precision = np.empty(len(first_query))
-    gallery = targets[first_target].astype(np.float32)  # (G, D)
     for start in range(0, len(first_query), CHUNK):
-        scores = queries[first_query[start : start + CHUNK]].astype(np.float32) @ gallery.T  # (C, G)
+        scores = scores_of(first_query[start : start + CHUNK], first_target)  # (C, G)
         own_one = np.array([answers[start + row][0] for row in range(len(scores))])
         best = scores[np.arange(len(scores)), own_one]  # (C,) right when there is only one answer
         first[start : start + CHUNK] = (scores >= best[:, None]).sum(1)

@@ -14,7 +14,7 @@ import numpy as np
 from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import TASKS, Task
-from mmdemo.retrieval.embed import load_medium, text_vectors, version_file
+from mmdemo.retrieval.embed import looked_at, text_vectors, version_file
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView
@@ -24,7 +24,6 @@ from mmdemo.store.workspace import Workspace
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
 THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
 MAX_K = 200
-RERANKED = 10  # recordings that are listened to again for a query
 RERANKED_TEXTS = 50  # texts that are scored by their likelihood for a recording
 
 
@@ -110,7 +109,7 @@ class Searcher:
             return self._search_texts(serving, vector, k, query)
         file = version_file(self._ws, serving.aligner)
         allowed = self._allowed(query, serving)
-        wanted = max(k, RERANKED) if serving.aligner.reranks else k
+        wanted = max(k, serving.aligner.reranks)
         scores, rows = serving.index.search(vector[None], wanted + (query.item is not None), allowed)
         ids = file.keys_at(rows[0])
         near = [(i, float(s)) for i, s in zip(ids, scores[0], strict=True) if i != query.item][:wanted]
@@ -127,14 +126,14 @@ class Searcher:
         Where nobody does, the query is a topic and the shared space's order stands.
         """
         aligner = serving.aligner
-        items = self._ws.items.of([i for i, _ in near[:RERANKED]])
+        items = self._ws.items.of([i for i, _ in near[: aligner.reranks]])
         said: dict[str, Said] = {}
-        for item_id, score in near[:RERANKED]:
+        for item_id, score in near[: aligner.reranks]:
             if item_id in items:
-                states = load_medium(self._ws, aligner.towers.media, items[item_id])
+                states = looked_at(self._ws, aligner, items[item_id])
                 sure = float(aligner.probability_of(states, [text], np.array([score]))[0])
                 said[item_id] = Said(sure, aligner.place(states, text) if sure >= 0.5 else None)
-        if any(one.probability >= 0.5 for one in said.values()):
+        if aligner.always_reranks or any(one.probability >= 0.5 for one in said.values()):
             near = sorted(near, key=lambda found: -said[found[0]].probability if found[0] in said else 0.0)
         return near, said
 
@@ -223,7 +222,7 @@ class Searcher:
         medium = query.medium
         if serving.aligner.reranks and (medium is not None or query.item):
             item = self._ws.items.get(query.item) if query.item else None
-            states = load_medium(self._ws, serving.aligner.towers.media, item) if item else medium
+            states = looked_at(self._ws, serving.aligner, item) if item else medium
             said = serving.aligner.probability_of(states, [texts[i] for i in best], scores[best])
             probability = np.array(probability)
             probability[best] = said

@@ -6,6 +6,7 @@ in the transaction that adds the label, so counting and queueing need not read t
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
@@ -182,6 +183,23 @@ class LabelLog:
         query = query.select_from(Pair).outerjoin(Label, Label.id == Pair.label_id).where(Pair.task == task)
         with self._database.read() as session:
             return Counts(*(int(n) for n in session.execute(query).one()))
+
+    def opinions(self, task: str) -> dict[int, dict[str, int]]:
+        """Of pairs that were judged more than once: how many annotators' last word is each verdict."""
+        undo = aliased(Label)
+        often = select(Label.pair_id).group_by(Label.pair_id).having(func.count(Label.id) > 1)
+        query = (
+            select(Label.pair_id, Label.annotator, Label.verdict)
+            .join(Pair, Pair.id == Label.pair_id)
+            .outerjoin(undo, undo.undoes == Label.id)
+            .where(Pair.task == task, Label.verdict != "undo", undo.id.is_(None), Label.pair_id.in_(often))
+            .order_by(Label.id)
+        )
+        last: dict[int, dict[str, str]] = {}
+        with self._database.read() as session:
+            for pair, annotator, verdict in session.execute(query):
+                last.setdefault(pair, {})[annotator] = verdict
+        return {pair: dict(Counter(words.values())) for pair, words in last.items()}
 
     def history(self, pair_id: int) -> list[Label]:
         """Every label of a pair, oldest first, undone ones and undos included."""

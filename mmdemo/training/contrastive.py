@@ -30,6 +30,7 @@ class Inputs:
     match: Tensor  # (N,) bool
     item_code: Tensor  # (N,) int64
     text_code: Tensor  # (N,) int64
+    weight: Tensor | None = None  # (N,) how sure each label is; None: all are
 
     def __len__(self) -> int:
         return len(self.match)
@@ -37,7 +38,8 @@ class Inputs:
     def part(self, rows: slice) -> Inputs:
         """Some of the pairs."""
         media, tokens = ({k: v[rows] for k, v in part.items()} for part in (self.media, self.tokens))
-        return Inputs(media, tokens, self.match[rows], self.item_code[rows], self.text_code[rows])
+        weight = None if self.weight is None else self.weight[rows]
+        return Inputs(media, tokens, self.match[rows], self.item_code[rows], self.text_code[rows], weight)
 
 
 class Source(Protocol):
@@ -47,6 +49,10 @@ class Source(Protocol):
 
     def inputs(self, rows: Sequence[int]) -> Inputs:
         """The pairs of those rows."""
+        ...
+
+    def prefetch(self, rows: Sequence[int]) -> None:
+        """Those rows will be asked for next."""
         ...
 
 
@@ -90,7 +96,8 @@ def gathered(batch: Batch, processes: int) -> Batch:
         return torch.cat(list(all_gather(t)))
 
     known = [together(t.long()) for t in (batch.match, batch.item_code, batch.text_code)]
-    return Batch(together(batch.media), together(batch.text), known[0].bool(), known[1], known[2])
+    weight = None if batch.weight is None else together(batch.weight)
+    return Batch(together(batch.media), together(batch.text), known[0].bool(), known[1], known[2], weight)
 
 
 def backward(
@@ -108,10 +115,12 @@ def backward(
     """
     parts = [slice(i, i + part) for i in range(0, len(inputs), part)]
     device = accelerator.device
-    known = [t.to(device) for t in (inputs.match, inputs.item_code, inputs.text_code)]
+    known = inputs.match.to(device), inputs.item_code.to(device), inputs.text_code.to(device)
+    weight = None if inputs.weight is None else inputs.weight.to(device)
 
     def loss(media: Tensor, text: Tensor) -> Tensor:
-        batch = gathered(Batch(media, text, *known), accelerator.num_processes)
+        batch = Batch(media, text, *known, weight=weight)
+        batch = gathered(batch, accelerator.num_processes)
         found: Tensor = loss_of(batch, *temperature())
         return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.base import TASKS
 from mmdemo.models.heads import Sequences
 from mmdemo.models.presets import Preset
-from mmdemo.retrieval.embed import embed_items, load_medium, text_id, text_vectors
+from mmdemo.retrieval.embed import cell_features, embed_items, load_medium, text_id, text_vectors
 from mmdemo.retrieval.frames import is_kept, span_frames
 from mmdemo.retrieval.metrics import codes
 from mmdemo.store.media_store import write_durably
@@ -41,6 +41,7 @@ class Example:
     split: str  # train or held-out
     start: float | None = None  # seconds, of a span of a video
     end: float | None = None
+    sure: float = 1.0  # the share of those who judged the pair that agree
 
     @property
     def medium(self) -> str:
@@ -88,20 +89,23 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
     with ws.database.read() as session:
         side = {key: row.split for key in set(corrected.values()) if (row := session.get(TextSplit, key))}
+    agreed = ws.labels.opinions(task)
     examples = []
     for pair in sorted(pairs, key=lambda p: p.label or 0):
         split = pair.split
         if pair.corrected and side.get(corrected[pair.label]) != split:
             split = None
         if split is not None:
-            examples.append(_example(pair, split))
+            examples.append(_example(pair, split, agreed.get(pair.id, {})))
     return Snapshot(task, tuple(examples))
 
 
-def _example(pair: PairView, split: str) -> Example:
+def _example(pair: PairView, split: str, opinions: dict[str, int]) -> Example:
     match = pair.verdict == "match" or bool(pair.corrected)
     label = pair.label or 0
-    return Example(label, pair.id, pair.item, pair.final_text, match, split, pair.start_s, pair.end_s)
+    asked = sum(opinions.values())
+    sure = opinions.get(pair.verdict or "", 0) / asked if asked > 1 and not pair.corrected else 1.0
+    return Example(label, pair.id, pair.item, pair.final_text, match, split, pair.start_s, pair.end_s, sure)
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,8 @@ class PairArrays:
     item_code: np.ndarray  # (N,) int64, equal for one item
     text_code: np.ndarray  # (N,) int64, equal for one text
     frames: Sequences | None = None  # of spans of videos: their frames, of which `features` is the mean
+    cells: np.ndarray | None = None  # (N, T, F) float16 of their parts, for a head that looks at pairs
+    weight: np.ndarray | None = None  # (N,) float32 how sure each label is; None: all are
 
     def __len__(self) -> int:
         return len(self.match)
@@ -184,6 +190,8 @@ class PairArrays:
             self.item_code[rows],
             self.text_code[rows],
             self.frames.take(rows) if self.frames is not None else None,
+            self.cells[rows] if self.cells is not None else None,
+            self.weight[rows] if self.weight is not None else None,
         )
 
 
@@ -225,4 +233,14 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
         item_code=codes([e.medium for e in examples]),
         text_code=codes([text_key(e.text) for e in examples]),
         frames=frames,
+        weight=np.array([e.sure for e in examples], np.float32),
     )
+
+
+def with_cells(ws: Workspace, towers: Towers, examples: Sequence[Example], arrays: PairArrays) -> PairArrays:
+    """The same with the features of the parts of their media."""
+    items = ws.items.of(sorted({e.item for e in examples}))
+    ids = list(items)
+    row = {item: i for i, item in enumerate(ids)}
+    found = cell_features(ws, towers.media, [items[i] for i in ids])
+    return replace(arrays, cells=found[[row[e.item] for e in examples]] if len(examples) else found[:0])

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from mmdemo.models.calibration import Calibration, fit_calibration
+from mmdemo.models.fusion import CALIBRATION as PAIR_PRIOR
+from mmdemo.models.fusion import FusedHead, pair_logits
 from mmdemo.models.heads import Projection, ResidualHead
 from mmdemo.retrieval.localisation import Localisation
 from mmdemo.retrieval.metrics import RECALL_AT, Ranks, Retrieval
 from mmdemo.training.dataset import Example, PairArrays
-from mmdemo.training.loop import media_vectors
+from mmdemo.training.loop import cells_in, media_vectors
 
 RESAMPLES = 2000
 EXAMPLES_SHOWN = 6
@@ -107,14 +109,27 @@ def calibrate(head: ResidualHead | None, pairs: PairArrays, dim: int, prior: Cal
         return prior
     projection = Projection(dim, head)
     media, text = media_vectors(projection, pairs), projection.text(pairs.texts)
-    own = np.einsum("nd,nd->n", media, text)
+    left, right, matches = _judged(pairs)
+    return fit_calibration(np.einsum("nd,nd->n", media[left], text[right]), matches, prior)
+
+
+def calibrate_pairs(head: FusedHead, pairs: PairArrays) -> Calibration:
+    """The same for the logits of a fused head, in tenths."""
+    if len(pairs) < 2 or not pairs.match.any():
+        return PAIR_PRIOR
+    left, right, matches = _judged(pairs)
+    table = pair_logits(head, cells_in(pairs), pairs.features, pairs.texts)
+    return fit_calibration(table[left, right] / 10, matches, PAIR_PRIOR)
+
+
+def _judged(pairs: PairArrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(K,) rows of media, (K,) rows of texts, (K,) whether they match: the pairs, and random ones beside."""
     lacking = int(max(0, pairs.match.sum() - (~pairs.match).sum()))
-    rng = np.random.default_rng(0)
-    left, right = rng.integers(0, len(pairs), (2, 4 * lacking))
+    left, right = np.random.default_rng(0).integers(0, len(pairs), (2, 4 * lacking))
     apart = (pairs.item_code[left] != pairs.item_code[right]) & (
         pairs.text_code[left] != pairs.text_code[right]
     )
     left, right = left[apart][:lacking], right[apart][:lacking]
-    random = np.einsum("nd,nd->n", media[left], text[right])
-    matches = np.concatenate([pairs.match, np.zeros(len(random), bool)])
-    return fit_calibration(np.concatenate([own, random]), matches, prior)
+    own = np.arange(len(pairs))
+    matches = np.concatenate([pairs.match, np.zeros(len(left), bool)])
+    return np.concatenate([own, left]), np.concatenate([own, right]), matches

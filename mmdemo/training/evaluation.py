@@ -14,19 +14,21 @@ from mmdemo.data.rows import Row
 from mmdemo.errors import MediaError, UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.fusion import FusedAligner, FusedHead, cells_of, pair_logits
 from mmdemo.models.heads import ResidualHead, has_head, load_head
+from mmdemo.models.manager import version_source
 from mmdemo.models.moments import moments_of
 from mmdemo.models.presets import Preset
 from mmdemo.models.video import FrameFeatures, VideoAligner
 from mmdemo.retrieval.embed import decode_file, embed_items, encode_stream, feature_file, text_vectors
 from mmdemo.retrieval.frames import kept_features, span_frames
 from mmdemo.retrieval.localisation import Localisation, Span, best_overlap
-from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
+from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval, evaluate_scores
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.dataset import Example, load_arrays, prepare_features, take_snapshot
+from mmdemo.training.dataset import Example, load_arrays, prepare_features, take_snapshot, with_cells
 from mmdemo.training.loop import measure
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,9 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Measured:
         )
     embed_items(ws, aligner.towers, list(ws.items.of([e.item for e in examples]).values()))
     moments = None
+    if isinstance(aligner, FusedAligner):
+        preset = version_source(ws, aligner.version).preset
+        return Measured(retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples))
     if isinstance(aligner, VideoAligner):
         spans = span_frames(ws, aligner.towers.media.id, [(e.item, e.start, e.end) for e in examples])
         media, moments = aligner.project_spans(spans), localise(ws, aligner, examples)
@@ -83,7 +88,10 @@ def retrieval_with(
 ) -> Retrieval:
     """Retrieval on examples by towers and a head; the towers are loaded only if a feature is lacking."""
     prepare_features(ws, preset, measured, towers)
-    return measure(head, load_arrays(ws, preset, measured), preset.dim)
+    arrays = load_arrays(ws, preset, measured)
+    if head is not None and head.shape.kind == "cross-attention":
+        arrays = with_cells(ws, towers(), measured, arrays)
+    return measure(head, arrays, preset.dim)
 
 
 def localise(ws: Workspace, aligner: VideoAligner, examples: Sequence[Example]) -> Localisation | None:
@@ -125,6 +133,8 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     kept: list[Row] = []
     vectors = []
     overlaps: list[float] = []
+    cells: list[np.ndarray] = []
+    fused = isinstance(aligner, FusedAligner)
     if isinstance(aligner, VideoAligner):
         for row, medium in _videos(aligner, rows):
             kept.append(row)
@@ -136,13 +146,20 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     else:
         for batch, part in encode_stream(aligner.towers.media, lambda row: _load(aligner, row), rows):
             kept += batch
-            vectors.append(aligner.project_media(part))
+            vectors.append(part if fused else aligner.project_media(part))
+            if fused:
+                media = [_load(aligner, row) for row in batch]
+                cells.append(cells_of(aligner.towers.media, media, part))
     if len(kept) < 2:
         raise UserError(
             f"{source} has {len(kept)} pairs to measure on.", "Name a manifest with at least two."
         )
     texts = [r.corrected or r.text for r in kept]
     ids = [_place(r) for r in kept], [text_key(t) for t in texts]
+    if isinstance(aligner.head, FusedHead):
+        base = aligner.towers.text.encode(texts)
+        table = pair_logits(aligner.head, np.concatenate(cells), np.concatenate(vectors), base)
+        return Measured(evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids))
     retrieval = evaluate_retrieval(np.concatenate(vectors), aligner.encode_text(texts), *ids)
     return Measured(retrieval, Localisation(np.array(overlaps)) if overlaps else None)
 

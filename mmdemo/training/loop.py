@@ -19,10 +19,11 @@ from torch import Tensor
 
 from mmdemo.errors import UserError
 from mmdemo.models.device import Compute
+from mmdemo.models.fusion import FusedHead, pair_logits
 from mmdemo.models.heads import HeadShape, Projection, ResidualHead, make_head
-from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval
+from mmdemo.retrieval.metrics import Retrieval, evaluate_retrieval, evaluate_scores
 from mmdemo.training.dataset import PairArrays
-from mmdemo.training.losses import LOSSES, Batch
+from mmdemo.training.losses import LOSSES, Batch, BinaryMatching
 from mmdemo.training.state import StateKeeper
 
 LEAST_STEPS = 40  # with few labels an epoch is a step or two: epochs are added up to this many steps
@@ -43,6 +44,7 @@ class TrainSettings:
     mark_weight: float = 4.0
     scale: float = 10.0  # the initial inverse temperature
     head: str = ""  # empty: the first of those that the model's preset names
+    alone: bool = False  # whether a fused head answers without the shared space
     part: int = 0  # pairs that a network embeds at once, of a larger batch; 0: the batch
     ema: float = 0.0  # of a network's weights: 0.99 averages over about a hundred steps; 0: no average
     patience: int = 0  # epochs without a better one after which a network's training ends; 0: never
@@ -126,12 +128,12 @@ def train_head(
     rate = settings.learning_rate or default_learning_rate(len(train))
     settings = replace(settings, epochs=epochs, learning_rate=rate)
     torch.manual_seed(settings.seed)
-    shape = HeadShape(
-        train.features.shape[1], dim, settings.hidden, settings.dropout, settings.head or "residual"
-    )
+    kind = settings.head or "residual"
+    shape = HeadShape(train.features.shape[1], dim, settings.hidden, settings.dropout, kind, settings.alone)
     head = make_head(shape, settings.scale).to(compute.device)
     head.standardise(torch.from_numpy(reference).to(compute.device))
     loss_of = LOSSES[settings.loss](settings.mark_weight).to(compute.device)
+    matching = BinaryMatching(settings.mark_weight)  # beside the shared space's loss, of a fused head
     optimiser = torch.optim.AdamW(
         head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -159,7 +161,10 @@ def train_head(
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * (1 + math.cos(math.pi * done)) / 2
             with compute.autocast():
-                loss = loss_of(rows.batch(head, chosen), head.log_scale.exp().clamp(max=100.0), head.bias)
+                batch, scale = rows.batch(head, chosen), head.log_scale.exp().clamp(max=100.0)
+                loss = loss_of(batch, scale, head.bias)
+                if batch.logits is not None and settings.loss != "matching":
+                    loss = loss + matching(batch, scale, head.bias)
             if not torch.isfinite(loss):
                 continue  # a batch without a match has nothing to pull together
             optimiser.zero_grad(set_to_none=True)
@@ -186,12 +191,20 @@ def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval
         head = copy
     projection = Projection(dim, head)
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
+    if isinstance(head, FusedHead):
+        table = pair_logits(head, cells_in(pairs), pairs.features, pairs.texts)
+        return evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids)
     return evaluate_retrieval(media_vectors(projection, pairs), projection.text(pairs.texts), *ids)
 
 
 def media_vectors(projection: Projection, pairs: PairArrays) -> np.ndarray:
     """(N, D) vectors of the media of pairs; of spans of videos by their frames."""
     return projection.media(pairs.features) if pairs.frames is None else projection.spans(pairs.frames)
+
+
+def cells_in(pairs: PairArrays) -> np.ndarray:
+    """(N, T, F) features of the parts of pairs' media; of the whole where no parts are known."""
+    return pairs.features[:, None] if pairs.cells is None else pairs.cells
 
 
 class _Rows:
@@ -204,6 +217,9 @@ class _Rows:
         self.match = torch.from_numpy(arrays.match).to(device)
         self.item_code = torch.from_numpy(arrays.item_code).to(device)
         self.text_code = torch.from_numpy(arrays.text_code).to(device)
+        weight = np.ones(len(arrays), np.float32) if arrays.weight is None else arrays.weight
+        self.weight = torch.from_numpy(weight).to(device)
+        self.cells = torch.from_numpy(cells_in(arrays)).to(device)
 
     def batch(self, head: ResidualHead, rows: Tensor) -> Batch:
         device = self.features.device
@@ -213,9 +229,15 @@ class _Rows:
         else:
             media = head.project_media(self.features[rows.to(device)])
         rows = rows.to(device)
+        text = head.project_text(self.texts[rows])
+        logits = None
+        if isinstance(head, FusedHead):
+            logits = head.pair_logits(self.cells[rows].float(), media, self.texts[rows], text)
         return Batch(
             media=media,
-            text=head.project_text(self.texts[rows]),
+            text=text,
+            weight=self.weight[rows],
+            logits=logits,
             match=self.match[rows],
             item_code=self.item_code[rows],
             text_code=self.text_code[rows],

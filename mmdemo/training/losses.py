@@ -1,18 +1,21 @@
-"""Contrastive losses that know which pairs people marked as wrong.
+"""Losses that know which pairs people marked as wrong, and how sure of a label they are.
 
-Both take the whole batch, matches and mismatches together, and build one table of media against texts:
-where a known match joins a row's item with a column's text it is positive (equal texts and equal items
+Those of pairs take the whole batch, matches and mismatches together, and build one table of media against
+texts: where a known match joins a row's item with a column's text it is positive (equal texts and equal items
 included), where somebody marked a mismatch it is a marked negative, and everything else is a negative by
-assumption.
+assumption. A row counts as much as its label is sure. The loss of captioners takes tokens.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
+
+IGNORED = -100  # a token that the loss passes over
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Batch:
     match: Tensor  # (R,) bool
     item_code: Tensor  # (R,) equal for one item
     text_code: Tensor  # (R,) equal for one text
+    weight: Tensor | None = None  # (R,) how sure each label is, over 0 to 1; None: all are
+    logits: Tensor | None = None  # (R, R) of a fused head: of item r with text c
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """(R, R) bool each: known positives and marked negatives of item r with text c."""
@@ -32,6 +37,19 @@ class Batch:
         positive = (same_item * self.match.float()[None, :]) @ same_text > 0
         marked = (same_item * (~self.match).float()[None, :]) @ same_text > 0
         return positive, marked & ~positive
+
+    def mean(self, rows: Tensor, counted: Tensor) -> Tensor:
+        """The mean of (R,) losses over those that are counted, each weighing what its label does."""
+        weight = torch.ones_like(rows) if self.weight is None else self.weight
+        return (rows * weight)[counted].sum() / weight[counted].sum()
+
+
+class PairLoss(Protocol):
+    """A loss of pairs."""
+
+    def __call__(self, batch: Batch, scale: Tensor, bias: Tensor) -> Tensor:
+        """() the loss of a batch; not a number where it holds no match to learn from."""
+        ...
 
 
 class InfoNCE(nn.Module):
@@ -51,13 +69,12 @@ class InfoNCE(nn.Module):
         """The mean loss of both directions; `bias` plays no part."""
         positive, marked = batch.tables()
         logits = scale * batch.media @ batch.text.T + marked * self.log_weight  # (R, R)
-        return (self._one_way(logits, positive) + self._one_way(logits.T, positive.T)) / 2
+        return (self._one_way(batch, logits, positive) + self._one_way(batch, logits.T, positive.T)) / 2
 
     @staticmethod
-    def _one_way(logits: Tensor, positive: Tensor) -> Tensor:
-        asks = positive.any(1)
+    def _one_way(batch: Batch, logits: Tensor, positive: Tensor) -> Tensor:
         own = logits.masked_fill(~positive, -torch.inf).logsumexp(1)
-        return (logits.logsumexp(1) - own)[asks].mean()
+        return batch.mean(logits.logsumexp(1) - own, positive.any(1))
 
 
 class PairwiseSigmoid(nn.Module):
@@ -73,12 +90,123 @@ class PairwiseSigmoid(nn.Module):
         self.mark_weight = mark_weight
 
     def forward(self, batch: Batch, scale: Tensor, bias: Tensor) -> Tensor:
-        """The summed loss over all pairs of the batch, divided by its rows."""
+        """The mean over the rows of the loss summed over their pairs."""
         positive, marked = batch.tables()
         logits = scale * batch.media @ batch.text.T + bias  # (R, R)
         sign = positive.float() * 2 - 1
         weight = 1 + marked.float() * (self.mark_weight - 1)
-        return -(weight * logsigmoid(sign * logits)).sum() / len(logits)
+        rows = -(weight * logsigmoid(sign * logits)).sum(1)
+        return batch.mean(rows, torch.ones_like(batch.match))
 
 
-LOSSES: dict[str, type[InfoNCE] | type[PairwiseSigmoid]] = {"infonce": InfoNCE, "sigmoid": PairwiseSigmoid}
+class HardTriplet(nn.Module):
+    """The triplet loss with the hardest negative of the batch (VSE++, Faghri et al. 2017, arXiv:1707.05612).
+
+    Of several positives the farthest counts; the hardest marked mismatch of a row is a triplet of its own.
+
+    Args:
+        mark_weight: how many assumed negatives a marked one counts for.
+        margin: in cosines.
+    """
+
+    def __init__(self, mark_weight: float = 4.0, margin: float = 0.2) -> None:
+        super().__init__()
+        self.mark_weight = mark_weight
+        self.margin = margin
+
+    def forward(self, batch: Batch, scale: Tensor, bias: Tensor) -> Tensor:
+        """The mean loss of both directions; `scale` and `bias` play no part."""
+        positive, marked = batch.tables()
+        cosines = batch.media @ batch.text.T  # (R, R)
+        there = self._one_way(batch, cosines, positive, marked)
+        return (there + self._one_way(batch, cosines.T, positive.T, marked.T)) / 2
+
+    def _one_way(self, batch: Batch, cosines: Tensor, positive: Tensor, marked: Tensor) -> Tensor:
+        own = cosines.masked_fill(~positive, torch.inf).amin(1)
+        own = own.masked_fill(~positive.any(1), 0.0)  # such rows are not counted
+
+        def hardest(among: Tensor) -> Tensor:
+            nearest = cosines.masked_fill(~among, -torch.inf).amax(1)
+            return (self.margin + nearest - own).clamp_min(0)
+
+        rows = hardest(~positive & ~marked) + self.mark_weight * hardest(marked)
+        return batch.mean(rows, positive.any(1))
+
+
+class BinaryMatching(nn.Module):
+    """Whether a pair matches, by cross-entropy, with the hardest negatives of the batch (the image-text
+    matching loss of ALBEF, Li et al. 2021, arXiv:2107.07651, which draws them by their similarity).
+
+    Of each row the positives, the hardest assumed negative and the marked mismatches are judged, by a fused
+    head's logits or else by those of the shared space.
+
+    Args:
+        mark_weight: how many assumed negatives a marked one counts for.
+    """
+
+    def __init__(self, mark_weight: float = 4.0) -> None:
+        super().__init__()
+        self.mark_weight = mark_weight
+
+    def forward(self, batch: Batch, scale: Tensor, bias: Tensor) -> Tensor:
+        """The mean loss of both directions."""
+        positive, marked = batch.tables()
+        logits = batch.logits if batch.logits is not None else scale * batch.media @ batch.text.T + bias
+        there = self._one_way(batch, logits, positive, marked)
+        return (there + self._one_way(batch, logits.T, positive.T, marked.T)) / 2
+
+    def _one_way(self, batch: Batch, logits: Tensor, positive: Tensor, marked: Tensor) -> Tensor:
+        yes = _mean_where(-logsigmoid(logits), positive)
+        assumed = ~positive & ~marked
+        nearest = logits.masked_fill(~assumed, -torch.inf).amax(1)
+        no = -logsigmoid(-nearest.masked_fill(~assumed.any(1), -1e4))
+        said = _mean_where(-logsigmoid(-logits), marked)
+        return batch.mean(yes + no + self.mark_weight * said, positive.any(1) | marked.any(1))
+
+
+def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
+    """(R,) means of the (R, R) values under the mask; zero where it has none."""
+    return (values * mask).sum(1) / mask.sum(1).clamp_min(1)
+
+
+class CaptionCrossEntropy(nn.Module):
+    """The cross-entropy of a text's tokens (Show and Tell, Vinyals et al. 2014, arXiv:1411.4555); of a marked
+    mismatch the tokens are made unlikely instead (unlikelihood, Welleck et al. 2019, arXiv:1908.04319).
+
+    Args:
+        mark_weight: how much a token of a mismatch counts beside one of a match.
+    """
+
+    def __init__(self, mark_weight: float = 1.0) -> None:
+        super().__init__()
+        self.mark_weight = mark_weight
+
+    def forward(
+        self, logits: Tensor, wanted: Tensor, match: Tensor | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """() the mean over the tokens that count, in nats.
+
+        Args:
+            logits: (B, L, V) for the tokens that come.
+            wanted: (B, L) int64 the tokens that do, or IGNORED.
+            match: (B,) bool; None: all texts match.
+            weight: (B,) how sure each label is; None: all are.
+        """
+        counted = wanted != IGNORED
+        chosen = wanted.masked_fill(~counted, 0)[..., None]
+        own = logits.float().log_softmax(2).gather(2, chosen).squeeze(2)  # (B, L) log-probabilities
+        rows = torch.ones(len(wanted), device=own.device) if weight is None else weight
+        share = (counted * rows[:, None]).float()
+        if match is None:
+            return -(own * share).sum() / share.sum()
+        against = -torch.log1p(-own.exp().clamp(max=1 - 1e-6))
+        tokens = torch.where(match[:, None], -own, self.mark_weight * against)
+        return (tokens * share).sum() / share.sum()
+
+
+LOSSES: dict[str, type[nn.Module]] = {
+    "infonce": InfoNCE,
+    "sigmoid": PairwiseSigmoid,
+    "triplet": HardTriplet,
+    "matching": BinaryMatching,
+}

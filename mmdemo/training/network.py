@@ -24,8 +24,6 @@ from mmdemo.training.loop import EpochRecord, TrainSettings
 from mmdemo.training.losses import LOSSES
 from mmdemo.training.state import BestKeeper, StateKeeper
 
-RATES = {"lora": 1e-4, "full": 1e-5}  # default learning rates of CLIP-like networks
-EPOCHS = 3
 LEAST_STEPS = 20  # with few pairs epochs are added up to so many steps
 WARM_UP = 0.1  # of the steps, in which the learning rate rises
 MOST_ROLLBACKS = 3  # after a loss that is no number
@@ -120,11 +118,11 @@ def train_network(
     temperature = Temperature(settings.scale).to(accelerator.device)
     plain = Both(encoder)
     learner = Learner(plain, temperature, settings.ema)
-    rate = settings.learning_rate or RATES[method]
+    rate = settings.learning_rate or encoder.rates[method]
     optimiser = torch.optim.AdamW(learner.groups(settings.weight_decay), lr=rate)
     batch = min(settings.batch, len(source.matches))
     steps = max(1, len(source.matches) // batch)
-    epochs = settings.epochs or max(EPOCHS, math.ceil(LEAST_STEPS / steps))
+    epochs = settings.epochs or max(encoder.epochs, math.ceil(LEAST_STEPS / steps))
     both = accelerator.prepare_model(plain)
     keeper = StateKeeper(state) if state is not None else None
     best = BestKeeper(state, settings.patience) if state is not None and recall is not None else None
@@ -133,6 +131,16 @@ def train_network(
     since = kept = time.perf_counter()
     rollbacks, total, counted = 0, 0.0, 0
 
+    def share_of(step: int) -> tuple[list[int], list[int]]:
+        """The pairs of a step, and those that this process embeds."""
+        epoch, at = divmod(step, steps)
+        generator = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
+        order = torch.randperm(len(source.matches), generator=generator)
+        chosen = order[at * batch : (at + 1) * batch].tolist()
+        share = len(chosen) // accelerator.num_processes
+        first = accelerator.process_index * share
+        return chosen, chosen[first : first + share]
+
     def keep() -> None:
         if keeper is not None and accelerator.is_main_process:
             keeper.save(learner, optimiser, done, spent + time.perf_counter() - since)
@@ -140,23 +148,21 @@ def train_network(
     while done < steps * epochs and not (best is not None and best.waited_enough):
         if stopped() or (slice_s and time.perf_counter() - since > slice_s):
             break
-        epoch, step = divmod(done, steps)
-        torch.manual_seed(settings.seed * 100_003 + epoch)
-        chosen = torch.randperm(len(source.matches))[step * batch : (step + 1) * batch].tolist()
-        share = len(chosen) // accelerator.num_processes
-        first = accelerator.process_index * share
+        chosen, own = share_of(done)
         torch.manual_seed(settings.seed * 1_000_003 + done * 64 + accelerator.process_index)
         plain.train()
         optimiser.zero_grad(set_to_none=True)
         loss = 0.0
         if any(source.matches[i] for i in chosen):  # else there is nothing to pull together
             try:
-                inputs = source.inputs(chosen[first : first + share])
-                loss = backward(both, inputs, loss_of, temperature, min(part, share), accelerator)
+                inputs = source.inputs(own)
+                if done + 1 < steps * epochs:
+                    source.prefetch(share_of(done + 1)[1])
+                loss = backward(both, inputs, loss_of, temperature, min(part, len(own)), accelerator)
             except torch.OutOfMemoryError:
                 if part <= 1:
                     raise
-                part = max(1, min(part, share) // 2)
+                part = max(1, min(part, len(own)) // 2)
                 told(f"The memory is full: {part} pairs are embedded at once from here on.")
                 if compute.device.type == "cuda":
                     torch.cuda.empty_cache()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from mmdemo.models.calibration import Calibration
+from mmdemo.models.manager import ADAPTER, NETWORK
 from mmdemo.models.presets import Preset
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Run, Version, now
@@ -17,6 +20,15 @@ from mmdemo.training.dataset import Snapshot
 def version_of(run: Run) -> str:
     """The id of the version that a run makes."""
     return run.id.replace("run-", "tuned-")
+
+
+def save_learned(preset: Preset, run: Run, target: Path, save: Callable[[Path], None]) -> Preset:
+    """Write an adapter or a whole network into a version's folder; returns the preset that loads it."""
+    if run.method == "lora":
+        save(target / ADAPTER)
+        return replace(preset, adapter=str(target / ADAPTER), adapter_of=version_of(run))
+    save(target / NETWORK)
+    return replace(preset, media_tower=str(target / NETWORK), adapter="", adapter_of=version_of(run))
 
 
 def add_version(
@@ -50,6 +62,7 @@ def add_version(
         "transcripts": result.get("transcripts"),
         "moments": result.get("moments"),
         "calibration": asdict(calibration),
+        "pair_calibration": result.get("pair_calibration"),
     }
     write_durably(ws.version_folder(version_id) / "card.json", json.dumps(card, indent=1).encode())
     ws.versions.add(Version(id=version_id, task=run.task, base=preset.name, parent=run.parent, run_id=run.id))

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
+from mmdemo.models.fusion import FusedHead
 from mmdemo.models.heads import ResidualHead, make_head, save_head
 from mmdemo.models.manager import base_calibration, version_source
 from mmdemo.models.presets import Preset
@@ -34,8 +35,9 @@ from mmdemo.training.dataset import (
     prepare_features,
     require_data,
     take_snapshot,
+    with_cells,
 )
-from mmdemo.training.evaluate import calibrate, comparison, moment_comparison
+from mmdemo.training.evaluate import calibrate, calibrate_pairs, comparison, moment_comparison
 from mmdemo.training.evaluation import head_of, localise
 from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
 from mmdemo.training.outcome import add_version, finish_run, version_of
@@ -43,6 +45,7 @@ from mmdemo.training.progress import append_progress
 from mmdemo.training.transcripts import learn_vocabulary, measure_transcripts
 
 log = logging.getLogger(__name__)
+BY_PAIRS = {"dual", "frames"}  # loaders of models whose encoders are trained on pairs
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
 
 
@@ -102,14 +105,14 @@ def execute_run(
             ws.runs.update(run_id, status="running", message="")
             try:
                 run = ws.runs.get(run_id)
-                if version_source(ws, run.parent).preset.loader == "dual" and run.method != "head":
+                if version_source(ws, run.parent).preset.loader in BY_PAIRS and run.method != "head":
                     from mmdemo.training.network_run import execute_network
 
                     execute_network(ws, run, towers, progress)
-                elif run.method == "lora":
-                    from mmdemo.training.lora_run import execute_lora
+                elif run.method != "head":
+                    from mmdemo.training.writing_run import execute_writing
 
-                    execute_lora(ws, run, towers, progress)
+                    execute_writing(ws, run, towers, progress)
                 else:
                     _execute_head(ws, run, towers, progress)
             except MmdemoError as e:
@@ -137,6 +140,10 @@ def _execute_head(
     measured = snapshot.of(HELD_OUT, match=True)
     held_out = load_arrays(ws, preset, measured)
     reference = reference_features(ws, preset)
+    kind = settings.head or preset.heads[0]
+    if kind == "cross-attention":
+        train = with_cells(ws, towers(), snapshot.of(TRAIN), train)
+        held_out = with_cells(ws, towers(), measured, held_out)
 
     def stopped() -> bool:
         return (folder / "stop").exists()
@@ -151,6 +158,8 @@ def _execute_head(
         return
     was_stopped = stopped()
     old = head_of(ws, run.parent)
+    if old is not None and old.shape.kind == "cross-attention" and held_out.cells is None:
+        held_out = with_cells(ws, towers(), measured, held_out)
     before = measure(old, held_out, preset.dim)
     after = measure(last, held_out, preset.dim)
     result: dict[str, Any] = comparison(before, after, measured) | {
@@ -172,9 +181,12 @@ def _execute_head(
         result["vocabulary"] = learn_vocabulary(ws, towers(), snapshot.of(TRAIN))
         write_durably(target / VOCABULARY, json.dumps(result["vocabulary"]).encode())
     pairs = load_arrays(ws, preset, snapshot.of(HELD_OUT))
-    add_version(
-        ws, run, preset, snapshot, result, calibrate(head, pairs, preset.dim, base_calibration(preset))
-    )
+    calibration = calibrate(head, pairs, preset.dim, base_calibration(preset))
+    if isinstance(head, FusedHead):
+        if kind == "cross-attention":
+            pairs = with_cells(ws, towers(), snapshot.of(HELD_OUT), pairs)
+        result["pair_calibration"] = asdict(calibrate_pairs(head, pairs))
+    add_version(ws, run, preset, snapshot, result, calibration)
     better = bool(measured) and after.mean_recall > before.mean_recall
     finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
     if not was_stopped and len(measured) >= 2:

@@ -28,11 +28,14 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     source = version_source(ws, version_id)
     if out.exists():
         raise UserError(f"{out} is there already.", "Name a new folder.")
+    from mmdemo.training.network_run import open_learner
+
     part = out.with_name(out.name + ".part")
     try:
         part.mkdir(parents=True)
-        if source.preset.loader == "dual":
-            _write_encoder(source.preset, ws.settings.device, part)
+        if source.preset.loader in {"dual", "frames"}:
+            compute = decide_compute(ws.settings.device)
+            open_learner(source.preset, compute, source.preset.adapter).save(part)
         kept = ws.version_folder(version_id)
         for name in ("head.safetensors", "head.json", "card.json"):
             if (kept / name).exists():
@@ -46,13 +49,6 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return out
-
-
-def _write_encoder(preset: Preset, device: str, folder: Path) -> None:
-    from mmdemo.models.dual import DualEncoder
-    from mmdemo.training.network_run import save_encoder
-
-    save_encoder(DualEncoder(preset.media_tower, decide_compute(device), preset.adapter), folder)
 
 
 def _page(preset: Preset, version_id: str, kept: Path) -> str:

@@ -123,7 +123,7 @@ def test_a_spelling_model_serves_a_workspace(ctc: Path, make_demo: Callable[...,
 def test_every_preset_says_what_it_is_and_a_name_that_is_none_is_told_so(whisper: Path, ctc: Path) -> None:
     assert all(p.licence and p.about and p.size_mb for p in PRESETS.values())
     named = find_preset(f"whisper:{whisper}")
-    assert named.feature_dim == 384 + 32 and named.methods == ("head", "lora") and len(named.id) <= 64
+    assert named.feature_dim == 384 + 32 and named.methods == ("head", "lora", "full") and len(named.id) <= 64
     assert find_preset(named.name) == named and "/" not in named.id
     assert find_preset(f"ctc:{ctc}").feature_dim == 384 + 32
     assert find_preset("faster-whisper:distil-large-v3").feature_dim == 384 + 1280

@@ -69,6 +69,9 @@ class Rows:
         )
         self.matches: Sequence[bool] = [i % 5 != 4 for i in range(count)]
 
+    def prefetch(self, rows: Sequence[int]) -> None:
+        pass
+
     def inputs(self, rows: Sequence[int]) -> Inputs:
         at = torch.tensor(list(rows))
         match = torch.tensor([self.matches[i] for i in rows])

@@ -22,7 +22,6 @@ from mmdemo.training.curve import forecast
 from mmdemo.training.dataset import PairArrays, check_snapshot, take_snapshot
 from mmdemo.training.evaluate import paired_bootstrap
 from mmdemo.training.loop import TrainSettings, measure, train_head
-from mmdemo.training.losses import Batch, InfoNCE, PairwiseSigmoid
 from mmdemo.training.progress import read_progress
 from mmdemo.training.runs import create_run, execute_run
 from tests.conftest import TASK, png
@@ -53,63 +52,6 @@ def toy(n: int = 60, dim: int = 8, features: int = 20, seed: int = 0) -> PairArr
     )
     codes = np.arange(n, dtype=np.int64)
     return PairArrays(x.numpy(), normalize(hidden, dim=1).numpy(), np.ones(n, bool), codes, codes)
-
-
-# Losses, against a slow computation that knows nothing of tensors
-
-
-def slow_infonce(b: Batch, scale: float, weight: float) -> float:
-    rows = range(len(b.media))
-    known = {(int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if m}
-    marked = {
-        (int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if not m
-    } - known
-
-    def mass(r: int, c: int) -> float:
-        at = (int(b.item_code[r]), int(b.text_code[c]))
-        return float(np.exp(scale * float(b.media[r] @ b.text[c]))) * (weight if at in marked else 1.0)
-
-    losses = []
-    for cells in ([[(r, c) for c in rows] for r in rows], [[(r, c) for r in rows] for c in rows]):
-        one_way = []
-        for line in cells:
-            own = sum(mass(r, c) for r, c in line if (int(b.item_code[r]), int(b.text_code[c])) in known)
-            if own:
-                one_way.append(-np.log(own / sum(mass(r, c) for r, c in line)))
-        losses.append(np.mean(one_way))
-    return float(np.mean(losses))
-
-
-def slow_sigmoid(b: Batch, scale: float, bias: float, weight: float) -> float:
-    known = {(int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if m}
-    marked = {
-        (int(i), int(t)) for i, t, m in zip(b.item_code, b.text_code, b.match, strict=True) if not m
-    } - known
-    total = 0.0
-    for r in range(len(b.media)):
-        for c in range(len(b.text)):
-            at = (int(b.item_code[r]), int(b.text_code[c]))
-            z = scale * float(b.media[r] @ b.text[c]) + bias
-            total += np.log1p(np.exp(-z if at in known else z)) * (weight if at in marked else 1.0)
-    return total / len(b.media)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_losses_agree_with_a_slow_computation_where_items_texts_and_marks_repeat(seed: int) -> None:
-    g = torch.Generator().manual_seed(seed)
-    n = 12
-    batch = Batch(
-        media=normalize(torch.randn(n, 6, generator=g), dim=1),
-        text=normalize(torch.randn(n, 6, generator=g), dim=1),
-        match=torch.rand(n, generator=g) > 0.3,
-        item_code=torch.randint(0, 8, (n,), generator=g),
-        text_code=torch.randint(0, 8, (n,), generator=g),
-    )
-    scale, bias = torch.tensor(7.0), torch.tensor(-2.0)
-    assert float(InfoNCE(4.0)(batch, scale, bias)) == pytest.approx(slow_infonce(batch, 7.0, 4.0), rel=1e-4)
-    assert float(PairwiseSigmoid(4.0)(batch, scale, bias)) == pytest.approx(
-        slow_sigmoid(batch, 7.0, -2.0, 4.0), rel=1e-4
-    )
 
 
 def test_a_marked_mismatch_pushes_its_pair_apart() -> None:

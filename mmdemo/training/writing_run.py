@@ -1,10 +1,9 @@
-"""A LoRA run from its snapshot to a version: the recogniser itself learns from corrected transcripts."""
+"""A run of a recogniser from its snapshot to a version: it learns itself, from corrected transcripts."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import decide_compute
 from mmdemo.models.heads import ResidualHead, save_head
-from mmdemo.models.manager import ADAPTER, load_towers, version_source
+from mmdemo.models.manager import load_towers, version_source
 from mmdemo.models.recognition import WINDOW_S
 from mmdemo.retrieval.transcribing import vocabulary_of
 from mmdemo.store.pairs import HELD_OUT, TRAIN
@@ -25,13 +24,13 @@ from mmdemo.training.dataset import Example, Snapshot
 from mmdemo.training.evaluate import comparison
 from mmdemo.training.evaluation import head_of, retrieval_with
 from mmdemo.training.loop import EpochRecord, settings_from_json
-from mmdemo.training.lora import Adapted, Recording, train_lora
-from mmdemo.training.outcome import add_version, finish_run, version_of
+from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
 from mmdemo.training.progress import append_progress
 from mmdemo.training.transcripts import measure_transcripts
+from mmdemo.training.writing import Adapted, AdaptedCtc, Recording, Writer, train_writer
 
 
-def execute_lora(
+def execute_writing(
     ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
 ) -> None:
     """Train, measure transcripts and retrieval before and after, write the version.
@@ -54,10 +53,11 @@ def execute_lora(
             f"No labelled recording is shorter than {WINDOW_S:.0f} s, which is what the model hears at once.",
             "Label shorter recordings, or train the head.",
         )
-    adapted = Adapted(preset.media_tower, compute, settings.seed, preset.adapter)
+    kind = AdaptedCtc if preset.loader == "ctc" else Adapted
+    adapted: Writer = kind(preset.media_tower, compute, run.method, settings.seed, preset.adapter)
     record: EpochRecord | None = None
     with append_progress(folder) as write:
-        for record in train_lora(adapted, recordings, settings, folder / "state", stopped):
+        for record in train_writer(adapted, recordings, settings, run.method, folder / "state", stopped):
             write(record)
             if progress is not None:
                 progress(record)
@@ -66,10 +66,9 @@ def execute_lora(
         return
     was_stopped = stopped()
     target = ws.version_folder(version_of(run))
-    adapted.save(target / ADAPTER)
+    after_preset = save_learned(preset, run, target, adapted.save)
     del adapted
     head = _copy_head(ws, run.parent, target)
-    after_preset = replace(preset, adapter=str(target / ADAPTER), adapter_of=version_of(run))
     after, _ = load_towers(after_preset, ws.settings)
     measured = snapshot.of(HELD_OUT, match=True)
     before = retrieval_with(ws, preset, towers, head, measured)
