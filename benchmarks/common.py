@@ -37,6 +37,7 @@ class Clipart:
     pairs: PairArrays
     train: np.ndarray  # row numbers
     validation: np.ndarray
+    names: list[str]  # of the files
 
 
 def load_clipart(preset: str = "efficientnet-lite0-minilm") -> Clipart:
@@ -50,7 +51,9 @@ def load_clipart(preset: str = "efficientnet-lite0-minilm") -> Clipart:
     codes = np.arange(len(rows), dtype=np.int64)
     pairs = PairArrays(features, texts, np.ones(len(rows), bool), codes, codes)
     held_out = np.array([row["split"] == "validation" for row in rows])
-    return Clipart(towers, pairs, np.flatnonzero(~held_out), np.flatnonzero(held_out))
+    return Clipart(
+        towers, pairs, np.flatnonzero(~held_out), np.flatnonzero(held_out), [p.name for p in paths]
+    )
 
 
 def free_port() -> int:

@@ -1,0 +1,134 @@
+"""Heads that look at both sides of a pair: they start as the shared space, learn, and order answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmdemo.demo import Demo
+from mmdemo.models.device import decide_compute
+from mmdemo.models.fusion import FusedAligner, FusedHead, pair_logits
+from mmdemo.models.heads import HeadShape, load_head, make_head, save_head
+from mmdemo.retrieval.metrics import evaluate_retrieval, evaluate_scores
+from mmdemo.retrieval.query import Query
+from mmdemo.training.dataset import PairArrays
+from mmdemo.training.evaluation import evaluate_manifest, evaluate_workspace
+from mmdemo.training.loop import TrainSettings, measure, train_head
+from tests.training.test_training import label_samples, run
+
+CPU = decide_compute("cpu")
+KINDS = ["concatenation", "cross-attention"]
+D, F, CELLS = 8, 20, 5
+
+
+def needles(n: int = 48, seed: int = 0) -> PairArrays:
+    """Each picture has five parts, and its text is that of one of them: the mean of the parts says little."""
+    rng = np.random.default_rng(seed)
+    kinds = np.eye(D, dtype=np.float32)
+    asked = rng.integers(0, D, n)
+    cells = np.concatenate([0.1 * rng.normal(size=(n, CELLS, D)), rng.normal(size=(n, CELLS, F - D))], 2)
+    for i in range(n):
+        others = rng.permutation([k for k in range(D) if k != asked[i]])[: CELLS - 1]
+        cells[i, :, :D] += kinds[rng.permutation([asked[i], *others])]
+    codes = np.arange(n, dtype=np.int64)
+    texts = kinds[asked]
+    return PairArrays(
+        cells.mean(1).astype(np.float32),
+        texts,
+        np.ones(n, bool),
+        codes,
+        asked.astype(np.int64),
+        cells=cells.astype(np.float16),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_untrained_fused_head_ranks_as_the_base_version_does(kind: str) -> None:
+    pairs = needles()
+    head = make_head(HeadShape(F, D, 16, kind=kind)).eval()
+    own, base = measure(head, pairs, D), measure(None, pairs, D)
+    assert np.array_equal(own.text_to_media.first, base.text_to_media.first)
+    assert np.array_equal(own.media_to_text.first, base.media_to_text.first)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fused_head_alone_learns_which_pairs_match(kind: str) -> None:
+    pairs = needles()
+    settings = TrainSettings(
+        60, 3e-3, batch=48, hidden=16, dropout=0.0, head=kind, alone=True, loss="matching"
+    )
+    *_, (_, head) = train_head(pairs, pairs, pairs.features, D, settings, CPU)
+    assert isinstance(head, FusedHead) and head.shape.alone
+    assert measure(head, pairs, D).text_to_media.recall(1) > 60.0
+    untrained = make_head(head.shape).eval()
+    assert measure(untrained, pairs, D).text_to_media.recall(1) < 40.0
+
+
+def test_a_table_of_pairs_is_what_each_pair_gets_alone(tmp_path: Path) -> None:
+    pairs = needles(6)
+    head = make_head(HeadShape(F, D, 16, kind="cross-attention", alone=True)).eval()
+    save_head(head, tmp_path)
+    again = load_head(tmp_path)
+    assert isinstance(again, FusedHead)
+    assert pairs.cells is not None
+    table = pair_logits(again, pairs.cells, pairs.features, pairs.texts)
+    for i in range(6):
+        for j in range(6):
+            one = pair_logits(
+                again, pairs.cells[i : i + 1], pairs.features[i : i + 1], pairs.texts[j : j + 1]
+            )
+            assert one[0, 0] == pytest.approx(table[i, j], abs=1e-5)
+
+
+def test_ranks_by_scores_are_those_by_vectors() -> None:
+    rng = np.random.default_rng(0)
+    media, text = rng.normal(size=(2, 30, 4)).astype(np.float32)
+    ids = [str(i % 20) for i in range(30)], [str(i % 17) for i in range(30)]
+    table = media @ text.T
+    by_vectors = evaluate_retrieval(media, text, *ids)
+    by_scores = evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids)
+    assert by_vectors.as_json() == by_scores.as_json()
+
+
+def test_an_unsure_label_teaches_less(demo: Demo) -> None:
+    pairs = needles(24)
+    weights = []
+    for sure in (1.0, 0.01):
+        weight = np.ones(24, np.float32)
+        weight[0] = sure
+        settings = TrainSettings(4, 1e-2, batch=24, hidden=16, dropout=0.0)
+        *_, (_, head) = train_head(replace(pairs, weight=weight), None, pairs.features, D, settings, CPU)
+        media = head.project_media(torch.from_numpy(pairs.features[:1]))
+        weights.append(float((media @ head.project_text(torch.from_numpy(pairs.texts[:1])).T).detach()))
+    assert weights[0] > weights[1] + 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fused_version_scores_pairs_and_puts_search_results_in_its_order(demo: Demo, kind: str) -> None:
+    label_samples(demo, 60)
+    done = run(demo, promote="ask", head=kind, epochs=6)
+    assert done.status == "done" and done.result["after"]["pairs"] > 5, done.message
+    demo.activate(done.version_id)
+    demo.keeper.update()
+    aligner = demo.models.aligner("image-text")
+    assert isinstance(aligner, FusedAligner)
+    found = demo.search(Query(text="a dog", k=8)).results
+    assert len(found) == 8
+    sure = [r.probability for r in found]
+    assert sure == sorted(sure, reverse=True)
+    best = demo.item(found[0].item)
+    said = demo.align(best, ["a dog"])["scores"][0]
+    assert said["probability"] == pytest.approx(sure[0], abs=0.02)
+    assert said["probability"] != pytest.approx(
+        float(aligner.calibration.probability(said["similarity"])), abs=1e-3
+    )
+    texts = demo.search(Query(item=best.id, target="text", k=5)).results
+    assert [r.probability for r in texts] == sorted((r.probability for r in texts), reverse=True)
+    measured = evaluate_workspace(demo.ws, aligner).as_json()
+    assert measured["text_to_media"] == done.result["after"]["text_to_media"]
+    out = demo.export("image-text", "jsonl", Path(demo.settings.workspace) / "labels").path
+    assert evaluate_manifest(aligner, str(out), "held-out").retrieval.pairs == done.result["after"]["pairs"]
