@@ -5,7 +5,7 @@ get better.
     demo = Demo(load_settings(workspace="my-workspace"))
 
 Imports run downwards only, and tests/test_layers.py reads this:
-ui > demo > hearing, watching > parts > labeling, training > retrieval, data >
+ui > demo > hearing, watching, versioning > parts > labeling, training > retrieval, data >
 models > store > media > settings, errors
 """
 

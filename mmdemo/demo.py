@@ -25,6 +25,7 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
+from mmdemo.versioning import Versioning
 from mmdemo.watching import VIDEO, Watching
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from mmdemo.retrieval.search import Query, Results
 
 
-class Demo(Hearing, Watching):
+class Demo(Hearing, Watching, Versioning):
     """Everything that can be done with an open workspace."""
 
     # Pictures
@@ -218,71 +219,6 @@ class Demo(Hearing, Watching):
         self.check_task(task)
         out = out or Path(tempfile.mkdtemp(prefix="mmdemo-export-")) / f"{task}-{format}"
         return export_labels(self.ws, out, task, format)
-
-    # Versions
-
-    def versions(self, task: str) -> dict[str, Any]:
-        """The JSON of `models`."""
-        self.check_task(task)
-        active = self.ws.versions.active(task)
-        rows = [
-            {"id": v.id, "task": v.task, "parent": v.parent, "run": v.run_id, "active": v.id == active}
-            for v in self.ws.versions.of_task(task)
-        ]
-        return {"versions": rows}
-
-    def activate(self, version: str, annotator: str = "") -> dict[str, Any]:
-        """Activate a version and bring the index over to it behind the page."""
-        task = self.ws.versions.activate(version, annotator).task
-        self.data_changed(task)
-        return self.versions(task)
-
-    def choose_model(self, task: str, name: str, annotator: str = "") -> dict[str, Any]:
-        """Load a base model, by its preset's id or named by hand, and make it the active version.
-
-        Raises:
-            UserError: it is not for this task, or cannot be loaded: the version before stays active.
-        """
-        from mmdemo.models.presets import find_preset
-
-        known, preset = self.check_task(task), find_preset(name.strip())
-        if preset.task != known:
-            raise UserError(f"{preset.id} is a model of {preset.task}.", f"Choose one of {known}.")
-        self.models.towers(preset, instead=True)
-        self.ws.versions.ensure_base(known, preset.id, preset.name)
-        return self.activate(preset.id, annotator)
-
-    def export_version(self, version: str, out: Path) -> dict[str, Any]:
-        """Write a version into a new folder, for other programs."""
-        from mmdemo.training.version_folder import export_version
-
-        return {"version": version, "path": str(export_version(self.ws, version, out))}
-
-    def data_changed(self, task: str) -> None:
-        """The active version is another, or there are new items: index and queue follow behind the page."""
-        known = self.check_task(task)
-        if self.models.status(known).state == "ready":
-            self.keeper_of(known).request()
-            self.queue_of(known).request()
-
-    def start_training(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
-        """Start a run behind the page; returns its id.
-
-        Raises:
-            UserError: a run is on, the labels lack something, or a setting cannot work.
-        """
-        return self.jobs.start(self.check_task(task), method, settings, promote)
-
-    @staticmethod
-    def check_task(task: str) -> Task:
-        """The task, if there is one of that name.
-
-        Raises:
-            UserError: there is none; the sentence lists those there are.
-        """
-        if task not in TASKS:
-            raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
-        return cast(Task, task)
 
 
 def pair_json(pair: PairView, why: str = "") -> dict[str, Any]:

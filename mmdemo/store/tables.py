@@ -119,6 +119,7 @@ class Version(Base):
     parent: Mapped[str | None] = mapped_column(String(64))
     run_id: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    removed_at: Mapped[datetime | None] = mapped_column(DateTime)  # when its files were deleted
 
 
 class Activation(Base):

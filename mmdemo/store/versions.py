@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from mmdemo.errors import UserError
 from mmdemo.store.database import Database
@@ -28,9 +28,12 @@ class VersionTree:
         or promoted stays.
         """
         with self._database.write() as session:
-            if session.get(Version, version_id) is None:
+            known = session.get(Version, version_id)
+            if known is None:
                 session.add(Version(id=version_id, task=task, base=preset))
                 session.flush()
+            elif known.removed_at is not None:
+                known.removed_at = None
             query = select(Activation).where(Activation.task == task)
             newest = session.scalar(query.order_by(Activation.id.desc()).limit(1))
             if newest is None or (newest.annotator == BY_SETTING and newest.version_id != version_id):
@@ -49,15 +52,31 @@ class VersionTree:
         """
         with self._database.read() as session:
             version = session.get(Version, version_id)
-        if version is None:
+        if version is None or version.removed_at is not None:
             raise UserError(f"There is no version {version_id!r}.", "List them with `models`.")
         return version
 
     def of_task(self, task: str) -> list[Version]:
         """All versions of a task, oldest first."""
         with self._database.read() as session:
-            query = select(Version).where(Version.task == task).order_by(Version.created_at, Version.id)
-            return list(session.scalars(query))
+            query = select(Version).where(Version.task == task, Version.removed_at.is_(None))
+            return list(session.scalars(query.order_by(Version.created_at, Version.id)))
+
+    def remove(self, version_id: str) -> Version:
+        """Take a version out of the list; its files are the caller's to delete.
+
+        Raises:
+            UserError: there is no such version, it is active, or others stand on it.
+        """
+        version = self.get(version_id)
+        if self.active(version.task) == version_id:
+            raise UserError(f"{version_id} is active.", "Activate another version first.")
+        children = [v.id for v in self.of_task(version.task) if v.parent == version_id]
+        if children:
+            raise UserError(f"{children[0]} stands on {version_id}.", "Remove that one first.")
+        with self._database.write() as session:
+            session.merge(Version(id=version_id, removed_at=now()))
+        return version
 
     def active(self, task: str) -> str:
         """The id of the version in force."""
@@ -87,10 +106,7 @@ class VersionTree:
 
     def previous(self, task: str) -> str | None:
         """The version that was in force before the present one, which a roll back returns to."""
-        active = self.get(self.active(task))
-        if active.parent:
-            return active.parent
-        return None
+        return self.get(self.active(task)).parent
 
 
 class RunLog:
@@ -148,6 +164,17 @@ class RunLog:
             query = query.where(Run.task == task)
         with self._database.read() as session:
             return session.scalar(query)
+
+    def of_task(self, task: str, most: int = 50) -> list[Run]:
+        """The runs of a task, newest first."""
+        query = select(Run).where(Run.task == task).order_by(Run.created_at.desc(), Run.id.desc()).limit(most)
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
+    def remove(self, run_id: str) -> None:
+        """Forget a run; what it made stays."""
+        with self._database.write() as session:
+            session.execute(delete(Run).where(Run.id == run_id))
 
     def unfinished(self) -> list[Run]:
         """Runs that are queued or running, or were when the process was killed; oldest first."""

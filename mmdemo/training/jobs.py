@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -49,20 +50,15 @@ class JobRunner:
         return resumed
 
     def start(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
-        """Queue a run and hand it to the worker; returns its id.
+        """Queue a run and hand it to the worker, which takes one after another; returns its id.
 
         Raises:
-            UserError: a run is on already, the labels lack something, or a setting cannot work.
+            UserError: the labels lack something, or a setting cannot work.
         """
         from mmdemo.training.loop import settings_from_json
         from mmdemo.training.runs import create_run
 
         with self._lock:
-            on = [run for run in self._ws.runs.unfinished() if run.task == task]
-            if on:
-                raise UserError(
-                    f"{on[0].id} is {on[0].status} already.", "Wait until it is done, or stop it first."
-                )
             run_id = create_run(self._ws, task, method, settings_from_json(settings), promote)
         self._send(run_id)
         return run_id
@@ -77,7 +73,66 @@ class JobRunner:
         if run.status not in {"queued", "running"}:
             raise UserError(f"{run.id} is {run.status} already.", "There is nothing to stop.")
         (self._ws.run_folder(run.id) / "stop").touch()
+        if run.status == "queued" and not self._is_worked_on(run.id):
+            self._ws.runs.update(run.id, status="stopped", message="Taken out of the queue.")
         return run.id
+
+    def resume(self, run_id: str) -> str:
+        """Go on with a run that was stopped or failed, from its last check-point; returns its id.
+
+        What it had made when it was stopped stays; what it makes now is a version of its own.
+
+        Raises:
+            UserError: there is no such run, or it is not one that can go on.
+        """
+        run = self._ws.runs.get(run_id)
+        if run.status not in {"stopped", "failed"}:
+            raise UserError(f"{run.id} is {run.status}.", "Only one that was stopped or failed can go on.")
+        self._ws.versions.get(run.parent)
+        again = int(run.settings.get("again", 0)) + bool(run.version_id)
+        (self._ws.run_folder(run.id) / "stop").unlink(missing_ok=True)
+        self._ws.runs.update(
+            run.id,
+            status="queued",
+            message="",
+            version_id=None,
+            decision="",
+            result=None,
+            settings=run.settings | {"again": again},
+        )
+        self._send(run.id)
+        return run.id
+
+    def remove(self, run_id: str) -> str:
+        """Forget a run with its check-points and curves; the version it made stays; returns its task.
+
+        Raises:
+            UserError: there is no such run, or it is under way.
+        """
+        run = self._ws.runs.get(run_id)
+        if run.status in {"queued", "running"}:
+            raise UserError(f"{run.id} is {run.status}.", "Stop it first.")
+        self._ws.runs.remove(run.id)
+        shutil.rmtree(self._ws.run_folder(run.id), ignore_errors=True)
+        return run.task
+
+    def list(self, task: str) -> list[dict[str, Any]]:
+        """The runs of a task, newest first."""
+        return [
+            {
+                "run": run.id,
+                "status": run.status,
+                "method": run.method,
+                "head": run.settings.get("head", ""),
+                "parent": run.parent,
+                "model": run.version_id,
+                "decision": run.decision,
+                "message": run.message,
+                "recall": ((run.result or {}).get("after") or {}).get("mean_recall"),
+                "created": run.created_at.isoformat(timespec="seconds") + "Z",
+            }
+            for run in self._ws.runs.of_task(task)
+        ]
 
     def status(self, run_id: str = "", task: str = "") -> dict[str, Any]:
         """The JSON of `/training_status`, with the curves."""
@@ -86,7 +141,8 @@ class JobRunner:
             return {"run": None, "status": "none"}
         from mmdemo.training.progress import read_progress
 
-        self._revive(run)
+        self._revive()
+        run = self._ws.runs.get(run.id)
         records = read_progress(self._ws, run.id)
         last = records[-1] if records else {}
         result = run.result or {}
@@ -165,13 +221,12 @@ class JobRunner:
             raise UserError("There is no run yet.", "Start one in the Fine-tune tab.")
         return run
 
-    def _revive(self, run: Run) -> None:
-        """A run that nobody works on, though it is not done, lost its worker: hand it to the present one."""
+    def _revive(self) -> None:
+        """Runs whose worker died go on in a new one, those that waited with them."""
         with self._lock:
             dead = self._worker is not None and self._worker.poll() is not None
-        if dead and run.status in {"queued", "running"} and not self._is_worked_on(run.id):
-            log.warning("the worker died; %s goes on in a new one", run.id)
-            self._send(run.id)
+        if dead and (resumed := self.resume_interrupted()):
+            log.warning("the worker died; %s go on in a new one", ", ".join(resumed))
 
     def _is_worked_on(self, run_id: str) -> bool:
         try:

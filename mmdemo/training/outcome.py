@@ -18,8 +18,9 @@ from mmdemo.training.dataset import Snapshot
 
 
 def version_of(run: Run) -> str:
-    """The id of the version that a run makes."""
-    return run.id.replace("run-", "tuned-")
+    """The id of the version that a run makes; one that goes on after a stop makes another."""
+    again = int(run.settings.get("again", 0))
+    return run.id.replace("run-", "tuned-") + (f"-{again + 1}" if again else "")
 
 
 def save_learned(preset: Preset, run: Run, target: Path, save: Callable[[Path], None]) -> Preset:

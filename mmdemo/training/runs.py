@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from mmdemo.retrieval.transcribing import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
+from mmdemo.store.versions import UNFINISHED
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.curve import learning_curve
 from mmdemo.training.dataset import (
@@ -102,9 +104,11 @@ def execute_run(
     folder = ws.run_folder(run_id)
     try:
         with FileLock(folder / "lock", timeout=0):
+            run = ws.runs.get(run_id)
+            if run.status not in UNFINISHED:
+                return run  # it was stopped or removed while it waited
             ws.runs.update(run_id, status="running", message="")
             try:
-                run = ws.runs.get(run_id)
                 if version_source(ws, run.parent).preset.loader in BY_PAIRS and run.method != "head":
                     from mmdemo.training.network_run import execute_network
 
@@ -124,7 +128,10 @@ def execute_run(
                 )
     except Timeout:
         log.info("%s is worked on by another process", run_id)
-    return ws.runs.get(run_id)
+    done = ws.runs.get(run_id)
+    if done.status == "done":  # there is nothing to go on from
+        shutil.rmtree(folder / "state", ignore_errors=True)
+    return done
 
 
 def _execute_head(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from mmdemo.errors import StorageError, UserError
 from mmdemo.models.base import TASKS
@@ -51,13 +55,54 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     return out
 
 
+def publish_version(ws: Workspace, version_id: str, repo: str, token: str = "", private: bool = True) -> str:
+    """Push a version with its model card to the Hub; returns the address of its page.
+
+    Args:
+        ws: the workspace.
+        version_id: which.
+        repo: its name there, as NAME/MODEL.
+        token: of a user who may write there; empty: of who is signed in on this machine. It is not kept.
+        private: whether a new repository is private.
+
+    Raises:
+        UserError: nobody is signed in, the name cannot be used, or the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    token = token.strip() or get_token() or ""
+    if not token:
+        raise UserError(
+            "Nobody is signed in at the Hub.", "Give a token with the right to write, or run hf auth login."
+        )
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        raise UserError(f"{repo!r} is no name of a repository.", "Write it as YOUR-NAME/MODEL.")
+    api = HfApi(token=token)
+    with tempfile.TemporaryDirectory(prefix="mmdemo-publish-") as folder:
+        out = export_version(ws, version_id, Path(folder) / "version")
+        try:
+            api.create_repo(repo, private=private, exist_ok=True)
+            api.upload_folder(repo_id=repo, folder_path=out, commit_message=f"{version_id} of mmdemo")
+        except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError, httpx.HTTPError) as e:
+            why = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
+            raise UserError(
+                f"{version_id} could not be pushed to {repo}: {why}.",
+                "Check the token, the name and the network.",
+            ) from e
+    return f"{api.endpoint}/{repo}"
+
+
 def _page(preset: Preset, version_id: str, kept: Path) -> str:
     """A model card in the Hub's form: what it is, on what it was trained, what was measured."""
     card: dict[str, Any] = {}
     if (kept / "card.json").exists():
         card = json.loads((kept / "card.json").read_text(encoding="utf-8"))
     tags = {"image": "zero-shot-image-classification", "audio": "audio-classification"}
-    head = ["---", f"base_model: {card.get('base', preset.name)}", "library_name: mmdemo"]
+    head = ["---", "library_name: mmdemo"]
+    base = card.get("base", preset.name).partition(":")[2] or preset.media_tower
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", base):  # on the Hub; a folder of somebody's means nothing there
+        head.append(f"base_model: {base}")
     if TASKS[preset.task] in tags:
         head.append(f"pipeline_tag: {tags[TASKS[preset.task]]}")
     lines = [*head, "---", "", f"# {version_id}", "", f"A version of {preset.name} for {preset.task}."]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from mmdemo.errors import MmdemoError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.settings import load_settings
@@ -34,7 +35,10 @@ def main() -> None:
             def towers(run: str = run_id) -> Towers:
                 return models.towers(version_source(ws, ws.runs.get(run).parent).preset)
 
-            execute_run(ws, run_id, towers)
+            try:
+                execute_run(ws, run_id, towers)
+            except MmdemoError as e:
+                logging.info("%s: %s", run_id, e)  # it was removed while it waited
 
 
 if __name__ == "__main__":

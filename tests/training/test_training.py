@@ -237,14 +237,10 @@ def test_promote_keep_and_roll_back(demo: Demo) -> None:
     assert demo.ws.versions.active(TASK) == demo.settings.model
 
 
-def test_a_second_start_and_a_stop_without_a_run_say_so(demo: Demo) -> None:
+def test_a_start_without_labels_and_a_stop_without_a_run_say_so(demo: Demo) -> None:
     with pytest.raises(UserError, match="no run yet"):
         demo.jobs.stop()
     with pytest.raises(DataError, match="All 112 labels are on the held-out side"):
-        demo.start_training(TASK, "head", {}, "ask")
-    label_samples(demo, 20)
-    create_run(demo.ws, TASK, "head", TrainSettings(), "ask")
-    with pytest.raises(UserError, match="is queued already"):
         demo.start_training(TASK, "head", {}, "ask")
 
 

@@ -89,6 +89,54 @@ def training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     return demo.jobs.status(text_of(body, "run"), task_in(demo, body))
 
 
+@action("runs")
+def runs(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """The runs of a task, newest first."""
+    return {"runs": demo.jobs.list(task_in(demo, body))}
+
+
+@action("resume_training", writes=True)
+def resume_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Go on with a run that was stopped or failed."""
+    return {"run": demo.jobs.resume(text_of(body, "run"))}
+
+
+@action("remove_run", writes=True)
+def remove_run(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Forget a run; its version stays."""
+    return {"runs": demo.jobs.list(demo.jobs.remove(text_of(body, "run")))}
+
+
+@action("version_card")
+def version_card(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """What a version is and what was measured of it."""
+    return demo.version_card(text_of(body, "version"))
+
+
+@action("compare_versions")
+def compare_versions(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Two versions on the same pairs."""
+    first, second = text_of(body, "first"), text_of(body, "second")
+    return demo.compare_versions(first, second, text_of(body, "split", "held-out"))
+
+
+@action("remove_version", writes=True)
+def remove_version(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Delete a version's weights."""
+    return demo.remove_version(text_of(body, "version"))
+
+
+@action("publish_version", writes=True)
+def publish_version(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Push a version to the Hub."""
+    return demo.publish_version(
+        text_of(body, "version"),
+        text_of(body, "repo"),
+        text_of(body, "token"),
+        bool(body.get("private", True)),
+    )
+
+
 @action("warm_up")
 def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The tab was opened: the worker starts before it is needed."""
@@ -99,8 +147,9 @@ def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 
 @action("start_training", writes=True)
 def start_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
-    """Start a run; a person decides on its result."""
+    """Queue a run; a person decides on its result."""
     settings: dict[str, Any] = {"loss": text_of(body, "loss", "infonce"), "head": text_of(body, "head")}
+    settings["alone"] = bool(body.get("alone"))
     for name in ("epochs", "batch", "seed", "part", "patience"):
         if body.get(name) not in (None, ""):
             settings[name] = int(number_of(body, name, 0))

@@ -1,0 +1,175 @@
+"""What an open workspace can do with versions and runs: compare, activate, remove, export, publish; train."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+from mmdemo.errors import UserError
+from mmdemo.models.base import TASKS, Task
+from mmdemo.models.manager import version_source
+from mmdemo.parts import Parts
+
+SPLITS = ("held-out", "train", "all")
+
+
+class Versioning(Parts):
+    """The part of `Demo` that knows versions and runs."""
+
+    @staticmethod
+    def check_task(task: str) -> Task:
+        """The task, if there is one of that name.
+
+        Raises:
+            UserError: there is none; the sentence lists those there are.
+        """
+        if task not in TASKS:
+            raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
+        return cast(Task, task)
+
+    def versions(self, task: str) -> dict[str, Any]:
+        """The JSON of `models`."""
+        self.check_task(task)
+        active = self.ws.versions.active(task)
+        rows = [
+            {"id": v.id, "task": v.task, "parent": v.parent, "run": v.run_id, "active": v.id == active}
+            for v in self.ws.versions.of_task(task)
+        ]
+        return {"versions": rows}
+
+    def version_card(self, version: str) -> dict[str, Any]:
+        """What a version is: its base with licence and size, and of a tuned one what it was trained on, how,
+        and what was measured.
+
+        Raises:
+            UserError: there is no such version.
+        """
+        from mmdemo.models.at_hand import weights_mb
+
+        source = version_source(self.ws, version)
+        preset = source.preset
+        file = self.ws.version_folder(version) / "card.json"
+        card = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        own_mb = sum(f.stat().st_size for f in file.parent.rglob("*") if f.is_file()) / 1e6
+        base = {
+            "name": preset.name,
+            "about": preset.about,
+            "licence": preset.licence,
+            "size_mb": weights_mb(preset),
+        }
+        labels = card.pop("labels", []) if card else []
+        return {
+            "id": version,
+            "task": source.task,
+            "base": base,
+            "card": card,
+            "labels": len(labels),
+            "own_mb": own_mb,
+        }
+
+    def activate(self, version: str, annotator: str = "") -> dict[str, Any]:
+        """Activate a version and bring the index over to it behind the page."""
+        task = self.ws.versions.activate(version, annotator).task
+        self.data_changed(task)
+        return self.versions(task)
+
+    def choose_model(self, task: str, name: str, annotator: str = "") -> dict[str, Any]:
+        """Load a base model, by its preset's id or named by hand, and make it the active version.
+
+        Raises:
+            UserError: it is not for this task, or cannot be loaded: the version before stays active.
+        """
+        from mmdemo.models.presets import find_preset
+
+        known, preset = self.check_task(task), find_preset(name.strip())
+        if preset.task != known:
+            raise UserError(f"{preset.id} is a model of {preset.task}.", f"Choose one of {known}.")
+        self.models.towers(preset, instead=True)
+        self.ws.versions.ensure_base(known, preset.id, preset.name)
+        return self.activate(preset.id, annotator)
+
+    def compare_versions(self, first: str, second: str, split: str = "held-out") -> dict[str, Any]:
+        """Two versions of a task on the same matches: both measured, the gains, and who moved.
+
+        Args:
+            first, second: their ids.
+            split: held-out, train, or all.
+
+        Raises:
+            UserError: they are of different tasks, or there is nothing to measure on.
+        """
+        from mmdemo.training.dataset import take_snapshot
+        from mmdemo.training.evaluate import comparison
+        from mmdemo.training.evaluation import head_of, retrieval_with
+
+        sources = [version_source(self.ws, version) for version in (first, second)]
+        task = sources[0].task
+        if sources[1].task != task:
+            raise UserError(f"{second} is a version of {sources[1].task}.", f"Choose one of {task}.")
+        if split not in SPLITS:
+            raise UserError(f"There is no split {split!r}.", f"Use one of: {', '.join(SPLITS)}.")
+        snapshot = take_snapshot(self.ws, task)
+        examples = [e for e in snapshot.examples if e.match and split in {e.split, "all"}]
+        if len(examples) < 2:
+            raise UserError(f"There are {len(examples)} matches to measure on.", "Label some more.")
+        measured = [
+            retrieval_with(
+                self.ws,
+                source.preset,
+                lambda source=source: self.models.towers(source.preset),  # type: ignore[misc]
+                head_of(self.ws, source.id),
+                examples,
+            )
+            for source in sources
+        ]
+        found = comparison(measured[0], measured[1], examples)
+        return {"first": first, "second": second, "split": split, "pairs": len(examples)} | found
+
+    def remove_version(self, version: str) -> dict[str, Any]:
+        """Delete a version's weights and vectors; labels, runs and their curves stay.
+
+        Raises:
+            UserError: it is active, or other versions stand on it.
+        """
+        known = self.ws.versions.remove(version)
+        self.models.forget()
+        shutil.rmtree(self.ws.version_folder(version), ignore_errors=True)
+        for folder in ("vectors", "cache/frames", "cache/states"):
+            for path in (self.ws.folder / folder).glob(f"*{version}*"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        return self.versions(known.task)
+
+    def export_version(self, version: str, out: Path) -> dict[str, Any]:
+        """Write a version into a new folder, for other programs."""
+        from mmdemo.training.version_folder import export_version
+
+        return {"version": version, "path": str(export_version(self.ws, version, out))}
+
+    def publish_version(
+        self, version: str, repo: str, token: str = "", private: bool = True
+    ) -> dict[str, Any]:
+        """Push a version with its model card to a repository of the Hub, made where there is none.
+
+        Raises:
+            UserError: nobody is signed in, the name cannot be used, or the Hub cannot be reached.
+        """
+        from mmdemo.training.version_folder import publish_version
+
+        return {"version": version, "address": publish_version(self.ws, version, repo, token, private)}
+
+    def data_changed(self, task: str) -> None:
+        """The active version is another, or there are new items: index and queue follow behind the page."""
+        known = self.check_task(task)
+        if self.models.status(known).state == "ready":
+            self.keeper_of(known).request()
+            self.queue_of(known).request()
+
+    def start_training(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
+        """Queue a run, which begins behind the page when those before it are done; returns its id.
+
+        Raises:
+            UserError: the labels lack something, or a setting cannot work.
+        """
+        return self.jobs.start(self.check_task(task), method, settings, promote)
