@@ -19,8 +19,7 @@ from mmdemo.media.audio import SUFFIXES
 from mmdemo.media.image import decode_image
 from mmdemo.media.video import SUFFIXES as VIDEO_SUFFIXES
 from mmdemo.media.video import probe_video
-from mmdemo.models.base import TASKS, Task
-from mmdemo.parts import DEFAULT_TASK
+from mmdemo.models.base import DEFAULT_TASK, TASKS, Task
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
-from mmdemo.models.base import Task
+from mmdemo.models.base import CAPTIONING, DEFAULT_TASK, Task
 from mmdemo.models.manager import ModelManager, version_source
-from mmdemo.models.presets import find_preset
+from mmdemo.models.presets import PROPOSED, captioner_preset, find_preset
 from mmdemo.settings import Settings
 from mmdemo.store.workspace import Workspace
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mmdemo.training.jobs import JobRunner
 
 log = logging.getLogger(__name__)
-DEFAULT_TASK: Task = "image-text"
 
 
 class Parts:
@@ -176,6 +175,11 @@ class Parts:
             if preset.task != task:
                 raise UserError(f"{name} is no model of {task}.", "Choose another preset.")
             self.ws.versions.ensure_base(task, preset.id, preset.name)
+        if not self.settings.captioner:
+            self.ws.versions.ensure_base(CAPTIONING, PROPOSED, PROPOSED)
+            return
+        writer = captioner_preset(self.settings.captioner)
+        self.ws.versions.ensure_base(CAPTIONING, writer.id, writer.name)
 
     def close(self) -> None:
         """Let the worker end and release the database."""

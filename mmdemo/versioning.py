@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mmdemo.errors import UserError
-from mmdemo.models.base import TASKS, Task
+from mmdemo.models.base import CAPTIONING, TASKS, Task
 from mmdemo.models.manager import version_source
 from mmdemo.parts import Parts
 
@@ -29,9 +29,13 @@ class Versioning(Parts):
             raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
         return cast(Task, task)
 
+    def _version_task(self, task: str) -> Task:
+        """A task, or captioning, which has versions too."""
+        return CAPTIONING if task == CAPTIONING else self.check_task(task)
+
     def versions(self, task: str) -> dict[str, Any]:
         """The JSON of `models`."""
-        self.check_task(task)
+        self._version_task(task)
         active = self.ws.versions.active(task)
         rows = [
             {"id": v.id, "task": v.task, "parent": v.parent, "run": v.run_id, "active": v.id == active}
@@ -47,7 +51,10 @@ class Versioning(Parts):
             UserError: there is no such version.
         """
         from mmdemo.models.at_hand import weights_mb
+        from mmdemo.models.presets import PROPOSED
 
+        if version == PROPOSED:
+            raise UserError("Captions are proposed without a network.", "Choose a captioner.")
         source = version_source(self.ws, version)
         preset = source.preset
         file = self.ws.version_folder(version) / "card.json"
@@ -81,12 +88,19 @@ class Versioning(Parts):
         Raises:
             UserError: it is not for this task, or cannot be loaded: the version before stays active.
         """
-        from mmdemo.models.presets import find_preset
+        from mmdemo.models.presets import PROPOSED, captioner_preset, find_preset
 
-        known, preset = self.check_task(task), find_preset(name.strip())
+        known = self._version_task(task)
+        if known == CAPTIONING and name == PROPOSED:
+            self.ws.versions.ensure_base(known, PROPOSED, PROPOSED)
+            return self.activate(PROPOSED, annotator)
+        preset = captioner_preset(name.strip()) if known == CAPTIONING else find_preset(name.strip())
         if preset.task != known:
             raise UserError(f"{preset.id} is a model of {preset.task}.", f"Choose one of {known}.")
-        self.models.towers(preset, instead=True)
+        if known == CAPTIONING:
+            self.models.load_captioner(preset)
+        else:
+            self.models.towers(preset, instead=True)
         self.ws.versions.ensure_base(known, preset.id, preset.name)
         return self.activate(preset.id, annotator)
 
@@ -106,6 +120,8 @@ class Versioning(Parts):
 
         sources = [version_source(self.ws, version) for version in (first, second)]
         task = sources[0].task
+        if task == CAPTIONING:
+            raise UserError("Captioners are compared by their runs.", "Look at a run's result.")
         if sources[1].task != task:
             raise UserError(f"{second} is a version of {sources[1].task}.", f"Choose one of {task}.")
         if split not in SPLITS:
@@ -161,8 +177,8 @@ class Versioning(Parts):
 
     def data_changed(self, task: str) -> None:
         """The active version is another, or there are new items: index and queue follow behind the page."""
-        known = self.check_task(task)
-        if self.models.status(known).state == "ready":
+        known = self._version_task(task)
+        if known != CAPTIONING and self.models.status(known).state == "ready":
             self.keeper_of(known).request()
             self.queue_of(known).request()
 
@@ -172,4 +188,4 @@ class Versioning(Parts):
         Raises:
             UserError: the labels lack something, or a setting cannot work.
         """
-        return self.jobs.start(self.check_task(task), method, settings, promote)
+        return self.jobs.start(self._version_task(task), method, settings, promote)

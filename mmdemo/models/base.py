@@ -13,7 +13,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 Modality = Literal["image", "audio", "video"]
-Task = Literal["image-text", "speech-text", "video-text"]
+Task = Literal["image-text", "speech-text", "video-text", "captioning"]
+DEFAULT_TASK: Task = "image-text"
+CAPTIONING: Task = "captioning"  # has versions and runs, and learns from the labels of pictures
 TASKS: dict[str, Modality] = {  # one row a task
     "image-text": "image",
     "speech-text": "audio",

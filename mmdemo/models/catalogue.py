@@ -39,6 +39,21 @@ def _dual(
     )
 
 
+def _captioner(preset_id: str, tower: str, licence: str, size_mb: int, about: str) -> Preset:
+    return Preset(
+        id=preset_id,
+        task="captioning",
+        media_tower=tower,
+        licence=licence,
+        about=about,
+        size_mb=size_mb,
+        loader="captioner",
+        dim=0,
+        feature_dim=0,
+        text_tower="",
+    )
+
+
 PRESETS: dict[str, Preset] = {
     row.id: row
     for row in (
@@ -118,6 +133,23 @@ PRESETS: dict[str, Preset] = {
             "Apache-2.0",
             470,
             "English letters, aligned by CTC.",
+        ),
+        _captioner(
+            "blip-image-captioning-base",
+            "Salesforce/blip-image-captioning-base",
+            "BSD-3-Clause",
+            990,
+            "BLIP. English.",
+        ),
+        _captioner(
+            "git-base-coco", "microsoft/git-base-coco", "MIT", 707, "GIT. English, as COCO's captions are."
+        ),
+        _captioner(
+            "smolvlm-256m-instruct",
+            "HuggingFaceTB/SmolVLM-256M-Instruct",
+            "Apache-2.0",
+            513,
+            "SmolVLM, a small vision-language model. English.",
         ),
         _dual(
             "clip-vit-base-patch32",

@@ -72,6 +72,19 @@ class HubCaptioner:
             pixels = pixels[None]  # (1, T, 3, S, S)
         return {"pixel_values": pixels.to(self.compute.device)}
 
+    def caption_tokens(self, text: str) -> list[int]:
+        """The tokens of a caption as the network writes them: of those that only continue, with the first
+        that they begin with; always with the one that ends.
+        """
+        tokenizer = self.processor.tokenizer
+        words = tokenizer(" ".join(text.split()), add_special_tokens=False).input_ids
+        text_config = getattr(self.network.config, "text_config", self.network.config)
+        if self.asks:
+            return [*words, int(tokenizer.eos_token_id)]
+        if self.network.config.model_type == "blip":
+            return [int(text_config.bos_token_id), *words, int(text_config.sep_token_id)]
+        return [int(tokenizer.cls_token_id), *words, int(tokenizer.sep_token_id)]
+
     @torch.inference_mode()
     def caption(self, frames: Sequence[Image.Image]) -> str:
         """What one picture, or the frames of one shot, show."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mmdemo.errors import MmdemoError, UserError
-from mmdemo.models.base import Task
+from mmdemo.models.base import CAPTIONING, Task
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.presets import Preset, find_preset
+from mmdemo.models.presets import PROPOSED, Preset, find_preset
 from mmdemo.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class ModelManager:
         self._towers: dict[str, Towers] = {} if towers is None else towers
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
         self._lock = threading.RLock()
-        self._captioner: HubCaptioner | None = None
+        self._captioner: tuple[tuple[str, str], HubCaptioner] | None = None  # by network and adapter
         self._ready: dict[str, ModelStatus] = {}  # by towers
         self._statuses: dict[str, ModelStatus] = {}  # by task
 
@@ -174,21 +174,33 @@ class ModelManager:
         return kind(source.id, source.task, towers, head, Calibration(**card["calibration"]))
 
     def captioner(self) -> HubCaptioner | None:
-        """The captioner of the settings, loaded once; None: there is none, captions are proposed.
+        """The active captioner, loaded once; None: there is none, captions are proposed.
 
         Raises:
             UserError: it cannot be loaded.
         """
-        if not self._settings.captioner:
+        version = self._active(CAPTIONING)
+        if version == PROPOSED:
             return None
+        return self.load_captioner(self._source(version).preset)
+
+    def load_captioner(self, preset: Preset) -> HubCaptioner:
+        """A captioner, which takes the place of the one before once it is loaded.
+
+        Raises:
+            UserError: it cannot be loaded.
+        """
+        from mmdemo.models.at_hand import require_room
         from mmdemo.models.device import decide_compute
         from mmdemo.models.hub_captioners import HubCaptioner
 
         with self._lock:
-            if self._captioner is None:
+            key = preset.media_tower, preset.adapter
+            if self._captioner is None or self._captioner[0] != key:
+                require_room(preset, self._settings)
                 compute = decide_compute(self._settings.device, self._settings.threads)
-                self._captioner = HubCaptioner(self._settings.captioner, compute)
-            return self._captioner
+                self._captioner = key, HubCaptioner(preset.media_tower, compute, preset.adapter)
+            return self._captioner[1]
 
     def towers(self, preset: Preset | str, instead: bool = False) -> Towers:
         """The frozen towers of a preset, loaded once.

@@ -53,6 +53,8 @@ class Preset:
     @property
     def heads(self) -> tuple[str, ...]:
         """Which heads can be trained on its features; the first is the default."""
+        if self.task == "captioning":
+            return ()
         if self.task == "video-text":
             return ("residual", "temporal")
         if self.task == "speech-text" and self.loader != "dual":  # the likelihood of words judges pairs there
@@ -62,6 +64,8 @@ class Preset:
     @property
     def methods(self) -> tuple[str, ...]:
         """How it can be fine-tuned."""
+        if self.task == "captioning":
+            return ("lora", "full")
         both = ("full",) if self.scratch else ("lora", "full")
         more = {"whisper": both, "ctc": both, "dual": both, "frames": both}
         return ("head", *more.get(self.loader, ()))
@@ -78,7 +82,16 @@ LOADERS_BY_HAND: dict[str, Task] = {  # what can be named by hand, and for which
     "whisper": "speech-text",
     "ctc": "speech-text",
     "faster-whisper": "speech-text",
+    "captioner": "captioning",
 }
+PROPOSED = "proposed"  # the version of captioning that has no network: captions are proposed and ranked
+
+
+def captioner_preset(name: str) -> Preset:
+    """The preset of a captioner, by its id, its Hub id or its folder."""
+    from mmdemo.models.catalogue import PRESETS
+
+    return find_preset(name if name in PRESETS or ":" in name else f"captioner:{name}")
 
 
 def find_preset(name: str) -> Preset:
@@ -87,7 +100,7 @@ def find_preset(name: str) -> Preset:
     The loaders are `dual` (CLIP and its like), `towers` and `sound-towers` (two towers as `cnn+rnn`, see
     tower_pair.py), `frames` (of videos, by a dual encoder or by X-CLIP and its like), `sounds` (CLAP),
     `whisper` and `ctc`, each with a Hub id or a folder, and `faster-whisper`, with the name of one of its
-    models.
+    models; `captioner` (BLIP, GIT or a vision-language model) writes captions.
 
     Raises:
         UserError: there is none; the sentence lists those there are.
@@ -109,7 +122,9 @@ def find_preset(name: str) -> Preset:
 def _by_hand(loader: str, model: str) -> Preset:
     own_texts = loader in {"dual", "towers", "sound-towers", "frames", "sounds"}
     scratch = False
-    if own_texts:
+    if loader == "captioner":
+        dim, states = 0, 0
+    elif own_texts:
         dim, states, scratch = shared_space(model, TASKS[LOADERS_BY_HAND[loader]])
     elif loader == "faster-whisper":
         family = model.removeprefix("distil-").split(".")[0].split("-")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -157,17 +158,19 @@ class RunLog:
             raise UserError(f"There is no run {run_id!r}.", "Choose one from the list.")
         return run
 
-    def latest(self, task: str | None = None) -> Run | None:
-        """The run that was created last."""
+    def latest(self, tasks: Sequence[str] = ()) -> Run | None:
+        """The run that was created last, perhaps of some tasks only."""
         query = select(Run).order_by(Run.created_at.desc(), Run.id.desc()).limit(1)
-        if task:
-            query = query.where(Run.task == task)
+        if tasks:
+            query = query.where(Run.task.in_(tasks))
         with self._database.read() as session:
             return session.scalar(query)
 
-    def of_task(self, task: str, most: int = 50) -> list[Run]:
-        """The runs of a task, newest first."""
-        query = select(Run).where(Run.task == task).order_by(Run.created_at.desc(), Run.id.desc()).limit(most)
+    def of_tasks(self, tasks: Sequence[str], most: int = 50) -> list[Run]:
+        """The runs of some tasks, newest first."""
+        query = (
+            select(Run).where(Run.task.in_(tasks)).order_by(Run.created_at.desc(), Run.id.desc()).limit(most)
+        )
         with self._database.read() as session:
             return list(session.scalars(query))
 

@@ -17,11 +17,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mmdemo.errors import UserError
+from mmdemo.models.base import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 CLOSE_S = 10.0  # an idle worker ends within a second; one that works is not waited for
+
+
+def shown_with(task: str) -> tuple[str, ...]:
+    """The tasks whose runs are shown together: captioners are trained where pictures are."""
+    return (task, CAPTIONING) if task == DEFAULT_TASK else (task,) if task else ()
 
 
 _left: list[subprocess.Popen[str]] = []  # workers that outlive their page: kept, not collected
@@ -131,12 +137,12 @@ class JobRunner:
                 "recall": ((run.result or {}).get("after") or {}).get("mean_recall"),
                 "created": run.created_at.isoformat(timespec="seconds") + "Z",
             }
-            for run in self._ws.runs.of_task(task)
+            for run in self._ws.runs.of_tasks(shown_with(task))
         ]
 
     def status(self, run_id: str = "", task: str = "") -> dict[str, Any]:
         """The JSON of `/training_status`, with the curves."""
-        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(task or None)
+        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(shown_with(task))
         if run is None:
             return {"run": None, "status": "none"}
         from mmdemo.training.progress import read_progress
@@ -170,6 +176,8 @@ class JobRunner:
             "vocabulary": result.get("vocabulary"),
             "transcripts": result.get("transcripts"),
             "moments": result.get("moments"),
+            "captions": result.get("captions"),
+            "task": run.task,
             "progress": records,
         }
 

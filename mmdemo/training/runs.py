@@ -17,11 +17,12 @@ from filelock import FileLock, Timeout
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.aligner import Towers
+from mmdemo.models.base import CAPTIONING, DEFAULT_TASK
 from mmdemo.models.device import decide_compute
 from mmdemo.models.fusion import FusedHead
 from mmdemo.models.heads import ResidualHead, make_head, save_head
 from mmdemo.models.manager import base_calibration, version_source
-from mmdemo.models.presets import Preset
+from mmdemo.models.presets import PROPOSED, Preset
 from mmdemo.models.video import VideoAligner
 from mmdemo.retrieval.transcribing import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
@@ -73,16 +74,18 @@ def create_run(
         DataError: the labels lack something.
         UserError: a setting or method that cannot work.
     """
+    if ws.versions.active(task) == PROPOSED:
+        raise UserError("No captioner is active.", "Choose one under Base models first.")
     preset = version_source(ws, ws.versions.active(task)).preset
     if method not in preset.methods:
         raise UserError(
             f"{preset.id} cannot be trained by the method {method!r}.", f"Use: {' or '.join(preset.methods)}."
         )
-    settings = replace(settings, head=settings.head or preset.heads[0])
-    if settings.head not in preset.heads:
+    settings = replace(settings, head=settings.head or (preset.heads or ("",))[0])
+    if preset.heads and settings.head not in preset.heads:
         raise UserError(f"{preset.id} has no head {settings.head!r}.", f"Use: {' or '.join(preset.heads)}.")
     settings.check()
-    snapshot = snapshot or take_snapshot(ws, task)
+    snapshot = snapshot or take_snapshot(ws, DEFAULT_TASK if task == CAPTIONING else task)
     require_data(ws, snapshot)
     values = asdict(settings) | {"promote": promote}
     run_id = ws.runs.create(task, method, ws.versions.active(task), values, snapshot.sha256)
@@ -109,7 +112,11 @@ def execute_run(
                 return run  # it was stopped or removed while it waited
             ws.runs.update(run_id, status="running", message="")
             try:
-                if version_source(ws, run.parent).preset.loader in BY_PAIRS and run.method != "head":
+                if run.task == CAPTIONING:
+                    from mmdemo.training.caption_run import execute_captioning
+
+                    execute_captioning(ws, run, progress)
+                elif version_source(ws, run.parent).preset.loader in BY_PAIRS and run.method != "head":
                     from mmdemo.training.network_run import execute_network
 
                     execute_network(ws, run, towers, progress)

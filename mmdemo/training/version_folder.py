@@ -9,8 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from mmdemo.errors import StorageError, UserError
 from mmdemo.models.base import TASKS
 from mmdemo.models.device import decide_compute
@@ -37,7 +35,15 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     part = out.with_name(out.name + ".part")
     try:
         part.mkdir(parents=True)
-        if source.preset.loader in {"dual", "frames"}:
+        if source.preset.loader == "captioner":
+            from mmdemo.models.hub_captioners import HubCaptioner
+
+            writer = HubCaptioner(
+                source.preset.media_tower, decide_compute(ws.settings.device), source.preset.adapter
+            )
+            for made in (writer.network, writer.processor):
+                made.save_pretrained(part)
+        elif source.preset.loader in {"dual", "frames"}:
             compute = decide_compute(ws.settings.device)
             open_learner(source.preset, compute, source.preset.adapter).save(part)
         kept = ws.version_folder(version_id)
@@ -69,7 +75,6 @@ def publish_version(ws: Workspace, version_id: str, repo: str, token: str = "", 
         UserError: nobody is signed in, the name cannot be used, or the Hub cannot be reached.
     """
     from huggingface_hub import HfApi, get_token
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     token = token.strip() or get_token() or ""
     if not token:
@@ -84,7 +89,7 @@ def publish_version(ws: Workspace, version_id: str, repo: str, token: str = "", 
         try:
             api.create_repo(repo, private=private, exist_ok=True)
             api.upload_folder(repo_id=repo, folder_path=out, commit_message=f"{version_id} of mmdemo")
-        except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError, httpx.HTTPError) as e:
+        except Exception as e:  # of the Hub, of its client, of the network: many kinds, one answer
             why = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
             raise UserError(
                 f"{version_id} could not be pushed to {repo}: {why}.",
@@ -103,8 +108,8 @@ def _page(preset: Preset, version_id: str, kept: Path) -> str:
     base = card.get("base", preset.name).partition(":")[2] or preset.media_tower
     if re.fullmatch(r"[\w.-]+/[\w.-]+", base):  # on the Hub; a folder of somebody's means nothing there
         head.append(f"base_model: {base}")
-    if TASKS[preset.task] in tags:
-        head.append(f"pipeline_tag: {tags[TASKS[preset.task]]}")
+    if (tag := tags.get(TASKS.get(preset.task, ""))) is not None:
+        head.append(f"pipeline_tag: {tag}")
     lines = [*head, "---", "", f"# {version_id}", "", f"A version of {preset.name} for {preset.task}."]
     lines.append(f"Licence of the base model: {preset.licence}.")
     if card:
@@ -117,7 +122,10 @@ def _page(preset: Preset, version_id: str, kept: Path) -> str:
             "| | before | after |",
             "|---|---|---|",
         ]
-        for side in ("text_to_media", "media_to_text"):
+        if card.get("captions"):
+            scores = card["captions"]
+            lines += [f"| {n} | {scores['before'][n]} | {scores['after'][n]} |" for n in scores["before"]]
+        for side in ("text_to_media", "media_to_text") if card["before"] else ():
             for name, before in card["before"][side].items():
                 lines.append(f"| {side.replace('_', ' ')} {name} | {before} | {card['after'][side][name]} |")
     return "\n".join(lines) + "\n"

@@ -154,7 +154,7 @@ class FakeHub(BaseHTTPRequestHandler):
             assert "library_name: mmdemo" in json.loads(body)["content"]
             return self._answer(200, {"errors": [], "warnings": []})
         if "/preupload/" in self.path:
-            files = [f | {"uploadMode": "regular"} for f in json.loads(body)["files"]]
+            files = [f | {"uploadMode": "regular", "shouldIgnore": False} for f in json.loads(body)["files"]]
             return self._answer(200, {"files": files})
         if "/commit/" in self.path:
             rows = [json.loads(line) for line in body.splitlines()]

@@ -1,0 +1,139 @@
+"""A run of a captioner from its snapshot to a version: it learns from the captions that people confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mmdemo.media.image import decode_image
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.base import DEFAULT_TASK
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.hub_captioners import HubCaptioner
+from mmdemo.models.manager import ModelManager, version_source
+from mmdemo.retrieval.embed import decode_file
+from mmdemo.store.pairs import HELD_OUT, TRAIN
+from mmdemo.store.tables import Run
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.caption_scores import caption_comparison
+from mmdemo.training.captioning import AdaptedCaptioner, Captioned
+from mmdemo.training.dataset import Example, Snapshot
+from mmdemo.training.loop import EpochRecord, settings_from_json
+from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
+from mmdemo.training.progress import append_progress
+from mmdemo.training.writing import train_writer
+
+MEASURED = 48  # held-out pictures that are captioned before and after
+SHOWN = 8  # of them, whose captions the result shows
+AT_LEAST_PX = 384
+
+
+def execute_captioning(ws: Workspace, run: Run, progress: Callable[[EpochRecord], None] | None) -> None:
+    """Train, caption held-out pictures before and after, write the version."""
+    folder = ws.run_folder(run.id)
+    snapshot = Snapshot.load(folder / "snapshot.json")
+    compute = decide_compute(ws.settings.device, ws.settings.threads)
+    preset = version_source(ws, run.parent).preset
+    settings = settings_from_json(run.settings)
+
+    def stopped() -> bool:
+        return (folder / "stop").exists()
+
+    train = snapshot.of(TRAIN)
+    adapted = AdaptedCaptioner(
+        preset.media_tower, compute.training, run.method, settings.seed, preset.adapter
+    )
+    record: EpochRecord | None = None
+    with append_progress(folder) as write:
+        for record in train_writer(
+            adapted, _captioned(ws, train), settings, run.method, folder / "state", stopped
+        ):
+            write(record)
+            if progress is not None:
+                progress(record)
+    if record is None:
+        ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
+        return
+    was_stopped = stopped()
+    after = save_learned(preset, run, ws.version_folder(version_of(run)), adapted.save)
+    del adapted
+    measured = snapshot.of(HELD_OUT, match=True)
+    captions = _compare(
+        ws, compute, measured, (preset.media_tower, preset.adapter), (after.media_tower, after.adapter)
+    )
+    result: dict[str, Any] = {
+        "captions": captions,
+        "seconds": record.seconds,
+        "trained_on": {
+            "match": sum(e.match for e in train),
+            "mismatch": sum(not e.match for e in train),
+            "held_out": len(measured),
+        },
+    }
+    add_version(ws, run, preset, snapshot, result, Calibration(1.0, 0.0))
+    better = captions is not None and captions["gains"]["BLEU-4"]["gain"] > 0
+    finish_run(ws, run, result, better=better, measured=captions is not None, stopped=was_stopped)
+
+
+def _captioned(ws: Workspace, examples: Sequence[Example]) -> list[Captioned]:
+    items = ws.items.of(sorted({e.item for e in examples}))
+    return [
+        Captioned(
+            partial(decode_image, ws.media_path(items[e.item]), at_least_px=AT_LEAST_PX),
+            e.text,
+            e.match,
+            e.sure,
+        )
+        for e in examples
+        if e.item in items
+    ]
+
+
+def _compare(
+    ws: Workspace,
+    compute: Compute,
+    examples: Sequence[Example],
+    before: tuple[str, str],
+    after: tuple[str, str],
+) -> dict[str, Any] | None:
+    """Captions of held-out pictures by two networks, each a name and an adapter; None: there are none."""
+    references: dict[str, list[str]] = {}
+    for e in examples:
+        references.setdefault(e.item, []).append(e.text)
+    items = [item for item in ws.items.of(list(references)[:MEASURED]).values()]
+    if not items:
+        return None
+    aligner = ModelManager(ws.settings, ws.versions.active, lambda v: version_source(ws, v)).aligner(
+        DEFAULT_TASK
+    )
+    tower = aligner.towers.media
+    pictures = [decode_file(tower, ws.media_path(item)) for item in items]
+    vectors = aligner.encode_media(pictures)
+    written = []
+    for name, adapter in (before, after):
+        captioner = HubCaptioner(name, compute, adapter)
+        loads = [decode_image(ws.media_path(item), at_least_px=AT_LEAST_PX) for item in items]
+        written.append([captioner.caption([picture]) for picture in loads])
+        del captioner
+    own = [references[item.id] for item in items]
+    found = caption_comparison(
+        written[0],
+        written[1],
+        own,
+        (_cosines(aligner, vectors, written[0]), _cosines(aligner, vectors, written[1])),
+    )
+    shown = [
+        {"item": item.id, "before": old, "after": new, "wanted": texts[0]}
+        for item, old, new, texts in zip(items, *written, own, strict=True)
+        if old != new
+    ]
+    return found | {"aligner": aligner.version, "examples": shown[:SHOWN]}
+
+
+def _cosines(aligner: HeadAligner, vectors: np.ndarray, captions: Sequence[str]) -> np.ndarray:
+    texts = aligner.encode_text([c or "nothing" for c in captions])
+    return np.asarray(np.einsum("nd,nd->n", vectors, texts))

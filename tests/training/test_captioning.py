@@ -1,0 +1,107 @@
+"""Captioners learn from confirmed captions, are measured, activated and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmdemo.demo import Demo
+from mmdemo.errors import UserError
+from mmdemo.models.device import decide_compute
+from mmdemo.models.hub_captioners import HubCaptioner
+from mmdemo.store.labels import NewLabel
+from mmdemo.training.caption_scores import bleu4, caption_comparison
+from mmdemo.training.captioning import AdaptedCaptioner, Captioned
+from mmdemo.training.loop import TrainSettings
+from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.writing import train_writer
+from tests import checkpoints
+
+CPU = decide_compute("cpu")
+RED = Image.new("RGB", (64, 48), "red")
+KINDS = {
+    "blip": checkpoints.save_blip,
+    "git": checkpoints.save_git,
+    "smolvlm": checkpoints.save_smolvlm,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_captioner_learns_to_write_what_it_was_shown(kind: str, tmp_path: Path) -> None:
+    adapted = AdaptedCaptioner(str(KINDS[kind](tmp_path / kind)), CPU, "full")
+    wanted = "a cat and a dog"
+    examples = [Captioned(lambda: RED, wanted)] * 2
+    settings = TrainSettings(epochs=60, batch=2, learning_rate=1e-2)
+    losses = [r.loss for r in train_writer(adapted, examples, settings, "full")]
+    assert losses[-1] < 0.1 * losses[0]
+    adapted.save(tmp_path / "learned")
+    words = HubCaptioner(str(tmp_path / "learned"), CPU).caption([RED])
+    said = HubCaptioner(str(tmp_path / kind), CPU).processor.tokenizer(wanted, add_special_tokens=False)
+    tokenizer = adapted.captioner.processor.tokenizer
+    assert words == " ".join(tokenizer.decode(said.input_ids, skip_special_tokens=True).split())
+
+
+def test_a_marked_mismatch_becomes_less_likely(tmp_path: Path) -> None:
+    adapted = AdaptedCaptioner(str(checkpoints.save_git(tmp_path / "git")), CPU, "full")
+    right, wrong = Captioned(lambda: RED, "a cat"), Captioned(lambda: RED, "a dog", match=False)
+    settings = TrainSettings(epochs=30, batch=2, learning_rate=1e-2)
+    list(train_writer(adapted, [right, wrong], settings, "full"))
+    adapted.model.eval()
+    with torch.inference_mode():
+        said, denied = (float(adapted.loss([e])) for e in (right, Captioned(lambda: RED, "a dog")))
+    assert said + 0.3 < denied
+
+
+def test_caption_scores_reward_what_people_wrote() -> None:
+    assert bleu4("A cat on the mat today", ["a cat on the mat today"]) == pytest.approx(100.0)
+    assert bleu4("a dog", ["a cat on a mat"]) < 30 < bleu4("a cat on a rug", ["a cat on a mat"])
+    assert bleu4("", ["a cat"]) == 0.0
+    found = caption_comparison(
+        ["a dog", "a bird"],
+        ["a cat on a mat", "a bird"],
+        [["a cat on a mat", "some cat"], ["a bird"]],
+        (np.array([0.1, -0.2]), np.array([0.3, 0.2])),
+    )
+    assert found["before"]["CLIPScore"] == 12.5 and found["after"]["CLIPScore"] == 62.5
+    assert found["after"]["BLEU-4"] == 100.0 and found["gains"]["CLIPScore"]["gain"] == 50.0
+
+
+@pytest.mark.parametrize("kind", ["blip", "smolvlm"])
+def test_a_captioner_is_chosen_fine_tuned_by_lora_then_in_full_activated_and_exported(
+    kind: str, tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdemo.training.caption_run.MEASURED", 6)
+    demo = make_demo()
+    with pytest.raises(UserError, match="No captioner is active"):
+        demo.start_training("captioning", "lora", {}, "ask")
+    for pair in [p for p in demo.ws.pairs.browse("image-text") if p.split == "train"][:6]:
+        demo.ws.labels.add(pair.id, NewLabel("match"))
+    item = demo.ws.items.listed("image", limit=1)[0]
+    assert demo.caption(item)["captions"][0]["source"] != "written"
+    demo.choose_model("captioning", str(KINDS[kind](tmp_path / kind)))
+    said = [demo.caption(item)["captions"][0]]
+    assert said[0]["source"] == "written"
+    with pytest.raises(UserError, match="cannot be trained by the method 'head'"):
+        create_run(demo.ws, "captioning", "head", TrainSettings(), "ask")
+    for method in ("lora", "full"):
+        settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
+        run_id = create_run(demo.ws, "captioning", method, settings, "ask")
+        done = execute_run(demo.ws, run_id, lambda: pytest.fail("no towers are asked for"))
+        assert done.status == "done" and done.version_id, done.message
+        scores = demo.jobs.status(run_id)["captions"]
+        assert scores["pictures"] == 6 and set(scores["gains"]) == {"BLEU-4", "CLIPScore"}
+        demo.activate(done.version_id)
+        said.append(demo.caption(item)["captions"][0])
+        assert said[-1]["text"] != said[-2]["text"]
+    assert demo.jobs.list("image-text")[0]["run"] == done.id  # shown where pictures are
+    out = demo.export_version(done.version_id, tmp_path / "out")["path"]
+    again = HubCaptioner(out, CPU)
+    assert again.caption([demo.picture(item.id)]) == said[-1]["text"]
+    assert "| BLEU-4 |" in (Path(out) / "README.md").read_text()
+    demo.choose_model("captioning", "proposed")
+    assert demo.caption(item)["captions"][0]["source"] != "written"
