@@ -19,6 +19,7 @@ from mmdemo.errors import MmdemoError, UserError
 from mmdemo.settings import load_settings
 
 Verb = Callable[[argparse.Namespace], Any]
+TRAIN_BATCH = 128
 TASK_HELP = "image-text, speech-text or video-text"
 
 
@@ -92,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--method", choices=["head", "lora", "full"], default="head")
     sub.add_argument("--epochs", type=int, default=0)
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--batch", type=int, default=TRAIN_BATCH, help="pairs a step, over all processes")
+    sub.add_argument("--part", type=int, default=0, help="pairs embedded at once; 0: the batch")
     sub = with_task(
         verb("models", run_models, "List the versions; activate or export one; use a base model.")
     )
@@ -202,7 +205,7 @@ def run_train(options: argparse.Namespace) -> Any:
     """`train`."""
     from mmdemo.models.manager import version_source
     from mmdemo.training.loop import EpochRecord, TrainSettings
-    from mmdemo.training.runs import create_run, execute_run
+    from mmdemo.training.runs import create_run, execute_slices
 
     demo = _demo(options)
     task = demo.check_task(options.task)
@@ -211,9 +214,21 @@ def run_train(options: argparse.Namespace) -> Any:
         recall = "" if record.recall is None else f", held-out recall {record.recall:.1f} %"
         print(f"epoch {record.epoch}/{record.epochs}: loss {record.loss:.3f}{recall}", file=sys.stderr)
 
-    settings = TrainSettings(epochs=options.epochs, seed=options.seed)
-    run_id = create_run(demo.ws, task, options.method, settings, promote="when-better")
-    run = execute_run(
+    settings = TrainSettings(epochs=options.epochs, seed=options.seed, batch=options.batch, part=options.part)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from mmdemo.training.launch import meet
+        from mmdemo.training.lesson import take_part
+
+        def create() -> str:
+            return create_run(demo.ws, task, options.method, settings, promote="when-better")
+
+        run_id, first = meet(demo.settings, options.method, create)
+        if not first:
+            take_part(demo.ws, run_id)
+            return None
+    else:
+        run_id = create_run(demo.ws, task, options.method, settings, promote="when-better")
+    run = execute_slices(
         demo.ws,
         run_id,
         lambda: demo.models.towers(version_source(demo.ws, demo.ws.versions.active(task)).preset),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import MediaError
 from mmdemo.models.base import Task
-from mmdemo.parts import Parts
+from mmdemo.parts import Parts, ahead_of_training
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
@@ -26,6 +26,7 @@ TITLE_WORDS = 8
 class Hearing(Parts):
     """The part of `Demo` that hears."""
 
+    @ahead_of_training
     def transcribe(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `transcribe`, made now unless it is kept.
 

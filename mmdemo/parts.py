@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
@@ -16,6 +17,7 @@ from mmdemo.errors import UserError
 from mmdemo.models.base import CAPTIONING, DEFAULT_TASK, Task
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import PROPOSED, captioner_preset, find_preset
+from mmdemo.models.right_of_way import RightOfWay
 from mmdemo.settings import Settings
 from mmdemo.store.workspace import Workspace
 
@@ -29,6 +31,20 @@ if TYPE_CHECKING:
     from mmdemo.training.jobs import JobRunner
 
 log = logging.getLogger(__name__)
+Args = ParamSpec("Args")
+Answer = TypeVar("Answer")
+
+
+def ahead_of_training(method: Callable[Args, Answer]) -> Callable[Args, Answer]:
+    """A method of `Parts` that somebody waits for: trainings on the same device wait for it."""
+
+    @wraps(method)
+    def run(*args: Args.args, **kwargs: Args.kwargs) -> Answer:
+        self = cast(Parts, args[0])
+        with self.right_of_way.taken():
+            return method(*args, **kwargs)
+
+    return run
 
 
 class Parts:
@@ -49,6 +65,7 @@ class Parts:
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers
         )
         self.imports = ImportJob()
+        self.right_of_way = RightOfWay(self.ws.right_of_way)
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
 

@@ -27,6 +27,7 @@ class Settings:
     captioner: str = ""  # a captioner of transformers, by Hub id or folder; empty: captions are proposed
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     threads: int = 0  # threads of PyTorch on a CPU; 0: its own choice
+    slice_s: float = 0.0  # seconds of training at a stretch, for hosts that lend a GPU for so long; 0: no end
     samples: bool = True  # a new workspace starts with the sample collection
     passphrase: str = ""  # asked for before anyone may label, import or train; empty: nobody is asked
     share: bool = False  # a public link through Gradio

@@ -182,6 +182,18 @@ class Versioning(Parts):
             self.keeper_of(known).request()
             self.queue_of(known).request()
 
+    def estimate_training(self, task: str, method: str, settings: dict[str, Any]) -> dict[str, Any]:
+        """How long a run would take here and what memory; empty while the model is not loaded."""
+        from mmdemo.training.estimate import estimate
+        from mmdemo.training.loop import settings_from_json
+
+        known = self.check_task(task)
+        if self.models.status(known).state != "ready":
+            return {"seconds": None, "sentence": ""}
+        return estimate(
+            self.ws, known, method, settings_from_json(settings), lambda: self.models.aligner(known)
+        )
+
     def start_training(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
         """Queue a run, which begins behind the page when those before it are done; returns its id.
 

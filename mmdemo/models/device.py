@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,3 +69,22 @@ def decide_compute(wanted: str = "auto", threads: int = 0) -> Compute:
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return Compute(device, torch.bfloat16 if bf16 else torch.float16)
     return Compute(device, torch.float32)
+
+
+@contextmanager
+def reproducible(wanted: bool) -> Iterator[None]:
+    """Within this block only algorithms that give the same each time, where a device has them; else it
+    warns.
+    """
+    if not wanted:
+        yield
+        return
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

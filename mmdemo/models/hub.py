@@ -1,4 +1,5 @@
-"""Loading a model of transformers by its Hub id or a folder: the one place where that is done.
+"""Loading a model of transformers by its Hub id, perhaps with a revision (ID@REVISION), or a folder: the one
+place where that is done.
 
 Weights are safetensors, which cannot run code; code from the Hub is never run; what does not fit its
 architecture is refused instead of being filled with random numbers.
@@ -6,12 +7,14 @@ architecture is refused instead of being filled with random numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 
 from mmdemo.errors import UserError
+from mmdemo.models.presets import split_revision
 
 SHOWN_KEYS = 3  # of the tensors that a checkpoint lacks
 
@@ -24,8 +27,9 @@ def load_config(name: str) -> Any:
     """
     from transformers import AutoConfig
 
+    repo, how = split_revision(name)
     try:
-        return AutoConfig.from_pretrained(name, trust_remote_code=False)
+        return AutoConfig.from_pretrained(repo, trust_remote_code=False, **how)
     except (OSError, ValueError, KeyError) as e:
         raise not_at_hand(name, e, "found") from e
 
@@ -46,13 +50,15 @@ def load_network(architecture: Any, name: str, device: torch.device, adapter: st
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
+    repo, revision = split_revision(name)
     try:
         model, told = architecture.from_pretrained(
-            name,
+            repo,
             use_safetensors=True,
             trust_remote_code=False,
             dtype=torch.float32,
             output_loading_info=True,
+            **revision,
             **how,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
@@ -78,16 +84,51 @@ def load_part(kind: Any, name: str) -> Any:
     Raises:
         UserError: it is not at hand or cannot be read.
     """
+    repo, how = split_revision(name)
     try:
-        return kind.from_pretrained(name, trust_remote_code=False)
+        return kind.from_pretrained(repo, trust_remote_code=False, **how)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as e:
         raise not_at_hand(name, e) from e
 
 
 def not_at_hand(name: str, e: Exception, done: str = "loaded") -> UserError:
-    """What to say of a model that transformers could not get."""
+    """What to say of a model that could not be got: whether it is not there, may not be read, or there is no
+    network; then also what needs none.
+    """
+    from huggingface_hub import errors
+
+    kinds = [type(one) for one in _causes(e)]
+    if any(issubclass(k, errors.GatedRepoError | errors.RepositoryNotFoundError) for k in kinds):
+        return UserError(
+            f"The model {name} could not be {done}: there is none of that name, or it is private.",
+            "Check the name; of a private one, sign in with hf auth login or set HF_TOKEN first.",
+        )
+    if any(issubclass(k, errors.RevisionNotFoundError) for k in kinds):
+        return UserError(f"The model {name} could not be {done}: there is no such revision.", "Check it.")
+    offline = errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError | ConnectionError
+    if any(issubclass(k, offline) or k.__name__ in NO_NETWORK for k in kinds):
+        return UserError(
+            f"The model {name} could not be {done}: it was not downloaded before, and there is no network.",
+            f"Without one there are: {', '.join(_at_hand())}.",
+        )
     why = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
     return UserError(
-        f"The model {name} could not be {done}: {why}",
+        f"The model {name} could not be {done}: {why}.",
         "Check its name or folder, and that there is a network or that it was downloaded before.",
     )
+
+
+NO_NETWORK = {"ConnectError", "ConnectTimeout", "ReadTimeout", "ConnectionError"}  # of the clients beneath
+
+
+def _causes(e: BaseException | None) -> Iterator[BaseException]:
+    while e is not None:
+        yield e
+        e = e.__cause__ or e.__context__
+
+
+def _at_hand() -> list[str]:
+    from mmdemo.models.at_hand import is_at_hand
+    from mmdemo.models.catalogue import PRESETS
+
+    return [p.id for p in PRESETS.values() if is_at_hand(p)]

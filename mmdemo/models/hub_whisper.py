@@ -19,7 +19,7 @@ from torch import Tensor
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice import speech_windows
 from mmdemo.models.device import Compute
-from mmdemo.models.hub import load_config, load_network
+from mmdemo.models.hub import load_config, load_network, load_part
 from mmdemo.models.recognition import Segment, sentences
 from mmdemo.models.whisper import WhisperRecogniser
 
@@ -63,8 +63,8 @@ class HubWhisper(WhisperRecogniser):
 
         self._model = load_whisper(name, adapter, compute.device)
         self._compute = compute
-        self._features = WhisperFeatureExtractor.from_pretrained(name)
-        self.hf_tokenizer = AutoTokenizer.from_pretrained(name)
+        self._features = load_part(WhisperFeatureExtractor, name)
+        self.hf_tokenizer = load_part(AutoTokenizer, name)
         facts = self._model.generation_config
         super().__init__(self.hf_tokenizer.backend_tokenizer, bool(getattr(facts, "is_multilingual", False)))
         self._heads = self._alignment_heads(getattr(facts, "alignment_heads", None))

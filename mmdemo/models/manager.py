@@ -106,6 +106,8 @@ class ModelManager:
         self._captioner: tuple[tuple[str, str], HubCaptioner] | None = None  # by network and adapter
         self._ready: dict[str, ModelStatus] = {}  # by towers
         self._statuses: dict[str, ModelStatus] = {}  # by task
+        self._fetching = threading.Lock()  # one download at a time, beside whatever answers meanwhile
+        self._stop_fetching: set[str] = set()  # tasks
 
     def status(self, task: str = "image-text") -> ModelStatus:
         """Where loading the models of a task stands; never waits."""
@@ -136,6 +138,8 @@ class ModelManager:
             StorageError: its weights cannot be read.
         """
         version_id = version_id or self._active(task)
+        if version_id not in self._aligners:
+            self._fetch(self._source(version_id).preset)
         with self._lock:
             if version_id in self._aligners:
                 self._aligners.move_to_end(version_id)
@@ -145,6 +149,31 @@ class ModelManager:
             while len(self._aligners) > KEPT_ALIGNERS:
                 self._aligners.popitem(last=False)
             return aligner
+
+    def _fetch(self, preset: Preset, instead: bool = False) -> None:
+        """Download what a preset lacks, while nothing is locked; its status says how far that is."""
+        from mmdemo.models.download import Fetched, fetch
+
+        if preset.media_features in self._towers:
+            return
+        task, before = preset.task, self._statuses.get(preset.task)
+
+        def told(fetched: Fetched) -> None:
+            self._statuses[task] = ModelStatus("loading", f"Fetching {preset.id}: {fetched}")
+
+        try:
+            with self._fetching:
+                self._stop_fetching.discard(task)
+                fetch(preset, told, lambda: task in self._stop_fetching)
+        except UserError as e:
+            self._statuses[task] = before if instead and before else ModelStatus("failed", str(e))
+            raise
+        if before is not None:
+            self._statuses[task] = before
+
+    def stop_fetching(self, task: Task) -> None:
+        """Stop the download of a task's model; what was fetched stays, and it goes on from there."""
+        self._stop_fetching.add(task)
 
     def forget(self) -> None:
         """Drop the loaded versions, whose weights may be others now; the towers stay."""
@@ -194,6 +223,7 @@ class ModelManager:
         from mmdemo.models.device import decide_compute
         from mmdemo.models.hub_captioners import HubCaptioner
 
+        self._fetch(preset, instead=True)
         with self._lock:
             key = preset.media_tower, preset.adapter
             if self._captioner is None or self._captioner[0] != key:
@@ -214,6 +244,8 @@ class ModelManager:
         """
         preset = find_preset(preset) if isinstance(preset, str) else preset
         key, name = preset.media_features, preset.adapter_of or preset.id
+        if instead:
+            self._fetch(preset, instead=True)
         with self._lock:
             if key in self._towers:
                 known = self._ready.setdefault(key, ModelStatus("ready", f"{name}, loaded before"))

@@ -20,7 +20,10 @@ class Preset:
 
     id: str
     task: Task
-    media_tower: str  # the name in timm, of a faster-whisper model, or a Hub id or folder
+    architecture: str
+    media_tower: (
+        str  # the name in timm, of a faster-whisper model, or a Hub id (perhaps ID@REVISION) or folder
+    )
     licence: str
     about: str
     size_mb: int = 0  # weights on disk, both towers; 0: not known
@@ -44,6 +47,13 @@ class Preset:
     def text_vectors(self) -> str:
         """The name of the stored vectors of its text tower."""
         return self.text_tower or f"{'-'.join(filter(None, (self.id, self.adapter_of)))}-texts"
+
+    @property
+    def revision(self) -> str:
+        """Of the Hub's repository; empty where its weights are not from there."""
+        if self.loader == "wheel" or self.scratch or Path(self.media_tower).is_dir():
+            return ""
+        return split_revision(self.media_tower)[1].get("revision", "main")
 
     @property
     def name(self) -> str:
@@ -84,6 +94,9 @@ LOADERS_BY_HAND: dict[str, Task] = {  # what can be named by hand, and for which
     "faster-whisper": "speech-text",
     "captioner": "captioning",
 }
+DUAL = {"dual", "towers", "sounds", "sound-towers"}  # two encoders with one shared space, opened by dual.py
+OWN_TEXTS = DUAL | {"frames", "captioner"}  # the others' texts go through MiniLM
+SCRATCH = {"cnn", "rnn", "vit", "transformer"}  # towers that nobody has trained
 PROPOSED = "proposed"  # the version of captioning that has no network: captions are proposed and ranked
 
 
@@ -120,7 +133,7 @@ def find_preset(name: str) -> Preset:
 
 @lru_cache(maxsize=64)
 def _by_hand(loader: str, model: str) -> Preset:
-    own_texts = loader in {"dual", "towers", "sound-towers", "frames", "sounds"}
+    own_texts = loader in OWN_TEXTS
     scratch = False
     if loader == "captioner":
         dim, states = 0, 0
@@ -144,16 +157,32 @@ def _by_hand(loader: str, model: str) -> Preset:
     return Preset(
         id=preset_id,
         task=LOADERS_BY_HAND[loader],
+        architecture=_architecture(loader, model),
         media_tower=model,
         licence="see its model card",
         about=f"Named by hand: {model}.",
-        loader="dual" if loader in {"sounds", "towers", "sound-towers"} else loader,
+        loader="dual" if loader in DUAL else loader,
         dim=dim,
         feature_dim=dim + states,
         text_tower="" if own_texts else "all-minilm-l6-v2-centred",
         spec=f"{loader}:{model}",
         scratch=scratch,
     )
+
+
+def _architecture(loader: str, model: str) -> str:
+    """In words, as far as it is known before the weights are."""
+    if "+" in model and not Path(model).is_dir():
+        return " and ".join(model.split("+"))
+    return {"whisper": "Whisper", "faster-whisper": "Whisper", "ctc": "CTC"}.get(loader, loader)
+
+
+def split_revision(name: str) -> tuple[str, dict[str, str]]:
+    """A Hub id and its revision (ID@REVISION), as `from_pretrained` takes it; a folder has none."""
+    repo, at, revision = name.rpartition("@")
+    if not at or Path(name).is_dir():
+        return name, {}
+    return repo, {"revision": revision}
 
 
 def shared_space(model: str, modality: Modality) -> tuple[int, int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -27,6 +28,14 @@ def file_sha256(path: Path) -> str:
     """The id of an item with a file's bytes, which are never in memory at once."""
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def is_disk_full(e: Exception) -> bool:
+    """Whether an error of a library says that nothing more can be written; safetensors says so in words."""
+    full = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    if isinstance(e, OSError):
+        return e.errno in full
+    return any(f"os error {number}" in str(e) for number in full)
 
 
 def write_durably(path: Path, data: bytes | Path) -> None:

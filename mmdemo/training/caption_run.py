@@ -1,4 +1,4 @@
-"""A run of a captioner from its snapshot to a version: it learns from the captions that people confirmed."""
+"""A run of a captioner: it learns from the captions that people confirmed, and is measured by them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmdemo.media.image import decode_image
-from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.base import DEFAULT_TASK
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
@@ -22,45 +22,40 @@ from mmdemo.store.workspace import Workspace
 from mmdemo.training.caption_scores import caption_comparison
 from mmdemo.training.captioning import AdaptedCaptioner, Captioned
 from mmdemo.training.dataset import Example, Snapshot
+from mmdemo.training.lesson import Lesson, apart
 from mmdemo.training.loop import EpochRecord, settings_from_json
-from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
-from mmdemo.training.progress import append_progress
-from mmdemo.training.writing import train_writer
+from mmdemo.training.outcome import add_version, finish_run, is_stopped, save_learned, version_of
+from mmdemo.training.writing import WriterLearning, likelihood_of
 
 MEASURED = 48  # held-out pictures that are captioned before and after
 SHOWN = 8  # of them, whose captions the result shows
 AT_LEAST_PX = 384
 
 
-def execute_captioning(ws: Workspace, run: Run, progress: Callable[[EpochRecord], None] | None) -> None:
-    """Train, caption held-out pictures before and after, write the version."""
-    folder = ws.run_folder(run.id)
-    snapshot = Snapshot.load(folder / "snapshot.json")
+def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+    """A captioner, and the captions that people judged."""
+    compute = decide_compute(ws.settings.device, ws.settings.threads).training
+    preset = version_source(ws, run.parent).preset
+    seed = settings_from_json(run.settings).seed
+    adapted = AdaptedCaptioner(preset.media_tower, compute, run.method, seed, preset.adapter)
+    train, checked = apart(snapshot.of(TRAIN))
+    check = likelihood_of(adapted, _captioned(ws, checked)) if checked else None
+    return Lesson(WriterLearning(adapted, _captioned(ws, train)), adapted.save, train, check)
+
+
+def conclude(
+    ws: Workspace,
+    run: Run,
+    snapshot: Snapshot,
+    lesson: Lesson,
+    record: EpochRecord,
+    towers: Callable[[], Towers],
+) -> None:
+    """Caption held-out pictures before and after, write the version; no towers are needed."""
     compute = decide_compute(ws.settings.device, ws.settings.threads)
     preset = version_source(ws, run.parent).preset
-    settings = settings_from_json(run.settings)
-
-    def stopped() -> bool:
-        return (folder / "stop").exists()
-
-    train = snapshot.of(TRAIN)
-    adapted = AdaptedCaptioner(
-        preset.media_tower, compute.training, run.method, settings.seed, preset.adapter
-    )
-    record: EpochRecord | None = None
-    with append_progress(folder) as write:
-        for record in train_writer(
-            adapted, _captioned(ws, train), settings, run.method, folder / "state", stopped
-        ):
-            write(record)
-            if progress is not None:
-                progress(record)
-    if record is None:
-        ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
-        return
-    was_stopped = stopped()
-    after = save_learned(preset, run, ws.version_folder(version_of(run)), adapted.save)
-    del adapted
+    was_stopped = is_stopped(ws, run)
+    after = save_learned(preset, run, ws.version_folder(version_of(run)), lesson.save)
     measured = snapshot.of(HELD_OUT, match=True)
     captions = _compare(
         ws, compute, measured, (preset.media_tower, preset.adapter), (after.media_tower, after.adapter)
@@ -68,11 +63,7 @@ def execute_captioning(ws: Workspace, run: Run, progress: Callable[[EpochRecord]
     result: dict[str, Any] = {
         "captions": captions,
         "seconds": record.seconds,
-        "trained_on": {
-            "match": sum(e.match for e in train),
-            "mismatch": sum(not e.match for e in train),
-            "held_out": len(measured),
-        },
+        "trained_on": lesson.trained_on | {"held_out": len(measured)},
     }
     add_version(ws, run, preset, snapshot, result, Calibration(1.0, 0.0))
     better = captions is not None and captions["gains"]["BLEU-4"]["gain"] > 0

@@ -40,7 +40,7 @@ class AdaptedCaptioner:
         adapter: a folder of LoRA weights to go on from; empty: none.
     """
 
-    most_batch = 8
+    at_once = 8
 
     def __init__(
         self, name: str, compute: Compute, method: str = "lora", seed: int = 0, adapter: str = ""
@@ -58,8 +58,8 @@ class AdaptedCaptioner:
         for part in parts:
             part.save_pretrained(folder)
 
-    def loss(self, examples: Sequence[Captioned]) -> Tensor:
-        """() mean loss of a token, in nats.
+    def loss(self, examples: Sequence[Captioned]) -> tuple[Tensor, int]:
+        """The cross-entropy of the captions' tokens, in nats; see `Writer`.
 
         Pictures go through one by one: processors cut them into different numbers of tiles, and batches
         are small.
@@ -72,7 +72,7 @@ class AdaptedCaptioner:
             match = torch.tensor([example.match], device=device)
             total = total + tokens * example.sure * self._criterion(logits, wanted, match)
             count += tokens
-        return total / max(1, count)
+        return total, count
 
     def _one(self, example: Captioned) -> tuple[Tensor, Tensor]:
         """(1, L, V) logits and the (1, L) tokens that should come."""

@@ -1,4 +1,4 @@
-"""One step of contrastive learning of two encoders: any loss, several processes, batches beyond memory.
+"""How two encoders learn from pairs: any loss, several processes, batches beyond memory.
 
 Every process embeds its share of a global batch; the vectors are gathered with their gradients and each
 computes the loss of the whole batch, so that several processes learn what one would. A batch that does not
@@ -18,7 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmdemo.training.losses import Batch
+from mmdemo.training.loop import BATCH, Measure, TrainSettings
+from mmdemo.training.losses import LOSSES, Batch
+
+LEAST_STEPS = 20  # with few pairs epochs are added up to so many steps
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,53 @@ class Temperature(nn.Module):
     def forward(self) -> tuple[Tensor, Tensor]:
         """The two."""
         return self.log_scale.exp().clamp(max=100.0), self.bias
+
+
+class PairLearning:
+    """Two encoders and the pairs that they learn from, as `NetworkTraining` trains them.
+
+    Args:
+        encoder: whose parameters that require gradients learn.
+        source: the pairs.
+        settings: the loss, the weight of marked mismatches and the scale are used.
+    """
+
+    batch = BATCH
+    at_once = 0
+    least_steps = LEAST_STEPS
+    measures: Measure = "recall"
+
+    def __init__(self, encoder: Any, source: Source, settings: TrainSettings) -> None:
+        self.network: nn.Module = Both(encoder)
+        self._temperature = Temperature(settings.scale)
+        self.extras: nn.Module = self._temperature
+        self.rates: dict[str, float] = encoder.rates
+        self.epochs: int = encoder.epochs
+        self._source = source
+        self._loss = LOSSES[settings.loss](settings.mark_weight)
+        self._both: nn.Module = self.network
+
+    def __len__(self) -> int:
+        return len(self._source.matches)
+
+    def prepare(self, accelerator: Any) -> None:
+        """See `Learnable`."""
+        self._loss.to(accelerator.device)
+        self._temperature.to(accelerator.device)
+        self._both = accelerator.prepare_model(self.network)
+
+    def teaches(self, rows: Sequence[int]) -> bool:
+        """Without a match there is nothing to pull together."""
+        return any(self._source.matches[i] for i in rows)
+
+    def prefetch(self, rows: Sequence[int]) -> None:
+        """See `Learnable`."""
+        self._source.prefetch(rows)
+
+    def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
+        """See `Learnable`."""
+        inputs = self._source.inputs(rows)
+        return backward(self._both, inputs, self._loss, self._temperature, at_once, accelerator)
 
 
 def gathered(batch: Batch, processes: int) -> Batch:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,8 +27,10 @@ from mmdemo.training.dataset import PairArrays
 from mmdemo.training.losses import LOSSES, Batch, BinaryMatching
 from mmdemo.training.state import StateKeeper
 
+BATCH = 128  # pairs of a step, where nothing else is asked for
 LEAST_STEPS = 40  # with few labels an epoch is a step or two: epochs are added up to this many steps
 MOST_EPOCHS = 500
+Measure = Literal["recall", "likelihood"]  # what the epochs of a training are compared by, in percent
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class TrainSettings:
     epochs: int = 0  # 0: as many as `default_epochs` says
     learning_rate: float = 0.0  # 0: what `default_learning_rate` says
     weight_decay: float = 0.1
-    batch: int = 128
+    batch: int = 0  # 0: BATCH; of networks that write, what they take at once
     dropout: float = 0.5
     hidden: int = 512
     loss: str = "infonce"
@@ -49,6 +52,7 @@ class TrainSettings:
     ema: float = 0.0  # of a network's weights: 0.99 averages over about a hundred steps; 0: no average
     patience: int = 0  # epochs without a better one after which a network's training ends; 0: never
     seed: int = 0
+    deterministic: bool = False  # only algorithms that give the same each time, where a device has them
 
     def check(self) -> None:
         """Raises:
@@ -58,7 +62,7 @@ class TrainSettings:
             "epochs": (self.epochs, 0, MOST_EPOCHS),
             "learning_rate": (self.learning_rate, 0.0, 0.1),
             "weight_decay": (self.weight_decay, 0.0, 10.0),
-            "batch": (self.batch, 2, 65_536),
+            "batch": (self.batch or BATCH, 2, 65_536),
             "dropout": (self.dropout, 0.0, 0.95),
             "hidden": (self.hidden, 1, 16_384),
             "mark_weight": (self.mark_weight, 1.0, 1000.0),
@@ -86,6 +90,7 @@ class EpochRecord:
     recall: float | None  # held-out mean recall, percent; None where nothing is held out
     seconds: float  # since the run began, pauses left out
     eta_s: float
+    likelihood: float | None = None  # of texts it is not trained on: percent a token; of networks that write
 
 
 def default_epochs(examples: int, batch: int) -> int:
@@ -107,6 +112,7 @@ def train_head(
     compute: Compute,
     state: Path | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    slice_s: float = 0.0,
 ) -> Iterator[tuple[EpochRecord, ResidualHead]]:
     """Train a head, an epoch at a time.
 
@@ -119,14 +125,16 @@ def train_head(
         compute: where.
         state: a folder for the state, from which an interrupted run goes on; None: nothing is kept.
         stopped: looked at every step; the epoch that is stopped does not count.
+        slice_s: end before an epoch that would take longer than so many seconds in all; 0: never.
 
     Yields:
         A record of each epoch, and the head as it is then.
     """
     settings.check()
-    epochs = settings.epochs or default_epochs(len(train), settings.batch)
+    at_once = settings.batch or BATCH
+    epochs = settings.epochs or default_epochs(len(train), at_once)
     rate = settings.learning_rate or default_learning_rate(len(train))
-    settings = replace(settings, epochs=epochs, learning_rate=rate)
+    settings = replace(settings, epochs=epochs, learning_rate=rate, batch=at_once)
     torch.manual_seed(settings.seed)
     kind = settings.head or "residual"
     shape = HeadShape(train.features.shape[1], dim, settings.hidden, settings.dropout, kind, settings.alone)
@@ -150,6 +158,9 @@ def train_head(
         return
     since = time.perf_counter()
     for epoch in range(begun + 1, epochs + 1):
+        took = time.perf_counter() - since
+        if slice_s and epoch > begun + 1 and took * (epoch - begun) / (epoch - begun - 1) > slice_s:
+            break
         torch.manual_seed(settings.seed * 100_003 + epoch)
         order = torch.randperm(len(train))
         head.train()

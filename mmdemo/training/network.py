@@ -1,9 +1,9 @@
-"""Fine-tuning a dual encoder itself, by LoRA or in full: read top to bottom.
+"""Fine-tuning a network itself, by LoRA or in full: read top to bottom.
 
-Both encoders learn from pairs by the losses of `losses.py`, a global batch a step (see `contrastive.py`).
-Like the other loops this one knows no page and no database. The randomness of a step comes from (seed, step),
-and the state on disk says after which step: a run that was killed, or that goes on in slices, is the run that
-was not.
+One loop for all of them: what a step learns from is a `Learnable` (learnable.py), pairs for two encoders
+(contrastive.py) or texts for a network that writes (writing.py). Like the head's loop this one knows no page
+and no database. The randomness of a step comes from (seed, step), and the state on disk says after which
+step: a run that was killed, or that goes on in slices, is the run that was not.
 """
 
 from __future__ import annotations
@@ -19,58 +19,13 @@ from torch import nn
 
 from mmdemo.errors import DataError
 from mmdemo.models.device import Compute
-from mmdemo.training.contrastive import Both, Source, Temperature, backward
+from mmdemo.training.learnable import Learnable, Learner, make_plan, rate_at
 from mmdemo.training.loop import EpochRecord, TrainSettings
-from mmdemo.training.losses import LOSSES
 from mmdemo.training.state import BestKeeper, StateKeeper
 
-LEAST_STEPS = 20  # with few pairs epochs are added up to so many steps
-WARM_UP = 0.1  # of the steps, in which the learning rate rises
 MOST_ROLLBACKS = 3  # after a loss that is no number
 KEPT_EVERY_S = 20.0  # a state is written at the end of an epoch, and within one this often
-
-
-class Learner(nn.Module):
-    """The weights that learn, and their moving average where it was asked for; what a state holds."""
-
-    def __init__(self, both: Both, temperature: Temperature, ema: float) -> None:
-        super().__init__()
-        named = {n: p for n, p in both.named_parameters() if p.requires_grad}
-        named |= {f"temperature.{n}": p for n, p in temperature.named_parameters()}
-        self.weights = nn.ParameterDict({n.replace(".", "/"): p for n, p in named.items()})
-        self._ema = ema
-        self.averaged = nn.ParameterDict()
-        if ema:
-            copies = {
-                n: nn.Parameter(p.detach().clone(), requires_grad=False) for n, p in self.weights.items()
-            }
-            self.averaged = nn.ParameterDict(copies)
-
-    def groups(self, decay: float) -> list[dict[str, Any]]:
-        """For the optimiser: matrices decay; biases, norms and the temperature do not."""
-        matrices = [p for n, p in self.weights.items() if p.ndim > 1]
-        others = [p for n, p in self.weights.items() if p.ndim <= 1]
-        return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-
-    @torch.no_grad()
-    def average(self) -> None:
-        """Take the present weights into the average."""
-        for name, mean in self.averaged.items():
-            mean.lerp_(self.weights[name], 1 - self._ema)
-
-    @torch.no_grad()
-    def use_average(self) -> None:
-        """The weights are the average from here on."""
-        for name, mean in self.averaged.items():
-            self.weights[name].copy_(mean)
-
-
-def rate_at(step: int, steps: int) -> float:
-    """The share of the learning rate at a step: a linear rise, then half a cosine."""
-    warm = max(1, round(WARM_UP * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+KEEPING_SHARE = 0.05  # of the time, that writing states may take: a large network keeps its state less often
 
 
 def make_accelerator(compute: Compute) -> Any:
@@ -84,121 +39,190 @@ def make_accelerator(compute: Compute) -> Any:
     return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[unused])
 
 
-def train_network(
-    encoder: Any,
-    source: Source,
-    settings: TrainSettings,
-    method: str,
-    compute: Compute,
-    state: Path | None = None,
-    stopped: Callable[[], bool] = lambda: False,
-    told: Callable[[str], None] = lambda message: None,
-    recall: Callable[[], float] | None = None,
-    slice_s: float = 0.0,
-) -> Iterator[EpochRecord]:
-    """Train an encoder whose trainable parameters require gradients, an epoch at a time, in place.
+class NetworkTraining:
+    """A training of a network in place, an epoch at a time.
 
     Args:
-        encoder: the encoders.
-        source: the pairs to learn from.
-        settings: epochs, learning rate, weight decay, batch, part, loss, mark weight, scale, EMA and seed.
-        method: lora or full: whose defaults.
+        learnable: what learns.
+        settings: epochs, learning rate, weight decay, batch, part, EMA, patience and seed are used.
+        method: lora or full: whose default learning rate.
         compute: where, and in which number format.
         state: a folder from which an interrupted run goes on; None: nothing is kept.
         stopped: looked at every step; what was learned until then stays.
         told: takes a message for the person who waits.
-        recall: measures the network as it is, on pairs that it is not trained on, in percent.
-        slice_s: end after so many seconds, between steps; 0: never.
-
-    Raises:
-        DataError: the loss is no number, again and again.
+        check: measures the network as it is, on examples that it is not trained on, in percent.
+        slice_s: end after so many seconds, between steps, to be gone on with; 0: never.
     """
-    accelerator = make_accelerator(compute)
-    loss_of = LOSSES[settings.loss](settings.mark_weight).to(accelerator.device)
-    temperature = Temperature(settings.scale).to(accelerator.device)
-    plain = Both(encoder)
-    learner = Learner(plain, temperature, settings.ema)
-    rate = settings.learning_rate or encoder.rates[method]
-    optimiser = torch.optim.AdamW(learner.groups(settings.weight_decay), lr=rate)
-    batch = min(settings.batch, len(source.matches))
-    steps = max(1, len(source.matches) // batch)
-    epochs = settings.epochs or max(encoder.epochs, math.ceil(LEAST_STEPS / steps))
-    both = accelerator.prepare_model(plain)
-    keeper = StateKeeper(state) if state is not None else None
-    best = BestKeeper(state, settings.patience) if state is not None and recall is not None else None
-    done, spent = keeper.load(learner, optimiser) if keeper is not None and keeper.exists() else (0, 0.0)
-    part = settings.part or batch
-    since = kept = time.perf_counter()
-    rollbacks, total, counted = 0, 0.0, 0
 
-    def share_of(step: int) -> tuple[list[int], list[int]]:
-        """The pairs of a step, and those that this process embeds."""
-        epoch, at = divmod(step, steps)
-        generator = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
-        order = torch.randperm(len(source.matches), generator=generator)
-        chosen = order[at * batch : (at + 1) * batch].tolist()
-        share = len(chosen) // accelerator.num_processes
-        first = accelerator.process_index * share
-        return chosen, chosen[first : first + share]
+    def __init__(
+        self,
+        learnable: Learnable,
+        settings: TrainSettings,
+        method: str,
+        compute: Compute,
+        state: Path | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        told: Callable[[str], None] = lambda message: None,
+        check: Callable[[], float] | None = None,
+        slice_s: float = 0.0,
+    ) -> None:
+        self._learnable, self._settings, self._compute = learnable, settings, compute
+        self._stopped, self._told, self._check, self._slice_s = stopped, told, check, slice_s
+        self._accelerator = make_accelerator(compute)
+        self._learner = Learner(learnable, settings.ema)
+        self._rate = settings.learning_rate or learnable.rates[method]
+        self._optimiser = torch.optim.AdamW(self._learner.groups(settings.weight_decay), lr=self._rate)
+        self._plan = make_plan(
+            len(learnable), learnable.batch, learnable.epochs, learnable.least_steps, settings
+        )
+        learnable.prepare(self._accelerator)
+        self._keeper = StateKeeper(state) if state is not None else None
+        self._best: BestKeeper | None = None
+        if state is not None and check is not None:
+            self._best = BestKeeper(state, settings.patience, self._accelerator.is_main_process)
+        self._at_once = settings.part or learnable.at_once or self._plan.batch
+        self._rollbacks, self._done, self._spent = 0, 0, 0.0
+        self._since = self._kept = time.perf_counter()
+        self._keeping_s = 0.0  # what writing the last state took
+        self.sliced = False  # whether it ended because its slice did
 
-    def keep() -> None:
-        if keeper is not None and accelerator.is_main_process:
-            keeper.save(learner, optimiser, done, spent + time.perf_counter() - since)
+    @property
+    def first(self) -> bool:
+        """Whether this process writes: of several that train together, one does."""
+        return bool(self._accelerator.is_main_process)
 
-    while done < steps * epochs and not (best is not None and best.waited_enough):
-        if stopped() or (slice_s and time.perf_counter() - since > slice_s):
-            break
-        chosen, own = share_of(done)
-        torch.manual_seed(settings.seed * 1_000_003 + done * 64 + accelerator.process_index)
-        plain.train()
-        optimiser.zero_grad(set_to_none=True)
-        loss = 0.0
-        if any(source.matches[i] for i in chosen):  # else there is nothing to pull together
-            try:
-                inputs = source.inputs(own)
-                if done + 1 < steps * epochs:
-                    source.prefetch(share_of(done + 1)[1])
-                loss = backward(both, inputs, loss_of, temperature, min(part, len(own)), accelerator)
-            except torch.OutOfMemoryError:
-                if part <= 1:
-                    raise
-                part = max(1, min(part, len(own)) // 2)
-                told(f"The memory is full: {part} pairs are embedded at once from here on.")
-                if compute.device.type == "cuda":
-                    torch.cuda.empty_cache()
+    def epochs(self) -> Iterator[EpochRecord]:
+        """Train, or go on.
+
+        Yields:
+            A record of each epoch; one with a loss of 0 hands over what was finished before.
+
+        Raises:
+            DataError: the loss is no number, again and again.
+            StorageError: the disk refuses the state.
+        """
+        self._since = self._kept = time.perf_counter()
+        if self._keeper is not None and self._keeper.exists():
+            self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+        yielded, total, counted = 0, 0.0, 0
+        while not self._over() and not self._interrupted():
+            loss = self._step()
+            if loss is None:
                 continue
-            if not math.isfinite(loss):
-                rollbacks += 1
-                if rollbacks > MOST_ROLLBACKS or keeper is None or not keeper.exists():
-                    raise DataError("The loss is no number.", "Choose a lower learning rate and start again.")
-                keeper.wait()
-                done, spent = keeper.load(learner, optimiser)
-                rate /= 2
-                told("The loss was no number: back to the last check-point, at half the learning rate.")
-                continue
-            for group in optimiser.param_groups:
-                group["lr"] = rate * rate_at(done, steps * epochs)
-            nn.utils.clip_grad_norm_(learner.weights.values(), 1.0)
-            optimiser.step()
-            learner.average()
-        done, total, counted = done + 1, total + loss, counted + 1
-        at_end = done % steps == 0
-        if at_end or time.perf_counter() - kept > KEPT_EVERY_S:
-            keep()
-            kept = time.perf_counter()
-        if at_end:
-            plain.eval()
-            seconds = spent + time.perf_counter() - since
-            found = recall() if recall is not None else None
-            if best is not None and found is not None:
-                best.offer(learner.weights, found)
-            left = seconds / done * (steps * epochs - done)
-            yield EpochRecord(done // steps, epochs, total / counted, found, seconds, left)
-            total, counted = 0.0, 0
-    plain.eval()
-    keep()
-    if keeper is not None:
-        keeper.wait()
-    learner.use_average()
-    if best is not None:
-        best.restore(learner.weights)
+            self._done, total, counted = self._done + 1, total + loss, counted + 1
+            at_end = self._done % self._plan.steps == 0
+            if at_end or time.perf_counter() - self._kept > self._kept_every_s:
+                self._keep()
+            if at_end:
+                yield self._record(total / counted, self._measure())
+                yielded, total, counted = yielded + 1, 0.0, 0
+        self._learnable.network.eval()
+        self._keep()
+        if self._keeper is not None:
+            self._keeper.wait()
+        self._accelerator.wait_for_everyone()
+        if self.sliced:
+            return
+        self._learner.use_average()
+        if self._best is not None:
+            self._best.restore(self._learner.weights)
+        if not yielded and self._done >= self._plan.steps:
+            yield self._record(0.0, None)
+
+    def _over(self) -> bool:
+        return self._done >= self._plan.total or (self._best is not None and self._best.waited_enough)
+
+    def _interrupted(self) -> bool:
+        """Whether any process was stopped or is at the end of its slice: then all end, after the same
+        step.
+        """
+        stop = self._stopped()
+        late = bool(self._slice_s) and time.perf_counter() - self._since > self._slice_s
+        if self._accelerator.num_processes > 1:
+            wishes = torch.tensor([float(stop), float(late)], device=self._accelerator.device)
+            stop, late = (self._accelerator.reduce(wishes, "sum") > 0).tolist()
+        self.sliced = late and not stop
+        return stop or late
+
+    def _share(self, step: int) -> list[int]:
+        """The examples of a step that this process embeds."""
+        rows = self._plan.rows(step)
+        share = len(rows) // self._accelerator.num_processes
+        first = self._accelerator.process_index * share
+        return rows[first : first + share]
+
+    def _step(self) -> float | None:
+        """One step; its loss, or None where it has to be done again."""
+        plan, step = self._plan, self._done
+        torch.manual_seed(self._settings.seed * 1_000_003 + step * 64 + self._accelerator.process_index)
+        self._learnable.network.train()
+        self._optimiser.zero_grad(set_to_none=True)
+        if not self._learnable.teaches(plan.rows(step)):
+            return 0.0
+        rows = self._share(step)
+        self._learnable.prefetch(rows)
+        if step + 1 < plan.total:
+            self._learnable.prefetch(self._share(step + 1))
+        try:
+            loss = self._learnable.backward(rows, min(self._at_once, len(rows)), self._accelerator)
+        except torch.OutOfMemoryError:
+            if self._at_once <= 1:
+                raise
+            self._halve(len(rows))
+            return None
+        if not math.isfinite(loss):
+            self._roll_back()
+            return None
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate * rate_at(step, plan.total)
+        nn.utils.clip_grad_norm_(self._learner.weights.values(), 1.0)
+        self._optimiser.step()
+        self._learner.average()
+        return loss
+
+    def _halve(self, rows: int) -> None:
+        """Less goes through the network at once from here on."""
+        self._at_once = max(1, min(self._at_once, rows) // 2)
+        self._told(f"The memory is full: {self._at_once} pairs are embedded at once from here on.")
+        if self._compute.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _roll_back(self) -> None:
+        """Go on from the last state more slowly, after a loss that is no number."""
+        self._rollbacks += 1
+        if self._rollbacks > MOST_ROLLBACKS or self._keeper is None or not self._keeper.exists():
+            raise DataError("The loss is no number.", "Choose a lower learning rate and start again.")
+        self._keeper.wait()
+        self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+        self._rate /= 2
+        self._told("The loss was no number: back to the last check-point, at half the learning rate.")
+
+    @property
+    def _seconds(self) -> float:
+        return self._spent + time.perf_counter() - self._since
+
+    @property
+    def _kept_every_s(self) -> float:
+        return max(KEPT_EVERY_S, self._keeping_s / KEEPING_SHARE)
+
+    def _keep(self) -> None:
+        if self._keeper is not None and self.first:
+            begun = time.perf_counter()
+            self._keeper.save(self._learner, self._optimiser, self._done, self._seconds)
+            self._keeping_s = time.perf_counter() - begun
+        self._kept = time.perf_counter()
+
+    def _measure(self) -> float | None:
+        self._learnable.network.eval()
+        found = self._check() if self._check is not None else None
+        if self._best is not None and found is not None:
+            self._best.offer(self._learner.weights, found)
+        return found
+
+    def _record(self, loss: float, found: float | None) -> EpochRecord:
+        left = self._seconds / max(1, self._done) * (self._plan.total - self._done)
+        recall, likelihood = (
+            found if self._learnable.measures == m else None for m in ("recall", "likelihood")
+        )
+        epoch = self._done // self._plan.steps
+        return EpochRecord(epoch, self._plan.epochs, loss, recall, self._seconds, left, likelihood)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +22,18 @@ def version_of(run: Run) -> str:
     """The id of the version that a run makes; one that goes on after a stop makes another."""
     again = int(run.settings.get("again", 0))
     return run.id.replace("run-", "tuned-") + (f"-{again + 1}" if again else "")
+
+
+def is_stopped(ws: Workspace, run: Run) -> bool:
+    """Whether somebody stopped a run."""
+    return (ws.run_folder(run.id) / "stop").exists()
+
+
+def discard_half_written(ws: Workspace, run: Run) -> None:
+    """Remove the folder of a version that was not finished, such as on a full disk."""
+    version_id = version_of(run)
+    if version_id not in {v.id for v in ws.versions.of_task(run.task)}:
+        shutil.rmtree(ws.version_folder(version_id), ignore_errors=True)
 
 
 def save_learned(preset: Preset, run: Run, target: Path, save: Callable[[Path], None]) -> Preset:

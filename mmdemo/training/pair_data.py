@@ -106,13 +106,13 @@ class PairSource:
         self._ahead: dict[tuple[int, ...], list[Future[dict[str, Tensor]]]] = {}
 
     def prefetch(self, rows: Sequence[int]) -> None:
-        """Begin to prepare the pairs of those rows; what was begun before and not asked for is dropped."""
+        """Begin to prepare the pairs of those rows; of what was begun before, the last is kept."""
         key = tuple(rows)
         if key not in self._ahead:
-            for waiting in self._ahead.values():
-                for future in waiting:
+            for other in list(self._ahead)[:-1]:
+                for future in self._ahead.pop(other):
                     future.cancel()
-            self._ahead = {key: [self._pool.submit(self._data.__getitem__, i) for i in rows]}
+            self._ahead[key] = [self._pool.submit(self._data.__getitem__, i) for i in rows]
 
     def inputs(self, rows: Sequence[int]) -> Inputs:
         """The pairs of those rows."""

@@ -10,12 +10,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.models.right_of_way import RightOfWay
 from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from mmdemo.training.loop import EpochRecord
 
 PROGRESS = "progress.jsonl"
+
+
+def stop_flag(ws: Workspace, run_id: str) -> Callable[[], bool]:
+    """What a training asks before each step: whether somebody stopped it. Meanwhile those who wait for an
+    answer of the page go first.
+    """
+    flag, way = ws.run_folder(run_id) / "stop", RightOfWay(ws.right_of_way)
+
+    def stopped() -> bool:
+        way.give()
+        return flag.exists()
+
+    return stopped
 
 
 @contextmanager

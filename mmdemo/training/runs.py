@@ -18,14 +18,14 @@ from filelock import FileLock, Timeout
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.base import CAPTIONING, DEFAULT_TASK
-from mmdemo.models.device import decide_compute
+from mmdemo.models.device import decide_compute, reproducible
 from mmdemo.models.fusion import FusedHead
 from mmdemo.models.heads import ResidualHead, make_head, save_head
 from mmdemo.models.manager import base_calibration, version_source
 from mmdemo.models.presets import PROPOSED, Preset
 from mmdemo.models.video import VideoAligner
 from mmdemo.retrieval.transcribing import VOCABULARY, vocabulary_of
-from mmdemo.store.media_store import write_durably
+from mmdemo.store.media_store import is_disk_full, write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.versions import UNFINISHED
@@ -43,12 +43,11 @@ from mmdemo.training.dataset import (
 from mmdemo.training.evaluate import calibrate, calibrate_pairs, comparison, moment_comparison
 from mmdemo.training.evaluation import head_of, localise
 from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
-from mmdemo.training.outcome import add_version, finish_run, version_of
-from mmdemo.training.progress import append_progress
+from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_stopped, version_of
+from mmdemo.training.progress import append_progress, stop_flag
 from mmdemo.training.transcripts import learn_vocabulary, measure_transcripts
 
 log = logging.getLogger(__name__)
-BY_PAIRS = {"dual", "frames"}  # loaders of models whose encoders are trained on pairs
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
 
 
@@ -99,7 +98,8 @@ def execute_run(
     towers: Callable[[], Towers],
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> Run:
-    """Carry a run out, or on from where it was interrupted; returns its final row.
+    """Carry a run out, or on from where it was interrupted; returns its row, which says `queued` where its
+    slice of time is over.
 
     Only one process works on a run at a time: a lock file, which the system frees when its holder dies,
     says who.
@@ -112,33 +112,47 @@ def execute_run(
                 return run  # it was stopped or removed while it waited
             ws.runs.update(run_id, status="running", message="")
             try:
-                if run.task == CAPTIONING:
-                    from mmdemo.training.caption_run import execute_captioning
+                with reproducible(bool(run.settings.get("deterministic"))):
+                    if run.method == "head":
+                        _execute_head(ws, run, towers, progress)
+                    else:
+                        from mmdemo.training.lesson import carry_out
 
-                    execute_captioning(ws, run, progress)
-                elif version_source(ws, run.parent).preset.loader in BY_PAIRS and run.method != "head":
-                    from mmdemo.training.network_run import execute_network
-
-                    execute_network(ws, run, towers, progress)
-                elif run.method != "head":
-                    from mmdemo.training.writing_run import execute_writing
-
-                    execute_writing(ws, run, towers, progress)
-                else:
-                    _execute_head(ws, run, towers, progress)
-            except MmdemoError as e:
-                ws.runs.update(run_id, status="failed", message=str(e))
+                        carry_out(ws, run, towers, progress)
             except Exception as e:
-                log.exception("%s failed", run_id)
-                ws.runs.update(
-                    run_id, status="failed", message=f"The run failed: {e}. Its labels are untouched."
-                )
+                discard_half_written(ws, run)
+                ws.runs.update(run_id, status="failed", message=_why(run_id, e))
     except Timeout:
         log.info("%s is worked on by another process", run_id)
     done = ws.runs.get(run_id)
     if done.status == "done":  # there is nothing to go on from
         shutil.rmtree(folder / "state", ignore_errors=True)
     return done
+
+
+def execute_slices(
+    ws: Workspace,
+    run_id: str,
+    towers: Callable[[], Towers],
+    progress: Callable[[EpochRecord], None] | None = None,
+) -> Run:
+    """As `execute_run`, one slice of time after another until the run has ended."""
+    while True:
+        run = execute_run(ws, run_id, towers, progress)
+        if run.status != "queued":
+            return run
+
+
+def _why(run_id: str, e: Exception) -> str:
+    """What to say of a run that failed."""
+    if isinstance(e, MmdemoError):
+        return str(e)
+    if is_disk_full(e):
+        return (
+            "The disk is full. Free some space, then go on with the run: nothing it was trained on is lost."
+        )
+    log.error("%s failed", run_id, exc_info=e)
+    return f"The run failed: {e}. Its labels are untouched."
 
 
 def _execute_head(
@@ -158,19 +172,22 @@ def _execute_head(
     if kind == "cross-attention":
         train = with_cells(ws, towers(), snapshot.of(TRAIN), train)
         held_out = with_cells(ws, towers(), measured, held_out)
-
-    def stopped() -> bool:
-        return (folder / "stop").exists()
-
+    stopped = stop_flag(ws, run.id)
     last: ResidualHead | None = None
-    for record, head in _epochs(folder, train, held_out, reference, preset, settings, compute, stopped):
+    slice_s = ws.settings.slice_s
+    for record, head in _epochs(
+        folder, train, held_out, reference, preset, settings, compute, stopped, slice_s
+    ):
         last = head
         if progress is not None:
             progress(record)
     if last is None:
         ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
         return
-    was_stopped = stopped()
+    was_stopped = is_stopped(ws, run)
+    if record.epoch < record.epochs and not was_stopped:
+        ws.runs.update(run.id, status="queued", message="Goes on in its next slice of time.")
+        return
     old = head_of(ws, run.parent)
     if old is not None and old.shape.kind == "cross-attention" and held_out.cells is None:
         held_out = with_cells(ws, towers(), measured, held_out)
@@ -224,10 +241,11 @@ def _epochs(
     settings: TrainSettings,
     compute: Any,
     stopped: Callable[[], bool],
+    slice_s: float,
 ) -> Iterator[tuple[EpochRecord, ResidualHead]]:
     with append_progress(folder) as write:
         for record, head in train_head(
-            train, held_out, reference, preset.dim, settings, compute, folder / "state", stopped
+            train, held_out, reference, preset.dim, settings, compute, folder / "state", stopped, slice_s
         ):
             write(record)
             yield record, head

@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from mmdemo.errors import StorageError
+
 
 class StateKeeper:
     """Saves and loads the state of a run in a folder.
@@ -52,9 +54,14 @@ class StateKeeper:
         """Put the state back; returns the epochs that are done and the seconds they took."""
         facts = json.loads((self._folder / "state.json").read_text(encoding="utf-8"))
         tensors = load_file(self._folder / facts["file"])
-        head.load_state_dict(
-            {k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")}
-        )
+        try:
+            head.load_state_dict(
+                {k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")}
+            )
+        except RuntimeError as e:  # of another method, or of another version of mmdemo
+            raise StorageError(
+                "The check-point of this run does not fit its model.", "Remove the run and start a new one."
+            ) from e
         slots: dict[int, dict[str, Tensor]] = {}
         for key, tensor in tensors.items():
             if key.startswith("optimiser."):
@@ -65,7 +72,11 @@ class StateKeeper:
 
     def _write(self, tensors: dict[str, Tensor], epoch: int, seconds: float) -> None:
         name = f"state-{epoch % 2}.safetensors"  # the one before stays until this one is whole and named
-        save_file(tensors, self._folder / name)
+        try:
+            save_file(tensors, self._folder / name)
+        except Exception:
+            (self._folder / name).unlink(missing_ok=True)
+            raise
         part = self._folder / "state.part"
         part.write_text(json.dumps({"epoch": epoch, "seconds": seconds, "file": name}), encoding="utf-8")
         part.replace(self._folder / "state.json")
@@ -77,10 +88,12 @@ class BestKeeper:
     Args:
         folder: of the state.
         patience: epochs without a better one after which it is enough; 0: never, and nothing is kept.
+        writes: whether this process is the one that writes.
     """
 
-    def __init__(self, folder: Path, patience: int) -> None:
+    def __init__(self, folder: Path, patience: int, writes: bool = True) -> None:
         self._folder = folder
+        self._writes = writes
         self._patience = patience
         facts = folder / "best.json"
         self._best, self._waited = -1.0, 0
@@ -99,11 +112,15 @@ class BestKeeper:
             return
         if recall > self._best:
             self._best, self._waited = recall, 0
+            if not self._writes:
+                return
             part = self._folder / "best.part"
             save_file({n: t.detach().cpu().contiguous() for n, t in weights.state_dict().items()}, part)
             part.replace(self._folder / "best.safetensors")
         else:
             self._waited += 1
+        if not self._writes:
+            return
         part = self._folder / "best.json.part"
         part.write_text(json.dumps({"recall": self._best, "waited": self._waited}), encoding="utf-8")
         part.replace(self._folder / "best.json")

@@ -30,7 +30,7 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     source = version_source(ws, version_id)
     if out.exists():
         raise UserError(f"{out} is there already.", "Name a new folder.")
-    from mmdemo.training.network_run import open_learner
+    from mmdemo.training.pair_run import open_learner
 
     part = out.with_name(out.name + ".part")
     try:

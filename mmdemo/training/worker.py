@@ -17,7 +17,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.settings import load_settings
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.runs import execute_run
+from mmdemo.training.runs import execute_slices
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
                 return models.towers(version_source(ws, ws.runs.get(run).parent).preset)
 
             try:
-                execute_run(ws, run_id, towers)
+                execute_slices(ws, run_id, towers)
             except MmdemoError as e:
                 logging.info("%s: %s", run_id, e)  # it was removed while it waited
 

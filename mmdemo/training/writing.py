@@ -1,18 +1,16 @@
-"""Fine-tuning a network that writes, by LoRA or in full, on corrected texts: read top to bottom.
+"""How a network that writes learns from corrected texts.
 
 By LoRA (Hu et al. 2021, arXiv:2106.09685) its weights stay; beside the query and value projections of every
 attention a product of two thin matrices learns. In full all weights do. A Whisper learns by the cross-entropy
 of the text's tokens given the sound, a model of letters by connectionist temporal classification (Graves et
-al. 2006). Like the head's loop this one knows no page and no database, keeps its state after every epoch, and
-starts the randomness of each epoch from (seed, epoch).
+al. 2006). The loop is that of network.py.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,14 +21,15 @@ from torch import Tensor, nn
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.models.ctc import CtcRecogniser
 from mmdemo.models.device import Compute
+from mmdemo.models.hub import load_part
 from mmdemo.models.hub_whisper import load_whisper
 from mmdemo.models.recognition import WINDOW_S
-from mmdemo.training.loop import EpochRecord, TrainSettings
+from mmdemo.training.loop import Measure
 from mmdemo.training.losses import IGNORED, CaptionCrossEntropy
-from mmdemo.training.state import StateKeeper
 
 RANK, ALPHA = 16, 32  # of the thin matrices, and their weight
 TARGETS = r".*\.(q_proj|v_proj|query|value|qkv)"  # the queries and values of every family's attention
+AT_ONCE = 8  # recordings of half a minute that go through together
 EPOCHS = 4
 LEAST_STEPS = 40  # with few examples epochs are added up to so many steps
 
@@ -48,10 +47,12 @@ class Writer(Protocol):
 
     model: Any
     rates: dict[str, float]
-    most_batch: int
+    at_once: int  # examples that go through the network together
 
-    def loss(self, examples: Sequence[Any]) -> Tensor:
-        """() the mean loss of a batch; gradients pass."""
+    def loss(self, examples: Sequence[Any]) -> tuple[Tensor, int]:
+        """() the loss of some examples, summed over their tokens, and how many tokens that are; gradients
+        pass.
+        """
         ...
 
     def save(self, folder: Path) -> None:
@@ -80,11 +81,6 @@ def let_learn(network: Any, method: str, seed: int, adapter: str = "", targets: 
     return get_peft_model(network, shape)
 
 
-def weights_of(model: nn.Module) -> nn.ParameterDict:
-    """The parameters that learn, by name."""
-    return nn.ParameterDict({n.replace(".", "/"): p for n, p in model.named_parameters() if p.requires_grad})
-
-
 class Adapted:
     """A Whisper that learns.
 
@@ -96,7 +92,7 @@ class Adapted:
         adapter: a folder of LoRA weights to go on from; empty: none.
     """
 
-    most_batch = 8  # recordings a step: 30 s each
+    at_once = AT_ONCE
 
     def __init__(
         self, name: str, compute: Compute, method: str = "lora", seed: int = 0, adapter: str = ""
@@ -109,8 +105,8 @@ class Adapted:
         self.rates = {"lora": 1e-3, "full": 1e-5}  # thin matrices take larger ones than whole networks
         self.criterion = CaptionCrossEntropy()
         self._method = method
-        self._features = WhisperFeatureExtractor.from_pretrained(name)
-        self._tokenizer = AutoTokenizer.from_pretrained(name)
+        self._features = load_part(WhisperFeatureExtractor, name)
+        self._tokenizer = load_part(AutoTokenizer, name)
         self._eot = int(self._tokenizer.eos_token_id)
         self._multilingual = bool(getattr(whisper.generation_config, "is_multilingual", False))
 
@@ -140,19 +136,19 @@ class Adapted:
         device = self.compute.device
         return mel.to(device), given.to(device), wanted.to(device)
 
-    def loss(self, examples: Sequence[Recording]) -> Tensor:
-        """() mean cross-entropy of the texts' tokens and the end, in nats."""
+    def loss(self, examples: Sequence[Recording]) -> tuple[Tensor, int]:
+        """The cross-entropy of the texts' tokens and the end, in nats; see `Writer`."""
         mel, given, wanted = self.batch(examples)
         with self.compute.autocast():
             logits = self.model(input_features=mel, decoder_input_ids=given).logits
-        found: Tensor = self.criterion(logits, wanted)
-        return found
+        tokens = int((wanted != IGNORED).sum())
+        return tokens * self.criterion(logits, wanted), tokens
 
 
 class AdaptedCtc:
     """A model of letters that learns; arguments as `Adapted`."""
 
-    most_batch = 8
+    at_once = AT_ONCE
 
     def __init__(
         self, name: str, compute: Compute, method: str = "lora", seed: int = 0, adapter: str = ""
@@ -170,8 +166,10 @@ class AdaptedCtc:
         for part in parts:
             part.save_pretrained(folder)
 
-    def loss(self, examples: Sequence[Recording]) -> Tensor:
-        """() mean negative log-likelihood of a letter, in nats; a text longer than its sound is left out."""
+    def loss(self, examples: Sequence[Recording]) -> tuple[Tensor, int]:
+        """The negative log-likelihood of the letters, in nats; a text longer than its sound is left out. See
+        `Writer`.
+        """
         total, letters = torch.zeros((), device=self.compute.device), 0
         for example in examples:  # one by one: the convolutions in front would hear a batch's padding
             target = self._recogniser.spell(example.text)
@@ -190,66 +188,75 @@ class AdaptedCtc:
                 reduction="sum",
             )
             letters += len(target)
-        return total / max(1, letters)
+        return total, letters
 
 
-def default_epochs(examples: int, batch: int) -> int:
-    """EPOCHS, or more where they make fewer than LEAST_STEPS steps."""
-    return max(EPOCHS, math.ceil(LEAST_STEPS / math.ceil(examples / batch)))
+class WriterLearning:
+    """A network that writes and the examples that it learns from, as `NetworkTraining` trains it.
 
-
-def train_writer(
-    adapted: Writer,
-    examples: Sequence[Any],
-    settings: TrainSettings,
-    method: str = "lora",
-    state: Path | None = None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[EpochRecord]:
-    """Train a network that writes, an epoch at a time, in place.
+    A batch goes through in parts, whose gradients add up; the parts may be of several processes.
 
     Args:
-        adapted: the network.
+        writer: the network.
         examples: what it learns from.
-        settings: epochs, learning rate, batch and seed are used.
-        method: lora or full: whose default learning rate.
-        state: a folder from which an interrupted run goes on; None: nothing is kept.
-        stopped: looked at every step; the epoch that is stopped does not count.
     """
-    batch = min(settings.batch, adapted.most_batch)
-    epochs = settings.epochs or default_epochs(len(examples), batch)
-    settings = replace(settings, epochs=epochs, learning_rate=settings.learning_rate or adapted.rates[method])
-    weights = weights_of(adapted.model)
-    optimiser = torch.optim.AdamW(weights.values(), lr=settings.learning_rate, weight_decay=0.0)
-    keeper = StateKeeper(state) if state is not None else None
-    begun, spent = keeper.load(weights, optimiser) if keeper is not None and keeper.exists() else (0, 0.0)
-    if begun >= epochs:  # killed between the last epoch and the version
-        yield EpochRecord(epochs, epochs, 0.0, None, spent, 0.0)
-        return
-    steps, since = math.ceil(len(examples) / batch), time.perf_counter()
-    for epoch in range(begun + 1, epochs + 1):
-        torch.manual_seed(settings.seed * 100_003 + epoch)
-        adapted.model.train()
-        total = 0.0
-        for step, chosen in enumerate(torch.randperm(len(examples)).split(batch)):
-            if stopped():
-                return
-            done = ((epoch - 1) * steps + step) / (epochs * steps)
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * (1 + math.cos(math.pi * done)) / 2
-            loss = adapted.loss([examples[i] for i in chosen])
-            if not loss.requires_grad or not torch.isfinite(loss):
-                continue  # nothing in this batch can be learned from
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(weights.values(), 1.0)
-            optimiser.step()
-            total += loss.item() * len(chosen)
-        adapted.model.eval()
-        seconds = spent + time.perf_counter() - since
-        each = (time.perf_counter() - since) / (epoch - begun)
-        if keeper is not None:
-            keeper.save(weights, optimiser, epoch, seconds)
-        yield EpochRecord(epoch, epochs, total / len(examples), None, seconds, each * (epochs - epoch))
-    if keeper is not None:
-        keeper.wait()
+
+    least_steps = LEAST_STEPS
+    epochs = EPOCHS
+    measures: Measure = "likelihood"
+
+    def __init__(self, writer: Writer, examples: Sequence[Any]) -> None:
+        self.network: nn.Module = writer.model
+        self.extras = nn.Module()
+        self.rates = writer.rates
+        self.batch = self.at_once = writer.at_once
+        self._writer = writer
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def prepare(self, accelerator: Any) -> None:
+        """See `Learnable`; gradients of several processes are added up here, so no wrapper is needed."""
+
+    def teaches(self, rows: Sequence[int]) -> bool:
+        """See `Learnable`."""
+        return True
+
+    def prefetch(self, rows: Sequence[int]) -> None:
+        """See `Learnable`; examples are prepared when their part is due."""
+
+    def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
+        """See `Learnable`."""
+        total, tokens = 0.0, 0.0
+        for i in range(0, len(rows), at_once):
+            loss, count = self._writer.loss([self._examples[row] for row in rows[i : i + at_once]])
+            if count:
+                accelerator.backward(loss)
+                total, tokens = total + float(loss.detach()), tokens + count
+        learning = [p for p in self.network.parameters() if p.requires_grad]
+        if accelerator.num_processes > 1:
+            sums = torch.tensor([total, float(tokens)], device=accelerator.device)
+            total, tokens = (float(v) for v in accelerator.reduce(sums, "sum"))
+            for p in learning:
+                p.grad = accelerator.reduce(torch.zeros_like(p) if p.grad is None else p.grad, "sum")
+        for p in learning:
+            if p.grad is not None:
+                p.grad /= max(1, tokens)
+        return total / max(1, tokens)
+
+
+def likelihood_of(writer: Writer, examples: Sequence[Any]) -> Callable[[], float]:
+    """Measures how likely the writer, as it is then, finds a token of some texts: the geometric mean, in
+    percent.
+    """
+
+    @torch.inference_mode()
+    def found() -> float:
+        total, tokens = 0.0, 0
+        for i in range(0, len(examples), writer.at_once):
+            loss, count = writer.loss(examples[i : i + writer.at_once])
+            total, tokens = total + float(loss), tokens + count
+        return 100.0 * math.exp(-total / max(1, tokens))
+
+    return found

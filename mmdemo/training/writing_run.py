@@ -1,4 +1,4 @@
-"""A run of a recogniser from its snapshot to a version: it learns itself, from corrected transcripts."""
+"""A run of a recogniser: it learns itself from corrected transcripts, and is measured by its errors."""
 
 from __future__ import annotations
 
@@ -23,51 +23,58 @@ from mmdemo.store.workspace import Workspace
 from mmdemo.training.dataset import Example, Snapshot
 from mmdemo.training.evaluate import comparison
 from mmdemo.training.evaluation import head_of, retrieval_with
+from mmdemo.training.lesson import Lesson, apart
 from mmdemo.training.loop import EpochRecord, settings_from_json
-from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
-from mmdemo.training.progress import append_progress
+from mmdemo.training.outcome import add_version, finish_run, is_stopped, save_learned, version_of
 from mmdemo.training.transcripts import measure_transcripts
-from mmdemo.training.writing import Adapted, AdaptedCtc, Recording, Writer, train_writer
+from mmdemo.training.writing import Adapted, AdaptedCtc, Recording, Writer, WriterLearning, likelihood_of
 
 
-def execute_writing(
-    ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
-) -> None:
-    """Train, measure transcripts and retrieval before and after, write the version.
+def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+    """A recogniser, and the recordings whose texts people confirmed. A text that was marked as wrong teaches
+    nothing here: most of its words may have been said.
 
     Raises:
         DataError: nothing to train on is short enough to be heard at once.
     """
-    folder = ws.run_folder(run.id)
-    snapshot = Snapshot.load(folder / "snapshot.json")
     compute = decide_compute(ws.settings.device, ws.settings.threads).training
     preset = version_source(ws, run.parent).preset
-    settings = settings_from_json(run.settings)
-
-    def stopped() -> bool:
-        return (folder / "stop").exists()
-
-    recordings = _recordings(ws, snapshot.of(TRAIN, match=True))
-    if not recordings:
+    known = ws.items.of(sorted({e.item for e in snapshot.examples}))
+    short = [
+        e
+        for e in snapshot.of(TRAIN, match=True)
+        if e.item in known and (known[e.item].duration_s or 0.0) <= WINDOW_S
+    ]
+    if not short:
         raise DataError(
             f"No labelled recording is shorter than {WINDOW_S:.0f} s, which is what the model hears at once.",
             "Label shorter recordings, or train the head.",
         )
     kind = AdaptedCtc if preset.loader == "ctc" else Adapted
-    adapted: Writer = kind(preset.media_tower, compute, run.method, settings.seed, preset.adapter)
-    record: EpochRecord | None = None
-    with append_progress(folder) as write:
-        for record in train_writer(adapted, recordings, settings, run.method, folder / "state", stopped):
-            write(record)
-            if progress is not None:
-                progress(record)
-    if record is None:
-        ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
-        return
-    was_stopped = stopped()
+    seed = settings_from_json(run.settings).seed
+    adapted: Writer = kind(preset.media_tower, compute, run.method, seed, preset.adapter)
+
+    def recordings(examples: list[Example]) -> list[Recording]:
+        return [Recording(partial(decode_audio, ws.media_path(known[e.item])), e.text) for e in examples]
+
+    train, checked = apart(short)
+    check = likelihood_of(adapted, recordings(checked)) if checked else None
+    return Lesson(WriterLearning(adapted, recordings(train)), adapted.save, train, check)
+
+
+def conclude(
+    ws: Workspace,
+    run: Run,
+    snapshot: Snapshot,
+    lesson: Lesson,
+    record: EpochRecord,
+    towers: Callable[[], Towers],
+) -> None:
+    """Measure transcripts and retrieval before and after, write the version."""
+    preset = version_source(ws, run.parent).preset
+    was_stopped = is_stopped(ws, run)
     target = ws.version_folder(version_of(run))
-    after_preset = save_learned(preset, run, target, adapted.save)
-    del adapted
+    after_preset = save_learned(preset, run, target, lesson.save)
     head = _copy_head(ws, run.parent, target)
     after, _ = load_towers(after_preset, ws.settings)
     measured = snapshot.of(HELD_OUT, match=True)
@@ -75,7 +82,7 @@ def execute_writing(
     reached = retrieval_with(ws, after_preset, lambda: after, head, measured)
     result: dict[str, Any] = comparison(before, reached, measured) | {
         "seconds": record.seconds,
-        "trained_on": {"match": len(recordings), "mismatch": 0, "held_out": len(measured)},
+        "trained_on": lesson.trained_on | {"held_out": len(measured)},
     }
     words = vocabulary_of(ws, run.parent)
     rates = measure_transcripts(ws, (towers().media, words), (after.media, ()), measured, lambda: False)
@@ -83,15 +90,6 @@ def execute_writing(
     add_version(ws, run, preset, snapshot, result, _calibration(ws, run.parent, after))
     better = rates is not None and rates["WER"]["after"] < rates["WER"]["before"]
     finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
-
-
-def _recordings(ws: Workspace, examples: list[Example]) -> list[Recording]:
-    items = ws.items.of(sorted({e.item for e in examples}))
-    return [
-        Recording(partial(decode_audio, ws.media_path(items[e.item])), e.text)
-        for e in examples
-        if e.item in items and (items[e.item].duration_s or 0.0) <= WINDOW_S
-    ]
 
 
 def _copy_head(ws: Workspace, parent: str, target: Path) -> ResidualHead | None:

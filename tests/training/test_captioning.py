@@ -17,9 +17,10 @@ from mmdemo.models.hub_captioners import HubCaptioner
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.caption_scores import bleu4, caption_comparison
 from mmdemo.training.captioning import AdaptedCaptioner, Captioned
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.loop import EpochRecord, TrainSettings
+from mmdemo.training.network import NetworkTraining
 from mmdemo.training.runs import create_run, execute_run
-from mmdemo.training.writing import train_writer
+from mmdemo.training.writing import WriterLearning
 from tests import checkpoints
 
 CPU = decide_compute("cpu")
@@ -31,13 +32,17 @@ KINDS = {
 }
 
 
+def train(adapted: AdaptedCaptioner, examples: list[Captioned], settings: TrainSettings) -> list[EpochRecord]:
+    return list(NetworkTraining(WriterLearning(adapted, examples), settings, "full", CPU).epochs())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_captioner_learns_to_write_what_it_was_shown(kind: str, tmp_path: Path) -> None:
     adapted = AdaptedCaptioner(str(KINDS[kind](tmp_path / kind)), CPU, "full")
     wanted = "a cat and a dog"
     examples = [Captioned(lambda: RED, wanted)] * 2
     settings = TrainSettings(epochs=60, batch=2, learning_rate=1e-2)
-    losses = [r.loss for r in train_writer(adapted, examples, settings, "full")]
+    losses = [r.loss for r in train(adapted, examples, settings)]
     assert losses[-1] < 0.1 * losses[0]
     adapted.save(tmp_path / "learned")
     words = HubCaptioner(str(tmp_path / "learned"), CPU).caption([RED])
@@ -50,10 +55,11 @@ def test_a_marked_mismatch_becomes_less_likely(tmp_path: Path) -> None:
     adapted = AdaptedCaptioner(str(checkpoints.save_git(tmp_path / "git")), CPU, "full")
     right, wrong = Captioned(lambda: RED, "a cat"), Captioned(lambda: RED, "a dog", match=False)
     settings = TrainSettings(epochs=30, batch=2, learning_rate=1e-2)
-    list(train_writer(adapted, [right, wrong], settings, "full"))
+    train(adapted, [right, wrong], settings)
     adapted.model.eval()
     with torch.inference_mode():
-        said, denied = (float(adapted.loss([e])) for e in (right, Captioned(lambda: RED, "a dog")))
+        losses = [adapted.loss([e]) for e in (right, Captioned(lambda: RED, "a dog"))]
+    said, denied = (float(loss) / tokens for loss, tokens in losses)
     assert said + 0.3 < denied
 
 

@@ -20,10 +20,11 @@ from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.manager import load_towers
 from mmdemo.models.presets import find_preset
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.contrastive import Both, Inputs, Temperature, backward
+from mmdemo.training.contrastive import Both, Inputs, PairLearning, Temperature, backward
+from mmdemo.training.learnable import rate_at
 from mmdemo.training.loop import EpochRecord, TrainSettings
 from mmdemo.training.losses import LOSSES
-from mmdemo.training.network import make_accelerator, rate_at, train_network
+from mmdemo.training.network import NetworkTraining, make_accelerator
 from mmdemo.training.runs import create_run, execute_run
 from tests import checkpoints
 from tests.conftest import drawing
@@ -35,6 +36,8 @@ SETTINGS = TrainSettings(epochs=3, batch=8, learning_rate=1e-2, scale=10.0)
 
 class Tiny:
     """Two small networks with dropout, as an encoder has them."""
+
+    rates, epochs = {"full": 1e-2}, 3
 
     def __init__(self, fails_over: int = 0, nan_at: int = 0) -> None:
         torch.manual_seed(4)
@@ -108,7 +111,8 @@ def test_dropout_falls_alike_in_both_passes_of_a_batch_in_parts() -> None:
 
 
 def run(tiny: Tiny, settings: TrainSettings = SETTINGS, **how: object) -> list[EpochRecord]:
-    return list(train_network(tiny, Rows(), settings, "full", CPU, **how))  # type: ignore[arg-type]
+    learning = PairLearning(tiny, Rows(), settings)
+    return list(NetworkTraining(learning, settings, "full", CPU, **how).epochs())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
@@ -180,7 +184,7 @@ def test_training_ends_when_nothing_gets_better_and_keeps_the_best(tmp_path: Pat
         return next(measured)
 
     settings = TrainSettings(**(vars(SETTINGS) | {"epochs": 6, "patience": 2}))
-    records = run(tiny, settings, state=tmp_path, recall=recall)
+    records = run(tiny, settings, state=tmp_path, check=recall)
     assert [r.recall for r in records] == [10.0, 50.0, 40.0, 30.0]
     assert same(weights(tiny), kept[1])
 
@@ -193,12 +197,12 @@ def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
 
 PROCESS = """
 import sys, torch
-from tests.training.test_network import CPU, SETTINGS, Rows, Tiny
-from mmdemo.training.network import train_network
+from tests.training.test_network import Tiny
+from tests.training.test_network import run
 tiny = Tiny()
 for part in tiny.network.values():
     part[1].p = 0.0  # each process would draw its own
-list(train_network(tiny, Rows(), SETTINGS, "full", CPU))
+run(tiny)
 torch.save(tiny.network.state_dict(), sys.argv[1])
 """
 

@@ -1,4 +1,4 @@
-"""A LoRA or full run of two encoders, from its snapshot to a version with towers of its own."""
+"""A LoRA or full run of two encoders: what it learns from, and what is measured of the version."""
 
 from __future__ import annotations
 
@@ -20,64 +20,31 @@ from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.contrastive import PairLearning
 from mmdemo.training.dataset import Example, Snapshot, load_arrays, prepare_features
 from mmdemo.training.evaluate import calibrate, comparison
 from mmdemo.training.evaluation import head_of, retrieval_with
+from mmdemo.training.lesson import Lesson, apart
 from mmdemo.training.loop import EpochRecord, settings_from_json
-from mmdemo.training.network import train_network
-from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
+from mmdemo.training.outcome import add_version, finish_run, is_stopped, save_learned, version_of
 from mmdemo.training.pair_data import PairSource, pair_dataset
-from mmdemo.training.progress import append_progress
 from mmdemo.training.writing import let_learn
 
-CHECKED = 10  # one pair in so many is kept off training, to choose the best epoch by
-LEAST_CHECKED = 5  # pairs, below which no epoch is chosen
 AT_ONCE = 16  # pairs that are measured at once
 
 
-def execute_network(
-    ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
-) -> None:
-    """Train, measure retrieval before and after, write the version."""
-    folder = ws.run_folder(run.id)
-    snapshot = Snapshot.load(folder / "snapshot.json")
+def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+    """Both encoders and the labelled pairs of the train side."""
     compute = decide_compute(ws.settings.device, ws.settings.threads).training
     preset = version_source(ws, run.parent).preset
     settings = settings_from_json(run.settings)
-
-    def stopped() -> bool:
-        return (folder / "stop").exists()
-
-    def told(message: str) -> None:
-        ws.runs.update(run.id, message=message)
-
-    adapter = "" if run.method == "lora" else preset.adapter
-    encoder = open_learner(preset, compute, adapter)
+    encoder = open_learner(preset, compute, "" if run.method == "lora" else preset.adapter)
     encoder.network = let_learn(encoder.network, run.method, settings.seed, preset.adapter)
     encoder.network.to(compute.device)
     if compute.device.type == "cuda" and encoder.network.supports_gradient_checkpointing:
         encoder.network.gradient_checkpointing_enable()  # activations are computed again: less memory
-    train, checked = _apart(snapshot.of(TRAIN))
-    record: EpochRecord | None = None
-    with append_progress(folder) as write:
-        for record in train_network(
-            encoder,
-            PairSource(pair_dataset(ws, encoder, run.task, train)),
-            settings,
-            run.method,
-            compute,
-            folder / "state",
-            stopped,
-            told,
-            _recall(ws, encoder, preset, checked) if checked else None,
-        ):
-            write(record)
-            if progress is not None:
-                progress(record)
-    if record is None:
-        ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
-        return
-    was_stopped = stopped()
+    train, checked = apart(snapshot.of(TRAIN))
+    source = PairSource(pair_dataset(ws, encoder, run.task, train))
 
     def save(folder: Path) -> None:
         if run.method == "lora":
@@ -85,18 +52,29 @@ def execute_network(
         else:
             encoder.save(folder)
 
-    after_preset = save_learned(preset, run, ws.version_folder(version_of(run)), save)
+    check = _recall(ws, encoder, preset, checked) if checked else None
+    return Lesson(PairLearning(encoder, source, settings), save, train, check)
+
+
+def conclude(
+    ws: Workspace,
+    run: Run,
+    snapshot: Snapshot,
+    lesson: Lesson,
+    record: EpochRecord,
+    towers: Callable[[], Towers],
+) -> None:
+    """Measure retrieval before and after, write the version."""
+    preset = version_source(ws, run.parent).preset
+    was_stopped = is_stopped(ws, run)
+    after_preset = save_learned(preset, run, ws.version_folder(version_of(run)), lesson.save)
     after, _ = load_towers(after_preset, ws.settings)
     measured = snapshot.of(HELD_OUT, match=True)
     before = retrieval_with(ws, preset, towers, head_of(ws, run.parent), measured)
     reached = retrieval_with(ws, after_preset, lambda: after, None, measured)
     result = comparison(before, reached, measured) | {
         "seconds": record.seconds,
-        "trained_on": {
-            "match": sum(e.match for e in train),
-            "mismatch": sum(not e.match for e in train),
-            "held_out": len(measured),
-        },
+        "trained_on": lesson.trained_on | {"held_out": len(measured)},
     }
     held_out = snapshot.of(HELD_OUT)
     prepare_features(ws, after_preset, held_out, lambda: after)
@@ -105,16 +83,6 @@ def execute_network(
     add_version(ws, run, preset, snapshot, result, calibration)
     better = bool(measured) and reached.mean_recall > before.mean_recall
     finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
-
-
-def _apart(examples: list[Example]) -> tuple[list[Example], list[Example]]:
-    """What to train on, and some matches of other items to choose the best epoch by."""
-    items = sorted({e.item for e in examples})
-    chosen = set(items[::CHECKED])
-    checked = [e for e in examples if e.item in chosen and e.match]
-    if len(checked) < LEAST_CHECKED:
-        return examples, []
-    return [e for e in examples if e.item not in chosen], checked
 
 
 def _recall(

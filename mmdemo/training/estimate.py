@@ -1,0 +1,149 @@
+"""How long a training will take here and what memory, before it is started: from two labels timed now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmdemo.media.audio import decode_audio
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.at_hand import free_mb, weights_mb
+from mmdemo.models.clips import FrameEncoder
+from mmdemo.models.device import decide_compute
+from mmdemo.models.manager import version_source
+from mmdemo.models.spoken import SpeechTower
+from mmdemo.models.video import VideoTower
+from mmdemo.retrieval.embed import load_medium
+from mmdemo.store.pairs import TRAIN
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.contrastive import LEAST_STEPS as PAIR_STEPS
+from mmdemo.training.dataset import Example, PairArrays, take_snapshot
+from mmdemo.training.learnable import Plan, make_plan
+from mmdemo.training.loop import BATCH, TrainSettings, default_epochs, train_head
+from mmdemo.training.pair_data import pair_dataset
+from mmdemo.training.writing import AT_ONCE, EPOCHS, LEAST_STEPS
+
+TIMED = 2  # labels
+# A backward pass costs two forward passes, one for the inputs' and one for the weights' gradients (Kaplan et
+# al. 2020, arXiv:2001.08361); thin matrices save most of the second.
+PASSES = {"lora": 2.0, "full": 3.0}
+COPIES = {"lora": 1.3, "full": 4.0}  # of the weights in memory: themselves, gradients, two moments
+LONG_S = 3600.0
+
+
+def estimate(
+    ws: Workspace, task: str, method: str, settings: TrainSettings, aligner: Callable[[], HeadAligner]
+) -> dict[str, Any]:
+    """The seconds and megabytes of a run, and a sentence for a person.
+
+    Args:
+        ws: the workspace.
+        task: whose labels.
+        method: head, lora or full.
+        settings: as the run's.
+        aligner: the version that it starts from.
+    """
+    snapshot = take_snapshot(ws, task)
+    train = snapshot.of(TRAIN)
+    if not train:
+        return {"seconds": None, "sentence": ""}
+    one = aligner()
+    preset = version_source(ws, one.version).preset
+    compute = decide_compute(ws.settings.device, ws.settings.threads)
+    each = partial(_pair_s, ws, one, [e for e in train if e.match] or train)
+    if method == "head":
+        epochs = settings.epochs or default_epochs(len(train), settings.batch or BATCH)
+        features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
+        lacking = len(features.missing(sorted({e.item for e in snapshot.examples})))
+        seconds = (lacking * each() if lacking else 0.0) + _head_s(one, settings, len(train), epochs)
+        memory = 0
+    else:
+        plan = _plan(one, settings, len(train))
+        epochs = plan.epochs
+        seconds = plan.total * plan.batch * each() * PASSES[method]
+        if settings.part and settings.part < plan.batch:
+            seconds *= 1 + 1 / PASSES[method]  # every pair is embedded once more
+        memory = round(COPIES[method] * weights_mb(preset))
+    free = free_mb(compute)
+    sentence = f"About {_words(seconds)} for {epochs} epochs over {len(train)} labels on {compute.device}."
+    if memory > free:
+        sentence += (
+            f" It needs {memory} MB of memory and more, and {free} MB are free: train the head or LoRA."
+        )
+    elif seconds > LONG_S and method != "head":
+        sentence += " That is long: train the head, take fewer epochs, or use a GPU."
+    return {
+        "seconds": round(seconds, 1),
+        "epochs": epochs,
+        "labels": len(train),
+        "memory_mb": memory,
+        "free_mb": free,
+        "sentence": sentence,
+    }
+
+
+def _plan(aligner: HeadAligner, settings: TrainSettings, examples: int) -> Plan:
+    """The steps of a network's training, without loading it once more."""
+    tower = aligner.towers.media
+    if isinstance(tower, SpeechTower):
+        return make_plan(examples, AT_ONCE, EPOCHS, LEAST_STEPS, settings)
+    return make_plan(examples, BATCH, int(_encoder(tower).epochs), PAIR_STEPS, settings)
+
+
+def _encoder(tower: Any) -> Any:
+    """The encoder of a tower as it is trained."""
+    if not isinstance(tower, VideoTower):
+        return tower.encoder
+    one = tower.frames.encoder  # type: ignore[attr-defined]
+    return one if hasattr(one, "frames") else FrameEncoder(one)
+
+
+def _pair_s(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> float:
+    """Seconds that a pair takes both encoders; of the faster of two, since the first one warms up."""
+    tower, took = aligner.towers.media, []
+    items = ws.items.of([e.item for e in examples[:TIMED]])
+    for e in examples[:TIMED]:
+        if e.item not in items:
+            continue
+        begun = time.perf_counter()
+        if isinstance(tower, SpeechTower):
+            tower.encode([decode_audio(ws.media_path(items[e.item]))])
+        elif isinstance(tower, VideoTower) and hasattr(tower.frames, "encoder"):
+            encoder = _encoder(tower)
+            with torch.inference_mode():
+                encoder.media(pair_dataset(ws, encoder, "video-text", [e])[0])
+        else:
+            aligner.encode_media([load_medium(ws, tower, items[e.item])])
+        aligner.encode_text([e.text])
+        took.append(time.perf_counter() - begun)
+    return min(took, default=0.0)
+
+
+def _head_s(aligner: HeadAligner, settings: TrainSettings, examples: int, epochs: int) -> float:
+    """Seconds of a head's training on features: of one epoch over a batch of random ones, scaled up."""
+    rng = np.random.default_rng(0)
+    count, towers = min(examples, settings.batch or BATCH), aligner.towers
+    codes = np.arange(count, dtype=np.int64)
+    random = PairArrays(
+        rng.normal(size=(count, towers.media.feature_dim)).astype(np.float32),
+        rng.normal(size=(count, aligner.dim)).astype(np.float32),
+        np.ones(count, bool),
+        codes,
+        codes,
+    )
+    tried = TrainSettings(2, 1e-4, batch=settings.batch, hidden=settings.hidden, head=settings.head)
+    records = [
+        r for r, _ in train_head(random, None, random.features, aligner.dim, tried, decide_compute("cpu"))
+    ]
+    return (records[-1].seconds - records[0].seconds) * epochs * examples / count
+
+
+def _words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,59 @@
+"""Several processes under `accelerate launch` make the version that one makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from mmdemo.demo import Demo
+from mmdemo.models.manager import NETWORK
+from tests import checkpoints
+from tests.training.test_architectures import labelled
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_two_processes_that_accelerate_launches_write_the_version_that_one_writes(
+    tmp_path: Path, make_demo: Callable[..., Demo]
+) -> None:
+    model = f"dual:{checkpoints.save_clip(tmp_path / 'clip')}"
+    demo = labelled(make_demo, "image-text", model)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = str(s.getsockname()[1])
+    variables = os.environ | {
+        "MMDEMO_MODEL": model,
+        "MMDEMO_SAMPLES": "0",
+        "MMDEMO_DEVICE": "cpu",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "OMP_NUM_THREADS": "1",
+    }
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, "-m"]
+    train = ["mmdemo", "train", "--method", "full", "--epochs", "2", "--batch", "4", "--json"]
+    train += ["--workspace", str(demo.ws.folder)]
+    answers = []
+    for command in (launch, ["-m"]):
+        done = subprocess.run(
+            [sys.executable, *command, *train], env=variables, cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        assert len(lines) == 1  # only the first process answers
+        answers.append(json.loads(lines[0]))
+    assert len(demo.ws.runs.of_tasks(["image-text"])) == 2
+    together, alone = (
+        load_file(demo.ws.version_folder(a["model"]) / NETWORK / "model.safetensors") for a in answers
+    )
+    untrained = load_file(tmp_path / "clip" / "model.safetensors")
+    assert all(np.allclose(together[name], alone[name], atol=1e-5) for name in alone)
+    assert not all(np.allclose(alone[name], untrained[name], atol=1e-5) for name in alone)
+    assert answers[0]["after"] == answers[1]["after"]
