@@ -1,0 +1,166 @@
+"""Fetching from the Hub: the path that an id takes, over real HTTP from a Hub on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mmdemo.demo import Demo
+from mmdemo.errors import UserError
+from mmdemo.models.download import DownloadStoppedError, Fetched, fetch, repositories
+from mmdemo.models.presets import Preset, find_preset
+from mmdemo.settings import ASSETS
+from tests import checkpoints
+from tests.models.fake_hub import COMMIT, Repository, serving
+
+ROOT = ASSETS.parent
+
+
+def preset(name: str) -> Preset:
+    return Preset("x", "image-text", "CLIP", name, "MIT", "", loader="dual", text_tower="")
+
+
+@pytest.fixture
+def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Point huggingface_hub at an address; returns its empty cache."""
+
+    def at(address: str) -> Path:
+        from huggingface_hub import constants
+
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+        return tmp_path / "cache"
+
+    return at
+
+
+def test_a_hub_id_is_fetched_with_progress_once_and_no_pickle_or_code_with_it(
+    tmp_path: Path, online: Callable[[str], Path]
+) -> None:
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    for unwanted in ("pytorch_model.bin", "modeling_evil.py", "onnx/model.safetensors"):
+        (folder / unwanted).parent.mkdir(exist_ok=True)
+        (folder / unwanted).write_bytes(b"unwanted")
+    told: list[Fetched] = []
+    with serving({"me/clip": Repository(folder)}) as address:
+        cache = online(address)
+        fetch(preset("me/clip"), told.append)
+    got = {p.name for p in cache.rglob("*") if p.is_symlink()}
+    assert {"model.safetensors", "config.json", "tokenizer.json"} <= got
+    assert not got & {"pytorch_model.bin", "modeling_evil.py"} and not list(cache.rglob("onnx"))
+    assert told[-1].done == told[-1].total >= (folder / "model.safetensors").stat().st_size
+    fetch(preset("me/clip"), lambda f: pytest.fail("it is here already"))  # and nobody serves it any more
+
+
+def test_a_download_can_be_stopped_and_goes_on_and_one_that_is_cut_off_is_told(
+    tmp_path: Path, online: Callable[[str], Path]
+) -> None:
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    held = Repository(folder, cut_after=5000)
+    with serving({"me/clip": held}) as address:
+        cache = online(address)
+        with pytest.raises(DownloadStoppedError, match="was stopped"):
+            fetch(preset("me/clip"), lambda f: None, lambda: True)
+        with pytest.raises(UserError, match=r"me/clip could not be fetched: .*") as cut:
+            fetch(preset("me/clip"), lambda f: None)
+        assert "\n" not in str(cut.value)
+        assert not list(cache.rglob("model.safetensors"))
+        held.cut_after = 0
+        fetch(preset("me/clip"), lambda f: None)
+    assert list(cache.rglob("model.safetensors"))
+
+
+def test_what_does_not_fit_on_the_disk_is_refused_before_it_is_fetched(
+    tmp_path: Path, online: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    usage = SimpleNamespace(free=1000)
+    monkeypatch.setattr("mmdemo.models.download.shutil.disk_usage", lambda path: usage)
+    with serving({"me/clip": Repository(folder)}) as address:
+        cache = online(address)
+        with pytest.raises(UserError, match="of the disk are free"):
+            fetch(preset("me/clip"), lambda f: None)
+    assert not list(cache.rglob("model.safetensors"))
+
+
+def test_a_model_that_is_private_not_there_or_out_of_reach_is_told(
+    tmp_path: Path, online: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    with serving({"me/clip": Repository(folder, token="hf_good")}) as address:
+        online(address)
+        for name in ("me/clip", "me/none"):
+            with pytest.raises(UserError, match="there is none of that name, or it is private") as told:
+                fetch(preset(name), lambda f: None)
+            assert "HF_TOKEN" in told.value.cure
+    with pytest.raises(UserError, match="there is no network") as told:
+        fetch(preset("me/clip"), lambda f: None)  # nobody listens there any more
+    assert "Without one there are: efficientnet-lite0-minilm" in told.value.cure
+
+
+def test_a_private_model_is_aligned_with_by_who_has_a_token_and_again_without_a_network(
+    tmp_path: Path,
+) -> None:
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    own = {"HF_HOME": str(tmp_path / "home"), "MMDEMO_SAMPLES": "0", "MMDEMO_DEVICE": "cpu"}
+    own["MMDEMO_MODEL"] = f"dual:me/clip@{COMMIT[:7]}"
+    plain = {k: v for k, v in os.environ.items() if k not in {"HF_HUB_OFFLINE", "HF_TOKEN"}} | own
+    align = [sys.executable, "-m", "mmdemo", "align", str(ASSETS / "photos" / "coffee.jpg"), "a cup"]
+    align += ["--task", "image-text", "--workspace", str(tmp_path / "w"), "--json"]
+
+    def call(**variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(align, env=plain | variables, cwd=ROOT, capture_output=True, text=True)
+
+    with serving({"me/clip": Repository(folder, token="hf_good")}) as address:
+        done = call(HF_ENDPOINT=address, HF_TOKEN="hf_good")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["scores"][0]["text"] == "a cup"
+    alone = call(HF_HUB_OFFLINE="1")
+    assert alone.returncode == 0 and alone.stdout == done.stdout
+
+
+def test_every_preset_says_from_where_it_is_loaded_and_at_which_revision(tmp_path: Path) -> None:
+    from mmdemo.models.catalogue import PRESETS
+
+    for one in PRESETS.values():
+        assert one.architecture and one.licence and one.size_mb > 0
+        assert bool(repositories(one)) == bool(one.revision), one.id
+    names = [name for name, _ in repositories(PRESETS["resnet50-bert"])]
+    assert names == ["timm/resnet50.a1_in1k", "google-bert/bert-base-uncased"]
+    folder = checkpoints.save_clip(tmp_path / "at@home")
+    assert find_preset(f"dual:{folder}").revision == ""  # a folder whose name has an @
+
+
+def test_the_page_says_how_far_a_download_is_and_the_model_before_answers_meanwhile(
+    tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = make_demo()
+    item = demo.ws.items.listed("image", limit=1)[0]
+    before = demo.align(item, ["a cat"])["model"]
+    seen: list[str] = []
+
+    def slow(preset: Preset, told: Callable[[Fetched], None], stopped: Callable[[], bool]) -> None:
+        told(Fetched(35_000_000, 605_000_000, 10.0))
+        seen.append(demo.models.status("image-text").message)
+        assert demo.align(item, ["a cat"])["model"] == before
+        demo.models.stop_fetching("image-text")
+        assert stopped()
+        raise DownloadStoppedError("Fetching it was stopped.")
+
+    monkeypatch.setattr("mmdemo.models.download.fetch", slow)
+    with pytest.raises(DownloadStoppedError):
+        demo.choose_model("image-text", "clip-vit-base-patch32")
+    assert seen == ["Fetching clip-vit-base-patch32: 35 of 605 MB, 3 min left"]
+    assert demo.models.status("image-text").state == "ready"
+    assert demo.align(item, ["a cat"])["model"] == before
