@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import UserError
 from mmdemo.models.base import CAPTIONING, TASKS, Task
 from mmdemo.models.manager import version_source
 from mmdemo.parts import Parts
+from mmdemo.store.tables import Version
+
+if TYPE_CHECKING:
+    from mmdemo.retrieval.metrics import Retrieval
+    from mmdemo.training.dataset import Example
 
 SPLITS = ("held-out", "train", "all")
 
@@ -29,19 +35,62 @@ class Versioning(Parts):
             raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
         return cast(Task, task)
 
-    def _version_task(self, task: str) -> Task:
+    def version_task(self, task: str) -> Task:
         """A task, or captioning, which has versions too."""
         return CAPTIONING if task == CAPTIONING else self.check_task(task)
 
     def versions(self, task: str) -> dict[str, Any]:
         """The JSON of `models`."""
-        self._version_task(task)
+        self.version_task(task)
         active = self.ws.versions.active(task)
         rows = [
             {"id": v.id, "task": v.task, "parent": v.parent, "run": v.run_id, "active": v.id == active}
             for v in self.ws.versions.of_task(task)
         ]
         return {"versions": rows}
+
+    def version_tree(self, task: str) -> list[dict[str, Any]]:
+        """The versions with what the page shows of each, every one after its parent.
+
+        Each row has depth, method, head, labels, the primary score of its run after and before, and the size
+        of its own files in MB.
+        """
+        known = self.version_task(task)
+        active, versions = self.ws.versions.active(known), self.ws.versions.of_task(known)
+        parents = {v.parent for v in versions}
+
+        def below(parent: str | None, depth: int) -> Iterator[dict[str, Any]]:
+            for v in versions:
+                if v.parent == parent:
+                    leaf = v.id not in parents and v.id != active
+                    yield self._version_row(v, depth) | {"active": v.id == active, "removable": leaf}
+                    yield from below(v.id, depth + 1)
+
+        return list(below(None, 0))
+
+    def _version_row(self, version: Version, depth: int) -> dict[str, Any]:
+        folder = self.ws.version_folder(version.id)
+        card: dict[str, Any] = {}
+        if (folder / "card.json").exists():
+            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        captions = card.get("captions") or {}
+        before = (card.get("before") or {}).get("mean_recall", (captions.get("before") or {}).get("BLEU-4"))
+        after = (card.get("after") or {}).get("mean_recall", (captions.get("after") or {}).get("BLEU-4"))
+        method, head = card.get("method", ""), (card.get("settings") or {}).get("head", "")
+        return {
+            "id": version.id,
+            "depth": depth,
+            "parent": version.parent,
+            "run": version.run_id,
+            "method": method,
+            "head": head if method == "head" else "",
+            "labels": len(card.get("labels", [])),
+            "score": "BLEU-4" if captions else "mean recall",
+            "before": before,
+            "after": after,
+            "own_mb": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6,
+            "created": version.created_at.isoformat(timespec="minutes"),
+        }
 
     def version_card(self, version: str) -> dict[str, Any]:
         """What a version is: its base with licence and size, and of a tuned one what it was trained on, how,
@@ -90,9 +139,9 @@ class Versioning(Parts):
         """
         from mmdemo.models.presets import PROPOSED, captioner_preset, find_preset
 
-        known = self._version_task(task)
+        known = self.version_task(task)
         if known == CAPTIONING and name == PROPOSED:
-            self.ws.versions.ensure_base(known, PROPOSED, PROPOSED)
+            self.ws.versions.add_base(known, PROPOSED, PROPOSED)
             return self.activate(PROPOSED, annotator)
         preset = captioner_preset(name.strip()) if known == CAPTIONING else find_preset(name.strip())
         if preset.task != known:
@@ -101,7 +150,7 @@ class Versioning(Parts):
             self.models.load_captioner(preset)
         else:
             self.models.towers(preset, instead=True)
-        self.ws.versions.ensure_base(known, preset.id, preset.name)
+        self.ws.versions.add_base(known, preset.id, preset.name)
         return self.activate(preset.id, annotator)
 
     def compare_versions(self, first: str, second: str, split: str = "held-out") -> dict[str, Any]:
@@ -114,16 +163,43 @@ class Versioning(Parts):
         Raises:
             UserError: they are of different tasks, or there is nothing to measure on.
         """
-        from mmdemo.training.dataset import take_snapshot
         from mmdemo.training.evaluate import comparison
+
+        examples, (before, after) = self._measured([first, second], split)
+        found = comparison(before, after, examples)
+        return {"first": first, "second": second, "split": split, "pairs": len(examples)} | found
+
+    def compare_table(self, versions: Sequence[str], split: str = "held-out") -> dict[str, Any]:
+        """Any number of versions of a task on the same matches: a row each, with its gain over the first.
+
+        Raises:
+            UserError: as of `compare_versions`.
+        """
+        from mmdemo.training.evaluate import paired_bootstrap
+
+        if len(versions) < 2:
+            raise UserError("One version is nothing to compare.", "Choose two or more.")
+        examples, found = self._measured(versions, split)
+        first = found[0].recall_by_query()
+        rows = [
+            {"version": version, "mean_recall": round(one.mean_recall, 1)}
+            | one.as_json()
+            | {"gain": paired_bootstrap(first, one.recall_by_query()).as_json()}
+            for version, one in zip(versions, found, strict=True)
+        ]
+        return {"split": split, "pairs": len(examples), "rows": rows}
+
+    def _measured(self, versions: Sequence[str], split: str) -> tuple[list[Example], list[Retrieval]]:
+        from mmdemo.training.dataset import take_snapshot
         from mmdemo.training.evaluation import head_of, retrieval_with
 
-        sources = [version_source(self.ws, version) for version in (first, second)]
+        sources = [version_source(self.ws, version) for version in versions]
         task = sources[0].task
         if task == CAPTIONING:
             raise UserError("Captioners are compared by their runs.", "Look at a run's result.")
-        if sources[1].task != task:
-            raise UserError(f"{second} is a version of {sources[1].task}.", f"Choose one of {task}.")
+        for source in sources:
+            if source.task != task:
+                raise UserError(f"{source.id} is a version of {source.task}.", f"Choose one of {task}.")
         if split not in SPLITS:
             raise UserError(f"There is no split {split!r}.", f"Use one of: {', '.join(SPLITS)}.")
         snapshot = take_snapshot(self.ws, task)
@@ -140,8 +216,7 @@ class Versioning(Parts):
             )
             for source in sources
         ]
-        found = comparison(measured[0], measured[1], examples)
-        return {"first": first, "second": second, "split": split, "pairs": len(examples)} | found
+        return examples, measured
 
     def remove_version(self, version: str) -> dict[str, Any]:
         """Delete a version's weights and vectors; labels, runs and their curves stay.
@@ -177,22 +252,25 @@ class Versioning(Parts):
 
     def data_changed(self, task: str) -> None:
         """The active version is another, or there are new items: index and queue follow behind the page."""
-        known = self._version_task(task)
+        known = self.version_task(task)
         if known != CAPTIONING and self.models.status(known).state == "ready":
             self.keeper_of(known).request()
             self.queue_of(known).request()
 
     def estimate_training(self, task: str, method: str, settings: dict[str, Any]) -> dict[str, Any]:
         """How long a run would take here and what memory; empty while the model is not loaded."""
-        from mmdemo.training.estimate import estimate
+        from mmdemo.training.estimate import estimate, estimate_captioning
         from mmdemo.training.loop import settings_from_json
 
-        known = self.check_task(task)
+        known, chosen = self.version_task(task), settings_from_json(settings)
+        chosen.check()
+        nothing: dict[str, Any] = {"seconds": None, "sentence": ""}
+        if known == CAPTIONING:
+            writer = self.models.loaded_captioner()
+            return estimate_captioning(self.ws, writer, method, chosen) if writer else nothing
         if self.models.status(known).state != "ready":
-            return {"seconds": None, "sentence": ""}
-        return estimate(
-            self.ws, known, method, settings_from_json(settings), lambda: self.models.aligner(known)
-        )
+            return nothing
+        return estimate(self.ws, known, method, chosen, lambda: self.models.aligner(known))
 
     def start_training(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
         """Queue a run, which begins behind the page when those before it are done; returns its id.
@@ -200,4 +278,4 @@ class Versioning(Parts):
         Raises:
             UserError: the labels lack something, or a setting cannot work.
         """
-        return self.jobs.start(self._version_task(task), method, settings, promote)
+        return self.jobs.start(self.version_task(task), method, settings, promote)

@@ -213,6 +213,14 @@ class ModelManager:
             return None
         return self.load_captioner(self._source(version).preset)
 
+    def loaded_captioner(self) -> HubCaptioner | None:
+        """The active captioner where it is in memory already."""
+        version = self._active(CAPTIONING)
+        if version == PROPOSED or self._captioner is None:
+            return None
+        preset = self._source(version).preset
+        return self._captioner[1] if self._captioner[0] == (preset.media_tower, preset.adapter) else None
+
     def load_captioner(self, preset: Preset) -> HubCaptioner:
         """A captioner, which takes the place of the one before once it is loaded.
 

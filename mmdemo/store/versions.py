@@ -22,19 +22,23 @@ class VersionTree:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ensure_base(self, task: str, version_id: str, preset: str) -> None:
-        """Make sure that the base version is there, and active where nothing is yet.
-
-        It also replaces another base version that a setting before had made active; what a person activated
-        or promoted stays.
-        """
+    def add_base(self, task: str, version_id: str, preset: str) -> None:
+        """Make sure that a base version is there; which one is active does not change."""
         with self._database.write() as session:
             known = session.get(Version, version_id)
             if known is None:
                 session.add(Version(id=version_id, task=task, base=preset))
-                session.flush()
-            elif known.removed_at is not None:
+            else:
                 known.removed_at = None
+
+    def ensure_base(self, task: str, version_id: str, preset: str) -> None:
+        """Make sure that the base version of a setting is there, and active where nothing is yet.
+
+        It also replaces another base version that a setting before had made active; what a person activated
+        or promoted stays.
+        """
+        self.add_base(task, version_id, preset)
+        with self._database.write() as session:
             query = select(Activation).where(Activation.task == task)
             newest = session.scalar(query.order_by(Activation.id.desc()).limit(1))
             if newest is None or (newest.annotator == BY_SETTING and newest.version_id != version_id):
@@ -100,8 +104,10 @@ class VersionTree:
             UserError: there is no such version.
         """
         version = self.get(version_id)
-        if self.active(version.task) != version_id:
-            with self._database.write() as session:
+        query = select(Activation).where(Activation.task == version.task)
+        with self._database.write() as session:
+            newest = session.scalar(query.order_by(Activation.id.desc()).limit(1))
+            if newest is None or newest.version_id != version_id or newest.annotator == BY_SETTING:
                 session.add(Activation(task=version.task, version_id=version_id, annotator=annotator))
         return version
 

@@ -1,9 +1,10 @@
-"""How long a training will take here and what memory, before it is started: from two labels timed now."""
+"""How long a training will take here and what memory, before it is started: from a few labels timed now."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,14 @@ import numpy as np
 import torch
 
 from mmdemo.media.audio import decode_audio
+from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.at_hand import free_mb, weights_mb
+from mmdemo.models.base import DEFAULT_TASK
 from mmdemo.models.clips import FrameEncoder
 from mmdemo.models.device import decide_compute
+from mmdemo.models.dual import stacked
+from mmdemo.models.hub_captioners import HubCaptioner
 from mmdemo.models.manager import version_source
 from mmdemo.models.spoken import SpeechTower
 from mmdemo.models.video import VideoTower
@@ -28,12 +33,22 @@ from mmdemo.training.loop import BATCH, TrainSettings, default_epochs, train_hea
 from mmdemo.training.pair_data import pair_dataset
 from mmdemo.training.writing import AT_ONCE, EPOCHS, LEAST_STEPS
 
-TIMED = 2  # labels
+TIMED = 4  # labels
 # A backward pass costs two forward passes, one for the inputs' and one for the weights' gradients (Kaplan et
 # al. 2020, arXiv:2001.08361); thin matrices save most of the second.
 PASSES = {"lora": 2.0, "full": 3.0}
 COPIES = {"lora": 1.3, "full": 4.0}  # of the weights in memory: themselves, gradients, two moments
 LONG_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training takes."""
+
+    seconds: float
+    epochs: int
+    labels: int
+    memory_mb: int
 
 
 def estimate(
@@ -54,37 +69,54 @@ def estimate(
         return {"seconds": None, "sentence": ""}
     one = aligner()
     preset = version_source(ws, one.version).preset
-    compute = decide_compute(ws.settings.device, ws.settings.threads)
     each = partial(_pair_s, ws, one, [e for e in train if e.match] or train)
-    if method == "head":
-        epochs = settings.epochs or default_epochs(len(train), settings.batch or BATCH)
-        features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
-        lacking = len(features.missing(sorted({e.item for e in snapshot.examples})))
-        seconds = (lacking * each() if lacking else 0.0) + _head_s(one, settings, len(train), epochs)
-        memory = 0
-    else:
+    if method != "head":
         plan = _plan(one, settings, len(train))
-        epochs = plan.epochs
-        seconds = plan.total * plan.batch * each() * PASSES[method]
-        if settings.part and settings.part < plan.batch:
-            seconds *= 1 + 1 / PASSES[method]  # every pair is embedded once more
-        memory = round(COPIES[method] * weights_mb(preset))
+        return _told(ws, method, _network(plan, each(), method, settings, weights_mb(preset)))
+    epochs = settings.epochs or default_epochs(len(train), settings.batch or BATCH)
+    features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
+    lacking = len(features.missing(sorted({e.item for e in snapshot.examples})))
+    seconds = (lacking * each() if lacking else 0.0) + _head_s(one, settings, len(train), epochs)
+    return _told(ws, method, Cost(seconds, epochs, len(train), 0))
+
+
+def estimate_captioning(
+    ws: Workspace, writer: HubCaptioner, method: str, settings: TrainSettings
+) -> dict[str, Any]:
+    """The same for a captioner; what writing a caption takes is about what learning from one does."""
+    train = take_snapshot(ws, DEFAULT_TASK).of(TRAIN)
+    items = ws.items.of([e.item for e in train[:TIMED]])
+    took = []
+    for item in items.values():
+        begun = time.perf_counter()
+        writer.caption([decode_image(ws.media_path(item))])
+        took.append(time.perf_counter() - begun)
+    if not took:
+        return {"seconds": None, "sentence": ""}
+    plan = make_plan(len(train), AT_ONCE, EPOCHS, LEAST_STEPS, settings)
+    size_mb = sum(p.numel() * p.element_size() for p in writer.network.parameters()) // 1_000_000
+    return _told(ws, method, _network(plan, min(took), method, settings, size_mb))
+
+
+def _network(plan: Plan, each_s: float, method: str, settings: TrainSettings, size_mb: int) -> Cost:
+    seconds = plan.total * plan.batch * each_s * PASSES[method]
+    if settings.part and settings.part < plan.batch:
+        seconds *= 1 + 1 / PASSES[method]  # every pair is embedded once more
+    return Cost(seconds, plan.epochs, plan.examples, round(COPIES[method] * size_mb))
+
+
+def _told(ws: Workspace, method: str, cost: Cost) -> dict[str, Any]:
+    compute = decide_compute(ws.settings.device, ws.settings.threads)
     free = free_mb(compute)
-    sentence = f"About {_words(seconds)} for {epochs} epochs over {len(train)} labels on {compute.device}."
-    if memory > free:
-        sentence += (
-            f" It needs {memory} MB of memory and more, and {free} MB are free: train the head or LoRA."
-        )
-    elif seconds > LONG_S and method != "head":
+    sentence = (
+        f"About {_words(cost.seconds)} here: {cost.epochs} epochs over {cost.labels} labels on {compute}."
+    )
+    if cost.memory_mb > free:
+        needs = f"It needs {cost.memory_mb} MB of memory and more, and {free} MB are free"
+        sentence += f" {needs}: train the head or LoRA."
+    elif cost.seconds > LONG_S and method != "head":
         sentence += " That is long: train the head, take fewer epochs, or use a GPU."
-    return {
-        "seconds": round(seconds, 1),
-        "epochs": epochs,
-        "labels": len(train),
-        "memory_mb": memory,
-        "free_mb": free,
-        "sentence": sentence,
-    }
+    return {"free_mb": free, "sentence": sentence} | asdict(cost)
 
 
 def _plan(aligner: HeadAligner, settings: TrainSettings, examples: int) -> Plan:
@@ -104,24 +136,29 @@ def _encoder(tower: Any) -> Any:
 
 
 def _pair_s(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> float:
-    """Seconds that a pair takes both encoders; of the faster of two, since the first one warms up."""
-    tower, took = aligner.towers.media, []
+    """Seconds that a pair takes both encoders, in a small batch after a first that warms up."""
+    tower = aligner.towers.media
     items = ws.items.of([e.item for e in examples[:TIMED]])
-    for e in examples[:TIMED]:
-        if e.item not in items:
-            continue
-        begun = time.perf_counter()
+    chosen = [e for e in examples[:TIMED] if e.item in items]
+    if not chosen:
+        return 0.0
+
+    def encode(some: Sequence[Example]) -> None:
         if isinstance(tower, SpeechTower):
-            tower.encode([decode_audio(ws.media_path(items[e.item]))])
+            tower.encode([decode_audio(ws.media_path(items[e.item])) for e in some])
         elif isinstance(tower, VideoTower) and hasattr(tower.frames, "encoder"):
             encoder = _encoder(tower)
+            data = pair_dataset(ws, encoder, "video-text", some)
             with torch.inference_mode():
-                encoder.media(pair_dataset(ws, encoder, "video-text", [e])[0])
+                encoder.media(stacked([data[i] for i in range(len(data))]))
         else:
-            aligner.encode_media([load_medium(ws, tower, items[e.item])])
-        aligner.encode_text([e.text])
-        took.append(time.perf_counter() - begun)
-    return min(took, default=0.0)
+            aligner.encode_media([load_medium(ws, tower, items[e.item]) for e in some])
+        aligner.encode_text([e.text for e in some])
+
+    encode(chosen[:1])
+    begun = time.perf_counter()
+    encode(chosen)
+    return (time.perf_counter() - begun) / len(chosen)
 
 
 def _head_s(aligner: HeadAligner, settings: TrainSettings, examples: int, epochs: int) -> float:

@@ -134,7 +134,9 @@ class JobRunner:
                 "model": run.version_id,
                 "decision": run.decision,
                 "message": run.message,
+                "task": run.task,
                 "recall": ((run.result or {}).get("after") or {}).get("mean_recall"),
+                "bleu": (((run.result or {}).get("captions") or {}).get("after") or {}).get("BLEU-4"),
                 "created": run.created_at.isoformat(timespec="seconds") + "Z",
             }
             for run in self._ws.runs.of_tasks(shown_with(task))
@@ -167,6 +169,8 @@ class JobRunner:
             "decision": run.decision,
             "message": run.message,
             "method": run.method,
+            "settings": run.settings,
+            "queued": sum(one.status == "queued" and one.id != run.id for one in self._ws.runs.unfinished()),
             "parent": run.parent,
             "seconds": result.get("seconds", last.get("seconds")),
             "gains": result.get("gains"),

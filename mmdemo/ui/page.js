@@ -87,6 +87,18 @@ window.mm = (() => {
     return asking;
   }
 
+  // A question before what cannot be undone, perhaps with fields; answers whether to go on.
+  function confirm(question, yes, fields = []) {
+    return new Promise((resolve) => {
+      const dialog = h("dialog", { class: "mm-dialog" }, h("form", { method: "dialog", onsubmit: () => resolve(true) },
+        h("p", {}, question), ...fields, h("div", { class: "mm-row" }, h("button", { class: "mm-button primary" }, yes),
+          h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Cancel"))));
+      dialog.addEventListener("close", () => { dialog.remove(); resolve(false); });
+      document.body.append(dialog);
+      dialog.showModal();
+    });
+  }
+
   function toast(message, bad = false) {
     let box = document.getElementById("mm-toasts");
     if (!box) document.body.append((box = h("div", { id: "mm-toasts", role: "status", "aria-live": "polite" })));
@@ -118,7 +130,7 @@ window.mm = (() => {
       const own = { image: ["image-text", mm.imageState, "align"], speech: ["speech-text", mm.speechState, "speech"], video: ["video-text", mm.videoState, "video"] }[name];
       const keep = own ? own[1] || { view: own[2] } : { view: name };
       if (own) task.set(own[0]);
-      this.write({ view: "", item: "", text: "", version: "", mode: "", ...keep, task: task.name });
+      this.write({ view: "", item: "", text: "", version: "", mode: "", part: "", learns: "", ...keep, task: task.name });
     },
     async share() {
       try {
@@ -280,6 +292,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, percent, api, begin, upload, live, toast, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, dragEdge, ofImage, Refused,
+  return { h, thumb, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, dragEdge, ofImage, Refused,
     onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null, videoState: null };
 })();

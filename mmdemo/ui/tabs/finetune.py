@@ -10,30 +10,38 @@ from typing import Any
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.models.base import CAPTIONING, DEFAULT_TASK, Task
 from mmdemo.models.manager import version_source
-from mmdemo.models.presets import LOADERS_BY_HAND
+from mmdemo.models.presets import LOADERS_BY_HAND, PROPOSED
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
-from mmdemo.ui.tabs.common import number_of, task_in, text_of
+from mmdemo.ui.tabs.common import number_of, text_of
 from mmdemo.ui.uploads import exchange_folder, offer
 from mmdemo.ui.widgets import widget
 
 
 def build() -> None:
     """Lay the tab out."""
-    widget("finetune")
+    widget("finetune", "charts", "runs", "versions", "models")
+
+
+def _task(demo: Demo, body: dict[str, Any]) -> Task:
+    """The task that a request is about, captioning among them."""
+    return demo.version_task(text_of(body, "task", DEFAULT_TASK) or DEFAULT_TASK)
 
 
 @action("training_data")
 def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
-    """The labels by side and verdict, what they lack, and the versions."""
+    """The labels by side and verdict, what they lack, and how the active model can learn from them."""
     from mmdemo.training.dataset import check_snapshot, take_snapshot
 
-    task = task_in(demo, body)
-    snapshot = take_snapshot(demo.ws, task)
+    task = _task(demo, body)
+    labelled = DEFAULT_TASK if task == CAPTIONING else task
+    snapshot = take_snapshot(demo.ws, labelled)
     report = check_snapshot(demo.ws, snapshot)
-    counts = demo.label_counts(task)
-    preset = version_source(demo.ws, demo.ws.versions.active(task)).preset
+    counts = demo.label_counts(labelled)
+    active = demo.ws.versions.active(task)
+    preset = None if active == PROPOSED else version_source(demo.ws, active).preset
 
     def side(split: str) -> dict[str, int]:
         return {"match": len(snapshot.of(split, True)), "mismatch": len(snapshot.of(split, False))}
@@ -45,33 +53,58 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         "aside": counts["match"] + counts["mismatch"] - len(snapshot.examples),
         "missing": list(report.missing),
         "warnings": list(report.warnings),
-        "versions": demo.versions(task)["versions"],
-        "methods": list(preset.methods),
-        "heads": list(preset.heads),
+        "active": active,
+        "parent": demo.ws.versions.previous(task),
+        "methods": list(preset.methods) if preset else [],
+        "heads": list(preset.heads) if preset else [],
     }
+
+
+@action("estimate_training")
+def estimate_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """How long a run with these settings would take here."""
+    return demo.estimate_training(_task(demo, body), text_of(body, "method", "head"), _settings(body))
 
 
 @action("models")
 def models(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The models that a task can start from, what they need, and what computes here."""
-    from mmdemo.models.at_hand import device_facts, is_at_hand, weights_mb
+    from mmdemo.models.at_hand import device_facts, is_at_hand, memory_mb, weights_mb
     from mmdemo.models.catalogue import PRESETS
 
-    task = task_in(demo, body)
+    task = _task(demo, body)
+    active = demo.ws.versions.active(task)
+    base = active if active == PROPOSED else demo.ws.versions.get(active).base
+    device = device_facts(demo.settings)
+    free_mb = device["total_mb"] - device["used_mb"]
     rows = [
         {
             "id": p.id,
+            "architecture": p.architecture,
+            "weights": p.media_tower if p.revision else "",
+            "revision": p.revision,
             "about": p.about,
             "licence": p.licence,
             "size_mb": weights_mb(p),
+            "memory_mb": memory_mb(p),
+            "fits": memory_mb(p) <= free_mb,
             "at_hand": is_at_hand(p),
             "methods": list(p.methods),
+            "base": base in {p.id, p.spec},
         }
         for p in PRESETS.values()
         if p.task == task
     ]
     by_hand = [loader for loader, of in LOADERS_BY_HAND.items() if of == task]
-    return {"models": rows, "by_hand": by_hand, "device": device_facts(demo.settings)}
+    return {"models": rows, "by_hand": by_hand, "base": base, "device": device}
+
+
+@action("device")
+def device(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """What computes here, and how busy it is."""
+    from mmdemo.models.at_hand import device_facts
+
+    return device_facts(demo.settings)
 
 
 @action("choose_model", writes=True)
@@ -80,19 +113,32 @@ def choose_model(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     name = text_of(body, "model").strip()
     if not name:
         raise UserError("There is no model named.", "Choose one, or write LOADER:NAME.")
-    return demo.choose_model(task_in(demo, body), name, text_of(body, "annotator"))
+    return demo.choose_model(_task(demo, body), name, text_of(body, "annotator"))
+
+
+@action("loading")
+def loading(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """How far the loading of a model is."""
+    return {"message": demo.models.status(_task(demo, body)).message}
+
+
+@action("stop_loading", writes=True)
+def stop_loading(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Stop the download of a model."""
+    demo.models.stop_fetching(_task(demo, body))
+    return {}
 
 
 @action("training")
 def training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Where the latest run stands, with its curves."""
-    return demo.jobs.status(text_of(body, "run"), task_in(demo, body))
+    return demo.jobs.status(text_of(body, "run"), _task(demo, body))
 
 
 @action("runs")
 def runs(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The runs of a task, newest first."""
-    return {"runs": demo.jobs.list(task_in(demo, body))}
+    return {"runs": demo.jobs.list(_task(demo, body))}
 
 
 @action("resume_training", writes=True)
@@ -107,6 +153,12 @@ def remove_run(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     return {"runs": demo.jobs.list(demo.jobs.remove(text_of(body, "run")))}
 
 
+@action("version_tree")
+def version_tree(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """The versions, every one after its parent."""
+    return {"versions": demo.version_tree(_task(demo, body))}
+
+
 @action("version_card")
 def version_card(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """What a version is and what was measured of it."""
@@ -115,9 +167,13 @@ def version_card(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 
 @action("compare_versions")
 def compare_versions(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
-    """Two versions on the same pairs."""
-    first, second = text_of(body, "first"), text_of(body, "second")
-    return demo.compare_versions(first, second, text_of(body, "split", "held-out"))
+    """Two or more versions on the same pairs; of two also the gain of each figure, and who moved."""
+    chosen, split = body.get("versions"), text_of(body, "split", "held-out")
+    if not isinstance(chosen, list) or not all(isinstance(v, str) for v in chosen):
+        raise UserError("No versions are named.", "Send a list of their ids.")
+    table = demo.compare_table(chosen, split)
+    two = demo.compare_versions(chosen[0], chosen[1], split) if len(chosen) == 2 else None
+    return table | {"two": two}
 
 
 @action("remove_version", writes=True)
@@ -145,18 +201,26 @@ def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-@action("start_training", writes=True)
-def start_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
-    """Queue a run; a person decides on its result."""
-    settings: dict[str, Any] = {"loss": text_of(body, "loss", "infonce"), "head": text_of(body, "head")}
-    settings["alone"] = bool(body.get("alone"))
+def _settings(body: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run; an empty field is the default."""
+    settings: dict[str, Any] = {"loss": text_of(body, "loss") or "infonce", "head": text_of(body, "head")}
+    settings |= {"alone": bool(body.get("alone")), "deterministic": bool(body.get("deterministic"))}
     for name in ("epochs", "batch", "seed", "part", "patience"):
         if body.get(name) not in (None, ""):
             settings[name] = int(number_of(body, name, 0))
-    for name in ("learning_rate", "dropout", "ema"):
+    for name in ("learning_rate", "weight_decay", "dropout", "ema"):
         if body.get(name) not in (None, ""):
             settings[name] = number_of(body, name, 0)
-    return {"run": demo.start_training(task_in(demo, body), text_of(body, "method", "head"), settings, "ask")}
+    if settings.get("learning_rate") == 0:
+        raise UserError("A learning rate of 0 learns nothing.", "Leave it empty, or write one above 0.")
+    return settings
+
+
+@action("start_training", writes=True)
+def start_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
+    """Queue a run; a person decides on its result."""
+    method = text_of(body, "method", "head")
+    return {"run": demo.start_training(_task(demo, body), method, _settings(body), "ask")}
 
 
 @action("stop_training", writes=True)
@@ -176,7 +240,7 @@ def decide(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("roll_back", writes=True)
 def roll_back(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Activate the parent of the active version."""
-    task = task_in(demo, body)
+    task = _task(demo, body)
     version = demo.jobs.roll_back(task, text_of(body, "annotator"))
     demo.data_changed(task)
     return {"version": version}

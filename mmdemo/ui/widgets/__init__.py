@@ -9,9 +9,14 @@ import gradio as gr
 FOLDER = Path(__file__).resolve().parent
 
 
-def widget(name: str) -> gr.HTML:
-    """The widget of `NAME.html` and `NAME.js`; the script sees `element` and the page's `mm`."""
-    script = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+def widget(name: str, *parts: str) -> gr.HTML:
+    """The widget of `NAME.html` and `NAME.js`; the script sees `element` and the page's `mm`.
+
+    Args:
+        name: of the template and the script.
+        parts: more scripts of it, which come before and share its scope.
+    """
+    script = "\n".join((FOLDER / f"{one}.js").read_text(encoding="utf-8") for one in (*parts, name))
     return gr.HTML(
         html_template=(FOLDER / f"{name}.html").read_text(encoding="utf-8"),
         # a scope of its own, apart from Gradio's names

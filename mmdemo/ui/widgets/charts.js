@@ -1,0 +1,97 @@
+const { h, api, poll, poke, seconds, svg, toast } = mm;
+const $ = (selector) => element.querySelector(selector);
+const signed = (v) => `${v > 0 ? "+" : ""}${v.toFixed(1)}`;
+const side = (g) => (g.low > 0 ? "up" : g.high < 0 ? "down" : "");
+const mb = (n) => (n >= 1000 ? `${(n / 1000).toFixed(1)} GB` : n >= 10 ? `${Math.round(n)} MB` : n >= 0.05 ? `${n.toFixed(1)} MB` : "under 0.1 MB");
+const row = (cells, attributes = {}) => h("tr", attributes, cells.map((c) => (c instanceof Node && c.tagName === "TD" ? c : h("td", {}, c === "" ? null : c))));
+// A table; on a narrow page each row of a wide one is a card, whose cells say their column
+function grid(heads, rows) {
+  for (const r of rows) [...r.children].forEach((c, i) => { if (heads[i]) c.dataset.label = heads[i]; });
+  return plainTable(heads, rows);
+}
+const plainTable = (heads, rows) => h("div", { class: "mm-scroll" }, h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, heads.map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, rows)));
+const gainCells = (g) => [h("td", { class: side(g) }, signed(g.gain)), h("td", { class: "mm-faint" }, `${signed(g.low)} to ${signed(g.high)}`)];
+
+/* A line chart as SVG: a list of series with points [x, y] and perhaps a band [x, low, high] */
+function chart(title, series, xName, unit = "") {
+  const W = 420, H = 170, L = 44, R = 12, T = 12, B = 30;
+  const points = series.flatMap((s) => [...s.points, ...(s.band || []).flatMap(([x, lo, hi]) => [[x, lo], [x, hi]])]);
+  if (!points.length) return null;
+  const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
+  let [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  if (x0 === x1) { x0 -= 1; x1 += 1; }
+  const room = (y1 - y0) * 0.1 || 1;
+  y0 = Math.max(0, y0 - room); y1 += room;
+  const X = (x) => L + ((x - x0) / (x1 - x0)) * (W - L - R), Y = (y) => H - B - ((y - y0) / (y1 - y0)) * (H - T - B);
+  const digits = y1 - y0 >= 10 ? 0 : y1 - y0 >= 2 ? 1 : 2, tick = (v) => v.toFixed(digits);
+  const marks = [0, 0.5, 1].map((t) => y0 + t * (y1 - y0)).flatMap((y) => [
+    svg("line", { x1: L, x2: W - R, y1: Y(y), y2: Y(y), class: "grid" }),
+    svg("text", { x: L - 6, y: Y(y) + 4, "text-anchor": "end" }, tick(y))]);
+  const bottom = [svg("text", { x: L, y: H - 8 }, String(Math.round(x0))), svg("text", { x: W - R, y: H - 8, "text-anchor": "end" }, `${Math.round(x1)} ${xName}`)];
+  const lines = series.flatMap((s, i) => [
+    ...(s.band ? [svg("polygon", { class: `band s${i}`, points: [...s.band.map(([x, lo]) => `${X(x)},${Y(lo)}`), ...[...s.band].reverse().map(([x, , hi]) => `${X(x)},${Y(hi)}`)].join(" ") })] : []),
+    svg("polyline", { class: `line s${i}`, points: s.points.map(([x, y]) => `${X(x)},${Y(y)}`).join(" ") }),
+    ...(s.dots ? s.points.map(([x, y]) => svg("circle", { class: `dot s${i}`, cx: X(x), cy: Y(y), r: 3 })) : [])]);
+  const last = series[0].points.at(-1);
+  return h("figure", { class: "mm-chart" }, h("figcaption", {}, title, last ? h("b", {}, ` ${tick(last[1])}${unit}`) : ""),
+    svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${title}, last ${last ? tick(last[1]) : "none"}` }, ...marks, ...bottom, ...lines));
+}
+function curves(progress) {
+  const of = (key) => progress.filter((p) => p[key] !== null && p[key] !== undefined).map((p) => [p.epoch, p[key]]);
+  return [chart("Training loss", [{ points: of("loss") }], "epochs"),
+    chart("Held-out mean recall", [{ points: of("recall") }], "epochs", " %"),
+    chart("Probability of a token of texts kept apart", [{ points: of("likelihood") }], "epochs", " %")].filter(Boolean);
+}
+
+// Before and after: of retrieval, of transcripts, of moments, of captions
+const DIFFERENCE = ["before", "after", "gain", "95 % interval"];
+function table(s) {
+  const rows = [];
+  for (const [key, name] of [["text_to_media", `text → ${mm.task.words.one}`], ["media_to_text", `${mm.task.words.one} → text`]]) {
+    for (const k of ["R@1", "R@5", "R@10", "mAP"])
+      rows.push(row([k === "R@1" ? name : "", k, s.before[key][k].toFixed(1), s.after[key][k].toFixed(1), ...gainCells(s.gains[key][k])], { class: k === "R@1" ? "first" : "" }));
+    rows.push(row(["", "MedR", String(s.before[key].MedR), String(s.after[key].MedR), "", ""]));
+  }
+  return grid(["", "", ...DIFFERENCE], rows);
+}
+const measures = (title, { before, after, gains }) => grid([title, ...DIFFERENCE], Object.keys(gains).map((n) => row([n, before[n].toFixed(1), after[n].toFixed(1), ...gainCells(gains[n])])));
+function transcripts(s) {
+  if (!s.vocabulary?.length && !s.transcripts) return [];
+  const t = s.transcripts;
+  return [s.vocabulary?.length && h("p", { class: "mm-hint" }, `Words that transcripts now expect: ${s.vocabulary.slice(0, 20).join(", ")}${s.vocabulary.length > 20 ? " …" : ""}`),
+    t ? grid([`errors in ${t.recordings} held-out transcripts`, "before", "after", "change", "95 % interval"], ["WER", "CER"].map((n) => row([
+      n === "WER" ? "words (WER), %" : "characters (CER), %", t[n].before.toFixed(1), t[n].after.toFixed(1),
+      h("td", { class: t[n].change.high < 0 ? "up" : t[n].change.low > 0 ? "down" : "" }, signed(t[n].change.gain)), h("td", { class: "mm-faint" }, `${signed(t[n].change.low)} to ${signed(t[n].change.high)}`)])))
+      : h("p", { class: "mm-hint" }, "Measuring what they do to held-out transcripts…")].filter(Boolean);
+}
+const moments = (s) => (s.moments ? [measures(`moments of ${s.moments.before.queries} held-out texts`, s.moments)] : []);
+function captions(s) {
+  const c = s.captions;
+  if (!c) return [];
+  return [measures(`captions of ${c.pictures} held-out pictures`, c), h("p", { class: "mm-hint" }, `CLIPScore by ${c.aligner}.`),
+    c.examples?.length ? h("div", {}, h("h4", {}, "Captions that changed"), h("div", { class: "mm-changes mm-written" }, c.examples.map((e) => h("figure", {}, mm.medium(e.item, e.after), h("figcaption", {}, h("span", { class: "mm-faint" }, e.before), h("span", { class: "mm-text" }, e.after), h("span", { class: "mm-faint" }, `people: ${e.wanted}`)))))) : ""];
+}
+function changes(list) {
+  return ["better", "worse"].map((way) => (list[way].length ? h("div", {}, h("h4", {}, way === "better" ? "Found sooner" : "Found later"), h("div", { class: "mm-changes" }, list[way].map((c) => h("figure", {}, mm.medium(c.item, c.text, c), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `rank ${c.before} → ${c.after}`)))))) : ""));
+}
+function judged(what, g, on) {
+  const span = `${signed(g.low)} to ${signed(g.high)}`;
+  if (g.low > 0) return `Better: ${what} ${signed(g.gain)} points on ${on} (95 % interval ${span}).`;
+  if (g.high < 0) return `Worse: ${what} ${signed(g.gain)} points on ${on} (${span}). Keep the old one.`;
+  return `Not certain: ${what} ${signed(g.gain)} points on ${on} (${span}). More labels would tell.`;
+}
+function verdict(s) {
+  if (s.captions) return judged("BLEU-4", s.captions.gains["BLEU-4"], `${s.captions.pictures} pictures it never saw`);
+  if (!s.before?.pairs) return "There are no held-out matches, so nothing could be measured.";
+  return judged("mean recall", s.gains.mean_recall, `${s.before.pairs} pairs it never saw`);
+}
+
+// What the views of the tab share: what is trained, the open view, errors
+let captioner = mm.address.link.learns === "captioner", open = mm.address.link.part || "train";
+const chosenTask = () => (captioner && mm.task.name === "image-text" ? "captioning" : mm.task.name);
+const ask = (name, body = {}) => api(name, { task: chosenTask(), ...body });
+const views = {};  // of each: what draws it
+function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
+const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } drawn = ""; poke(); views[open]?.(); };
+const button = (text, f, more = {}) => h("button", { class: "mm-link", type: "button", onclick: guard(f), ...more }, text);
+let drawn = "";

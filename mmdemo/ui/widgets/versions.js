@@ -1,0 +1,50 @@
+// The versions as a tree: activate, look at the card, compare, export, push to the Hub, delete
+const ticked = new Set();
+let seenTask = "";
+const fact = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
+views.versions = async () => {
+  const task = chosenTask(), { versions } = await ask("version_tree").catch((e) => { error(e.message); return { versions: [] }; });
+  if (task !== seenTask) { ticked.clear(); $("[data-compared]").replaceChildren(); $("[data-card]").replaceChildren(); seenTask = task; }
+  for (const v of ticked) if (!versions.some((o) => o.id === v)) ticked.delete(v);
+  $("[data-tree]").replaceChildren(grid(["", "version", "learned by", "labels", versions.some((v) => v.score === "BLEU-4") ? "BLEU-4" : "mean recall", "size", ""], versions.map((v) => row([
+    h("td", {}, task === "captioning" ? "" : h("input", { type: "checkbox", "aria-label": `Compare ${v.id}`, checked: ticked.has(v.id), onchange: (e) => { e.target.checked ? ticked.add(v.id) : ticked.delete(v.id); drawCompare(); } })),
+    h("td", { class: "mm-branch", style: `--depth:${v.depth}` }, v.depth ? h("span", { class: "mm-faint mm-twig" }, "└ ") : "", button(v.id, () => drawCard(v.id), { title: "What it was trained on, and what was measured" }), v.active ? h("b", {}, " active") : ""),
+    v.method ? `${METHODS[v.method] || v.method}${v.head && v.head !== "residual" ? `, ${v.head}` : ""}` : "base", v.method ? String(v.labels) : "",
+    v.after === null || v.after === undefined ? "" : `${v.before.toFixed(1)} → ${v.after.toFixed(1)}`, v.own_mb ? mb(v.own_mb) : "",
+    h("td", { class: "mm-does" }, [
+      !v.active && button("activate", () => api("activate", { version: v.id })),
+      v.id !== "proposed" && button("export", async () => { toast("Packing…"); const r = await api("export_version", { version: v.id }); h("a", { href: r.address, download: "" }).click(); }, { title: "Its weights, card and description as a zip that from_pretrained loads" }),
+      v.id !== "proposed" && button("push", () => push(v.id), { title: "To a repository of the Hub, with its model card" }),
+      v.removable && button("delete", async () => { if (await mm.confirm(`Delete ${v.id}? Its weights${v.own_mb ? ` (${mb(v.own_mb)})` : ""} and vectors are gone for good. Its run and all labels stay.`, "Delete")) { await api("remove_version", { version: v.id }); toast(`${v.id} is deleted.`); } })].filter(Boolean))]))));
+  drawCompare();
+};
+function drawCompare() {
+  const go = $("[data-compare]");
+  go.disabled = ticked.size < 2;
+  go.textContent = ticked.size < 2 ? "Tick two or more to compare" : `Compare ${ticked.size} versions`;
+}
+$("[data-compare]").onclick = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
+  const one = mm.task.words.one;
+  $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`),
+    grid(["version", `text → ${one} R@1`, "R@10", `${one} → text R@1`, "R@10", "mean recall", `over ${c.rows[0].version}`, "95 % interval"], c.rows.map((r, i) => row([
+      r.version, r.text_to_media["R@1"].toFixed(1), r.text_to_media["R@10"].toFixed(1), r.media_to_text["R@1"].toFixed(1), r.media_to_text["R@10"].toFixed(1), r.mean_recall.toFixed(1), ...(i ? gainCells(r.gain) : ["", ""])]))),
+    ...(c.two ? changes(c.two.changes) : []));
+});
+async function drawCard(id) {
+  const c = await api("version_card", { version: id }), k = c.card, s = k?.settings || {};
+  const asked = [["epochs", s.epochs], ["learning rate", s.learning_rate], ["batch", s.batch], ["loss", s.loss]].filter(([, v]) => v).map(([n, v]) => `${n} ${v}`).join(", ");
+  $("[data-card]").replaceChildren(h("h4", {}, id), h("dl", { class: "mm-facts" },
+    ...fact("base", `${c.base.name} · ${c.base.licence}${c.base.size_mb ? ` · ${mb(c.base.size_mb)}` : ""}`), ...fact("what it is", c.base.about),
+    ...(k ? [...fact("from", k.parent), ...fact("run", `${k.run}, ${new Date(k.created).toLocaleString()}`), ...fact("learned by", `${METHODS[k.method] || k.method}${asked ? ` (${asked})` : ""}, seed ${s.seed}`),
+      ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches; measured on ${k.trained_on.held_out} others`), ...fact("labels", `${c.labels}, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
+    k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []));
+}
+async function push(id) {
+  const field = (label, attributes) => { const input = h("input", { autocomplete: "off", ...attributes }); return [h("label", { class: "mm-field" }, label, input), input]; };
+  const [nameBox, name] = field("Repository", { placeholder: "YOUR-NAME/MODEL", required: true }), [tokenBox, token] = field("Token that may write; not kept", { type: "password", placeholder: "or signed in with hf auth login" });
+  const hidden = h("input", { type: "checkbox", checked: true });
+  if (!(await mm.confirm(`Push ${id} to the Hub, with its model card.`, "Push", [nameBox, tokenBox, h("label", { class: "mm-field" }, hidden, " private")]))) return;
+  toast("Pushing…");
+  const done = await api("publish_version", { version: id, repo: name.value, token: token.value, private: hidden.checked });
+  toast(`It is at ${done.address}`);
+}

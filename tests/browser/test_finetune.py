@@ -1,0 +1,181 @@
+"""The Fine-tune tab as somebody with a model of their own uses it: take it, train, queue, compare, decide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from mmdemo.demo import Demo
+from mmdemo.settings import load_settings
+from mmdemo.store.labels import NewLabel
+from tests import checkpoints
+from tests.browser.conftest import free_port
+from tests.conftest import TASK
+
+Open = Callable[..., Page]
+Own = tuple[Demo, str]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Own]:
+    """A page over a workspace of its own, with some labels of the train side."""
+    from mmdemo.ui.shell import serve
+
+    settings = load_settings({}, workspace=tmp_path / "w", device="cpu", server_port=free_port())
+    demo, address, page = serve(settings, block=False)
+    train = [p for p in demo.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"]
+    for i, pair in enumerate(train[:24]):
+        demo.ws.labels.add(pair.id, NewLabel("mismatch" if i % 6 == 5 else "match"))
+    yield demo, address
+    page.close(verbose=False)
+    demo.close()
+
+
+def part(page: Page, name: str) -> Locator:
+    """Open a part of the tab."""
+    page.locator(f"[data-part={name}]").click()
+    return page.locator(f"[data-panel={name}]")
+
+
+def take(page: Page, name: str) -> None:
+    """Use a model by hand, and wait until it serves."""
+    part(page, "models")
+    page.get_by_label("Model by hand").fill(name)
+    page.get_by_role("button", name="Use this model").click()
+    expect(page.locator("[data-loading]")).to_have_text(f"{name} is in use.")
+
+
+def train(page: Page, method: str, **settings: str) -> None:
+    """Start a run."""
+    part(page, "train")
+    expect(page.locator(f"[name=method] option[value={method}]")).to_have_count(1)
+    page.locator("[name=method]").select_option(method)
+    if not page.locator("[name=epochs]").is_visible():
+        page.locator("[data-settings] summary").click()
+    for name, value in settings.items():
+        page.locator(f"[name={name}]").fill(value)
+    page.get_by_role("button", name="Fine-tune", exact=True).click()
+
+
+def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_deleted(
+    own: Own, open_page: Open, tmp_path: Path
+) -> None:
+    demo, address = own
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    page = open_page(f"{address}?view=fine-tune&part=models", tolerate="400 (Bad Request)")
+    models = page.locator("[data-models]")
+    expect(models).to_contain_text("siglip2-base-patch16-224")
+    expect(models.locator("tr", has_text="efficientnet-lite0-minilm")).to_contain_text("in use")
+    expect(page.locator("[data-device]")).to_contain_text("cpu")
+    page.get_by_label("Model by hand").fill("dual:nobody/nothing")
+    page.get_by_role("button", name="Use this model").click()
+    expect(page.locator("[data-error]")).to_contain_text("nobody/nothing could not be found")
+    assert demo.ws.versions.active(TASK) == demo.settings.model
+    take(page, f"dual:{folder}")
+    base = demo.ws.versions.active(TASK)
+    expect(page.locator(".mm-status")).to_contain_text(base)
+
+    train(page, "lora", epochs="2", batch="8", learning_rate="0.01")
+    expect(page.locator("[data-estimate]")).to_contain_text("2 epochs over 24 labels on cpu")
+    expect(page.locator(".mm-pill").first).to_have_text(re.compile("queued|running|done"))
+    train(page, "full", learning_rate="0")
+    expect(page.locator("[data-error]")).to_contain_text("learning rate of 0 learns nothing")
+    train(page, "full", learning_rate="0.01")
+    runs = part(page, "runs").locator("tbody tr")
+    expect(runs).to_have_count(2)
+    expect(runs.locator(".mm-pill.done")).to_have_count(2, timeout=90_000)
+    runs.first.locator("button").first.click()
+    expect(page.locator(".mm-verdict")).to_be_visible()
+    page.get_by_role("button", name="Promote", exact=True).click()
+    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+    full = demo.ws.versions.active(TASK)
+    assert demo.ws.runs.get(full.replace("tuned-", "run-")).method == "full"
+
+    part(page, "versions")
+    rows = page.locator("[data-tree] tbody tr")
+    expect(rows).to_have_count(4)
+    for name in (base, full):
+        page.get_by_label(f"Compare {name}").check()
+    page.get_by_role("button", name="Compare 2 versions").click()
+    expect(page.locator("[data-compared] tbody tr")).to_have_count(2)
+    rows.filter(has_text=full).locator("button").first.click()
+    expect(page.locator("[data-card]")).to_contain_text(f"from{base}")
+    with page.expect_download() as got:
+        rows.filter(has_text=full).get_by_role("button", name="export").click()
+    assert got.value.suggested_filename == f"{full}.zip"
+    lora = next(v.id for v in demo.ws.versions.of_task(TASK) if v.id.startswith("tuned-") and v.id != full)
+    expect(rows.filter(has_text=full).get_by_role("button", name="delete")).to_have_count(0)  # it is active
+    rows.filter(has_text=lora).get_by_role("button", name="delete").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(rows).to_have_count(4)
+    rows.filter(has_text=lora).get_by_role("button", name="delete").click()
+    expect(page.locator("dialog")).to_contain_text("gone for good")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(rows).to_have_count(3)
+    assert not demo.ws.version_folder(lora).exists()
+
+    part(page, "runs")
+    runs.last.get_by_role("button", name="remove").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(runs).to_have_count(1)
+    item = demo.ws.items.listed("image", limit=1)[0]
+    assert demo.align(item, ["a cat"])["model"] == full
+
+
+def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
+    own: Own, open_page: Open, tmp_path: Path
+) -> None:
+    demo, address = own
+    page = open_page(f"{address}?view=fine-tune&learns=captioner")
+    expect(page.locator("[data-none]")).to_be_visible()
+    take(page, f"captioner:{checkpoints.save_git(tmp_path / 'git')}")
+    train(page, "full", epochs="2", learning_rate="0.01")
+    expect(page.locator(".mm-verdict")).to_contain_text("BLEU-4", timeout=90_000)
+    expect(page.locator("[data-result]")).to_contain_text("CLIPScore")
+    page.get_by_role("button", name="Promote", exact=True).click()
+    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+    assert demo.ws.versions.active("captioning").startswith("tuned-")
+    item = demo.ws.items.listed("image", limit=1)[0]
+    assert demo.caption(item)["captions"][0]["source"] == "written"
+    part(page, "models")
+    page.locator("[data-use=proposed]").click()
+    expect(page.locator("[data-loading]")).to_have_text("proposed is in use.")
+    assert demo.ws.versions.active("captioning") == "proposed"
+
+
+def test_every_fusion_is_trained_from_the_page_and_one_table_compares_them(own: Own, open_page: Open) -> None:
+    demo, address = own
+    page = open_page(f"{address}?view=fine-tune")
+    for kind in ("residual", "concatenation", "cross-attention"):
+        expect(page.locator(f"[name=head] option[value={kind}]")).to_have_count(1)
+        page.locator("[name=head]").select_option(kind)
+        train(page, "head", epochs="2")
+    runs = part(page, "runs").locator("tbody tr")
+    expect(runs.locator(".mm-pill.done")).to_have_count(3, timeout=90_000)
+    part(page, "versions")
+    boxes = page.locator("[data-tree] [type=checkbox]")
+    expect(boxes).to_have_count(4)
+    for i in range(4):
+        boxes.nth(i).check()
+    page.get_by_role("button", name="Compare 4 versions").click()
+    rows = page.locator("[data-compared] tbody tr")
+    expect(rows).to_have_count(4)
+    assert {r.settings["head"] for r in demo.ws.runs.of_tasks([TASK])} == {
+        "residual",
+        "concatenation",
+        "cross-attention",
+    }
+    expect(rows.first).to_contain_text(demo.settings.model)
+
+
+@pytest.mark.parametrize("width", [1360, 400])
+def test_no_part_of_the_tab_overflows_its_window(served: Own, open_page: Open, width: int) -> None:
+    page = open_page(f"{served[1]}?view=fine-tune", width=width, dark=width == 400)
+    for name in ("runs", "versions", "models", "train"):
+        part(page, name)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, name
