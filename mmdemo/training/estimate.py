@@ -111,7 +111,7 @@ def _told(ws: Workspace, method: str, cost: Cost) -> dict[str, Any]:
     sentence = (
         f"About {_words(cost.seconds)} here: {cost.epochs} epochs over {cost.labels} labels on {compute}."
     )
-    if cost.memory_mb > free:
+    if method != "head" and cost.memory_mb > free:
         needs = f"It needs {cost.memory_mb} MB of memory and more, and {free} MB are free"
         sentence += f" {needs}: train the head or LoRA."
     elif cost.seconds > LONG_S and method != "head":

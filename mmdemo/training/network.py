@@ -81,7 +81,7 @@ class NetworkTraining:
         if state is not None and check is not None:
             self._best = BestKeeper(state, settings.patience, self._accelerator.is_main_process)
         self._at_once = settings.part or learnable.at_once or self._plan.batch
-        self._rollbacks, self._done, self._spent = 0, 0, 0.0
+        self._rollbacks, self._begun, self._done, self._spent = 0, 0, 0, 0.0
         self._since = self._kept = time.perf_counter()
         self._keeping_s = 0.0  # what writing the last state took
         self.sliced = False  # whether it ended because its slice did
@@ -104,6 +104,7 @@ class NetworkTraining:
         self._since = self._kept = time.perf_counter()
         if self._keeper is not None and self._keeper.exists():
             self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+        self._begun = self._done
         yielded, total, counted = 0, 0.0, 0
         while not self._over() and not self._interrupted():
             loss = self._step()
@@ -137,7 +138,8 @@ class NetworkTraining:
         step.
         """
         stop = self._stopped()
-        late = bool(self._slice_s) and time.perf_counter() - self._since > self._slice_s
+        over = bool(self._slice_s) and time.perf_counter() - self._since > self._slice_s
+        late = over and self._done > self._begun  # a slice holds a step at least
         if self._accelerator.num_processes > 1:
             wishes = torch.tensor([float(stop), float(late)], device=self._accelerator.device)
             stop, late = (self._accelerator.reduce(wishes, "sum") > 0).tolist()

@@ -147,11 +147,7 @@ def test_a_run_in_slices_that_end_with_a_check_point_arrives_where_one_in_a_piec
         cut = Tiny()
         last = run(cut, state=tmp_path / "cut", slice_s=1e-9) or last
         slices += 1
-        assert slices < 20
-        if not last:
-            assert slices == 1  # no time was left for a step
-            run(cut, state=tmp_path / "cut", stopped=iter([False, True]).__next__)
-            last = run(cut, state=tmp_path / "cut")
+    assert slices == 6  # a step each
     assert same(weights(whole), weights(cut))
 
 

@@ -1,0 +1,272 @@
+"""Full disks, slices of time, absurd settings, and names that somebody hostile would choose."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mmdemo.models.right_of_way as right_of_way
+from mmdemo.demo import Demo
+from mmdemo.errors import DataError, MmdemoError, UserError
+from mmdemo.models.base import CAPTIONING
+from mmdemo.models.heads import ResidualHead, save_head
+from mmdemo.models.manager import NETWORK
+from mmdemo.models.right_of_way import RightOfWay
+from mmdemo.store.labels import NewLabel
+from mmdemo.training.loop import TrainSettings
+from mmdemo.training.runs import create_run, execute_run, execute_slices
+from mmdemo.ui.routes import ACTIONS
+from mmdemo.ui.tabs import finetune  # noqa: F401  its actions register themselves
+from tests import checkpoints
+from tests.conftest import TASK
+from tests.training.test_architectures import labelled
+from tests.training.test_training import label_samples, run
+
+LARGEST_FILE = 4_000_000  # bytes: the database and the features fit, check-points and heads do not
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Within this block a large file meets what a full disk says."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def execute(demo: Demo, run_id: str):  # type: ignore[no-untyped-def]
+    return execute_run(demo.ws, run_id, lambda: demo.models.aligner(TASK).towers)
+
+
+# A full disk
+
+
+@pytest.mark.parametrize("place", ["state", "version"])
+def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room(
+    place: str, demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label_samples(demo, 30)
+    labels = demo.ws.labels.total()
+    whole = run(demo, "ask", epochs=3)
+    known = demo.versions(TASK)
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    version = demo.ws.version_folder(run_id.replace("run-", "tuned-"))
+
+    def save_on_full_disk(head: ResidualHead, folder: Path) -> None:
+        with full_disk():
+            save_head(head, folder)
+
+    with monkeypatch.context() as patch:
+        if place == "version":
+            patch.setattr("mmdemo.training.runs.save_head", save_on_full_disk)
+            failed = execute(demo, run_id)
+        else:
+            with full_disk():
+                failed = execute(demo, run_id)
+    assert failed.status == "failed" and failed.message.startswith("The disk is full."), failed.message
+    assert not version.exists() and demo.ws.labels.total() == labels and demo.versions(TASK) == known
+    assert not list(demo.ws.run_folder(run_id).rglob("*.part"))
+    demo.jobs._send = lambda run_id: None  # type: ignore[method-assign]
+    demo.jobs.resume(run_id)
+    done = execute(demo, run_id)
+    assert done.status == "done" and done.version_id
+    own, other = (
+        demo.models.aligner(TASK, v).encode_text(["a dog"]) for v in (whole.version_id, done.version_id)
+    )
+    assert np.allclose(own, other, atol=1e-6)
+
+
+# Slices of time
+
+
+def test_a_head_learns_in_slices_of_time_what_it_learns_in_one_piece(make_demo: Callable[..., Demo]) -> None:
+    demo = make_demo(slice_s=1e-9)
+    label_samples(demo, 30)
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    statuses = [execute(demo, run_id).status for _ in range(3)]
+    assert statuses == ["queued", "queued", "done"]
+    whole = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    sliced, unbroken = demo.ws.runs.get(run_id), execute_slices(demo.ws, whole, lambda: pytest.fail("cached"))
+    vectors = [demo.models.aligner(TASK, r.version_id).encode_text(["a dog"]) for r in (sliced, unbroken)]
+    assert np.allclose(*vectors, atol=1e-6)
+
+
+def test_a_network_learns_in_slices_of_time_what_it_learns_in_one_piece(
+    make_demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file
+
+    model = f"dual:{checkpoints.save_clip(tmp_path / 'clip')}"
+    demo = labelled(make_demo, TASK, model)
+    sliced = make_demo(model=model, samples=False, slice_s=1e-9)
+    made = []
+    for one in (demo, sliced):
+        settings = TrainSettings(epochs=2, batch=6, learning_rate=1e-3)
+        run_id = create_run(one.ws, TASK, "full", settings, "ask")
+        first = execute_run(one.ws, run_id, lambda o=one: o.models.aligner(TASK).towers)  # type: ignore
+        assert first.status == ("done" if one is demo else "queued"), first.message
+        done = execute_slices(one.ws, run_id, lambda o=one: o.models.aligner(TASK).towers)  # type: ignore
+        assert done.version_id
+        made.append(load_file(one.ws.version_folder(done.version_id) / NETWORK / "model.safetensors"))
+    assert all(np.allclose(made[0][name], made[1][name], atol=1e-6) for name in made[0])
+
+
+def test_a_state_of_another_network_is_told_and_not_loaded(demo: Demo) -> None:
+    label_samples(demo, 20)
+    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=2, hidden=16), "ask")
+    other = create_run(demo.ws, TASK, "head", TrainSettings(epochs=2, hidden=32), "ask")
+    state = demo.ws.run_folder(run_id) / "state"
+
+    def stop_after_one(record: object) -> None:
+        demo.jobs.stop(run_id)
+
+    execute_run(demo.ws, run_id, lambda: demo.models.aligner(TASK).towers, stop_after_one)
+    state.rename(demo.ws.run_folder(other) / "state")
+    failed = execute(demo, other)
+    assert failed.status == "failed" and "does not fit its model" in failed.message
+
+
+# Labels and settings that cannot work
+
+
+def test_settings_that_cannot_work_are_refused_before_anything_starts(demo: Demo) -> None:
+    label_samples(demo, 20)
+    for values, says in (
+        ({"learning_rate": 5.0}, "learning rate is 5"),
+        ({"learning_rate": -1e-3}, "learning rate is -0.001"),
+        ({"epochs": 100_000}, "epochs is 100000"),
+        ({"batch": 1}, "batch is 1"),
+        ({"loss": "hinge"}, "The loss 'hinge' is unknown"),
+        ({"head": "mixer"}, "has no head 'mixer'"),
+    ):
+        with pytest.raises(UserError, match=says):
+            demo.start_training(TASK, "head", values, "ask")
+    for body, says in (({"learning_rate": "0"}, "learns nothing"), ({"batch": "many"}, "not a number")):
+        with pytest.raises(UserError, match=says):
+            ACTIONS["start_training"].run(demo, body)
+    assert demo.jobs.list(TASK) == []
+
+
+def test_labels_of_one_class_are_told_before_anything_starts(demo: Demo) -> None:
+    train = [p for p in demo.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"][:6]
+    for pair in train:
+        demo.ws.labels.add(pair.id, NewLabel("match", "one and the same"))
+    with pytest.raises(DataError, match="All matches have one text"):
+        demo.start_training(TASK, "head", {}, "ask")
+    for pair in train:
+        demo.ws.labels.add(pair.id, NewLabel("mismatch"))
+    with pytest.raises(DataError, match="There are only mismatches"):
+        demo.start_training(TASK, "head", {}, "ask")
+
+
+# Names that somebody hostile would choose
+
+
+HOSTILE = [
+    "$(touch ran)",
+    "; touch ran",
+    "../../outside",
+    "/etc/passwd",
+    "a\nb",
+    "`touch ran`",
+    "-rf",
+    "x" * 5000,
+]
+
+
+def test_no_name_that_is_sent_reaches_a_shell_or_a_path_outside_the_workspace(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    demo.settings.workspace.mkdir(exist_ok=True)
+    before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if demo.ws.folder not in p.parents)
+    fields = {
+        "choose_model": ["model"],
+        "start_training": ["method", "head", "loss"],
+        "activate": ["version"],
+        "export_version": ["version"],
+        "remove_version": ["version"],
+        "version_card": ["version"],
+        "remove_run": ["run"],
+        "resume_training": ["run"],
+        "stop_training": ["run"],
+        "decide": ["run"],
+        "publish_version": ["version", "repo"],
+    }
+    for action, names in fields.items():
+        for name in names:
+            for value in HOSTILE:
+                with pytest.raises(MmdemoError) as refused:
+                    ACTIONS[action].run(demo, {name: value, "token": "hf_x"})
+                assert len(str(refused.value)) < 12_000
+    after = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if demo.ws.folder not in p.parents)
+    assert before == after and not list(tmp_path.rglob("ran"))
+
+
+# A choice that lasts, and who goes first
+
+
+def test_a_model_that_a_person_chose_serves_after_a_restart(
+    make_demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    demo = make_demo("w", samples=False)
+    chosen = demo.choose_model(TASK, f"dual:{checkpoints.save_clip(tmp_path / 'clip')}")
+    active = next(v["id"] for v in chosen["versions"] if v["active"])
+    demo.choose_model(CAPTIONING, f"captioner:{checkpoints.save_git(tmp_path / 'git')}")
+    demo.close()
+    again = make_demo("w", samples=False)
+    assert again.ws.versions.active(TASK) == active != again.settings.model
+    assert again.ws.versions.active(CAPTIONING).startswith("captioner-")
+    again.choose_model(TASK, again.settings.model)
+    again.close()
+    assert make_demo("w", samples=False).ws.versions.active(TASK) == again.settings.model
+
+
+def test_a_training_waits_while_somebody_is_answered_but_never_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, training = RightOfWay(tmp_path / "lock"), RightOfWay(tmp_path / "lock")
+    training.give()  # nobody asks: it goes on at once
+    with page.taken(), page.taken():  # two answers at once
+        waiting = threading.Thread(target=training.give, daemon=True)
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    monkeypatch.setattr(right_of_way, "LONGEST_S", 0.05)
+    with page.taken():
+        training.give()  # an answer that takes too long is not waited for
+    (tmp_path / "no").touch()
+    nowhere = RightOfWay(tmp_path / "no" / "lock")  # a disk that refuses the lock holds nobody up
+    with nowhere.taken():
+        nowhere.give()
+
+
+@pytest.mark.parametrize("method", ["head", "lora", "full"])
+def test_a_run_is_estimated_before_it_starts(
+    method: str, make_demo: Callable[..., Demo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = labelled(make_demo, TASK, f"dual:{checkpoints.save_clip(tmp_path / 'clip')}")
+    assert demo.estimate_training(TASK, method, {})["seconds"] is None  # the model is not loaded
+    demo.models.aligner(TASK)
+    found = demo.estimate_training(TASK, method, {"epochs": 4})
+    assert 0 < found["seconds"] < 60 and (found["epochs"], found["labels"]) == (4, 12)
+    assert "4 epochs over 12 labels on cpu" in found["sentence"]
+    monkeypatch.setattr("mmdemo.training.estimate.free_mb", lambda compute: -1)
+    assert ("train the head or LoRA" in demo.estimate_training(TASK, method, {})["sentence"]) == (
+        method != "head"
+    )
+    with pytest.raises(UserError, match="epochs is 9999"):
+        demo.estimate_training(TASK, method, {"epochs": 9999})
