@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmdemo import train_verb
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.settings import load_settings
 
 Verb = Callable[[argparse.Namespace], Any]
-TRAIN_BATCH = 128
-TASK_HELP = "image-text, speech-text or video-text"
+TASK_HELP = "image-text, speech-text or video-text; of train and models also captioning"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,17 +90,17 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--split", help="only the manifest's rows of this split")
     sub.add_argument("--model", help="a version; default: the active one")
     sub = with_task(verb("train", run_train, "Fine-tune on the workspace's labels; promote what is better."))
-    sub.add_argument("--method", choices=["head", "lora", "full"], default="head")
-    sub.add_argument("--epochs", type=int, default=0)
-    sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--batch", type=int, default=TRAIN_BATCH, help="pairs a step, over all processes")
-    sub.add_argument("--part", type=int, default=0, help="pairs embedded at once; 0: the batch")
+    train_verb.add_arguments(sub)
     sub = with_task(
-        verb("models", run_models, "List the versions; activate or export one; use a base model.")
+        verb("models", run_models, "List the versions; activate, compare, remove, export or push one; use.")
     )
-    sub.add_argument("action", nargs="?", choices=["activate", "export", "use"])
-    sub.add_argument("version", nargs="?", help="a version; of `use` a model, such as dual:HUB_ID_OR_FOLDER")
+    actions = ["activate", "compare", "export", "push", "remove", "use"]
+    sub.add_argument("action", nargs="?", choices=actions)
+    sub.add_argument("version", nargs="*", help="a version; of `use` a model, such as dual:HUB_ID_OR_FOLDER")
     sub.add_argument("--out", type=Path, help="of `export`: a new folder")
+    sub.add_argument("--split", default="held-out", help="of `compare`: held-out, train or all")
+    sub.add_argument("--to", help="of `push`: a repository of the Hub, as YOUR-NAME/MODEL")
+    sub.add_argument("--public", action="store_true", help="of `push`: a new repository is public")
     sub = with_task(verb("export", run_export, "Export the labels with their files."))
     sub.add_argument("out", type=Path)
     sub.add_argument(
@@ -203,66 +203,28 @@ def run_evaluate(options: argparse.Namespace) -> Any:
 
 def run_train(options: argparse.Namespace) -> Any:
     """`train`."""
-    from mmdemo.models.manager import version_source
-    from mmdemo.training.loop import EpochRecord, TrainSettings
-    from mmdemo.training.runs import create_run, execute_slices
-
-    demo = _demo(options)
-    task = demo.check_task(options.task)
-
-    def progress(record: EpochRecord) -> None:
-        recall = "" if record.recall is None else f", held-out recall {record.recall:.1f} %"
-        print(f"epoch {record.epoch}/{record.epochs}: loss {record.loss:.3f}{recall}", file=sys.stderr)
-
-    settings = TrainSettings(epochs=options.epochs, seed=options.seed, batch=options.batch, part=options.part)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from mmdemo.training.launch import meet
-        from mmdemo.training.lesson import take_part
-
-        def create() -> str:
-            return create_run(demo.ws, task, options.method, settings, promote="when-better")
-
-        run_id, first = meet(demo.settings, options.method, create)
-        if not first:
-            take_part(demo.ws, run_id)
-            return None
-    else:
-        run_id = create_run(demo.ws, task, options.method, settings, promote="when-better")
-    run = execute_slices(
-        demo.ws,
-        run_id,
-        lambda: demo.models.towers(version_source(demo.ws, demo.ws.versions.active(task)).preset),
-        progress,
-    )
-    if run.status == "failed":
-        raise UserError(run.message)
-    result = run.result or {}
-    return {
-        "run": run.id,
-        "model": run.version_id,
-        "status": run.status,
-        "seconds": round(result.get("seconds", 0.0), 2),
-        "before": result.get("before"),
-        "after": result.get("after"),
-        "gains": result.get("gains"),
-        "promoted": run.decision == "promoted",
-    }
+    return train_verb.train(_demo(options), options)
 
 
 def run_models(options: argparse.Namespace) -> Any:
-    """`models`, `models activate V`, `models export V --out DIR` and `models use NAME`."""
+    """`models`, or with an action on one."""
     demo = _demo(options)
-    if options.action and not options.version:
+    if not options.action:
+        return demo.versions(options.task)
+    if not options.version:
         raise UserError("No version is named.", f"Write: models {options.action} NAME.")
-    if options.action == "activate":
-        return demo.activate(options.version)
+    name = options.version[0]
+    if options.action == "compare":
+        return demo.compare_table(options.version, options.split)
     if options.action == "use":
-        return demo.choose_model(options.task, options.version)
+        return demo.choose_model(options.task, name)
     if options.action == "export":
         if options.out is None:
             raise UserError("No folder is named.", "Write: models export VERSION --out FOLDER.")
-        return demo.export_version(options.version, options.out)
-    return demo.versions(options.task)
+        return demo.export_version(name, options.out)
+    if options.action == "push":
+        return demo.publish_version(name, options.to or "", private=not options.public)
+    return demo.activate(name) if options.action == "activate" else demo.remove_version(name)
 
 
 def run_export(options: argparse.Namespace) -> Any:

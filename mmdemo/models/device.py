@@ -33,6 +33,20 @@ class Compute:
         return Compute(self.device, torch.float32) if self.dtype is torch.float16 else self
 
     @property
+    def fused(self) -> bool:
+        """Whether an optimiser may update all weights in one kernel: three times as quick where there is
+        one.
+        """
+        return self.device.type in {"cpu", "cuda"}
+
+    @property
+    def prepares_ahead(self) -> bool:
+        """Whether threads should prepare the next batch meanwhile: not on a CPU, whose cores the network
+        has.
+        """
+        return self.device.type != "cpu"
+
+    @property
     def ctranslate2(self) -> dict[str, Any]:
         """The same decision in CTranslate2's words, which knows CPUs and CUDA."""
         if self.device.type != "cuda":

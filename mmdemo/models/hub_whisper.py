@@ -70,9 +70,14 @@ class HubWhisper(WhisperRecogniser):
         self._heads = self._alignment_heads(getattr(facts, "alignment_heads", None))
 
     @property
-    def whisper(self) -> Any:
+    def network(self) -> Any:
         """The network of transformers beneath."""
         return self._model
+
+    @property
+    def parts(self) -> tuple[Any, Any]:
+        """What is saved beside the network."""
+        return self._features, self.hf_tokenizer
 
     def _alignment_heads(self, given: Sequence[Sequence[int]] | None) -> list[tuple[int, int]]:
         """(layer, head) whose attention follows the sound; unknown: all heads of the upper half."""

@@ -36,8 +36,10 @@ def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
     """A captioner, and the captions that people judged."""
     compute = decide_compute(ws.settings.device, ws.settings.threads).training
     preset = version_source(ws, run.parent).preset
-    seed = settings_from_json(run.settings).seed
-    adapted = AdaptedCaptioner(preset.media_tower, compute, run.method, seed, preset.adapter)
+    asked = settings_from_json(run.settings)
+    adapted = AdaptedCaptioner(
+        preset.media_tower, compute, run.method, asked.seed, preset.adapter, asked.recompute
+    )
     train, checked = apart(snapshot.of(TRAIN))
     check = likelihood_of(adapted, _captioned(ws, checked)) if checked else None
     return Lesson(WriterLearning(adapted, _captioned(ws, train)), adapted.save, train, check)

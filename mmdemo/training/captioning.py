@@ -38,16 +38,23 @@ class AdaptedCaptioner:
         method: lora or full.
         seed: of the thin matrices' first values.
         adapter: a folder of LoRA weights to go on from; empty: none.
+        recompute: whether activations are computed again on any device.
     """
 
     at_once = 8
 
     def __init__(
-        self, name: str, compute: Compute, method: str = "lora", seed: int = 0, adapter: str = ""
+        self,
+        name: str,
+        compute: Compute,
+        method: str = "lora",
+        seed: int = 0,
+        adapter: str = "",
+        recompute: bool = False,
     ) -> None:
         self.rates = {"lora": 2e-4, "full": 1e-5}
         self.captioner = HubCaptioner(name, compute, adapter if method == "full" else "")
-        self.model: Any = let_learn(self.captioner.network, method, seed, adapter).to(compute.device)
+        self.model: Any = let_learn(self.captioner.network, method, seed, compute, adapter, recompute)
         self.compute = compute
         self._method = method
         self._criterion = CaptionCrossEntropy()

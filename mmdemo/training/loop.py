@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -52,6 +52,7 @@ class TrainSettings:
     ema: float = 0.0  # of a network's weights: 0.99 averages over about a hundred steps; 0: no average
     patience: int = 0  # epochs without a better one after which a network's training ends; 0: never
     seed: int = 0
+    recompute: bool = False  # a network's activations are computed again instead of kept; on a GPU always
     deterministic: bool = False  # only algorithms that give the same each time, where a device has them
 
     def check(self) -> None:
@@ -143,7 +144,7 @@ def train_head(
     loss_of = LOSSES[settings.loss](settings.mark_weight).to(compute.device)
     matching = BinaryMatching(settings.mark_weight)  # beside the shared space's loss, of a fused head
     optimiser = torch.optim.AdamW(
-        head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=compute.fused
     )
     rows = _Rows(train, compute.device)
     steps = math.ceil(len(train) / settings.batch)
@@ -259,3 +260,26 @@ def settings_from_json(values: dict[str, object]) -> TrainSettings:
     """The settings that `asdict` gave."""
     known = {name: values[name] for name in asdict(TrainSettings()) if name in values}
     return TrainSettings(**known)  # type: ignore[arg-type]
+
+
+def settings_from_words(values: Mapping[str, object]) -> TrainSettings:
+    """The settings that somebody wrote, as text or already as numbers; what is empty is the default.
+
+    Raises:
+        UserError: something is no number, or no number that could work.
+    """
+    given: dict[str, Any] = {}
+    for field in fields(TrainSettings):
+        value = values.get(field.name)
+        if value is None or value == "":
+            continue
+        kind = {"int": int, "float": float, "bool": bool}.get(str(field.type), str)
+        try:
+            given[field.name] = kind(float(value) if kind is int else value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError) as e:
+            raise UserError(f"{field.name.replace('_', ' ')} is {value!r}.", "Write a number.") from e
+    if given.get("learning_rate") == 0 and isinstance(values["learning_rate"], str):
+        raise UserError("A learning rate of 0 learns nothing.", "Leave it out, or write one above 0.")
+    settings = TrainSettings(**given)
+    settings.check()
+    return settings

@@ -71,7 +71,8 @@ class NetworkTraining:
         self._accelerator = make_accelerator(compute)
         self._learner = Learner(learnable, settings.ema)
         self._rate = settings.learning_rate or learnable.rates[method]
-        self._optimiser = torch.optim.AdamW(self._learner.groups(settings.weight_decay), lr=self._rate)
+        groups = self._learner.groups(settings.weight_decay)
+        self._optimiser = torch.optim.AdamW(groups, lr=self._rate, fused=compute.fused)
         self._plan = make_plan(
             len(learnable), learnable.batch, learnable.epochs, learnable.least_steps, settings
         )

@@ -1,8 +1,9 @@
 """Pairs of a workspace as encoders are trained on them: a data set a modality, batches prepared ahead.
 
 A data set decodes one pair; `collate` lays several side by side, padded and masked as their tokeniser and
-processor do it. Threads prepare a batch while the network is busy with the one before: decoding, resampling
-and resizing leave Python's lock, so no worker processes have to be started for a few hundred labels.
+processor do it. On a GPU threads prepare a batch while the network is busy with the one before: decoding,
+resampling and resizing leave Python's lock, so no worker processes have to be started for a few hundred
+labels. On a CPU they would only take its cores away (benchmarks/contrastive_speed.py).
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class PairSource:
     def prefetch(self, rows: Sequence[int]) -> None:
         """Begin to prepare the pairs of those rows; of what was begun before, the last is kept."""
         key = tuple(rows)
-        if key not in self._ahead:
+        if self._data.encoder.compute.prepares_ahead and key not in self._ahead:
             for other in list(self._ahead)[:-1]:
                 for future in self._ahead.pop(other):
                     future.cancel()
@@ -117,7 +118,8 @@ class PairSource:
     def inputs(self, rows: Sequence[int]) -> Inputs:
         """The pairs of those rows."""
         self.prefetch(rows)
-        prepared = [future.result() for future in self._ahead.pop(tuple(rows))]
+        ahead = self._ahead.pop(tuple(rows), None)
+        prepared = [self._data[i] for i in rows] if ahead is None else [future.result() for future in ahead]
         return self.collate(rows, prepared)
 
     def collate(self, rows: Sequence[int], prepared: Sequence[dict[str, Tensor]]) -> Inputs:

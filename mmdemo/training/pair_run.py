@@ -39,10 +39,9 @@ def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
     preset = version_source(ws, run.parent).preset
     settings = settings_from_json(run.settings)
     encoder = open_learner(preset, compute, "" if run.method == "lora" else preset.adapter)
-    encoder.network = let_learn(encoder.network, run.method, settings.seed, preset.adapter)
-    encoder.network.to(compute.device)
-    if compute.device.type == "cuda" and encoder.network.supports_gradient_checkpointing:
-        encoder.network.gradient_checkpointing_enable()  # activations are computed again: less memory
+    encoder.network = let_learn(
+        encoder.network, run.method, settings.seed, compute, preset.adapter, settings.recompute
+    )
     train, checked = apart(snapshot.of(TRAIN))
     source = PairSource(pair_dataset(ws, encoder, run.task, train))
 

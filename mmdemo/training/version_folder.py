@@ -14,14 +14,16 @@ from mmdemo.models.base import TASKS
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
+from mmdemo.models.spoken import load_recogniser
 from mmdemo.store.workspace import Workspace
 
 
 def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     """Write a version into a new folder; returns it.
 
-    A dual encoder is written whole, with its adapter merged, as `from_pretrained` of transformers loads it; a
-    head as safetensors with its shape as JSON, beside the name of the base model that it stands on.
+    A network that learned is written whole, with its adapter merged, as `from_pretrained` of transformers
+    loads it (two towers as mmdemo does); a head as safetensors with its shape as JSON, beside the name of the
+    base model that it stands on.
 
     Raises:
         UserError: there is no such version, or the folder is there already.
@@ -46,6 +48,10 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
         elif source.preset.loader in {"dual", "frames"}:
             compute = decide_compute(ws.settings.device)
             open_learner(source.preset, compute, source.preset.adapter).save(part)
+        elif source.preset.loader in {"whisper", "ctc"} and source.preset.adapter_of:
+            recogniser: Any = load_recogniser(source.preset, decide_compute(ws.settings.device))
+            for made in (recogniser.network, *recogniser.parts):
+                made.save_pretrained(part)
         kept = ws.version_folder(version_id)
         for name in ("head.safetensors", "head.json", "card.json"):
             if (kept / name).exists():

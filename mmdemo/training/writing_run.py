@@ -51,8 +51,10 @@ def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
             "Label shorter recordings, or train the head.",
         )
     kind = AdaptedCtc if preset.loader == "ctc" else Adapted
-    seed = settings_from_json(run.settings).seed
-    adapted: Writer = kind(preset.media_tower, compute, run.method, seed, preset.adapter)
+    asked = settings_from_json(run.settings)
+    adapted: Writer = kind(
+        preset.media_tower, compute, run.method, asked.seed, preset.adapter, asked.recompute
+    )
 
     def recordings(examples: list[Example]) -> list[Recording]:
         return [Recording(partial(decode_audio, ws.media_path(known[e.item])), e.text) for e in examples]

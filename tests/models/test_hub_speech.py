@@ -74,9 +74,9 @@ def test_the_likelihood_of_a_hub_whisper_is_that_of_the_decoder_run_alone(recogn
     given = recogniser._align(states.windows[0], [ids, [383, 4512]])[0].text_token_probs
     sequence = torch.tensor([[50257, 50362]])
     for token, found in zip(ids, given, strict=True):  # one token at a time, no batch, no padding
-        model = recogniser.whisper.model
+        model = recogniser.network.model
         state = model.decoder(input_ids=sequence, encoder_hidden_states=window).last_hidden_state
-        alone = recogniser.whisper.proj_out(state[0, -1]).softmax(-1)[token].item()
+        alone = recogniser.network.proj_out(state[0, -1]).softmax(-1)[token].item()
         assert found == pytest.approx(alone, rel=1e-4)
         sequence = torch.cat([sequence, torch.tensor([[token]])], 1)
 

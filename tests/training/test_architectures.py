@@ -11,6 +11,7 @@ import pytest
 from mmdemo.data.samples import SPEECH
 from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
+from mmdemo.media.audio import decode_audio
 from mmdemo.models.manager import NETWORK, load_towers
 from mmdemo.models.presets import find_preset
 from mmdemo.retrieval.embed import load_medium
@@ -132,6 +133,10 @@ def test_recognisers_learn_from_corrected_texts_by_every_method(
         tower = demo.models.aligner("speech-text").towers.media
         states.append(load_medium(demo.ws, tower, item).windows[0])
         assert not np.allclose(states[-1], states[-2], atol=1e-4)
+    out = demo.export_version(done.version_id, tmp_path / "out")["path"]
+    again = load_towers(find_preset(f"{kind}:{out}"), demo.settings)[0].media
+    samples = decode_audio(demo.ws.media_path(item))
+    assert np.allclose(again.prepare(samples).windows[0], states[-1], atol=2e-3)  # kept as float16
 
 
 def test_a_tower_that_is_not_known_and_weights_that_do_not_fit_are_told(

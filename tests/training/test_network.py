@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from mmdemo.demo import Demo
 from mmdemo.errors import DataError, UserError
-from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.device import Compute, decide_compute, reproducible
 from mmdemo.models.manager import load_towers
 from mmdemo.models.presets import find_preset
 from mmdemo.store.labels import NewLabel
@@ -26,6 +27,7 @@ from mmdemo.training.loop import EpochRecord, TrainSettings
 from mmdemo.training.losses import LOSSES
 from mmdemo.training.network import NetworkTraining, make_accelerator
 from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.writing import WriterLearning, likelihood_of
 from tests import checkpoints
 from tests.conftest import drawing
 
@@ -191,15 +193,74 @@ def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
     assert rates == [*sorted(rates[:11]), *sorted(rates[11:], reverse=True)] and rates[-1] < 0.001
 
 
+class TinyWriter:
+    """Writes tokens after a number of its own for each example; examples have different lengths."""
+
+    at_once, rates = 4, {"full": 1e-2}
+
+    def __init__(self) -> None:
+        torch.manual_seed(5)
+        self.model = nn.Linear(3, 7)
+
+    def loss(self, examples: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, int]:
+        logits = torch.cat([self.model(x).expand(len(tokens), -1) for x, tokens in examples])
+        wanted = torch.cat([tokens for _, tokens in examples])
+        return nn.functional.cross_entropy(logits, wanted, reduction="sum"), len(wanted)
+
+    def save(self, folder: Path) -> None: ...
+
+
+def sentences(count: int = 16) -> list[tuple[Tensor, Tensor]]:
+    g = torch.Generator().manual_seed(2)
+    return [
+        (torch.randn(3, generator=g), torch.randint(0, 7, (1 + i % 5,), generator=g)) for i in range(count)
+    ]
+
+
+def write(writer: TinyWriter, settings: TrainSettings = SETTINGS, **how: object) -> list[EpochRecord]:
+    learning = WriterLearning(writer, sentences())
+    return list(NetworkTraining(learning, settings, "full", CPU, **how).epochs())  # type: ignore[arg-type]
+
+
+def test_a_batch_of_texts_in_parts_teaches_what_the_whole_does() -> None:
+    whole, parts, plain = TinyWriter(), TinyWriter(), TinyWriter()
+    WriterLearning(whole, sentences()).backward(range(16), 16, make_accelerator(CPU))
+    WriterLearning(parts, sentences()).backward(range(16), 3, make_accelerator(CPU))
+    loss, tokens = plain.loss(sentences())
+    (loss / tokens).backward()
+    for writer in (whole, parts):
+        assert torch.allclose(writer.model.weight.grad, plain.model.weight.grad, atol=1e-6)  # type: ignore[arg-type]
+
+
+def test_a_network_that_writes_has_all_that_the_loop_offers(tmp_path: Path) -> None:
+    whole = TinyWriter()
+    records = write(whole, state=tmp_path / "whole", check=likelihood_of(whole, sentences(6)))
+    assert records[-1].likelihood and records[0].recall is None
+    assert records[-1].likelihood > (records[0].likelihood or 100.0)
+    cut: TinyWriter | None = None
+    for _ in range(20):
+        cut = TinyWriter()
+        if write(cut, state=tmp_path / "cut", slice_s=1e-9):
+            break
+    for _ in range(20):
+        write(cut := TinyWriter(), state=tmp_path / "cut", slice_s=1e-9)
+    assert cut is not None and torch.equal(cut.model.weight, whole.model.weight)
+
+
 PROCESS = """
 import sys, torch
-from tests.training.test_network import Tiny
-from tests.training.test_network import run
-tiny = Tiny()
-for part in tiny.network.values():
-    part[1].p = 0.0  # each process would draw its own
-run(tiny)
-torch.save(tiny.network.state_dict(), sys.argv[1])
+from tests.training.test_network import SETTINGS, Tiny, TinyWriter, replace, run, write
+found = {}
+for part in (0, 2):  # whole shares, and shares in parts
+    tiny = Tiny()
+    for net in tiny.network.values():
+        net[1].p = 0.0  # each process would draw its own
+    run(tiny, replace(SETTINGS, part=part))
+    found |= {f"pairs {part} {n}": t for n, t in tiny.network.state_dict().items()}
+writer = TinyWriter()
+write(writer)
+found |= {f"texts {n}": t for n, t in writer.model.state_dict().items()}
+torch.save(found, sys.argv[1])
 """
 
 
@@ -217,11 +278,48 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     started.append(process("alone"))
     assert [p.wait(120) for p in started] == [0, 0, 0]
     found = {n: torch.load(tmp_path / n, weights_only=True) for n in ("r0", "r1", "alone")}
-    untrained = Tiny().network.state_dict()
+    untrained = {f"texts {n}": t for n, t in TinyWriter().model.state_dict().items()}
+    untrained |= {f"pairs {p} {n}": t for p in (0, 2) for n, t in Tiny().network.state_dict().items()}
+    assert set(untrained) == set(found["alone"])
     for name, alone in found["alone"].items():
         assert torch.equal(found["r0"][name], found["r1"][name])
         assert torch.allclose(found["r0"][name], alone, atol=1e-5)
         assert not torch.allclose(alone, untrained[name], atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_activations_that_are_computed_again_give_the_same_gradients(method: str, tmp_path: Path) -> None:
+    from mmdemo.models.dual import DualEncoder
+    from mmdemo.training.writing import let_learn
+
+    folder = str(checkpoints.save_clip(tmp_path / "clip"))
+    found = []
+    for recompute in (False, True):
+        encoder = DualEncoder(folder, CPU)
+        encoder.network = let_learn(encoder.network, method, 0, CPU, recompute=recompute)
+        encoder.network.train()
+        for module in encoder.network.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+        picture = encoder.prepared(Image.open(drawing("hen")))
+        for name, p in encoder.network.named_parameters():
+            if "lora_B" in name:
+                nn.init.constant_(p, 0.01)  # zero at first, and then the other matrix learns nothing
+        loss = (encoder.media(picture) + encoder.texts(encoder.tokens(["a hen"]))).square().sum()
+        loss.backward()
+        found.append({n: p.grad for n, p in encoder.network.named_parameters() if p.grad is not None})
+    assert found[0].keys() == found[1].keys() and len(found[0]) > 4
+    assert all(torch.allclose(found[0][n], found[1][n], atol=1e-6) for n in found[0])
+    assert all(float(g.abs().max()) > 0 for n, g in found[0].items() if "lora_" in n)
+
+
+def test_deterministic_algorithms_are_asked_for_only_while_a_run_wants_them() -> None:
+    assert not torch.are_deterministic_algorithms_enabled()
+    with reproducible(True):
+        assert torch.are_deterministic_algorithms_enabled()
+        with reproducible(False):
+            assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 FAMILIES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mmdemo.models.manager import version_source
 from mmdemo.models.presets import LOADERS_BY_HAND, PROPOSED
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
-from mmdemo.ui.tabs.common import number_of, text_of
+from mmdemo.ui.tabs.common import text_of
 from mmdemo.ui.uploads import exchange_folder, offer
 from mmdemo.ui.widgets import widget
 
@@ -203,17 +204,9 @@ def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(body: dict[str, Any]) -> dict[str, Any]:
     """The settings of a run; an empty field is the default."""
-    settings: dict[str, Any] = {"loss": text_of(body, "loss") or "infonce", "head": text_of(body, "head")}
-    settings |= {"alone": bool(body.get("alone")), "deterministic": bool(body.get("deterministic"))}
-    for name in ("epochs", "batch", "seed", "part", "patience"):
-        if body.get(name) not in (None, ""):
-            settings[name] = int(number_of(body, name, 0))
-    for name in ("learning_rate", "weight_decay", "dropout", "ema"):
-        if body.get(name) not in (None, ""):
-            settings[name] = number_of(body, name, 0)
-    if settings.get("learning_rate") == 0:
-        raise UserError("A learning rate of 0 learns nothing.", "Leave it empty, or write one above 0.")
-    return settings
+    from mmdemo.training.loop import settings_from_words
+
+    return asdict(settings_from_words(body))
 
 
 @action("start_training", writes=True)

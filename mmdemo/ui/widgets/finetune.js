@@ -41,7 +41,7 @@ function estimate() {
   clearTimeout(estimating);
   estimating = setTimeout(() => ask("estimate_training", values()).then((e) => { $("[data-estimate]").textContent = e.sentence; }).catch((e) => { $("[data-estimate]").textContent = e.message; }), 400);
 }
-const values = () => Object.fromEntries([...new FormData(form), ["alone", form.elements.alone.checked], ["deterministic", form.elements.deterministic.checked]]);
+const values = () => Object.fromEntries([...new FormData(form), ...["alone", "recompute", "deterministic"].map((name) => [name, form.elements[name].checked])]);
 async function refreshData() {
   const d = await ask("training_data").catch(() => null);
   if (!d) return;
