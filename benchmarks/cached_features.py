@@ -61,7 +61,8 @@ def main() -> None:
     anew_s, anew = run(anew=True)
     anew_s *= EPOCHS / (EPOCHS + 1)  # they were made once more before the loop said that it was over
     apart = max(
-        float((a - b).abs().max()) for a, b in zip(cached.parameters(), anew.parameters(), strict=True)
+        float((a - b).detach().abs().max())
+        for a, b in zip(cached.parameters(), anew.parameters(), strict=True)
     )
     print(f"{PAIRS} pairs, {EPOCHS} epochs")
     print(

@@ -31,7 +31,7 @@ SETTINGS = {  # that it takes, as the Fine-tune tab does, and what to say of eac
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
     parser.add_argument(
-        "--method", choices=["head", "lora", "full"], help="default: head; of a captioner lora"
+        "--method", choices=["head", "lora", "full"], help="default: the first that the model has"
     )
     for name, told in SETTINGS.items():
         parser.add_argument(f"--{name}", help=told)
@@ -42,11 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def train(demo: Demo, options: argparse.Namespace) -> dict[str, Any] | None:
     """Fine-tune and answer; of the processes of a launch only the first answers."""
     from mmdemo.models.manager import version_source
+    from mmdemo.models.presets import PROPOSED
     from mmdemo.training.loop import EpochRecord, settings_from_words
     from mmdemo.training.runs import create_run, execute_slices
 
     task = demo.version_task(options.task)
-    method = options.method or ("lora" if task == CAPTIONING else "head")
+    active = demo.ws.versions.active(task)
+    method = options.method or (
+        "lora" if active == PROPOSED else version_source(demo.ws, active).preset.methods[0]
+    )
 
     def progress(record: EpochRecord) -> None:
         recall = "" if record.recall is None else f", held-out recall {record.recall:.1f} %"

@@ -137,15 +137,13 @@ class Versioning(Parts):
         Raises:
             UserError: it is not for this task, or cannot be loaded: the version before stays active.
         """
-        from mmdemo.models.presets import PROPOSED, captioner_preset, find_preset
+        from mmdemo.models.presets import PROPOSED, preset_for
 
         known = self.version_task(task)
         if known == CAPTIONING and name == PROPOSED:
             self.ws.versions.add_base(known, PROPOSED, PROPOSED)
             return self.activate(PROPOSED, annotator)
-        preset = captioner_preset(name.strip()) if known == CAPTIONING else find_preset(name.strip())
-        if preset.task != known:
-            raise UserError(f"{preset.id} is a model of {preset.task}.", f"Choose one of {known}.")
+        preset = preset_for(known, name.strip())
         if known == CAPTIONING:
             self.models.load_captioner(preset)
         else:

@@ -61,6 +61,11 @@ def test_the_whole_loop_from_the_command_line(tmp_path: Path, monkeypatch: pytes
     after = call(space, "evaluate", "--task", "image-text", "--model", trained["model"])
     assert after["media_to_text"] == trained["after"]["media_to_text"]
     call(space, "models", "activate", versions[0]["id"])
+    table = call(space, "models", "compare", versions[0]["id"], trained["model"])
+    assert table["pairs"] == before["pairs"] and [r["version"] for r in table["rows"]] == [
+        v["id"] for v in versions
+    ]
+    assert call(space, "models", "remove", trained["model"])["versions"] == versions[:1]
     found = call(space, "search", "a red apple", "--task", "image-text", "-k", "3")["results"]
     assert len(found) == 3 and set(found[0]) >= {"item", "file", "text", "score", "start", "end"}
     out = call(space, "export", str(tmp_path / "out"), "--task", "image-text", "--format", "jsonl")
@@ -93,6 +98,11 @@ def test_what_is_wrong_is_one_line_on_standard_error_and_status_2(
     assert "does not exist" in refused(capsys, "align", *space, "gone.jpg", "x")
     assert "held-out side" in refused(capsys, "train", *space)
     assert "cannot be trained by the method 'lora'" in refused(capsys, "train", *space, "--method", "lora")
+    assert "learns nothing" in refused(capsys, "train", *space, "--learning-rate", "0")
+    assert "epochs is 'ten'" in refused(capsys, "train", *space, "--epochs", "ten")
+    assert "learning rate is nan" in refused(capsys, "train", *space, "--learning-rate", "nan")
+    assert "No captioner is active" in refused(capsys, "train", *space, "--task", "captioning")
+    assert "One version is nothing" in refused(capsys, "models", *space, "compare", "v1")
     assert "no version 'v1'" in refused(capsys, "models", *space, "activate", "v1")
     assert "'xml' is unknown" in refused(capsys, "export", *space, str(tmp_path / "o"), "--format", "xml")
 

@@ -48,8 +48,23 @@ def weights_mb(preset: Preset) -> int:
 
 
 def memory_mb(preset: Preset) -> int:
-    """What loading it takes at its height; 0: not known before it is downloaded."""
-    return round(ROOM * weights_mb(preset))
+    """What loading it in float32 takes at its height; 0: not known before it is downloaded."""
+    folder = Path(preset.media_tower)
+    halved = _is_halved(folder) if folder.is_dir() else preset.halved
+    return round(ROOM * weights_mb(preset) * (2 if halved else 1))
+
+
+def _is_halved(folder: Path) -> bool:
+    """Whether the weights in a folder are 16 bits a number."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        for path in sorted(folder.glob("*.safetensors"))[:1]:
+            with safe_open(path, "pt") as weights:
+                return weights.get_slice(next(iter(weights.keys()))).get_dtype() in {"F16", "BF16"}
+    except (SafetensorError, OSError, StopIteration):
+        return False  # whoever loads it says what is wrong with it
+    return False
 
 
 def _memory(compute: Compute) -> tuple[int, int]:

@@ -27,6 +27,7 @@ def _preset(row: dict[str, str]) -> Preset:
         licence=row["licence"],
         about=row["about"],
         size_mb=int(row["size_mb"]),
+        halved=bool(row["format"]),
         loader="dual" if loader in DUAL else loader,
         media_package=row["package"],
         input_px=int(row["input_px"] or 0),

@@ -80,6 +80,8 @@ def decide_compute(wanted: str = "auto", threads: int = 0) -> Compute:
             "Use auto or cpu.",
         )
     if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)  # where libraries put what they are not told about
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return Compute(device, torch.bfloat16 if bf16 else torch.float16)
     return Compute(device, torch.float32)

@@ -7,6 +7,7 @@ architecture is refused instead of being filled with random numbers.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from safetensors import SafetensorError
 from mmdemo.errors import UserError
 from mmdemo.models.presets import split_revision
 
+log = logging.getLogger(__name__)
 SHOWN_KEYS = 3  # of the tensors that a checkpoint lacks
 
 
@@ -70,6 +72,15 @@ def load_network(architecture: Any, name: str, device: torch.device, adapter: st
         raise UserError(
             f"The model {name} lacks tensors of {architecture.__name__}: {shown}.",
             "Choose a checkpoint of that architecture, or save it again.",
+        )
+    extra = sorted(told["unexpected_keys"])
+    if extra:
+        log.warning(
+            "The model %s has %d tensors that %s does not use, such as %s.",
+            name,
+            len(extra),
+            architecture.__name__,
+            extra[0],
         )
     if adapter:
         from peft import PeftModel

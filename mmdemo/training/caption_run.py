@@ -2,72 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mmdemo.media.image import decode_image
-from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.base import DEFAULT_TASK
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.hub_captioners import HubCaptioner
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.retrieval.embed import decode_file
-from mmdemo.store.pairs import HELD_OUT, TRAIN
+from mmdemo.store.pairs import TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.caption_scores import caption_comparison
 from mmdemo.training.captioning import AdaptedCaptioner, Captioned
 from mmdemo.training.dataset import Example, Snapshot
-from mmdemo.training.lesson import Lesson, apart
-from mmdemo.training.loop import EpochRecord, settings_from_json
-from mmdemo.training.outcome import add_version, finish_run, is_stopped, save_learned, version_of
-from mmdemo.training.writing import WriterLearning, likelihood_of
+from mmdemo.training.lesson import Ended, Lesson, apart
+from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
+from mmdemo.training.writing import Method, WriterLearning, likelihood_of
 
 MEASURED = 48  # held-out pictures that are captioned before and after
 SHOWN = 8  # of them, whose captions the result shows
 AT_LEAST_PX = 384
 
 
-def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Lesson:
     """A captioner, and the captions that people judged."""
     compute = decide_compute(ws.settings.device, ws.settings.threads).training
-    preset = version_source(ws, run.parent).preset
-    asked = settings_from_json(run.settings)
-    adapted = AdaptedCaptioner(
-        preset.media_tower, compute, run.method, asked.seed, preset.adapter, asked.recompute
-    )
+    adapted = AdaptedCaptioner(version_source(ws, run.parent).preset.media_tower, compute, how)
     train, checked = apart(snapshot.of(TRAIN))
     check = likelihood_of(adapted, _captioned(ws, checked)) if checked else None
     return Lesson(WriterLearning(adapted, _captioned(ws, train)), adapted.save, train, check)
 
 
-def conclude(
-    ws: Workspace,
-    run: Run,
-    snapshot: Snapshot,
-    lesson: Lesson,
-    record: EpochRecord,
-    towers: Callable[[], Towers],
-) -> None:
+def conclude(ended: Ended) -> None:
     """Caption held-out pictures before and after, write the version; no towers are needed."""
+    ws, run, preset = ended.ws, ended.run, ended.preset
     compute = decide_compute(ws.settings.device, ws.settings.threads)
-    preset = version_source(ws, run.parent).preset
-    was_stopped = is_stopped(ws, run)
-    after = save_learned(preset, run, ws.version_folder(version_of(run)), lesson.save)
-    measured = snapshot.of(HELD_OUT, match=True)
+    was_stopped = ended.was_stopped
+    after = save_learned(preset, run, ws.version_folder(version_of(run)), ended.lesson.save)
     captions = _compare(
-        ws, compute, measured, (preset.media_tower, preset.adapter), (after.media_tower, after.adapter)
+        ws, compute, ended.measured, (preset.media_tower, preset.adapter), (after.media_tower, after.adapter)
     )
-    result: dict[str, Any] = {
-        "captions": captions,
-        "seconds": record.seconds,
-        "trained_on": lesson.trained_on | {"held_out": len(measured)},
-    }
-    add_version(ws, run, preset, snapshot, result, Calibration(1.0, 0.0))
+    result = {"captions": captions} | ended.facts
+    add_version(ws, run, preset, ended.snapshot, result, Calibration(1.0, 0.0))
     better = captions is not None and captions["gains"]["BLEU-4"]["gain"] > 0
     finish_run(ws, run, result, better=better, measured=captions is not None, stopped=was_stopped)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from mmdemo.models.device import Compute
 from mmdemo.models.hub_captioners import HubCaptioner
 from mmdemo.training.losses import IGNORED, CaptionCrossEntropy
-from mmdemo.training.writing import let_learn
+from mmdemo.training.writing import AT_ONCE, Method, let_learn
 
 MOST_TOKENS = 64  # of a caption
 
@@ -35,28 +35,17 @@ class AdaptedCaptioner:
     Args:
         name: a Hub id or a folder.
         compute: where it runs.
-        method: lora or full.
-        seed: of the thin matrices' first values.
-        adapter: a folder of LoRA weights to go on from; empty: none.
-        recompute: whether activations are computed again on any device.
+        how: it learns.
     """
 
-    at_once = 8
+    at_once = AT_ONCE
 
-    def __init__(
-        self,
-        name: str,
-        compute: Compute,
-        method: str = "lora",
-        seed: int = 0,
-        adapter: str = "",
-        recompute: bool = False,
-    ) -> None:
+    def __init__(self, name: str, compute: Compute, how: Method) -> None:
         self.rates = {"lora": 2e-4, "full": 1e-5}
-        self.captioner = HubCaptioner(name, compute, adapter if method == "full" else "")
-        self.model: Any = let_learn(self.captioner.network, method, seed, compute, adapter, recompute)
+        self.captioner = HubCaptioner(name, compute, how.merged)
+        self.model: Any = let_learn(self.captioner.network, how, compute)
         self.compute = compute
-        self._method = method
+        self._method = how.name
         self._criterion = CaptionCrossEntropy()
 
     def save(self, folder: Path) -> None:

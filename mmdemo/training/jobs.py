@@ -147,12 +147,13 @@ class JobRunner:
         run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(shown_with(task))
         if run is None:
             return {"run": None, "status": "none"}
-        from mmdemo.training.progress import read_progress
+        from mmdemo.training.progress import read_progress, read_steps
 
         self._revive()
         run = self._ws.runs.get(run.id)
         records = read_progress(self._ws, run.id)
         last = records[-1] if records else {}
+        steps = read_steps(self._ws, run.id) if run.status == "running" else {}
         result = run.result or {}
         return {
             "run": run.id,
@@ -161,7 +162,9 @@ class JobRunner:
             "epochs": last.get("epochs", 0),
             "loss": last.get("loss"),
             "recall": last.get("recall"),
-            "eta_s": last.get("eta_s") if run.status == "running" else 0.0,
+            "eta_s": steps.get("eta_s", last.get("eta_s")) if run.status == "running" else 0.0,
+            "step": steps.get("step"),
+            "steps": steps.get("steps"),
             "before": result.get("before"),
             "after": result.get("after"),
             "model": run.version_id,

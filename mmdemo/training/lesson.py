@@ -15,13 +15,17 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.base import CAPTIONING
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
+from mmdemo.models.presets import Preset
+from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.dataset import Example, Snapshot
 from mmdemo.training.learnable import Learnable
 from mmdemo.training.loop import EpochRecord, settings_from_json
 from mmdemo.training.network import NetworkTraining, make_accelerator
-from mmdemo.training.progress import append_progress, stop_flag
+from mmdemo.training.outcome import is_stopped
+from mmdemo.training.progress import append_progress, step_writer, stop_flag
+from mmdemo.training.writing import Method
 
 BY_PAIRS = {"dual", "frames"}  # loaders of models whose encoders are trained on pairs
 CHECKED = 10  # one item in so many is kept off training, to choose the best epoch by
@@ -44,22 +48,47 @@ class Lesson:
         return {"match": matches, "mismatch": len(self.examples) - matches}
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A training that is over, to be measured and kept."""
+
+    ws: Workspace
+    run: Run
+    snapshot: Snapshot
+    lesson: Lesson
+    record: EpochRecord  # of its last epoch
+    towers: Callable[[], Towers]  # of the version before
+
+    @property
+    def preset(self) -> Preset:
+        """Of the version before."""
+        return version_source(self.ws, self.run.parent).preset
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether somebody stopped it."""
+        return is_stopped(self.ws, self.run)
+
+    @property
+    def measured(self) -> list[Example]:
+        """The held-out matches, on which before and after are measured."""
+        return self.snapshot.of(HELD_OUT, match=True)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What every result holds."""
+        on = self.lesson.trained_on | {"held_out": len(self.measured)}
+        return {"seconds": self.record.seconds, "trained_on": on}
+
+
 class Kind(Protocol):
     """A module that trains networks of one kind."""
 
-    def open_lesson(self, ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+    def open_lesson(self, ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Lesson:
         """Load the network and its examples."""
         ...
 
-    def conclude(
-        self,
-        ws: Workspace,
-        run: Run,
-        snapshot: Snapshot,
-        lesson: Lesson,
-        record: EpochRecord,
-        towers: Callable[[], Towers],
-    ) -> None:
+    def conclude(self, ended: Ended) -> None:
         """Measure before and after, and write the version."""
         ...
 
@@ -111,6 +140,7 @@ def learn(
         told,
         lesson.check,
         ws.settings.slice_s if accelerator.num_processes == 1 else 0.0,
+        step_writer(folder) if first else lambda done, total, left_s: None,
     )
     with append_progress(folder) as write:
         for record in training.epochs():
@@ -127,20 +157,28 @@ def learn(
     return record
 
 
+def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+    """What a run learns, and from what."""
+    kind: Kind = kind_of(ws, run)
+    asked, preset = settings_from_json(run.settings), version_source(ws, run.parent).preset
+    how = Method(run.method, asked.seed, preset.adapter, asked.recompute)
+    return kind.open_lesson(ws, run, snapshot, how)
+
+
 def carry_out(
     ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
 ) -> None:
     """From the snapshot to a version."""
     kind: Kind = kind_of(ws, run)
     snapshot = Snapshot.load(ws.run_folder(run.id) / "snapshot.json")
-    lesson = kind.open_lesson(ws, run, snapshot)
+    lesson = open_lesson(ws, run, snapshot)
     record = learn(ws, run, lesson, progress)
     if record is not None:
-        kind.conclude(ws, run, snapshot, lesson, record, towers)
+        kind.conclude(Ended(ws, run, snapshot, lesson, record, towers))
 
 
 def take_part(ws: Workspace, run_id: str) -> None:
     """Learn with the first process of a launch until it is done; nothing is written."""
     run = ws.runs.get(run_id)
     snapshot = Snapshot.load(ws.run_folder(run_id) / "snapshot.json")
-    learn(ws, run, kind_of(ws, run).open_lesson(ws, run, snapshot), None)
+    learn(ws, run, open_lesson(ws, run, snapshot), None)

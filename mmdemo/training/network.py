@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmdemo.errors import DataError
+from mmdemo.errors import DataError, UserError
 from mmdemo.models.device import Compute
 from mmdemo.training.learnable import Learnable, Learner, make_plan, rate_at
 from mmdemo.training.loop import EpochRecord, TrainSettings
@@ -52,6 +52,7 @@ class NetworkTraining:
         told: takes a message for the person who waits.
         check: measures the network as it is, on examples that it is not trained on, in percent.
         slice_s: end after so many seconds, between steps, to be gone on with; 0: never.
+        stepped: hears after a step how many are done, of how many, and the seconds that are left.
     """
 
     def __init__(
@@ -65,9 +66,11 @@ class NetworkTraining:
         told: Callable[[str], None] = lambda message: None,
         check: Callable[[], float] | None = None,
         slice_s: float = 0.0,
+        stepped: Callable[[int, int, float], None] = lambda done, total, left_s: None,
     ) -> None:
         self._learnable, self._settings, self._compute = learnable, settings, compute
         self._stopped, self._told, self._check, self._slice_s = stopped, told, check, slice_s
+        self._stepped = stepped
         self._accelerator = make_accelerator(compute)
         self._learner = Learner(learnable, settings.ema)
         self._rate = settings.learning_rate or learnable.rates[method]
@@ -100,6 +103,7 @@ class NetworkTraining:
 
         Raises:
             DataError: the loss is no number, again and again.
+            UserError: the memory is full, and there is nothing to halve.
             StorageError: the disk refuses the state.
         """
         self._since = self._kept = time.perf_counter()
@@ -112,6 +116,7 @@ class NetworkTraining:
             if loss is None:
                 continue
             self._done, total, counted = self._done + 1, total + loss, counted + 1
+            self._stepped(self._done, self._plan.total, self._left_s)
             at_end = self._done % self._plan.steps == 0
             if at_end or time.perf_counter() - self._kept > self._kept_every_s:
                 self._keep()
@@ -168,9 +173,11 @@ class NetworkTraining:
             self._learnable.prefetch(self._share(step + 1))
         try:
             loss = self._learnable.backward(rows, min(self._at_once, len(rows)), self._accelerator)
-        except torch.OutOfMemoryError:
-            if self._at_once <= 1:
-                raise
+        except torch.OutOfMemoryError as e:
+            if self._at_once <= 1 or self._accelerator.num_processes > 1:  # the others are in this step too
+                raise UserError(
+                    f"The memory is full with {self._at_once} at once.", "Start again with fewer at once."
+                ) from e
             self._halve(len(rows))
             return None
         if not math.isfinite(loss):
@@ -205,6 +212,10 @@ class NetworkTraining:
         return self._spent + time.perf_counter() - self._since
 
     @property
+    def _left_s(self) -> float:
+        return self._seconds / max(1, self._done) * (self._plan.total - self._done)
+
+    @property
     def _kept_every_s(self) -> float:
         return max(KEPT_EVERY_S, self._keeping_s / KEEPING_SHARE)
 
@@ -223,9 +234,8 @@ class NetworkTraining:
         return found
 
     def _record(self, loss: float, found: float | None) -> EpochRecord:
-        left = self._seconds / max(1, self._done) * (self._plan.total - self._done)
         recall, likelihood = (
             found if self._learnable.measures == m else None for m in ("recall", "likelihood")
         )
         epoch = self._done // self._plan.steps
-        return EpochRecord(epoch, self._plan.epochs, loss, recall, self._seconds, left, likelihood)
+        return EpochRecord(epoch, self._plan.epochs, loss, recall, self._seconds, self._left_s, likelihood)

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
-from mmdemo.models.aligner import Towers
 from mmdemo.models.base import TASKS
 from mmdemo.models.clips import open_video_encoder
 from mmdemo.models.device import Compute, decide_compute
@@ -24,62 +23,48 @@ from mmdemo.training.contrastive import PairLearning
 from mmdemo.training.dataset import Example, Snapshot, load_arrays, prepare_features
 from mmdemo.training.evaluate import calibrate, comparison
 from mmdemo.training.evaluation import head_of, retrieval_with
-from mmdemo.training.lesson import Lesson, apart
-from mmdemo.training.loop import EpochRecord, settings_from_json
-from mmdemo.training.outcome import add_version, finish_run, is_stopped, save_learned, version_of
+from mmdemo.training.lesson import Ended, Lesson, apart
+from mmdemo.training.loop import settings_from_json
+from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
 from mmdemo.training.pair_data import PairSource, pair_dataset
-from mmdemo.training.writing import let_learn
+from mmdemo.training.writing import Method, let_learn
 
 AT_ONCE = 16  # pairs that are measured at once
 
 
-def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Lesson:
     """Both encoders and the labelled pairs of the train side."""
     compute = decide_compute(ws.settings.device, ws.settings.threads).training
     preset = version_source(ws, run.parent).preset
-    settings = settings_from_json(run.settings)
-    encoder = open_learner(preset, compute, "" if run.method == "lora" else preset.adapter)
-    encoder.network = let_learn(
-        encoder.network, run.method, settings.seed, compute, preset.adapter, settings.recompute
-    )
+    encoder = open_learner(preset, compute, how.merged)
+    encoder.network = let_learn(encoder.network, how, compute)
     train, checked = apart(snapshot.of(TRAIN))
     source = PairSource(pair_dataset(ws, encoder, run.task, train))
 
     def save(folder: Path) -> None:
-        if run.method == "lora":
+        if how.name == "lora":
             encoder.network.save_pretrained(folder)
         else:
             encoder.save(folder)
 
     check = _recall(ws, encoder, preset, checked) if checked else None
-    return Lesson(PairLearning(encoder, source, settings), save, train, check)
+    return Lesson(PairLearning(encoder, source, settings_from_json(run.settings)), save, train, check)
 
 
-def conclude(
-    ws: Workspace,
-    run: Run,
-    snapshot: Snapshot,
-    lesson: Lesson,
-    record: EpochRecord,
-    towers: Callable[[], Towers],
-) -> None:
+def conclude(ended: Ended) -> None:
     """Measure retrieval before and after, write the version."""
-    preset = version_source(ws, run.parent).preset
-    was_stopped = is_stopped(ws, run)
-    after_preset = save_learned(preset, run, ws.version_folder(version_of(run)), lesson.save)
+    ws, run, preset, measured = ended.ws, ended.run, ended.preset, ended.measured
+    was_stopped = ended.was_stopped
+    after_preset = save_learned(preset, run, ws.version_folder(version_of(run)), ended.lesson.save)
     after, _ = load_towers(after_preset, ws.settings)
-    measured = snapshot.of(HELD_OUT, match=True)
-    before = retrieval_with(ws, preset, towers, head_of(ws, run.parent), measured)
+    before = retrieval_with(ws, preset, ended.towers, head_of(ws, run.parent), measured)
     reached = retrieval_with(ws, after_preset, lambda: after, None, measured)
-    result = comparison(before, reached, measured) | {
-        "seconds": record.seconds,
-        "trained_on": lesson.trained_on | {"held_out": len(measured)},
-    }
-    held_out = snapshot.of(HELD_OUT)
+    result = comparison(before, reached, measured) | ended.facts
+    held_out = ended.snapshot.of(HELD_OUT)
     prepare_features(ws, after_preset, held_out, lambda: after)
     pairs = load_arrays(ws, after_preset, held_out)
     calibration = calibrate(None, pairs, preset.dim, base_calibration(preset))
-    add_version(ws, run, preset, snapshot, result, calibration)
+    add_version(ws, run, preset, ended.snapshot, result, calibration)
     better = bool(measured) and reached.mean_recall > before.mean_recall
     finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mmdemo.training.loop import EpochRecord
 
 PROGRESS = "progress.jsonl"
+STEPS = "steps.json"
+STEPS_EVERY_S = 0.5
 
 
 def stop_flag(ws: Workspace, run_id: str) -> Callable[[], bool]:
@@ -44,6 +47,30 @@ def append_progress(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
                 os.fsync(file.fileno())
 
         yield write
+
+
+def step_writer(folder: Path) -> Callable[[int, int, float], None]:
+    """A function that notes, now and then, how many steps are done, of how many, and the seconds left."""
+    noted = 0.0
+
+    def note(done: int, total: int, left_s: float) -> None:
+        nonlocal noted
+        if time.perf_counter() - noted > STEPS_EVERY_S or done == total:
+            noted = time.perf_counter()
+            part = folder / f"{STEPS}.part"
+            part.write_text(json.dumps({"step": done, "steps": total, "eta_s": round(left_s, 1)}), "utf-8")
+            part.replace(folder / STEPS)
+
+    return note
+
+
+def read_steps(ws: Workspace, run_id: str) -> dict[str, Any]:
+    """What `step_writer` noted last; empty where nothing was."""
+    try:
+        found: dict[str, Any] = json.loads((ws.run_folder(run_id) / STEPS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def read_progress(ws: Workspace, run_id: str) -> list[dict[str, Any]]:

@@ -60,31 +60,36 @@ class Writer(Protocol):
         ...
 
 
-def let_learn(
-    network: Any, method: str, seed: int, compute: Compute, adapter: str = "", recompute: bool = False
-) -> Any:
+@dataclass(frozen=True)
+class Method:
+    """How a network learns."""
+
+    name: str  # lora or full
+    seed: int = 0  # of the thin matrices' first values
+    adapter: str = ""  # a folder of LoRA weights to go on from
+    recompute: bool = False  # whether activations are computed again on any device
+
+    @property
+    def merged(self) -> str:
+        """The adapter that is part of the network from the beginning, in full training."""
+        return self.adapter if self.name == "full" else ""
+
+
+def let_learn(network: Any, how: Method, compute: Compute) -> Any:
     """The network on its device, with the parameters of a method requiring gradients.
 
     On a GPU, or where it is asked for, activations are not kept for the backward pass but computed again
     (Chen et al. 2016, arXiv:1604.06174): less memory, a third more time.
-
-    Args:
-        network: of transformers.
-        method: lora or full.
-        seed: of the thin matrices' first values.
-        compute: where it learns.
-        adapter: a folder of LoRA weights to go on from; empty: new ones.
-        recompute: whether activations are computed again on any device.
     """
-    torch.manual_seed(seed)
-    if (recompute or compute.device.type == "cuda") and network.supports_gradient_checkpointing:
+    torch.manual_seed(how.seed)
+    if (how.recompute or compute.device.type == "cuda") and network.supports_gradient_checkpointing:
         network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    if method == "full":
+    if how.name == "full":
         return network.requires_grad_(True).to(compute.device)
     from peft import LoraConfig, PeftModel, get_peft_model
 
-    if adapter:
-        return PeftModel.from_pretrained(network, adapter, is_trainable=True).to(compute.device)
+    if how.adapter:
+        return PeftModel.from_pretrained(network, how.adapter, is_trainable=True).to(compute.device)
     shape = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.05, target_modules=TARGETS)
     return get_peft_model(network, shape).to(compute.device)
 
@@ -95,31 +100,20 @@ class Adapted:
     Args:
         name: a Hub id or a folder.
         compute: where it runs.
-        method: lora or full.
-        seed: of the thin matrices' first values.
-        adapter: a folder of LoRA weights to go on from; empty: none.
-        recompute: whether activations are computed again on any device.
+        how: it learns.
     """
 
     at_once = AT_ONCE
 
-    def __init__(
-        self,
-        name: str,
-        compute: Compute,
-        method: str = "lora",
-        seed: int = 0,
-        adapter: str = "",
-        recompute: bool = False,
-    ) -> None:
+    def __init__(self, name: str, compute: Compute, how: Method) -> None:
         from transformers import AutoTokenizer, WhisperFeatureExtractor
 
-        whisper = load_whisper(name, adapter if method == "full" else "")
-        self.model: Any = let_learn(whisper, method, seed, compute, adapter, recompute)
+        whisper = load_whisper(name, how.merged)
+        self.model: Any = let_learn(whisper, how, compute)
         self.compute = compute
         self.rates = {"lora": 1e-3, "full": 1e-5}  # thin matrices take larger ones than whole networks
         self.criterion = CaptionCrossEntropy()
-        self._method = method
+        self._method = how.name
         self._features = load_part(WhisperFeatureExtractor, name)
         self._tokenizer = load_part(AutoTokenizer, name)
         self._eot = int(self._tokenizer.eos_token_id)
@@ -165,21 +159,13 @@ class AdaptedCtc:
 
     at_once = AT_ONCE
 
-    def __init__(
-        self,
-        name: str,
-        compute: Compute,
-        method: str = "lora",
-        seed: int = 0,
-        adapter: str = "",
-        recompute: bool = False,
-    ) -> None:
+    def __init__(self, name: str, compute: Compute, how: Method) -> None:
         self.rates = {"lora": 1e-3, "full": 3e-5}
-        self._recogniser = CtcRecogniser(name, compute, adapter if method == "full" else "")
+        self._recogniser = CtcRecogniser(name, compute, how.merged)
         network = self._recogniser.network
-        self.model: Any = let_learn(network, method, seed, compute, adapter, recompute)
+        self.model: Any = let_learn(network, how, compute)
         self.compute = compute
-        self._method = method
+        self._method = how.name
 
     def save(self, folder: Path) -> None:
         """Write what was learned, as peft or transformers read it."""

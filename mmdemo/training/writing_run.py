@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from mmdemo.errors import DataError
 from mmdemo.media.audio import decode_audio
@@ -17,20 +15,27 @@ from mmdemo.models.heads import ResidualHead, save_head
 from mmdemo.models.manager import load_towers, version_source
 from mmdemo.models.recognition import WINDOW_S
 from mmdemo.retrieval.transcribing import vocabulary_of
-from mmdemo.store.pairs import HELD_OUT, TRAIN
+from mmdemo.store.pairs import TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.dataset import Example, Snapshot
 from mmdemo.training.evaluate import comparison
 from mmdemo.training.evaluation import head_of, retrieval_with
-from mmdemo.training.lesson import Lesson, apart
-from mmdemo.training.loop import EpochRecord, settings_from_json
-from mmdemo.training.outcome import add_version, finish_run, is_stopped, save_learned, version_of
+from mmdemo.training.lesson import Ended, Lesson, apart
+from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
 from mmdemo.training.transcripts import measure_transcripts
-from mmdemo.training.writing import Adapted, AdaptedCtc, Recording, Writer, WriterLearning, likelihood_of
+from mmdemo.training.writing import (
+    Adapted,
+    AdaptedCtc,
+    Method,
+    Recording,
+    Writer,
+    WriterLearning,
+    likelihood_of,
+)
 
 
-def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
+def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Lesson:
     """A recogniser, and the recordings whose texts people confirmed. A text that was marked as wrong teaches
     nothing here: most of its words may have been said.
 
@@ -51,10 +56,7 @@ def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
             "Label shorter recordings, or train the head.",
         )
     kind = AdaptedCtc if preset.loader == "ctc" else Adapted
-    asked = settings_from_json(run.settings)
-    adapted: Writer = kind(
-        preset.media_tower, compute, run.method, asked.seed, preset.adapter, asked.recompute
-    )
+    adapted: Writer = kind(preset.media_tower, compute, how)
 
     def recordings(examples: list[Example]) -> list[Recording]:
         return [Recording(partial(decode_audio, ws.media_path(known[e.item])), e.text) for e in examples]
@@ -64,32 +66,20 @@ def open_lesson(ws: Workspace, run: Run, snapshot: Snapshot) -> Lesson:
     return Lesson(WriterLearning(adapted, recordings(train)), adapted.save, train, check)
 
 
-def conclude(
-    ws: Workspace,
-    run: Run,
-    snapshot: Snapshot,
-    lesson: Lesson,
-    record: EpochRecord,
-    towers: Callable[[], Towers],
-) -> None:
+def conclude(ended: Ended) -> None:
     """Measure transcripts and retrieval before and after, write the version."""
-    preset = version_source(ws, run.parent).preset
-    was_stopped = is_stopped(ws, run)
-    target = ws.version_folder(version_of(run))
-    after_preset = save_learned(preset, run, target, lesson.save)
+    ws, run, preset, measured = ended.ws, ended.run, ended.preset, ended.measured
+    was_stopped, target = ended.was_stopped, ws.version_folder(version_of(run))
+    after_preset = save_learned(preset, run, target, ended.lesson.save)
     head = _copy_head(ws, run.parent, target)
     after, _ = load_towers(after_preset, ws.settings)
-    measured = snapshot.of(HELD_OUT, match=True)
-    before = retrieval_with(ws, preset, towers, head, measured)
+    before = retrieval_with(ws, preset, ended.towers, head, measured)
     reached = retrieval_with(ws, after_preset, lambda: after, head, measured)
-    result: dict[str, Any] = comparison(before, reached, measured) | {
-        "seconds": record.seconds,
-        "trained_on": lesson.trained_on | {"held_out": len(measured)},
-    }
-    words = vocabulary_of(ws, run.parent)
-    rates = measure_transcripts(ws, (towers().media, words), (after.media, ()), measured, lambda: False)
+    result = comparison(before, reached, measured) | ended.facts
+    old = ended.towers().media, vocabulary_of(ws, run.parent)
+    rates = measure_transcripts(ws, old, (after.media, ()), measured, lambda: False)
     result |= {"transcripts": rates} if rates else {}
-    add_version(ws, run, preset, snapshot, result, _calibration(ws, run.parent, after))
+    add_version(ws, run, preset, ended.snapshot, result, _calibration(ws, run.parent, after))
     better = rates is not None and rates["WER"]["after"] < rates["WER"]["before"]
     finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
 

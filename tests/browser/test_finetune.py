@@ -71,11 +71,11 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     expect(models).to_contain_text("siglip2-base-patch16-224")
     expect(models.locator("tr", has_text="efficientnet-lite0-minilm")).to_contain_text("in use")
     expect(page.locator("[data-device]")).to_contain_text("cpu")
-    page.get_by_label("Model by hand").fill("dual:nobody/nothing")
+    page.get_by_label("Model by hand").fill("nobody/nothing")
     page.get_by_role("button", name="Use this model").click()
     expect(page.locator("[data-error]")).to_contain_text("nobody/nothing could not be found")
     assert demo.ws.versions.active(TASK) == demo.settings.model
-    take(page, f"dual:{folder}")
+    take(page, str(folder))
     base = demo.ws.versions.active(TASK)
     expect(page.locator(".mm-status")).to_contain_text(base)
 

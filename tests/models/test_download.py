@@ -14,6 +14,7 @@ import pytest
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.models.at_hand import memory_mb
 from mmdemo.models.download import DownloadStoppedError, Fetched, fetch, repositories
 from mmdemo.models.presets import Preset, find_preset
 from mmdemo.settings import ASSETS
@@ -139,7 +140,22 @@ def test_every_preset_says_from_where_it_is_loaded_and_at_which_revision(tmp_pat
     names = [name for name, _ in repositories(PRESETS["resnet50-bert"])]
     assert names == ["timm/resnet50.a1_in1k", "google-bert/bert-base-uncased"]
     folder = checkpoints.save_clip(tmp_path / "at@home")
-    assert find_preset(f"dual:{folder}").revision == ""  # a folder whose name has an @
+    plain = find_preset(f"dual:{folder}")
+    assert plain.revision == ""  # a folder whose name has an @
+    assert memory_mb(PRESETS["smolvlm-256m-instruct"]) == pytest.approx(2 * 1.3 * 513, abs=1)  # bfloat16
+
+
+def test_weights_of_16_bits_need_twice_their_size_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from transformers import CLIPModel
+
+    monkeypatch.setattr("mmdemo.models.at_hand.weights_mb", lambda preset: 100)
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    assert memory_mb(find_preset(f"dual:{folder}")) == 130
+    CLIPModel.from_pretrained(folder).to(torch.bfloat16).save_pretrained(folder)
+    assert memory_mb(find_preset(f"dual:{folder}")) == 260
 
 
 def test_the_page_says_how_far_a_download_is_and_the_model_before_answers_meanwhile(

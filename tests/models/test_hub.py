@@ -229,6 +229,21 @@ def test_a_checkpoint_that_cannot_be_used_is_refused_in_a_sentence(
     assert not (folder / "ran").exists()
 
 
+def test_tensors_that_an_architecture_does_not_use_are_told_and_the_rest_serves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    weights = folder / "model.safetensors"
+    found = load_file(weights)
+    plain = load_towers(find_preset(f"dual:{folder}"), SETTINGS)[0].text.encode(TEXTS)
+    save_file(found | {"another_head.weight": torch.ones(2)}, weights, {"format": "pt"})
+    towers, _ = load_towers(find_preset(f"dual:{folder}"), SETTINGS)
+    assert np.allclose(towers.text.encode(TEXTS), plain, atol=1e-6)
+    assert "1 tensors that CLIPModel does not use, such as another_head.weight" in caplog.text
+
+
 def test_a_hub_id_that_does_not_exist_or_has_no_network_is_told_apart_from_a_fault(
     make_demo: Callable[..., Demo],
 ) -> None:
@@ -250,7 +265,9 @@ def test_a_model_is_chosen_while_another_serves_and_one_that_cannot_be_loaded_ch
     for name, says in {
         f"dual:{damaged}": "could not be loaded",
         "whisper-tiny-en-minilm": "is a model of speech-text",
-        "no-such-model": "There is no model",
+        "no-such-model": "no-such-model could not be found",
+        "nothing:at-all": "could not be found",
+        str(WRITERS["git"](tmp_path / "git")): "is a model of type 'git'",
         "siglip2-base-patch16-224": "could not be",
     }.items():
         with pytest.raises(UserError, match=says):
@@ -263,7 +280,7 @@ def test_a_model_is_chosen_while_another_serves_and_one_that_cannot_be_loaded_ch
             demo.choose_model("image-text", f"dual:{good}")
     assert demo.ws.versions.active("image-text") == before
     assert demo.models.status("image-text").state == "ready"
-    chosen = demo.choose_model("image-text", f"dual:{good}")
+    chosen = demo.choose_model("image-text", str(good))  # what it is, its configuration tells
     active = next(v["id"] for v in chosen["versions"] if v["active"])
     item = demo.ws.items.listed("image", limit=1)[0]
     assert active.startswith("dual-good") and demo.align(item, ["a cat"])["model"] == active

@@ -71,7 +71,7 @@ def test_towers_from_scratch_learn_from_labelled_pictures_and_are_opened_again(
     towers: str, tmp_path: Path, make_demo: Callable[..., Demo]
 ) -> None:
     demo = labelled(make_demo, "image-text", f"towers:{towers}")
-    assert find_preset(f"towers:{towers}").methods == ("head", "full")
+    assert find_preset(f"towers:{towers}").methods == ("full", "head")
     learn(demo, "image-text", ["full", "head"] if towers == "cnn+rnn" else ["full"], batch=6)
     out = demo.export_version(demo.ws.versions.active("image-text"), tmp_path / "out")["path"]
     again = load_towers(find_preset(f"towers:{out}"), demo.settings)[0]

@@ -20,7 +20,7 @@ from mmdemo.training.captioning import AdaptedCaptioner, Captioned
 from mmdemo.training.loop import EpochRecord, TrainSettings
 from mmdemo.training.network import NetworkTraining
 from mmdemo.training.runs import create_run, execute_run
-from mmdemo.training.writing import WriterLearning
+from mmdemo.training.writing import Method, WriterLearning
 from tests import checkpoints
 
 CPU = decide_compute("cpu")
@@ -38,7 +38,7 @@ def train(adapted: AdaptedCaptioner, examples: list[Captioned], settings: TrainS
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_captioner_learns_to_write_what_it_was_shown(kind: str, tmp_path: Path) -> None:
-    adapted = AdaptedCaptioner(str(KINDS[kind](tmp_path / kind)), CPU, "full")
+    adapted = AdaptedCaptioner(str(KINDS[kind](tmp_path / kind)), CPU, Method("full"))
     wanted = "a cat and a dog"
     examples = [Captioned(lambda: RED, wanted)] * 2
     settings = TrainSettings(epochs=60, batch=2, learning_rate=1e-2)
@@ -52,7 +52,7 @@ def test_a_captioner_learns_to_write_what_it_was_shown(kind: str, tmp_path: Path
 
 
 def test_a_marked_mismatch_becomes_less_likely(tmp_path: Path) -> None:
-    adapted = AdaptedCaptioner(str(checkpoints.save_git(tmp_path / "git")), CPU, "full")
+    adapted = AdaptedCaptioner(str(checkpoints.save_git(tmp_path / "git")), CPU, Method("full"))
     right, wrong = Captioned(lambda: RED, "a cat"), Captioned(lambda: RED, "a dog", match=False)
     settings = TrainSettings(epochs=30, batch=2, learning_rate=1e-2)
     train(adapted, [right, wrong], settings)

@@ -290,13 +290,13 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_activations_that_are_computed_again_give_the_same_gradients(method: str, tmp_path: Path) -> None:
     from mmdemo.models.dual import DualEncoder
-    from mmdemo.training.writing import let_learn
+    from mmdemo.training.writing import Method, let_learn
 
     folder = str(checkpoints.save_clip(tmp_path / "clip"))
     found = []
     for recompute in (False, True):
         encoder = DualEncoder(folder, CPU)
-        encoder.network = let_learn(encoder.network, method, 0, CPU, recompute=recompute)
+        encoder.network = let_learn(encoder.network, Method(method, recompute=recompute), CPU)
         encoder.network.train()
         for module in encoder.network.modules():
             if isinstance(module, nn.Dropout):

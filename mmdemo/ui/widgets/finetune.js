@@ -9,11 +9,12 @@ function drawRun(s) {
   const on = s.status === "running" || s.status === "queued";
   $("[data-stop]").disabled = !on;
   if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); $("[data-run]").append(h("p", { class: "mm-empty" }, "No run yet. Label some pairs, then press Fine-tune.")); drawn = ""; return; }
-  const waits = s.status === "queued" && !s.epochs ? "it waits for the run before it" : s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${seconds(s.eta_s || 0)} left` : "starting…";
+  const left = `${seconds(s.eta_s || 0)} left`, share = s.steps ? s.step / s.steps : s.epochs ? s.epoch / s.epochs : 0.02;
+  const waits = s.status === "queued" && !s.epochs ? "it waits for the run before it" : s.step && s.step === s.steps ? "measuring what it learned" : s.steps ? `${s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ` : ""}step ${s.step} of ${s.steps} · ${left}` : s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${left}` : "starting…";
   const head = h("div", { class: "mm-runline" }, h("strong", {}, s.run), h("span", { class: `mm-pill ${s.status}` }, s.status),
     on && h("span", {}, waits), !on && s.seconds && h("span", { class: "mm-faint" }, `${s.seconds.toFixed(1)} s · seed ${s.settings?.seed ?? 0}`),
     s.queued ? button(`${s.queued} more waiting`, () => show("runs")) : null, shown ? button("the latest run", () => { shown = ""; }) : null);
-  const bar = on && h("div", { class: "mm-bar" }, h("i", { style: `width:${s.epochs ? (100 * s.epoch) / s.epochs : 2}%` }));
+  const bar = on && h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` }));
   const goOn = ["stopped", "failed"].includes(s.status) && h("div", { class: "mm-row" }, h("button", { class: "mm-button", type: "button", "data-resume": true, onclick: guard(() => api("resume_training", { run: s.run })) }, "Go on from its last check-point"));
   $("[data-run]").replaceChildren(...[head, bar, s.message && h("p", { class: s.status === "failed" ? "mm-error" : "mm-note" }, s.message), goOn].filter(Boolean));
   $("[data-curves]").replaceChildren(...curves(s.progress));

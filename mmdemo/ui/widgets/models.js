@@ -6,8 +6,8 @@ views.models = async () => {
   const m = await ask("models").catch((e) => { error(e.message); return null; });
   if (!m) return;
   $("[data-device]").textContent = device(m.device);
-  hand.placeholder = `${m.by_hand[0]}:HUB-ID-OR-FOLDER`;
-  $("[data-by-hand]").textContent = `Any of these: ${m.by_hand.map((l) => `${l}:NAME`).join(", ")}. NAME is a Hub id, ID@REVISION, or a folder on the machine that runs this page.`;
+  hand.placeholder = "Hub id or folder";
+  $("[data-by-hand]").textContent = `Any model of these architectures, by its Hub id (ID@REVISION pins one) or its folder on the machine that runs this page${m.by_hand.some((l) => l.endsWith("towers")) ? "; or two towers, as cnn+rnn or timm/NAME+HUB-ID" : ""}.`;
   const rows = m.models.map((p) => row([
     h("td", {}, h("b", {}, p.id), p.base ? h("b", { class: "mm-now" }, " in use") : "", h("div", { class: "mm-faint" }, `${p.about}`)),
     h("td", {}, p.architecture, p.weights ? h("div", { class: "mm-faint" }, `${p.weights} at ${p.revision}`) : ""), h("td", { class: "mm-whole" }, p.licence), h("td", { class: "mm-whole" }, mb(p.size_mb)),

@@ -4,7 +4,9 @@ const METHODS = { head: "head", lora: "LoRA", full: "full" };
 const scoreOf = (r) => (r.bleu !== null && r.bleu !== undefined ? `BLEU-4 ${r.bleu.toFixed(1)}` : r.recall === null || r.recall === undefined ? "" : r.recall.toFixed(1));
 views.runs = async () => {
   const { runs } = await ask("runs").catch((e) => { error(e.message); return { runs: [] }; });
-  const box = $("[data-panel=runs]");
+  const box = $("[data-panel=runs]"), works = runs.some((r) => ["queued", "running"].includes(r.status)), stamp = JSON.stringify([runs, chosenTask()]);
+  if (box.dataset.stamp === stamp) return works;  // what is drawn stays, and with it the focus
+  box.dataset.stamp = stamp;
   if (!runs.length) return box.replaceChildren(h("p", { class: "mm-empty" }, "No run yet. Start one under Train; several wait for each other."));
   const waiting = runs.filter((r) => r.status === "queued").length;
   box.replaceChildren(waiting ? h("p", { class: "mm-hint" }, `${waiting} waiting; one runs at a time.`) : "",
@@ -17,5 +19,5 @@ views.runs = async () => {
         ? button(r.status === "queued" ? "take out" : "stop", () => api("stop_training", { run: r.run }))
         : [["stopped", "failed"].includes(r.status) && button("go on", async () => { await api("resume_training", { run: r.run }); toast("It goes on from its last check-point."); }),
           button("remove", async () => { if (await mm.confirm(`Remove ${r.run}? Its curves and check-points go. ${r.model ? `The version ${r.model} and its` : "Its"} labels stay.`, "Remove")) { await api("remove_run", { run: r.run }); if (shown === r.run) shown = ""; } })].filter(Boolean))]))));
-  return runs.some((r) => ["queued", "running"].includes(r.status));
+  return works;
 };

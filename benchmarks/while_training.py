@@ -1,0 +1,63 @@
+"""How long somebody waits for an answer while a training runs on the same device, beside without one.
+
+    python benchmarks/while_training.py
+
+The default model aligns a picture with five captions, again and again: with nothing else, while a CLIP of 27
+million parameters is trained in full and answers go first, and while it is trained and they do not.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import common  # noqa: F401  puts the project on the path
+import networks
+
+from mmdemo.demo import Demo
+from mmdemo.settings import load_settings
+from mmdemo.store.labels import NewLabel
+
+ANSWERS = 40
+TEXTS = ["a hen", "a red car", "a piano", "two people", "a wrench"]
+
+
+def answer_ms(demo: Demo) -> float:
+    """The median time of an answer, in milliseconds."""
+    items = demo.ws.items.listed("image", limit=ANSWERS)
+    took = []
+    for item in items:
+        begun = time.perf_counter()
+        demo.align(item, TEXTS, demo.settings.model)
+        took.append(1000 * (time.perf_counter() - begun))
+        time.sleep(0.1)  # nobody asks without a pause
+    return statistics.median(took)
+
+
+def main() -> None:
+    """Print the three medians."""
+    workspace = Path(tempfile.mkdtemp(prefix="mmdemo-benchmark-"))
+    demo = Demo(load_settings({}, workspace=workspace, device="cpu"))
+    train = [p for p in demo.ws.pairs.browse("image-text", state="unlabelled") if p.split == "train"]
+    for pair in train[:96]:
+        demo.ws.labels.add(pair.id, NewLabel("match"))
+    demo.align(demo.ws.items.listed("image", limit=1)[0], TEXTS)
+    idle = answer_ms(demo)
+    demo.choose_model("image-text", f"dual:{networks.save_clip(384, 8, 256, 4)}")
+    run = demo.start_training("image-text", "full", {"epochs": 200, "batch": 16}, "ask")
+    while demo.jobs.status(run)["epoch"] < 1:
+        time.sleep(0.5)
+    first = answer_ms(demo)
+    demo.right_of_way._lock.acquire = lambda **how: None  # type: ignore[method-assign, assignment]
+    equal = answer_ms(demo)
+    demo.jobs.stop(run)
+    demo.close()
+    print(f"an answer: {idle:.0f} ms alone")
+    print(f"beside a training that waits {first:.0f} ms: {first / idle:.2f} times")
+    print(f"beside one that does not {equal:.0f} ms: {equal / idle:.2f} times")
+
+
+if __name__ == "__main__":
+    main()
