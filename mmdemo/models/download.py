@@ -95,7 +95,7 @@ def _fetch_one(
         """Draws nothing, and tells how far the bytes are."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
-            self._counts = options.get("name") == BAR
+            self._counts, self._done = options.get("name") == BAR, 0  # tqdm counts nothing where bars are off
             super().__init__(*args, **options | {"file": io.StringIO(), "disable": False})
 
         def update(self, n: float | None = 1) -> Any:
@@ -105,7 +105,8 @@ def _fetch_one(
                 )
             found = super().update(n)
             if self._counts:
-                told(Fetched(int(self.n), int(self.total or 0), time.perf_counter() - begun))
+                self._done += int(n or 0)
+                told(Fetched(self._done, int(self.total or 0), time.perf_counter() - begun))
             return found
 
     repo, revision = split_revision(name)

@@ -99,6 +99,7 @@ LOADERS_BY_HAND: dict[str, Task] = {  # what can be named by hand, and for which
 DUAL = {"dual", "towers", "sounds", "sound-towers"}  # two encoders with one shared space, opened by dual.py
 OWN_TEXTS = DUAL | {"frames", "captioner"}  # the others' texts go through MiniLM
 SCRATCH = {"cnn", "rnn", "vit", "transformer"}  # towers that nobody has trained
+LONGEST_NAME = 500  # characters: of a folder, or of two towers
 PROPOSED = "proposed"  # the version of captioning that has no network: captions are proposed and ranked
 
 
@@ -142,6 +143,8 @@ def preset_for(task: Task, name: str) -> Preset:
     """
     from mmdemo.models.catalogue import PRESETS
 
+    if len(name) > LONGEST_NAME or "\n" in name:
+        raise UserError("That is no name of a model.", "Write a Hub id, or a folder on this machine.")
     if name not in PRESETS and name.partition(":")[0] not in LOADERS_BY_HAND:
         name = f"{_loader_of(task, name)}:{name}"
     preset = find_preset(name)

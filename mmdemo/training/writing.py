@@ -83,7 +83,7 @@ def let_learn(network: Any, how: Method, compute: Compute) -> Any:
     """
     torch.manual_seed(how.seed)
     if (how.recompute or compute.device.type == "cuda") and network.supports_gradient_checkpointing:
-        network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        network.activation_checkpointing_enable()
     if how.name == "full":
         return network.requires_grad_(True).to(compute.device)
     from peft import LoraConfig, PeftModel, get_peft_model

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from huggingface_hub.utils import disable_progress_bars
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
@@ -54,6 +55,7 @@ def test_a_hub_id_is_fetched_with_progress_once_and_no_pickle_or_code_with_it(
         (folder / unwanted).parent.mkdir(exist_ok=True)
         (folder / unwanted).write_bytes(b"unwanted")
     told: list[Fetched] = []
+    disable_progress_bars()  # as loading a model does
     with serving({"me/clip": Repository(folder)}) as address:
         cache = online(address)
         fetch(preset("me/clip"), told.append)

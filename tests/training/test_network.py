@@ -249,7 +249,8 @@ def test_a_network_that_writes_has_all_that_the_loop_offers(tmp_path: Path) -> N
 
 PROCESS = """
 import sys, torch
-from tests.training.test_network import SETTINGS, Tiny, TinyWriter, replace, run, write
+from dataclasses import replace
+from tests.training.test_network import SETTINGS, Tiny, TinyWriter, run, write
 found = {}
 for part in (0, 2):  # whole shares, and shares in parts
     tiny = Tiny()

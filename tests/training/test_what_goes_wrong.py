@@ -149,7 +149,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(demo: Demo
     ):
         with pytest.raises(UserError, match=says):
             demo.start_training(TASK, "head", values, "ask")
-    for body, says in (({"learning_rate": "0"}, "learns nothing"), ({"batch": "many"}, "not a number")):
+    for body, says in (({"learning_rate": "0"}, "learns nothing"), ({"batch": "many"}, "batch is 'many'")):
         with pytest.raises(UserError, match=says):
             ACTIONS["start_training"].run(demo, body)
     assert demo.jobs.list(TASK) == []
