@@ -9,19 +9,24 @@ arXiv:2101.06983).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from mmdemo.models.device import give_back_memory
 from mmdemo.training.loop import BATCH, Measure, TrainSettings
 from mmdemo.training.losses import LOSSES, Batch
 
 LEAST_STEPS = 20  # with few pairs epochs are added up to so many steps
+
+
+Known = tuple[Tensor, Tensor, Tensor, Tensor | None]  # match, item and text codes, weight; each (N,)
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,10 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.match)
 
-    def part(self, rows: slice) -> Inputs:
-        """Some of the pairs."""
-        media, tokens = ({k: v[rows] for k, v in part.items()} for part in (self.media, self.tokens))
-        weight = None if self.weight is None else self.weight[rows]
-        return Inputs(media, tokens, self.match[rows], self.item_code[rows], self.text_code[rows], weight)
+    @property
+    def known(self) -> Known:
+        """What is known of the pairs, without the inputs."""
+        return self.match, self.item_code, self.text_code, self.weight
 
 
 class Source(Protocol):
@@ -126,14 +130,22 @@ class PairLearning:
         """Without a match there is nothing to pull together."""
         return any(self._source.matches[i] for i in rows)
 
-    def prefetch(self, rows: Sequence[int]) -> None:
+    def prefetch(self, rows: Sequence[int], at_once: int) -> None:
         """See `Learnable`."""
-        self._source.prefetch(rows)
+        self._source.prefetch(rows[:at_once])
 
     def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
         """See `Learnable`."""
-        inputs = self._source.inputs(rows)
-        return backward(self._both, inputs, self._loss, self._temperature, at_once, accelerator)
+        pieces = [rows[i : i + at_once] for i in range(0, len(rows), at_once)]
+
+        def load(i: int) -> Inputs:
+            inputs = self._source.inputs(pieces[i])
+            if len(pieces) > 1:
+                self._source.prefetch(pieces[(i + 1) % len(pieces)])
+            return inputs
+
+        parts = [partial(load, i) for i in range(len(pieces))]
+        return backward(self._both, parts, self._loss, self._temperature, accelerator)
 
 
 def gathered(batch: Batch, processes: int) -> Batch:
@@ -151,52 +163,63 @@ def gathered(batch: Batch, processes: int) -> Batch:
 
 
 def backward(
-    both: nn.Module, inputs: Inputs, loss_of: nn.Module, temperature: Temperature, part: int, accelerator: Any
+    both: nn.Module,
+    parts: Sequence[Callable[[], Inputs]],
+    loss_of: nn.Module,
+    temperature: Temperature,
+    accelerator: Any,
 ) -> float:
     """Add the gradients of one global batch to the parameters; returns its loss.
 
     Args:
         both: the encoders, perhaps wrapped for several processes.
-        inputs: this process's share.
+        parts: each gives some pairs of this process's share, which are embedded together; of several each is
+            asked twice, so that the inputs of one lie in memory at a time.
         loss_of: one of LOSSES.
         temperature: the scale and bias.
-        part: how many pairs are embedded at once.
         accelerator: of accelerate.
     """
-    parts = [slice(i, i + part) for i in range(0, len(inputs), part)]
     device = accelerator.device
-    known = inputs.match.to(device), inputs.item_code.to(device), inputs.text_code.to(device)
-    weight = None if inputs.weight is None else inputs.weight.to(device)
 
-    def loss(media: Tensor, text: Tensor) -> Tensor:
-        batch = Batch(media, text, *known, weight=weight)
-        batch = gathered(batch, accelerator.num_processes)
+    def loss(media: Tensor, text: Tensor, known: Sequence[Known]) -> Tensor:
+        match = torch.cat([m for m, _, _, _ in known]).to(device)
+        item_code = torch.cat([i for _, i, _, _ in known]).to(device)
+        text_code = torch.cat([t for _, _, t, _ in known]).to(device)
+        weights = [w for _, _, _, w in known if w is not None]
+        weight = torch.cat(weights).to(device) if weights else None
+        batch = gathered(Batch(media, text, match, item_code, text_code, weight), accelerator.num_processes)
         found: Tensor = loss_of(batch, *temperature())
         return found
 
     if len(parts) == 1:
-        total = loss(*both(inputs.media, inputs.tokens))
+        inputs = parts[0]()
+        media, text = both(inputs.media, inputs.tokens)
+        total = loss(media, text, [inputs.known])
         accelerator.backward(total)
         return float(total.detach())
     seed = int(torch.randint(2**31, ()))  # of each part: dropout falls alike in both passes, on any device
-    with torch.no_grad():
-        made = []
-        for i, rows in enumerate(parts):
-            one = inputs.part(rows)
-            torch.manual_seed(seed + i)
-            made.append(both(one.media, one.tokens))
+    made, known = [], []
+    for i, part in enumerate(parts):
+        inputs = part()
+        torch.manual_seed(seed + i)
+        with torch.no_grad():
+            made.append(both(inputs.media, inputs.tokens))
+        known.append(inputs.known)
     media = torch.cat([m for m, _ in made]).requires_grad_()
     text = torch.cat([t for _, t in made]).requires_grad_()
-    total = loss(media, text)
+    total = loss(media, text, known)
     accelerator.backward(total)
     assert media.grad is not None and text.grad is not None
-    for i, rows in enumerate(parts):
-        one = inputs.part(rows)
+    begin = 0
+    for i, part in enumerate(parts):
+        inputs = part()
+        rows = slice(begin, begin := begin + len(inputs))
         torch.manual_seed(seed + i)
-        last = i == len(parts) - 1
-        with _unsynchronised(both, not last, accelerator):
-            m, t = both(one.media, one.tokens)
+        with _unsynchronised(both, i < len(parts) - 1, accelerator):
+            m, t = both(inputs.media, inputs.tokens)
             ((m * media.grad[rows]).sum() + (t * text.grad[rows]).sum()).backward()
+        del inputs, m, t
+        give_back_memory(device)
     return float(total.detach())
 
 

@@ -39,8 +39,8 @@ class Learnable(Protocol):
         """Whether there is anything to learn from these examples together."""
         ...
 
-    def prefetch(self, rows: Sequence[int]) -> None:
-        """Those rows will be asked for next."""
+    def prefetch(self, rows: Sequence[int], at_once: int) -> None:
+        """Those rows will be asked for next, so many at once."""
         ...
 
     def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:

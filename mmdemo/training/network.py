@@ -168,9 +168,8 @@ class NetworkTraining:
         if not self._learnable.teaches(plan.rows(step)):
             return 0.0
         rows = self._share(step)
-        self._learnable.prefetch(rows)
         if step + 1 < plan.total:
-            self._learnable.prefetch(self._share(step + 1))
+            self._learnable.prefetch(self._share(step + 1), self._at_once)
         try:
             loss = self._learnable.backward(rows, min(self._at_once, len(rows)), self._accelerator)
         except torch.OutOfMemoryError as e:

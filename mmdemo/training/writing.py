@@ -230,7 +230,7 @@ class WriterLearning:
         """See `Learnable`."""
         return True
 
-    def prefetch(self, rows: Sequence[int]) -> None:
+    def prefetch(self, rows: Sequence[int], at_once: int) -> None:
         """See `Learnable`; examples are prepared when their part is due."""
 
     def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:

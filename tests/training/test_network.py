@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,8 @@ def gradients(loss: str, part: int, dropout: bool = False) -> dict[str, np.ndarr
     tiny, temperature = Tiny(), Temperature(10.0)
     both = Both(tiny).train(dropout)
     torch.manual_seed(9)
-    backward(both, Rows().inputs(range(16)), LOSSES[loss](), temperature, part, make_accelerator(CPU))
+    parts = [partial(Rows().inputs, range(16)[i : i + part]) for i in range(0, 16, part)]
+    backward(both, parts, LOSSES[loss](), temperature, make_accelerator(CPU))
     named = [*tiny.network.named_parameters(), *temperature.named_parameters()]
     return {n: p.grad.numpy() for n, p in named if p.grad is not None}
 
