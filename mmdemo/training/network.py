@@ -87,7 +87,7 @@ class NetworkTraining:
         self._at_once = settings.part or learnable.at_once or self._plan.batch
         self._rollbacks, self._begun, self._done, self._spent = 0, 0, 0, 0.0
         self._since = self._kept = time.perf_counter()
-        self._keeping_s = 0.0  # what writing the last state took
+        self._keeping_s, self._kept_at = 0.0, -1  # what writing the last state took, and after which step
         self.sliced = False  # whether it ended because its slice did
 
     @property
@@ -109,7 +109,7 @@ class NetworkTraining:
         self._since = self._kept = time.perf_counter()
         if self._keeper is not None and self._keeper.exists():
             self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
-        self._begun = self._done
+        self._begun = self._kept_at = self._done
         yielded, total, counted = 0, 0.0, 0
         while not self._over() and not self._interrupted():
             loss = self._step()
@@ -203,6 +203,7 @@ class NetworkTraining:
             raise DataError("The loss is no number.", "Choose a lower learning rate and start again.")
         self._keeper.wait()
         self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+        self._kept_at = self._done
         self._rate /= 2
         self._told("The loss was no number: back to the last check-point, at half the learning rate.")
 
@@ -219,10 +220,10 @@ class NetworkTraining:
         return max(KEPT_EVERY_S, self._keeping_s / KEEPING_SHARE)
 
     def _keep(self) -> None:
-        if self._keeper is not None and self.first:
+        if self._keeper is not None and self.first and self._kept_at != self._done:
             begun = time.perf_counter()
             self._keeper.save(self._learner, self._optimiser, self._done, self._seconds)
-            self._keeping_s = time.perf_counter() - begun
+            self._keeping_s, self._kept_at = time.perf_counter() - begun, self._done
         self._kept = time.perf_counter()
 
     def _measure(self) -> float | None:

@@ -14,10 +14,30 @@ from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from tests import checkpoints
 from tests.browser.conftest import free_port
-from tests.conftest import TASK
+from tests.conftest import TASK, drawing
 
 Open = Callable[..., Page]
 Own = tuple[Demo, str]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Own]:
+    """A page over a workspace of a dozen labelled drawings."""
+    from mmdemo.ui.shell import serve
+
+    settings = load_settings(
+        {}, workspace=tmp_path / "w", device="cpu", server_port=free_port(), samples=False
+    )
+    demo, address, page = serve(settings, block=False)
+    for i, path in enumerate(sorted(drawing("x").parent.glob("*.jpg"))[:12]):
+        item = demo.ws.add_image(path.read_bytes(), path.name, source="test")
+        with demo.ws.database.write() as session:
+            side, text = "held-out" if i % 3 == 0 else "train", path.stem.replace("_", " ")
+            pair, _ = demo.ws.pairs.add(session, TASK, item.id, text, source="test", split=side)
+            demo.ws.labels.add_in(session, pair, NewLabel("match"))
+    yield demo, address
+    page.close(verbose=False)
+    demo.close()
 
 
 @pytest.fixture
@@ -127,9 +147,9 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
 
 
 def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
-    own: Own, open_page: Open, tmp_path: Path
+    small: Own, open_page: Open, tmp_path: Path
 ) -> None:
-    demo, address = own
+    demo, address = small
     page = open_page(f"{address}?view=fine-tune&learns=captioner")
     expect(page.locator("[data-none]")).to_be_visible()
     take(page, f"captioner:{checkpoints.save_git(tmp_path / 'git')}")
