@@ -7,7 +7,7 @@ views.models = async () => {
   if (!m) return;
   $("[data-device]").textContent = device(m.device);
   hand.placeholder = "Hub id or folder";
-  $("[data-by-hand]").textContent = `Any model of these architectures, by its Hub id (ID@REVISION pins one) or its folder on the machine that runs this page${m.by_hand.some((l) => l.endsWith("towers")) ? "; or two towers, as cnn+rnn or timm/NAME+HUB-ID" : ""}.`;
+  $("[data-by-hand]").textContent = `Any model of these architectures, by its Hub id (ID@REVISION pins one) or its folder on the machine that runs this page${m.by_hand.includes("towers") ? "; or two towers, as cnn+rnn or timm/NAME+HUB-ID" : m.by_hand.includes("sound-towers") ? "; or two towers, as cnn+rnn" : ""}.`;
   const rows = m.models.map((p) => row([
     h("td", {}, h("b", {}, p.id), p.base ? h("b", { class: "mm-now" }, " in use") : "", h("div", { class: "mm-faint" }, `${p.about}`)),
     h("td", {}, p.architecture, p.weights ? h("div", { class: "mm-faint" }, `${p.weights} at ${p.revision}`) : ""), h("td", { class: "mm-whole" }, p.licence), h("td", { class: "mm-whole" }, mb(p.size_mb)),
