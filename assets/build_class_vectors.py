@@ -24,10 +24,10 @@ from safetensors.numpy import save_file
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mmdemo.media.image import decode_image
-from mmdemo.models.bundled import ClassVectors, EfficientNetTower, MiniLMTower
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.catalogue import PRESETS
 from mmdemo.models.device import decide_compute
+from mmdemo.models.encoders.efficientnet_minilm import ClassVectors, EfficientNetTower, MiniLMTower
 from mmdemo.settings import ASSETS
 
 

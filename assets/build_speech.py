@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
 from mmdemo.media.audio import RATE_HZ, decode_audio, probe_audio, wav_bytes, write_opus  # noqa: E402
-from mmdemo.models.recognition import EncoderStates  # noqa: E402
+from mmdemo.models.speech.recogniser import EncoderStates  # noqa: E402
 
 VOICES = ("slt", "rms", "awb", "kal16", "en-us", "en-gb-x-rp")  # the first four are flite's
 GAP_S = 0.4
@@ -176,8 +176,8 @@ def fit_scores() -> None:
 
     from mmdemo.data.samples import spoken_set
     from mmdemo.models.calibration import Calibration, fit_calibration
-    from mmdemo.models.presets import find_preset
-    from mmdemo.models.spoken import LEAST_LIKELIHOOD, SpeechTower, load_towers
+    from mmdemo.models.registry import find_preset
+    from mmdemo.models.speech.aligner import LEAST_LIKELIHOOD, SpeechTower, load_towers
     from mmdemo.settings import load_settings
 
     target = FOLDER / "speech.json"

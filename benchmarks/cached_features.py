@@ -13,13 +13,14 @@ import time
 import numpy as np
 from common import load_clipart
 
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.device import decide_compute
-from mmdemo.models.heads import ResidualHead
-from mmdemo.retrieval.embed import encode_stream
+from mmdemo.models.heads.residual import ResidualHead
+from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.settings import ASSETS
-from mmdemo.training.dataset import PairArrays
-from mmdemo.training.loop import TrainSettings, train_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
 
 PAIRS, EPOCHS = 2000, 10
 

@@ -18,13 +18,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import Towers
 from mmdemo.models.manager import load_towers
-from mmdemo.models.presets import find_preset
-from mmdemo.retrieval.embed import encode_stream
+from mmdemo.models.registry import find_preset
+from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.settings import ASSETS, load_settings
-from mmdemo.training.dataset import PairArrays
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -23,15 +23,15 @@ import common  # noqa: F401  puts the project on the path
 import networks
 
 from mmdemo.demo import Demo
+from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.models.device import decide_compute
-from mmdemo.models.dual import DualEncoder
+from mmdemo.models.encoders.dual import DualEncoder
 from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.labels import NewLabel
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.contrastive import PairLearning
-from mmdemo.training.dataset import take_snapshot
-from mmdemo.training.loop import TrainSettings
-from mmdemo.training.network import NetworkTraining
 from mmdemo.training.pair_data import PairSource, pair_dataset
+from mmdemo.training.trainer import NetworkTraining
 
 BATCH, PAIRS, TURNS = 32, 416, 3
 CPU = decide_compute("cpu")

@@ -20,10 +20,11 @@ from common import load_clipart  # noqa: F401  sets the path to mmdemo
 from PIL import Image
 
 from mmdemo.media.image import decode_image, pixels
-from mmdemo.models.bundled import EfficientNetTower, bundled_weights
+from mmdemo.models.encoders.efficientnet_minilm import EfficientNetTower, bundled_weights
 from mmdemo.models.manager import load_towers
-from mmdemo.models.presets import Preset, find_preset
-from mmdemo.retrieval.embed import BATCH, encode_stream
+from mmdemo.models.presets import Preset
+from mmdemo.models.registry import find_preset
+from mmdemo.retrieval.encode_stream import BATCH, encode_stream
 from mmdemo.settings import ASSETS, load_settings
 
 COUNT = 96

@@ -15,12 +15,14 @@ from dataclasses import replace
 import numpy as np
 from common import load_clipart
 
+from mmdemo.evaluation.measure import measure
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.device import decide_compute
-from mmdemo.models.heads import Projection
+from mmdemo.models.heads.residual import Projection
 from mmdemo.settings import ASSETS
-from mmdemo.training.dataset import PairArrays
-from mmdemo.training.loop import TrainSettings, measure, train_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
 
 KINDS = (
     ("shared space", "residual", False),

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from mmdemo.models.device import decide_compute
-from mmdemo.models.dual import DualEncoder
+from mmdemo.models.encoders.dual import DualEncoder
 from mmdemo.training.contrastive import Both, Inputs, Temperature, backward
 from mmdemo.training.losses import InfoNCE
-from mmdemo.training.network import make_accelerator
+from mmdemo.training.trainer import make_accelerator
 
 SMALL, LARGE = 64, 1024
 CPU = decide_compute("cpu")

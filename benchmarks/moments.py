@@ -24,18 +24,19 @@ sys.path.insert(0, str(ROOT / "assets"))
 
 from build_video import choose_shots, write_stills
 
+from mmdemo.evaluation.comparison import paired_bootstrap
+from mmdemo.evaluation.localisation import Localisation, overlap
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.media.video import decode_video
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import load_towers
-from mmdemo.models.presets import find_preset
-from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower, sequences
+from mmdemo.models.registry import find_preset
+from mmdemo.models.video.aligner import FrameFeatures, VideoAligner, VideoTower, sequences
 from mmdemo.retrieval.frames import analyse_video
-from mmdemo.retrieval.localisation import Localisation, overlap
 from mmdemo.settings import load_settings
-from mmdemo.training.dataset import PairArrays
-from mmdemo.training.evaluate import paired_bootstrap
-from mmdemo.training.loop import TrainSettings, train_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
 
 SEED = 11
 MEASURED, TRAINED = 12, 25  # videos

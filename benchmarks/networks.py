@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from mmdemo.models.bundled import TEXT_PACKAGE, package_folder
+from mmdemo.models.encoders.efficientnet_minilm import TEXT_PACKAGE, package_folder
 
 
 def save_clip(width: int, layers: int, text_width: int, text_layers: int, folder: Path | None = None) -> Path:

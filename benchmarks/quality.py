@@ -10,8 +10,10 @@ import argparse
 import numpy as np
 from common import load_clipart
 
+from mmdemo.evaluation.measure import measure
 from mmdemo.models.device import decide_compute
-from mmdemo.training.loop import TrainSettings, measure, train_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from mmdemo.demo import Demo
 from mmdemo.media.audio import wav_bytes
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 
 LABELS = 60

@@ -20,11 +20,11 @@ import torch
 from torch.nn.functional import normalize
 
 from mmdemo.models.device import decide_compute
-from mmdemo.models.dual import DualEncoder
+from mmdemo.models.encoders.dual import DualEncoder
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.contrastive import Inputs, PairLearning
-from mmdemo.training.loop import TrainSettings
 from mmdemo.training.losses import Batch, InfoNCE
-from mmdemo.training.network import NetworkTraining
+from mmdemo.training.trainer import NetworkTraining
 
 BATCH, STEPS = 32, 40
 CPU = decide_compute("cpu")

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from common import load_clipart
 
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import decide_compute
-from mmdemo.training.dataset import PairArrays
-from mmdemo.training.loop import TrainSettings, train_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from faster_whisper import decode_audio as bare_decode
 
 from mmdemo.data.samples import SPEECH
 from mmdemo.media.audio import RATE_HZ, audio_blocks, decode_audio, wav_bytes
-from mmdemo.models.speech import Recogniser, bundled_model
+from mmdemo.models.speech.whisper_ctranslate2 import Recogniser, bundled_model
 
 TIMES = 4
 TURNS = 3

@@ -16,7 +16,7 @@ from common import ROOT  # noqa: F401  sets the path to mmdemo
 
 from mmdemo.data.samples import spoken_set
 from mmdemo.media.audio import RATE_HZ
-from mmdemo.models.speech import Recogniser, bundled_model
+from mmdemo.models.speech.whisper_ctranslate2 import Recogniser, bundled_model
 
 VOICES = ("slt", "rms", "awb", "kal16")
 SENTENCES = 10  # a voice

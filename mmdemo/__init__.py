@@ -5,8 +5,8 @@ get better.
     demo = Demo(load_settings(workspace="my-workspace"))
 
 Imports run downwards only, and tests/test_layers.py reads this:
-ui > demo > hearing, watching, versioning > parts > labeling, training > retrieval, data >
-models > store > media > settings, errors
+ui > train_verb > demo > hearing, watching, versioning > parts > training > evaluation > labeling >
+retrieval > data > models > store > media > registry > settings > errors
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def run_search(options: argparse.Namespace) -> Any:
 
 def run_evaluate(options: argparse.Namespace) -> Any:
     """`evaluate`."""
-    from mmdemo.training.evaluation import evaluate_manifest, evaluate_workspace
+    from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 
     demo = _demo(options)
     task = demo.check_task(options.task)

@@ -19,7 +19,7 @@ from mmdemo.media.audio import SUFFIXES
 from mmdemo.media.image import decode_image
 from mmdemo.media.video import SUFFIXES as VIDEO_SUFFIXES
 from mmdemo.media.video import probe_video
-from mmdemo.models.base import DEFAULT_TASK, TASKS, Task
+from mmdemo.models.protocols import DEFAULT_TASK, TASKS, Task
 from mmdemo.parts import ahead_of_training
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView
@@ -124,7 +124,7 @@ class Demo(Hearing, Watching, Versioning):
             return self.caption_recording(item, version)
         if item.modality == "video":
             return self.describe(item, version)
-        from mmdemo.models.captioners import how_sure, propose_captions
+        from mmdemo.models.captioning.proposals import how_sure, propose_captions
         from mmdemo.retrieval.search import nearest_labelled_texts
 
         aligner = self.models.aligner(DEFAULT_TASK, version or None)

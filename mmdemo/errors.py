@@ -7,7 +7,8 @@
         │   ├── ImportRowError one row of an import; the rest of the import goes on
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
         │   └── AccessError    a pass phrase is needed first
-        └── StorageError       the disk or the database refused; nothing was half-written
+        ├── StorageError       the disk or the database refused; nothing was half-written
+        └── RegistryError      a plug-in adds a name that is taken
 
 Lower layers raise these and never print or exit; one wrapper in the page and one in the command line
 turn them into words.
@@ -52,3 +53,7 @@ class AccessError(UserError):
 
 class StorageError(MmdemoError):
     """The disk or the database refused; nothing was half-written."""
+
+
+class RegistryError(MmdemoError):
+    """A name that is taken in a table; a fault of whoever adds it."""

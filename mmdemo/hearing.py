@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import MediaError
-from mmdemo.models.base import Task
+from mmdemo.models.protocols import Task
 from mmdemo.parts import Parts, ahead_of_training
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
 if TYPE_CHECKING:
-    from mmdemo.models.recognition import SpeechRecogniser
-    from mmdemo.models.word_times import Word
+    from mmdemo.models.speech.recogniser import SpeechRecogniser
+    from mmdemo.models.speech.word_alignment import Word
 
 SPEECH: Task = "speech-text"
 SAID = 0.05  # a word whose tokens are less likely, given the sound and the words before, was not said
@@ -83,12 +83,12 @@ class Hearing(Parts):
         text = clean_text(text)
         self._recording(item)
         version = version or self.ws.versions.active(SPEECH)
-        from mmdemo.models.spoken import recogniser_of
+        from mmdemo.models.speech.aligner import recogniser_of
 
         recogniser = recogniser_of(self.models.aligner(SPEECH, version).towers.media)
         if (item.duration_s or 0.0) <= SHORT_S:
             from mmdemo.media.audio import decode_audio
-            from mmdemo.media.voice import has_speech
+            from mmdemo.media.voice_activity import has_speech
 
             samples = decode_audio(self.ws.media_path(item))
             silent = not has_speech(samples)
@@ -106,7 +106,7 @@ class Hearing(Parts):
 
     def _align_long(self, item: Item, text: str, version: str, recogniser: SpeechRecogniser) -> list[Word]:
         from mmdemo.media.audio import decode_audio
-        from mmdemo.models.word_times import Word
+        from mmdemo.models.speech.word_alignment import Word
 
         heard = [Word(**w) for w in self.transcribe(item, version)["words"]]
         wanted = text.split()

@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
-from mmdemo.models.base import CAPTIONING, DEFAULT_TASK, Task
+from mmdemo.models.gpu_priority import RightOfWay
 from mmdemo.models.manager import ModelManager, version_source
-from mmdemo.models.presets import PROPOSED, captioner_preset, find_preset
-from mmdemo.models.right_of_way import RightOfWay
+from mmdemo.models.presets import PROPOSED
+from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, Task
+from mmdemo.models.registry import captioner_preset, find_preset
 from mmdemo.settings import Settings
 from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from mmdemo.labeling.queue import PairQueue
     from mmdemo.models.aligner import Towers
+    from mmdemo.retrieval.frame_jobs import FrameJobs
     from mmdemo.retrieval.search import Searcher
     from mmdemo.retrieval.serving import IndexKeeper
-    from mmdemo.retrieval.transcribing import TranscriptJobs
-    from mmdemo.retrieval.watching import FrameJobs
-    from mmdemo.training.jobs import JobRunner
+    from mmdemo.retrieval.transcripts import TranscriptJobs
+    from mmdemo.training.job_queue import JobRunner
 
 log = logging.getLogger(__name__)
 Args = ParamSpec("Args")
@@ -129,7 +130,7 @@ class Parts:
         """Transcripts that are being made."""
 
         def make() -> TranscriptJobs:
-            from mmdemo.retrieval.transcribing import TranscriptJobs
+            from mmdemo.retrieval.transcripts import TranscriptJobs
 
             return TranscriptJobs(self.ws, self.models)
 
@@ -140,7 +141,7 @@ class Parts:
         """Videos that are being looked through."""
 
         def make() -> FrameJobs:
-            from mmdemo.retrieval.watching import FrameJobs
+            from mmdemo.retrieval.frame_jobs import FrameJobs
 
             return FrameJobs(self.ws, self.models)
 
@@ -151,7 +152,7 @@ class Parts:
         """The runs."""
 
         def make() -> JobRunner:
-            from mmdemo.training.jobs import JobRunner
+            from mmdemo.training.job_queue import JobRunner
 
             return JobRunner(self.ws)
 

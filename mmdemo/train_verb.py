@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
-from mmdemo.models.base import CAPTIONING
+from mmdemo.models.protocols import CAPTIONING
 
 if TYPE_CHECKING:
     from mmdemo.demo import Demo
@@ -43,7 +43,7 @@ def train(demo: Demo, options: argparse.Namespace) -> dict[str, Any] | None:
     """Fine-tune and answer; of the processes of a launch only the first answers."""
     from mmdemo.models.manager import version_source
     from mmdemo.models.presets import PROPOSED
-    from mmdemo.training.loop import EpochRecord, settings_from_words
+    from mmdemo.training.config import EpochRecord, settings_from_words
     from mmdemo.training.runs import create_run, execute_slices
 
     task = demo.version_task(options.task)
@@ -60,7 +60,7 @@ def train(demo: Demo, options: argparse.Namespace) -> dict[str, Any] | None:
     settings = settings_from_words(words | {n: getattr(options, n) for n in ("recompute", "deterministic")})
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         from mmdemo.training.launch import meet
-        from mmdemo.training.lesson import take_part
+        from mmdemo.training.network_run import take_part
 
         def create() -> str:
             return create_run(demo.ws, task, method, settings, promote="when-better")

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import UserError
-from mmdemo.models.base import CAPTIONING, TASKS, Task
 from mmdemo.models.manager import version_source
+from mmdemo.models.protocols import CAPTIONING, TASKS, Task
 from mmdemo.parts import Parts
 from mmdemo.store.tables import Version
 
 if TYPE_CHECKING:
-    from mmdemo.retrieval.metrics import Retrieval
-    from mmdemo.training.dataset import Example
+    from mmdemo.evaluation.metrics import Retrieval
+    from mmdemo.labeling.snapshot import Example
 
 SPLITS = ("held-out", "train", "all")
 
@@ -99,7 +99,7 @@ class Versioning(Parts):
         Raises:
             UserError: there is no such version.
         """
-        from mmdemo.models.at_hand import weights_mb
+        from mmdemo.models.memory import weights_mb
         from mmdemo.models.presets import PROPOSED
 
         if version == PROPOSED:
@@ -137,7 +137,8 @@ class Versioning(Parts):
         Raises:
             UserError: it is not for this task, or cannot be loaded: the version before stays active.
         """
-        from mmdemo.models.presets import PROPOSED, preset_for
+        from mmdemo.models.presets import PROPOSED
+        from mmdemo.models.registry import preset_for
 
         known = self.version_task(task)
         if known == CAPTIONING and name == PROPOSED:
@@ -161,7 +162,7 @@ class Versioning(Parts):
         Raises:
             UserError: they are of different tasks, or there is nothing to measure on.
         """
-        from mmdemo.training.evaluate import comparison
+        from mmdemo.evaluation.comparison import comparison
 
         examples, (before, after) = self._measured([first, second], split)
         found = comparison(before, after, examples)
@@ -173,7 +174,7 @@ class Versioning(Parts):
         Raises:
             UserError: as of `compare_versions`.
         """
-        from mmdemo.training.evaluate import paired_bootstrap
+        from mmdemo.evaluation.comparison import paired_bootstrap
 
         if len(versions) < 2:
             raise UserError("One version is nothing to compare.", "Choose two or more.")
@@ -188,8 +189,8 @@ class Versioning(Parts):
         return {"split": split, "pairs": len(examples), "rows": rows}
 
     def _measured(self, versions: Sequence[str], split: str) -> tuple[list[Example], list[Retrieval]]:
-        from mmdemo.training.dataset import take_snapshot
-        from mmdemo.training.evaluation import head_of, retrieval_with
+        from mmdemo.evaluation.evaluate import head_of, retrieval_with
+        from mmdemo.labeling.snapshot import take_snapshot
 
         sources = [version_source(self.ws, version) for version in versions]
         task = sources[0].task
@@ -232,7 +233,7 @@ class Versioning(Parts):
 
     def export_version(self, version: str, out: Path) -> dict[str, Any]:
         """Write a version into a new folder, for other programs."""
-        from mmdemo.training.version_folder import export_version
+        from mmdemo.training.version_export import export_version
 
         return {"version": version, "path": str(export_version(self.ws, version, out))}
 
@@ -244,7 +245,7 @@ class Versioning(Parts):
         Raises:
             UserError: nobody is signed in, the name cannot be used, or the Hub cannot be reached.
         """
-        from mmdemo.training.version_folder import publish_version
+        from mmdemo.training.version_export import publish_version
 
         return {"version": version, "address": publish_version(self.ws, version, repo, token, private)}
 
@@ -257,8 +258,8 @@ class Versioning(Parts):
 
     def estimate_training(self, task: str, method: str, settings: dict[str, Any]) -> dict[str, Any]:
         """How long a run would take here and what memory; empty while the model is not loaded."""
+        from mmdemo.training.config import settings_from_json
         from mmdemo.training.estimate import estimate, estimate_captioning
-        from mmdemo.training.loop import settings_from_json
 
         known, chosen = self.version_task(task), settings_from_json(settings)
         chosen.check()

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError
-from mmdemo.models.base import Task
+from mmdemo.models.protocols import Task
 from mmdemo.parts import Parts, ahead_of_training
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
@@ -14,7 +14,7 @@ from mmdemo.store.texts import clean_text
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mmdemo.models.video import FrameFeatures, VideoAligner, VideoTower
+    from mmdemo.models.video.aligner import FrameFeatures, VideoAligner, VideoTower
 
 VIDEO: Task = "video-text"
 MOMENTS = 5
@@ -49,7 +49,7 @@ class Watching(Parts):
         query = clean_text(query)
         aligner, frames, complete = self._frames(item, version, wait)
         curve = aligner.curve(frames, query)
-        from mmdemo.models.moments import find_moments
+        from mmdemo.models.video.moments import find_moments
 
         seen = find_moments(frames.times, curve, frames.shots, MOMENTS)
         chance = aligner.calibration.probability
@@ -82,7 +82,7 @@ class Watching(Parts):
         Raises:
             MediaError: the item is no video.
         """
-        from mmdemo.models.captioners import how_sure, propose_captions
+        from mmdemo.models.captioning.proposals import how_sure, propose_captions
         from mmdemo.retrieval.search import nearest_labelled_texts
 
         aligner, frames, _ = self._frames(item, version, wait=True)

@@ -19,7 +19,7 @@ def save_whisper(folder: Path) -> Path:
         WhisperTokenizerFast,
     )
 
-    from mmdemo.models.speech import bundled_model
+    from mmdemo.models.speech.whisper_ctranslate2 import bundled_model
 
     torch.manual_seed(0)
     end = {"bos_token_id": 50256, "eos_token_id": 50256, "pad_token_id": 50256}

@@ -123,7 +123,7 @@ def test_subtitles_hold_every_word_at_its_time() -> None:
 
 
 def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(demo: Demo) -> None:
-    from mmdemo.training.dataset import take_snapshot
+    from mmdemo.labeling.snapshot import take_snapshot
 
     item = recording(demo)
     before = len(take_snapshot(demo.ws, TASK).examples)

@@ -10,7 +10,14 @@ import mmdemo
 
 ROOT = Path(mmdemo.__file__).parent
 FILES = sorted(f for f in ROOT.rglob("*.py") if "migrations" not in f.parts)
-LARGEST = 320
+LARGEST = 400  # lines: a hint, since one idea is not cut in two to fit
+
+
+def module_of(file: Path) -> str:
+    return ".".join(("mmdemo", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for file in FILES}
 
 
 def layers() -> list[set[str]]:
@@ -25,23 +32,71 @@ def layer_of(module: str) -> int | None:
     return next((i for i, names in enumerate(layers()) if parts[1] in names), None)
 
 
-def imports(file: Path) -> list[str]:
-    tree = ast.parse(file.read_text())
-    found = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-    return found + [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+def imports(file: Path) -> set[str]:
+    """Everything that a file imports, in functions and under TYPE_CHECKING too, as whole modules."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inside = {f"{node.module}.{a.name}" for a in node.names} & set(MODULES)
+            found |= inside or {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The strongly connected parts of more than one module (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(module: str) -> None:
+        number[module] = low[module] = len(number)
+        stack.append(module)
+        for other in graph[module]:
+            if other not in number:
+                visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in stack:
+                low[module] = min(low[module], number[other])
+        if low[module] == number[module]:
+            part = set(stack[stack.index(module) :])
+            del stack[stack.index(module) :]
+            if len(part) > 1:
+                found.append(part)
+
+    for module in sorted(graph):
+        if module not in number:
+            visit(module)
+    return found
+
+
+def test_every_file_is_in_a_layer() -> None:
+    top = {"mmdemo", "mmdemo.__main__"}
+    assert [m for m in MODULES if layer_of(m) is None and m not in top] == []
 
 
 def test_imports_run_downwards_only() -> None:
     wrong = []
-    for file in FILES:
-        own = layer_of("mmdemo." + ".".join(file.relative_to(ROOT).with_suffix("").parts))
+    for module, file in MODULES.items():
+        own = layer_of(module)
         if own is None:
             continue
-        for module in imports(file):
-            other = layer_of(module) if module.startswith("mmdemo") else None
-            if other is not None and other < own and "TYPE_CHECKING" not in file.read_text():
-                wrong.append(f"{file.relative_to(ROOT)} imports {module}")
-    assert not wrong
+        for other in imports(file):
+            theirs = layer_of(other) if other.startswith("mmdemo.") else None
+            if theirs is not None and theirs < own:
+                wrong.append(f"{module} imports {other}")
+    assert wrong == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module: imports(file) & set(MODULES) - {module, "mmdemo"} for module, file in MODULES.items()}
+    assert circles(graph) == []
+
+
+def test_the_circle_test_finds_a_circle() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
 
 
 def test_only_the_page_imports_gradio() -> None:
@@ -71,5 +126,5 @@ def test_only_one_place_decides_on_the_device() -> None:
 
 def test_only_the_settings_read_the_environment() -> None:
     # the others set it for children, or are told by it that they are one of several processes
-    allowed = {"settings.py", "jobs.py", "shell.py", "__main__.py", "train_verb.py"}
+    allowed = {"settings.py", "job_queue.py", "shell.py", "__main__.py", "train_verb.py"}
     assert not [f for f in FILES if f.name not in allowed and "os.environ" in f.read_text()]

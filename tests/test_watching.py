@@ -12,15 +12,15 @@ import pytest
 from mmdemo.__main__ import main
 from mmdemo.demo import Demo
 from mmdemo.errors import MediaError, UserError
+from mmdemo.evaluation.evaluate import evaluate_manifest, localise
+from mmdemo.labeling.snapshot import Example
 from mmdemo.media.video import decode_video, frame_at
 from mmdemo.retrieval.frames import analyse_video, frame_features, is_kept
 from mmdemo.retrieval.query import Query
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
-from mmdemo.training.dataset import Example
-from mmdemo.training.evaluation import evaluate_manifest, localise
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 
 TASK = "video-text"

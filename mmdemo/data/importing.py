@@ -20,7 +20,7 @@ import mmdemo.data.manifests  # isort: skip
 import mmdemo.data.folders  # noqa: F401  isort: skip
 from mmdemo.data.rows import Row, Skipped, importer_for
 from mmdemo.errors import UserError
-from mmdemo.models.base import TASKS
+from mmdemo.models.protocols import TASKS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace

@@ -11,8 +11,8 @@ import numpy as np
 
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.recognition import WINDOW_S
-from mmdemo.models.spoken import recogniser_of
+from mmdemo.models.speech.aligner import recogniser_of
+from mmdemo.models.speech.recogniser import WINDOW_S
 from mmdemo.retrieval.embed import encoder_states
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Transcript

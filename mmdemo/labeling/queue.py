@@ -23,10 +23,10 @@ import numpy as np
 from mmdemo.errors import MmdemoError
 from mmdemo.labeling.disagreement import apart_in_time, misheard
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.base import Task
 from mmdemo.models.manager import ModelManager
-from mmdemo.models.spoken import SpeechAligner
-from mmdemo.models.video import VideoAligner
+from mmdemo.models.protocols import Task
+from mmdemo.models.speech.aligner import SpeechAligner
+from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.frames import is_kept, span_frames
 from mmdemo.retrieval.serving import IndexKeeper

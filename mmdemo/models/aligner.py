@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.models.base import MediaTower, Score, Task, TextTower
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.heads import Projection, ResidualHead
+from mmdemo.models.heads.residual import Projection, ResidualHead
+from mmdemo.models.protocols import MediaTower, Score, Task, TextTower
 
 
 @dataclass(frozen=True)

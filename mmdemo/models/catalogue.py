@@ -13,8 +13,8 @@ import csv
 from pathlib import Path
 from typing import cast
 
-from mmdemo.models.base import Task
 from mmdemo.models.presets import DUAL, OWN_TEXTS, SCRATCH, Preset
+from mmdemo.models.protocols import Task
 
 
 def _preset(row: dict[str, str]) -> Preset:

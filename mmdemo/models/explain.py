@@ -20,8 +20,8 @@ from torch.nn.functional import normalize
 
 from mmdemo.media.image import pixels
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.base import Score
-from mmdemo.models.bundled import EfficientNetTower
+from mmdemo.models.encoders.efficientnet_minilm import EfficientNetTower
+from mmdemo.models.protocols import Score
 
 CELLS = 7  # on a side, that are covered in turn
 MAP_SCALE = 2  # the map is read at twice the input size: 14 x 14 cells instead of 7 x 7

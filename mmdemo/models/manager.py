@@ -14,22 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mmdemo.errors import MmdemoError, UserError
-from mmdemo.models.base import CAPTIONING, Task
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.presets import PROPOSED, Preset, find_preset
+from mmdemo.models.presets import PROPOSED, Preset
+from mmdemo.models.protocols import CAPTIONING, Task
+from mmdemo.models.registry import find_preset
 from mmdemo.settings import Settings
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
-    from mmdemo.models.hub_captioners import HubCaptioner
+    from mmdemo.models.captioning.transformers import HubCaptioner
     from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 LOADERS: dict[str, str] = {  # modules with a `load_towers`, by loader or else by task; imported when needed
-    "dual": "mmdemo.models.dual",
-    "image-text": "mmdemo.models.bundled",
-    "speech-text": "mmdemo.models.spoken",
-    "video-text": "mmdemo.models.video",
+    "dual": "mmdemo.models.encoders.dual",
+    "image-text": "mmdemo.models.encoders.efficientnet_minilm",
+    "speech-text": "mmdemo.models.speech.aligner",
+    "video-text": "mmdemo.models.video.aligner",
 }
 ADAPTER = "adapter"  # in a version's folder: the LoRA weights of its tower
 NETWORK = "network"  # in a version's folder: a whole network of its own
@@ -152,7 +153,7 @@ class ModelManager:
 
     def _fetch(self, preset: Preset, instead: bool = False) -> None:
         """Download what a preset lacks, while nothing is locked; its status says how far that is."""
-        from mmdemo.models.download import Fetched, fetch
+        from mmdemo.models.hub.download import Fetched, fetch
 
         if preset.media_features in self._towers:
             return
@@ -182,15 +183,16 @@ class ModelManager:
 
     def _load(self, source: VersionSource) -> HeadAligner:
         from mmdemo.models.aligner import HeadAligner
-        from mmdemo.models.fusion import FusedAligner, FusedHead
-        from mmdemo.models.heads import has_head, load_head
+        from mmdemo.models.fused_aligner import FusedAligner
+        from mmdemo.models.heads.fusion import FusedHead
+        from mmdemo.models.heads.saved import has_head, load_head
 
         towers = self.towers(source.preset)
         kind: type[HeadAligner] = HeadAligner
         if source.task == "speech-text" and source.preset.loader != "dual":
-            from mmdemo.models.spoken import SpeechAligner as kind
+            from mmdemo.models.speech.aligner import SpeechAligner as kind
         elif source.task == "video-text":
-            from mmdemo.models.video import VideoAligner as kind
+            from mmdemo.models.video.aligner import VideoAligner as kind
         if source.folder is None:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
@@ -227,9 +229,9 @@ class ModelManager:
         Raises:
             UserError: it cannot be loaded.
         """
-        from mmdemo.models.at_hand import require_room
+        from mmdemo.models.captioning.transformers import HubCaptioner
         from mmdemo.models.device import decide_compute
-        from mmdemo.models.hub_captioners import HubCaptioner
+        from mmdemo.models.memory import require_room
 
         self._fetch(preset, instead=True)
         with self._lock:
@@ -264,7 +266,7 @@ class ModelManager:
             self._statuses[preset.task] = ModelStatus("loading", f"Loading {name}{size}…")
             begun = time.perf_counter()
             try:
-                from mmdemo.models.at_hand import require_room
+                from mmdemo.models.memory import require_room
 
                 require_room(preset, self._settings)
                 self._towers[key], device = load_towers(preset, self._settings)

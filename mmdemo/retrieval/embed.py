@@ -9,38 +9,34 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
-from mmdemo.errors import MediaError
 from mmdemo.media.audio import decode_audio
 from mmdemo.media.image import MAX_MEGAPIXELS, decode_image
 from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.base import MediaTower
-from mmdemo.models.fusion import FusedAligner, Looked
-from mmdemo.models.recognition import WINDOW_S, WINDOWS, EncoderStates
-from mmdemo.models.spoken import SpeechTower
+from mmdemo.models.fused_aligner import FusedAligner, FusedInput
+from mmdemo.models.protocols import MediaTower
+from mmdemo.models.speech.aligner import SpeechTower
+from mmdemo.models.speech.recogniser import WINDOW_S, WINDOWS, EncoderStates
+from mmdemo.models.video.aligner import VideoTower
+from mmdemo.retrieval.encode_stream import BATCH, encode_stream
+from mmdemo.retrieval.frames import analyse_video, frame_features
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 
-if TYPE_CHECKING:
-    from mmdemo.models.video import VideoTower
-
 log = logging.getLogger(__name__)
-BATCH = 32
-AHEAD = 3  # batches decoded in advance: 15 MB of pixels at 224 x 224
-HEARD_S = WINDOW_S * WINDOWS  # of a longer recording the first two minutes make its vector
-PROJECT = 16_384  # rows carried into a version's space at once
 
+
+HEARD_S = WINDOW_S * WINDOWS  # of a longer recording the first two minutes make its vector
 Progress = Callable[[int, int], None]  # done, of how many
+PROJECT = 16_384  # rows carried into a version's space at once
 
 
 def feature_file(ws: Workspace, towers: Towers) -> VectorFile:
@@ -70,6 +66,20 @@ def text_vectors(ws: Workspace, towers: Towers, texts: Sequence[str]) -> np.ndar
     return file.get(keys) if keys else np.empty((0, towers.text.dim), np.float32)
 
 
+def decode_file(tower: MediaTower, source: bytes | Path, max_megapixels: int = MAX_MEGAPIXELS) -> Any:
+    """A file that is no item, decoded for the tower.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    if tower.modality == "video":
+        return analyse_video(cast("VideoTower", tower), source)
+    if tower.modality == "audio":
+        return decode_audio(source, 0.0, HEARD_S)
+    size = getattr(tower, "input_px", None)
+    return decode_image(source, at_least_px=size, max_megapixels=max_megapixels)
+
+
 def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
     """What the tower takes, of an item: a decoded picture, the encoder states of a recording, the frame
     features of a video.
@@ -78,8 +88,6 @@ def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
         MediaError: the file cannot be read.
     """
     if tower.modality == "video":
-        from mmdemo.retrieval.frames import frame_features
-
         return frame_features(ws, cast("VideoTower", tower), item)
     if isinstance(tower, SpeechTower):
         return encoder_states(ws, tower, item)
@@ -116,23 +124,7 @@ def looked_at(ws: Workspace, aligner: HeadAligner, item: Item) -> Any:
     if not isinstance(aligner, FusedAligner):
         return load_medium(ws, aligner.towers.media, item)
     features = feature_file(ws, aligner.towers).get([item.id])[0]
-    return Looked(cell_features(ws, aligner.towers.media, [item])[0], features)
-
-
-def decode_file(tower: MediaTower, source: bytes | Path, max_megapixels: int = MAX_MEGAPIXELS) -> Any:
-    """A file that is no item, decoded for the tower.
-
-    Raises:
-        MediaError: it cannot be read.
-    """
-    if tower.modality == "video":
-        from mmdemo.retrieval.frames import analyse_video
-
-        return analyse_video(cast("VideoTower", tower), source)
-    if tower.modality == "audio":
-        return decode_audio(source, 0.0, HEARD_S)
-    size = getattr(tower, "input_px", None)
-    return decode_image(source, at_least_px=size, max_megapixels=max_megapixels)
+    return FusedInput(cell_features(ws, aligner.towers.media, [item])[0], features)
 
 
 def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
@@ -148,49 +140,6 @@ def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
     np.savez(out, heard=np.array(states.heard), **arrays)
     write_durably(path, out.getvalue())
     return states
-
-
-def encode_stream(
-    tower: MediaTower, load: Callable[[Any], Any], sources: Iterable[Any], batch: int = BATCH
-) -> Iterator[tuple[list[Any], np.ndarray]]:
-    """Features of media that are decoded on other threads, batch by batch.
-
-    Args:
-        tower: the network.
-        load: from a source to a decoded medium; may raise MediaError, which passes the source over.
-        sources: paths, items, or whatever `load` takes.
-        batch: media a forward pass.
-
-    Yields:
-        The sources of a batch that could be decoded, and their (N, F) features.
-    """
-
-    def prepare(source: Any) -> Any:
-        try:
-            return tower.prepare(load(source))
-        except (MediaError, OSError) as e:
-            log.warning("passed over: %s", e)
-            return None
-
-    waiting: deque[tuple[Any, Future[Any]]] = deque()
-    remaining = iter(sources)
-    workers = min(4, os.cpu_count() or 1, batch)
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="decode") as pool:
-
-        def fill() -> None:
-            for source in remaining:
-                waiting.append((source, pool.submit(prepare, source)))
-                if len(waiting) >= batch * AHEAD:
-                    return
-
-        fill()
-        while waiting:
-            taken = [waiting.popleft() for _ in range(min(batch, len(waiting)))]
-            done = [(source, future.result()) for source, future in taken]
-            fill()
-            usable = [(source, medium) for source, medium in done if medium is not None]
-            if usable:
-                yield [s for s, _ in usable], tower.encode([m for _, m in usable])
 
 
 def embed_items(

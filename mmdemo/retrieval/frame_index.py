@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.models.video import VideoAligner
+from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.retrieval.frames import kept_features
 from mmdemo.store.workspace import Workspace
 

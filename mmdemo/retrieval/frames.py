@@ -18,11 +18,11 @@ import numpy as np
 
 from mmdemo.errors import DataError, MediaError
 from mmdemo.media.shots import find_shots
-from mmdemo.media.strip import StripMaker
+from mmdemo.media.sprite_strip import StripMaker
 from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
-from mmdemo.models.heads import Sequences
-from mmdemo.models.video import FrameFeatures, VideoTower, sequences
-from mmdemo.retrieval.embed import encode_stream
+from mmdemo.models.heads.residual import Sequences
+from mmdemo.models.video.aligner import FrameFeatures, VideoTower, sequences
+from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
@@ -84,7 +84,7 @@ def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures |
 
 
 @dataclass(frozen=True)
-class Seen:
+class VideoFacts:
     """What is told of a video while it is polled for: small, and read without the features."""
 
     shots: list[list[float]]  # start and end in seconds
@@ -92,14 +92,14 @@ class Seen:
     damaged: list[list[float]]  # start and end of the stretches that could not be read whole
 
 
-def kept_seen(ws: Workspace, tower_id: str, item_id: str) -> Seen:
+def kept_seen(ws: Workspace, tower_id: str, item_id: str) -> VideoFacts:
     """What is on disk of a video; all empty where it was not looked through."""
     path = _path(ws, tower_id, item_id)
     if not path.exists():
-        return Seen([], [], [])
+        return VideoFacts([], [], [])
     with np.load(path, allow_pickle=False) as found:
         rows = [found[n].tolist() if n in found else [] for n in ("shots", "strip_times", "damaged")]
-    return Seen(*rows)
+    return VideoFacts(*rows)
 
 
 def kept_strip(ws: Workspace, tower_id: str, item_id: str) -> bytes:

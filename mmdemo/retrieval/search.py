@@ -13,7 +13,7 @@ import numpy as np
 
 from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.base import TASKS, Task
+from mmdemo.models.protocols import TASKS, Task
 from mmdemo.retrieval.embed import looked_at, text_vectors, version_file
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import IndexKeeper, Serving
@@ -42,7 +42,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Said:
+class SpokenHit:
     """Whether and where a text was said in a recording."""
 
     probability: float
@@ -120,19 +120,19 @@ class Searcher:
 
     def _reranked(
         self, serving: Serving, near: list[tuple[str, float]], text: str
-    ) -> tuple[list[tuple[str, float]], dict[str, Said]]:
+    ) -> tuple[list[tuple[str, float]], dict[str, SpokenHit]]:
         """The first of the nearest by the probability that the text was said there, where anybody says it.
 
         Where nobody does, the query is a topic and the shared space's order stands.
         """
         aligner = serving.aligner
         items = self._ws.items.of([i for i, _ in near[: aligner.reranks]])
-        said: dict[str, Said] = {}
+        said: dict[str, SpokenHit] = {}
         for item_id, score in near[: aligner.reranks]:
             if item_id in items:
                 states = looked_at(self._ws, aligner, items[item_id])
                 sure = float(aligner.probability_of(states, [text], np.array([score]))[0])
-                said[item_id] = Said(sure, aligner.place(states, text) if sure >= 0.5 else None)
+                said[item_id] = SpokenHit(sure, aligner.place(states, text) if sure >= 0.5 else None)
         if aligner.always_reranks or any(one.probability >= 0.5 for one in said.values()):
             near = sorted(near, key=lambda found: -said[found[0]].probability if found[0] in said else 0.0)
         return near, said
@@ -178,7 +178,7 @@ class Searcher:
         serving: Serving,
         near: Sequence[tuple[str, float]],
         words: str,
-        said: dict[str, Said] | None = None,
+        said: dict[str, SpokenHit] | None = None,
     ) -> Results:
         items = self._ws.items.of([i for i, _ in near])
         pairs = self._ws.pairs.of_items(self._task, list(items))
@@ -187,7 +187,7 @@ class Searcher:
         for item_id, score in near:
             if item_id not in items:
                 continue
-            heard = (said or {}).get(item_id) or Said(float(calibration.probability(score)), None)
+            heard = (said or {}).get(item_id) or SpokenHit(float(calibration.probability(score)), None)
             start, end = heard.place or (None, None)
             asked = [p for p in pairs[item_id] if words and p.text == words]
             results.append(

@@ -15,8 +15,8 @@ import numpy as np
 
 from mmdemo.errors import MmdemoError
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.base import TASKS, Task
 from mmdemo.models.manager import ModelManager
+from mmdemo.models.protocols import TASKS, Task
 from mmdemo.retrieval.embed import embed_items, project_items, version_file
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.store.workspace import Workspace

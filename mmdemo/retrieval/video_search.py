@@ -8,9 +8,9 @@ from typing import cast
 
 import numpy as np
 
-from mmdemo.models.base import Task
-from mmdemo.models.moments import moments_of
-from mmdemo.models.video import VideoAligner
+from mmdemo.models.protocols import Task
+from mmdemo.models.video.aligner import VideoAligner
+from mmdemo.models.video.moments import moments_of
 from mmdemo.retrieval.embed import text_vectors
 from mmdemo.retrieval.frame_index import FrameIndex
 from mmdemo.retrieval.query import Query
@@ -19,8 +19,8 @@ from mmdemo.retrieval.search import (
     THRESHOLD_LEAST,
     THRESHOLD_PAIRS,
     Results,
-    Said,
     Searcher,
+    SpokenHit,
     best_cut,
 )
 from mmdemo.retrieval.serving import IndexKeeper, Serving
@@ -48,12 +48,12 @@ class VideoSearcher(Searcher):
         ids = frames.ids
         order = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
         found: list[tuple[str, float]] = []
-        places: dict[str, Said] = {}
+        places: dict[str, SpokenHit] = {}
         for i in order[: max(1, min(int(query.k), MAX_K))]:
             video = frames.video(ids[i])
             best = moments_of(video.times, video.vectors @ text[0], video.shots)[0]
             chance = float(serving.aligner.calibration.probability(best.score))
-            places[ids[i]] = Said(chance, (round(best.start, 3), round(best.end, 3)))
+            places[ids[i]] = SpokenHit(chance, (round(best.start, 3), round(best.end, 3)))
             found.append((ids[i], float(scores[i])))
         results = self._results(serving, found, query.text, places)
         return replace(results, threshold=self.threshold(serving))

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import Compute
-from mmdemo.models.hub_captioners import HubCaptioner
 from mmdemo.training.losses import IGNORED, CaptionCrossEntropy
 from mmdemo.training.writing import AT_ONCE, Method, let_learn
 
@@ -26,7 +26,7 @@ class Captioned:
     load: Callable[[], Image.Image]
     text: str
     match: bool = True
-    sure: float = 1.0
+    agreement: float = 1.0
 
 
 class AdaptedCaptioner:
@@ -66,7 +66,7 @@ class AdaptedCaptioner:
             device = logits.device
             tokens = int((wanted != IGNORED).sum())
             match = torch.tensor([example.match], device=device)
-            total = total + tokens * example.sure * self._criterion(logits, wanted, match)
+            total = total + tokens * example.agreement * self._criterion(logits, wanted, match)
             count += tokens
         return total, count
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmdemo.models.device import give_back_memory
-from mmdemo.training.loop import BATCH, Measure, TrainSettings
+from mmdemo.training.config import BATCH, Measure, TrainSettings
 from mmdemo.training.losses import LOSSES, Batch
 
 LEAST_STEPS = 20  # with few pairs epochs are added up to so many steps
@@ -121,21 +121,21 @@ class PairLearning:
         return len(self._source.matches)
 
     def prepare(self, accelerator: Any) -> None:
-        """See `Learnable`."""
+        """See `Trainable`."""
         self._loss.to(accelerator.device)
         self._temperature.to(accelerator.device)
         self._both = accelerator.prepare_model(self.network)
 
-    def teaches(self, rows: Sequence[int]) -> bool:
+    def has_positive(self, rows: Sequence[int]) -> bool:
         """Without a match there is nothing to pull together."""
         return any(self._source.matches[i] for i in rows)
 
     def prefetch(self, rows: Sequence[int], at_once: int) -> None:
-        """See `Learnable`."""
+        """See `Trainable`."""
         self._source.prefetch(rows[:at_once])
 
     def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
-        """See `Learnable`."""
+        """See `Trainable`."""
         pieces = [rows[i : i + at_once] for i in range(0, len(rows), at_once)]
 
         def load(i: int) -> Inputs:

@@ -11,26 +11,28 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.labeling.snapshot import Example, take_snapshot
 from mmdemo.media.audio import decode_audio
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.at_hand import free_mb, weights_mb
-from mmdemo.models.base import DEFAULT_TASK
-from mmdemo.models.clips import FrameEncoder
+from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.dual import stacked
-from mmdemo.models.hub_captioners import HubCaptioner
+from mmdemo.models.encoders.dual import stacked
+from mmdemo.models.encoders.video_clips import FrameEncoder
 from mmdemo.models.manager import version_source
-from mmdemo.models.spoken import SpeechTower
-from mmdemo.models.video import VideoTower
+from mmdemo.models.memory import free_mb, weights_mb
+from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.models.speech.aligner import SpeechTower
+from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.store.pairs import TRAIN
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.config import BATCH, TrainSettings
 from mmdemo.training.contrastive import LEAST_STEPS as PAIR_STEPS
-from mmdemo.training.dataset import Example, PairArrays, take_snapshot
-from mmdemo.training.learnable import Plan, make_plan
-from mmdemo.training.loop import BATCH, TrainSettings, default_epochs, train_head
+from mmdemo.training.head_trainer import default_epochs, train_head
 from mmdemo.training.pair_data import pair_dataset
+from mmdemo.training.trainer import Plan, make_plan
 from mmdemo.training.writing import AT_ONCE, EPOCHS, LEAST_STEPS
 
 TIMED = 4  # labels

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.device import decide_compute
 from mmdemo.settings import Settings
-from mmdemo.training.network import make_accelerator
+from mmdemo.training.trainer import make_accelerator
 
 
 def meet(settings: Settings, method: str, create: Callable[[], str]) -> tuple[str, bool]:

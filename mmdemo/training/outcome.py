@@ -9,13 +9,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.manager import ADAPTER, NETWORK
 from mmdemo.models.presets import Preset
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Run, Version, now
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.dataset import Snapshot
 
 
 def version_of(run: Run) -> str:

@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mmdemo.evaluation.metrics import codes
+from mmdemo.labeling.snapshot import Example
 from mmdemo.media.video import frame_at, probe_video
-from mmdemo.models.base import TASKS
-from mmdemo.models.dual import DualMediaTower, Encoder, stacked
+from mmdemo.models.encoders.dual import DualMediaTower, Encoder, stacked
+from mmdemo.models.protocols import TASKS
 from mmdemo.retrieval.embed import decode_file
-from mmdemo.retrieval.metrics import codes
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.contrastive import Inputs
-from mmdemo.training.dataset import Example
 
 WORKERS = 4
 
@@ -102,7 +102,7 @@ class PairSource:
         self.matches: Sequence[bool] = [e.match for e in examples]
         self._media = torch.from_numpy(codes([e.medium for e in examples]))
         self._texts = torch.from_numpy(codes([text_key(e.text) for e in examples]))
-        self._weight = torch.tensor([e.sure for e in examples])
+        self._weight = torch.tensor([e.agreement for e in examples])
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prepare")
         self._ahead: dict[tuple[int, ...], list[Future[dict[str, Tensor]]]] = {}
 

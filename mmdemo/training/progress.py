@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdemo.models.right_of_way import RightOfWay
+from mmdemo.models.gpu_priority import RightOfWay
 from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mmdemo.training.loop import EpochRecord
+    from mmdemo.training.config import EpochRecord
 
 PROGRESS = "progress.jsonl"
 STEPS = "steps.json"

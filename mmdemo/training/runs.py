@@ -16,36 +16,32 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from mmdemo.errors import MmdemoError, UserError
+from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
+from mmdemo.evaluation.evaluate import head_of, localise
+from mmdemo.evaluation.measure import measure
+from mmdemo.evaluation.pair_arrays import PairArrays, load_arrays, prepare_features, with_cells
+from mmdemo.evaluation.transcripts import learn_vocabulary, measure_transcripts
+from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
 from mmdemo.models.aligner import Towers
-from mmdemo.models.base import CAPTIONING, DEFAULT_TASK
 from mmdemo.models.device import decide_compute, reproducible
-from mmdemo.models.fusion import FusedHead
-from mmdemo.models.heads import ResidualHead, make_head, save_head
+from mmdemo.models.heads.fusion import FusedHead
+from mmdemo.models.heads.residual import ResidualHead
+from mmdemo.models.heads.saved import make_head, save_head
 from mmdemo.models.manager import base_calibration, version_source
 from mmdemo.models.presets import PROPOSED, Preset
-from mmdemo.models.video import VideoAligner
-from mmdemo.retrieval.transcribing import VOCABULARY, vocabulary_of
+from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
+from mmdemo.models.video.aligner import VideoAligner
+from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import is_disk_full, write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.versions import UNFINISHED
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.curve import learning_curve
-from mmdemo.training.dataset import (
-    PairArrays,
-    Snapshot,
-    load_arrays,
-    prepare_features,
-    require_data,
-    take_snapshot,
-    with_cells,
-)
-from mmdemo.training.evaluate import calibrate, calibrate_pairs, comparison, moment_comparison
-from mmdemo.training.evaluation import head_of, localise
-from mmdemo.training.loop import EpochRecord, TrainSettings, measure, settings_from_json, train_head
+from mmdemo.training.config import EpochRecord, TrainSettings, settings_from_json
+from mmdemo.training.head_trainer import train_head
+from mmdemo.training.learning_curve import learning_curve
 from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_stopped, version_of
 from mmdemo.training.progress import append_progress, stop_flag
-from mmdemo.training.transcripts import learn_vocabulary, measure_transcripts
 
 log = logging.getLogger(__name__)
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
@@ -116,7 +112,7 @@ def execute_run(
                     if run.method == "head":
                         _execute_head(ws, run, towers, progress)
                     else:
-                        from mmdemo.training.lesson import carry_out
+                        from mmdemo.training.network_run import carry_out
 
                         carry_out(ws, run, towers, progress)
             except Exception as e:
@@ -136,7 +132,7 @@ def execute_slices(
     towers: Callable[[], Towers],
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> Run:
-    """As `execute_run`, one slice of time after another until the run has ended."""
+    """As `execute_run`, one slice of time after another until the run has finished."""
     while True:
         run = execute_run(ws, run_id, towers, progress)
         if run.status != "queued":

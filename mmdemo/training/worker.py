@@ -26,7 +26,7 @@ def main() -> None:
     settings = load_settings()
     ws = Workspace(settings)
     models = ModelManager(settings, ws.versions.active, lambda v: version_source(ws, v))
-    import mmdemo.training.loop  # noqa: F401  PyTorch is loaded now, so that the first run need not wait
+    import mmdemo.training.head_trainer  # noqa: F401  PyTorch is loaded now, so that the first run need not wait
 
     for line in sys.stdin:
         run_id = line.strip()

@@ -3,7 +3,7 @@
 By LoRA (Hu et al. 2021, arXiv:2106.09685) its weights stay; beside the query and value projections of every
 attention a product of two thin matrices learns. In full all weights do. A Whisper learns by the cross-entropy
 of the text's tokens given the sound, a model of letters by connectionist temporal classification (Graves et
-al. 2006). The loop is that of network.py.
+al. 2006). The loop is that of trainer.py.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from mmdemo.media.audio import RATE_HZ
-from mmdemo.models.ctc import CtcRecogniser
 from mmdemo.models.device import Compute
-from mmdemo.models.hub import load_part
-from mmdemo.models.hub_whisper import load_whisper
-from mmdemo.models.recognition import WINDOW_S
-from mmdemo.training.loop import Measure
+from mmdemo.models.hub.loading import load_part
+from mmdemo.models.speech.ctc import CtcRecogniser
+from mmdemo.models.speech.recogniser import WINDOW_S
+from mmdemo.models.speech.whisper_transformers import load_whisper
+from mmdemo.training.config import Measure
 from mmdemo.training.losses import IGNORED, CaptionCrossEntropy
 
 RANK, ALPHA = 16, 32  # of the thin matrices, and their weight
@@ -224,17 +224,17 @@ class WriterLearning:
         return len(self._examples)
 
     def prepare(self, accelerator: Any) -> None:
-        """See `Learnable`; gradients of several processes are added up here, so no wrapper is needed."""
+        """See `Trainable`; gradients of several processes are added up here, so no wrapper is needed."""
 
-    def teaches(self, rows: Sequence[int]) -> bool:
-        """See `Learnable`."""
+    def has_positive(self, rows: Sequence[int]) -> bool:
+        """See `Trainable`."""
         return True
 
     def prefetch(self, rows: Sequence[int], at_once: int) -> None:
-        """See `Learnable`; examples are prepared when their part is due."""
+        """See `Trainable`; examples are prepared when their part is due."""
 
     def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
-        """See `Learnable`."""
+        """See `Trainable`."""
         total, tokens = 0.0, 0.0
         for i in range(0, len(rows), at_once):
             loss, count = self._writer.loss([self._examples[row] for row in rows[i : i + at_once]])

@@ -149,7 +149,7 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
 
     async def live(request: Request) -> Response:
         """16-bit samples at 16 kHz as the raw body: what is said in them, while it is being said."""
-        from mmdemo.ui.tabs.speech import live_words
+        from mmdemo.ui.live import live_words
 
         data = bytearray()
         async for part in request.stream():

@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
-from mmdemo.models.base import TASKS, Task
+from mmdemo.models.protocols import TASKS, Task
 from mmdemo.parts import DEFAULT_TASK
 from mmdemo.ui.access import HEADER, require_access
 

@@ -15,9 +15,11 @@ from huggingface_hub.utils import disable_progress_bars
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
-from mmdemo.models.at_hand import memory_mb
-from mmdemo.models.download import DownloadStoppedError, Fetched, fetch, repositories
-from mmdemo.models.presets import Preset, find_preset
+from mmdemo.models.hub.download import DownloadStoppedError, Fetched, fetch
+from mmdemo.models.hub.local_cache import repositories
+from mmdemo.models.memory import memory_mb
+from mmdemo.models.presets import Preset
+from mmdemo.models.registry import find_preset
 from mmdemo.settings import ASSETS
 from tests import checkpoints
 from tests.models.fake_hub import COMMIT, Repository, serving
@@ -89,7 +91,7 @@ def test_what_does_not_fit_on_the_disk_is_refused_before_it_is_fetched(
 ) -> None:
     folder = checkpoints.save_clip(tmp_path / "clip")
     usage = SimpleNamespace(free=1000)
-    monkeypatch.setattr("mmdemo.models.download.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("mmdemo.models.hub.download.shutil.disk_usage", lambda path: usage)
     with serving({"me/clip": Repository(folder)}) as address:
         cache = online(address)
         with pytest.raises(UserError, match="of the disk are free"):
@@ -153,7 +155,7 @@ def test_weights_of_16_bits_need_twice_their_size_in_memory(
     import torch
     from transformers import CLIPModel
 
-    monkeypatch.setattr("mmdemo.models.at_hand.weights_mb", lambda preset: 100)
+    monkeypatch.setattr("mmdemo.models.memory.weights_mb", lambda preset: 100)
     folder = checkpoints.save_clip(tmp_path / "clip")
     assert memory_mb(find_preset(f"dual:{folder}")) == 130
     CLIPModel.from_pretrained(folder).to(torch.bfloat16).save_pretrained(folder)
@@ -176,7 +178,7 @@ def test_the_page_says_how_far_a_download_is_and_the_model_before_answers_meanwh
         assert stopped()
         raise DownloadStoppedError("Fetching it was stopped.")
 
-    monkeypatch.setattr("mmdemo.models.download.fetch", slow)
+    monkeypatch.setattr("mmdemo.models.hub.download.fetch", slow)
     with pytest.raises(DownloadStoppedError):
         demo.choose_model("image-text", "clip-vit-base-patch32")
     assert seen == ["Fetching clip-vit-base-patch32: 35 of 605 MB, 3 min left"]

@@ -14,15 +14,15 @@ from torch.nn.functional import normalize
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.hub_captioners import HubCaptioner
 from mmdemo.models.manager import load_towers
-from mmdemo.models.presets import find_preset
-from mmdemo.models.video import VideoTower
+from mmdemo.models.registry import find_preset
+from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.query import Query
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 from tests import checkpoints
 from tests.conftest import drawing
@@ -274,8 +274,8 @@ def test_a_model_is_chosen_while_another_serves_and_one_that_cannot_be_loaded_ch
             demo.choose_model("image-text", name)
     good = PICTURES["siglip"](tmp_path / "good")
     with monkeypatch.context() as patch:
-        patch.setattr("mmdemo.models.at_hand.free_mb", lambda compute: 0)
-        patch.setattr("mmdemo.models.at_hand.weights_mb", lambda preset: 900)
+        patch.setattr("mmdemo.models.memory.free_mb", lambda compute: 0)
+        patch.setattr("mmdemo.models.memory.weights_mb", lambda preset: 900)
         with pytest.raises(UserError, match="needs about 1170 MB of memory and cpu has 0 MB free"):
             demo.choose_model("image-text", f"dual:{good}")
     assert demo.ws.versions.active("image-text") == before

@@ -14,15 +14,15 @@ from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.catalogue import PRESETS
-from mmdemo.models.ctc import CtcRecogniser
 from mmdemo.models.device import decide_compute
-from mmdemo.models.hub_whisper import HubWhisper
-from mmdemo.models.presets import find_preset
-from mmdemo.models.recognition import EncoderStates
-from mmdemo.models.spoken import SpeechTower
+from mmdemo.models.registry import find_preset
+from mmdemo.models.speech.aligner import SpeechTower
+from mmdemo.models.speech.ctc import CtcRecogniser
+from mmdemo.models.speech.recogniser import EncoderStates
+from mmdemo.models.speech.whisper_transformers import HubWhisper
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.versions import BY_SETTING
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 from tests.checkpoints import LETTERS, save_ctc, save_whisper
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdemo.models.moments import Moment, find_moments, shot_rows, similarity_curve
+from mmdemo.models.video.moments import Moment, find_moments, shot_rows, similarity_curve
 
 TIMES = np.arange(0, 20, 0.5, dtype=np.float32)
 SHOTS = np.array([[0, 5], [5, 10], [10, 20]], np.float32)

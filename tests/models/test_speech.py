@@ -10,10 +10,10 @@ import pytest
 from mmdemo.data.samples import SPEECH, spoken_set
 from mmdemo.demo import Demo
 from mmdemo.media.audio import RATE_HZ, decode_audio
-from mmdemo.media.voice import has_speech
-from mmdemo.models.speech import Recogniser
-from mmdemo.models.spoken import SpeechTower
-from mmdemo.models.word_times import Word, snap_to_energy
+from mmdemo.media.voice_activity import has_speech
+from mmdemo.models.speech.aligner import SpeechTower
+from mmdemo.models.speech.whisper_ctranslate2 import Recogniser
+from mmdemo.models.speech.word_alignment import Word, snap_to_energy
 
 TASK = "speech-text"
 NOISE = np.random.default_rng(0).normal(0, 0.05, 3 * RATE_HZ).astype(np.float32)
@@ -133,7 +133,7 @@ def test_stored_sample_features_are_those_of_the_speech_model(demo: Demo, tower:
 def test_names_that_are_trained_on_are_found_better(make_demo: Callable[..., Demo]) -> None:
     from mmdemo.media.audio import wav_bytes
     from mmdemo.store.labels import NewLabel
-    from mmdemo.training.loop import TrainSettings
+    from mmdemo.training.config import TrainSettings
     from mmdemo.training.runs import create_run, execute_run
 
     demo = make_demo("names", samples=False)

@@ -6,18 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdemo.evaluation.measure import measure
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import decide_compute
-from mmdemo.models.heads import (
-    HeadShape,
-    Projection,
-    ResidualHead,
-    Sequences,
-    load_head,
-    make_head,
-    save_head,
-)
-from mmdemo.training.dataset import PairArrays
-from mmdemo.training.loop import TrainSettings, measure, train_head
+from mmdemo.models.heads.residual import HeadShape, Projection, ResidualHead, Sequences
+from mmdemo.models.heads.saved import load_head, make_head, save_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
 
 F, D = 24, 8
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdemo.retrieval.localisation import Localisation, best_overlap, overlap
+from mmdemo.evaluation.localisation import Localisation, best_overlap, overlap
 
 SPAN = st.tuples(st.integers(0, 40), st.integers(1, 20)).map(lambda s: (float(s[0]), float(s[0] + s[1])))
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.media.image import decode_image
-from mmdemo.retrieval.embed import encode_stream
+from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.index import VectorIndex
-from mmdemo.retrieval.metrics import evaluate_retrieval
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import best_cut
 from mmdemo.settings import ASSETS
@@ -162,7 +162,7 @@ def test_the_old_version_answers_while_the_new_vectors_are_made(
     demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mmdemo.retrieval.serving as serving
-    from mmdemo.training.loop import TrainSettings
+    from mmdemo.training.config import TrainSettings
     from mmdemo.training.runs import create_run, execute_run
 
     for pair in demo.ws.pairs.browse(TASK, state="unlabelled")[:12]:

@@ -13,11 +13,11 @@ from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.manager import NETWORK, load_towers
-from mmdemo.models.presets import find_preset
+from mmdemo.models.registry import find_preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.query import Query
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 from tests import checkpoints
 from tests.conftest import drawing

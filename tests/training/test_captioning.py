@@ -12,14 +12,14 @@ from PIL import Image
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.evaluation.caption_scores import bleu4, caption_comparison
+from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.hub_captioners import HubCaptioner
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.caption_scores import bleu4, caption_comparison
 from mmdemo.training.captioning import AdaptedCaptioner, Captioned
-from mmdemo.training.loop import EpochRecord, TrainSettings
-from mmdemo.training.network import NetworkTraining
+from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.trainer import NetworkTraining
 from mmdemo.training.writing import Method, WriterLearning
 from tests import checkpoints
 
@@ -81,7 +81,7 @@ def test_caption_scores_reward_what_people_wrote() -> None:
 def test_a_captioner_is_chosen_fine_tuned_by_lora_then_in_full_activated_and_exported(
     kind: str, tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmdemo.training.caption_run.MEASURED", 6)
+    monkeypatch.setattr("mmdemo.training.recipes.captions.MEASURED", 6)
     demo = make_demo()
     with pytest.raises(UserError, match="No captioner is active"):
         demo.start_training("captioning", "lora", {}, "ask")

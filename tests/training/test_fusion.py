@@ -10,14 +10,18 @@ import pytest
 import torch
 
 from mmdemo.demo import Demo
+from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
+from mmdemo.evaluation.measure import measure
+from mmdemo.evaluation.metrics import evaluate_retrieval, evaluate_scores
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import decide_compute
-from mmdemo.models.fusion import FusedAligner, FusedHead, pair_logits
-from mmdemo.models.heads import HeadShape, load_head, make_head, save_head
-from mmdemo.retrieval.metrics import evaluate_retrieval, evaluate_scores
+from mmdemo.models.fused_aligner import FusedAligner
+from mmdemo.models.heads.fusion import FusedHead, pair_logits
+from mmdemo.models.heads.residual import HeadShape
+from mmdemo.models.heads.saved import load_head, make_head, save_head
 from mmdemo.retrieval.query import Query
-from mmdemo.training.dataset import PairArrays
-from mmdemo.training.evaluation import evaluate_manifest, evaluate_workspace
-from mmdemo.training.loop import TrainSettings, measure, train_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
 from tests.training.test_training import label_samples, run
 
 CPU = decide_compute("cpu")

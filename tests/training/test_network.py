@@ -20,14 +20,13 @@ from mmdemo.demo import Demo
 from mmdemo.errors import DataError, UserError
 from mmdemo.models.device import Compute, decide_compute, reproducible
 from mmdemo.models.manager import load_towers
-from mmdemo.models.presets import find_preset
+from mmdemo.models.registry import find_preset
 from mmdemo.store.labels import NewLabel
+from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.contrastive import Both, Inputs, PairLearning, Temperature, backward
-from mmdemo.training.learnable import rate_at
-from mmdemo.training.loop import EpochRecord, TrainSettings
 from mmdemo.training.losses import LOSSES
-from mmdemo.training.network import NetworkTraining, make_accelerator
 from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.trainer import NetworkTraining, make_accelerator, rate_at
 from mmdemo.training.writing import WriterLearning, likelihood_of
 from tests import checkpoints
 from tests.conftest import drawing
@@ -292,7 +291,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_activations_that_are_computed_again_give_the_same_gradients(method: str, tmp_path: Path) -> None:
-    from mmdemo.models.dual import DualEncoder
+    from mmdemo.models.encoders.dual import DualEncoder
     from mmdemo.training.writing import Method, let_learn
 
     folder = str(checkpoints.save_clip(tmp_path / "clip"))

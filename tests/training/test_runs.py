@@ -12,9 +12,9 @@ import pytest
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.dataset import take_snapshot
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 from tests.conftest import TASK
 from tests.training.test_training import label_samples, run
@@ -132,10 +132,10 @@ def test_a_label_counts_less_when_others_disagree(demo: Demo) -> None:
     for annotator, verdict in (("ann", "mismatch"), ("bob", "match"), ("eve", "match")):
         demo.ws.labels.add(pair.id, NewLabel(verdict, annotator=annotator))
     found = next(e for e in take_snapshot(demo.ws, TASK).examples if e.pair == pair.id)
-    assert found.match and found.sure == pytest.approx(2 / 3)
+    assert found.match and found.agreement == pytest.approx(2 / 3)
     demo.ws.labels.add(pair.id, NewLabel("match", annotator="ann"))  # her last word counts
     found = next(e for e in take_snapshot(demo.ws, TASK).examples if e.pair == pair.id)
-    assert found.sure == 1.0
+    assert found.agreement == 1.0
 
 
 class FakeHub(BaseHTTPRequestHandler):

@@ -15,13 +15,16 @@ from torch.nn.functional import normalize
 
 from mmdemo.demo import Demo
 from mmdemo.errors import DataError, UserError
+from mmdemo.evaluation.comparison import paired_bootstrap
+from mmdemo.evaluation.measure import measure
+from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
 from mmdemo.models.device import decide_compute
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.curve import forecast
-from mmdemo.training.dataset import PairArrays, check_snapshot, take_snapshot
-from mmdemo.training.evaluate import paired_bootstrap
-from mmdemo.training.loop import TrainSettings, measure, train_head
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.head_trainer import train_head
+from mmdemo.training.learning_curve import forecast
 from mmdemo.training.progress import read_progress
 from mmdemo.training.runs import create_run, execute_run
 from tests.conftest import TASK, png

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mmdemo.models.right_of_way as right_of_way
+import mmdemo.models.gpu_priority as right_of_way
 from mmdemo.demo import Demo
 from mmdemo.errors import DataError, MmdemoError, UserError
-from mmdemo.models.base import CAPTIONING
-from mmdemo.models.heads import ResidualHead, save_head
+from mmdemo.models.gpu_priority import RightOfWay
+from mmdemo.models.heads.residual import ResidualHead
+from mmdemo.models.heads.saved import save_head
 from mmdemo.models.manager import NETWORK
-from mmdemo.models.right_of_way import RightOfWay
+from mmdemo.models.protocols import CAPTIONING
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.loop import TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run, execute_slices
 from mmdemo.ui.routes import ACTIONS
 from mmdemo.ui.tabs import finetune  # noqa: F401  its actions register themselves

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
-from mmdemo.models.base import TASKS, Task
+from mmdemo.models.protocols import TASKS, Task
 from mmdemo.parts import DEFAULT_TASK
 from mmdemo.ui.routes import action
 

@@ -12,7 +12,7 @@ from mmdemo.data.importing import preview, source_rows
 from mmdemo.data.rows import IMPORTERS, Skipped
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
-from mmdemo.models.base import TASKS
+from mmdemo.models.protocols import TASKS
 from mmdemo.store.backup import back_up, replace
 from mmdemo.store.tables import now
 from mmdemo.ui.routes import action

@@ -11,9 +11,9 @@ from typing import Any
 
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
-from mmdemo.models.base import CAPTIONING, DEFAULT_TASK, Task
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import LOADERS_BY_HAND, PROPOSED
+from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, Task
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import text_of
@@ -34,7 +34,7 @@ def _task(demo: Demo, body: dict[str, Any]) -> Task:
 @action("training_data")
 def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The labels by side and verdict, what they lack, and how the active model can learn from them."""
-    from mmdemo.training.dataset import check_snapshot, take_snapshot
+    from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
 
     task = _task(demo, body)
     labelled = DEFAULT_TASK if task == CAPTIONING else task
@@ -70,8 +70,9 @@ def estimate_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("models")
 def models(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The models that a task can start from, what they need, and what computes here."""
-    from mmdemo.models.at_hand import device_facts, is_at_hand, memory_mb, weights_mb
     from mmdemo.models.catalogue import PRESETS
+    from mmdemo.models.hub.local_cache import is_at_hand
+    from mmdemo.models.memory import device_facts, memory_mb, weights_mb
 
     task = _task(demo, body)
     active = demo.ws.versions.active(task)
@@ -103,7 +104,7 @@ def models(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("device")
 def device(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """What computes here, and how busy it is."""
-    from mmdemo.models.at_hand import device_facts
+    from mmdemo.models.memory import device_facts
 
     return device_facts(demo.settings)
 
@@ -204,7 +205,7 @@ def warm_up(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(body: dict[str, Any]) -> dict[str, Any]:
     """The settings of a run; an empty field is the default."""
-    from mmdemo.training.loop import settings_from_words
+    from mmdemo.training.config import settings_from_words
 
     return asdict(settings_from_words(body))
 

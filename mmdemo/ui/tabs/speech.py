@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import numpy as np
-
 from mmdemo.data.subtitles import transcript_as
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
@@ -106,15 +104,3 @@ def align_words(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     found = demo.align_words(item, text_of(body, "text"), text_of(body, "version") or None)
     found["words"] = with_corrections(found["words"], demo.ws.pairs.browse(SPEECH, item=item.id))
     return found
-
-
-def live_words(demo: Demo, data: bytes) -> dict[str, Any]:
-    """What is said in 16-bit samples at 16 kHz; times are seconds in them."""
-    from mmdemo.models.spoken import recogniser_of
-
-    if len(data) < 3200 or len(data) % 2:
-        return {"words": []}
-    samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768.0
-    recogniser = recogniser_of(demo.models.aligner(SPEECH).towers.media)
-    found = next(iter(recogniser.transcribe([samples])), ([], 0.0))[0]
-    return {"words": [vars(w) for segment in found for w in segment.words]}

@@ -1,0 +1,102 @@
+"""What a run trains and measures on: a frozen snapshot of labels, checked before the start, and its
+tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mmdemo.evaluation.metrics import codes
+from mmdemo.labeling.snapshot import Example
+from mmdemo.models.aligner import Towers
+from mmdemo.models.heads.residual import Sequences
+from mmdemo.models.presets import Preset
+from mmdemo.models.protocols import TASKS
+from mmdemo.retrieval.embed import cell_features, embed_items, load_medium, text_id, text_vectors
+from mmdemo.retrieval.frames import is_kept, span_frames
+from mmdemo.store.texts import text_key
+from mmdemo.store.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PairArrays:
+    """Cached tower outputs of N examples."""
+
+    features: np.ndarray  # (N, F) float32 of the media tower
+    texts: np.ndarray  # (N, D) float32 of the text tower
+    match: np.ndarray  # (N,) bool
+    item_code: np.ndarray  # (N,) int64, equal for one item
+    text_code: np.ndarray  # (N,) int64, equal for one text
+    frames: Sequences | None = None  # of spans of videos: their frames, of which `features` is the mean
+    cells: np.ndarray | None = None  # (N, T, F) float16 of their parts, for a head that looks at pairs
+    weight: np.ndarray | None = None  # (N,) float32 how sure each label is; None: all are
+
+    def __len__(self) -> int:
+        return len(self.match)
+
+    def take(self, rows: np.ndarray) -> PairArrays:
+        """The examples of those rows."""
+        return PairArrays(
+            self.features[rows],
+            self.texts[rows],
+            self.match[rows],
+            self.item_code[rows],
+            self.text_code[rows],
+            self.frames.take(rows) if self.frames is not None else None,
+            self.cells[rows] if self.cells is not None else None,
+            self.weight[rows] if self.weight is not None else None,
+        )
+
+
+def prepare_features(
+    ws: Workspace, preset: Preset, examples: Sequence[Example], towers: Callable[[], Towers]
+) -> None:
+    """Make what the tower outputs of the examples lack on disk; the towers are loaded only if something
+    does.
+    """
+    features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
+    texts = ws.vectors(preset.text_vectors, preset.dim)
+    features.refresh()
+    texts.refresh()
+    lacking = features.missing([e.item for e in examples])
+    if lacking:
+        embed_items(ws, towers(), list(ws.items.of(lacking).values()))
+    if TASKS[preset.task] == "video":
+        lost = [e.item for e in examples if not is_kept(ws, preset.media_features, e.item)]
+        for item in ws.items.of(list(dict.fromkeys(lost))).values():
+            load_medium(ws, towers().media, item)
+    keys = [text_id(e.text) for e in examples]
+    if texts.missing(keys):
+        text_vectors(ws, towers(), [e.text for e in examples])
+
+
+def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> PairArrays:
+    """The tower outputs of examples that `prepare_features` has seen to."""
+    features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
+    texts = ws.vectors(preset.text_vectors, preset.dim)
+    keys = [text_id(e.text) for e in examples]
+    items = [e.item for e in examples]
+    frames: Sequences | None = None
+    if TASKS[preset.task] == "video":
+        frames = span_frames(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
+    return PairArrays(
+        features=features.get(items) if frames is None else frames.means(),
+        texts=texts.get(keys),
+        match=np.array([e.match for e in examples], dtype=bool),
+        item_code=codes([e.medium for e in examples]),
+        text_code=codes([text_key(e.text) for e in examples]),
+        frames=frames,
+        weight=np.array([e.agreement for e in examples], np.float32),
+    )
+
+
+def with_cells(ws: Workspace, towers: Towers, examples: Sequence[Example], arrays: PairArrays) -> PairArrays:
+    """The same with the features of the parts of their media."""
+    items = ws.items.of(sorted({e.item for e in examples}))
+    ids = list(items)
+    row = {item: i for i, item in enumerate(ids)}
+    found = cell_features(ws, towers.media, [items[i] for i in ids])
+    return replace(arrays, cells=found[[row[e.item] for e in examples]] if len(examples) else found[:0])

@@ -1,0 +1,116 @@
+"""What corrected texts teach a transcript: words to expect, and error rates with and without them.
+
+A head changes which recordings and texts lie near each other, not what the recogniser writes. So a version
+of a speech model carries a vocabulary as well: the words of its training texts that the recogniser did not
+hear there. They are given to the decoder as a prompt ("hotwords" in faster-whisper).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmdemo.evaluation.comparison import RESAMPLES, Interval
+from mmdemo.labeling.snapshot import Example
+from mmdemo.media.audio import decode_audio
+from mmdemo.models.aligner import Towers
+from mmdemo.models.protocols import MediaTower
+from mmdemo.models.speech.aligner import SpeechTower, recogniser_of
+from mmdemo.retrieval.embed import HEARD_S, encoder_states
+from mmdemo.store.workspace import Workspace
+
+MOST_WORDS = 60  # Whisper's prompt has room for 223 tokens
+MEASURED = 24  # held-out recordings that are transcribed twice; about two seconds each
+
+
+def plain_words(text: str) -> list[str]:
+    """The words in lower case without marks, as error rates count them."""
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.casefold())
+
+
+def learn_vocabulary(ws: Workspace, towers: Towers, examples: Sequence[Example]) -> list[str]:
+    """The words of matches that the recogniser did not hear in their recordings, frequent first."""
+    if not isinstance(towers.media, SpeechTower):
+        return []
+    items = ws.items.of(sorted({e.item for e in examples if e.match}))
+    counts: Counter[str] = Counter()
+    spelled: dict[str, str] = {}
+    for example in examples:
+        if not example.match or example.item not in items:
+            continue
+        heard = encoder_states(ws, towers.media, items[example.item]).heard
+        said = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", example.text)
+        matcher = difflib.SequenceMatcher(None, [w.casefold() for w in said], plain_words(heard), False)
+        for kind, a, b, _, _ in matcher.get_opcodes():
+            for word in said[a:b] if kind in {"replace", "delete"} else ():
+                if len(word) > 3 or not word.islower():
+                    counts[word.casefold()] += 1
+                    spelled.setdefault(word.casefold(), word)
+    return [spelled[word] for word, _ in counts.most_common(MOST_WORDS)]
+
+
+def measure_transcripts(
+    ws: Workspace,
+    before: tuple[MediaTower, Sequence[str]],
+    after: tuple[MediaTower, Sequence[str]],
+    examples: Sequence[Example],
+    stopped: Callable[[], bool],
+) -> dict[str, Any] | None:
+    """Word and character error rates in percent of two recognisers, each with its vocabulary, on the same
+    held-out recordings.
+
+    The intervals are 95 % of a paired bootstrap over recordings. None: stopped, or nothing to measure on.
+    """
+    chosen = list({e.item: e for e in examples if e.match}.values())
+    chosen = chosen[:: max(1, len(chosen) // MEASURED)][:MEASURED]
+    items = ws.items.of([e.item for e in chosen])
+    rows: list[tuple[str, str, str]] = []
+    for example in chosen:
+        if stopped():
+            return None
+        samples = decode_audio(ws.media_path(items[example.item]), 0.0, HEARD_S)
+        heard = []
+        for tower, words in (before, after):
+            recogniser = recogniser_of(tower)
+            parts = [part for part, _ in recogniser.transcribe([samples], words)]
+            heard.append(" ".join(s.text for part in parts for s in part))
+        rows.append((example.text, heard[0], heard[1]))
+    return error_rates(rows) if rows else None
+
+
+def error_rates(rows: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """WER and CER (jiwer) of (text, transcript before, transcript after), with the gain's interval."""
+    import jiwer
+
+    table: dict[str, Any] = {"recordings": len(rows)}
+    for name in ("WER", "CER"):
+        counts = []
+        for text, *heard in rows:
+            reference = " ".join(plain_words(text)) or "-"
+            line = []
+            for one in heard:
+                said = " ".join(plain_words(one))
+                if name == "WER":
+                    out = jiwer.process_words(reference, said)
+                else:
+                    out = jiwer.process_characters(reference, said)
+                line += [out.substitutions + out.deletions + out.insertions]
+            counts.append([*line, len(reference.split()) if name == "WER" else len(reference)])
+        errors = np.array(counts, dtype=np.float64)  # (R, 3): errors before, errors after, length
+        drawn = np.random.default_rng(0).integers(0, len(rows), (RESAMPLES, len(rows)))
+        sums = errors[drawn].sum(1)  # (S, 3)
+        low, high = np.percentile(100 * (sums[:, 1] - sums[:, 0]) / sums[:, 2], [2.5, 97.5])
+        total = errors.sum(0)
+        rates = 100 * total[:2] / total[2]
+        change = Interval(float(rates[1] - rates[0]), float(low), float(high))
+        table[name] = {
+            "before": round(float(rates[0]), 1),
+            "after": round(float(rates[1]), 1),
+            "change": change.as_json(),
+        }
+    return table

@@ -1,0 +1,156 @@
+"""The labels that a run trains and is measured on, frozen, and checked before the start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mmdemo.errors import DataError
+from mmdemo.models.protocols import TASKS
+from mmdemo.store.media_store import write_durably
+from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
+from mmdemo.store.tables import TextSplit
+from mmdemo.store.texts import text_key
+from mmdemo.store.workspace import Workspace
+
+FEW = 30  # labelled train pairs below which a gain is mostly luck
+
+
+@dataclass(frozen=True)
+class Example:
+    """One label as a run sees it."""
+
+    label: int
+    pair: int
+    item: str
+    text: str
+    match: bool  # else a marked mismatch
+    split: str  # train or held-out
+    start: float | None = None  # seconds, of a span of a video
+    end: float | None = None
+    agreement: float = 1.0  # the share of those who judged the pair that agree with the verdict
+
+    @property
+    def medium(self) -> str:
+        """What tells one medium from another: the item, and its span where there is one."""
+        return self.item if self.start is None else f"{self.item} {self.start} {self.end}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The labels of a run, frozen: later labels do not reach it."""
+
+    task: str
+    examples: tuple[Example, ...]  # in the order in which they were labelled
+
+    def of(self, split: str, match: bool | None = None) -> list[Example]:
+        """The examples of a side, perhaps only matches or mismatches."""
+        return [e for e in self.examples if e.split == split and (match is None or e.match == match)]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the label ids."""
+        return hashlib.sha256(json.dumps([e.label for e in self.examples]).encode()).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        rows = {"task": self.task, "sha256": self.sha256, "examples": [asdict(e) for e in self.examples]}
+        write_durably(path, json.dumps(rows, ensure_ascii=False).encode())
+
+    @staticmethod
+    def load(path: Path) -> Snapshot:
+        """Read what `save` wrote."""
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return Snapshot(rows["task"], tuple(Example(**e) for e in rows["examples"]))
+
+
+def take_snapshot(ws: Workspace, task: str) -> Snapshot:
+    """The labels in force that can be trained or measured on.
+
+    A label with a corrected text counts with that text, as a match; it is left out when the corrected text
+    belongs to the other side of the split.
+    """
+    pairs = [p for p in ws.pairs.browse(task, state="labelled") if p.verdict in {"match", "mismatch"}]
+    if TASKS[task] != "video":  # a word's span is no text of the whole recording
+        pairs = [p for p in pairs if p.start_s is None]
+    corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
+    with ws.database.read() as session:
+        side = {key: row.split for key in set(corrected.values()) if (row := session.get(TextSplit, key))}
+    agreed = ws.labels.opinions(task)
+    examples = []
+    for pair in sorted(pairs, key=lambda p: p.label or 0):
+        split = pair.split
+        if pair.corrected and side.get(corrected[pair.label]) != split:
+            split = None
+        if split is not None:
+            examples.append(_example(pair, split, agreed.get(pair.id, {})))
+    return Snapshot(task, tuple(examples))
+
+
+def _example(pair: PairView, split: str, opinions: dict[str, int]) -> Example:
+    match = pair.verdict == "match" or bool(pair.corrected)
+    label = pair.label or 0
+    asked = sum(opinions.values())
+    agreement = opinions.get(pair.verdict or "", 0) / asked if asked > 1 and not pair.corrected else 1.0
+    return Example(
+        label, pair.id, pair.item, pair.final_text, match, split, pair.start_s, pair.end_s, agreement
+    )
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What the data lacks: `missing` stops a run, `warnings` are told."""
+
+    missing: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
+    """Look through the data before the start, so that nothing is found out in the middle."""
+    train, held_out = snapshot.of(TRAIN), snapshot.of(HELD_OUT)
+    matches = [e for e in train if e.match]
+    missing: list[str] = []
+    warnings: list[str] = []
+    if not snapshot.examples:
+        missing.append("There are no labels to train on. Label some pairs in the Label tab.")
+    elif not train:
+        missing.append(f"All {len(held_out)} labels are on the held-out side. Label pairs of the train side.")
+    elif not matches:
+        missing.append("There are only mismatches. Label some matches: a model learns what fits from them.")
+    elif len({text_key(e.text) for e in matches}) < 2:
+        missing.append("All matches have one text. Label matches with at least two different texts.")
+    elif len({e.item for e in matches}) < 2:
+        missing.append("All matches are of one item. Label matches of at least two different items.")
+    items = ws.items.of(sorted({e.item for e in snapshot.examples}))
+    for example in snapshot.examples:
+        item = items.get(example.item)
+        if item is None or not ws.media_path(item).is_file():
+            name = item.name if item else example.item[:12]
+            missing.append(
+                f"Label {example.label} is on {name}, whose file is missing. Import the file again."
+            )
+            break
+    if not missing:
+        if len(matches) < FEW:
+            warnings.append(f"{len(matches)} matches to train on are few: below {FEW} a gain is mostly luck.")
+        if all(e.match for e in train):
+            warnings.append("There are no mismatches yet: marked mismatches teach what does not fit.")
+        if len([e for e in held_out if e.match]) < 2:
+            warnings.append(
+                "No held-out matches: the result cannot be measured, so it is not promoted by itself."
+            )
+    return DataReport(tuple(missing), tuple(warnings))
+
+
+def require_data(ws: Workspace, snapshot: Snapshot) -> DataReport:
+    """As `check_snapshot`, but what is missing is raised.
+
+    Raises:
+        DataError: what is missing, in one sentence.
+    """
+    report = check_snapshot(ws, snapshot)
+    if report.missing:
+        raise DataError(report.missing[0])
+    return report

@@ -1,0 +1,102 @@
+"""Loading a model of transformers by its Hub id, perhaps with a revision (ID@REVISION), or a folder: the one
+place where that is done.
+
+Weights are safetensors, which cannot run code; code from the Hub is never run; what does not fit its
+architecture is refused instead of being filled with random numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from mmdemo.errors import UserError
+from mmdemo.models.hub.errors import not_at_hand
+from mmdemo.models.presets import split_revision
+
+log = logging.getLogger(__name__)
+SHOWN_KEYS = 3  # of the tensors that a checkpoint lacks
+
+
+def load_config(name: str) -> Any:
+    """The configuration of a model: small, and enough to know what it is.
+
+    Raises:
+        UserError: there is no such model, or of no architecture that transformers knows.
+    """
+    from transformers import AutoConfig
+
+    repo, how = split_revision(name)
+    try:
+        return AutoConfig.from_pretrained(repo, trust_remote_code=False, **how)
+    except (OSError, ValueError, KeyError) as e:
+        raise not_at_hand(name, e, "found") from e
+
+
+def load_network(architecture: Any, name: str, device: torch.device, adapter: str = "", **how: Any) -> Any:
+    """A network in evaluation mode, with an adapter merged into it.
+
+    Args:
+        architecture: a class of transformers with `from_pretrained`.
+        name: a Hub id or a folder.
+        device: where it goes.
+        adapter: a folder of LoRA weights; empty: none.
+        how: more for `from_pretrained`.
+
+    Raises:
+        UserError: it is not at hand, not in safetensors, damaged, or of another architecture.
+    """
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    repo, revision = split_revision(name)
+    try:
+        model, told = architecture.from_pretrained(
+            repo,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **revision,
+            **how,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
+        raise not_at_hand(name, e) from e
+    lacking = sorted(told["missing_keys"])
+    if lacking:
+        more = f" and {len(lacking) - SHOWN_KEYS} more" if len(lacking) > SHOWN_KEYS else ""
+        shown = ", ".join(lacking[:SHOWN_KEYS]) + more
+        raise UserError(
+            f"The model {name} lacks tensors of {architecture.__name__}: {shown}.",
+            "Choose a checkpoint of that architecture, or save it again.",
+        )
+    extra = sorted(told["unexpected_keys"])
+    if extra:
+        log.warning(
+            "The model %s has %d tensors that %s does not use, such as %s.",
+            name,
+            len(extra),
+            architecture.__name__,
+            extra[0],
+        )
+    if adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    return model.to(device).eval().requires_grad_(False)
+
+
+def load_part(kind: Any, name: str) -> Any:
+    """A tokeniser or processor of a model.
+
+    Raises:
+        UserError: it is not at hand or cannot be read.
+    """
+    repo, how = split_revision(name)
+    try:
+        return kind.from_pretrained(repo, trust_remote_code=False, **how)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as e:
+        raise not_at_hand(name, e) from e

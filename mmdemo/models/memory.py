@@ -1,0 +1,95 @@
+"""Memory: what a model needs, what is free on the device, and how busy the device is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmdemo.errors import UserError
+from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.presets import Preset
+from mmdemo.settings import Settings
+
+ROOM = 1.3  # times the weights: what loading them takes at its height, since they are read by memory map
+
+
+def weights_mb(preset: Preset) -> int:
+    """The size of its weights; 0: not known before they are downloaded."""
+    folder = Path(preset.media_tower)
+    if folder.is_dir():
+        return sum(f.stat().st_size for f in folder.glob("*.safetensors")) // 1_000_000
+    return preset.size_mb
+
+
+def memory_mb(preset: Preset) -> int:
+    """What loading it in float32 takes at its height; 0: not known before it is downloaded."""
+    folder = Path(preset.media_tower)
+    halved = _is_halved(folder) if folder.is_dir() else preset.halved
+    return round(ROOM * weights_mb(preset) * (2 if halved else 1))
+
+
+def _is_halved(folder: Path) -> bool:
+    """Whether the weights in a folder are 16 bits a number."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        for path in sorted(folder.glob("*.safetensors"))[:1]:
+            with safe_open(path, "pt") as weights:
+                return weights.get_slice(next(iter(weights.keys()))).get_dtype() in {"F16", "BF16"}
+    except (SafetensorError, OSError, StopIteration):
+        return False  # whoever loads it says what is wrong with it
+    return False
+
+
+def _memory(compute: Compute) -> tuple[int, int]:
+    """Bytes that are free on the device, and in all."""
+    if compute.device.type == "cuda":
+        import torch
+
+        free, total = torch.cuda.mem_get_info(compute.device)
+        return int(free), int(total)
+    import psutil
+
+    found = psutil.virtual_memory()
+    return int(found.available), int(found.total)
+
+
+def free_mb(compute: Compute) -> int:
+    """The memory that is free on the device."""
+    return _memory(compute)[0] // 1_000_000
+
+
+def require_room(preset: Preset, settings: Settings) -> None:
+    """Refuse a model that does not fit, before anything is loaded.
+
+    Raises:
+        UserError: how much it needs, and how much there is.
+    """
+    compute = decide_compute(settings.device, settings.threads)
+    needed, free = memory_mb(preset), free_mb(compute)
+    if needed > free:
+        raise UserError(
+            f"{preset.id} needs about {needed} MB of memory and {compute.device} has {free} MB free.",
+            "Choose a smaller model, or close other programs.",
+        )
+
+
+def device_facts(settings: Settings) -> dict[str, Any]:
+    """What computes here: its name, memory in MB used and in all, and how busy it is in percent."""
+    import psutil
+    import torch
+
+    compute = decide_compute(settings.device, settings.threads)
+    free, total = _memory(compute)
+    busy: float | None
+    if compute.device.type == "cuda":
+        name = torch.cuda.get_device_name(compute.device)
+        try:
+            busy = float(torch.cuda.utilization(compute.device))
+        except (ModuleNotFoundError, RuntimeError):  # NVIDIA's management library is not installed
+            busy = None
+    else:
+        busy, name = psutil.cpu_percent(), f"{compute.device}, {torch.get_num_threads()} threads"
+    number_format = str(compute.dtype).removeprefix("torch.")
+    sizes = {"used_mb": (total - free) // 1_000_000, "total_mb": total // 1_000_000}
+    return {"name": name, "format": number_format, "busy": busy} | sizes

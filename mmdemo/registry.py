@@ -1,0 +1,131 @@
+"""Named things in one table each, to which other packages add theirs.
+
+A package names a function under the entry point group `mmdemo.plugins`; it is called once, before the first
+look into any table, and adds what the package brings:
+
+    [project.entry-points."mmdemo.plugins"]
+    series = "series_text:register"
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from mmdemo.errors import MmdemoError, RegistryError, UserError
+
+GROUP = "mmdemo.plugins"
+Entry = TypeVar("Entry")
+log = logging.getLogger(__name__)
+
+
+class Registry(Generic[Entry]):
+    """A table of entries by name, in the order in which they came.
+
+    Args:
+        kind: what an entry is, as in "There is no importer 'x'."
+        built_in: modules that add the entries that ship; imported at the first look.
+    """
+
+    def __init__(self, kind: str, built_in: Sequence[str] = ()) -> None:
+        self.kind = kind
+        self._built_in = tuple(built_in)
+        self._entries: dict[str, Entry] = {}
+        self._complete = False
+
+    def add(self, name: str, entry: Entry) -> Entry:
+        """Add an entry.
+
+        Raises:
+            RegistryError: there is one of that name.
+        """
+        if name in self._entries:
+            raise RegistryError(
+                f"There is a {self.kind} named {name!r} already.",
+                f"Choose another name than: {', '.join(self._entries)}.",
+            )
+        self._entries[name] = entry
+        _added.append((self, name))
+        return entry
+
+    def get(self, name: str) -> Entry:
+        """The entry of that name.
+
+        Raises:
+            UserError: there is none; the sentence lists those there are.
+        """
+        entries = self._look()
+        if name not in entries:
+            raise UserError(f"There is no {self.kind} {name!r}.", f"Use one of: {', '.join(entries)}.")
+        return entries[name]
+
+    def remove(self, name: str) -> None:
+        """Take an entry out again."""
+        self._entries.pop(name, None)
+
+    def items(self) -> list[tuple[str, Entry]]:
+        """Names with their entries."""
+        return list(self._look().items())
+
+    def values(self) -> list[Entry]:
+        """The entries."""
+        return list(self._look().values())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._look()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._look()
+
+    def __getitem__(self, name: str) -> Entry:
+        return self.get(name)
+
+    def __len__(self) -> int:
+        return len(self._look())
+
+    def _look(self) -> dict[str, Entry]:
+        if not self._complete:
+            with _lock:
+                if not self._complete:
+                    for module in self._built_in:
+                        import_module(module)
+                    self._complete = True
+        load_plugins()
+        return self._entries
+
+
+_lock = threading.RLock()
+_added: list[tuple[Registry[Any], str]] = []
+_loaded: set[str] = set()  # names of entry points
+
+
+def load_plugins() -> None:
+    """Call what other packages have named, each once; one that fails leaves nothing behind and is logged."""
+    if "" in _loaded:
+        return
+    with _lock:
+        if "" in _loaded:
+            return
+        _loaded.add("")
+        for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
+            before = len(_added)
+            try:
+                point.load()()
+            except Exception as e:
+                for registry, name in _added[before:]:
+                    registry.remove(name)
+                del _added[before:]
+                known = isinstance(e, MmdemoError)
+                log.error("The plug-in %s was not loaded: %s", point.name, e, exc_info=not known)
+            else:
+                _loaded.add(point.name)
+
+
+def loaded_plugins() -> list[str]:
+    """The names of the plug-ins that are in."""
+    load_plugins()
+    return sorted(_loaded - {""})

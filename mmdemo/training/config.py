@@ -1,0 +1,104 @@
+"""How to train: the settings of a run, and the record of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from mmdemo.errors import UserError
+from mmdemo.training.losses import LOSSES
+
+BATCH = 128  # pairs of a step, where nothing else is asked for
+MOST_EPOCHS = 500
+Measure = Literal["recall", "likelihood"]  # what the epochs of a training are compared by, in percent
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train a head; the defaults are the best of those tried in benchmarks/losses.py."""
+
+    epochs: int = 0  # 0: as many as `default_epochs` says
+    learning_rate: float = 0.0  # 0: what `default_learning_rate` says
+    weight_decay: float = 0.1
+    batch: int = 0  # 0: BATCH; of networks that write, what they take at once
+    dropout: float = 0.5
+    hidden: int = 512
+    loss: str = "infonce"
+    mark_weight: float = 4.0
+    scale: float = 10.0  # the initial inverse temperature
+    head: str = ""  # empty: the first of those that the model's preset names
+    alone: bool = False  # whether a fused head answers without the shared space
+    part: int = 0  # pairs that a network embeds at once, of a larger batch; 0: the batch
+    ema: float = 0.0  # of a network's weights: 0.99 averages over about a hundred steps; 0: no average
+    patience: int = 0  # epochs without a better one after which a network's training ends; 0: never
+    seed: int = 0
+    recompute: bool = False  # a network's activations are computed again instead of kept; on a GPU always
+    deterministic: bool = False  # only algorithms that give the same each time, where a device has them
+
+    def check(self) -> None:
+        """Raises:
+        UserError: a value that cannot work, and what would.
+        """
+        bounds = {
+            "epochs": (self.epochs, 0, MOST_EPOCHS),
+            "learning_rate": (self.learning_rate, 0.0, 0.1),
+            "weight_decay": (self.weight_decay, 0.0, 10.0),
+            "batch": (self.batch or BATCH, 2, 65_536),
+            "dropout": (self.dropout, 0.0, 0.95),
+            "hidden": (self.hidden, 1, 16_384),
+            "mark_weight": (self.mark_weight, 1.0, 1000.0),
+            "scale": (self.scale, 0.1, 100.0),
+            "part": (self.part, 0, 65_536),
+            "ema": (self.ema, 0.0, 0.99999),
+            "patience": (self.patience, 0, MOST_EPOCHS),
+        }
+        for name, (value, low, high) in bounds.items():
+            if not low <= value <= high:
+                raise UserError(
+                    f"{name.replace('_', ' ')} is {value:g}.", f"Use a number from {low:g} to {high:g}."
+                )
+        if self.loss not in LOSSES:
+            raise UserError(f"The loss {self.loss!r} is unknown.", f"Use one of: {', '.join(LOSSES)}.")
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """Where a run is after an epoch; what the page draws."""
+
+    epoch: int  # from 1
+    epochs: int
+    loss: float  # mean training loss of the epoch
+    recall: float | None  # held-out mean recall, percent; None where nothing is held out
+    seconds: float  # since the run began, pauses left out
+    eta_s: float
+    likelihood: float | None = None  # of texts it is not trained on: percent a token; of networks that write
+
+
+def settings_from_json(values: dict[str, object]) -> TrainSettings:
+    """The settings that `asdict` gave."""
+    known = {name: values[name] for name in asdict(TrainSettings()) if name in values}
+    return TrainSettings(**known)  # type: ignore[arg-type]
+
+
+def settings_from_words(values: Mapping[str, object]) -> TrainSettings:
+    """The settings that somebody wrote, as text or already as numbers; what is empty is the default.
+
+    Raises:
+        UserError: something is no number, or no number that could work.
+    """
+    given: dict[str, Any] = {}
+    for field in fields(TrainSettings):
+        value = values.get(field.name)
+        if value is None or value == "":
+            continue
+        kind = {"int": int, "float": float, "bool": bool}.get(str(field.type), str)
+        try:
+            given[field.name] = kind(float(value) if kind is int else value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError) as e:
+            raise UserError(f"{field.name.replace('_', ' ')} is {value!r}.", "Write a number.") from e
+    if given.get("learning_rate") == 0 and isinstance(values["learning_rate"], str):
+        raise UserError("A learning rate of 0 learns nothing.", "Leave it out, or write one above 0.")
+    settings = TrainSettings(**given)
+    settings.check()
+    return settings

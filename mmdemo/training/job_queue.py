@@ -1,0 +1,276 @@
+"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back; and the worker
+process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from mmdemo.errors import UserError
+from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
+from mmdemo.store.tables import Run
+from mmdemo.store.workspace import Workspace
+
+log = logging.getLogger(__name__)
+CLOSE_S = 10.0  # an idle worker ends within a second; one that works is not waited for
+
+
+def shown_with(task: str) -> tuple[str, ...]:
+    """The tasks whose runs are shown together: captioners are trained where pictures are."""
+    return (task, CAPTIONING) if task == DEFAULT_TASK else (task,) if task else ()
+
+
+_left: list[subprocess.Popen[str]] = []  # workers that outlive their page: kept, not collected
+
+
+class JobRunner:
+    """Owns the worker process of this page and answers for every run of the workspace."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._ws = ws
+        self._worker: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Start the worker before it is needed; its imports take seconds that nobody should wait for."""
+        with self._lock:
+            self._ensure_worker()
+
+    def resume_interrupted(self) -> list[str]:
+        """Hand runs to the worker that were queued or running when a process was killed; returns their
+        ids.
+        """
+        resumed = [run.id for run in self._ws.runs.unfinished() if not self._is_worked_on(run.id)]
+        for run_id in resumed:
+            self._send(run_id)
+        return resumed
+
+    def start(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
+        """Queue a run and hand it to the worker, which takes one after another; returns its id.
+
+        Raises:
+            UserError: the labels lack something, or a setting cannot work.
+        """
+        from mmdemo.training.config import settings_from_json
+        from mmdemo.training.runs import create_run
+
+        with self._lock:
+            run_id = create_run(self._ws, task, method, settings_from_json(settings), promote)
+        self._send(run_id)
+        return run_id
+
+    def stop(self, run_id: str = "") -> str:
+        """Ask a run, by default the latest, to stop; returns its id.
+
+        Raises:
+            UserError: there is no such run, or it has finished.
+        """
+        run = self._find(run_id)
+        if run.status not in {"queued", "running"}:
+            raise UserError(f"{run.id} is {run.status} already.", "There is nothing to stop.")
+        (self._ws.run_folder(run.id) / "stop").touch()
+        if run.status == "queued" and not self._is_worked_on(run.id):
+            self._ws.runs.update(run.id, status="stopped", message="Taken out of the queue.")
+        return run.id
+
+    def resume(self, run_id: str) -> str:
+        """Go on with a run that was stopped or failed, from its last check-point; returns its id.
+
+        What it had made when it was stopped stays; what it makes now is a version of its own.
+
+        Raises:
+            UserError: there is no such run, or it is not one that can go on.
+        """
+        run = self._ws.runs.get(run_id)
+        if run.status not in {"stopped", "failed"}:
+            raise UserError(f"{run.id} is {run.status}.", "Only one that was stopped or failed can go on.")
+        self._ws.versions.get(run.parent)
+        again = int(run.settings.get("again", 0)) + bool(run.version_id)
+        (self._ws.run_folder(run.id) / "stop").unlink(missing_ok=True)
+        self._ws.runs.update(
+            run.id,
+            status="queued",
+            message="",
+            version_id=None,
+            decision="",
+            result=None,
+            settings=run.settings | {"again": again},
+        )
+        self._send(run.id)
+        return run.id
+
+    def remove(self, run_id: str) -> str:
+        """Forget a run with its check-points and curves; the version it made stays; returns its task.
+
+        Raises:
+            UserError: there is no such run, or it is under way.
+        """
+        run = self._ws.runs.get(run_id)
+        if run.status in {"queued", "running"}:
+            raise UserError(f"{run.id} is {run.status}.", "Stop it first.")
+        self._ws.runs.remove(run.id)
+        shutil.rmtree(self._ws.run_folder(run.id), ignore_errors=True)
+        return run.task
+
+    def list(self, task: str) -> list[dict[str, Any]]:
+        """The runs of a task, newest first."""
+        return [
+            {
+                "run": run.id,
+                "status": run.status,
+                "method": run.method,
+                "head": run.settings.get("head", ""),
+                "parent": run.parent,
+                "model": run.version_id,
+                "decision": run.decision,
+                "message": run.message,
+                "task": run.task,
+                "recall": ((run.result or {}).get("after") or {}).get("mean_recall"),
+                "bleu": (((run.result or {}).get("captions") or {}).get("after") or {}).get("BLEU-4"),
+                "created": run.created_at.isoformat(timespec="seconds") + "Z",
+            }
+            for run in self._ws.runs.of_tasks(shown_with(task))
+        ]
+
+    def status(self, run_id: str = "", task: str = "") -> dict[str, Any]:
+        """The JSON of `/training_status`, with the curves."""
+        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(shown_with(task))
+        if run is None:
+            return {"run": None, "status": "none"}
+        from mmdemo.training.progress import read_progress, read_steps
+
+        self._revive()
+        run = self._ws.runs.get(run.id)
+        records = read_progress(self._ws, run.id)
+        last = records[-1] if records else {}
+        steps = read_steps(self._ws, run.id) if run.status == "running" else {}
+        result = run.result or {}
+        return {
+            "run": run.id,
+            "status": run.status,
+            "epoch": last.get("epoch", 0),
+            "epochs": last.get("epochs", 0),
+            "loss": last.get("loss"),
+            "recall": last.get("recall"),
+            "eta_s": steps.get("eta_s", last.get("eta_s")) if run.status == "running" else 0.0,
+            "step": steps.get("step"),
+            "steps": steps.get("steps"),
+            "before": result.get("before"),
+            "after": result.get("after"),
+            "model": run.version_id,
+            "promoted": run.decision == "promoted",
+            "decision": run.decision,
+            "message": run.message,
+            "method": run.method,
+            "settings": run.settings,
+            "queued": sum(one.status == "queued" and one.id != run.id for one in self._ws.runs.unfinished()),
+            "parent": run.parent,
+            "seconds": result.get("seconds", last.get("seconds")),
+            "gains": result.get("gains"),
+            "changes": result.get("changes"),
+            "trained_on": result.get("trained_on"),
+            "curve": result.get("curve"),
+            "vocabulary": result.get("vocabulary"),
+            "transcripts": result.get("transcripts"),
+            "moments": result.get("moments"),
+            "captions": result.get("captions"),
+            "task": run.task,
+            "progress": records,
+        }
+
+    def decide(self, run_id: str, promote: bool, annotator: str = "") -> str:
+        """Promote what a run made, or keep the version before it; returns the run's task.
+
+        Raises:
+            UserError: the run made no version.
+        """
+        run = self._find(run_id)
+        if not run.version_id:
+            raise UserError(f"{run.id} has made no version.", "Start a new run.")
+        if promote:
+            self._ws.versions.activate(run.version_id, annotator)
+        elif self._ws.versions.active(run.task) == run.version_id:
+            self._ws.versions.activate(run.parent, annotator)
+        self._ws.runs.update(run.id, decision="promoted" if promote else "kept-old")
+        return run.task
+
+    def roll_back(self, task: str, annotator: str = "") -> str:
+        """Activate the parent of the active version; returns its id.
+
+        Raises:
+            UserError: the base version is active, which has none.
+        """
+        parent = self._ws.versions.previous(task)
+        if parent is None:
+            raise UserError(
+                "The base version is active; there is nothing before it.", "Train and promote first."
+            )
+        self._ws.versions.activate(parent, annotator)
+        return parent
+
+    def close(self) -> None:
+        """Let the worker finish and end."""
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None and worker.stdin is not None:
+            worker.stdin.close()
+            try:
+                worker.wait(CLOSE_S)
+            except subprocess.TimeoutExpired:
+                log.info("the worker finishes its run without the page")
+                _left.append(worker)
+
+    def _find(self, run_id: str) -> Run:
+        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest()
+        if run is None:
+            raise UserError("There is no run yet.", "Start one in the Fine-tune tab.")
+        return run
+
+    def _revive(self) -> None:
+        """Runs whose worker died go on in a new one, those that waited with them."""
+        with self._lock:
+            dead = self._worker is not None and self._worker.poll() is not None
+        if dead and (resumed := self.resume_interrupted()):
+            log.warning("the worker died; %s go on in a new one", ", ".join(resumed))
+
+    def _is_worked_on(self, run_id: str) -> bool:
+        try:
+            with FileLock(self._ws.run_folder(run_id) / "lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def _send(self, run_id: str) -> None:
+        with self._lock:
+            worker = self._ensure_worker()
+            assert worker.stdin is not None
+            worker.stdin.write(f"{run_id}\n")
+            worker.stdin.flush()
+
+    def _ensure_worker(self) -> subprocess.Popen[str]:
+        if self._worker is None or self._worker.poll() is not None:
+            settings = asdict(self._ws.settings)
+            variables = {f"MMDEMO_{name.upper()}": str(value) for name, value in settings.items()}
+            variables["PYTHONPATH"] = os.pathsep.join(
+                filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
+            )
+            with (self._ws.folder / "runs" / "worker.log").open("a") as output:
+                self._worker = subprocess.Popen(
+                    [sys.executable, "-m", "mmdemo.training.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    text=True,
+                    env=os.environ | variables,
+                )
+        return self._worker

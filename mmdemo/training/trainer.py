@@ -1,0 +1,358 @@
+"""Fine-tuning a network itself, by LoRA or in full: read top to bottom.
+
+One loop for all of them: what a step learns from is a `Trainable` (trainable.py), pairs for two encoders
+(contrastive.py) or texts for a network that writes (writing.py). Like the head's loop this one knows no page
+and no database. The randomness of a step comes from (seed, step), and the state on disk says after which
+step: a run that was killed, or that goes on in slices, is the run that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from mmdemo.errors import DataError, UserError
+from mmdemo.models.device import Compute
+from mmdemo.training.checkpoint import BestKeeper, StateKeeper
+from mmdemo.training.config import EpochRecord, Measure, TrainSettings
+
+WARM_UP = 0.1  # of the steps, in which the learning rate rises
+
+
+class Trainable(Protocol):
+    """A network, its examples, and how a batch of them teaches it."""
+
+    network: nn.Module  # its parameters that require gradients learn
+    extras: nn.Module  # other parameters that do, such as a loss's temperature
+    rates: dict[str, float]  # default learning rates, by method
+    batch: int  # examples of a step, where nothing else is asked for
+    at_once: int  # of them, that go through the network together; 0: all
+    epochs: int  # as many, where nothing else is asked for
+    least_steps: int  # with few examples, epochs are added up to so many
+    measures: Measure  # what a check of it measures
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+        ...
+
+    def prepare(self, accelerator: Any) -> None:
+        """Go to the device, and into the wrapper for several processes where one is needed."""
+        ...
+
+    def has_positive(self, rows: Sequence[int]) -> bool:
+        """Whether there is anything to learn from these examples together."""
+        ...
+
+    def prefetch(self, rows: Sequence[int], at_once: int) -> None:
+        """Those rows will be asked for next, so many at once."""
+        ...
+
+    def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
+        """Add the gradients of a batch over all processes, of which `rows` is this one's share; returns its
+        loss.
+        """
+        ...
+
+
+class Learner(nn.Module):
+    """The weights that learn, and their moving average where it was asked for; what a state holds."""
+
+    def __init__(self, trainable: Trainable, ema: float) -> None:
+        super().__init__()
+        named = {n: p for n, p in trainable.network.named_parameters() if p.requires_grad}
+        named |= {f"temperature.{n}": p for n, p in trainable.extras.named_parameters()}
+        self.weights = nn.ParameterDict({n.replace(".", "/"): p for n, p in named.items()})
+        self._ema = ema
+        self.averaged = nn.ParameterDict()
+        if ema:
+            copies = {
+                n: nn.Parameter(p.detach().clone(), requires_grad=False) for n, p in self.weights.items()
+            }
+            self.averaged = nn.ParameterDict(copies)
+
+    def groups(self, decay: float) -> list[dict[str, Any]]:
+        """For the optimiser: matrices decay; biases, norms and the temperature do not."""
+        matrices = [p for n, p in self.weights.items() if p.ndim > 1]
+        others = [p for n, p in self.weights.items() if p.ndim <= 1]
+        return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Take the present weights into the average."""
+        for name, mean in self.averaged.items():
+            mean.lerp_(self.weights[name], 1 - self._ema)
+
+    @torch.no_grad()
+    def use_average(self) -> None:
+        """The weights are the average from here on."""
+        for name, mean in self.averaged.items():
+            self.weights[name].copy_(mean)
+
+
+def rate_at(step: int, steps: int) -> float:
+    """The share of the learning rate at a step: a linear rise, then half a cosine."""
+    warm = max(1, round(WARM_UP * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many steps there are, and which examples each takes."""
+
+    examples: int
+    batch: int
+    epochs: int
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch."""
+        return max(1, self.examples // self.batch)
+
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        return self.steps * self.epochs
+
+    def rows(self, step: int) -> list[int]:
+        """The examples of a step, counted from 0 over all epochs."""
+        epoch, at = divmod(step, self.steps)
+        generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
+        order = torch.randperm(self.examples, generator=generator)
+        return [int(row) for row in order[at * self.batch : (at + 1) * self.batch]]
+
+
+def make_plan(examples: int, batch: int, epochs: int, least_steps: int, settings: TrainSettings) -> Plan:
+    """The plan of some examples; batch and epochs are the defaults, of which `settings` knows better."""
+    batch = min(settings.batch or batch, examples)
+    steps = max(1, examples // batch)
+    return Plan(
+        examples, batch, settings.epochs or max(epochs, math.ceil(least_steps / steps)), settings.seed
+    )
+
+
+MOST_ROLLBACKS = 3  # after a loss that is no number
+KEPT_EVERY_S = 20.0  # a state is written at the end of an epoch, and within one this often
+KEEPING_SHARE = 0.05  # of the time, that writing states may take: a large network keeps its state less often
+
+
+def make_accelerator(compute: Compute) -> Any:
+    """What carries batches to devices and gradients between processes, as `decide_compute` decided."""
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    precision = "bf16" if compute.dtype is torch.bfloat16 else "no"
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # some families have spare layers
+    on_cpu = compute.device.type == "cpu"
+    return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[unused])
+
+
+class NetworkTraining:
+    """A training of a network in place, an epoch at a time.
+
+    Args:
+        trainable: what learns.
+        settings: epochs, learning rate, weight decay, batch, part, EMA, patience and seed are used.
+        method: lora or full: whose default learning rate.
+        compute: where, and in which number format.
+        state: a folder from which an interrupted run goes on; None: nothing is kept.
+        stopped: looked at every step; what was learned until then stays.
+        told: takes a message for the person who waits.
+        check: measures the network as it is, on examples that it is not trained on, in percent.
+        slice_s: end after so many seconds, between steps, to be gone on with; 0: never.
+        stepped: hears after a step how many are done, of how many, and the seconds that are left.
+    """
+
+    def __init__(
+        self,
+        trainable: Trainable,
+        settings: TrainSettings,
+        method: str,
+        compute: Compute,
+        state: Path | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        told: Callable[[str], None] = lambda message: None,
+        check: Callable[[], float] | None = None,
+        slice_s: float = 0.0,
+        stepped: Callable[[int, int, float], None] = lambda done, total, left_s: None,
+    ) -> None:
+        self._trainable, self._settings, self._compute = trainable, settings, compute
+        self._stopped, self._told, self._check, self._slice_s = stopped, told, check, slice_s
+        self._stepped = stepped
+        self._accelerator = make_accelerator(compute)
+        self._learner = Learner(trainable, settings.ema)
+        self._rate = settings.learning_rate or trainable.rates[method]
+        groups = self._learner.groups(settings.weight_decay)
+        self._optimiser = torch.optim.AdamW(groups, lr=self._rate, fused=compute.fused)
+        self._plan = make_plan(
+            len(trainable), trainable.batch, trainable.epochs, trainable.least_steps, settings
+        )
+        trainable.prepare(self._accelerator)
+        self._keeper = StateKeeper(state) if state is not None else None
+        self._best: BestKeeper | None = None
+        if state is not None and check is not None:
+            self._best = BestKeeper(state, settings.patience, self._accelerator.is_main_process)
+        self._at_once = settings.part or trainable.at_once or self._plan.batch
+        self._rollbacks, self._begun, self._done, self._spent = 0, 0, 0, 0.0
+        self._since = self._kept = time.perf_counter()
+        self._keeping_s, self._kept_at = 0.0, -1  # what writing the last state took, and after which step
+        self.sliced = False  # whether it finished because its slice did
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes: of several that train together, one does."""
+        return bool(self._accelerator.is_main_process)
+
+    def epochs(self) -> Iterator[EpochRecord]:
+        """Train, or go on.
+
+        Yields:
+            A record of each epoch; one with a loss of 0 hands over what was finished before.
+
+        Raises:
+            DataError: the loss is no number, again and again.
+            UserError: the memory is full, and there is nothing to halve.
+            StorageError: the disk refuses the state.
+        """
+        self._since = self._kept = time.perf_counter()
+        if self._keeper is not None and self._keeper.exists():
+            self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+        self._begun = self._kept_at = self._done
+        yielded, total, counted = 0, 0.0, 0
+        while not self._over() and not self._interrupted():
+            loss = self._step()
+            if loss is None:
+                continue
+            self._done, total, counted = self._done + 1, total + loss, counted + 1
+            self._stepped(self._done, self._plan.total, self._left_s)
+            at_end = self._done % self._plan.steps == 0
+            if at_end or time.perf_counter() - self._kept > self._kept_every_s:
+                self._keep()
+            if at_end:
+                yield self._record(total / counted, self._measure())
+                yielded, total, counted = yielded + 1, 0.0, 0
+        self._trainable.network.eval()
+        self._keep()
+        if self._keeper is not None:
+            self._keeper.wait()
+        self._accelerator.wait_for_everyone()
+        if self.sliced:
+            return
+        self._learner.use_average()
+        if self._best is not None:
+            self._best.restore(self._learner.weights)
+        if not yielded and self._done >= self._plan.steps:
+            yield self._record(0.0, None)
+
+    def _over(self) -> bool:
+        return self._done >= self._plan.total or (self._best is not None and self._best.waited_enough)
+
+    def _interrupted(self) -> bool:
+        """Whether any process was stopped or is at the end of its slice: then all end, after the same
+        step.
+        """
+        stop = self._stopped()
+        over = bool(self._slice_s) and time.perf_counter() - self._since > self._slice_s
+        late = over and self._done > self._begun  # a slice holds a step at least
+        if self._accelerator.num_processes > 1:
+            wishes = torch.tensor([float(stop), float(late)], device=self._accelerator.device)
+            stop, late = (self._accelerator.reduce(wishes, "sum") > 0).tolist()
+        self.sliced = late and not stop
+        return stop or late
+
+    def _share(self, step: int) -> list[int]:
+        """The examples of a step that this process embeds."""
+        rows = self._plan.rows(step)
+        share = len(rows) // self._accelerator.num_processes
+        first = self._accelerator.process_index * share
+        return rows[first : first + share]
+
+    def _step(self) -> float | None:
+        """One step; its loss, or None where it has to be done again."""
+        plan, step = self._plan, self._done
+        torch.manual_seed(self._settings.seed * 1_000_003 + step * 64 + self._accelerator.process_index)
+        self._trainable.network.train()
+        self._optimiser.zero_grad(set_to_none=True)
+        if not self._trainable.has_positive(plan.rows(step)):
+            return 0.0
+        rows = self._share(step)
+        if step + 1 < plan.total:
+            self._trainable.prefetch(self._share(step + 1), self._at_once)
+        try:
+            loss = self._trainable.backward(rows, min(self._at_once, len(rows)), self._accelerator)
+        except torch.OutOfMemoryError as e:
+            if self._at_once <= 1 or self._accelerator.num_processes > 1:  # the others are in this step too
+                raise UserError(
+                    f"The memory is full with {self._at_once} at once.", "Start again with fewer at once."
+                ) from e
+            self._halve(len(rows))
+            return None
+        if not math.isfinite(loss):
+            self._roll_back()
+            return None
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate * rate_at(step, plan.total)
+        nn.utils.clip_grad_norm_(self._learner.weights.values(), 1.0)
+        self._optimiser.step()
+        self._learner.average()
+        return loss
+
+    def _halve(self, rows: int) -> None:
+        """Less goes through the network at once from here on."""
+        self._at_once = max(1, min(self._at_once, rows) // 2)
+        self._told(f"The memory is full: {self._at_once} pairs are embedded at once from here on.")
+        if self._compute.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _roll_back(self) -> None:
+        """Go on from the last state more slowly, after a loss that is no number."""
+        self._rollbacks += 1
+        if self._rollbacks > MOST_ROLLBACKS or self._keeper is None or not self._keeper.exists():
+            raise DataError("The loss is no number.", "Choose a lower learning rate and start again.")
+        self._keeper.wait()
+        self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+        self._kept_at = self._done
+        self._rate /= 2
+        self._told("The loss was no number: back to the last check-point, at half the learning rate.")
+
+    @property
+    def _seconds(self) -> float:
+        return self._spent + time.perf_counter() - self._since
+
+    @property
+    def _left_s(self) -> float:
+        return self._seconds / max(1, self._done) * (self._plan.total - self._done)
+
+    @property
+    def _kept_every_s(self) -> float:
+        return max(KEPT_EVERY_S, self._keeping_s / KEEPING_SHARE)
+
+    def _keep(self) -> None:
+        if self._keeper is not None and self.first and self._kept_at != self._done:
+            begun = time.perf_counter()
+            self._keeper.save(self._learner, self._optimiser, self._done, self._seconds)
+            self._keeping_s, self._kept_at = time.perf_counter() - begun, self._done
+        self._kept = time.perf_counter()
+
+    def _measure(self) -> float | None:
+        self._trainable.network.eval()
+        found = self._check() if self._check is not None else None
+        if self._best is not None and found is not None:
+            self._best.offer(self._learner.weights, found)
+        return found
+
+    def _record(self, loss: float, found: float | None) -> EpochRecord:
+        recall, likelihood = (
+            found if self._trainable.measures == m else None for m in ("recall", "likelihood")
+        )
+        epoch = self._done // self._plan.steps
+        return EpochRecord(epoch, self._plan.epochs, loss, recall, self._seconds, self._left_s, likelihood)
