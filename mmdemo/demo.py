@@ -20,7 +20,6 @@ from mmdemo.media.image import decode_image
 from mmdemo.media.video import SUFFIXES as VIDEO_SUFFIXES
 from mmdemo.media.video import probe_video
 from mmdemo.models.protocols import DEFAULT_TASK, TASKS, Task
-from mmdemo.parts import ahead_of_training
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
@@ -81,7 +80,6 @@ class Demo(Hearing, Watching, Versioning):
 
     # Align, caption, search
 
-    @ahead_of_training
     def align(self, item: Item, texts: Sequence[str], version: str | None = None) -> dict[str, Any]:
         """The JSON of `align`: how well each text fits, in the order given."""
         from mmdemo.retrieval.embed import load_medium
@@ -96,7 +94,6 @@ class Demo(Hearing, Watching, Versioning):
         """The task of an item's modality."""
         return next(cast(Task, task) for task, modality in TASKS.items() if modality == item.modality)
 
-    @ahead_of_training
     def explain(
         self, item: Item, texts: Sequence[str], version: str | None = None
     ) -> tuple[str, Explanation]:
@@ -115,7 +112,6 @@ class Demo(Hearing, Watching, Versioning):
             raise UserError(f"There are {len(kept)} captions, over the limit of 200.", "Score fewer at once.")
         return kept
 
-    @ahead_of_training
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption`: proposals, best first; of a recording, what is said; of a video, each
         shot.
@@ -148,7 +144,6 @@ class Demo(Hearing, Watching, Versioning):
         ]
         return {"model": aligner.version, "captions": rows}
 
-    @ahead_of_training
     def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:
         """The nearest items or texts."""
         return self.searcher_of(task).search(query)

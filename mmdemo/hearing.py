@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import MediaError
 from mmdemo.models.protocols import Task
-from mmdemo.parts import Parts, ahead_of_training
+from mmdemo.parts import Parts
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
@@ -26,7 +26,6 @@ TITLE_WORDS = 8
 class Hearing(Parts):
     """The part of `Demo` that hears."""
 
-    @ahead_of_training
     def transcribe(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `transcribe`, made now unless it is kept.
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
-from mmdemo.models.gpu_priority import RightOfWay
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, Task
@@ -32,20 +30,6 @@ if TYPE_CHECKING:
     from mmdemo.training.job_queue import JobRunner
 
 log = logging.getLogger(__name__)
-Args = ParamSpec("Args")
-Answer = TypeVar("Answer")
-
-
-def ahead_of_training(method: Callable[Args, Answer]) -> Callable[Args, Answer]:
-    """A method of `Parts` that somebody waits for: trainings on the same device wait for it."""
-
-    @wraps(method)
-    def run(*args: Args.args, **kwargs: Args.kwargs) -> Answer:
-        self = cast(Parts, args[0])
-        with self.right_of_way.taken():
-            return method(*args, **kwargs)
-
-    return run
 
 
 class Parts:
@@ -66,7 +50,6 @@ class Parts:
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers
         )
         self.imports = ImportJob()
-        self.right_of_way = RightOfWay(self.ws.right_of_way)
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
 

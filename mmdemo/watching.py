@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError
 from mmdemo.models.protocols import Task
-from mmdemo.parts import Parts, ahead_of_training
+from mmdemo.parts import Parts
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
@@ -29,7 +29,6 @@ WRITTEN_PX = 384  # the shorter side of a frame that a captioner sees
 class Watching(Parts):
     """The part of `Demo` that watches."""
 
-    @ahead_of_training
     def moments(
         self, item: Item, query: str, version: str | None = None, wait: bool = True
     ) -> dict[str, Any]:
@@ -74,7 +73,6 @@ class Watching(Parts):
             "complete": complete,
         }
 
-    @ahead_of_training
     def describe(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption` for a video: one caption a shot with its times, equal neighbours merged, and
         a short summary.

@@ -220,11 +220,6 @@ class Workspace:
         """Where the weights and the card of a version lie."""
         return self.folder / "versions" / version_id
 
-    @property
-    def right_of_way(self) -> Path:
-        """The lock file by which answers go before trainings."""
-        return self.folder / "runs" / "answering.lock"
-
     def run_folder(self, run_id: str) -> Path:
         """Where the snapshot, the curves and the check-points of a run lie."""
         return self.folder / "runs" / run_id

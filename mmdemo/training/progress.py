@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdemo.models.gpu_priority import RightOfWay
 from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,16 +22,8 @@ STEPS_EVERY_S = 0.5
 
 
 def stop_flag(ws: Workspace, run_id: str) -> Callable[[], bool]:
-    """What a training asks before each step: whether somebody stopped it. Meanwhile those who wait for an
-    answer of the page go first.
-    """
-    flag, way = ws.run_folder(run_id) / "stop", RightOfWay(ws.right_of_way)
-
-    def stopped() -> bool:
-        way.give()
-        return flag.exists()
-
-    return stopped
+    """What a training asks before each step: whether somebody stopped it."""
+    return (ws.run_folder(run_id) / "stop").exists
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mmdemo.models.gpu_priority as right_of_way
 from mmdemo.demo import Demo
 from mmdemo.errors import DataError, MmdemoError, UserError
-from mmdemo.models.gpu_priority import RightOfWay
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
 from mmdemo.models.manager import NETWORK
@@ -215,7 +212,7 @@ def test_no_name_that_is_sent_reaches_a_shell_or_a_path_outside_the_workspace(
     assert before == after and not list(tmp_path.rglob("ran"))
 
 
-# A choice that lasts, and who goes first
+# A choice that lasts
 
 
 def test_a_model_that_a_person_chose_serves_after_a_restart(
@@ -232,27 +229,6 @@ def test_a_model_that_a_person_chose_serves_after_a_restart(
     again.choose_model(TASK, again.settings.model)
     again.close()
     assert make_demo("w", samples=False).ws.versions.active(TASK) == again.settings.model
-
-
-def test_a_training_waits_while_somebody_is_answered_but_never_for_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page, training = RightOfWay(tmp_path / "lock"), RightOfWay(tmp_path / "lock")
-    training.give()  # nobody asks: it goes on at once
-    with page.taken(), page.taken():  # two answers at once
-        waiting = threading.Thread(target=training.give, daemon=True)
-        waiting.start()
-        waiting.join(0.2)
-        assert waiting.is_alive()
-    waiting.join(10)
-    assert not waiting.is_alive()
-    monkeypatch.setattr(right_of_way, "LONGEST_S", 0.05)
-    with page.taken():
-        training.give()  # an answer that takes too long is not waited for
-    (tmp_path / "no").touch()
-    nowhere = RightOfWay(tmp_path / "no" / "lock")  # a disk that refuses the lock holds nobody up
-    with nowhere.taken():
-        nowhere.give()
 
 
 @pytest.mark.parametrize("method", ["head", "lora", "full"])
