@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["Demo", "Workspace", "load_aligner", "load_settings"]
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from platformdirs import user_data_path
 
 from mmdemo.errors import UserError
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED = _PACKAGE / "assets"  # where a wheel has them; in a clone they lie beside the package
+ASSETS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "assets"
 
 
 @dataclass(frozen=True)

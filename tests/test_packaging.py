@@ -1,0 +1,132 @@
+"""`pip install .`: one version, one list of pins, and a wheel that has everything the page needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import tomllib
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
+
+import mmdemo
+from mmdemo.settings import ASSETS
+
+ROOT = ASSETS.parent
+PINS = re.findall(r"(?m)^([\w\[\].-]+==[\w.]+)", (ROOT / "requirements.txt").read_text())
+
+
+def metadata() -> ProjectMetadata[PluginManager]:
+    return ProjectMetadata(str(ROOT), PluginManager())
+
+
+def test_every_pin_is_a_dependency_or_belongs_to_the_tests() -> None:
+    core = metadata().core
+    tests = core.optional_dependencies["test"]
+    assert sorted(p.lower() for p in core.dependencies + tests) == sorted(
+        p.lower().replace("_", "-") for p in PINS
+    )
+    assert {p.split("==")[0] for p in tests} >= {"pytest", "playwright", "ruff", "mypy"}
+    assert not {p.split("==")[0] for p in core.dependencies} & {"pytest", "playwright", "ruff", "mypy"}
+
+
+def test_the_version_is_written_once() -> None:
+    assert metadata().version == mmdemo.__version__
+    assert "version" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_build_uses_the_pinned_builder() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"] == [
+        pin for pin in PINS if pin.startswith("hatchling==")
+    ]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--wheel-dir", str(out), str(ROOT)], check=True, capture_output=True)
+    return next(out.glob("mmdemo-*.whl"))
+
+
+@pytest.mark.slow
+def test_the_wheel_has_every_file_of_the_package_and_of_the_samples(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    package = [f for f in (ROOT / "mmdemo").rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    assert {str(f.relative_to(ROOT)) for f in package} <= names
+    assets = {f"mmdemo/{f.relative_to(ROOT)}" for f in ASSETS.rglob("*") if f.is_file()}
+    ours = {n for n in assets if "/screenshots/" in n or "/build_" in n or "__pycache__" in n}
+    assert assets - ours <= names
+    assert not ours & names
+    assert not [n for n in names if not n.startswith(("mmdemo/", f"mmdemo-{mmdemo.__version__}."))]
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment's `mmdemo`; the dependencies are those that the tests run with."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin" / "mmdemo"
+
+
+@pytest.mark.slow
+def test_the_installed_command_aligns_serves_and_trains_in_an_empty_folder(
+    installed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # nothing leads to the clone
+    variables |= {"MMDEMO_DEVICE": "cpu", "MMDEMO_WORKSPACE": "w", "GRADIO_SERVER_PORT": str(port)}
+
+    def call(*arguments: str) -> Any:
+        command = [str(installed), *arguments, "--json"]
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    cat, rocket = call("align", str(ASSETS / "photos" / "chelsea.jpg"), "a tabby cat", "a rocket")["scores"]
+    assert cat["probability"] > 0.5 > rocket["probability"]
+    assert call("import", str(ASSETS / "clipart" / "metadata.csv"), "--verdict", "match")["labels"] > 500
+    with (tmp_path / "log").open("w") as log:
+        page = subprocess.Popen([str(installed), "serve"], cwd=folder, env=variables, stdout=log, stderr=log)
+    try:
+        client = connected(f"http://127.0.0.1:{port}", page, tmp_path / "log")
+        assert client.predict("a cat", None, "image-text", 3, api_name="/search")["results"]
+        run = client.predict("image-text", "head", 1, 0, api_name="/start_training")["run"]
+        while (at := client.predict(run, api_name="/training_status"))["status"] in {"queued", "running"}:
+            time.sleep(0.2)
+        assert at["status"] == "done" and at["after"], at
+    finally:
+        page.terminate()
+        page.wait(30)
+
+
+def connected(address: str, page: subprocess.Popen[bytes], log: Path) -> Client:
+    """A client of a page that is starting."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return Client(address, verbose=False)
+        except OSError:
+            assert page.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
