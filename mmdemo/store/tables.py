@@ -32,7 +32,7 @@ class Item(Base):
     height: Mapped[int | None] = mapped_column(Integer)
     duration_s: Mapped[float | None] = mapped_column(Float)  # of audio and video
     listed: Mapped[bool] = mapped_column(default=True, index=True)  # part of the collection, found by search
-    split: Mapped[str | None] = mapped_column(String(8))  # train or held-out; given with its first pair
+    split: Mapped[str | None] = mapped_column(String(16))  # train, validation or held-out; given once
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 
@@ -41,7 +41,7 @@ class TextSplit(Base):
 
     __tablename__ = "text_splits"
     key: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of the folded text
-    split: Mapped[str] = mapped_column(String(8))
+    split: Mapped[str] = mapped_column(String(16))
 
 
 class Pair(Base):
@@ -55,7 +55,7 @@ class Pair(Base):
     text_key: Mapped[str] = mapped_column(String(64), index=True)
     start_s: Mapped[float | None] = mapped_column(Float)
     end_s: Mapped[float | None] = mapped_column(Float)
-    split: Mapped[str | None] = mapped_column(String(8))  # None: item and text are on different sides
+    split: Mapped[str | None] = mapped_column(String(16))  # None: item and text are on different sides
     source: Mapped[str] = mapped_column(String(120))  # where the pairing comes from; hard-negative: proposed
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     label_id: Mapped[int | None] = mapped_column(Integer)  # the label in force: the newest not undone
@@ -150,3 +150,6 @@ class Run(Base):
     message: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     finished_at: Mapped[datetime | None] = mapped_column(DateTime)
+    holder: Mapped[str | None] = mapped_column(String(120))  # the worker that has claimed it
+    lease_until: Mapped[datetime | None] = mapped_column(DateTime)  # after which anybody may claim it again
+    queued_at: Mapped[datetime | None] = mapped_column(DateTime)  # since when it waits; None: ever since

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace as replace_settings
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def test_the_migrations_arrive_at_the_tables_of_the_code(ws: Workspace) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
-@pytest.mark.parametrize("revision", ["m001", "m002", "m003"])
+@pytest.mark.parametrize("revision", ["m001", "m002", "m003", "m004", "m005"])
 def test_a_workspace_of_every_earlier_form_is_upgraded_and_loses_nothing(
     revision: str, settings: Settings
 ) -> None:
@@ -80,6 +81,11 @@ def test_a_workspace_of_every_earlier_form_is_upgraded_and_loses_nothing(
             (found,) = session.execute(select(Base.metadata.tables[name])).mappings()
             assert {k: found[k] for k in row} == row, name
         assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        made = set(session.scalars(text("SELECT name FROM sqlite_master WHERE type != 'table'")))
+    fresh = Workspace(replace_settings(settings, workspace=settings.workspace.parent / "fresh"))
+    with fresh.database.read() as session:  # every index and trigger that a new workspace has
+        assert made == set(session.scalars(text("SELECT name FROM sqlite_master WHERE type != 'table'")))
+    fresh.close()
     ws.close()
 
 
