@@ -17,6 +17,7 @@ from typing import Any
 
 from mmdemo import train_verb
 from mmdemo.errors import MmdemoError, UserError
+from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.settings import load_settings
 
 Verb = Callable[[argparse.Namespace], Any]
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     sub.add_argument("path")
-    sub.add_argument("--verdict", choices=["match", "mismatch", "none"], default="none")
+    sub.add_argument("--verdict", choices=[*LABEL_KINDS, "none"], default="none")
     sub = with_task(verb("align", run_align, "Score how well each text fits a file."))
     sub.add_argument("file", type=Path)
     sub.add_argument("text", nargs="+")

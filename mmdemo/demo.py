@@ -160,7 +160,7 @@ class Demo(Hearing, Watching, Versioning):
     def label(self, pair: int, label: NewLabel) -> dict[str, Any]:
         """Record a label; the answer comes once it is on disk."""
         label_id = self.ws.labels.add(pair, label)
-        self._queue_of_pair(pair).labelled(pair)
+        self._queue_of_pair(pair).labelled(pair, label.verdict)
         return {"label": label_id, "saved": "disk", "pair": pair}
 
     def _queue_of_pair(self, pair: int) -> PairQueue:
@@ -181,7 +181,7 @@ class Demo(Hearing, Watching, Versioning):
         label_id, pair = self.ws.labels.add_on(
             task, item, text, label, source=label.origin, start_s=start_s, end_s=end_s
         )
-        self.queue_of(task).labelled(pair)
+        self.queue_of(task).labelled(pair, label.verdict)
         if not known.listed:
             self.keeper_of(task).request()
         return {"label": label_id, "saved": "disk", "pair": pair}
@@ -197,7 +197,7 @@ class Demo(Hearing, Watching, Versioning):
     def label_counts(self, task: str) -> dict[str, int]:
         """The JSON of `/label_counts`."""
         self.check_task(task)
-        return dict(vars(self.ws.labels.counts(task)))
+        return self.ws.labels.counts(task).as_json()
 
     # Data
 

@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 from PIL import Image
 
+from mmdemo import registry
 from mmdemo.demo import Demo
 from mmdemo.models.aligner import Towers
 from mmdemo.settings import ASSETS, Settings, load_settings
@@ -83,6 +84,34 @@ def demo(make_demo: Callable[..., Demo]) -> Demo:
     made = make_demo()
     made.keeper.update()
     return made
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+    """Install a package with one module whose `register` is named under mmdemo.plugins.
+
+    It is found as any installed one, here and, by PYTHONPATH, in processes that the test starts; what it
+    added to the tables goes with it.
+    """
+    added = len(registry._added)
+
+    def install(name: str, source: str) -> Path:
+        folder = tmp_path / "plugins"
+        facts = folder / f"{name}-1.0.dist-info"
+        facts.mkdir(parents=True)
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (facts / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {name}:register\n")
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+        monkeypatch.setattr(registry, "_loaded", set())
+        assert name in registry.loaded_plugins()
+        return folder
+
+    yield install
+    for table, name in registry._added[added:]:
+        table.remove(name)
+    del registry._added[added:]
 
 
 def drawing(name: str) -> Path:

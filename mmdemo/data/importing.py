@@ -20,6 +20,7 @@ import mmdemo.data.manifests  # isort: skip
 import mmdemo.data.folders  # noqa: F401  isort: skip
 from mmdemo.data.rows import Row, Skipped, importer_for
 from mmdemo.errors import UserError
+from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.models.protocols import TASKS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.texts import text_key
@@ -79,15 +80,17 @@ def import_source(
         ws: where to.
         source: what from.
         task: whose pairs they become.
-        verdict: the label of rows that carry none: match, mismatch, or none for no label.
+        verdict: the label of rows that carry none: the name of a kind, or none for no label.
         progress: told the rows done.
         stopped: asked before each row; what was imported until then stays.
 
     Raises:
         UserError: nothing there can be imported.
     """
-    if verdict not in {"match", "mismatch", "none"}:
-        raise UserError(f"The verdict {verdict!r} is unknown.", "Use match, mismatch or none.")
+    if verdict == "none":
+        verdict = ""
+    elif verdict not in LABEL_KINDS:
+        raise UserError(f"There is no verdict {verdict!r}.", f"Use one of: {', '.join(LABEL_KINDS)}, none.")
     _, rows = source_rows(source)
     report = ImportReport()
     seen: dict[tuple[str, str, float | None, float | None], int] = {}
@@ -101,7 +104,7 @@ def import_source(
             report.skipped.append(row)
         else:
             try:
-                _import_row(ws, row, task, "" if verdict == "none" else verdict, label, seen, report)
+                _import_row(ws, row, task, verdict, label, seen, report)
             except UserError as e:
                 report.skipped.append(Skipped(row.number, str(e)))
         if progress is not None and done % 20 == 0:

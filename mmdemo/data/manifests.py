@@ -15,7 +15,7 @@ from typing import Any
 from mmdemo.data.formulas import unquote_formula
 from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
 from mmdemo.errors import ImportRowError, UserError
-from mmdemo.store.labels import VERDICTS
+from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 from mmdemo.store.pairs import SPLIT_NAMES
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -79,10 +79,10 @@ def _row(number: int, line: Mapping[str, Any], root: Path, file_column: str, tex
         return "" if raw is None or raw != raw else str(raw).strip()
 
     verdict = value("verdict").lower()
-    if verdict in {"none", "unlabelled"}:
+    if verdict in {"none", UNLABELLED}:
         verdict = ""
-    if verdict and verdict not in VERDICTS:
-        raise ImportRowError(f"The verdict {verdict!r} is none of {', '.join(VERDICTS)}.")
+    if verdict and verdict not in LABEL_KINDS:
+        raise ImportRowError(f"The verdict {verdict!r} is none of {', '.join(LABEL_KINDS)}.")
     split = value("split").lower()
     if split and split not in SPLIT_NAMES:
         raise ImportRowError(f"The split {split!r} is neither train nor held-out.")

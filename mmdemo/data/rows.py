@@ -26,7 +26,7 @@ class Row:
     file: Path | None = None  # where its bytes are, or:
     data: bytes | None = None
     text: str = ""
-    verdict: str = ""  # match, mismatch, unsure, or empty
+    verdict: str = ""  # the name of a label kind, or empty
     corrected: str = ""  # a corrected text
     start_s: float | None = None
     end_s: float | None = None

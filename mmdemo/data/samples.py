@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.label_kinds import MATCH
 from mmdemo.models.catalogue import PRESETS
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
@@ -138,7 +139,9 @@ def _seed(ws: Workspace, of: Collection) -> int:
                 session, of.task, row["sha256"], row["text"], source=SOURCE, split=split, **span
             )
             if split == HELD_OUT:
-                ws.labels.add_in(session, pair, NewLabel("match", annotator=of.annotator, origin="samples"))
+                ws.labels.add_in(
+                    session, pair, NewLabel(MATCH.name, annotator=of.annotator, origin="samples")
+                )
     if of.features is not None:
         _seed_features(ws, of, of.features, list(files))
     return len(files)

@@ -16,6 +16,7 @@ from mmdemo.evaluation.localisation import Localisation, Span, best_overlap
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.metrics import Retrieval, evaluate_retrieval, evaluate_scores
 from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features, with_cells
+from mmdemo.label_kinds import training_of
 from mmdemo.labeling.snapshot import Example, take_snapshot
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner, Towers
@@ -132,7 +133,11 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     """
     wanted = SPLIT_NAMES.get(split, split) if split else None
     rows = [r for r in source_rows(source)[1] if isinstance(r, Row) and r.text.strip()]
-    rows = [r for r in rows if r.verdict in {"", "match"} and (wanted is None or r.split == wanted)]
+    rows = [
+        r
+        for r in rows
+        if (not r.verdict or training_of(r.verdict) == "positive") and (wanted is None or r.split == wanted)
+    ]
 
     kept: list[Row] = []
     vectors = []

@@ -21,6 +21,7 @@ from itertools import zip_longest
 import numpy as np
 
 from mmdemo.errors import MmdemoError
+from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.labeling.disagreement import apart_in_time, misheard
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.manager import ModelManager
@@ -97,7 +98,7 @@ class PairQueue:
             views = {v.id: v for v in self._ws.pairs.views([w.pair for w in free])}
             for waiting in free:
                 view = views.get(waiting.pair)
-                if view is None or view.label is not None or (batch and view.source != batch):
+                if view is None or not view.is_waiting or (batch and view.source != batch):
                     continue
                 chosen.append((view, waiting.why))
                 if len(chosen) == count:
@@ -110,10 +111,11 @@ class PairQueue:
             self._leases.update({view.id: (holder, now + LEASE_S) for view, _ in chosen})
         return chosen
 
-    def labelled(self, pair_id: int) -> None:
-        """A pair has its label: it leaves the queue."""
+    def labelled(self, pair_id: int, verdict: str) -> None:
+        """A pair has a label: it leaves the queue, or goes to its end where that label settles nothing."""
         with self._lock:
-            self._order = [w for w in self._order if w.pair != pair_id]
+            own = [] if LABEL_KINDS[verdict].settles else [w for w in self._order if w.pair == pair_id]
+            self._order = [w for w in self._order if w.pair != pair_id] + own
             self._leases.pop(pair_id, None)
             self._since_order += 1
         if self._since_order >= LABELS_PER_ORDER:
@@ -133,7 +135,7 @@ class PairQueue:
     def make(self) -> None:
         """Make the order now."""
         with self._making:
-            unlabelled = self._ws.pairs.browse(self._task, state="unlabelled")
+            unlabelled = self._ws.pairs.browse(self._task, state="waiting")
             own = [p for p in unlabelled if p.source != HARD_NEGATIVE]
             proposals = [p for p in unlabelled if p.source == HARD_NEGATIVE]
             ranked = [Waiting(p.id, "random") for p in own]
@@ -174,7 +176,7 @@ class PairQueue:
             self.request()
 
     def _make_plain(self) -> None:
-        unlabelled = self._ws.pairs.browse(self._task, state="unlabelled", limit=200)
+        unlabelled = self._ws.pairs.browse(self._task, state="waiting", limit=200)
         with self._lock:
             self._order = [Waiting(p.id, "random") for p in unlabelled]
             self._made_for = ("", len(unlabelled))
@@ -238,7 +240,7 @@ class PairQueue:
         pairs = [
             p
             for p in self._ws.pairs.browse(self._task, limit=RANKED)
-            if p.source != HARD_NEGATIVE and p.split and p.verdict != "mismatch"
+            if p.source != HARD_NEGATIVE and p.split and p.training != "negative"
         ]
         file = version_file(self._ws, aligner)
         pairs = [p for p, row in zip(pairs, file.rows_of([p.item for p in pairs]), strict=True) if row >= 0]

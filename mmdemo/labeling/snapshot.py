@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mmdemo.errors import DataError
+from mmdemo.label_kinds import training_of
 from mmdemo.models.protocols import TASKS
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
@@ -72,7 +73,7 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     A label with a corrected text counts with that text, as a match; it is left out when the corrected text
     belongs to the other side of the split.
     """
-    pairs = [p for p in ws.pairs.browse(task, state="labelled") if p.verdict in {"match", "mismatch"}]
+    pairs = [p for p in ws.pairs.browse(task, state="labelled") if p.training != "none"]
     if TASKS[task] != "video":  # a word's span is no text of the whole recording
         pairs = [p for p in pairs if p.start_s is None]
     corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
@@ -90,10 +91,11 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
 
 
 def _example(pair: PairView, split: str, opinions: dict[str, int]) -> Example:
-    match = pair.verdict == "match" or bool(pair.corrected)
+    match = pair.is_confirmed or bool(pair.corrected)
     label = pair.label or 0
     asked = sum(opinions.values())
-    agreement = opinions.get(pair.verdict or "", 0) / asked if asked > 1 and not pair.corrected else 1.0
+    alike = sum(n for verdict, n in opinions.items() if training_of(verdict) == pair.training)
+    agreement = alike / asked if asked > 1 and not pair.corrected else 1.0
     return Example(
         label, pair.id, pair.item, pair.final_text, match, split, pair.start_s, pair.end_s, agreement
     )

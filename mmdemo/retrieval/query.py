@@ -15,5 +15,5 @@ class Query:
     item: str | None = None  # an item of the collection instead of a medium
     k: int = 10
     target: str = "media"  # media or text
-    state: str = ""  # only items with a pair in this label state: match, mismatch, unsure, unlabelled
+    state: str = ""  # only items with a pair in this label state: the name of a kind, or unlabelled
     source: str = ""  # only items from this source

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -281,18 +282,16 @@ def best_cut(present: np.ndarray, absent: np.ndarray) -> float:
 
 def best_text(pairs: Sequence[PairView]) -> str:
     """The text to show with an item: a confirmed one, else one it came with, else none."""
-    for wanted in ("match", None):
-        for pair in pairs:
-            if pair.verdict == wanted and pair.is_own:
-                return pair.final_text
-    return ""
+    came_with = (p for p in pairs if p.verdict is None and p.is_own)
+    pair = next(chain((p for p in pairs if p.is_confirmed), came_with), None)
+    return pair.final_text if pair else ""
 
 
 def nearest_labelled_texts(
     ws: Workspace, aligner: HeadAligner, vector: np.ndarray, task: Task, count: int
 ) -> list[str]:
     """Confirmed texts, those that fit a (D,) media vector best first: what a captioner proposes from."""
-    texts = list(dict.fromkeys(p.final_text for p in ws.pairs.browse(task, state="match")))
+    texts = list(dict.fromkeys(p.final_text for p in ws.pairs.browse(task, training="positive")))
     if not texts:
         return []
     scores = aligner.project_text(text_vectors(ws, aligner.towers, texts)) @ vector

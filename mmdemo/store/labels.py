@@ -13,12 +13,12 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
+from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
 from mmdemo.store.database import Database
 from mmdemo.store.pairs import HELD_OUT, TRAIN, PairStore
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
 
-VERDICTS = ("match", "mismatch", "unsure")
 MAX_KEY = 64  # characters; SQLite would take more, PostgreSQL not
 
 
@@ -44,16 +44,20 @@ class Counts:
     """How far the labelling is."""
 
     pairs: int
-    match: int
-    mismatch: int
-    unsure: int
+    labelled: int  # pairs with a label in force
+    of_kind: dict[str, int]  # by the kind of that label
     train: int  # labelled pairs that can be trained on
     held_out: int  # labelled pairs that can be measured on
 
     @property
-    def labelled(self) -> int:
-        """Pairs with a label in force."""
-        return self.match + self.mismatch + self.unsure
+    def usable(self) -> int:
+        """Pairs whose label means something for training, on whichever side."""
+        return sum(self.of_kind[name] for name in names_of("positive", "negative"))
+
+    def as_json(self) -> dict[str, int]:
+        """The JSON of `/label_counts`; kinds that plug-ins bring come last."""
+        known = {kind.name: self.of_kind[kind.name] for kind in BUILT_IN}
+        return {"pairs": self.pairs} | known | {"train": self.train, "held_out": self.held_out} | self.of_kind
 
 
 class LabelLog:
@@ -97,8 +101,7 @@ class LabelLog:
 
     def add_in(self, session: Session, pair: Pair, label: NewLabel) -> int:
         """Record a label within a write session; it is on disk when that session has ended."""
-        if label.verdict not in VERDICTS:
-            raise UserError(f"The verdict {label.verdict!r} is unknown.", f"Use {', '.join(VERDICTS)}.")
+        LABEL_KINDS.get(label.verdict)
         if label.start_s is not None and label.end_s is not None and not 0 <= label.start_s < label.end_s:
             raise UserError(
                 f"The span {label.start_s}-{label.end_s} s does not run forward.", "Put the start first."
@@ -147,12 +150,12 @@ class LabelLog:
                 if known is not None:
                     return known
             label = session.get(Label, label_id)
-            if label is None or label.verdict == "undo":
+            if label is None or label.undoes is not None:
                 raise UserError(f"There is no label {label_id} to undo.", "Reload the page.")
             if session.scalar(select(Label.id).where(Label.undoes == label_id)) is not None:
                 raise UserError(f"Label {label_id} is undone already.", "Nothing needs to be done.")
             row = Label(
-                pair_id=label.pair_id, verdict="undo", undoes=label_id, annotator=annotator[:120], key=key
+                pair_id=label.pair_id, verdict=UNDO, undoes=label_id, annotator=annotator[:120], key=key
             )
             row.origin = label.origin
             session.add(row)
@@ -168,21 +171,24 @@ class LabelLog:
             return session.scalar(select(Label.pair_id).where(Label.id == label_id))
 
     def counts(self, task: str) -> Counts:
-        """Pairs by verdict, and how many can be trained and measured on."""
+        """Pairs by kind of label, and how many can be trained and measured on."""
 
         def number(condition):  # type: ignore[no-untyped-def]
             return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
-        usable = Label.verdict.in_(("match", "mismatch"))
+        kinds = list(LABEL_KINDS)
+        usable = Label.verdict.in_(names_of("positive", "negative"))
         query = select(
             func.count(Pair.id),
-            *(number(Label.verdict == verdict) for verdict in VERDICTS),
+            func.count(Pair.label_id),
             number(usable & (Pair.split == TRAIN)),
             number(usable & (Pair.split == HELD_OUT)),
+            *(number(Label.verdict == kind) for kind in kinds),
         )
         query = query.select_from(Pair).outerjoin(Label, Label.id == Pair.label_id).where(Pair.task == task)
         with self._database.read() as session:
-            return Counts(*(int(n) for n in session.execute(query).one()))
+            pairs, labelled, train, held_out, *of_kind = map(int, session.execute(query).one())
+        return Counts(pairs, labelled, dict(zip(kinds, of_kind, strict=True)), train, held_out)
 
     def opinions(self, task: str) -> dict[int, dict[str, int]]:
         """Of pairs that were judged more than once: how many annotators' last word is each verdict."""
@@ -192,7 +198,7 @@ class LabelLog:
             select(Label.pair_id, Label.annotator, Label.verdict)
             .join(Pair, Pair.id == Label.pair_id)
             .outerjoin(undo, undo.undoes == Label.id)
-            .where(Pair.task == task, Label.verdict != "undo", undo.id.is_(None), Label.pair_id.in_(often))
+            .where(Pair.task == task, Label.undoes.is_(None), undo.id.is_(None), Label.pair_id.in_(often))
             .order_by(Label.id)
         )
         last: dict[int, dict[str, str]] = {}
@@ -218,7 +224,7 @@ def label_in_force(session: Session, pair_id: int) -> int | None:
     query = (
         select(Label.id)
         .outerjoin(undo, undo.undoes == Label.id)
-        .where(Label.pair_id == pair_id, Label.verdict != "undo", undo.id.is_(None))
+        .where(Label.pair_id == pair_id, Label.undoes.is_(None), undo.id.is_(None))
         .order_by(Label.id.desc())
         .limit(1)
     )

@@ -8,14 +8,15 @@ trained or measured on, because either would leak.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from mmdemo.errors import UserError
+from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED, Training, names_of, training_of
 from mmdemo.store.database import Database
 from mmdemo.store.tables import Item, Label, Pair, TextSplit
 from mmdemo.store.texts import clean_text, text_key
@@ -57,9 +58,24 @@ class PairView:
     duration_s: float | None = None  # of the item
 
     @property
+    def training(self) -> Training:
+        """What the label in force means for training."""
+        return training_of(self.verdict)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether somebody said that the text belongs to the item."""
+        return self.training == "positive"
+
+    @property
     def is_own(self) -> bool:
         """Whether the text is the item's: no proposal that nobody confirmed, and not marked as wrong."""
-        return self.verdict == "match" or (self.verdict != "mismatch" and self.source != HARD_NEGATIVE)
+        return self.is_confirmed or (self.training != "negative" and self.source != HARD_NEGATIVE)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the pair's turn in the queue is still to come."""
+        return self.verdict is None or (self.verdict in LABEL_KINDS and not LABEL_KINDS[self.verdict].settles)
 
     @property
     def final_text(self) -> str:
@@ -159,6 +175,7 @@ class PairStore:
         task: str,
         *,
         state: str = "all",
+        training: Training | None = None,
         split: str | None = None,
         source: str | None = None,
         contains: str = "",
@@ -166,16 +183,24 @@ class PairStore:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[PairView]:
-        """Pairs by label state (all, labelled, unlabelled, match, mismatch, unsure), split, source and
-        words.
+        """Pairs by label state, split, source and words.
+
+        Args:
+            task: whose pairs.
+            state: all, labelled, unlabelled, waiting (their turn in the queue is still to come), or the name
+                of a label kind.
+            training: only those whose label means this for training.
+            split: only those of this side.
+            source: only those from there.
+            contains: characters of their text.
+            item: only those of this item.
+            limit: at most so many.
+            offset: how many to pass over.
         """
         query = _joined().where(Pair.task == task)
-        if state == "labelled":
-            query = query.where(Pair.label_id.is_not(None))
-        elif state == "unlabelled":
-            query = query.where(Pair.label_id.is_(None))
-        elif state != "all":
-            query = query.where(Label.verdict == state)
+        query = query.where(STATES[state]() if state in STATES else Label.verdict == state)
+        if training is not None:
+            query = query.where(Label.verdict.in_(names_of(training)))
         if split:
             query = query.where(Pair.split == split)
         if source:
@@ -205,13 +230,26 @@ class PairStore:
             )
 
     def item_states(self, task: str) -> dict[str, set[str]]:
-        """For every item with a pair: the verdicts of its labels in force, or 'unlabelled'."""
+        """For every item with a pair: the verdicts of its labels in force, or UNLABELLED."""
         states: dict[str, set[str]] = {}
         with self._database.read() as session:
             query = select(Pair.item_id, Label.verdict).outerjoin(Label, Label.id == Pair.label_id)
             for item_id, verdict in session.execute(query.where(Pair.task == task)):
-                states.setdefault(item_id, set()).add(verdict or "unlabelled")
+                states.setdefault(item_id, set()).add(verdict or UNLABELLED)
         return states
+
+
+def _waiting() -> ColumnElement[bool]:
+    passing = [kind.name for kind in LABEL_KINDS.values() if not kind.settles]
+    return Pair.label_id.is_(None) | Label.verdict.in_(passing)
+
+
+STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
+    "all": true,
+    "labelled": lambda: Pair.label_id.is_not(None),
+    UNLABELLED: lambda: Pair.label_id.is_(None),
+    "waiting": _waiting,
+}
 
 
 def _joined():  # type: ignore[no-untyped-def]

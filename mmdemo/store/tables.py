@@ -79,7 +79,7 @@ class Label(Base):
     __tablename__ = "labels"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"), index=True)
-    verdict: Mapped[str] = mapped_column(String(8))  # match, mismatch, unsure, or undo
+    verdict: Mapped[str] = mapped_column(String(32))  # the name of a label kind, or undo
     undoes: Mapped[int | None] = mapped_column(Integer)  # the label that an undo takes back
     text: Mapped[str] = mapped_column(Text, default="")  # a corrected text, or empty
     start_s: Mapped[float | None] = mapped_column(Float)

@@ -268,12 +268,15 @@ window.mm = (() => {
     });
     return fill;
   }
+  // What can be said of a pair (mmdemo/label_kinds.py), and the kind that confirms a text as the item's.
+  const kinds = window.mmKinds, confirms = kinds.find((kind) => kind.training === "positive").name;
+  const options = (picked) => picked.map((kind) => h("option", { value: kind.name }, kind.name));
   // A tick and a cross for an answer; `send` takes the verdict.
   function marks(text, send, said = null) {
-    const box = h("span", { class: "mm-marks" }, [["match", "✓"], ["mismatch", "✗"]].map(([verdict, sign]) => h("button", { class: `mm-mark ${verdict}`, type: "button", "aria-label": `${verdict}: ${text}`, "aria-pressed": String(said === verdict), onclick: (e) => {
+    const box = h("span", { class: "mm-marks" }, kinds.filter((kind) => kind.sign).map(({ name, tone, sign, about }) => h("button", { class: `mm-mark ${tone}`, type: "button", title: `“${text}”: ${about}`, "aria-label": `${name}: ${text}`, "aria-pressed": String(said === name), onclick: (e) => {
       e.stopPropagation();
       for (const b of box.children) b.setAttribute("aria-pressed", b === e.currentTarget);
-      send(verdict, box);
+      send(name, box);
     } }, sign)));
     return box;
   }
@@ -292,6 +295,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, dragEdge, ofImage, Refused,
+  return { h, thumb, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, kinds, confirms, options, dragEdge, ofImage, Refused,
     onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null, videoState: null };
 })();

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import gradio as gr
 
 from mmdemo.demo import Demo
+from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
 from mmdemo.ui.routes import page_routes, read_asset
@@ -45,6 +47,12 @@ def build_page(demo: Demo) -> gr.Blocks:
     return page
 
 
+def _kinds() -> str:
+    """The table of label kinds for the page's scripts, which draw buttons, keys and filters from it."""
+    table = json.dumps([asdict(kind) for kind in LABEL_KINDS.values()])
+    return f"window.mmKinds = {table.replace('<', chr(92) + 'u003c')};"
+
+
 def _tab_of_link(request: gr.Request) -> Any:
     """Open the tab that the address names; the Image tab is open already, and whoever has clicked stays
     there.
@@ -76,7 +84,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
         prevent_thread_lock=True,
         theme=gr.themes.Default(primary_hue="blue"),
         css=read_asset("page.css"),
-        head=f"<script>{''.join(map(read_asset, SCRIPTS))}</script>",
+        head=f"<script>{_kinds()}{''.join(map(read_asset, SCRIPTS))}</script>",
         run_history=False,
         footer_links=["api"],
         max_file_size=settings.max_upload_mb * 1_000_000,

@@ -221,7 +221,7 @@ def test_captions_are_proposed_and_a_tick_is_a_label_that_a_second_press_takes_b
     page.get_by_role("tab", name="Caption", exact=True).click()
     expect(page.locator(".mm-caption.best")).to_contain_text("espresso")
     log = demo.ws.labels.total()
-    tick = page.locator("[data-captions] .mm-mark.match").first
+    tick = page.locator("[data-captions] .mm-mark.good").first
     tick.click()
     expect(page.locator("[data-captions] .mm-marks").first).to_have_attribute(
         "title", f"Label {log + 1} saved on disk"

@@ -31,7 +31,7 @@ def pair(ws: Workspace, words: str = "a red square", colour: int = 200) -> int:
 def test_a_label_is_counted_once_it_is_acknowledged(ws: Workspace) -> None:
     ws.labels.add(pair(ws), NewLabel("match"))
     counts = ws.labels.counts(TASK)
-    assert (counts.pairs, counts.match, counts.train + counts.held_out) == (1, 1, 1)
+    assert (counts.pairs, counts.of_kind["match"], counts.train + counts.held_out) == (1, 1, 1)
 
 
 def test_the_same_key_twice_is_one_label(ws: Workspace) -> None:
@@ -78,7 +78,8 @@ def test_the_label_in_force_is_always_what_the_log_says(ws: Workspace, acts: lis
 def test_a_wrong_verdict_pair_span_or_text_is_named_and_nothing_is_stored(ws: Workspace) -> None:
     at = pair(ws)
     for label, says in (
-        (NewLabel("yes"), "verdict 'yes' is unknown"),
+        (NewLabel("yes"), "no verdict 'yes'.*match, mismatch, unsure"),
+        (NewLabel("undo"), "no verdict 'undo'"),
         (NewLabel("match", start_s=3.0, end_s=1.0), "does not run forward"),
         (NewLabel("match", text="x" * 10_001), "over the limit of 10,000"),
     ):

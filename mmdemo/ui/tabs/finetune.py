@@ -40,7 +40,7 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     labelled = DEFAULT_TASK if task == CAPTIONING else task
     snapshot = take_snapshot(demo.ws, labelled)
     report = check_snapshot(demo.ws, snapshot)
-    counts = demo.label_counts(labelled)
+    counts = demo.ws.labels.counts(labelled)
     active = demo.ws.versions.active(task)
     preset = None if active == PROPOSED else version_source(demo.ws, active).preset
 
@@ -48,10 +48,10 @@ def training_data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         return {"match": len(snapshot.of(split, True)), "mismatch": len(snapshot.of(split, False))}
 
     return {
-        "counts": counts,
+        "counts": counts.as_json(),
         "train": side(TRAIN),
         "held_out": side(HELD_OUT),
-        "aside": counts["match"] + counts["mismatch"] - len(snapshot.examples),
+        "aside": counts.usable - len(snapshot.examples),
         "missing": list(report.missing),
         "warnings": list(report.warnings),
         "active": active,

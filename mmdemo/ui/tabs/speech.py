@@ -48,7 +48,7 @@ def recording(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         "name": item.name,
         "duration": item.duration_s,
         "texts": list(dict.fromkeys(p.final_text for p in whole if p.is_own)),
-        "confirmed": next((p.final_text for p in reversed(whole) if p.verdict == "match"), ""),
+        "confirmed": next((p.final_text for p in reversed(whole) if p.is_confirmed), ""),
     }
 
 
@@ -63,7 +63,7 @@ def transcript(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 
 def with_corrections(words: list[dict[str, Any]], pairs: list[PairView]) -> list[dict[str, Any]]:
     """The words with the spans and spellings that people gave them."""
-    spans = [p for p in pairs if p.start_s is not None and p.end_s is not None and p.verdict == "match"]
+    spans = [p for p in pairs if p.start_s is not None and p.end_s is not None and p.is_confirmed]
     out = [dict(word) for word in words]
     for pair in sorted(spans, key=lambda p: p.label or 0):
         start, end = cast(float, pair.start_s), cast(float, pair.end_s)

@@ -36,6 +36,7 @@ async function preview() {
       h("tr", {}, [r.row, r.file, r.text, r.verdict, r.split].map((v) => h("td", {}, String(v ?? ""))))))));
 }
 $("[data-preview]").onclick = guard(preview);
+$("[data-verdict]").append(...mm.options(mm.kinds));
 $("[data-source]").oninput = () => { $("[data-import]").disabled = !chosen().source && !batch; };
 $("[data-import]").onclick = guard(async () => { await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value }); importing(await api("import_state")); });
 $("[data-stop]").onclick = guard(() => api("import_stop"));
@@ -58,7 +59,7 @@ poll(element, 5000, () => api("import_state"), (s, e) => { if (!e) importing(s);
 
 /* Browse: pairs with their labels, or pictures, those without a pair too */
 const form = $("[data-browse]");
-const STATES = { pairs: ["labelled", "unlabelled", "match", "mismatch", "unsure"], items: ["labelled", "unlabelled", "unpaired"] };
+const STATES = { pairs: ["labelled", "unlabelled", ...mm.kinds.map((kind) => kind.name)], items: ["labelled", "unlabelled", "unpaired"] };
 const NAMES = { unpaired: "without a pair" };
 function states() {
   form.elements.state.replaceChildren(h("option", { value: "all" }, "any"), ...STATES[form.elements.what.value].map((s) => h("option", { value: s }, NAMES[s] || s)));

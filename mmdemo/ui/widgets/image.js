@@ -114,30 +114,20 @@ slider.oninput = () => heat(shown);
 new ResizeObserver(() => { if (shown >= 0) heat(shown); }).observe(stage);
 
 /* Labels wherever an answer stands: a tick or a cross, pressed again to take it back */
-function marks(item, text, how) {
-  const box = h("span", { class: "mm-marks" });
-  let label = null;
-  const press = async (verdict, button) => {
-    const was = box.dataset.verdict;
-    for (const b of box.children) b.setAttribute("aria-pressed", false);
-    delete box.dataset.verdict;
-    const before = label;
+function marks(item, text, { said, ...how }) {
+  let label = null, was = "";
+  return mm.marks(text, async (verdict, box) => {
+    const before = label, taken = was === verdict;
     label = null;
-    if (was && before) save("undo", { label: await before });
-    if (was === verdict) return;
-    box.dataset.verdict = verdict;
-    button.setAttribute("aria-pressed", true);
+    was = taken ? "" : verdict;
+    if (taken) for (const b of box.children) b.setAttribute("aria-pressed", false);
+    if (before) save("undo", { label: await before });
+    if (taken) return;
     label = save("label_result", { item, text, verdict, ...how }).then((receipt) => {
       box.title = `Label ${receipt.label} saved on disk`;
       return receipt.label;
     });
-  };
-  for (const [verdict, sign, say] of [["match", "✓", "fits"], ["mismatch", "✗", "does not fit"]]) {
-    const button = h("button", { class: `mm-mark ${verdict}`, type: "button", title: `“${text}” ${say}`, "aria-label": `${verdict}: ${text}`, "aria-pressed": how.said === verdict,
-      onclick: (e) => { e.stopPropagation(); press(verdict, button); } }, sign);
-    box.append(button);
-  }
-  return box;
+  }, said);
 }
 
 /* Align */
@@ -238,6 +228,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   state.version = link.version || "";
   if (state.version && !begun.versions.some((v) => v.id === state.version)) { toast(`The version ${state.version} of this link is not here; the active one answers.`, true); state.version = ""; }
   fillVersions(begun.versions, state.version);
+  $("[data-state]").append(...mm.options(mm.kinds));
   $("[data-source]").append(...begun.sources.map((s) => h("option", { value: s }, s)));
   $(".mm-samples").replaceChildren(...begun.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.text || s.name,
     onclick: () => choose(s.item, s.text, s.text ? [s.text, ...begun.samples.filter((o) => o !== s && o.text).slice(0, 2).map((o) => o.text)] : null) }, h("img", { src: thumb(s.item), alt: s.text || s.name }))));

@@ -59,7 +59,7 @@ async function showWords(pair) {
 function moveSpan(word) {
   const span = { start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)) };
   if (spanOf(current)) { current.moved = span; return receipt(`${span.start.toFixed(2)} to ${span.end.toFixed(2)} s: saved with your label`); }
-  save("label_result", { item: current.item, text: word.word, verdict: "match", origin: "span", ...span }).then(
+  save("label_result", { item: current.item, text: word.word, verdict: mm.confirms, origin: "span", ...span }).then(
     (r) => receipt(`Label ${r.label} saved on disk: “${word.word}” from ${span.start.toFixed(2)} to ${span.end.toFixed(2)} s`), (e) => receipt(e.message, true));
 }
 function toggleWords() {
@@ -102,15 +102,15 @@ function receipt(message, bad = false) {
 }
 function drawCounts() {
   if (!counts) return;
-  const labelled = counts.match + counts.mismatch + counts.unsure;
+  const labelled = mm.kinds.reduce((sum, kind) => sum + counts[kind.name], 0);
   $(".mm-progress i").style.width = `${(100 * labelled) / Math.max(1, counts.pairs)}%`;
-  $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${counts.match} match · ${counts.mismatch} mismatch · ${counts.unsure} unsure · ${counts.train} to train on · ${counts.held_out} held out`;
+  $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${mm.kinds.map((kind) => `${counts[kind.name]} ${kind.name}`).join(" · ")} · ${counts.train} to train on · ${counts.held_out} held out`;
 }
 function count(entry, by) {
   if (!counts) return;
   counts[entry.verdict] += by;
   const side = { train: "train", "held-out": "held_out" }[entry.pair.split];
-  if (side && entry.verdict !== "unsure") counts[side] += by;
+  if (side && mm.kinds.find((kind) => kind.name === entry.verdict).training !== "none") counts[side] += by;
   drawCounts();
 }
 // The pair that is on the screen when the key goes down is the one that is labelled, whatever comes after.
@@ -143,10 +143,9 @@ $(".mm-edit").onsubmit = (e) => {
   const text = $(".mm-edit input").value.trim();
   if (!text) return receipt("The text is empty. Write what the picture shows.", true);
   edit(false);
-  label("match", text === current?.text ? "" : text);
+  label(mm.confirms, text === current?.text ? "" : text);
 };
 $("[data-cancel]").onclick = () => edit(false);
-for (const button of element.querySelectorAll("[data-verdict]")) button.onclick = () => label(button.dataset.verdict);
 $("[data-edit]").onclick = () => edit(true);
 $("[data-skip]").onclick = skip;
 $("[data-undo]").onclick = undo;
@@ -154,14 +153,22 @@ $("[data-words]").onclick = toggleWords;
 $("[data-name]").value = annotator();
 $("[data-name]").onchange = (e) => annotator(e.target.value.trim());
 
-const KEYS = { m: () => label("match"), arrowright: () => label("match"), x: () => label("mismatch"), arrowleft: () => label("mismatch"), u: () => label("unsure"), arrowdown: () => label("unsure"), e: () => edit(true), s: skip, z: undo, r: () => again(1), t: () => again(0.6), w: toggleWords };
+const KEYS = { KeyE: () => edit(true), KeyS: skip, KeyZ: undo, KeyR: () => again(1), KeyT: () => again(0.6), KeyW: toggleWords };
+const ARROWS = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑" };
+const keyName = (code) => h("kbd", {}, ARROWS[code] || code.replace(/^Key|^Digit/, ""));
+for (const kind of mm.kinds) for (const code of kind.keys) KEYS[code] = () => label(kind.name);
+$(".mm-verdicts").prepend(...mm.kinds.map((kind) => h("button", { class: `mm-button ${kind.tone}`, "data-verdict": kind.name, type: "button", onclick: () => label(kind.name) }, `${kind.title} `, kind.keys.slice(0, 1).map(keyName))));
+$("[data-keys]").prepend(...mm.kinds.filter((kind) => kind.keys.length).flatMap((kind) => [...kind.keys.flatMap((code, i) => [i ? " or " : "", keyName(code)]), ` ${kind.about} · `]));
+$("[data-save]").textContent = `Save as ${mm.confirms}`;
+// A letter is the one that the key says, wherever it lies; where a keyboard has other letters, the key's place decides.
+const codeOf = (e) => (/^[a-z]$/i.test(e.key) ? `Key${e.key.toUpperCase()}` : /^\d$/.test(e.key) ? `Digit${e.key}` : e.key.length > 1 ? e.key : e.code);
 addEventListener("keydown", (e) => {
   if (!element.isConnected || element.offsetParent === null || e.ctrlKey || e.metaKey || e.altKey) return;
   const at = e.target;
   if (e.key === "Escape" && !$(".mm-edit").hidden) return edit(false);
   if (["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName) || at.isContentEditable) return;
   if (e.key.startsWith("Arrow") && at.closest?.("[role=tablist]")) return;  // there the arrows change the tab
-  const act = KEYS[e.key.toLowerCase()];
+  const act = KEYS[codeOf(e)];
   if (!act || e.repeat) return;
   e.preventDefault();
   act();

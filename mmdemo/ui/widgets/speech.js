@@ -130,10 +130,10 @@ $("[data-edit]").onsubmit = (e) => {
   if (!text) return error("The text is empty. Write what is said.");
   $("[data-edit]").hidden = true;
   known.confirmed = text;
-  say(save("label_result", { item: state.item, text, verdict: "match", origin: "transcribe", version: heard.model }), "the transcript");
+  say(save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "transcribe", version: heard.model }), "the transcript");
 };
 function correctSpan(word) {
-  say(save("label_result", { item: state.item, text: word.word, verdict: "match", origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), `“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
+  say(save("label_result", { item: state.item, text: word.word, verdict: mm.confirms, origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), `“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
 }
 for (const button of element.querySelectorAll("[data-format]")) button.onclick = async () => {
   try {

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from mmdemo.settings import load_settings
+from tests.browser.conftest import free_port
+from tests.browser.test_page import tab, wait_saved
+from tests.conftest import TASK
+from tests.test_label_kinds import PARTLY
+
+
+def test_a_kind_that_another_package_brings_has_a_button_a_key_a_count_and_a_filter(
+    plug_in: Callable[[str, str], Path], open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    from mmdemo.ui.shell import serve
+
+    plug_in("partly_kind", PARTLY)
+    settings = load_settings({}, workspace=tmp_path / "w", device="cpu", server_port=free_port())
+    demo, address, app = serve(settings, block=False)
+    try:
+        page = open_page(f"{address}?view=label")
+        box = page.locator("#mm-label")
+        expect(page.locator(".mm-picture img")).to_be_visible()
+        expect(box.get_by_role("button", name="Partly P", exact=True)).to_be_visible()
+        expect(box.get_by_role("button", name="Match M", exact=True)).to_be_visible()
+        first = page.locator("[data-pair]").get_attribute("data-pair")
+        page.keyboard.press("p")
+        expect(page.locator(".mm-receipt")).to_contain_text("saved on disk")
+        expect(page.locator(".mm-progress span").first).to_contain_text("1 partly")
+        assert page.locator("[data-pair]").get_attribute("data-pair") != first
+        wait_saved(page)
+        page.get_by_text("Keys", exact=True).click()
+        expect(page.locator("[data-keys]")).to_contain_text("M or → the text fits · X or ← it does not")
+        expect(page.locator("[data-keys]")).to_contain_text("P a part fits")
+        assert [str(p.id) for p in demo.ws.pairs.browse(TASK, state="partly")] == [first]
+        tab(page, "Data")
+        page.locator("[data-browse] [name=state]").select_option("partly")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator(".mm-pairs figure")).to_have_count(1)
+        expect(page.locator("#mm-data [data-verdict] option")).to_contain_text(["to be labelled", "partly"])
+        page.close()
+    finally:
+        app.close(verbose=False)
+        demo.close()
