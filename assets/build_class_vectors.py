@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mmdemo.media.image import decode_image
 from mmdemo.models.calibration import Calibration, fit_calibration
-from mmdemo.models.catalogue import PRESETS
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.efficientnet_minilm import ClassVectors, EfficientNetTower, MiniLMTower
+from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
 
 
@@ -112,7 +112,7 @@ def main() -> None:
     text = MiniLMTower(compute, classes.mean).encode([row["text"] for row in rows])
     pictures = [decode_image(ASSETS / "clipart" / row["file_name"]) for row in rows]
     calibration: dict[str, dict[str, float]] = {}
-    for preset in (p for p in PRESETS.values() if p.loader == "wheel" and p.task == "image-text"):
+    for preset in (p for p in PRESETS.values() if p.loader == "efficientnet-minilm"):
         tower = EfficientNetTower(preset, compute, replace(classes))
         features = np.concatenate([tower.encode(pictures[i : i + 32]) for i in range(0, len(pictures), 32)])
         fitted = base_calibration(features[:, :384], text)

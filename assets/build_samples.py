@@ -22,9 +22,9 @@ from safetensors.numpy import save_file
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mmdemo.media.image import decode_image
-from mmdemo.models.catalogue import PRESETS
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.efficientnet_minilm import EfficientNetTower, load_class_vectors
+from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
 from mmdemo.store.media_store import sha256
 

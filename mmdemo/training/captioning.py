@@ -76,7 +76,7 @@ class AdaptedCaptioner:
         given = self.captioner.inputs([example.load()])
         tokens = self.captioner.caption_tokens(example.text)[:MOST_TOKENS]
         row = torch.tensor([tokens], device=device)
-        if self.captioner.asks:
+        if self.captioner.family.asks:
             prompt = given["input_ids"].shape[1]
             given["input_ids"] = torch.cat([given["input_ids"], row], 1)
             given["attention_mask"] = torch.ones_like(given["input_ids"])

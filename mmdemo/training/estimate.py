@@ -16,13 +16,12 @@ from mmdemo.labeling.snapshot import Example, take_snapshot
 from mmdemo.media.audio import decode_audio
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.dual import stacked
 from mmdemo.models.encoders.video_clips import FrameEncoder
 from mmdemo.models.manager import version_source
 from mmdemo.models.memory import free_mb, weights_mb
-from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.models.protocols import DEFAULT_TASK, Captioner
 from mmdemo.models.speech.aligner import SpeechTower
 from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.embed import load_medium
@@ -83,7 +82,7 @@ def estimate(
 
 
 def estimate_captioning(
-    ws: Workspace, writer: HubCaptioner, method: str, settings: TrainSettings
+    ws: Workspace, writer: Captioner, method: str, settings: TrainSettings
 ) -> dict[str, Any]:
     """The same for a captioner; what writing a caption takes is about what learning from one does."""
     train = take_snapshot(ws, DEFAULT_TASK).of(TRAIN)

@@ -13,7 +13,6 @@ from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
-from mmdemo.models.protocols import CAPTIONING
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, settings_from_json
@@ -23,14 +22,12 @@ from mmdemo.training.recipes.base import FinishedRun, Kind, Recipe
 from mmdemo.training.trainer import NetworkTraining, make_accelerator
 from mmdemo.training.writing import Method
 
-BY_PAIRS = {"dual", "frames"}  # loaders of models whose encoders are trained on pairs
+RECIPES: dict[str, Any] = {"pairs": pairs, "transcripts": transcripts, "captions": captions}
 
 
 def kind_of(ws: Workspace, run: Run) -> Any:
     """The module that carries a run of LoRA or full training out."""
-    if run.task == CAPTIONING:
-        return captions
-    return pairs if version_source(ws, run.parent).preset.loader in BY_PAIRS else transcripts
+    return RECIPES[version_source(ws, run.parent).preset.recipe]
 
 
 def learn(

@@ -12,9 +12,8 @@ from typing import Any
 from mmdemo.errors import StorageError, UserError
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
-from mmdemo.models.presets import Preset
+from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.models.protocols import TASKS
-from mmdemo.models.speech.aligner import load_recogniser
 from mmdemo.store.workspace import Workspace
 
 
@@ -32,26 +31,12 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     source = version_source(ws, version_id)
     if out.exists():
         raise UserError(f"{out} is there already.", "Name a new folder.")
-    from mmdemo.training.recipes.pairs import open_learner
-
     part = out.with_name(out.name + ".part")
     try:
         part.mkdir(parents=True)
-        if source.preset.loader == "captioner":
-            from mmdemo.models.captioning.transformers import HubCaptioner
-
-            writer = HubCaptioner(
-                source.preset.media_tower, decide_compute(ws.settings.device), source.preset.adapter
-            )
-            for made in (writer.network, writer.processor):
-                made.save_pretrained(part)
-        elif source.preset.loader in {"dual", "frames"}:
-            compute = decide_compute(ws.settings.device)
-            open_learner(source.preset, compute, source.preset.adapter).save(part)
-        elif source.preset.loader in {"whisper", "ctc"} and source.preset.adapter_of:
-            recogniser: Any = load_recogniser(source.preset, decide_compute(ws.settings.device))
-            for made in (recogniser.network, *recogniser.parts):
-                made.save_pretrained(part)
+        how = LOADERS[source.preset.loader]
+        if how.save_network is not None:
+            how.save_network(source.preset, decide_compute(ws.settings.device), part)
         kept = ws.version_folder(version_id)
         for name in ("head.safetensors", "head.json", "card.json"):
             if (kept / name).exists():

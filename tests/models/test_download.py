@@ -136,12 +136,12 @@ def test_a_private_model_is_aligned_with_by_who_has_a_token_and_again_without_a_
 
 
 def test_every_preset_says_from_where_it_is_loaded_and_at_which_revision(tmp_path: Path) -> None:
-    from mmdemo.models.catalogue import PRESETS
+    from mmdemo.models.presets import PRESETS
 
     for one in PRESETS.values():
         assert one.architecture and one.licence and one.size_mb > 0
         assert bool(repositories(one)) == bool(one.revision), one.id
-    names = [name for name, _ in repositories(PRESETS["resnet50-bert"])]
+    names = [one.name for one in repositories(PRESETS["resnet50-bert"])]
     assert names == ["timm/resnet50.a1_in1k", "google-bert/bert-base-uncased"]
     folder = checkpoints.save_clip(tmp_path / "at@home")
     plain = find_preset(f"dual:{folder}")

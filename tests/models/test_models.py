@@ -13,18 +13,18 @@ from mmdemo.errors import StorageError, UserError
 from mmdemo.media.image import decode_image
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.captioning.proposals import how_sure, propose_captions
-from mmdemo.models.catalogue import PRESETS
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.batch_norm import fold_batch_norm
 from mmdemo.models.encoders.efficientnet_minilm import bundled_weights
 from mmdemo.models.explain import explain
 from mmdemo.models.heads.residual import HeadShape, Projection, ResidualHead
 from mmdemo.models.heads.saved import load_head, save_head
+from mmdemo.models.presets import PRESETS
 from mmdemo.models.registry import find_preset
 from mmdemo.settings import ASSETS
 from tests.conftest import TASK
 
-PICTURES = [name for name, preset in PRESETS.items() if preset.task == TASK and preset.loader == "wheel"]
+PICTURES = [name for name, preset in PRESETS.items() if preset.loader == "efficientnet-minilm"]
 CAT = ASSETS / "photos" / "chelsea.jpg"
 CUP = ASSETS / "photos" / "coffee.jpg"
 

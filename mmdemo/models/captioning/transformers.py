@@ -8,7 +8,9 @@ several: GIT's video models take six, a chat model takes four; the others see th
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,11 +19,38 @@ from PIL import Image
 from mmdemo.errors import UserError
 from mmdemo.models.device import Compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part
+from mmdemo.models.presets import Preset
+from mmdemo.registry import Registry
 
 QUESTION = "Describe what is shown in one short sentence."
 NEW_TOKENS = 40
 CHAT_FRAMES = 4  # of a shot, that a chat model is shown
-PLAIN = ("blip", "git")  # continue from the picture alone; every other is asked
+
+
+@dataclass(frozen=True)
+class CaptionerFamily:
+    """How one architecture writes."""
+
+    asks: bool  # in the model's own chat format; else it continues from the picture alone
+    frames: Callable[[Any], int]  # of a shot that it is shown, from the configuration
+    # The tokens before and after those of a caption, from the tokeniser and the text's configuration.
+    ends: Callable[[Any, Any], tuple[list[int], list[int]]]
+
+
+CHAT = CaptionerFamily(True, lambda config: CHAT_FRAMES, lambda words, text: ([], [words.eos_token_id]))
+FAMILIES: Registry[CaptionerFamily] = Registry("family of captioners")  # by `model_type`; all others chat
+FAMILIES.add(
+    "blip",
+    CaptionerFamily(False, lambda config: 1, lambda words, text: ([text.bos_token_id], [text.sep_token_id])),
+)
+FAMILIES.add(
+    "git",
+    CaptionerFamily(
+        False,
+        lambda config: int(config.num_image_with_embedding or 1),
+        lambda words, text: ([words.cls_token_id], [words.sep_token_id]),
+    ),
+)
 
 
 class HubCaptioner:
@@ -49,16 +78,14 @@ class HubCaptioner:
         self.compute = compute
         self.network = load_network(AutoModelForImageTextToText, name, compute.device, adapter)
         self.processor = load_part(AutoProcessor, name)
-        self.asks = config.model_type not in PLAIN
+        chats = config.model_type not in FAMILIES
+        self.family = CHAT if chats else FAMILIES[config.model_type]
+        self.frames = self.family.frames(config)
         self._lock = threading.Lock()
-        if self.asks:
-            self.frames = CHAT_FRAMES
-        else:
-            self.frames = int(getattr(config, "num_image_with_embedding", 0) or 1)
 
     def inputs(self, frames: Sequence[Image.Image]) -> dict[str, Any]:
         """What goes into the network for one picture, or for the frames of one shot."""
-        if self.asks:
+        if self.family.asks:
             pictures = [{"type": "image", "image": frame} for frame in _spread(frames, self.frames)]
             chat = [{"role": "user", "content": [*pictures, {"type": "text", "text": QUESTION}]}]
             made = self.processor.apply_chat_template(
@@ -79,11 +106,8 @@ class HubCaptioner:
         tokenizer = self.processor.tokenizer
         words = tokenizer(" ".join(text.split()), add_special_tokens=False).input_ids
         text_config = getattr(self.network.config, "text_config", self.network.config)
-        if self.asks:
-            return [*words, int(tokenizer.eos_token_id)]
-        if self.network.config.model_type == "blip":
-            return [int(text_config.bos_token_id), *words, int(text_config.sep_token_id)]
-        return [int(tokenizer.cls_token_id), *words, int(tokenizer.sep_token_id)]
+        before, after = self.family.ends(tokenizer, text_config)
+        return [*map(int, before), *words, *map(int, after)]
 
     @torch.inference_mode()
     def caption(self, frames: Sequence[Image.Image]) -> str:
@@ -91,10 +115,22 @@ class HubCaptioner:
         given = self.inputs(frames)
         with self._lock, self.compute.autocast():
             ids = self.network.generate(**given, max_new_tokens=NEW_TOKENS, num_beams=1, do_sample=False)
-        if self.asks:
+        if self.family.asks:
             ids = ids[:, given["input_ids"].shape[1] :]
         text: str = self.processor.batch_decode(ids, skip_special_tokens=True)[0]
         return " ".join(text.split())
+
+
+def open_preset(preset: Preset, compute: Compute) -> HubCaptioner:
+    """The captioner of a preset, with its adapter merged where it has one."""
+    return HubCaptioner(preset.media_tower, compute, preset.adapter)
+
+
+def save_network(preset: Preset, compute: Compute, folder: Path) -> None:
+    """Write a captioner into a folder, as transformers loads it."""
+    writer = open_preset(preset, compute)
+    for part in (writer.network, writer.processor):
+        part.save_pretrained(folder)
 
 
 def _spread(frames: Sequence[Image.Image], count: int) -> list[Image.Image]:

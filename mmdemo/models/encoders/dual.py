@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +25,8 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part
-from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import TASKS, Modality
+from mmdemo.models.presets import Described, Preset
+from mmdemo.models.protocols import TASKS, Encoder, Modality
 from mmdemo.settings import Settings
 
 TEXT_BATCH = 128
@@ -77,51 +77,14 @@ def family_of(config: Any, name: str) -> Family:
     return FAMILIES[config.model_type]
 
 
-class Encoder(Protocol):
-    """Two networks with one shared space: a `DualEncoder`, or a pair of towers."""
+def open_preset(preset: Preset, compute: Compute, adapter: str) -> Encoder:
+    """The encoder of a preset, as it is trained."""
+    return open_encoder(preset.media_tower, TASKS[preset.task], compute, adapter)
 
-    name: str
-    network: Any
-    tokenizer: Any
-    compute: Compute
-    dim: int
-    feature_dim: int
-    rates: dict[str, float]
-    epochs: int
 
-    @property
-    def family(self) -> Any:
-        """Its modality and prior."""
-        ...
-
-    @property
-    def input_px(self) -> int:
-        """The side of the picture that goes in."""
-        ...
-
-    def prepared(self, medium: Any) -> dict[str, Tensor]:
-        """What goes in of one medium; each tensor has a first axis of 1."""
-        ...
-
-    def media(self, batch: dict[str, Tensor]) -> Tensor:
-        """(N, D) vectors, not of unit length; gradients pass."""
-        ...
-
-    def features(self, batch: dict[str, Tensor]) -> Tensor:
-        """(N, F) features, of which the first D are the unit vector."""
-        ...
-
-    def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """The tokens of texts, on the device."""
-        ...
-
-    def texts(self, tokens: dict[str, Tensor]) -> Tensor:
-        """(N, D) vectors, not of unit length; gradients pass."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """A folder that it can be opened from."""
-        ...
+def save_network(preset: Preset, compute: Compute, folder: Path) -> None:
+    """Write both networks into a folder, with the adapter merged."""
+    open_preset(preset, compute, preset.adapter).save(folder)
 
 
 def open_encoder(name: str, modality: Modality, compute: Compute, adapter: str = "") -> Encoder:
@@ -257,7 +220,7 @@ class DualMediaTower:
         self.input_px = encoder.input_px
 
     def prepare(self, medium: Any) -> dict[str, Tensor]:
-        """What goes into the network; cheap to do on another thread."""
+        """Preprocess one sample; may run in a worker thread."""
         return medium if isinstance(medium, dict) else self.encoder.prepared(medium)
 
     @torch.inference_mode()
@@ -301,6 +264,20 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
         )
     media, text = DualMediaTower(preset.media_features, encoder), DualTextTower(preset, encoder)
     return Towers(media, text, encoder.family.prior, preset.id), str(compute)
+
+
+def describe(modality: Modality, model: str) -> Described:
+    """What the configuration of a dual encoder, or the names of two towers, say of it.
+
+    Raises:
+        UserError: there is no such model, or it is no dual encoder.
+    """
+    from mmdemo.models.encoders.two_towers import describe_pair, is_pair
+
+    if is_pair(model):
+        return describe_pair(model, modality)
+    config = load_config(model)
+    return Described(int(family_of(config, model).dim(config)))
 
 
 def base_calibration(preset: Preset) -> Calibration:

@@ -142,7 +142,7 @@ class EfficientNetTower:
         self.feature_dim = TEXT_DIM + self._network.num_features
 
     def prepare(self, medium: Image.Image) -> np.ndarray:
-        """(3, S, S) float32 of one picture; cheap to do on another thread."""
+        """(3, S, S) float32 of one picture; may run in a worker thread."""
         return pixels(medium, self.input_px)
 
     @torch.inference_mode()

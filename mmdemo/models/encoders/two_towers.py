@@ -33,8 +33,10 @@ from mmdemo.models.device import Compute
 from mmdemo.models.encoders import scratch
 from mmdemo.models.hub.errors import not_at_hand
 from mmdemo.models.hub.loading import load_config, load_network, load_part
+from mmdemo.models.presets import Described
 from mmdemo.models.protocols import Modality
 
+PAIR = "towers"  # stands for the `model_type` of a pair
 SPEC = "towers.json"  # in the folder of a saved pair, which is told by it
 DIM = 256  # D, the shared space
 SCRATCH_PX = 64
@@ -77,6 +79,15 @@ def is_pair(name: str) -> bool:
     """Whether a name is that of a pair of towers, or of a folder that holds one."""
     folder = Path(name)
     return (folder / SPEC).is_file() if folder.is_dir() else "+" in name
+
+
+def config_type(name: str) -> str:
+    """The `model_type` of a model of transformers, or `towers`.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    return PAIR if is_pair(name) else str(load_config(name).model_type)
 
 
 @lru_cache(maxsize=32)
@@ -252,6 +263,13 @@ def _tokenizer(folder: str, spec: PairSpec) -> Any:
 def is_scratch(spec: PairSpec) -> bool:
     """Whether nobody trained either tower before."""
     return spec.text in TEXT and spec.media in MEDIA[spec.modality]
+
+
+def describe_pair(name: str, modality: Modality) -> Described:
+    """What the names of two towers, or the folder of a saved pair, say of it."""
+    spec = read_spec(name, modality)
+    words = "" if Path(name).is_dir() else " and ".join(name.split("+"))
+    return Described(spec.dim, spec.feature_dim - spec.dim, words, is_scratch(spec))
 
 
 UNTRAINED = Calibration(10.0, -5.0)  # of a shared space that nobody has trained

@@ -24,11 +24,12 @@ from mmdemo.errors import UserError
 from mmdemo.media.image import pixels
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
-from mmdemo.models.encoders.dual import EPOCHS, MOST_TOKENS, RATES, SOFTMAX, Encoder, open_encoder, stacked
+from mmdemo.models.encoders import dual
+from mmdemo.models.encoders.dual import EPOCHS, MOST_TOKENS, RATES, SOFTMAX, open_encoder, stacked
 from mmdemo.models.encoders.two_towers import EncoderFacts, is_pair
 from mmdemo.models.hub.loading import load_config, load_network, load_part
-from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import Modality
+from mmdemo.models.presets import Described, Preset
+from mmdemo.models.protocols import Encoder, Modality
 
 PRISM_FRAMES = 4  # frames, two a second, that share a vector of VideoPrism
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training pictures, and X-CLIP's
@@ -215,6 +216,27 @@ def open_video_encoder(name: str, compute: Compute, adapter: str = "") -> Encode
     return FrameEncoder(open_encoder(name, "image", compute, adapter))
 
 
+def open_preset(preset: Preset, compute: Compute, adapter: str) -> Encoder:
+    """The encoder of a preset, as it is trained: it takes several frames at once."""
+    return open_video_encoder(preset.media_tower, compute, adapter)
+
+
+def save_network(preset: Preset, compute: Compute, folder: Path) -> None:
+    """Write both networks into a folder, with the adapter merged."""
+    open_preset(preset, compute, preset.adapter).save(folder)
+
+
+def describe(model: str) -> Described:
+    """What the configuration of a model says of it.
+
+    Raises:
+        UserError: there is no such model, or it embeds neither pictures nor clips.
+    """
+    if clip_kind(model) is not None:
+        return Described(clip_dim(load_config(model)))
+    return dual.describe("image", model)
+
+
 class ClipFrames:
     """Frames in their order to (N, D) rows of unit length; what comes last fills its clip by repeating."""
 
@@ -227,7 +249,7 @@ class ClipFrames:
         self.input_px = encoder.input_px
 
     def prepare(self, medium: Image.Image) -> np.ndarray:
-        """(3, S, S) float32 of one frame; cheap to do on another thread."""
+        """(3, S, S) float32 of one frame; may run in a worker thread."""
         return self.encoder.pixels(medium)
 
     @torch.inference_mode()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.heads.residual import HeadShape, ResidualHead
+from mmdemo.models.heads.residual import HEADS, HeadShape, ResidualHead
 
 JOINT = 256  # channels of the layer that sees both sides
 DROPOUT = 0.3
@@ -85,6 +85,8 @@ class CrossAttentionHead(FusedHead):
     arXiv:2203.15086, does with the frames of a video), and what it sees is judged together with it.
     """
 
+    looks_at_parts = True
+
     def __init__(self, shape: HeadShape, scale: float = 10.0) -> None:
         super().__init__(shape, scale)
         self.query = nn.Linear(shape.dim, JOINT)
@@ -103,6 +105,10 @@ class CrossAttentionHead(FusedHead):
         seen = self.norm(torch.einsum("nmt,ntj->nmj", weight.softmax(2), values))
         found: Tensor = self.out(gelu(seen * self.from_text(texts)[None])).squeeze(2)
         return found
+
+
+HEADS.add("concatenation", ConcatenationHead)
+HEADS.add("cross-attention", CrossAttentionHead)
 
 
 @torch.inference_mode()

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from mmdemo.registry import Registry
+
 
 @dataclass(frozen=True)
 class HeadShape:
@@ -26,7 +28,7 @@ class HeadShape:
     dim: int  # D, the shared space
     hidden: int = 512
     dropout: float = 0.5
-    kind: str = "residual"  # of those that `make_head` makes
+    kind: str = "residual"  # a row of HEADS
     alone: bool = False  # whether a fused head answers without the shared space
 
 
@@ -40,6 +42,7 @@ class ResidualHead(nn.Module):
 
     sees_time = False  # whether a frame's vector depends on the frames around it
     fuses = False  # whether it scores pairs beside the shared space
+    looks_at_parts = False  # whether it wants features of a medium's parts, not of the whole alone
 
     def __init__(self, shape: HeadShape, scale: float = 10.0) -> None:
         super().__init__()
@@ -91,6 +94,13 @@ class ResidualHead(nn.Module):
     def project_text(self, vectors: Tensor) -> Tensor:
         """(N, D) vectors of the text tower to (N, D) unit vectors."""
         return normalize(vectors + self.text(vectors), dim=1)
+
+
+# By their kind, which a saved head names.
+HEADS: Registry[type[ResidualHead]] = Registry(
+    "head", built_in=("mmdemo.models.heads.temporal", "mmdemo.models.heads.fusion")
+)
+HEADS.add("residual", ResidualHead)
 
 
 PROJECT_BATCH = 8192  # rows of features carried into the shared space at once: 54 MB

@@ -1,4 +1,4 @@
-"""Heads by the name of their kind, and on disk: weights as safetensors, their shape as JSON."""
+"""Heads that are new, and on disk: weights as safetensors, their shape as JSON."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from mmdemo.errors import StorageError, UserError
-from mmdemo.models.heads.fusion import ConcatenationHead, CrossAttentionHead
-from mmdemo.models.heads.residual import HeadShape, ResidualHead
-from mmdemo.models.heads.temporal import TemporalHead
+from mmdemo.errors import StorageError
+from mmdemo.models.heads.residual import HEADS, HeadShape, ResidualHead
 
 
 def make_head(shape: HeadShape, scale: float = 10.0) -> ResidualHead:
@@ -21,15 +19,7 @@ def make_head(shape: HeadShape, scale: float = 10.0) -> ResidualHead:
     Raises:
         UserError: there is no such kind; the sentence lists those there are.
     """
-    kinds: dict[str, type[ResidualHead]] = {
-        "residual": ResidualHead,
-        "temporal": TemporalHead,
-        "concatenation": ConcatenationHead,
-        "cross-attention": CrossAttentionHead,
-    }
-    if shape.kind not in kinds:
-        raise UserError(f"There is no head {shape.kind!r}.", f"Use one of: {', '.join(kinds)}.")
-    return kinds[shape.kind](shape, scale)
+    return HEADS[shape.kind](shape, scale)
 
 
 def save_head(head: ResidualHead, folder: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmdemo.models.heads.residual import LONGEST, HeadShape, ResidualHead
+from mmdemo.models.heads.residual import HEADS, LONGEST, HeadShape, ResidualHead
 
 WIDTH = 128  # of the Transformer: spans are labelled by the hundred, not by the million
 ATTENTIONS = 4
@@ -67,6 +67,9 @@ class TemporalHead(ResidualHead):
         """(N, F) features of single frames to (N, D) unit vectors."""
         alone = torch.ones(len(features), 1, dtype=torch.bool, device=features.device)
         return self.project_spans(features[:, None], alone)
+
+
+HEADS.add("temporal", TemporalHead)
 
 
 def _sinusoids(length: int, width: int) -> Tensor:

@@ -16,8 +16,8 @@ from typing import Any
 
 from mmdemo.errors import UserError
 from mmdemo.models.hub.errors import not_at_hand
-from mmdemo.models.hub.local_cache import CTRANSLATE2, is_cached, repositories
-from mmdemo.models.presets import Preset, split_revision
+from mmdemo.models.hub.local_cache import is_cached, repositories
+from mmdemo.models.presets import Preset, Repository, split_revision
 
 BAR = "huggingface_hub.snapshot_download"  # the name of the bar that counts bytes
 
@@ -56,18 +56,16 @@ def fetch(
         UserError: there is no such model, no right to it, no network, or no room on the disk.
         DownloadStoppedError: somebody stopped it.
     """
-    for name, files in repositories(preset):
-        if not is_cached(name, "model.bin" if files is CTRANSLATE2 else "model.safetensors"):
-            _fetch_one(name, files, told, stopped)
+    for repository in repositories(preset):
+        if not is_cached(repository.name, repository.weights):
+            _fetch_one(repository, told, stopped)
 
 
-def _fetch_one(
-    name: str, files: list[str], told: Callable[[Fetched], None], stopped: Callable[[], bool]
-) -> None:
+def _fetch_one(repository: Repository, told: Callable[[Fetched], None], stopped: Callable[[], bool]) -> None:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.utils import tqdm as hub_bar
 
-    begun = time.perf_counter()
+    begun, name = time.perf_counter(), repository.name
 
     class Bar(hub_bar):
         """Draws nothing, and tells how far the bytes are."""
@@ -88,7 +86,7 @@ def _fetch_one(
             return found
 
     repo, revision = split_revision(name)
-    how: dict[str, Any] = {"allow_patterns": files, "tqdm_class": Bar, **revision}
+    how: dict[str, Any] = {"allow_patterns": list(repository.files), "tqdm_class": Bar, **revision}
     try:
         listed = snapshot_download(repo, dry_run=True, **how)
         lacking = sum(one.file_size for one in listed if one.will_download)

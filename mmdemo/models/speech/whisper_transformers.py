@@ -20,7 +20,8 @@ from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice_activity import speech_windows
 from mmdemo.models.device import Compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part
-from mmdemo.models.speech.recogniser import Segment, sentences
+from mmdemo.models.presets import Preset
+from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser, sentences
 from mmdemo.models.speech.whisper import WhisperRecogniser
 
 STATES = 1500  # what the encoder makes of 30 s
@@ -189,3 +190,12 @@ def feature_size(name: str) -> int:
     """
     config = load_config(name)
     return int(getattr(config, "d_model", 0) or config.hidden_size)
+
+
+def open_preset(preset: Preset, compute: Compute, threads: int) -> SpeechRecogniser:
+    """The recogniser of a preset, with its adapter merged where it has one.
+
+    Raises:
+        UserError: its weights are not at hand and cannot be fetched.
+    """
+    return HubWhisper(preset.media_tower, compute, preset.adapter)

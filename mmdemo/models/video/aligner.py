@@ -12,22 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.calibration import Calibration
-from mmdemo.models.device import Compute, decide_compute
-from mmdemo.models.encoders import dual
-from mmdemo.models.encoders.dual import DualMediaTower, DualTextTower, open_encoder
-from mmdemo.models.encoders.efficientnet_minilm import (
-    EfficientNetTower,
-    load_class_vectors,
-    shared_text_tower,
-)
-from mmdemo.models.encoders.video_clips import ClipEncoder, ClipFrames, clip_kind
+from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.heads.residual import Sequences
 from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import MediaTower, Modality, Score, TextTower
+from mmdemo.models.protocols import MediaTower, Modality, Score
 from mmdemo.models.video.moments import Moment, find_moments, shot_rows, similarity_curve
-from mmdemo.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -138,32 +127,3 @@ class FrameTower(MediaTower, Protocol):
     """What makes features of a video's frames, given in their order."""
 
     input_px: int  # the side of the picture that goes in
-
-
-def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
-    """The towers of a video preset, and the device in words."""
-    compute = decide_compute(settings.device, settings.threads)
-    frames: FrameTower
-    text: TextTower
-    if preset.loader == "wheel":
-        frames = EfficientNetTower(preset, compute, load_class_vectors())
-        text = shared_text_tower(compute)
-    else:
-        frames, text = _hub_towers(preset, compute)
-    return Towers(VideoTower(preset, frames), text, base_calibration(preset), preset.id), str(compute)
-
-
-def _hub_towers(preset: Preset, compute: Compute) -> tuple[FrameTower, TextTower]:
-    if clip_kind(preset.media_tower) is not None:
-        clips = ClipEncoder(preset.media_tower, compute, preset.adapter)
-        return ClipFrames(preset, clips), DualTextTower(preset, clips)
-    pictures = open_encoder(preset.media_tower, "image", compute, preset.adapter)
-    return DualMediaTower(preset.media_features, pictures), DualTextTower(preset, pictures)
-
-
-def base_calibration(preset: Preset) -> Calibration:
-    """That of the picture preset with the same tower: a moment is scored as a picture is."""
-    if preset.loader == "wheel":
-        return load_class_vectors().calibration[preset.id.removesuffix("-video")]
-    kind = clip_kind(preset.media_tower)
-    return kind.prior if kind is not None else dual.base_calibration(preset)

@@ -14,11 +14,10 @@ from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features
 from mmdemo.labeling.snapshot import Example, Snapshot
 from mmdemo.models.device import Compute, decide_compute
-from mmdemo.models.encoders.dual import DualTextTower, Encoder, open_encoder, stacked
-from mmdemo.models.encoders.video_clips import open_video_encoder
+from mmdemo.models.encoders.dual import DualTextTower, stacked
 from mmdemo.models.manager import base_calibration, load_towers, version_source
-from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import TASKS
+from mmdemo.models.presets import LOADERS, Preset
+from mmdemo.models.protocols import Encoder
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
 from mmdemo.store.texts import text_key
@@ -90,6 +89,6 @@ def _recall(
 
 def open_learner(preset: Preset, compute: Compute, adapter: str) -> Encoder:
     """The encoder of a preset as it is trained: of videos it takes several frames at once."""
-    if TASKS[preset.task] == "video":
-        return open_video_encoder(preset.media_tower, compute, adapter)
-    return open_encoder(preset.media_tower, TASKS[preset.task], compute, adapter)
+    opened = LOADERS[preset.loader].open_encoder
+    assert opened is not None  # such a model is trained by another recipe
+    return opened(preset, compute, adapter)

@@ -12,8 +12,9 @@ from typing import Any
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.models.manager import version_source
-from mmdemo.models.presets import LOADERS_BY_HAND, PROPOSED
+from mmdemo.models.presets import PRESETS, PROPOSED
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, Task
+from mmdemo.models.registry import loaders_by_hand
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.ui.routes import action
 from mmdemo.ui.tabs.common import text_of
@@ -70,7 +71,6 @@ def estimate_training(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 @action("models")
 def models(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The models that a task can start from, what they need, and what computes here."""
-    from mmdemo.models.catalogue import PRESETS
     from mmdemo.models.hub.local_cache import is_at_hand
     from mmdemo.models.memory import device_facts, memory_mb, weights_mb
 
@@ -97,7 +97,7 @@ def models(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         for p in PRESETS.values()
         if p.task == task
     ]
-    by_hand = [loader for loader, of in LOADERS_BY_HAND.items() if of == task]
+    by_hand = loaders_by_hand(task)
     return {"models": rows, "by_hand": by_hand, "base": base, "device": device}
 
 

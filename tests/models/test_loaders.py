@@ -1,0 +1,147 @@
+"""What every row of the table of loaders keeps, and a loader of a package that is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdemo.demo import Demo
+from mmdemo.errors import RegistryError, UserError
+from mmdemo.models.aligner import Towers
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.heads.residual import HEADS
+from mmdemo.models.manager import load_captioner, load_towers
+from mmdemo.models.presets import LOADERS, PRESETS, Described, Loader, Preset
+from mmdemo.models.registry import find_preset, loaders_by_hand, preset_for
+from mmdemo.settings import ASSETS, Settings, load_settings
+from tests import checkpoints
+
+SETTINGS = load_settings({}, device="cpu")
+FUNCTIONS = (
+    "load_towers",
+    "load_captioner",
+    "base_calibration",
+    "make_aligner",
+    "open_encoder",
+    "save_network",
+)
+
+
+@pytest.mark.parametrize("name", list(LOADERS))
+def test_what_a_loader_says_of_itself_is_there(name: str) -> None:
+    loader = LOADERS[name]
+    assert loader.name == name and (loader.load_towers is None) != (loader.load_captioner is None)
+    for field in FUNCTIONS:
+        function: Any = getattr(loader, field)
+        for one in [function.func, *function.args] if isinstance(function, partial) else [function]:
+            if getattr(one, "__module__", "") == "mmdemo.heavy_imports":
+                module, _, attribute = one.__qualname__.partition(":")
+                assert callable(getattr(import_module(module), attribute)), one.__qualname__
+    assert all(head in HEADS for head in loader.heads)
+    assert set(loader.methods) <= {"head", "lora", "full"}
+    assert bool(loader.recipe) == bool({"lora", "full"} & set(loader.methods))
+    assert (loader.recipe == "pairs") == (loader.open_encoder is not None)
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_every_preset_has_a_loader_of_its_task(name: str) -> None:
+    preset = PRESETS[name]
+    assert LOADERS[preset.loader].task == preset.task
+    assert bool(preset.text_tower) != LOADERS[preset.loader].own_texts
+    assert preset.methods and bool(preset.heads) == (preset.task != "captioning")
+
+
+def test_one_loader_at_most_of_a_task_is_meant_for_what_no_other_names() -> None:
+    others = [loader.task for loader in LOADERS.values() if loader.other_types]
+    assert len(others) == len(set(others))
+
+
+def test_a_model_of_one_kind_is_not_loaded_as_another() -> None:
+    with pytest.raises(UserError, match="git-base-coco is a model of captioning"):
+        load_towers(PRESETS["git-base-coco"], SETTINGS)
+    with pytest.raises(UserError, match="is a model of image-text"):
+        load_captioner(PRESETS["clip-vit-base-patch32"], None)  # type: ignore[arg-type]
+
+
+class MeanColour:
+    """Pictures as their mean colour."""
+
+    id, modality, dim, feature_dim, input_px = "mean-colour-features", "image", 3, 3, 8
+
+    def prepare(self, medium: Image.Image) -> np.ndarray:
+        return np.asarray(medium.convert("RGB"), np.float32).mean((0, 1))
+
+    def encode(self, media: list[Any]) -> np.ndarray:
+        rows = np.stack([m if isinstance(m, np.ndarray) else self.prepare(m) for m in media]) + 1
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+class ColourNames:
+    """Texts as the colours that they name."""
+
+    id, dim = "mean-colour-texts", 3
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        rows = np.array([[("red" in t) + 0.1, ("green" in t) + 0.1, ("blue" in t) + 0.1] for t in texts])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32).reshape(-1, 3)
+
+
+@pytest.fixture
+def colours() -> Iterator[None]:
+    """A loader and a model of it, as a plug-in brings them."""
+
+    def load(preset: Preset, settings: Settings) -> tuple[Towers, str]:
+        return Towers(MeanColour(), ColourNames(), Calibration(10.0, -5.0), preset.id), "cpu"
+
+    loader = Loader(
+        "colours", "image-text", load_towers=load, heads=("residual",), describe=lambda model: Described(3, 0)
+    )
+    LOADERS.add("colours", loader)
+    about = Preset(
+        "mean-colour", "image-text", "a mean", "", "MIT", "", 1, loader="colours", dim=3, feature_dim=3
+    )
+    PRESETS.add("mean-colour", about)
+    yield
+    LOADERS.remove("colours")
+    PRESETS.remove("mean-colour")
+
+
+@pytest.mark.usefixtures("colours")
+def test_a_model_and_its_loader_from_elsewhere_are_chosen_and_align(make_demo: Callable[..., Demo]) -> None:
+    demo = make_demo()
+    demo.choose_model("image-text", "mean-colour")
+    item = demo.ws.items.listed("image", limit=1)[0]
+    assert demo.align(item, ["something red"])["model"] == "mean-colour"
+    assert "colours" in loaders_by_hand("image-text") and "colours" not in loaders_by_hand("video-text")
+    assert find_preset("colours:any").dim == 3
+    with pytest.raises(RegistryError, match="a loader named 'colours' already"):
+        LOADERS.add("colours", LOADERS["colours"])
+    with pytest.raises(UserError, match=r"no model 'colour'.*mean-colour.*colours:NAME"):
+        find_preset("colour")
+
+
+def test_a_folder_named_relative_to_the_current_one_is_found_from_elsewhere(
+    tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = checkpoints.save_clip(tmp_path / "models" / "clip")
+    monkeypatch.chdir(tmp_path)
+    demo = make_demo("w")
+    chosen = demo.choose_model("image-text", "dual:models/clip")
+    active = next(v["id"] for v in chosen["versions"] if v["active"])
+    assert demo.ws.versions.get(active).base == f"dual:{folder}"
+    assert active == preset_for("image-text", str(folder)).id == preset_for("image-text", "models/clip").id
+    demo.close()
+    monkeypatch.chdir(ASSETS)
+    again = make_demo("w")
+    item = again.ws.items.listed("image", limit=1)[0]
+    assert again.align(item, ["a cat"])["model"] == active
+    monkeypatch.chdir(tmp_path)
+    bert = checkpoints.save_bert(tmp_path / "models" / "bert")
+    assert find_preset("towers:cnn+models/bert").media_tower == f"cnn+{bert}"

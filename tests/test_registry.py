@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from mmdemo import registry
+from mmdemo.errors import RegistryError, UserError
+from mmdemo.registry import Registry, load_plugins, loaded_plugins
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EntryPoint]]:
+    """Entry points of packages that are installed for one test, none at first."""
+    found: list[EntryPoint] = []
+    monkeypatch.setattr(registry, "entry_points", lambda group: found)
+    monkeypatch.setattr(registry, "_loaded", set())
+    monkeypatch.syspath_prepend(tmp_path)
+    yield found
+
+
+def package(folder: Path, name: str, code: str) -> EntryPoint:
+    (folder / f"{name}.py").write_text(code)
+    return EntryPoint(name, f"{name}:register", registry.GROUP)
+
+
+def test_an_unknown_name_lists_those_there_are_and_a_doubled_one_is_refused() -> None:
+    fruit: Registry[int] = Registry("fruit")
+    fruit.add("apple", 1)
+    fruit.add("pear", 2)
+    with pytest.raises(UserError, match=r"There is no fruit 'nut'. Use one of: apple, pear."):
+        fruit.get("nut")
+    with pytest.raises(RegistryError, match="There is a fruit named 'apple' already"):
+        fruit.add("apple", 3)
+    assert list(fruit) == ["apple", "pear"] and fruit["apple"] == 1 and len(fruit) == 2
+
+
+def test_a_plug_in_adds_to_a_table_after_what_ships(plugins: list[EntryPoint], tmp_path: Path) -> None:
+    (tmp_path / "shipped_fruit.py").write_text("import fruit_table\nfruit_table.FRUIT.add('apple', 1)\n")
+    (tmp_path / "fruit_table.py").write_text(
+        "from mmdemo.registry import Registry\nFRUIT = Registry('fruit', ['shipped_fruit'])\n"
+    )
+    code = "import fruit_table\ndef register():\n    fruit_table.FRUIT.add('nut', 2)\n"
+    plugins.append(package(tmp_path, "nuts", code))
+    load_plugins()
+    from fruit_table import FRUIT  # type: ignore[import-not-found]
+
+    assert list(FRUIT) == ["apple", "nut"] and loaded_plugins() == ["nuts"]
+
+
+def test_a_plug_in_that_fails_leaves_nothing_behind_and_takes_nothing_that_ships_with_it(
+    plugins: list[EntryPoint], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = """
+from mmdemo.models.presets import LOADERS, PRESETS, Loader, Preset
+def register():
+    LOADERS.add("mine", Loader("mine", "image-text"))
+    PRESETS.add("new-model", Preset("new-model", "image-text", "", "", "", ""))
+    PRESETS.add("clip-vit-base-patch32", Preset("clip-vit-base-patch32", "image-text", "", "", "", ""))
+"""
+    plugins.append(package(tmp_path, "doubling", code))
+    from mmdemo.models.presets import LOADERS, PRESETS
+
+    assert "clip-vit-base-patch32" in PRESETS and PRESETS["clip-vit-base-patch32"].architecture == "CLIP"
+    assert "new-model" not in PRESETS and "mine" not in LOADERS and "dual" in LOADERS
+    assert (
+        "The plug-in doubling was not loaded: There is a model named 'clip-vit-base-patch32'" in caplog.text
+    )
+    assert loaded_plugins() == []
