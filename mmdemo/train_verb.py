@@ -44,7 +44,8 @@ def train(demo: Demo, options: argparse.Namespace) -> dict[str, Any] | None:
     from mmdemo.models.manager import version_source
     from mmdemo.models.presets import PROPOSED
     from mmdemo.training.config import EpochRecord, settings_from_words
-    from mmdemo.training.runs import create_run, execute_slices
+    from mmdemo.training.runs import create_run
+    from mmdemo.training.worker import Worker
 
     task = demo.version_task(options.task)
     active = demo.ws.versions.active(task)
@@ -58,25 +59,21 @@ def train(demo: Demo, options: argparse.Namespace) -> dict[str, Any] | None:
 
     words = {name.replace("-", "_"): getattr(options, name.replace("-", "_")) for name in SETTINGS}
     settings = settings_from_words(words | {n: getattr(options, n) for n in ("recompute", "deterministic")})
+    worker = Worker(demo.ws, demo.models)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         from mmdemo.training.launch import meet
         from mmdemo.training.network_run import take_part
 
         def create() -> str:
-            return create_run(demo.ws, task, method, settings, promote="when-better")
+            return create_run(demo.ws, task, method, settings, "when-better", holder=worker.name)
 
         run_id, first = meet(demo.settings, method, create)
         if not first:
             take_part(demo.ws, run_id)
             return None
     else:
-        run_id = create_run(demo.ws, task, method, settings, promote="when-better")
-    run = execute_slices(
-        demo.ws,
-        run_id,
-        lambda: demo.models.towers(version_source(demo.ws, demo.ws.versions.active(task)).preset),
-        progress,
-    )
+        run_id = create_run(demo.ws, task, method, settings, "when-better", holder=worker.name)
+    run = worker.see_to(run_id, progress)
     if run.status == "failed":
         raise UserError(run.message)
     result = run.result or {}

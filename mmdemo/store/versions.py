@@ -1,19 +1,14 @@
-"""Runs and versions: what was trained, what came of it, and which version is active."""
+"""Versions: what can be activated, and what was active when."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from mmdemo.errors import UserError
 from mmdemo.store.database import Database
-from mmdemo.store.tables import Activation, Run, Version, now
+from mmdemo.store.tables import Activation, Version, now
 
 BY_SETTING = "(setting)"  # the annotator of an activation that nobody asked for
-UNFINISHED = ("queued", "running")
 
 
 class VersionTree:
@@ -114,79 +109,3 @@ class VersionTree:
     def previous(self, task: str) -> str | None:
         """The version that was in force before the present one, which a roll back returns to."""
         return self.get(self.active(task)).parent
-
-
-class RunLog:
-    """The runs, one row each; curves and check-points lie in the run's folder."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def create(
-        self, task: str, method: str, parent: str, settings: dict[str, Any], snapshot_sha256: str
-    ) -> str:
-        """Queue a run; returns its id."""
-        run_id = f"run-{now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        with self._database.write() as session:
-            session.add(
-                Run(
-                    id=run_id,
-                    task=task,
-                    method=method,
-                    status="queued",
-                    parent=parent,
-                    settings=settings,
-                    snapshot_sha256=snapshot_sha256,
-                )
-            )
-        return run_id
-
-    def update(self, run_id: str, **values: Any) -> None:
-        """Change columns of a run; `finished_at` is set when the status becomes final."""
-        with self._database.write() as session:
-            run = session.get(Run, run_id)
-            if run is None:
-                raise UserError(f"There is no run {run_id!r}.", "Choose one from the list.")
-            for name, value in values.items():
-                setattr(run, name, value)
-            if values.get("status") in {"done", "stopped", "failed"}:
-                run.finished_at = now()
-
-    def get(self, run_id: str) -> Run:
-        """The run of that id.
-
-        Raises:
-            UserError: there is none.
-        """
-        with self._database.read() as session:
-            run = session.get(Run, run_id)
-        if run is None:
-            raise UserError(f"There is no run {run_id!r}.", "Choose one from the list.")
-        return run
-
-    def latest(self, tasks: Sequence[str] = ()) -> Run | None:
-        """The run that was created last, perhaps of some tasks only."""
-        query = select(Run).order_by(Run.created_at.desc(), Run.id.desc()).limit(1)
-        if tasks:
-            query = query.where(Run.task.in_(tasks))
-        with self._database.read() as session:
-            return session.scalar(query)
-
-    def of_tasks(self, tasks: Sequence[str], most: int = 50) -> list[Run]:
-        """The runs of some tasks, newest first."""
-        query = (
-            select(Run).where(Run.task.in_(tasks)).order_by(Run.created_at.desc(), Run.id.desc()).limit(most)
-        )
-        with self._database.read() as session:
-            return list(session.scalars(query))
-
-    def remove(self, run_id: str) -> None:
-        """Forget a run; what it made stays."""
-        with self._database.write() as session:
-            session.execute(delete(Run).where(Run.id == run_id))
-
-    def unfinished(self) -> list[Run]:
-        """Runs that are queued or running, or were when the process was killed; oldest first."""
-        with self._database.read() as session:
-            query = select(Run).where(Run.status.in_(UNFINISHED)).order_by(Run.created_at)
-            return list(session.scalars(query))

@@ -26,10 +26,11 @@ from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
 from mmdemo.store.media_store import MediaStore, byte_count, write_durably
 from mmdemo.store.pairs import PairStore
+from mmdemo.store.runs import RunLog
 from mmdemo.store.tables import Item
 from mmdemo.store.transcripts import TranscriptStore
 from mmdemo.store.vectors import VectorFile
-from mmdemo.store.versions import RunLog, VersionTree
+from mmdemo.store.versions import VersionTree
 
 FOLDERS = ("media", "vectors", "versions", "runs", "cache")
 

@@ -1,5 +1,7 @@
-"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back; and the worker
-process.
+"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back; and the page's worker.
+
+The queue is the table of runs (store/runs.py). A worker takes from it what waits longest, whoever started it:
+this page, another one, the command line.
 """
 
 from __future__ import annotations
@@ -10,19 +12,21 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from mmdemo.errors import UserError
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
-from mmdemo.store.tables import Run
+from mmdemo.store.tables import Run, now
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.lease import new_holder
 
 log = logging.getLogger(__name__)
 CLOSE_S = 10.0  # an idle worker ends within a second; one that works is not waited for
+SEAT = ".lock"  # a backup leaves such files out
+RESTART_S = 5.0  # a worker that dies at once is not started again more often than this
 
 
 def shown_with(task: str) -> tuple[str, ...]:
@@ -30,33 +34,46 @@ def shown_with(task: str) -> tuple[str, ...]:
     return (task, CAPTIONING) if task == DEFAULT_TASK else (task,) if task else ()
 
 
-_left: list[subprocess.Popen[str]] = []  # workers that outlive their page: kept, not collected
+_left: list[subprocess.Popen[bytes]] = []  # workers that outlive their page: kept, not collected
+
+
+@dataclass(frozen=True)
+class PageWorker:
+    """The worker process of a page."""
+
+    process: subprocess.Popen[bytes]
+    seat: Path  # there for as long as the page wants it; its name is the worker's in the queue
+    started_at: float  # monotonic seconds
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended though it was wanted."""
+        return self.process.poll() is not None
 
 
 class JobRunner:
-    """Owns the worker process of this page and answers for every run of the workspace."""
+    """Answers for every run of the workspace, and sees to it that there is a worker where runs wait."""
 
     def __init__(self, ws: Workspace) -> None:
         self._ws = ws
-        self._worker: subprocess.Popen[str] | None = None
+        self._worker: PageWorker | None = None
         self._lock = threading.Lock()
 
     def warm_up(self) -> None:
         """Start the worker before it is needed; its imports take seconds that nobody should wait for."""
         with self._lock:
-            self._ensure_worker()
+            if self._worker is None:
+                self._worker = self._start_worker()
 
     def resume_interrupted(self) -> list[str]:
-        """Hand runs to the worker that were queued or running when a process was killed; returns their
-        ids.
+        """See to the runs that wait, those that were broken off when a process was killed among them; returns
+        their ids.
         """
-        resumed = [run.id for run in self._ws.runs.unfinished() if not self._is_worked_on(run.id)]
-        for run_id in resumed:
-            self._send(run_id)
-        return resumed
+        self._see_to_waiting()
+        return [run.id for run in self._ws.runs.waiting()]
 
     def start(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
-        """Queue a run and hand it to the worker, which takes one after another; returns its id.
+        """Queue a run, which a worker takes when those before it are done; returns its id.
 
         Raises:
             UserError: the labels lack something, or a setting cannot work.
@@ -64,9 +81,8 @@ class JobRunner:
         from mmdemo.training.config import settings_from_json
         from mmdemo.training.runs import create_run
 
-        with self._lock:
-            run_id = create_run(self._ws, task, method, settings_from_json(settings), promote)
-        self._send(run_id)
+        run_id = create_run(self._ws, task, method, settings_from_json(settings), promote)
+        self._see_to_waiting()
         return run_id
 
     def stop(self, run_id: str = "") -> str:
@@ -79,8 +95,7 @@ class JobRunner:
         if run.status not in {"queued", "running"}:
             raise UserError(f"{run.id} is {run.status} already.", "There is nothing to stop.")
         (self._ws.run_folder(run.id) / "stop").touch()
-        if run.status == "queued" and not self._is_worked_on(run.id):
-            self._ws.runs.update(run.id, status="stopped", message="Taken out of the queue.")
+        self._ws.runs.withdraw(run.id, "Taken out of the queue.")
         return run.id
 
     def resume(self, run_id: str) -> str:
@@ -100,13 +115,14 @@ class JobRunner:
         self._ws.runs.update(
             run.id,
             status="queued",
+            queued_at=now(),
             message="",
             version_id=None,
             decision="",
             result=None,
             settings=run.settings | {"again": again},
         )
-        self._send(run.id)
+        self._see_to_waiting()
         return run.id
 
     def remove(self, run_id: str) -> str:
@@ -149,7 +165,7 @@ class JobRunner:
             return {"run": None, "status": "none"}
         from mmdemo.training.progress import read_progress, read_steps
 
-        self._revive()
+        self._see_to_waiting()
         run = self._ws.runs.get(run.id)
         records = read_progress(self._ws, run.id)
         last = records[-1] if records else {}
@@ -219,16 +235,17 @@ class JobRunner:
         return parent
 
     def close(self) -> None:
-        """Let the worker finish and end."""
+        """Let the worker finish what it has begun, and end."""
         with self._lock:
             worker, self._worker = self._worker, None
-        if worker is not None and worker.stdin is not None:
-            worker.stdin.close()
-            try:
-                worker.wait(CLOSE_S)
-            except subprocess.TimeoutExpired:
-                log.info("the worker finishes its run without the page")
-                _left.append(worker)
+        if worker is None:
+            return
+        worker.seat.unlink(missing_ok=True)
+        try:
+            worker.process.wait(0 if worker.seat.name in self._ws.runs.holders() else CLOSE_S)
+        except subprocess.TimeoutExpired:
+            log.info("the worker finishes its run without the page")
+            _left.append(worker.process)
 
     def _find(self, run_id: str) -> Run:
         run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest()
@@ -236,41 +253,36 @@ class JobRunner:
             raise UserError("There is no run yet.", "Start one in the Fine-tune tab.")
         return run
 
-    def _revive(self) -> None:
-        """Runs whose worker died go on in a new one, those that waited with them."""
+    def _see_to_waiting(self) -> None:
+        """Where runs wait, have a worker. What one that died held, waits from now on and not only when its
+        lease is over.
+        """
         with self._lock:
-            dead = self._worker is not None and self._worker.poll() is not None
-        if dead and (resumed := self.resume_interrupted()):
-            log.warning("the worker died; %s go on in a new one", ", ".join(resumed))
+            if self._worker is not None and self._worker.died:
+                self._ws.runs.free(self._worker.seat.name)
+                if time.monotonic() - self._worker.started_at < RESTART_S:
+                    return
+                log.warning("the worker died; its run goes on in a new one")
+                self._worker.seat.unlink(missing_ok=True)
+                self._worker = None
+            if self._worker is None and self._ws.runs.waiting():
+                self._worker = self._start_worker()
 
-    def _is_worked_on(self, run_id: str) -> bool:
-        try:
-            with FileLock(self._ws.run_folder(run_id) / "lock", timeout=0):
-                return False
-        except Timeout:
-            return True
-
-    def _send(self, run_id: str) -> None:
-        with self._lock:
-            worker = self._ensure_worker()
-            assert worker.stdin is not None
-            worker.stdin.write(f"{run_id}\n")
-            worker.stdin.flush()
-
-    def _ensure_worker(self) -> subprocess.Popen[str]:
-        if self._worker is None or self._worker.poll() is not None:
-            settings = asdict(self._ws.settings)
-            variables = {f"MMDEMO_{name.upper()}": str(value) for name, value in settings.items()}
-            variables["PYTHONPATH"] = os.pathsep.join(
-                filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
+    def _start_worker(self) -> PageWorker:
+        settings = asdict(self._ws.settings)
+        variables = {f"MMDEMO_{name.upper()}": str(value) for name, value in settings.items()}
+        variables["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
+        )
+        seat = self._ws.folder / "runs" / f"{new_holder()}{SEAT}"
+        seat.touch()
+        command = [sys.executable, "-m", "mmdemo.training.worker", "--page", str(os.getpid())]
+        with (self._ws.folder / "runs" / "worker.log").open("a") as output:
+            process = subprocess.Popen(
+                [*command, "--seat", str(seat)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=os.environ | variables,
             )
-            with (self._ws.folder / "runs" / "worker.log").open("a") as output:
-                self._worker = subprocess.Popen(
-                    [sys.executable, "-m", "mmdemo.training.worker"],
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    text=True,
-                    env=os.environ | variables,
-                )
-        return self._worker
+        return PageWorker(process, seat, time.monotonic())

@@ -16,6 +16,7 @@ from mmdemo.models.manager import version_source
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, settings_from_json
+from mmdemo.training.outcome import is_lost
 from mmdemo.training.progress import append_progress, step_writer, stop_flag
 from mmdemo.training.recipes import captions, pairs, transcripts
 from mmdemo.training.recipes.base import FinishedRun, Kind, Recipe
@@ -31,7 +32,11 @@ def kind_of(ws: Workspace, run: Run) -> Any:
 
 
 def learn(
-    ws: Workspace, run: Run, recipe: Recipe, progress: Callable[[EpochRecord], None] | None
+    ws: Workspace,
+    run: Run,
+    recipe: Recipe,
+    progress: Callable[[EpochRecord], None] | None,
+    stopped: Callable[[], bool],
 ) -> EpochRecord | None:
     """Train; in every process of a launch alike, of which the first writes what is written.
 
@@ -54,7 +59,7 @@ def learn(
         run.method,
         compute,
         folder / "state",
-        stop_flag(ws, run.id),
+        stopped,
         told,
         recipe.check,
         ws.settings.slice_s if accelerator.num_processes == 1 else 0.0,
@@ -66,9 +71,11 @@ def learn(
                 write(record)
                 if progress is not None:
                     progress(record)
+    if first and is_lost(ws, run):
+        return None
     if training.sliced:
         if first:
-            ws.runs.update(run.id, status="queued", message="Goes on in its next slice of time.")
+            ws.runs.give_back(run.id, run.holder, "Goes on in its next slice of time.")
         return None
     if record is None and first:
         ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
@@ -84,13 +91,17 @@ def open_recipe(ws: Workspace, run: Run, snapshot: Snapshot) -> Recipe:
 
 
 def carry_out(
-    ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
+    ws: Workspace,
+    run: Run,
+    towers: Callable[[], Towers],
+    progress: Callable[[EpochRecord], None] | None,
+    stopped: Callable[[], bool],
 ) -> None:
     """From the snapshot to a version."""
     kind: Kind = kind_of(ws, run)
     snapshot = Snapshot.load(ws.run_folder(run.id) / "snapshot.json")
     recipe = open_recipe(ws, run, snapshot)
-    record = learn(ws, run, recipe, progress)
+    record = learn(ws, run, recipe, progress, stopped)
     if record is not None:
         kind.conclude(FinishedRun(ws, run, snapshot, recipe, record, towers))
 
@@ -99,4 +110,4 @@ def take_part(ws: Workspace, run_id: str) -> None:
     """Learn with the first process of a launch until it is done; nothing is written."""
     run = ws.runs.get(run_id)
     snapshot = Snapshot.load(ws.run_folder(run_id) / "snapshot.json")
-    learn(ws, run, open_recipe(ws, run, snapshot), None)
+    learn(ws, run, open_recipe(ws, run, snapshot), None, stop_flag(ws, run_id))

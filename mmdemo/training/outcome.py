@@ -29,6 +29,11 @@ def is_stopped(ws: Workspace, run: Run) -> bool:
     return (ws.run_folder(run.id) / "stop").exists()
 
 
+def is_lost(ws: Workspace, run: Run) -> bool:
+    """Whether a run that was claimed is another worker's by now, as after a sleep of this machine."""
+    return run.holder is not None and not ws.runs.renew(run.id, run.holder)
+
+
 def discard_half_written(ws: Workspace, run: Run) -> None:
     """Remove the folder of a version that was not finished, such as on a full disk."""
     version_id = version_of(run)

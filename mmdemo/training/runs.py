@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
@@ -35,12 +34,19 @@ from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import is_disk_full, write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN
 from mmdemo.store.tables import Run
-from mmdemo.store.versions import UNFINISHED
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, TrainSettings, settings_from_json
 from mmdemo.training.head_trainer import train_head
 from mmdemo.training.learning_curve import learning_curve
-from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_stopped, version_of
+from mmdemo.training.lease import Lease, new_holder
+from mmdemo.training.outcome import (
+    add_version,
+    discard_half_written,
+    finish_run,
+    is_lost,
+    is_stopped,
+    version_of,
+)
 from mmdemo.training.progress import append_progress, stop_flag
 
 log = logging.getLogger(__name__)
@@ -54,6 +60,7 @@ def create_run(
     settings: TrainSettings,
     promote: str,
     snapshot: Snapshot | None = None,
+    holder: str = "",
 ) -> str:
     """Freeze the labels and queue a run; returns its id.
 
@@ -64,6 +71,7 @@ def create_run(
         settings: how to train.
         promote: "when-better", or "ask": a person decides.
         snapshot: other pairs than the workspace's labels.
+        holder: the worker that carries it out at once; empty: whichever is free.
 
     Raises:
         DataError: the labels lack something.
@@ -83,9 +91,15 @@ def create_run(
     snapshot = snapshot or take_snapshot(ws, DEFAULT_TASK if task == CAPTIONING else task)
     require_data(ws, snapshot)
     values = asdict(settings) | {"promote": promote}
-    run_id = ws.runs.create(task, method, ws.versions.active(task), values, snapshot.sha256)
-    snapshot.save(ws.run_folder(run_id) / "snapshot.json")
-    return run_id
+    return ws.runs.create(
+        task,
+        method,
+        ws.versions.active(task),
+        values,
+        snapshot.sha256,
+        holder,
+        lambda run_id: snapshot.save(ws.run_folder(run_id) / "snapshot.json"),
+    )
 
 
 def execute_run(
@@ -93,50 +107,53 @@ def execute_run(
     run_id: str,
     towers: Callable[[], Towers],
     progress: Callable[[EpochRecord], None] | None = None,
+    holder: str = "",
 ) -> Run:
-    """Carry a run out, or on from where it was interrupted; returns its row, which says `queued` where its
-    slice of time is over.
+    """Claim a run and carry it out, or on from where it was interrupted; returns its row, which says
+    `queued` where its slice of time is over.
 
-    Only one process works on a run at a time: a lock file, which the system frees when its holder dies,
-    says who.
+    A run that cannot be claimed, because it has finished or is another worker's, is left as it is.
+
+    Args:
+        ws: the workspace.
+        run_id: which run.
+        towers: gives the towers of the version that it starts from, where they are needed.
+        progress: hears of every epoch.
+        holder: under which name it is claimed.
     """
-    folder = ws.run_folder(run_id)
-    try:
-        with FileLock(folder / "lock", timeout=0):
-            run = ws.runs.get(run_id)
-            if run.status not in UNFINISHED:
-                return run  # it was stopped or removed while it waited
-            ws.runs.update(run_id, status="running", message="")
-            try:
-                with reproducible(bool(run.settings.get("deterministic"))):
-                    if run.method == "head":
-                        _execute_head(ws, run, towers, progress)
-                    else:
-                        from mmdemo.training.network_run import carry_out
-
-                        carry_out(ws, run, towers, progress)
-            except Exception as e:
-                discard_half_written(ws, run)
-                ws.runs.update(run_id, status="failed", message=_why(run_id, e))
-    except Timeout:
-        log.info("%s is worked on by another process", run_id)
-    done = ws.runs.get(run_id)
-    if done.status == "done":  # there is nothing to go on from
-        shutil.rmtree(folder / "state", ignore_errors=True)
-    return done
+    run = ws.runs.claim(holder or new_holder(), run_id)
+    return ws.runs.get(run_id) if run is None else carry_out(ws, run, towers, progress)
 
 
-def execute_slices(
+def carry_out(
     ws: Workspace,
-    run_id: str,
+    run: Run,
     towers: Callable[[], Towers],
     progress: Callable[[EpochRecord], None] | None = None,
 ) -> Run:
-    """As `execute_run`, one slice of time after another until the run has finished."""
-    while True:
-        run = execute_run(ws, run_id, towers, progress)
-        if run.status != "queued":
-            return run
+    """Work on a run that was claimed until it has finished or its slice of time is over; returns its row."""
+    with Lease(ws, run) as lease:
+        flag = stop_flag(ws, run.id)
+
+        def stopped() -> bool:
+            return lease.lost or flag()
+
+        try:
+            with reproducible(bool(run.settings.get("deterministic"))):
+                if run.method == "head":
+                    _execute_head(ws, run, towers, progress, stopped)
+                else:
+                    from mmdemo.training import network_run
+
+                    network_run.carry_out(ws, run, towers, progress, stopped)
+        except Exception as e:
+            if not is_lost(ws, run):  # else the version is the other worker's
+                discard_half_written(ws, run)
+            ws.runs.update(run.id, by=run.holder, status="failed", message=_why(run.id, e))
+    done = ws.runs.get(run.id)
+    if done.status == "done":  # there is nothing to go on from
+        shutil.rmtree(ws.run_folder(run.id) / "state", ignore_errors=True)
+    return done
 
 
 def _why(run_id: str, e: Exception) -> str:
@@ -152,7 +169,11 @@ def _why(run_id: str, e: Exception) -> str:
 
 
 def _execute_head(
-    ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Callable[[EpochRecord], None] | None
+    ws: Workspace,
+    run: Run,
+    towers: Callable[[], Towers],
+    progress: Callable[[EpochRecord], None] | None,
+    stopped: Callable[[], bool],
 ) -> None:
     folder = ws.run_folder(run.id)
     snapshot = Snapshot.load(folder / "snapshot.json")
@@ -168,7 +189,6 @@ def _execute_head(
     if kind == "cross-attention":
         train = with_cells(ws, towers(), snapshot.of(TRAIN), train)
         held_out = with_cells(ws, towers(), measured, held_out)
-    stopped = stop_flag(ws, run.id)
     last: ResidualHead | None = None
     slice_s = ws.settings.slice_s
     for record, head in _epochs(
@@ -178,11 +198,14 @@ def _execute_head(
         if progress is not None:
             progress(record)
     if last is None:
-        ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
+        if not is_lost(ws, run):
+            ws.runs.update(run.id, status="stopped", message="Stopped before the first epoch was done.")
+        return
+    if is_lost(ws, run):
         return
     was_stopped = is_stopped(ws, run)
     if record.epoch < record.epochs and not was_stopped:
-        ws.runs.update(run.id, status="queued", message="Goes on in its next slice of time.")
+        ws.runs.give_back(run.id, run.holder, "Goes on in its next slice of time.")
         return
     old = head_of(ws, run.parent)
     if old is not None and old.shape.kind == "cross-attention" and held_out.cells is None:

@@ -18,12 +18,14 @@ from mmdemo.models.manager import NETWORK
 from mmdemo.models.protocols import CAPTIONING
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run, execute_slices
+from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.worker import Worker
 from mmdemo.ui.routes import ACTIONS
 from mmdemo.ui.tabs import finetune  # noqa: F401  its actions register themselves
 from tests import checkpoints
 from tests.conftest import TASK
 from tests.training.test_architectures import labelled
+from tests.training.test_runs import without_worker
 from tests.training.test_training import label_samples, run
 
 LARGEST_FILE = 4_000_000  # bytes: the database and the features fit, check-points and heads do not
@@ -72,7 +74,7 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
     assert failed.status == "failed" and failed.message.startswith("The disk is full."), failed.message
     assert not version.exists() and demo.ws.labels.total() == labels and demo.versions(TASK) == known
     assert not list(demo.ws.run_folder(run_id).rglob("*.part"))
-    demo.jobs._send = lambda run_id: None  # type: ignore[method-assign]
+    without_worker(demo)
     demo.jobs.resume(run_id)
     done = execute(demo, run_id)
     assert done.status == "done" and done.version_id
@@ -92,7 +94,7 @@ def test_a_head_learns_in_slices_of_time_what_it_learns_in_one_piece(make_demo: 
     statuses = [execute(demo, run_id).status for _ in range(3)]
     assert statuses == ["queued", "queued", "done"]
     whole = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
-    sliced, unbroken = demo.ws.runs.get(run_id), execute_slices(demo.ws, whole, lambda: pytest.fail("cached"))
+    sliced, unbroken = demo.ws.runs.get(run_id), Worker(demo.ws, demo.models).see_to(whole)
     vectors = [demo.models.aligner(TASK, r.version_id).encode_text(["a dog"]) for r in (sliced, unbroken)]
     assert np.allclose(*vectors, atol=1e-6)
 
@@ -111,7 +113,7 @@ def test_a_network_learns_in_slices_of_time_what_it_learns_in_one_piece(
         run_id = create_run(one.ws, TASK, "full", settings, "ask")
         first = execute_run(one.ws, run_id, lambda o=one: o.models.aligner(TASK).towers)  # type: ignore
         assert first.status == ("done" if one is demo else "queued"), first.message
-        done = execute_slices(one.ws, run_id, lambda o=one: o.models.aligner(TASK).towers)  # type: ignore
+        done = Worker(one.ws, one.models).see_to(run_id)
         assert done.version_id
         made.append(load_file(one.ws.version_folder(done.version_id) / NETWORK / "model.safetensors"))
     assert all(np.allclose(made[0][name], made[1][name], atol=1e-6) for name in made[0])
