@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
+from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
 
 from mmdemo.errors import MmdemoError, RegistryError, UserError
@@ -104,6 +105,11 @@ class Registry(Generic[Entry]):
                     for module in self._built_in:
                         import_module(module)
                     self._complete = True
+
+
+def modules_in(package: str) -> list[str]:
+    """The modules of a package by name: what `built_in` of a table is whose entries have a folder."""
+    return [f"{package}.{found.name}" for found in iter_modules(import_module(package).__path__)]
 
 
 _lock = threading.RLock()

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # each of the two that run at a time has a core to itself
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -93,7 +94,8 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     It is found as any installed one, here and, by PYTHONPATH, in processes that the test starts; what it
     added to the tables goes with it.
     """
-    added = len(registry._added)
+    brought: list[tuple[registry.Registry[Any], str]] = []
+    installed = registry.entry_points
 
     def install(name: str, source: str) -> Path:
         folder = tmp_path / "plugins"
@@ -105,13 +107,14 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         monkeypatch.syspath_prepend(str(folder))
         monkeypatch.setenv("PYTHONPATH", str(folder))
         monkeypatch.setattr(registry, "_loaded", set())
-        assert name in registry.loaded_plugins()
+        monkeypatch.setattr(registry, "entry_points", lambda group: installed(group=group, name=name))
+        assert registry.loaded_plugins() == [name]
+        brought.extend(registry._added)
         return folder
 
     yield install
-    for table, name in registry._added[added:]:
+    for table, name in brought:
         table.remove(name)
-    del registry._added[added:]
 
 
 def drawing(name: str) -> Path:

@@ -10,15 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-# Each registers its importer. Corpora are asked first, since a manifest would take their tables, and folders
-# last, since any folder would do for them.
-import mmdemo.data.speech_corpora  # isort: skip
-import mmdemo.data.video_corpora  # isort: skip
-import mmdemo.data.coco  # isort: skip
-import mmdemo.data.hub_datasets  # isort: skip
-import mmdemo.data.manifests  # isort: skip
-import mmdemo.data.folders  # noqa: F401  isort: skip
-from mmdemo.data.rows import Row, Skipped, importer_for
+from mmdemo.data.importers.base import importer_for, takes
+from mmdemo.data.rows import Row, Skipped, is_medium
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.models.protocols import TASKS
@@ -45,7 +38,7 @@ class ImportReport:
             "items": self.items,
             "pairs": self.pairs,
             "labels": self.labels,
-            "skipped": [{"row": s.row, "reason": s.reason} for s in self.skipped],
+            "skipped": [{"row": s.row, "file": s.file, "reason": s.reason} for s in self.skipped],
         }
 
 
@@ -55,9 +48,25 @@ def source_rows(source: str) -> tuple[str, Iterator[Row | Skipped]]:
     Raises:
         UserError: nothing there can be imported.
     """
-    path = Path(source) if source.startswith("datasets:") else Path(source).expanduser()
+    path = Path(source).expanduser()
     importer = importer_for(path)
     return importer.name, importer.rows(path)
+
+
+def source_in(folder: Path) -> Path:
+    """What of the files that came into a folder together is the source: the one among them, the one table, or
+    else the folder.
+    """
+    inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    if len(inside) == 1:
+        return inside[0]
+    tables = [p for p in inside if p.is_file() and not is_medium(p) and takes(p)]
+    return tables[0] if len(tables) == 1 else folder
+
+
+def count_rows(source: str) -> int | None:
+    """How many rows a source has; None where it is not on this disk, so that only its end will tell."""
+    return sum(1 for _ in source_rows(source)[1]) if Path(source).expanduser().exists() else None
 
 
 def preview(source: str, count: int = 8) -> tuple[str, list[Row | Skipped]]:
@@ -106,7 +115,7 @@ def import_source(
             try:
                 _import_row(ws, row, task, verdict, label, seen, report)
             except UserError as e:
-                report.skipped.append(Skipped(row.number, str(e)))
+                report.skipped.append(Skipped(row.number, str(e), row.name))
         if progress is not None and done % 20 == 0:
             progress(done, None)
     if done == 0:

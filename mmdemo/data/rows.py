@@ -1,18 +1,13 @@
-"""What every importer yields, and the table of importers.
-
-An importer is one file: a class with `name`, `about`, `accepts` and `rows`, put into the table by
-`register`. It yields a `Row` for what can be imported and a `Skipped` with a reason for what cannot, and
-never stops at one.
-"""
+"""What every importer yields: a `Row` for what can be imported, a `Skipped` with a reason for what cannot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from mmdemo.errors import ImportRowError, UserError
+from mmdemo.errors import ImportRowError
+from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 from mmdemo.media import audio, video
 from mmdemo.media.image import SUFFIXES
 
@@ -41,49 +36,41 @@ class Skipped:
 
     row: int
     reason: str
+    file: str = ""  # what it names, where it names one
 
 
-class Importer(Protocol):
-    """A source of rows."""
+def file_row(number: int, root: Path, name: str, **facts: Any) -> Row | Skipped:
+    """The row of a file that the source names, or why there is none.
 
-    name: str
-    about: str  # one line for the page
-
-    def accepts(self, path: Path) -> bool:
-        """Whether this importer is for that path."""
-        ...
-
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
-        """The rows of the source, in its order."""
-        ...
-
-
-IMPORTERS: dict[str, Importer] = {}
+    Args:
+        number: of the row.
+        root: the folder that the file must lie in.
+        name: of the file, relative to it.
+        facts: the other fields of the row.
+    """
+    try:
+        return Row(number, file_name(name), file_inside(root, name), **facts)
+    except ImportRowError as e:
+        return Skipped(number, str(e), name)
 
 
-def register(importer: Importer) -> Importer:
-    """Add an importer to the table; the order of registration is the order of asking."""
-    if importer.name in IMPORTERS:
-        raise ValueError(f"an importer named {importer.name!r} is registered already")
-    IMPORTERS[importer.name] = importer
-    return importer
+def file_name(name: str) -> str:
+    """The last part of a file's name as any system writes it."""
+    return Path(name.replace("\\", "/")).name
 
 
-def importer_for(path: Path) -> Importer:
-    """The first importer that takes the path.
+def read_verdict(value: Any) -> str:
+    """The name of a label kind as a source writes it; empty where nobody has said anything.
 
     Raises:
-        UserError: the path is not there, or nobody takes it.
+        ImportRowError: there is no such kind.
     """
-    for importer in IMPORTERS.values():
-        if importer.accepts(path):
-            return importer
-    if not path.exists():
-        raise UserError(f"{path} does not exist.", "Check the path, or name a data set as datasets:NAME.")
-    raise UserError(
-        f"{path.name} is nothing that can be imported.",
-        f"Use one of: {'; '.join(i.about for i in IMPORTERS.values())}.",
-    )
+    word = str(value or "").strip().lower()
+    if word in {"none", UNLABELLED}:
+        return ""
+    if word and word not in LABEL_KINDS:
+        raise ImportRowError(f"The verdict {word!r} is none of {', '.join(LABEL_KINDS)}.")
+    return word
 
 
 def file_inside(root: Path, name: str) -> Path:

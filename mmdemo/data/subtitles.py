@@ -1,11 +1,15 @@
-"""Transcripts as files: SRT, VTT, plain text, JSON and Praat's TextGrid."""
+"""Texts with times as files: SRT, VTT, plain text, JSON and Praat's TextGrid; and SRT and VTT read again."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from mmdemo.errors import UserError
+
+CUE = re.compile(r"(?:(\d+):)?(\d+):(\d+)[.,](\d+)\s*-->\s*(?:(\d+):)?(\d+):(\d+)[.,](\d+)")
 
 
 def words_to_lines(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -58,6 +62,23 @@ def captions_as(format: str, captions: list[dict[str, Any]]) -> str:
             f"{_clock(c['start'], '.')} --> {_clock(c['end'], '.')}\n{c['text']}\n\n" for c in captions
         )
     return "".join(f"{_clock(c['start'], '.')} {c['text']}\n" for c in captions)
+
+
+def read_cues(text: str) -> Iterator[tuple[float, float, str]]:
+    """Start, end and text of each cue of an SRT or VTT file; tags and line breaks are left out."""
+    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
+        lines = block.strip().splitlines()
+        at = next((i for i, line in enumerate(lines) if CUE.search(line)), None)
+        if at is None:
+            continue
+        found = CUE.search(lines[at])
+        assert found is not None
+        h1, m1, s1, f1, h2, m2, s2, f2 = found.groups()
+        start = int(h1 or 0) * 3600 + int(m1) * 60 + int(s1) + float(f"0.{f1}")
+        end = int(h2 or 0) * 3600 + int(m2) * 60 + int(s2) + float(f"0.{f2}")
+        said = re.sub(r"<[^>]*>|\{[^}]*\}", "", " ".join(lines[at + 1 :])).strip()
+        if said:
+            yield round(start, 3), round(end, 3), said
 
 
 def _clock(seconds: float, mark: str) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mmdemo.data.exporting import WRITERS, export_labels
+from mmdemo.data.exporters.base import EXPORTERS
+from mmdemo.data.exporting import export_labels
+from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import ImportReport, import_source
-from mmdemo.data.rows import IMPORTERS
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.store.labels import NewLabel
@@ -76,6 +77,14 @@ def test_bad_rows_are_listed_with_their_reason_and_the_others_come_in(
     )
     report = import_source(ws, str(folder / "m.csv"), TASK)
     why = reasons(report)
+    named = {s["row"]: s["file"] for s in report.as_json()["skipped"]}
+    assert [named[row] for row in (2, 3, 6, 8, 9)] == [
+        "none.png",
+        "../secret.png",
+        "broken.png",
+        "a.png",
+        "b.png",
+    ]
     assert report.pairs == 2 and sorted(why) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
     for row, says in {
         2: "none.png is missing",
@@ -129,6 +138,7 @@ def test_coco_captions_find_their_pictures_beside_the_json(ws: Workspace, folder
     )
     report = import_source(ws, str(folder.parent / "captions.json"), TASK)
     assert (report.items, report.pairs, sorted(reasons(report))) == (1, 2, [3, 4])
+    assert [s.file for s in report.skipped] == ["gone.png", ""]
 
 
 def test_a_saved_data_set_comes_in_with_its_class_names(ws: Workspace, folder: Path, tmp_path: Path) -> None:
@@ -228,10 +238,10 @@ def test_an_export_never_writes_over_anything(ws: Workspace, folder: Path, tmp_p
         export_labels(ws, tmp_path / "new", TASK, "csv")
     with pytest.raises(UserError, match="is not empty"):
         export_labels(ws, folder, TASK, "csv")
-    with pytest.raises(UserError, match=r"'xml' is unknown.*jsonl"):
+    with pytest.raises(UserError, match=r"no export format 'xml'.*jsonl"):
         export_labels(ws, tmp_path / "new", TASK, "xml")
 
 
 def test_every_importer_and_format_is_in_the_readme() -> None:
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-    assert all(name in readme for name in (*IMPORTERS, *WRITERS))
+    assert all(name in readme for name in (*IMPORTERS, *EXPORTERS))

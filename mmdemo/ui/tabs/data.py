@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.exporting import WRITERS
-from mmdemo.data.importing import preview, source_rows
-from mmdemo.data.rows import IMPORTERS, Skipped
+from mmdemo.data.exporters.base import formats
+from mmdemo.data.importers.base import importers
+from mmdemo.data.importing import count_rows, preview, source_in
+from mmdemo.data.rows import Skipped
 from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.models.protocols import TASKS
@@ -43,13 +44,7 @@ def _source(demo: Demo, body: dict[str, Any]) -> str:
     folder = batch_folder(text_of(body, "batch"))
     if not folder.is_dir():
         raise UserError("Nothing has been uploaded.", "Choose files or a folder first.")
-    inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
-    tables = [
-        p for p in inside if p.suffix.lower() in {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json"}
-    ]
-    if len(inside) == 1:
-        return str(inside[0])  # the folder that was chosen, or the one file
-    return str(tables[0]) if len(tables) == 1 else str(folder)
+    return str(source_in(folder))
 
 
 @action("data")
@@ -65,8 +60,8 @@ def data(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
         "labels": demo.ws.labels.total(),
         "media_bytes": demo.ws.media.size_bytes(),
         "free_bytes": demo.ws.media.free_bytes(),
-        "kinds": [importer.about for importer in IMPORTERS.values()],
-        "formats": list(WRITERS),
+        "kinds": [importer.about for importer in importers()],
+        "formats": list(formats()),
         "sources": sorted({*demo.ws.pairs.sources(task), *demo.ws.items.sources(TASKS[task])}),
         "paths": local,
     }
@@ -121,7 +116,7 @@ def import_preview(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """The first rows of what would be imported."""
     name, rows = preview(_source(demo, body), PREVIEWED)
     shown = [
-        {"row": r.row, "reason": r.reason}
+        {"row": r.row, "file": r.file, "reason": r.reason}
         if isinstance(r, Skipped)
         else {"row": r.number, "file": r.name, "text": r.text[:200], "verdict": r.verdict, "split": r.split}
         for r in rows
@@ -135,7 +130,7 @@ def import_preview(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
 def import_start(demo: Demo, body: dict[str, Any]) -> dict[str, Any]:
     """Begin the import behind the page."""
     source, verdict = _source(demo, body), text_of(body, "verdict", "none")
-    total = sum(1 for _ in source_rows(source)[1]) if not source.startswith("datasets:") else None
+    total = count_rows(source)
     batch, task = text_of(body, "batch"), task_in(demo, body)
 
     def ended() -> None:

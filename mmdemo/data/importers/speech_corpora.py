@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
-from mmdemo.errors import ImportRowError
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import Row, Skipped, file_row, read_text
 from mmdemo.store.pairs import SPLIT_NAMES
 
 
@@ -17,6 +17,7 @@ class LJSpeech:
 
     name = "ljspeech"
     about = "an LJSpeech folder"
+    order = 100
 
     def accepts(self, path: Path) -> bool:
         """A folder with wavs/ and metadata.csv."""
@@ -32,7 +33,7 @@ class LJSpeech:
                 yield Skipped(number, "The line is not id|text|normalised text.")
                 continue
             text = fields[2] if len(fields) > 2 and fields[2].strip() else fields[1]
-            yield _row(number, path, f"wavs/{fields[0].strip()}.wav", text)
+            yield file_row(number, path, f"wavs/{fields[0].strip()}.wav", text=text.strip())
 
 
 class CommonVoice:
@@ -40,6 +41,7 @@ class CommonVoice:
 
     name = "common-voice"
     about = "a Common Voice folder or one of its TSV files"
+    order = 110
     tables = ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv")
 
     def accepts(self, path: Path) -> bool:
@@ -61,9 +63,8 @@ class CommonVoice:
             for line in reader:
                 number += 1
                 name, text = line.get("path") or "", line.get("sentence") or ""
-                yield _row(
-                    number, folder, f"clips/{name}" if name else "", text, SPLIT_NAMES.get(table.stem, "")
-                )
+                file, split = f"clips/{name}" if name else "", SPLIT_NAMES.get(table.stem, "")
+                yield file_row(number, folder, file, text=text.strip(), split=split)
 
 
 class LibriSpeech:
@@ -71,6 +72,7 @@ class LibriSpeech:
 
     name = "librispeech"
     about = "a LibriSpeech folder"
+    order = 120
 
     def accepts(self, path: Path) -> bool:
         """A folder with a .trans.txt somewhere in it."""
@@ -87,17 +89,10 @@ class LibriSpeech:
                     continue
                 number += 1
                 name, _, text = line.strip().partition(" ")
-                yield _row(number, table.parent, f"{name}.flac", text.capitalize(), split)
+                text = text.strip().capitalize()
+                yield file_row(number, table.parent, f"{name}.flac", text=text, split=split)
 
 
-def _row(number: int, root: Path, name: str, text: str, split: str = "") -> Row | Skipped:
-    try:
-        file = file_inside(root, name)
-    except ImportRowError as e:
-        return Skipped(number, str(e))
-    return Row(number, file.name, file, text=text.strip(), split=split)
-
-
-register(LJSpeech())
-register(CommonVoice())
-register(LibriSpeech())
+IMPORTERS.add(LJSpeech.name, LJSpeech())
+IMPORTERS.add(CommonVoice.name, CommonVoice())
+IMPORTERS.add(LibriSpeech.name, LibriSpeech())

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.formulas import unquote_formula
-from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import Row, Skipped, file_row, read_text, read_verdict
 from mmdemo.errors import ImportRowError, UserError
-from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 from mmdemo.store.pairs import SPLIT_NAMES
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -28,6 +28,7 @@ class Manifest:
 
     name = "manifest"
     about = "a CSV, TSV, JSONL or Parquet manifest with file_name and text"
+    order = 500
 
     def accepts(self, path: Path) -> bool:
         """A table, or a folder with one called metadata."""
@@ -52,7 +53,7 @@ class Manifest:
             try:
                 yield _row(number, line, table.parent, file_column, text_column)
             except ImportRowError as e:
-                yield Skipped(number, str(e))
+                yield Skipped(number, str(e), str(line.get(file_column) or ""))
 
     @staticmethod
     def _inside(path: Path) -> Path | None:
@@ -73,26 +74,22 @@ def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:
     return file_column, text_column or "text"
 
 
-def _row(number: int, line: Mapping[str, Any], root: Path, file_column: str, text_column: str) -> Row:
+def _row(
+    number: int, line: Mapping[str, Any], root: Path, file_column: str, text_column: str
+) -> Row | Skipped:
     def value(column: str) -> str:
         raw = line.get(column)
         return "" if raw is None or raw != raw else str(raw).strip()
 
-    verdict = value("verdict").lower()
-    if verdict in {"none", UNLABELLED}:
-        verdict = ""
-    if verdict and verdict not in LABEL_KINDS:
-        raise ImportRowError(f"The verdict {verdict!r} is none of {', '.join(LABEL_KINDS)}.")
     split = value("split").lower()
     if split and split not in SPLIT_NAMES:
         raise ImportRowError(f"The split {split!r} is neither train nor held-out.")
-    name = value(file_column)
-    return Row(
-        number=number,
-        name=Path(name.replace("\\", "/")).name,
-        file=file_inside(root, name),
+    return file_row(
+        number,
+        root,
+        value(file_column),
         text=value(text_column),
-        verdict=verdict,
+        verdict=read_verdict(value("verdict")),
         corrected=value("corrected_text"),
         start_s=_seconds(value("start"), "start"),
         end_s=_seconds(value("end"), "end"),
@@ -155,4 +152,4 @@ def _parquet(table: Path) -> Iterator[dict[str, Any]]:
             yield from batch.to_pylist()
 
 
-register(Manifest())
+IMPORTERS.add(Manifest.name, Manifest())

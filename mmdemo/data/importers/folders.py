@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdemo.data.rows import Row, Skipped, is_medium, read_text, register
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import Row, Skipped, is_medium, read_text
 from mmdemo.store.pairs import SPLIT_NAMES
+
+NO_MEDIUM = "is not named like a picture, a recording or a video."
 
 
 def _visible(path: Path) -> list[Path]:
@@ -18,6 +21,7 @@ class ClassTree:
 
     name = "classes"
     about = "a folder tree with one folder a class"
+    order = 900
 
     def accepts(self, path: Path) -> bool:
         """A folder with pictures in its folders and none beside them."""
@@ -37,9 +41,7 @@ class ClassTree:
                     if is_medium(file):
                         yield Row(number, file.name, file, text=kind.name.replace("_", " "), split=split)
                     else:
-                        yield Skipped(
-                            number, f"{file.name} is not named like a picture, a recording or a video."
-                        )
+                        yield Skipped(number, f"{file.name} {NO_MEDIUM}", file.name)
 
 
 class PictureFolder:
@@ -50,6 +52,7 @@ class PictureFolder:
 
     name = "folder"
     about = "a folder of pictures, recordings or videos"
+    order = 910
 
     def accepts(self, path: Path) -> bool:
         """Any folder, or a file named like a picture."""
@@ -65,15 +68,15 @@ class PictureFolder:
                 continue
             number += 1
             if not file.resolve().is_relative_to(root):
-                yield Skipped(number, f"{file.name} lies outside the folder.")
+                yield Skipped(number, f"{file.name} lies outside the folder.", file.name)
                 continue
             if not is_medium(file):
-                yield Skipped(number, f"{file.name} is not named like a picture, a recording or a video.")
+                yield Skipped(number, f"{file.name} {NO_MEDIUM}", file.name)
                 continue
             beside = file.with_suffix(".txt")
             text = read_text(beside).strip() if beside.is_file() else ""
             yield Row(number, file.name, file, text=text)
 
 
-register(ClassTree())
-register(PictureFolder())
+IMPORTERS.add(ClassTree.name, ClassTree())
+IMPORTERS.add(PictureFolder.name, PictureFolder())

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.rows import Row, Skipped, register
-from mmdemo.errors import UserError
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import Row, Skipped, read_verdict
+from mmdemo.errors import ImportRowError, UserError
 from mmdemo.store.pairs import SPLIT_NAMES
 
 PREFIX = "datasets:"
@@ -20,6 +21,7 @@ class HubDatasets:
 
     name = "datasets"
     about = "a data set of the datasets library, saved on disk or as datasets:NAME"
+    order = 400
 
     def accepts(self, path: Path) -> bool:
         """A folder written by save_to_disk, or datasets:NAME."""
@@ -83,6 +85,11 @@ def _rows(
         value = names[value].replace("_", " ")
     texts = value if isinstance(value, list) else [value]
     name = Path(stored.get("path") or f"picture-{number}{_suffix(data)}").name
+    try:
+        verdict = read_verdict(line.get("verdict"))
+    except ImportRowError as e:
+        yield Skipped(number, str(e), name)
+        return
     for one in texts:
         yield Row(
             number,
@@ -91,7 +98,7 @@ def _rows(
             data,
             text=str(one or ""),
             split=split,
-            verdict=str(line.get("verdict") or ""),
+            verdict=verdict,
             corrected=str(line.get("corrected_text") or ""),
             annotator=str(line.get("annotator") or ""),
             comment=str(line.get("comment") or ""),
@@ -108,4 +115,4 @@ def _suffix(data: bytes | None) -> str:
         return ".img"
 
 
-register(HubDatasets())
+IMPORTERS.add(HubDatasets.name, HubDatasets())

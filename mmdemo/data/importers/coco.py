@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.rows import Row, Skipped, file_inside, read_text, register
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import Row, Skipped, file_inside, read_text, read_verdict
 from mmdemo.errors import ImportRowError, UserError
 
 
@@ -18,6 +19,7 @@ class CocoCaptions:
 
     name = "coco"
     about = "a COCO captions JSON"
+    order = 300
 
     def accepts(self, path: Path) -> bool:
         """A .json file."""
@@ -53,17 +55,15 @@ class CocoCaptions:
             try:
                 file = next(f for f in (_find(folder, name) for folder in folders) if f is not None)
             except StopIteration:
-                yield Skipped(number, f"{name} is missing.")
+                yield Skipped(number, f"{name} is missing.", name)
                 continue
-            verdict = str(annotation.get("verdict", ""))
-            yield Row(
-                number,
-                file.name,
-                file,
-                text=text,
-                verdict=verdict,
-                annotator=str(annotation.get("annotator", "")),
-            )
+            try:
+                verdict = read_verdict(annotation.get("verdict"))
+            except ImportRowError as e:
+                yield Skipped(number, str(e), name)
+                continue
+            who = str(annotation.get("annotator", ""))
+            yield Row(number, file.name, file, text=text, verdict=verdict, annotator=who)
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -73,4 +73,4 @@ def _find(folder: Path, name: str) -> Path | None:
         return None
 
 
-register(CocoCaptions())
+IMPORTERS.add(CocoCaptions.name, CocoCaptions())

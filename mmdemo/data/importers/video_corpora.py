@@ -1,4 +1,4 @@
-"""How corpora of videos come: MSR-VTT, QVHighlights, ActivityNet Captions, subtitles beside videos."""
+"""How corpora of videos come: MSR-VTT, QVHighlights, ActivityNet Captions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.rows import Row, Skipped, read_text, register
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.errors import UserError
 from mmdemo.media.video import SUFFIXES
 from mmdemo.store.pairs import SPLIT_NAMES
 
-SUBTITLES = (".srt", ".vtt")
 HEAD = 4096  # characters by which a file is told from another
-CUE = re.compile(r"(?:(\d+):)?(\d+):(\d+)[.,](\d+)\s*-->\s*(?:(\d+):)?(\d+):(\d+)[.,](\d+)")
 
 
 def videos_below(folder: Path) -> dict[str, Path]:
@@ -48,18 +47,21 @@ def _split(path: Path) -> str:
     return next((SPLIT_NAMES[w] for w in words if w in SPLIT_NAMES), "")
 
 
-def _row(number: int, videos: dict[str, Path], name: str, text: Any, span: Any, split: str) -> Row | Skipped:
+def video_row(
+    number: int, videos: dict[str, Path], name: str, text: Any, span: Any, split: str
+) -> Row | Skipped:
+    """The row of a video's name with a text and a span in seconds, or why there is none."""
     file = videos.get(Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name)
     if file is None:
-        return Skipped(number, f"The video {name} is missing.")
+        return Skipped(number, f"The video {name} is missing.", name)
     if not isinstance(text, str) or not text.strip():
-        return Skipped(number, f"The row of {name} has no text.")
+        return Skipped(number, f"The row of {name} has no text.", name)
     if span is None:
         return Row(number, file.name, file, text=text.strip(), split=split)
     try:
         start, end = float(span[0]), float(span[1])
     except (TypeError, ValueError, IndexError):
-        return Skipped(number, f"The span of {name} is no pair of numbers.")
+        return Skipped(number, f"The span of {name} is no pair of numbers.", name)
     return Row(number, file.name, file, text=text.strip(), start_s=start, end_s=end, split=split)
 
 
@@ -68,6 +70,7 @@ class MsrVtt:
 
     name = "msr-vtt"
     about = "an MSR-VTT JSON"
+    order = 220
 
     def accepts(self, path: Path) -> bool:
         """A .json with sentences."""
@@ -84,7 +87,7 @@ class MsrVtt:
         videos = videos_below(path.parent)
         for number, sentence in enumerate(table["sentences"], 1):
             name = str(sentence.get("video_id", ""))
-            yield _row(number, videos, name, sentence.get("caption"), None, split_of.get(name, ""))
+            yield video_row(number, videos, name, sentence.get("caption"), None, split_of.get(name, ""))
 
 
 class QvHighlights:
@@ -92,6 +95,7 @@ class QvHighlights:
 
     name = "qvhighlights"
     about = "a QVHighlights JSONL"
+    order = 200
 
     def accepts(self, path: Path) -> bool:
         """A .jsonl whose lines have a vid and a query."""
@@ -114,7 +118,7 @@ class QvHighlights:
                 continue
             for window in entry.get("relevant_windows") or [None]:
                 number += 1
-                yield _row(number, videos, name, query, window, _split(path))
+                yield video_row(number, videos, name, query, window, _split(path))
 
 
 class ActivityNetCaptions:
@@ -124,6 +128,7 @@ class ActivityNetCaptions:
 
     name = "activitynet-captions"
     about = "an ActivityNet Captions JSON"
+    order = 210
 
     def accepts(self, path: Path) -> bool:
         """A .json whose entries have timestamps."""
@@ -136,58 +141,9 @@ class ActivityNetCaptions:
             spans, texts = entry.get("timestamps") or [], entry.get("sentences") or []
             for span, text in zip(spans, texts, strict=False):
                 number += 1
-                yield _row(number, videos, name, text, span, _split(path))
+                yield video_row(number, videos, name, text, span, _split(path))
 
 
-class SubtitledVideos:
-    """Videos with an SRT or VTT file of the same name beside them: each cue is a text with its span."""
-
-    name = "subtitles"
-    about = "a folder of videos with SRT or VTT files beside them"
-
-    def accepts(self, path: Path) -> bool:
-        """Such a folder, or one such video."""
-        if path.is_file():
-            return path.suffix.lower() in SUFFIXES and self._beside(path) is not None
-        if any(path.glob("metadata.*")):  # a manifest says more
-            return False
-        return path.is_dir() and any(self._beside(v) is not None for v in videos_below(path).values())
-
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
-        """One row a cue; a video without subtitles is imported without a text."""
-        videos = {path.stem: path} if path.is_file() else videos_below(path)
-        number = 0
-        for name, file in videos.items():
-            beside = self._beside(file)
-            cues = list(read_cues(read_text(beside))) if beside else []
-            if not cues:
-                number += 1
-                yield Row(number, file.name, file)
-            for start, end, text in cues:
-                number += 1
-                yield _row(number, videos, name, text, (start, end), "")
-
-    @staticmethod
-    def _beside(video: Path) -> Path | None:
-        return next((f for s in SUBTITLES if (f := video.with_suffix(s)).is_file()), None)
-
-
-def read_cues(text: str) -> Iterator[tuple[float, float, str]]:
-    """Start, end and text of each cue of an SRT or VTT file; tags and line breaks are left out."""
-    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
-        lines = block.strip().splitlines()
-        at = next((i for i, line in enumerate(lines) if CUE.search(line)), None)
-        if at is None:
-            continue
-        found = CUE.search(lines[at])
-        assert found is not None
-        h1, m1, s1, f1, h2, m2, s2, f2 = found.groups()
-        start = int(h1 or 0) * 3600 + int(m1) * 60 + int(s1) + float(f"0.{f1}")
-        end = int(h2 or 0) * 3600 + int(m2) * 60 + int(s2) + float(f"0.{f2}")
-        said = re.sub(r"<[^>]*>|\{[^}]*\}", "", " ".join(lines[at + 1 :])).strip()
-        if said:
-            yield round(start, 3), round(end, 3), said
-
-
-for _importer in (QvHighlights(), ActivityNetCaptions(), MsrVtt(), SubtitledVideos()):
-    register(_importer)
+IMPORTERS.add(QvHighlights.name, QvHighlights())
+IMPORTERS.add(ActivityNetCaptions.name, ActivityNetCaptions())
+IMPORTERS.add(MsrVtt.name, MsrVtt())

@@ -1,0 +1,129 @@
+"""Importers and exporters that other packages bring, and what holds for all of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from mmdemo.data.exporters.base import EXPORTERS, Exporter, formats
+from mmdemo.data.exporting import export_labels
+from mmdemo.data.importers.base import IMPORTERS, importer_for, importers
+from mmdemo.data.importing import count_rows, import_source, source_in
+from mmdemo.errors import RegistryError
+from mmdemo.store.workspace import Workspace
+from mmdemo.ui import shell  # noqa: F401  with it every tab's actions
+from mmdemo.ui.routes import page_routes
+from tests.conftest import TASK, png
+
+PlugIn = Callable[[str, str], Path]
+ALBUMS = """
+from mmdemo.data.exporters.base import EXPORTERS, Exporter
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import file_row
+
+class Album:
+    name = "album"
+    about = "an album's index"
+    order = 450  # before manifests, which take any .csv
+
+    def accepts(self, path):
+        return path.name == "album.csv"
+
+    def rows(self, path):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            name, text = line.split("=")
+            yield file_row(number, path.parent, name, text=text)
+
+def write(out, labels):
+    path = out / "album.csv"
+    path.write_text("".join(f"{label.file_name}={label.final_text}\\n" for label in labels))
+    return path
+
+def register():
+    IMPORTERS.add("album", Album())
+    EXPORTERS.add("album", Exporter("an album", 90, write))
+"""
+
+
+@pytest.fixture
+def album(plug_in: PlugIn, tmp_path: Path) -> Path:
+    plug_in("album_plug_in", ALBUMS)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png())
+    (folder / "album.csv").write_text("a.png=one\nb.png=two\n")
+    return folder / "album.csv"
+
+
+def test_an_importer_of_another_package_is_asked_in_its_place_and_its_rows_come_in(
+    ws: Workspace, album: Path, tmp_path: Path
+) -> None:
+    assert importer_for(album).name == "album"
+    report = import_source(ws, str(album), TASK, "match").as_json()
+    assert (report["pairs"], report["labels"]) == (1, 1)
+    assert report["skipped"] == [{"row": 2, "file": "b.png", "reason": "b.png is missing."}]
+    done = export_labels(ws, tmp_path / "out", TASK, "album")
+    assert done.path.read_text().endswith(".png=one\n") and done.path.name == "album.csv"
+    assert import_source(ws, str(done.path), TASK).skipped == []
+
+
+def test_the_data_tab_lists_what_another_package_brings(
+    album: Path, make_demo: Callable[..., object]
+) -> None:
+    client = TestClient(Starlette(routes=page_routes(make_demo("listed", samples=False))))
+    told = client.post("/mmdemo/api/data", json={"task": TASK}).json()
+    assert "an album's index" in told["kinds"] and told["formats"][:2] == ["album", "jsonl"]
+
+
+def test_the_command_line_imports_and_exports_by_what_another_package_brings(
+    album: Path, tmp_path: Path
+) -> None:
+    def call(*arguments: str) -> dict[str, object]:
+        command = [sys.executable, "-m", "mmdemo", *arguments, "--workspace", str(tmp_path / "w"), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert call("import", str(album), "--verdict", "match")["pairs"] == 1
+    call("export", str(tmp_path / "out"), "--format", "album")
+    assert (tmp_path / "out" / "album.csv").is_file()
+
+
+def test_a_name_that_is_taken_is_refused_with_those_there_are() -> None:
+    with pytest.raises(RegistryError, match=r"importer named 'coco' already.*manifest"):
+        IMPORTERS.add("coco", IMPORTERS["coco"])
+    with pytest.raises(RegistryError, match=r"export format named 'csv' already.*jsonl"):
+        EXPORTERS.add("csv", Exporter("", 0, EXPORTERS["csv"].write))
+
+
+def test_importers_say_what_they_take_and_have_places_of_their_own() -> None:
+    assert all(name == importer.name and importer.about for name, importer in IMPORTERS.items())
+    assert len({importer.order for importer in importers()}) == len(IMPORTERS)
+    assert [i.name for i in importers()][-3:] == ["manifest", "classes", "folder"]
+    assert next(iter(formats())) == "jsonl" and all(formats().values())
+
+
+def test_of_uploaded_files_the_one_table_is_the_source_or_else_their_folder(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(png())
+    assert source_in(tmp_path) == tmp_path
+    (tmp_path / "notes.odt").write_text("x")
+    (tmp_path / "captions.csv").write_text("file_name,text\na.png,one\n")
+    assert source_in(tmp_path) == tmp_path / "captions.csv"
+    (tmp_path / "other.jsonl").write_text('{"file_name": "a.png"}\n')
+    assert source_in(tmp_path) == tmp_path
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "one").mkdir()
+    assert source_in(tmp_path / "folder") == tmp_path / "folder" / "one"
+
+
+def test_the_rows_of_what_is_on_the_disk_are_counted_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("file_name,text\na.png,one\nb.png,two\n")
+    assert count_rows(str(tmp_path / "m.csv")) == 2 and count_rows("datasets:nobody/nothing") is None
