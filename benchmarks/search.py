@@ -17,7 +17,9 @@ from common import load_clipart  # noqa: F401  sets the path to mmdemo
 
 from mmdemo.demo import Demo
 from mmdemo.retrieval.embed import version_file
+from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.query import Query
+from mmdemo.retrieval.serving import Serving
 from mmdemo.settings import load_settings
 from mmdemo.store.tables import Item
 
@@ -62,8 +64,11 @@ def main() -> None:
                     ],
                 )
             made += count
-        serving = demo.keeper.serving()
-        serving.index.extend(file.matrix())
+        serving = Serving(aligner, VectorIndex(file.matrix()))
+        demo.keeper._serving = serving  # what `update` would make, if there were files behind the rows
+        serving.index.search(
+            np.ones((1, 384), np.float32), 10
+        )  # as a first search: now the file is in memory
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 - before
         bare = faiss.IndexFlatIP(384)
         for start in range(0, rows, 65_536):

@@ -98,7 +98,7 @@ def _serving_of(demo: Demo) -> object:
     from mmdemo.retrieval.serving import Serving
 
     aligner = demo.models.aligner(TASK)
-    serving = Serving(aligner, VectorIndex(aligner.dim))
+    serving = Serving(aligner, VectorIndex(np.zeros((0, aligner.dim), np.float32)))
     demo.keeper_of(TASK)._serving = serving
     return serving
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,10 +14,32 @@ from mmdemo.store.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class _Video:
-    times: np.ndarray
-    shots: np.ndarray
+class VideoFrames:
+    """The frames of one video."""
+
+    times: np.ndarray  # (N,) seconds
+    shots: np.ndarray  # (S, 2) start and end in seconds
     vectors: np.ndarray  # (N, D)
+
+
+@dataclass(frozen=True)
+class FrameMatrix:
+    """The frames of the videos that were known at a time; it never changes."""
+
+    videos: dict[str, VideoFrames]  # by item
+    matrix: np.ndarray  # (M, D) all vectors, video after video
+
+    @property
+    def ids(self) -> list[str]:
+        """The videos in it, in the order of `scores`."""
+        return list(self.videos)
+
+    def scores(self, texts: np.ndarray) -> np.ndarray:
+        """(V, T) the best frame's cosine of each video with each of (T, D) text vectors."""
+        if not self.videos:
+            return np.zeros((0, len(texts)), np.float32)
+        starts = np.cumsum([0, *(len(v.times) for v in self.videos.values())])[:-1]
+        return np.maximum.reduceat(self.matrix @ texts.T, starts, axis=0)
 
 
 class FrameIndex:
@@ -32,38 +53,20 @@ class FrameIndex:
     def __init__(self, ws: Workspace, aligner: VideoAligner) -> None:
         self._ws = ws
         self._aligner = aligner
-        self._videos: dict[str, _Video] = {}
-        self._matrix = np.zeros((0, aligner.dim), np.float32)  # all vectors, video after video
-        self._starts = np.zeros(0, np.int64)  # (V,) each video's first row
+        self._now = FrameMatrix({}, np.zeros((0, aligner.dim), np.float32))
         self._lock = threading.Lock()
 
-    def extend(self, ids: Sequence[str]) -> None:
-        """Take in the videos whose frame features are on disk and that are not in yet."""
+    def extend(self, ids: Sequence[str]) -> FrameMatrix:
+        """Take in the videos whose frame features are on disk and that are not in yet; what is known now."""
         with self._lock:
-            new = 0
+            new: dict[str, VideoFrames] = {}
             for item_id in ids:
-                if item_id not in self._videos:
+                if item_id not in self._now.videos:
                     kept = kept_features(self._ws, self._aligner.towers.media.id, item_id)
                     if kept is not None:
                         vectors = self._aligner.frame_vectors(kept)
-                        self._videos[item_id] = _Video(kept.times, kept.shots, vectors)
-                        new += 1
+                        new[item_id] = VideoFrames(kept.times, kept.shots, vectors)
             if new:
-                self._matrix = np.concatenate([v.vectors for v in self._videos.values()])
-                self._starts = np.cumsum([0, *(len(v.times) for v in self._videos.values())])[:-1]
-
-    @property
-    def ids(self) -> list[str]:
-        """The videos in it, in the order of `scores`."""
-        return list(self._videos)
-
-    def scores(self, texts: np.ndarray) -> np.ndarray:
-        """(V, T) the best frame's cosine of each video with each of (T, D) text vectors."""
-        with self._lock:
-            if not self._videos:
-                return np.zeros((0, len(texts)), np.float32)
-            return np.maximum.reduceat(self._matrix @ texts.T, self._starts, axis=0)
-
-    def video(self, item_id: str) -> Any:
-        """The times, shots and vectors of one video."""
-        return self._videos[item_id]
+                matrix = np.concatenate([self._now.matrix, *(v.vectors for v in new.values())])
+                self._now = FrameMatrix(self._now.videos | new, matrix)
+            return self._now

@@ -1,7 +1,8 @@
 """The index that answers now, and the thread that keeps it up to date behind the page.
 
 After a promotion the old version's vectors keep serving, whole and consistent, while the new ones are
-made; then the two change places at once. New items are added to the index that serves.
+made; then the two change places at once. New items come with an index of their own, so what a search has
+taken never changes while it is used.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ COUNTED_EVERY_S = 5  # counting a million rows takes 100 ms
 
 @dataclass(frozen=True)
 class Serving:
-    """An index and the version whose vectors are in it."""
+    """An index and the version whose vectors are in it; it never changes."""
 
     aligner: HeadAligner
     index: VectorIndex
@@ -112,10 +113,7 @@ class IndexKeeper:
                 embed_items(self._ws, aligner.towers, items, self._report)
                 self._working = "indexing"
                 project_items(self._ws, aligner, [item.id for item in items])
-                old = self._serving
-                index = old.index if old and old.version == aligner.version else VectorIndex(aligner.dim)
-                index.extend(version_file(self._ws, aligner).matrix())
-                self._serving = Serving(aligner, index)
+                self._serving = Serving(aligner, VectorIndex(version_file(self._ws, aligner).matrix()))
             finally:
                 self._working = ""
             return self._serving

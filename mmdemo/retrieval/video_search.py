@@ -12,7 +12,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import moments_of
 from mmdemo.retrieval.embed import text_vectors
-from mmdemo.retrieval.frame_index import FrameIndex
+from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import (
     MAX_K,
@@ -50,7 +50,7 @@ class VideoSearcher(Searcher):
         found: list[tuple[str, float]] = []
         places: dict[str, SpokenHit] = {}
         for i in order[: max(1, min(int(query.k), MAX_K))]:
-            video = frames.video(ids[i])
+            video = frames.videos[ids[i]]
             best = moments_of(video.times, video.vectors @ text[0], video.shots)[0]
             chance = float(serving.aligner.calibration.probability(best.score))
             places[ids[i]] = SpokenHit(chance, (round(best.start, 3), round(best.end, 3)))
@@ -58,13 +58,12 @@ class VideoSearcher(Searcher):
         results = self._results(serving, found, query.text, places)
         return replace(results, threshold=self.threshold(serving))
 
-    def _frame_index(self, serving: Serving) -> FrameIndex:
+    def _frame_index(self, serving: Serving) -> FrameMatrix:
         with self._frames_lock:
             if self._frames is None or self._frames[0] != serving.version:
                 self._frames = serving.version, FrameIndex(self._ws, cast(VideoAligner, serving.aligner))
             index = self._frames[1]
-        index.extend(self._ws.items.ids("video"))
-        return index
+        return index.extend(self._ws.items.ids("video"))
 
     def _fit_threshold(self, serving: Serving) -> float:
         """As `Searcher`'s, with each video's best frame in the place of its vector."""

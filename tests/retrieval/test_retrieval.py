@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import best_cut
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, drawing, png
 
@@ -70,22 +73,22 @@ def test_a_model_that_scores_all_alike_gains_nothing_by_it() -> None:
     assert evaluate_retrieval(same, same, ids, ids).mean_recall == 0
 
 
-def test_the_index_gives_the_same_answer_whether_grown_or_built_at_once() -> None:
+def test_the_index_gives_the_same_answer_whether_grown_or_built_at_once(tmp_path: Path) -> None:
     rows, queries = unit(500, 16, 0), unit(5, 16, 1)
-    grown, whole = VectorIndex(16), VectorIndex(16)
-    for end in (1, 100, 101, 500):
-        grown.extend(rows[:end])
-    whole.extend(rows)
-    assert grown.extend(rows) == 0
-    for index in (grown, whole):
+    file = VectorFile(tmp_path / "grown", 16)
+    held = []
+    for begin, end in itertools.pairwise((0, 1, 100, 101, 500)):
+        file.append([f"{i:064x}" for i in range(begin, end)], rows[begin:end])
+        held.append((end, VectorIndex(file.matrix())))
+    for end, index in [*held, (500, VectorIndex(rows))]:  # what was held before it grew is as it was
         scores, found = index.search(queries, 7)
-        assert found.tolist() == np.argsort(-(queries @ rows.T), axis=1)[:, :7].tolist()
-        assert np.all(np.diff(scores) <= 0)
+        assert found.tolist() == np.argsort(-(queries @ rows[:end].T), axis=1)[:, :7].tolist()
+        assert len(index) == end and np.all(np.diff(scores) <= 0)
+    assert VectorIndex(rows[:0]).search(queries, 7)[1].shape == (5, 0)
 
 
 def test_a_filter_looks_only_where_it_may() -> None:
-    index = VectorIndex(8)
-    index.extend(unit(100, 8, 0))
+    index = VectorIndex(unit(100, 8, 0))
     allowed = np.zeros(100, bool)
     allowed[[3, 50, 97]] = True
     _, found = index.search(unit(2, 8, 1), 10, allowed)
