@@ -5,8 +5,9 @@ get better.
     demo = Demo(load_settings(workspace="my-workspace"))
 
 Imports run downwards only, and tests/test_layers.py reads this:
-ui > train_verb > demo > hearing, watching, versioning > parts > training > evaluation > labeling >
-retrieval > data > models > store > media > label_kinds > registry, heavy_imports > settings > errors
+ui > train_verb > demo > hearing, watching, versioning > parts > modalities > training > evaluation >
+labeling > retrieval > data > models > store > media > modality, label_kinds > registry, heavy_imports >
+settings > errors
 """
 
 from __future__ import annotations

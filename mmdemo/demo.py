@@ -9,23 +9,21 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mmdemo.data.exporting import Exported, export_labels
 from mmdemo.data.importing import ImportReport, import_source
-from mmdemo.errors import MediaError, UserError
-from mmdemo.hearing import SPEECH, Hearing
-from mmdemo.media.audio import SUFFIXES
+from mmdemo.errors import UserError
+from mmdemo.hearing import Hearing
 from mmdemo.media.image import decode_image
-from mmdemo.media.video import SUFFIXES as VIDEO_SUFFIXES
-from mmdemo.media.video import probe_video
-from mmdemo.models.protocols import DEFAULT_TASK, TASKS, Task
+from mmdemo.modality import MODALITIES, modality_of, task_of_file
+from mmdemo.models.protocols import DEFAULT_TASK, Task
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 from mmdemo.versioning import Versioning
-from mmdemo.watching import VIDEO, Watching
+from mmdemo.watching import Watching
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -65,18 +63,11 @@ class Demo(Hearing, Watching, Versioning):
         """Keep a file as an item that search does not find until somebody labels it."""
         if not path.is_file():
             raise UserError(f"{path} does not exist.", "Check the path.")
-        return self.ws.add_media(TASKS[task], path, path.name, source=source, listed=False)
+        return self.ws.add_media(modality_of(task).name, path, path.name, source=source, listed=False)
 
-    @staticmethod
-    def task_of_file(path: Path) -> Task:
-        """The task of a file, for verbs that name none: a video, a recording, or else a picture."""
-        if path.suffix.lower() in VIDEO_SUFFIXES - {".gif"} and path.is_file():
-            try:
-                probe_video(path)
-                return VIDEO
-            except MediaError:
-                return SPEECH
-        return SPEECH if path.suffix.lower() in SUFFIXES else DEFAULT_TASK
+    def task_of_file(self, path: Path) -> Task:
+        """The task of a file, for verbs that name none."""
+        return task_of_file(path, self.settings)
 
     # Align, caption, search
 
@@ -92,7 +83,7 @@ class Demo(Hearing, Watching, Versioning):
     @staticmethod
     def task_of(item: Item) -> Task:
         """The task of an item's modality."""
-        return next(cast(Task, task) for task, modality in TASKS.items() if modality == item.modality)
+        return MODALITIES.get(item.modality).task
 
     def explain(
         self, item: Item, texts: Sequence[str], version: str | None = None
@@ -165,7 +156,7 @@ class Demo(Hearing, Watching, Versioning):
 
     def _queue_of_pair(self, pair: int) -> PairQueue:
         view = self.ws.pairs.get(pair)
-        return self.queue_of(cast(Task, view.task) if view else DEFAULT_TASK)
+        return self.queue_of(view.task if view else DEFAULT_TASK)
 
     def label_result(
         self,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
+from mmdemo.modality import base_models, modality_of
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, Task
@@ -75,11 +76,8 @@ class Parts:
         def make() -> Searcher:
             from mmdemo.retrieval.search import Searcher
 
-            if task == "video-text":
-                from mmdemo.retrieval.video_search import VideoSearcher
-
-                return VideoSearcher(self.ws, self.keeper_of(task), task)
-            return Searcher(self.ws, self.keeper_of(task), task)
+            searcher = modality_of(task).searcher or Searcher
+            return cast("Searcher", searcher(self.ws, self.keeper_of(task), task))
 
         return cast("Searcher", self._once(f"searcher {task}", make))
 
@@ -171,7 +169,7 @@ class Parts:
         self.models.load_in_background(task, ready)
 
     def _ensure_bases(self) -> None:
-        for task, name in self.settings.bases.items():
+        for task, name in base_models(self.settings).items():
             preset = find_preset(name)
             if preset.task != task:
                 raise UserError(f"{name} is no model of {task}.", "Choose another preset.")

@@ -53,10 +53,14 @@ class Registry(Generic[Entry]):
                 f"There is a {self.kind} named {name!r} already.",
                 f"Choose another name than: {', '.join(self._entries)}.",
             )
+        self._check(entry)
         self._entries[name] = entry
         if by_plugin:
             _added.append((self, name))
         return entry
+
+    def _check(self, entry: Entry) -> None:
+        """Refuse an entry that cannot stand beside those there are; tables that know more override it."""
 
     def get(self, name: str) -> Entry:
         """The entry of that name.

@@ -40,15 +40,6 @@ class Settings:
     held_out_share: float = 0.2  # the share of items that is kept for measuring
 
     @property
-    def bases(self) -> dict[str, str]:
-        """The preset that is the base version of each task."""
-        return {
-            "image-text": self.model,
-            "speech-text": self.speech_model,
-            "video-text": self.video_model,
-        }
-
-    @property
     def url(self) -> str:
         """The database's SQLAlchemy URL."""
         return self.database_url or f"sqlite:///{self.workspace / 'mmdemo.sqlite3'}"

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
 from mmdemo.models.manager import version_source
@@ -33,7 +33,7 @@ class Versioning(Parts):
         """
         if task not in TASKS:
             raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
-        return cast(Task, task)
+        return task
 
     def version_task(self, task: str) -> Task:
         """A task, or captioning, which has versions too."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import importer_for, takes
-from mmdemo.data.rows import Row, Skipped, is_medium
+from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
-from mmdemo.models.protocols import TASKS
+from mmdemo.modality import is_medium, modality_of
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -135,7 +135,7 @@ def _import_row(
     report: ImportReport,
 ) -> None:
     data = row.data if row.data is not None else row.file or b""
-    item, new_item = ws.add_listed(TASKS[task], data, row.name, source)
+    item, new_item = ws.add_listed(modality_of(task).name, data, row.name, source)
     report.items += new_item
     if not row.text.strip():
         if row.verdict or verdict:

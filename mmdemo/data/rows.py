@@ -8,8 +8,6 @@ from typing import Any
 
 from mmdemo.errors import ImportRowError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
-from mmdemo.media import audio, video
-from mmdemo.media.image import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,6 @@ def file_inside(root: Path, name: str) -> Path:
     if not path.is_file():
         raise ImportRowError(f"{name} is missing.")
     return path
-
-
-def is_medium(path: Path) -> bool:
-    """Whether a file is named like a picture or a recording and is not hidden."""
-    known = path.suffix.lower() in SUFFIXES | audio.SUFFIXES | video.SUFFIXES
-    return known and not path.name.startswith(".")
 
 
 def read_text(path: Path) -> str:

@@ -18,19 +18,19 @@ from mmdemo.evaluation.metrics import Retrieval, evaluate_retrieval, evaluate_sc
 from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features, with_cells
 from mmdemo.label_kinds import training_of
 from mmdemo.labeling.snapshot import Example, take_snapshot
-from mmdemo.media.audio import decode_audio
+from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.fused_aligner import FusedAligner, cells_of
+from mmdemo.models.fused_aligner import cells_of
 from mmdemo.models.heads.fusion import FusedHead, pair_logits
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import has_head, load_head
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
-from mmdemo.models.video.aligner import FrameFeatures, VideoAligner
+from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import moments_of
-from mmdemo.retrieval.embed import decode_file, embed_items, feature_file, text_vectors
+from mmdemo.retrieval.embed import decode_file, embed_items, media_vectors, text_vectors
 from mmdemo.retrieval.encode_stream import encode_stream
-from mmdemo.retrieval.frames import kept_features, span_frames
+from mmdemo.retrieval.frames import kept_features
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
 from mmdemo.store.texts import text_key
@@ -64,15 +64,12 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Measured:
             "There are no held-out matches to measure on.", "Label some, or name a manifest with --pairs."
         )
     embed_items(ws, aligner.towers, list(ws.items.of([e.item for e in examples]).values()))
-    moments = None
-    if isinstance(aligner, FusedAligner):
+    if aligner.fuses:
         preset = version_source(ws, aligner.version).preset
         return Measured(retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples))
-    if isinstance(aligner, VideoAligner):
-        spans = span_frames(ws, aligner.towers.media.id, [(e.item, e.start, e.end) for e in examples])
-        media, moments = aligner.project_spans(spans), localise(ws, aligner, examples)
-    else:
-        media = aligner.project_media(feature_file(ws, aligner.towers).get([e.item for e in examples]))
+    spans = modality_of(aligner.task).spans
+    moments = spans.localise(ws, aligner, examples) if spans is not None else None
+    media = media_vectors(ws, aligner, [(e.item, e.start, e.end) for e in examples])
     text = aligner.project_text(text_vectors(ws, aligner.towers, [e.text for e in examples]))
     ids = [e.medium for e in examples], [text_key(e.text) for e in examples]
     return Measured(evaluate_retrieval(media, text, *ids), moments)
@@ -143,20 +140,20 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     vectors = []
     overlaps: list[float] = []
     cells: list[np.ndarray] = []
-    fused = isinstance(aligner, FusedAligner)
-    if isinstance(aligner, VideoAligner):
-        for row, medium in _videos(aligner, rows):
+    spans = modality_of(aligner.task).spans
+    if spans is not None:
+        for row, medium in _media(aligner, rows):
             kept.append(row)
-            span = medium if row.start_s is None else medium.cut(row.start_s, row.end_s)
+            span = medium if row.start_s is None else spans.cut(medium, row.start_s, row.end_s)
             vectors.append(aligner.encode_media([span]))
             if row.start_s is not None:
-                right = (row.start_s, row.end_s if row.end_s is not None else float(medium.shots[-1, 1]))
+                right = (row.start_s, row.end_s if row.end_s is not None else spans.end_s(medium))
                 overlaps.append(best_overlap(aligner.place(medium, row.corrected or row.text), [right]))
     else:
         for batch, part in encode_stream(aligner.towers.media, lambda row: _load(aligner, row), rows):
             kept += batch
-            vectors.append(part if fused else aligner.project_media(part))
-            if fused:
+            vectors.append(part if aligner.fuses else aligner.project_media(part))
+            if aligner.fuses:
                 media = [_load(aligner, row) for row in batch]
                 cells.append(cells_of(aligner.towers.media, media, part))
     if len(kept) < 2:
@@ -175,14 +172,15 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
 
 def _load(aligner: HeadAligner, row: Row) -> Any:
     source = row.data if row.data is not None else row.file or b""
-    if row.start_s is not None and aligner.towers.media.modality == "audio":
-        return decode_audio(source, row.start_s, row.end_s)
-    return decode_file(aligner.towers.media, source)
+    tower, decode_span = aligner.towers.media, modality_of(aligner.task).decode_span
+    if row.start_s is not None and decode_span is not None:
+        return decode_span(tower, source, row.start_s, row.end_s)
+    return decode_file(tower, source)
 
 
-def _videos(aligner: VideoAligner, rows: Sequence[Row]) -> Iterator[tuple[Row, FrameFeatures]]:
-    """Rows with the frames of their videos; rows of one file that follow each other decode it once."""
-    last: tuple[Any, FrameFeatures | None] = (None, None)
+def _media(aligner: HeadAligner, rows: Sequence[Row]) -> Iterator[tuple[Row, Any]]:
+    """Rows with their whole media; rows of one file that follow each other decode it once."""
+    last: tuple[Any, Any] = (None, None)
     for row in rows:
         source = row.data if row.data is not None else row.file
         if last[0] != source:

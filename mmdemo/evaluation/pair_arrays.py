@@ -11,12 +11,11 @@ import numpy as np
 
 from mmdemo.evaluation.metrics import codes
 from mmdemo.labeling.snapshot import Example
+from mmdemo.modality import modality_of
 from mmdemo.models.aligner import Towers
 from mmdemo.models.heads.residual import Sequences
 from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import TASKS
 from mmdemo.retrieval.embed import cell_features, embed_items, load_medium, text_id, text_vectors
-from mmdemo.retrieval.frames import is_kept, span_frames
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
@@ -64,8 +63,9 @@ def prepare_features(
     lacking = features.missing([e.item for e in examples])
     if lacking:
         embed_items(ws, towers(), list(ws.items.of(lacking).values()))
-    if TASKS[preset.task] == "video":
-        lost = [e.item for e in examples if not is_kept(ws, preset.media_features, e.item)]
+    spans = modality_of(preset.task).spans
+    if spans is not None:
+        lost = [e.item for e in examples if not spans.is_kept(ws, preset.media_features, e.item)]
         for item in ws.items.of(list(dict.fromkeys(lost))).values():
             load_medium(ws, towers().media, item)
     keys = [text_id(e.text) for e in examples]
@@ -79,9 +79,10 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
     texts = ws.vectors(preset.text_vectors, preset.dim)
     keys = [text_id(e.text) for e in examples]
     items = [e.item for e in examples]
+    spans = modality_of(preset.task).spans
     frames: Sequences | None = None
-    if TASKS[preset.task] == "video":
-        frames = span_frames(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
+    if spans is not None:
+        frames = spans.parts(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
     return PairArrays(
         features=features.get(items) if frames is None else frames.means(),
         texts=texts.get(keys),

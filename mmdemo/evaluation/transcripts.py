@@ -20,7 +20,7 @@ from mmdemo.labeling.snapshot import Example
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers
 from mmdemo.models.protocols import MediaTower
-from mmdemo.models.speech.aligner import SpeechTower, recogniser_of
+from mmdemo.models.speech.aligner import hears_words, recogniser_of
 from mmdemo.retrieval.embed import HEARD_S, encoder_states
 from mmdemo.store.workspace import Workspace
 
@@ -35,7 +35,7 @@ def plain_words(text: str) -> list[str]:
 
 def learn_vocabulary(ws: Workspace, towers: Towers, examples: Sequence[Example]) -> list[str]:
     """The words of matches that the recogniser did not hear in their recordings, frequent first."""
-    if not isinstance(towers.media, SpeechTower):
+    if not hears_words(towers.media):
         return []
     items = ws.items.of(sorted({e.item for e in examples if e.match}))
     counts: Counter[str] = Counter()

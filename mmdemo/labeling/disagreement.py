@@ -5,21 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.speech.aligner import recogniser_of
+from mmdemo.models.speech.aligner import hears_words, recogniser_of
 from mmdemo.models.speech.recogniser import WINDOW_S
 from mmdemo.retrieval.embed import encoder_states
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Transcript
 from mmdemo.store.workspace import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 TimedWord = tuple[str, float, float]  # word, start and end in seconds
 HEARD = 500  # recordings whose transcripts are compared with their texts
@@ -29,8 +25,10 @@ TIMED = 60  # recordings whose words are aligned again, about 0.1 s each
 
 def misheard(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]) -> np.ndarray:
     """(N,) share of a text's words that the recogniser did not hear in its recording, 0..1."""
-    items = ws.items.of([p.item for p in pairs[:HEARD]])
     share = np.zeros(len(pairs))
+    if not hears_words(aligner.towers.media):
+        return share
+    items = ws.items.of([p.item for p in pairs[:HEARD]])
     for i, pair in enumerate(pairs[:HEARD]):
         if pair.item in items and pair.start_s is None:
             heard = encoder_states(ws, aligner.towers.media, items[pair.item]).heard
@@ -45,6 +43,8 @@ def apart_in_time(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]
     they agree.
     """
     apart = np.zeros(len(pairs))
+    if not hears_words(aligner.towers.media):
+        return apart
     kept = ws.transcripts.of_items([p.item for p in pairs])
     items = ws.items.of(list(kept))
     short = [

@@ -22,14 +22,11 @@ import numpy as np
 
 from mmdemo.errors import MmdemoError
 from mmdemo.label_kinds import LABEL_KINDS
-from mmdemo.labeling.disagreement import apart_in_time, misheard
+from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
-from mmdemo.models.speech.aligner import SpeechAligner
-from mmdemo.models.video.aligner import VideoAligner
-from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
-from mmdemo.retrieval.frames import is_kept, span_frames
+from mmdemo.retrieval.embed import feature_file, media_vectors, text_vectors, version_file
 from mmdemo.retrieval.serving import IndexKeeper
 from mmdemo.store.pairs import HARD_NEGATIVE, PairView
 from mmdemo.store.texts import text_key
@@ -48,7 +45,7 @@ class Waiting:
     """A pair in the queue and why it is there."""
 
     pair: int
-    why: str  # undecided, disagreement, misheard, times, random, hard-negative
+    why: str  # undecided, disagreement, one of the modality's doubts, random, hard-negative
 
 
 class PairQueue:
@@ -188,8 +185,10 @@ class PairQueue:
     def _by_teaching(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[Waiting]:
         """The pairs, most instructive first."""
         known = feature_file(self._ws, aligner.towers).rows_of([p.item for p in pairs]) >= 0
-        if aligner.towers.media.modality == "video":
-            known &= np.array([is_kept(self._ws, aligner.towers.media.id, p.item) for p in pairs], bool)
+        modality = modality_of(self._task)
+        if modality.spans is not None:
+            kept = [modality.spans.is_kept(self._ws, aligner.towers.media.id, p.item) for p in pairs]
+            known &= np.array(kept, bool)
         scored = [p for p, ok in zip(pairs, known, strict=True) if ok]
         if not scored:
             return [Waiting(p.id, "random") for p in pairs]
@@ -203,12 +202,10 @@ class PairQueue:
             disagreement = _ranks(apart)
             why = ["disagreement" if d > u else "undecided" for d, u in zip(disagreement, doubt, strict=True)]
             doubt = np.maximum(doubt, disagreement)
-        if isinstance(aligner, SpeechAligner):
-            asked = (("misheard", misheard), ("times", apart_in_time))
-            for name, found in ((name, f(self._ws, aligner, scored)) for name, f in asked):
-                rank = np.where(found > 0, _ranks(found), 0.0)
-                why = [name if r >= d and r > 0 else w for r, d, w in zip(rank, doubt, why, strict=True)]
-                doubt = np.maximum(doubt, rank)
+        for name, found in ((name, f(self._ws, aligner, scored)) for name, f in modality.doubts):
+            rank = np.where(found > 0, _ranks(found), 0.0)
+            why = [name if r >= d and r > 0 else w for r, d, w in zip(rank, doubt, why, strict=True)]
+            doubt = np.maximum(doubt, rank)
         order = np.argsort(-doubt, kind="stable")
         rest = [Waiting(p.id, "random") for p, ok in zip(pairs, known, strict=True) if not ok]
         return [Waiting(scored[i].id, why[i]) for i in order] + rest
@@ -230,10 +227,9 @@ class PairQueue:
 
     def _media_vectors(self, pairs: Sequence[PairView], aligner: HeadAligner) -> np.ndarray:
         """(N, D) vectors of the pairs' media; of a span of a video, those of its frames."""
-        if not isinstance(aligner, VideoAligner):
+        if modality_of(self._task).spans is None:
             return self._keeper.version_vectors(aligner, [p.item for p in pairs])
-        spans = [(p.item, p.start_s, p.end_s) for p in pairs]
-        return aligner.project_spans(span_frames(self._ws, aligner.towers.media.id, spans))
+        return media_vectors(self._ws, aligner, [(p.item, p.start_s, p.end_s) for p in pairs])
 
     def _propose(self, aligner: HeadAligner, count: int) -> list[PairView]:
         """New pairs: a picture with the text of another that the model takes for near, on the same side."""

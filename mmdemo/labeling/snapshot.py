@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmdemo.errors import DataError
 from mmdemo.label_kinds import training_of
-from mmdemo.models.protocols import TASKS
+from mmdemo.modality import modality_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
 from mmdemo.store.tables import TextSplit
@@ -29,7 +29,7 @@ class Example:
     text: str
     match: bool  # else a marked mismatch
     split: str  # train or held-out
-    start: float | None = None  # seconds, of a span of a video
+    start: float | None = None  # seconds, of a span with a text of its own
     end: float | None = None
     agreement: float = 1.0  # the share of those who judged the pair that agree with the verdict
 
@@ -74,7 +74,7 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     belongs to the other side of the split.
     """
     pairs = [p for p in ws.pairs.browse(task, state="labelled") if p.training != "none"]
-    if TASKS[task] != "video":  # a word's span is no text of the whole recording
+    if modality_of(task).spans is None:  # a word's span is no text of the whole recording
         pairs = [p for p in pairs if p.start_s is None]
     corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
     with ws.database.read() as session:

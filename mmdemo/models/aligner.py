@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.heads.residual import Projection, ResidualHead
+from mmdemo.models.heads.residual import Projection, ResidualHead, Sequences
 from mmdemo.models.protocols import MediaTower, Score, Task, TextTower
 
 
@@ -37,6 +37,7 @@ class HeadAligner:
         calibration: from similarity to probability.
     """
 
+    fuses = False  # whether its head looks at both sides of a pair together
     reranks = 0
     always_reranks = False  # even where none of the nearest is likely
 
@@ -54,6 +55,10 @@ class HeadAligner:
     def project_media(self, features: np.ndarray) -> np.ndarray:
         """(N, D) float32 unit vectors from (N, F) features of the media tower."""
         return self._projection.media(features)
+
+    def project_spans(self, spans: Sequences) -> np.ndarray:
+        """(N, D) float32 unit vectors of spans by the features of their parts."""
+        return self._projection.spans(spans)
 
     def project_text(self, vectors: np.ndarray) -> np.ndarray:
         """(N, D) float32 unit vectors from (N, D) vectors of the text tower."""

@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import cast
 
 from mmdemo.models.presets import MINILM, PRESETS, Preset
-from mmdemo.models.protocols import Task
 
 
 def _preset(row: dict[str, str]) -> Preset:
     dim = int(row["dim"])
     return Preset(
         id=row["id"],
-        task=cast(Task, row["task"]),
+        task=row["task"],
         architecture=row["architecture"],
         media_tower=row["weights"],
         licence=row["licence"],

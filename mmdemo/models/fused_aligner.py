@@ -34,6 +34,7 @@ def cells_of(tower: Any, media: Sequence[Any], features: np.ndarray) -> np.ndarr
 class FusedAligner(HeadAligner):
     """An aligner whose probability of a pair is the fused head's; search stays in the shared space."""
 
+    fuses = True
     reranks = RERANKED
     always_reranks = True
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.calibration import Calibration
@@ -59,7 +59,7 @@ def version_source(ws: Workspace, version_id: str) -> VersionSource:
             preset = replace(preset, media_tower=str(network), adapter_of=preset.adapter_of or holder)
             break
         holder = ws.versions.get(holder).parent
-    return VersionSource(version.id, cast(Task, version.task), preset, folder)
+    return VersionSource(version.id, version.task, preset, folder)
 
 
 @dataclass(frozen=True)

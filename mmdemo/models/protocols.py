@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+from mmdemo.modality import CAPTIONING, DEFAULT_TASK, TASKS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,15 +20,10 @@ if TYPE_CHECKING:
 
     from mmdemo.models.device import Compute
 
-Modality = Literal["image", "audio", "video"]
-Task = Literal["image-text", "speech-text", "video-text", "captioning"]
-DEFAULT_TASK: Task = "image-text"
-CAPTIONING: Task = "captioning"  # has versions and runs, and learns from the labels of pictures
-TASKS: dict[str, Modality] = {  # one row a task
-    "image-text": "image",
-    "speech-text": "audio",
-    "video-text": "video",
-}
+__all__ = ["CAPTIONING", "DEFAULT_TASK", "TASKS"]
+
+Modality = str  # the name of one in MODALITIES
+Task = str  # that of one of them, or CAPTIONING
 
 
 class MediaTower(Protocol):

@@ -12,20 +12,17 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from mmdemo.media.audio import decode_audio
-from mmdemo.media.image import MAX_MEGAPIXELS, decode_image
+from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.fused_aligner import FusedAligner, FusedInput
+from mmdemo.models.fused_aligner import FusedInput
 from mmdemo.models.protocols import MediaTower
-from mmdemo.models.speech.aligner import SpeechTower
 from mmdemo.models.speech.recogniser import WINDOW_S, WINDOWS, EncoderStates
-from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.encode_stream import BATCH, encode_stream
-from mmdemo.retrieval.frames import analyse_video, frame_features
+from mmdemo.settings import Settings
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
@@ -66,18 +63,13 @@ def text_vectors(ws: Workspace, towers: Towers, texts: Sequence[str]) -> np.ndar
     return file.get(keys) if keys else np.empty((0, towers.text.dim), np.float32)
 
 
-def decode_file(tower: MediaTower, source: bytes | Path, max_megapixels: int = MAX_MEGAPIXELS) -> Any:
+def decode_file(tower: MediaTower, source: bytes | Path, settings: Settings | None = None) -> Any:
     """A file that is no item, decoded for the tower.
 
     Raises:
         MediaError: it cannot be read.
     """
-    if tower.modality == "video":
-        return analyse_video(cast("VideoTower", tower), source)
-    if tower.modality == "audio":
-        return decode_audio(source, 0.0, HEARD_S)
-    size = getattr(tower, "input_px", None)
-    return decode_image(source, at_least_px=size, max_megapixels=max_megapixels)
+    return MODALITIES.get(tower.modality).decode(tower, source, settings)
 
 
 def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
@@ -87,11 +79,10 @@ def load_medium(ws: Workspace, tower: MediaTower, item: Item) -> Any:
     Raises:
         MediaError: the file cannot be read.
     """
-    if tower.modality == "video":
-        return frame_features(ws, cast("VideoTower", tower), item)
-    if isinstance(tower, SpeechTower):
-        return encoder_states(ws, tower, item)
-    return decode_file(tower, ws.media_path(item), ws.settings.max_megapixels)
+    modality = MODALITIES.get(tower.modality)
+    if modality.load is not None:
+        return modality.load(ws, tower, item)
+    return modality.decode(tower, ws.media_path(item), ws.settings)
 
 
 CELLS = "cells"  # a vector file of a tower: the features of the parts of its media
@@ -121,7 +112,7 @@ def cell_features(ws: Workspace, tower: MediaTower, items: Sequence[Item]) -> np
 
 def looked_at(ws: Workspace, aligner: HeadAligner, item: Item) -> Any:
     """What an aligner that looks at pairs takes of an item: as `load_medium`, or what is kept of it."""
-    if not isinstance(aligner, FusedAligner):
+    if not aligner.fuses:
         return load_medium(ws, aligner.towers.media, item)
     features = feature_file(ws, aligner.towers).get([item.id])[0]
     return FusedInput(cell_features(ws, aligner.towers.media, [item])[0], features)
@@ -154,7 +145,7 @@ def embed_items(
     wanted = set(file.missing([item.id for item in items]))
     todo = [item for item in items if item.id in wanted]
     made = 0
-    at_once = 1 if towers.media.modality == "video" else BATCH  # a video keeps both cores busy by itself
+    at_once = MODALITIES.get(towers.media.modality).at_once
     for batch, features in encode_stream(
         towers.media, lambda item: load_medium(ws, towers.media, item), todo, at_once
     ):
@@ -165,6 +156,19 @@ def embed_items(
         if stopped():
             break
     return made
+
+
+def media_vectors(
+    ws: Workspace, aligner: HeadAligner, places: Sequence[tuple[str, float | None, float | None]]
+) -> np.ndarray:
+    """(N, D) vectors of items or, where those have texts of their own, of spans; their features are on disk.
+
+    A place is an item with start and end in seconds, open where None.
+    """
+    spans = modality_of(aligner.task).spans
+    if spans is not None:
+        return aligner.project_spans(spans.parts(ws, aligner.towers.media.id, places))
+    return aligner.project_media(feature_file(ws, aligner.towers).get([item for item, _, _ in places]))
 
 
 def project_items(

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from mmdemo.errors import UserError
+from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.protocols import TASKS, Task
+from mmdemo.models.protocols import Task
 from mmdemo.retrieval.embed import looked_at, text_vectors, version_file
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import IndexKeeper, Serving
@@ -161,7 +162,7 @@ class Searcher:
             states = self._ws.pairs.item_states(self._task)
             wanted = {item for item, found in states.items() if query.state in found}
         if query.source:
-            own = set(self._ws.items.ids(TASKS[self._task], query.source))
+            own = set(self._ws.items.ids(modality_of(self._task).name, query.source))
             wanted = own if wanted is None else wanted & own
         return wanted
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmdemo.errors import MmdemoError
+from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.manager import ModelManager
-from mmdemo.models.protocols import TASKS, Task
+from mmdemo.models.protocols import Task
 from mmdemo.retrieval.embed import embed_items, project_items, version_file
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.store.workspace import Workspace
@@ -90,7 +91,7 @@ class IndexKeeper:
         """The collection's size. Another process may add to it, and then the index follows."""
         if not self._counted_at or time.monotonic() - self._counted_at > COUNTED_EVERY_S:
             before, known = self._items, bool(self._counted_at)
-            self._items = self._ws.items.count(TASKS[self._task])
+            self._items = self._ws.items.count(modality_of(self._task).name)
             self._counted_at = time.monotonic()
             if known and self._items != before and self._thread is not None:
                 self.request()
@@ -106,7 +107,7 @@ class IndexKeeper:
         """
         with self._work:
             aligner = self._models.aligner(self._task)
-            items = self._ws.items.listed(TASKS[self._task])
+            items = self._ws.items.listed(modality_of(self._task).name)
             self._items, self._counted_at = len(items), time.monotonic()
             self._working = "embedding"
             try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
+from mmdemo.modality import MODALITIES
 from mmdemo.store.database import Database
 from mmdemo.store.tables import Item, Pair
 
@@ -25,8 +26,8 @@ class ItemStore:
             if known is None:
                 session.add(item)
                 return item.listed
-            if item.modality == "video" and known.modality == "audio":  # its sound was looked at before
-                known.modality, known.width, known.height = "video", item.width, item.height
+            if known.modality in MODALITIES.get(item.modality).holds:  # a video's sound was heard before
+                known.modality, known.width, known.height = item.modality, item.width, item.height
             newly_listed = item.listed and not known.listed
             known.listed = known.listed or item.listed
             return newly_listed
@@ -83,7 +84,7 @@ class ItemStore:
         """Items of the collection with their numbers of pairs and of labelled pairs of a task, oldest first.
 
         Args:
-            modality: image, audio or video.
+            modality: its name.
             task: whose pairs are counted.
             state: all, labelled (at least one pair is), unlabelled (pairs, none labelled) or unpaired.
             split: train or held-out.

@@ -14,12 +14,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mmdemo.errors import MediaError, StorageError
-from mmdemo.media.image import decode_image, image_suffix, thumbnail
+from mmdemo.media.image import thumbnail
+from mmdemo.modality import MODALITIES
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database
 from mmdemo.store.items import ItemStore
@@ -33,34 +33,6 @@ from mmdemo.store.vectors import VectorFile
 from mmdemo.store.versions import VersionTree
 
 FOLDERS = ("media", "vectors", "versions", "runs", "cache")
-
-
-def _describe_image(data: bytes | Path, settings: Settings) -> dict[str, Any]:
-    data = data.read_bytes() if isinstance(data, Path) else data
-    image = decode_image(data, max_megapixels=settings.max_megapixels)
-    return {"suffix": image_suffix(data), "width": image.width, "height": image.height}
-
-
-def _describe_audio(data: bytes | Path, settings: Settings) -> dict[str, Any]:
-    from mmdemo.media.audio import probe_audio
-
-    facts = probe_audio(data)
-    return {"suffix": facts.suffix, "duration_s": facts.duration_s}
-
-
-def _describe_video(data: bytes | Path, settings: Settings) -> dict[str, Any]:
-    from mmdemo.media.video import probe_video
-
-    facts = probe_video(data)
-    size = {"width": facts.width, "height": facts.height}
-    return {"suffix": facts.suffix, "duration_s": facts.duration_s} | size
-
-
-DESCRIBE: dict[str, Callable[[bytes | Path, Settings], dict[str, Any]]] = {
-    "image": _describe_image,
-    "audio": _describe_audio,
-    "video": _describe_video,
-}
 
 
 class Workspace:
@@ -112,7 +84,7 @@ class Workspace:
         """Keep a file and describe it; the same bytes twice are one item.
 
         Args:
-            modality: image, audio or video: as what it is read.
+            modality: the name of that as which it is read.
             data: the file, or its bytes; a recording or video named by its path is never in memory whole.
             name: what it is called where it comes from.
             source: where it comes from.
@@ -132,12 +104,12 @@ class Workspace:
         self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
     ) -> tuple[Item, bool]:
         try:
-            facts = DESCRIBE[modality](data, self.settings)
+            facts = MODALITIES.get(modality).describe(data, self.settings)
         except MediaError as e:
             if isinstance(data, Path):  # which may be called otherwise than where it comes from
                 raise MediaError(e.what.replace(data.name, name), e.cure) from e
             raise
-        item_id = self.media.add(data, facts["suffix"])
+        item_id = self.media.add(data, facts.suffix)
         known = self.items.get(item_id)
         item = Item(
             id=item_id,
@@ -146,7 +118,10 @@ class Workspace:
             source=source[:120],
             bytes=byte_count(data),
             listed=listed,
-            **(facts | ({"suffix": known.suffix} if known else {})),
+            suffix=known.suffix if known else facts.suffix,
+            width=facts.width,
+            height=facts.height,
+            duration_s=facts.duration_s,
         )
         new = self.items.add(item)
         return self.items.get(item_id) or item, new
@@ -156,12 +131,10 @@ class Workspace:
         return self.media.path(item.id, item.suffix)
 
     def thumbnail(self, item: Item, side_px: int) -> Path:
-        """The item's thumbnail, made now if it has none yet."""
+        """The item as a small WebP, drawn as its modality is, now if that was not done yet."""
         path = self.media.thumbnail_path(item.id, side_px)
         if not path.exists():
-            image = decode_image(
-                self.media_path(item), at_least_px=side_px, max_megapixels=self.settings.max_megapixels
-            )
+            image = MODALITIES.get(item.modality).draw(self, item, side_px)
             write_durably(path, thumbnail(image, side_px))
         return path
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mmdemo.errors import UserError
 from mmdemo.evaluation.metrics import codes
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.video import frame_at, probe_video
+from mmdemo.modality import modality_of
 from mmdemo.models.encoders.dual import DualMediaTower, Encoder, stacked
-from mmdemo.models.protocols import TASKS
 from mmdemo.retrieval.embed import decode_file
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -85,8 +86,15 @@ class VideoPairs(PairDataset):
 
 
 def pair_dataset(ws: Workspace, encoder: Encoder, task: str, examples: Sequence[Example]) -> PairDataset:
-    """The data set of a task's modality."""
-    return (VideoPairs if TASKS[task] == "video" else StillPairs)(ws, encoder, examples)
+    """The data set of a task's modality.
+
+    Raises:
+        UserError: its networks cannot learn.
+    """
+    dataset = modality_of(task).pair_dataset
+    if dataset is None:
+        raise UserError(f"The networks of {task} cannot learn from pairs.", "Train the head.")
+    return cast(PairDataset, dataset(ws, encoder, examples))
 
 
 class PairSource:

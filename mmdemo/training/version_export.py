@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.errors import StorageError, UserError
+from mmdemo.modality import MODALITIES
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import LOADERS, Preset
-from mmdemo.models.protocols import TASKS
 from mmdemo.store.workspace import Workspace
 
 
@@ -94,12 +94,11 @@ def _page(preset: Preset, version_id: str, kept: Path) -> str:
     card: dict[str, Any] = {}
     if (kept / "card.json").exists():
         card = json.loads((kept / "card.json").read_text(encoding="utf-8"))
-    tags = {"image": "zero-shot-image-classification", "audio": "audio-classification"}
     head = ["---", "library_name: mmdemo"]
     base = card.get("base", preset.name).partition(":")[2] or preset.media_tower
     if re.fullmatch(r"[\w.-]+/[\w.-]+", base):  # on the Hub; a folder of somebody's means nothing there
         head.append(f"base_model: {base}")
-    if (tag := tags.get(TASKS.get(preset.task, ""))) is not None:
+    if tag := next((m.pipeline_tag for m in MODALITIES.values() if m.task == preset.task), ""):
         head.append(f"pipeline_tag: {tag}")
     lines = [*head, "---", "", f"# {version_id}", "", f"A version of {preset.name} for {preset.task}."]
     lines.append(f"Licence of the base model: {preset.licence}.")

@@ -83,14 +83,11 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
 
     async def thumb(request: Request) -> Response:
         item = _item(demo, request)
-        if item is None or item.modality == "audio":
-            return JSONResponse({"error": "There is no such picture."}, 404)
+        if item is None:
+            return JSONResponse({"error": "There is no such item."}, 404)
         side = THUMB_SIDES[request.query_params.get("s") == "1280"]
         try:
-            if item.modality == "video":
-                path = await run_in_threadpool(demo.ws.video_frame, item, (item.duration_s or 0) / 10, side)
-            else:
-                path = await run_in_threadpool(demo.ws.thumbnail, item, side)
+            path = await run_in_threadpool(demo.ws.thumbnail, item, side)
         except MmdemoError as e:
             return _refusal(e)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, is_medium, read_text
+from mmdemo.data.rows import Row, Skipped, read_text
+from mmdemo.modality import is_medium
 from mmdemo.store.pairs import SPLIT_NAMES
 
 NO_MEDIUM = "is not named like a picture, a recording or a video."

@@ -16,6 +16,7 @@ from mmdemo.data.formulas import unquote_formula
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_row, read_text, read_verdict
 from mmdemo.errors import ImportRowError, UserError
+from mmdemo.modality import is_medium
 from mmdemo.store.pairs import SPLIT_NAMES
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -31,8 +32,11 @@ class Manifest:
     order = 500
 
     def accepts(self, path: Path) -> bool:
-        """A table, or a folder with one called metadata."""
-        return path.suffix.lower() in SUFFIXES or self._inside(path) is not None
+        """A table that is not called like a medium, as x.series.csv may be; or a folder with one called
+        metadata.
+        """
+        table = path.suffix.lower() in SUFFIXES and not is_medium(path)
+        return table or self._inside(path) is not None
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """One row a line; the first line of a CSV is its header.

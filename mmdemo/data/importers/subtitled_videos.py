@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.importers.video_corpora import video_row, videos_below
+from mmdemo.data.importers.video_corpora import is_video, video_row, videos_below
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.data.subtitles import read_cues
-from mmdemo.media.video import SUFFIXES
 
 SUBTITLES = (".srt", ".vtt")
 
@@ -24,7 +23,7 @@ class SubtitledVideos:
     def accepts(self, path: Path) -> bool:
         """Such a folder, or one such video."""
         if path.is_file():
-            return path.suffix.lower() in SUFFIXES and self._beside(path) is not None
+            return is_video(path) and self._beside(path) is not None
         if any(path.glob("metadata.*")):  # a manifest says more
             return False
         return path.is_dir() and any(self._beside(v) is not None for v in videos_below(path).values())

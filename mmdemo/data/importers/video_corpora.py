@@ -11,7 +11,7 @@ from typing import Any
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.errors import UserError
-from mmdemo.media.video import SUFFIXES
+from mmdemo.modality import MODALITIES
 from mmdemo.store.pairs import SPLIT_NAMES
 
 HEAD = 4096  # characters by which a file is told from another
@@ -20,8 +20,13 @@ HEAD = 4096  # characters by which a file is told from another
 def videos_below(folder: Path) -> dict[str, Path]:
     """The videos in a folder and below it, by name without suffix."""
     root = folder.resolve()
-    found = (f for f in sorted(folder.rglob("*")) if f.suffix.lower() in SUFFIXES and f.is_file())
+    found = (f for f in sorted(folder.rglob("*")) if is_video(f) and f.is_file())
     return {f.stem: f for f in found if f.resolve().is_relative_to(root)}
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is called like a video."""
+    return MODALITIES.get("video").claims(path)
 
 
 def _head(path: Path) -> str:
@@ -51,7 +56,7 @@ def video_row(
     number: int, videos: dict[str, Path], name: str, text: Any, span: Any, split: str
 ) -> Row | Skipped:
     """The row of a video's name with a text and a span in seconds, or why there is none."""
-    file = videos.get(Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name)
+    file = videos.get(Path(name).stem if is_video(Path(name)) else name)
     if file is None:
         return Skipped(number, f"The video {name} is missing.", name)
     if not isinstance(text, str) or not text.strip():

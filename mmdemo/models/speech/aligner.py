@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.special import expit, logit
@@ -120,18 +120,23 @@ class SpeechAligner(HeadAligner):
         return tower.recogniser.place(tower.prepare(medium), text)
 
 
+def hears_words(tower: MediaTower) -> bool:
+    """Whether a tower writes down the speech that it hears, or hears sounds only."""
+    return getattr(tower, "recogniser", None) is not None
+
+
 def recogniser_of(tower: MediaTower) -> SpeechRecogniser:
     """What writes down the speech that a tower hears.
 
     Raises:
         UserError: it hears sounds and no words.
     """
-    if not isinstance(tower, SpeechTower):
+    if not hears_words(tower):
         raise UserError(
             f"{tower.id.removesuffix('-features')} hears sounds, no words.",
             "Activate a speech recogniser, such as whisper-tiny-en-minilm, in the Fine-tune tab.",
         )
-    return tower.recogniser
+    return cast(SpeechTower, tower).recogniser
 
 
 def spoken_score() -> SpokenScore:

@@ -90,10 +90,6 @@ class VideoAligner(HeadAligner):
         """(N, D) unit vectors of a video's frames."""
         return self._projection.frames(medium.features, shot_rows(medium.times, medium.shots))
 
-    def project_spans(self, spans: Sequences) -> np.ndarray:
-        """(N, D) unit vectors of spans by the features of their frames."""
-        return self._projection.spans(spans)
-
     def encode_media(self, media: Sequence[FrameFeatures]) -> np.ndarray:
         """(N, D) unit vectors of N videos or spans."""
         return self._projection.spans(sequences(media))

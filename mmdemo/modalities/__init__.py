@@ -1,0 +1,1 @@
+"""The modalities that ship, one file each."""

@@ -1,0 +1,78 @@
+"""Pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdemo.modality import MODALITIES, Facts, Modality
+from mmdemo.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from mmdemo.store.tables import Item
+    from mmdemo.store.workspace import Workspace
+
+SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .ico .tga .jfif"
+
+
+def describe(data: bytes | Path, settings: Settings) -> Facts:
+    """Its size; decoded whole, so that a damaged file is refused at once."""
+    from mmdemo.media.image import decode_image, image_suffix
+
+    data = data.read_bytes() if isinstance(data, Path) else data
+    image = decode_image(data, max_megapixels=settings.max_megapixels)
+    return Facts(image_suffix(data), width=image.width, height=image.height)
+
+
+def decode(tower: Any, source: bytes | Path, settings: Settings | None) -> Image:
+    """The picture, no larger than the tower needs."""
+    from mmdemo.media.image import MAX_MEGAPIXELS, decode_image
+
+    most = settings.max_megapixels if settings else MAX_MEGAPIXELS
+    return decode_image(source, at_least_px=getattr(tower, "input_px", None), max_megapixels=most)
+
+
+def draw(ws: Workspace, item: Item, side_px: int) -> Image:
+    """The picture itself."""
+    from mmdemo.media.image import decode_image
+
+    path = ws.media_path(item)
+    return decode_image(path, at_least_px=side_px, max_megapixels=ws.settings.max_megapixels)
+
+
+def dataset(ws: Workspace, encoder: Any, examples: Any) -> Any:
+    """Whole pictures with texts."""
+    from mmdemo.training.pair_data import StillPairs
+
+    return StillPairs(ws, encoder, examples)
+
+
+MODALITIES.add(
+    "image",
+    Modality(
+        name="image",
+        task="image-text",
+        noun="picture",
+        plural="pictures",
+        title="Pictures",
+        default_model="efficientnet-lite0-minilm",
+        model_setting="model",
+        suffixes=frozenset(SUFFIXES.split()),
+        describe=describe,
+        decode=decode,
+        draw=draw,
+        tab="image",
+        media_types={
+            ".jpg": "image/jpeg",
+            ".png": "image/png",
+            ".webp": "image/webp",
+            ".gif": "image/gif",
+            ".bmp": "image/bmp",
+            ".avif": "image/avif",
+        },
+        pair_dataset=dataset,
+        pipeline_tag="zero-shot-image-classification",
+    ),
+)
