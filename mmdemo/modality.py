@@ -153,8 +153,8 @@ def modality_of(task: str) -> Modality:
 def task_of_file(path: Path, settings: Settings) -> str:
     """The task of a file, by what it is called; where several claim that, by what can be read in it."""
     claiming = [m for m in MODALITIES.values() if m.claims(path)]
-    # what holds another modality, as a video does sound, is asked before it
-    claiming.sort(key=lambda m: any(m.name in other.holds for other in claiming))
+    held = frozenset[str]().union(*(m.holds for m in claiming))
+    claiming.sort(key=lambda m: m.name in held)  # a video holds sound: it is asked before recordings
     for modality in claiming[:-1]:
         try:
             modality.describe(path, settings)
