@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.heavy_imports import lazy
 from mmdemo.modality import MODALITIES, Facts, Modality
 from mmdemo.settings import Settings
 
@@ -64,27 +65,6 @@ def draw(ws: Workspace, item: Item, side_px: int) -> Image:
     return draw_waveform(peaks, side_px)
 
 
-def dataset(ws: Workspace, encoder: Any, examples: Any) -> Any:
-    """Whole sounds with texts."""
-    from mmdemo.training.pair_data import StillPairs
-
-    return StillPairs(ws, encoder, examples)
-
-
-def misheard(ws: Workspace, aligner: Any, pairs: Any) -> np.ndarray:
-    """Where the recogniser heard other words."""
-    from mmdemo.labeling.disagreement import misheard
-
-    return misheard(ws, aligner, pairs)
-
-
-def apart_in_time(ws: Workspace, aligner: Any, pairs: Any) -> np.ndarray:
-    """Where forced alignment and transcripts put the words elsewhere."""
-    from mmdemo.labeling.disagreement import apart_in_time
-
-    return apart_in_time(ws, aligner, pairs)
-
-
 MODALITIES.add(
     "audio",
     Modality(
@@ -110,8 +90,11 @@ MODALITIES.add(
         has_sound=True,
         load=load,
         decode_span=decode_span,
-        pair_dataset=dataset,
-        doubts=(("misheard", misheard), ("times", apart_in_time)),
+        pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),
+        doubts=(
+            ("misheard", lazy("mmdemo.labeling.disagreement:misheard")),
+            ("times", lazy("mmdemo.labeling.disagreement:apart_in_time")),
+        ),
         pipeline_tag="audio-classification",
     ),
 )

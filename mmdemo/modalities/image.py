@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.heavy_imports import lazy
 from mmdemo.modality import MODALITIES, Facts, Modality
 from mmdemo.settings import Settings
 
@@ -42,13 +43,6 @@ def draw(ws: Workspace, item: Item, side_px: int) -> Image:
     return decode_image(path, at_least_px=side_px, max_megapixels=ws.settings.max_megapixels)
 
 
-def dataset(ws: Workspace, encoder: Any, examples: Any) -> Any:
-    """Whole pictures with texts."""
-    from mmdemo.training.pair_data import StillPairs
-
-    return StillPairs(ws, encoder, examples)
-
-
 MODALITIES.add(
     "image",
     Modality(
@@ -72,7 +66,7 @@ MODALITIES.add(
             ".bmp": "image/bmp",
             ".avif": "image/avif",
         },
-        pair_dataset=dataset,
+        pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),
         pipeline_tag="zero-shot-image-classification",
     ),
 )

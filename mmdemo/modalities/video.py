@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.heavy_imports import lazy
 from mmdemo.modality import MODALITIES, Facts, Modality, Spans
 from mmdemo.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from mmdemo.models.heads.residual import Sequences
     from mmdemo.models.video.aligner import FrameFeatures
     from mmdemo.store.tables import Item
     from mmdemo.store.workspace import Workspace
 
+FRAMES = "mmdemo.retrieval.frames"
 SUFFIXES = ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg .ts .mts .m2ts .ogv .3gp .gif"
 SHOWN_AT = 0.1  # of its length: what its picture shows, as openings are often black
 
@@ -36,34 +36,11 @@ def decode(tower: Any, source: bytes | Path, settings: Settings | None) -> Frame
     return analyse_video(tower, source)
 
 
-def load(ws: Workspace, tower: Any, item: Item) -> FrameFeatures:
-    """The frame features that are kept of it."""
-    from mmdemo.retrieval.frames import frame_features
-
-    return frame_features(ws, tower, item)
-
-
 def draw(ws: Workspace, item: Item, side_px: int) -> Image:
     """A frame near its beginning."""
     from mmdemo.media.video import frame_at
 
     return frame_at(ws.media_path(item), (item.duration_s or 0.0) * SHOWN_AT, side_px).image
-
-
-def parts(
-    ws: Workspace, tower_id: str, places: Sequence[tuple[str, float | None, float | None]]
-) -> Sequences:
-    """The features of the frames of spans."""
-    from mmdemo.retrieval.frames import span_frames
-
-    return span_frames(ws, tower_id, places)
-
-
-def is_kept(ws: Workspace, tower_id: str, item_id: str) -> bool:
-    """Whether it was looked through."""
-    from mmdemo.retrieval.frames import is_kept
-
-    return is_kept(ws, tower_id, item_id)
 
 
 def cut(medium: FrameFeatures, start_s: float | None, end_s: float | None) -> FrameFeatures:
@@ -74,27 +51,6 @@ def cut(medium: FrameFeatures, start_s: float | None, end_s: float | None) -> Fr
 def end_s(medium: FrameFeatures) -> float:
     """Where its last shot ends."""
     return float(medium.shots[-1, 1])
-
-
-def localise(ws: Workspace, aligner: Any, examples: Any) -> Any:
-    """How well the first moment lies on the span that a text belongs to."""
-    from mmdemo.evaluation.evaluate import localise
-
-    return localise(ws, aligner, examples)
-
-
-def dataset(ws: Workspace, encoder: Any, examples: Any) -> Any:
-    """Some frames of each span, with texts."""
-    from mmdemo.training.pair_data import VideoPairs
-
-    return VideoPairs(ws, encoder, examples)
-
-
-def searcher(ws: Workspace, keeper: Any, task: str) -> Any:
-    """Search that lands on the second."""
-    from mmdemo.retrieval.video_search import VideoSearcher
-
-    return VideoSearcher(ws, keeper, task)
 
 
 MODALITIES.add(
@@ -116,9 +72,15 @@ MODALITIES.add(
         has_sound=True,
         holds=frozenset(["audio"]),
         at_once=1,  # one keeps both cores busy by itself
-        load=load,
-        spans=Spans(parts, is_kept, cut, end_s, localise),
-        pair_dataset=dataset,
-        searcher=searcher,
+        load=lazy(f"{FRAMES}:frame_features"),
+        spans=Spans(
+            parts=lazy(f"{FRAMES}:span_frames"),
+            is_kept=lazy(f"{FRAMES}:is_kept"),
+            cut=cut,
+            end_s=end_s,
+            localise=lazy("mmdemo.evaluation.evaluate:localise"),
+        ),
+        pair_dataset=lazy("mmdemo.training.pair_data:VideoPairs"),
+        searcher=lazy("mmdemo.retrieval.video_search:VideoSearcher"),
     ),
 )
