@@ -126,7 +126,7 @@ class _Tasks(Mapping[str, str]):
     """The name of each task's modality: a view of the table."""
 
     def __getitem__(self, task: str) -> str:
-        return next(m.name for m in MODALITIES.values() if m.task == task)
+        return {m.task: m.name for m in MODALITIES.values()}[task]
 
     def __iter__(self) -> Iterator[str]:
         return (m.task for m in MODALITIES.values())
