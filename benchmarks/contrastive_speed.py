@@ -22,10 +22,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import common  # noqa: F401  puts the project on the path
 import networks
 
-from mmdemo.demo import Demo
 from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.dual import DualEncoder
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
@@ -45,14 +45,14 @@ def drawings() -> list[tuple[Path, str]]:
     return [(ASSETS / "clipart" / row["file_name"], row["text"]) for row in rows][:PAIRS]
 
 
-def own(folder: Path, demo: Demo) -> float:
+def own(folder: Path, app: App) -> float:
     """Pairs a second of mmdemo's loop."""
     encoder = DualEncoder(str(folder), CPU)
     encoder.network.requires_grad_(True)
     settings = TrainSettings(epochs=1, batch=BATCH, learning_rate=1e-5)
-    examples = take_snapshot(demo.ws, "image-text").examples
+    examples = take_snapshot(app.ws, "image-text").examples
     learning = PairLearning(
-        encoder, PairSource(pair_dataset(demo.ws, encoder, "image-text", examples)), settings
+        encoder, PairSource(pair_dataset(app.ws, encoder, "image-text", examples)), settings
     )
     training = NetworkTraining(learning, settings, "full", CPU)
     begun = time.perf_counter()
@@ -99,22 +99,22 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     folder, rows = networks.save_clip(384, 8, 256, 4), drawings()
     workspace = Path(tempfile.mkdtemp(prefix="mmdemo-benchmark-"))
-    demo = Demo(load_settings({}, workspace=workspace, samples=False, device="cpu"))
+    app = App(load_settings({}, workspace=workspace, samples=False, device="cpu"))
     for path, text in rows:
-        item = demo.ws.add_image(path.read_bytes(), path.name, source="benchmark")
-        with demo.ws.database.write() as session:
-            pair, _ = demo.ws.pairs.add(
+        item = app.ws.add_image(path.read_bytes(), path.name, source="benchmark")
+        with app.ws.database.write() as session:
+            pair, _ = app.ws.pairs.add(
                 session, "image-text", item.id, text, source="benchmark", split="train"
             )
-            demo.ws.labels.add_in(session, pair, NewLabel("match"))
+            app.ws.labels.add_in(session, pair, NewLabel("match"))
     rates: dict[str, list[float]] = {"own": [], "theirs": []}
     for turn in range(TURNS):
         for name in ("own", "theirs")[:: 1 if turn % 2 else -1]:
-            rates[name].append(own(folder, demo) if name == "own" else theirs(folder, rows))
+            rates[name].append(own(folder, app) if name == "own" else theirs(folder, rows))
             print(name, f"{rates[name][-1]:.1f} pairs/s", flush=True)
     one, two = statistics.median(rates["own"]), statistics.median(rates["theirs"])
     print(f"mmdemo {one:.1f}, sentence-transformers {two:.1f} pairs a second: {one / two:.2f} times")
-    demo.close()
+    app.close()
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from common import load_clipart  # noqa: F401  sets the path to mmdemo
 
-from mmdemo.demo import Demo
 from mmdemo.retrieval.embed import version_file
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import Serving
+from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.tables import Item
 
@@ -34,11 +34,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as folder:
-        demo = Demo(load_settings({}, workspace=Path(folder) / "w", device="cpu"))
-        aligner = demo.models.aligner("image-text")
-        demo.keeper.update()
+        app = App(load_settings({}, workspace=Path(folder) / "w", device="cpu"))
+        aligner = app.models.aligner("image-text")
+        app.context.keeper.update()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        file = version_file(demo.ws, aligner)
+        file = version_file(app.ws, aligner)
         rng = np.random.default_rng(0)
         made = len(file)
         while made < rows:
@@ -47,7 +47,7 @@ def main() -> None:
             part /= np.linalg.norm(part, axis=1, keepdims=True)
             ids = [f"{made + i:064x}" for i in range(count)]
             file.append(ids, part)
-            with demo.ws.database.write() as session:
+            with app.ws.database.write() as session:
                 session.bulk_insert_mappings(
                     Item.__mapper__,
                     [
@@ -65,7 +65,7 @@ def main() -> None:
                 )
             made += count
         serving = Serving(aligner, VectorIndex(file.matrix()))
-        demo.keeper._serving = serving  # what `update` would make, if there were files behind the rows
+        app.context.keeper._serving = serving  # what `update` would make, if there were files behind the rows
         serving.index.search(
             np.ones((1, 384), np.float32), 10
         )  # as a first search: now the file is in memory
@@ -73,7 +73,7 @@ def main() -> None:
         bare = faiss.IndexFlatIP(384)
         for start in range(0, rows, 65_536):
             bare.add(np.ascontiguousarray(file.matrix()[start : start + 65_536]))
-        demo.searcher.threshold(serving)
+        app.context.searcher.threshold(serving)
         words = [f"a picture of number {i}" for i in range(QUERIES)]
         vectors = aligner.encode_text(words)
         ours, theirs = [], []
@@ -82,7 +82,7 @@ def main() -> None:
             bare.search(vectors[i : i + 1], 10)
             theirs.append(time.perf_counter() - begun)
             begun = time.perf_counter()
-            found = demo.search(Query(text=words[i], k=10))
+            found = app.media.search(Query(text=words[i], k=10))
             ours.append(time.perf_counter() - begun)
             assert len(found.results) == 10
         a, b = statistics.median(theirs), statistics.median(ours)

@@ -17,8 +17,8 @@ from pathlib import Path
 from common import ROOT  # noqa: F401  sets the path to mmdemo
 
 from mmdemo.data.samples import spoken_set
-from mmdemo.demo import Demo
 from mmdemo.media.audio import wav_bytes
+from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
@@ -36,21 +36,21 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         flags = {"workspace": Path(folder), "samples": False, "speech_model": options.model}
-        demo = Demo(load_settings({}, device="cpu", **flags))
+        app = App(load_settings({}, device="cpu", **flags))
         labelled = 0
         for row, samples in spoken_set("names"):
             if row["split"] == "train" and labelled == LABELS:
                 continue
             labelled += row["split"] == "train"
-            item = demo.ws.add_media("audio", wav_bytes(samples), f"{row['text'][:40]}.wav", source="names")
-            with demo.ws.database.write() as session:
-                pair, _ = demo.ws.pairs.add(
+            item = app.ws.add_media("audio", wav_bytes(samples), f"{row['text'][:40]}.wav", source="names")
+            with app.ws.database.write() as session:
+                pair, _ = app.ws.pairs.add(
                     session, TASK, item.id, row["text"], source="names", split=row["split"]
                 )
-                demo.ws.labels.add_in(session, pair, NewLabel("match"))
-        run_id = create_run(demo.ws, TASK, options.method, TrainSettings(), "when-better")
-        base = demo.settings.speech_model
-        run = execute_run(demo.ws, run_id, lambda: demo.models.towers(base))
+                app.ws.labels.add_in(session, pair, NewLabel("match"))
+        run_id = create_run(app.ws, TASK, options.method, TrainSettings(), "when-better")
+        base = app.settings.speech_model
+        run = execute_run(app.ws, run_id, lambda: app.models.towers(base))
         result = run.result or {}
         print(f"{labelled} labels, {result['before']['pairs']} held-out pairs, {run.status}, {run.decision}")
         for side in ("text_to_media", "media_to_text"):
@@ -61,10 +61,10 @@ def main() -> None:
                     f"{gain['gain']:+.1f} (95 % {gain['low']:+.1f} to {gain['high']:+.1f})"
                 )
         print("mean recall", result["gains"]["mean_recall"])
-        rates = (demo.ws.runs.get(run_id).result or {}).get("transcripts", {})
+        rates = (app.ws.runs.get(run_id).result or {}).get("transcripts", {})
         for name, rate in rates.items():
             print(name, rate)
-        demo.close()
+        app.close()
 
 
 if __name__ == "__main__":

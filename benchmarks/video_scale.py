@@ -25,12 +25,12 @@ sys.path.insert(0, str(ROOT / "assets"))
 
 from build_video import choose_shots, write_stills
 
-from mmdemo.demo import Demo
 from mmdemo.retrieval.query import Query
+from mmdemo.service.app import App
+from mmdemo.service.video import VIDEO
 from mmdemo.settings import load_settings
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
-from mmdemo.watching import VIDEO
 
 MINUTES, VIDEOS, QUERIES = 10, 1000, 30
 
@@ -57,18 +57,18 @@ def joined(clip: Path, times: int, target: Path) -> None:
                 offset += own.duration
 
 
-def long_video(demo: Demo, folder: Path) -> None:
+def long_video(app: App, folder: Path) -> None:
     """Print the times and the memory of ten minutes of 1080p."""
     shots = next(choose_shots("train", 1, 5))
     write_stills(folder / "clip.mp4", [(file, 2.5) for file, _, _ in shots], (1920, 1080))
     joined(folder / "clip.mp4", MINUTES * 3, folder / "long.mp4")
-    item = demo.keep(folder / "long.mp4", "benchmark", VIDEO)
-    demo.models.aligner(VIDEO)
+    item = app.media.keep(folder / "long.mp4", "benchmark", VIDEO)
+    app.models.aligner(VIDEO)
     idle = memory_mb("VmRSS")
     begun = time.perf_counter()
-    first = demo.moments(item, shots[3][1], wait=False)
+    first = app.video.moments(item, shots[3][1], wait=False)
     looked = time.perf_counter() - begun
-    while not demo.watching(item)["complete"]:
+    while not app.video.watching(item)["complete"]:
         time.sleep(0.5)
     whole = time.perf_counter() - begun
     peak = memory_mb("VmHWM")
@@ -80,13 +80,13 @@ def long_video(demo: Demo, folder: Path) -> None:
     )
 
 
-def many_videos(demo: Demo) -> None:
+def many_videos(app: App) -> None:
     """Print the median time of a query among 1,000 videos."""
     rng = np.random.default_rng(0)
-    tower = demo.models.aligner(VIDEO).towers.media
+    tower = app.models.aligner(VIDEO).towers.media
     times = np.arange(0, 20, 0.5, dtype=np.float32)
     shots = np.column_stack([np.arange(0, 20, 2.5), np.arange(2.5, 22.5, 2.5)]).astype(np.float32)
-    with demo.ws.database.write() as session:
+    with app.ws.database.write() as session:
         for i in range(VIDEOS):
             key = f"{i:064x}"
             session.add(
@@ -104,15 +104,15 @@ def many_videos(demo: Demo) -> None:
             out = io.BytesIO()
             np.savez(out, times=times, features=features, shots=shots)
             write_durably(
-                demo.ws.folder / "cache" / "frames" / tower.id / key[:2] / f"{key[2:]}.npz", out.getvalue()
+                app.ws.folder / "cache" / "frames" / tower.id / key[:2] / f"{key[2:]}.npz", out.getvalue()
             )
     begun = time.perf_counter()
-    demo.search(Query(text="warm up"), VIDEO)
+    app.media.search(Query(text="warm up"), VIDEO)
     print(f"index of {VIDEOS} videos built in {time.perf_counter() - begun:.1f} s")
     spent = []
     for i in range(QUERIES):
         begun = time.perf_counter()
-        found = demo.search(Query(text=f"a drawing of number {i}"), VIDEO)
+        found = app.media.search(Query(text=f"a drawing of number {i}"), VIDEO)
         spent.append(time.perf_counter() - begun)
         assert len(found.results) == 10 and found.results[0].start is not None
     print(f"a query with the moments of its ten results: median {1000 * statistics.median(spent):.0f} ms")
@@ -121,10 +121,10 @@ def many_videos(demo: Demo) -> None:
 def main() -> None:
     """Both."""
     with tempfile.TemporaryDirectory() as name:
-        demo = Demo(load_settings({}, workspace=Path(name) / "w", samples=False, device="cpu"))
-        long_video(demo, Path(name))
-        many_videos(demo)
-        demo.close()
+        app = App(load_settings({}, workspace=Path(name) / "w", samples=False, device="cpu"))
+        long_video(app, Path(name))
+        many_videos(app)
+        app.close()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """mmdemo: see how well images, speech and video align with text, say where the model is wrong, watch it
 get better.
 
-    from mmdemo import Demo, load_settings
-    demo = Demo(load_settings(workspace="my-workspace"))
+    from mmdemo import App, load_settings
+    app = App(load_settings(workspace="my-workspace"))
 
 Imports run downwards only, and tests/test_layers.py reads this:
-ui > train_verb > demo > hearing, watching, versioning > parts > modalities > training > evaluation >
-labeling > retrieval > data > models > store > media > modality, label_kinds > registry, heavy_imports >
+command_line > ui > service > modalities > training > evaluation > labeling >
+retrieval > data > models > store > media > modality, label_kinds > registry, heavy_imports >
 settings > errors
 """
 
@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.3.0"
-__all__ = ["Demo", "Workspace", "load_aligner", "load_settings"]
+__all__ = ["App", "Workspace", "load_aligner", "load_settings"]
 
 if TYPE_CHECKING:
-    from mmdemo.demo import Demo
     from mmdemo.models.aligner import HeadAligner
+    from mmdemo.service.app import App
     from mmdemo.settings import load_settings
     from mmdemo.store.workspace import Workspace
 
@@ -32,19 +32,19 @@ def load_aligner(version: str | None = None, task: str = "image-text", **setting
         task: image-text, speech-text or video-text.
         settings: those of `mmdemo.settings.Settings` that should differ, such as workspace or device.
     """
-    from mmdemo.demo import Demo
+    from mmdemo.service.app import App
+    from mmdemo.service.context import check_task
     from mmdemo.settings import load_settings
 
-    demo = Demo(load_settings(**settings))
-    return demo.models.aligner(demo.check_task(task), version)
+    return App(load_settings(**settings)).models.aligner(check_task(task), version)
 
 
 def __getattr__(name: str) -> Any:
     """Import the heavier names when they are asked for."""
-    if name == "Demo":
-        from mmdemo.demo import Demo
+    if name == "App":
+        from mmdemo.service.app import App
 
-        return Demo
+        return App
     if name == "Workspace":
         from mmdemo.store.workspace import Workspace
 

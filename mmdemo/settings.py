@@ -49,6 +49,16 @@ class Settings:
         """Whether this runs on Hugging Face Spaces."""
         return bool(os.environ.get("SPACE_ID"))
 
+    @property
+    def one_of_several(self) -> bool:
+        """Whether `accelerate launch` started this process as one of several that train together."""
+        return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+    @property
+    def local(self) -> bool:
+        """Whether only the person at this machine can reach the page: then paths of it may be named."""
+        return self.server_name in {"127.0.0.1", "localhost", "::1", ""} and not (self.share or self.on_space)
+
     def as_json(self) -> dict[str, Any]:
         """The settings as `mmdemo settings` prints them; the pass phrase is not shown."""
         shown = asdict(self) | {"workspace": str(self.workspace), "database_url": self.url}

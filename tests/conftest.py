@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from mmdemo import registry
-from mmdemo.demo import Demo
 from mmdemo.models.aligner import Towers
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
 from mmdemo.store.workspace import Workspace
 
@@ -54,36 +54,34 @@ def loaded() -> dict[str, Towers]:
 def new_workspace(tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]) -> Path:
     """A workspace as a first start leaves it, made once: two seconds that not every test need spend."""
     folder = tmp_path_factory.mktemp("new") / "workspace"
-    Demo(load_settings({}, workspace=folder, device="cpu"), loaded).close()
+    App(load_settings({}, workspace=folder, device="cpu"), loaded).close()
     return folder
 
 
 @pytest.fixture
-def make_demo(
-    tmp_path: Path, loaded: dict[str, Towers], new_workspace: Path
-) -> Iterator[Callable[..., Demo]]:
+def make_app(tmp_path: Path, loaded: dict[str, Towers], new_workspace: Path) -> Iterator[Callable[..., App]]:
     """Open workspaces, with samples unless told otherwise."""
-    opened: list[Demo] = []
+    opened: list[App] = []
 
-    def make(name: str = "demo", **flags: object) -> Demo:
+    def make(name: str = "demo", **flags: object) -> App:
         flags = {"workspace": tmp_path / name, "device": "cpu"} | flags
         folder = Path(str(flags["workspace"]))
         if flags.get("samples", True) and "database_url" not in flags and not folder.exists():
             shutil.copytree(new_workspace, folder)
-        demo = Demo(load_settings({}, **flags), loaded)
-        opened.append(demo)
-        return demo
+        app = App(load_settings({}, **flags), loaded)
+        opened.append(app)
+        return app
 
     yield make
-    for demo in opened:
-        demo.close()
+    for app in opened:
+        app.close()
 
 
 @pytest.fixture
-def demo(make_demo: Callable[..., Demo]) -> Demo:
+def app(make_app: Callable[..., App]) -> App:
     """A workspace with the sample collection, indexed."""
-    made = make_demo()
-    made.keeper.update()
+    made = make_app()
+    made.context.keeper.update()
     return made
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mmdemo.__main__ import main
+from mmdemo.command_line import main
 from mmdemo.settings import ASSETS
 from tests.conftest import png
 
@@ -105,7 +105,9 @@ def test_what_is_wrong_is_one_line_on_standard_error_and_status_2(
     assert "No captioner is active" in refused(capsys, "train", *space, "--task", "captioning")
     assert "One version is nothing" in refused(capsys, "models", *space, "compare", "v1")
     assert "no version 'v1'" in refused(capsys, "models", *space, "activate", "v1")
-    assert "'xml' is unknown" in refused(capsys, "export", *space, str(tmp_path / "o"), "--format", "xml")
+    assert "no export format 'xml'" in refused(
+        capsys, "export", *space, str(tmp_path / "o"), "--format", "xml"
+    )
 
 
 def test_standard_output_is_json_and_nothing_else(tmp_path: Path) -> None:

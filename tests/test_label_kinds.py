@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importing import import_source
-from mmdemo.demo import Demo
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.label_kinds import LABEL_KINDS, MATCH, LabelKind, training_of
 from mmdemo.labeling.snapshot import take_snapshot
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.ui import shell  # noqa: F401  with it every tab's actions
 from mmdemo.ui.routes import page_routes
@@ -33,9 +33,9 @@ def register():
 
 
 @pytest.fixture
-def client(plug_in: PlugIn, demo: Demo) -> TestClient:
+def client(plug_in: PlugIn, app: App) -> TestClient:
     plug_in("partly_kind", PARTLY)
-    return TestClient(Starlette(routes=page_routes(demo)))
+    return TestClient(Starlette(routes=page_routes(app)))
 
 
 def say(client: TestClient, pair: int, verdict: str) -> dict[str, object]:
@@ -47,7 +47,7 @@ def queue(client: TestClient) -> dict[str, object]:
 
 
 def test_a_kind_that_another_package_brings_is_stored_counted_and_filtered(
-    client: TestClient, demo: Demo
+    client: TestClient, app: App
 ) -> None:
     first = queue(client)
     pair = first["pairs"][0]["pair"]
@@ -56,42 +56,42 @@ def test_a_kind_that_another_package_brings_is_stored_counted_and_filtered(
     assert after["pairs"][0]["pair"] != pair
     assert list(after["counts"])[:6] == ["pairs", "match", "mismatch", "unsure", "train", "held_out"]
     assert after["counts"] == first["counts"] | {"partly": 1}
-    assert [p.id for p in demo.ws.pairs.browse(TASK, state="partly")] == [pair]
-    assert demo.ws.labels.counts(TASK).labelled == sum(first["counts"][k] for k in LABEL_KINDS) + 1
+    assert [p.id for p in app.ws.pairs.browse(TASK, state="partly")] == [pair]
+    assert app.ws.labels.counts(TASK).labelled == sum(first["counts"][k] for k in LABEL_KINDS) + 1
 
 
-def test_what_a_kind_means_for_training_decides_and_not_its_name(client: TestClient, demo: Demo) -> None:
-    one, two = (p for p in demo.ws.pairs.browse(TASK, state="unlabelled")[:2])
-    before = take_snapshot(demo.ws, TASK)
+def test_what_a_kind_means_for_training_decides_and_not_its_name(client: TestClient, app: App) -> None:
+    one, two = (p for p in app.ws.pairs.browse(TASK, state="unlabelled")[:2])
+    before = take_snapshot(app.ws, TASK)
     say(client, one.id, "partly")
     say(client, two.id, "exactly")
-    new = [e for e in take_snapshot(demo.ws, TASK).examples if e not in before.examples]
+    new = [e for e in take_snapshot(app.ws, TASK).examples if e not in before.examples]
     assert [(e.pair, e.match, e.agreement) for e in new] == [(two.id, True, 1.0)]
-    assert two.id in {p.id for p in demo.ws.pairs.browse(TASK, training="positive")}
+    assert two.id in {p.id for p in app.ws.pairs.browse(TASK, training="positive")}
     say(client, two.id, "match")  # the same thing in another word: no disagreement
-    (agreed,) = [e for e in take_snapshot(demo.ws, TASK).examples if e.pair == two.id]
+    (agreed,) = [e for e in take_snapshot(app.ws, TASK).examples if e.pair == two.id]
     assert agreed.agreement == 1.0
 
 
-def test_a_label_that_settles_nothing_leaves_its_pair_in_the_queue(client: TestClient, demo: Demo) -> None:
-    demo.queue.make()
+def test_a_label_that_settles_nothing_leaves_its_pair_in_the_queue(client: TestClient, app: App) -> None:
+    app.context.queue.make()
     pair = queue(client)["pairs"][0]["pair"]
     say(client, pair, "look-again")
     assert queue(client)["pairs"][0]["pair"] != pair  # the others have their turn first
-    assert pair in {p.id for p in demo.ws.pairs.browse(TASK, state="waiting")}
-    demo.queue.make()
-    waiting = demo.queue.next(1000, "ada")
+    assert pair in {p.id for p in app.ws.pairs.browse(TASK, state="waiting")}
+    app.context.queue.make()
+    waiting = app.context.queue.next(1000, "ada")
     assert pair in {view.id for view, _ in waiting}
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "datasets", "coco"])
 def test_labels_of_such_a_kind_come_back_from_an_export(
-    client: TestClient, demo: Demo, tmp_path: Path, format: str, make_demo: Callable[..., Demo]
+    client: TestClient, app: App, tmp_path: Path, format: str, make_app: Callable[..., App]
 ) -> None:
-    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
+    pair = app.ws.pairs.browse(TASK, state="unlabelled")[0]
     say(client, pair.id, "partly")
-    export_labels(demo.ws, tmp_path / "out", TASK, format)
-    other = make_demo("other", samples=False).ws
+    export_labels(app.ws, tmp_path / "out", TASK, format)
+    other = make_app("other", samples=False).ws
     source = tmp_path / "out" / "captions.json" if format == "coco" else tmp_path / "out"
     report = import_source(other, str(source), TASK)
     assert not report.skipped
@@ -112,16 +112,16 @@ def test_the_command_line_knows_such_a_kind(plug_in: PlugIn, tmp_path: Path) -> 
     assert done.returncode == 0 and json.loads(done.stdout)["labels"] == 1, done.stderr
 
 
-def test_a_label_whose_package_is_gone_is_kept_and_means_nothing(client: TestClient, demo: Demo) -> None:
-    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
+def test_a_label_whose_package_is_gone_is_kept_and_means_nothing(client: TestClient, app: App) -> None:
+    pair = app.ws.pairs.browse(TASK, state="unlabelled")[0]
     say(client, pair.id, "exactly")
     LABEL_KINDS.remove("exactly")
-    view = demo.ws.pairs.get(pair.id)
+    view = app.ws.pairs.get(pair.id)
     assert view is not None and (view.verdict, view.training, view.is_waiting) == ("exactly", "none", False)
-    counts = demo.ws.labels.counts(TASK)
+    counts = app.ws.labels.counts(TASK)
     assert counts.labelled == sum(counts.of_kind.values()) + 1 and "exactly" not in counts.as_json()
     with pytest.raises(UserError, match="no verdict 'exactly'"):
-        demo.ws.labels.add(pair.id, NewLabel("exactly"))
+        app.ws.labels.add(pair.id, NewLabel("exactly"))
 
 
 def test_names_and_keys_that_are_taken_are_refused_with_the_list() -> None:

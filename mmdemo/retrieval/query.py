@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+MAX_K = 200
+
 
 @dataclass(frozen=True)
 class Query:

@@ -17,7 +17,7 @@ from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.embed import looked_at, text_vectors, version_file
-from mmdemo.retrieval.query import Query
+from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView
 from mmdemo.store.texts import clean_text
@@ -25,7 +25,6 @@ from mmdemo.store.workspace import Workspace
 
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
 THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
-MAX_K = 200
 RERANKED_TEXTS = 50  # texts that are scored by their likelihood for a recording
 
 
@@ -71,6 +70,7 @@ class Results:
             "model": self.version,
             "no_match": self.no_match,
             "threshold": round(self.threshold, 4),
+            "stale": round(self.stale_share, 3),
             "results": [
                 {
                     "item": r.item,
@@ -80,6 +80,7 @@ class Results:
                     "probability": round(r.probability, 4),
                     "start": r.start,
                     "end": r.end,
+                    "verdict": r.verdict,
                 }
                 for r in self.results
             ],

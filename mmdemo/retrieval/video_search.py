@@ -13,9 +13,8 @@ from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import moments_of
 from mmdemo.retrieval.embed import text_vectors
 from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix
-from mmdemo.retrieval.query import Query
+from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.search import (
-    MAX_K,
     THRESHOLD_LEAST,
     THRESHOLD_PAIRS,
     Results,

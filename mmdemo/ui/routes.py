@@ -1,8 +1,7 @@
 """The page's own routes: media by id, and one JSON route for everything that its widgets ask for.
 
 `/mmdemo/media/ID` and `/mmdemo/thumb/ID` serve files by their hash and nothing else. `POST
-/mmdemo/api/NAME` takes and returns JSON; each tab registers what it needs with `action`. What changes
-something says so (`writes=True`) and needs the pass phrase where one is set.
+/mmdemo/api/NAME` takes the request of an operation as JSON and returns its answer.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +17,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from mmdemo.demo import Demo
 from mmdemo.errors import AccessError, MmdemoError, UserError
-from mmdemo.ui.access import HEADER, require_access
+from mmdemo.service.app import App
+from mmdemo.service.exchange import download_path
+from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.ui.gate import HEADER, Caller, ask
+from mmdemo.ui.uploads import receive
 
 log = logging.getLogger(__name__)
-Action = Callable[[Demo, dict[str, Any]], Any]
 THUMB_SIDES = (320, 1280)
 MAX_JSON_BYTES = 2_000_000
 MAX_LIVE_BYTES = 2 * 16_000 * 31
@@ -48,64 +47,41 @@ MEDIA_TYPES = {
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
-@dataclass(frozen=True)
-class Registered:
-    """An action and whether it changes anything."""
-
-    run: Action
-    writes: bool
-
-
-ACTIONS: dict[str, Registered] = {}
-
-
-def action(name: str, *, writes: bool = False) -> Callable[[Action], Action]:
-    """Put a function of (demo, body) into the table, as POST /mmdemo/api/NAME."""
-
-    def add(function: Action) -> Action:
-        if name in ACTIONS:
-            raise ValueError(f"an action named {name!r} is registered already")
-        ACTIONS[name] = Registered(function, writes)
-        return function
-
-    return add
-
-
-def page_routes(demo: Demo) -> list[BaseRoute]:
+def page_routes(app: App) -> list[BaseRoute]:
     """The routes, to stand before Gradio's own."""
 
     async def media(request: Request) -> Response:
-        item = _item(demo, request)
+        item = _item(app, request)
         if item is None:
             return JSONResponse({"error": "There is no such item."}, 404)
         kind = MEDIA_TYPES.get(item.suffix, "application/octet-stream")
-        return FileResponse(demo.ws.media_path(item), media_type=kind, headers=FOREVER)
+        return FileResponse(app.ws.media_path(item), media_type=kind, headers=FOREVER)
 
     async def thumb(request: Request) -> Response:
-        item = _item(demo, request)
+        item = _item(app, request)
         if item is None:
             return JSONResponse({"error": "There is no such item."}, 404)
         side = THUMB_SIDES[request.query_params.get("s") == "1280"]
         try:
-            path = await run_in_threadpool(demo.ws.thumbnail, item, side)
+            path = await run_in_threadpool(app.ws.thumbnail, item, side)
         except MmdemoError as e:
             return _refusal(e)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
     async def player(request: Request) -> Response:
         """A video as browsers play it."""
-        item = _item(demo, request)
+        item = _item(app, request)
         if item is None or item.modality != "video":
             return JSONResponse({"error": "There is no such video."}, 404)
         try:
-            path = await run_in_threadpool(demo.ws.playable, item)
+            path = await run_in_threadpool(app.ws.playable, item)
         except MmdemoError as e:
             return _refusal(e)
         return FileResponse(path, media_type=MEDIA_TYPES.get(path.suffix, "video/mp4"), headers=FOREVER)
 
     async def frame(request: Request) -> Response:
         """What a video shows at `?t=` seconds, as a small picture."""
-        item = _item(demo, request)
+        item = _item(app, request)
         if item is None or item.modality != "video":
             return JSONResponse({"error": "There is no such video."}, 404)
         try:
@@ -113,80 +89,73 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
         except ValueError:
             return JSONResponse({"error": "The time is not a number."}, 400)
         try:
-            path = await run_in_threadpool(demo.ws.video_frame, item, time_s, THUMB_SIDES[False])
+            path = await run_in_threadpool(app.ws.video_frame, item, time_s, THUMB_SIDES[False])
         except MmdemoError as e:
             return _refusal(e)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
     async def strip(request: Request) -> Response:
         """Small frames of a whole video, side by side."""
-        item = _item(demo, request)
+        item = _item(app, request)
         if item is None:
             return JSONResponse({"error": "There is no such video."}, 404)
         try:
-            data = await run_in_threadpool(demo.strip, item)
+            data = await run_in_threadpool(app.video.strip, item)
         except MmdemoError as e:
             return _refusal(e)
         return Response(data, media_type="image/webp", headers={"Cache-Control": "private, max-age=60"})
 
     async def peaks(request: Request) -> Response:
-        item = _item(demo, request)
+        item = _item(app, request)
         if item is None or item.modality == "image":
             return JSONResponse({"error": "There is no such recording."}, 404)
-        path = await run_in_threadpool(demo.ws.peaks, item)
+        path = await run_in_threadpool(app.ws.peaks, item)
         return FileResponse(path, media_type="application/octet-stream", headers=FOREVER)
 
     async def sound(request: Request) -> Response:
-        item = _item(demo, request)
+        item = _item(app, request)
         if item is None or item.modality == "image":
             return JSONResponse({"error": "There is no such recording."}, 404)
-        path = await run_in_threadpool(demo.ws.sound, item)
+        path = await run_in_threadpool(app.ws.sound, item)
         kind = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
         return FileResponse(path, media_type=kind, headers=FOREVER)
 
     async def live(request: Request) -> Response:
         """16-bit samples at 16 kHz as the raw body: what is said in them, while it is being said."""
-        from mmdemo.ui.live import live_words
-
         data = bytearray()
         async for part in request.stream():
             data += part
             if len(data) > MAX_LIVE_BYTES:
                 return _refusal(UserError("The stretch of sound is too long.", "Send half a minute at most."))
         try:
-            return JSONResponse(await run_in_threadpool(live_words, demo, bytes(data)))
+            return JSONResponse(await run_in_threadpool(app.speech.live_words, bytes(data)))
         except MmdemoError as e:
             return _refusal(e)
 
     async def call(request: Request) -> Response:
-        registered = ACTIONS.get(request.path_params["name"])
-        if registered is None:
-            return JSONResponse({"error": "There is no such action."}, 404)
+        name = request.path_params["name"]
+        if name not in OPERATIONS or "page" not in OPERATIONS.get(name).surfaces:
+            return JSONResponse({"error": "There is no such operation."}, 404)
         try:
-            if registered.writes:
-                require_access(demo.settings, request.headers.get(HEADER))
             body = await _json_body(request)
-            return JSONResponse(await run_in_threadpool(registered.run, demo, body))
+            answer = await run_in_threadpool(ask, app, name, body, "page", _caller(request))
+            return JSONResponse(answer)
         except MmdemoError as e:
             return _refusal(e)
         except Exception:
-            log.exception("%s failed", request.path_params["name"])
+            log.exception("%s failed", name)
             return JSONResponse(
                 {"error": "Something went wrong in mmdemo.", "cure": "Its log says what."}, 500
             )
 
     async def upload(request: Request) -> Response:
         """A file as the raw body; `?name=` says what it is called and `?batch=` which import it is for."""
-        from mmdemo.ui.uploads import receive
-
         try:
-            return JSONResponse(await receive(demo, request))
+            return JSONResponse(await receive(app, request, _caller(request)))
         except MmdemoError as e:
             return _refusal(e)
 
     async def download(request: Request) -> Response:
-        from mmdemo.ui.uploads import download_path
-
         path = download_path(request.path_params["token"])
         if path is None:
             return JSONResponse({"error": "This download has expired. Make it again."}, 404)
@@ -209,9 +178,13 @@ def page_routes(demo: Demo) -> list[BaseRoute]:
     ]
 
 
-def _item(demo: Demo, request: Request) -> Any:
+def _caller(request: Request) -> Caller:
+    return Caller(request.headers.get(HEADER))
+
+
+def _item(app: App, request: Request) -> Any:
     item_id = request.path_params["item"]
-    return demo.ws.items.get(item_id) if re.fullmatch(r"[0-9a-f]{64}", item_id) else None
+    return app.ws.items.get(item_id) if re.fullmatch(r"[0-9a-f]{64}", item_id) else None
 
 
 async def _json_body(request: Request) -> dict[str, Any]:
@@ -226,7 +199,7 @@ async def _json_body(request: Request) -> dict[str, Any]:
             raise UserError("The request is too large.", "Send less at once.")
     try:
         body = json.loads(bytes(data) or b"{}")
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise UserError("The request is not JSON.", "Send a JSON object.") from e
     if not isinstance(body, dict):
         raise UserError("The request is not a JSON object.", "Send a JSON object.")

@@ -11,12 +11,14 @@ from typing import Any
 
 import gradio as gr
 
-from mmdemo.demo import Demo
 from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.service.app import App
+from mmdemo.service.operations.page import keeping
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
+from mmdemo.ui.mcp import answer_in_json
 from mmdemo.ui.routes import page_routes, read_asset
-from mmdemo.ui.tabs import common, data, finetune, image, label, speech, video
+from mmdemo.ui.tabs import data, finetune, image, label, speech, video
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
 UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
 
 
-def build_page(demo: Demo) -> gr.Blocks:
+def build_page(app: App) -> gr.Blocks:
     """The page over an open workspace."""
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=UPLOADS_SWEPT_S) as page:
         widget("header")
@@ -43,7 +45,7 @@ def build_page(demo: Demo) -> gr.Blocks:
                     build()
                 tab.select(None, js=f"() => mm.address.view('{name}')", api_visibility="private")
         page.load(_tab_of_link, None, tabs, queue=False, show_progress="hidden", api_visibility="private")
-        add_endpoints(demo)
+        add_endpoints(app)
     return page
 
 
@@ -61,7 +63,7 @@ def _tab_of_link(request: gr.Request) -> Any:
     return gr.Tabs(selected=view) if view in {name for _, name, _ in TABS} else gr.skip()
 
 
-def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]:
+def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     """Serve the page; models load once it answers. Returns the open workspace, the
     local address and the page."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -70,13 +72,13 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if settings.share and not settings.passphrase:
         settings = replace(settings, passphrase=secrets.token_urlsafe(6))
-    demo = Demo(settings)
-    page = build_page(demo)
+    app = App(settings)
+    page = build_page(app)
     page.queue(max_size=64, default_concurrency_limit=4)
     if settings.share:
         log.warning("Anyone with the public link can look at this workspace.")
         log.warning("To label, import or train they need the pass phrase: %s", settings.passphrase)
-    demo.start_behind_the_page()  # its imports take longer than the launch, and overlap with it
+    app.context.start_behind_the_page()  # its imports take longer than the launch, and overlap with it
     _, address, _ = page.launch(
         server_name=settings.server_name,
         server_port=settings.server_port or None,
@@ -89,16 +91,17 @@ def serve(settings: Settings, block: bool = True) -> tuple[Demo, str, gr.Blocks]
         footer_links=["api"],
         max_file_size=settings.max_upload_mb * 1_000_000,
         state_session_capacity=SESSIONS,
-        app_kwargs={"routes": page_routes(demo)},
+        app_kwargs={"routes": page_routes(app)},
         mcp_server=True,
         ssr_mode=False,
         quiet=True,
     )
+    answer_in_json(page)
     log.info("mmdemo is at %s", address)
-    log.info("%s", common.keeping(demo)["text"])
+    log.info("%s", keeping(app)["text"])
     if block:
         try:
             page.block_thread()
         finally:
-            demo.close()
-    return demo, address, page
+            app.close()
+    return app, address, page

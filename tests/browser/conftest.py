@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from mmdemo.demo import Demo
+from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 
 FLAGS = (
@@ -51,18 +51,18 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, str]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, str]]:
     """The page over a new workspace with samples, its model loaded."""
     from mmdemo.ui.shell import serve
 
     settings = load_settings(
         {}, workspace=tmp_path_factory.mktemp("page"), device="cpu", server_port=free_port()
     )
-    demo, address, page = serve(settings, block=False)
-    demo.keeper.update()
-    yield demo, address
+    app, address, page = serve(settings, block=False)
+    app.context.keeper.update()
+    yield app, address
     page.close(verbose=False)
-    demo.close()
+    app.close()
 
 
 @pytest.fixture

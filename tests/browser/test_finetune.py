@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from mmdemo.demo import Demo
+from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from tests import checkpoints
@@ -17,7 +17,7 @@ from tests.browser.conftest import free_port
 from tests.conftest import TASK, drawing
 
 Open = Callable[..., Page]
-Own = tuple[Demo, str]
+Own = tuple[App, str]
 
 
 @pytest.fixture
@@ -28,16 +28,16 @@ def small(tmp_path: Path) -> Iterator[Own]:
     settings = load_settings(
         {}, workspace=tmp_path / "w", device="cpu", server_port=free_port(), samples=False
     )
-    demo, address, page = serve(settings, block=False)
+    app, address, page = serve(settings, block=False)
     for i, path in enumerate(sorted(drawing("x").parent.glob("*.jpg"))[:12]):
-        item = demo.ws.add_image(path.read_bytes(), path.name, source="test")
-        with demo.ws.database.write() as session:
+        item = app.ws.add_image(path.read_bytes(), path.name, source="test")
+        with app.ws.database.write() as session:
             side, text = "held-out" if i % 3 == 0 else "train", path.stem.replace("_", " ")
-            pair, _ = demo.ws.pairs.add(session, TASK, item.id, text, source="test", split=side)
-            demo.ws.labels.add_in(session, pair, NewLabel("match"))
-    yield demo, address
+            pair, _ = app.ws.pairs.add(session, TASK, item.id, text, source="test", split=side)
+            app.ws.labels.add_in(session, pair, NewLabel("match"))
+    yield app, address
     page.close(verbose=False)
-    demo.close()
+    app.close()
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def own(tmp_path: Path) -> Iterator[Own]:
     from mmdemo.ui.shell import serve
 
     settings = load_settings({}, workspace=tmp_path / "w", device="cpu", server_port=free_port())
-    demo, address, page = serve(settings, block=False)
-    train = [p for p in demo.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"]
+    app, address, page = serve(settings, block=False)
+    train = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"]
     for i, pair in enumerate(train[:24]):
-        demo.ws.labels.add(pair.id, NewLabel("mismatch" if i % 6 == 5 else "match"))
-    yield demo, address
+        app.ws.labels.add(pair.id, NewLabel("mismatch" if i % 6 == 5 else "match"))
+    yield app, address
     page.close(verbose=False)
-    demo.close()
+    app.close()
 
 
 def part(page: Page, name: str) -> Locator:
@@ -84,7 +84,7 @@ def train(page: Page, method: str, **settings: str) -> None:
 def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_deleted(
     own: Own, open_page: Open, tmp_path: Path
 ) -> None:
-    demo, address = own
+    app, address = own
     folder = checkpoints.save_clip(tmp_path / "clip")
     page = open_page(f"{address}?view=fine-tune&part=models", tolerate="400 (Bad Request)")
     models = page.locator("[data-models]")
@@ -94,9 +94,9 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     page.get_by_label("Model by hand").fill("nobody/nothing")
     page.get_by_role("button", name="Use this model").click()
     expect(page.locator("[data-error]")).to_contain_text("nobody/nothing could not be found")
-    assert demo.ws.versions.active(TASK) == demo.settings.model
+    assert app.ws.versions.active(TASK) == app.settings.model
     take(page, str(folder))
-    base = demo.ws.versions.active(TASK)
+    base = app.ws.versions.active(TASK)
     expect(page.locator(".mm-status")).to_contain_text(base)
 
     train(page, "lora", epochs="2", batch="8", learning_rate="0.01")
@@ -112,8 +112,8 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     expect(page.locator(".mm-verdict")).to_be_visible()
     page.get_by_role("button", name="Promote", exact=True).click()
     expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
-    full = demo.ws.versions.active(TASK)
-    assert demo.ws.runs.get(full.replace("tuned-", "run-")).method == "full"
+    full = app.ws.versions.active(TASK)
+    assert app.ws.runs.get(full.replace("tuned-", "run-")).method == "full"
 
     part(page, "versions")
     rows = page.locator("[data-tree] tbody tr")
@@ -127,7 +127,7 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     with page.expect_download() as got:
         rows.filter(has_text=full).get_by_role("button", name="export").click()
     assert got.value.suggested_filename == f"{full}.zip"
-    lora = next(v.id for v in demo.ws.versions.of_task(TASK) if v.id.startswith("tuned-") and v.id != full)
+    lora = next(v.id for v in app.ws.versions.of_task(TASK) if v.id.startswith("tuned-") and v.id != full)
     expect(rows.filter(has_text=full).get_by_role("button", name="delete")).to_have_count(0)  # it is active
     rows.filter(has_text=lora).get_by_role("button", name="delete").click()
     page.get_by_role("button", name="Cancel").click()
@@ -136,20 +136,20 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     expect(page.locator("dialog")).to_contain_text("gone for good")
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(rows).to_have_count(3)
-    assert not demo.ws.version_folder(lora).exists()
+    assert not app.ws.version_folder(lora).exists()
 
     part(page, "runs")
     runs.last.get_by_role("button", name="remove").click()
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(runs).to_have_count(1)
-    item = demo.ws.items.listed("image", limit=1)[0]
-    assert demo.align(item, ["a cat"])["model"] == full
+    item = app.ws.items.listed("image", limit=1)[0]
+    assert app.media.align(item, ["a cat"])["model"] == full
 
 
 def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
     small: Own, open_page: Open, tmp_path: Path
 ) -> None:
-    demo, address = small
+    app, address = small
     page = open_page(f"{address}?view=fine-tune&learns=captioner")
     expect(page.locator("[data-none]")).to_be_visible()
     take(page, f"captioner:{checkpoints.save_git(tmp_path / 'git')}")
@@ -158,17 +158,17 @@ def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
     expect(page.locator("[data-result]")).to_contain_text("CLIPScore")
     page.get_by_role("button", name="Promote", exact=True).click()
     expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
-    assert demo.ws.versions.active("captioning").startswith("tuned-")
-    item = demo.ws.items.listed("image", limit=1)[0]
-    assert demo.caption(item)["captions"][0]["source"] == "written"
+    assert app.ws.versions.active("captioning").startswith("tuned-")
+    item = app.ws.items.listed("image", limit=1)[0]
+    assert app.caption(item)["captions"][0]["source"] == "written"
     part(page, "models")
     page.locator("[data-use=proposed]").click()
     expect(page.locator("[data-loading]")).to_have_text("proposed is in use.")
-    assert demo.ws.versions.active("captioning") == "proposed"
+    assert app.ws.versions.active("captioning") == "proposed"
 
 
 def test_every_fusion_is_trained_from_the_page_and_one_table_compares_them(own: Own, open_page: Open) -> None:
-    demo, address = own
+    app, address = own
     page = open_page(f"{address}?view=fine-tune")
     for kind in ("residual", "concatenation", "cross-attention"):
         expect(page.locator(f"[name=head] option[value={kind}]")).to_have_count(1)
@@ -184,12 +184,12 @@ def test_every_fusion_is_trained_from_the_page_and_one_table_compares_them(own: 
     page.get_by_role("button", name="Compare 4 versions").click()
     rows = page.locator("[data-compared] tbody tr")
     expect(rows).to_have_count(4)
-    assert {r.settings["head"] for r in demo.ws.runs.of_tasks([TASK])} == {
+    assert {r.settings["head"] for r in app.ws.runs.of_tasks([TASK])} == {
         "residual",
         "concatenation",
         "cross-attention",
     }
-    expect(rows.first).to_contain_text(demo.settings.model)
+    expect(rows.first).to_contain_text(app.settings.model)
 
 
 @pytest.mark.parametrize("width", [1360, 400])

@@ -19,7 +19,7 @@ def test_a_kind_that_another_package_brings_has_a_button_a_key_a_count_and_a_fil
 
     plug_in("partly_kind", PARTLY)
     settings = load_settings({}, workspace=tmp_path / "w", device="cpu", server_port=free_port())
-    demo, address, app = serve(settings, block=False)
+    app, address, served = serve(settings, block=False)
     try:
         page = open_page(f"{address}?view=label")
         box = page.locator("#mm-label")
@@ -35,7 +35,7 @@ def test_a_kind_that_another_package_brings_has_a_button_a_key_a_count_and_a_fil
         page.get_by_text("Keys", exact=True).click()
         expect(page.locator("[data-keys]")).to_contain_text("M or → the text fits · X or ← it does not")
         expect(page.locator("[data-keys]")).to_contain_text("P a part fits")
-        assert [str(p.id) for p in demo.ws.pairs.browse(TASK, state="partly")] == [first]
+        assert [str(p.id) for p in app.ws.pairs.browse(TASK, state="partly")] == [first]
         tab(page, "Data")
         page.locator("[data-browse] [name=state]").select_option("partly")
         page.get_by_role("button", name="Show").click()
@@ -43,5 +43,5 @@ def test_a_kind_that_another_package_brings_has_a_button_a_key_a_count_and_a_fil
         expect(page.locator("#mm-data [data-verdict] option")).to_contain_text(["to be labelled", "partly"])
         page.close()
     finally:
-        app.close(verbose=False)
-        demo.close()
+        served.close(verbose=False)
+        app.close()

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from mmdemo.demo import Demo
+from mmdemo.service.app import App
 from tests.conftest import TASK, png
 
 Open = Callable[..., Page]
-Served = tuple[Demo, str]
+Served = tuple[App, str]
 
 
 def tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
 
 
-def counts(demo: Demo) -> int:
-    return demo.ws.labels.counts(TASK).labelled
+def counts(app: App) -> int:
+    return app.ws.labels.counts(TASK).labelled
 
 
 def label_by_keyboard(page: Page, number: int) -> list[tuple[str, str]]:
@@ -49,7 +49,7 @@ def wait_saved(page: Page) -> None:
 
 
 def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page: Open) -> None:
-    demo, address = served
+    app, address = served
     page = open_page(address)
     page.locator(".mm-samples button").nth(1).click()
     page.get_by_label("Captions", exact=True).fill("a cup of espresso\na rocket")
@@ -66,10 +66,10 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
 
     tab(page, "Label")
     expect(page.locator(".mm-picture img")).to_be_visible()
-    start = counts(demo)
+    start = counts(app)
     said = label_by_keyboard(page, 40)
     wait_saved(page)
-    assert counts(demo) == start + 40 and len({pair for pair, _ in said}) == 40
+    assert counts(app) == start + 40 and len({pair for pair, _ in said}) == 40
 
     tab(page, "Fine-tune")
     page.get_by_role("button", name="Fine-tune", exact=True).click()
@@ -79,10 +79,10 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     expect(page.locator(".mm-table").last).to_contain_text("MedR")
     page.get_by_role("button", name="Promote", exact=True).click()
     expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
-    tuned = demo.ws.versions.active(TASK)
+    tuned = app.ws.versions.active(TASK)
     assert tuned.startswith("tuned-")
     expect(page.locator(".mm-status")).to_contain_text(tuned)
-    assert demo.keeper.wait(30)
+    assert app.context.keeper.wait(30)
 
     tab(page, "Image")
     page.get_by_role("tab", name="Search", exact=True).click()
@@ -96,16 +96,16 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     tab(page, "Fine-tune")
     expect(page.locator(".mm-verdict")).to_be_visible()
     expect(page.get_by_text("What labels are worth")).to_be_visible(timeout=60_000)
-    assert counts(demo) == start + 40
+    assert counts(app) == start + 40
     page.get_by_role("button", name="Roll back", exact=True).click()
-    expect(page.locator("[data-active]")).to_contain_text(re.compile(f"^{demo.settings.model}\\s*base$"))
-    assert demo.ws.versions.active(TASK) == demo.settings.model
+    expect(page.locator("[data-active]")).to_contain_text(re.compile(f"^{app.settings.model}\\s*base$"))
+    assert app.ws.versions.active(TASK) == app.settings.model
 
 
 def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fail(
     served: Served, open_page: Open
 ) -> None:
-    demo, address = served
+    app, address = served
     page = open_page(f"{address}?view=label", tolerate="Failed to load resource")
     expect(page.locator(".mm-picture img")).to_be_visible()
     number = {"calls": 0}
@@ -122,48 +122,48 @@ def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fai
             route.continue_()
 
     page.route("**/mmdemo/api/label", flaky)
-    log = demo.ws.labels.total()
+    log = app.ws.labels.total()
     said = label_by_keyboard(page, 60)
     wait_saved(page)
-    assert demo.ws.labels.total() == log + 60
+    assert app.ws.labels.total() == log + 60
     for pair, verdict in said:
-        assert [label.verdict for label in demo.ws.labels.history(int(pair))] == [verdict]
+        assert [label.verdict for label in app.ws.labels.history(int(pair))] == [verdict]
 
 
 def test_labels_that_could_not_be_sent_are_sent_after_a_reload(served: Served, open_page: Open) -> None:
-    demo, address = served
+    app, address = served
     page = open_page(f"{address}?view=label", tolerate="Failed to load resource")
     expect(page.locator(".mm-picture img")).to_be_visible()
     page.route("**/mmdemo/api/label", lambda route: route.abort())
-    log = demo.ws.labels.total()
+    log = app.ws.labels.total()
     label_by_keyboard(page, 3)
     expect(page.locator(".mm-status")).to_contain_text("3 labels on the way")
     page.on("dialog", lambda dialog: dialog.accept())
     page.unroute("**/mmdemo/api/label")
     page.reload()
     wait_saved(page)
-    assert demo.ws.labels.total() == log + 3
+    assert app.ws.labels.total() == log + 3
 
 
 def test_edit_skip_undo_and_keys_in_a_text_field(served: Served, open_page: Open) -> None:
-    demo, address = served
+    app, address = served
     page = open_page(f"{address}?view=label")
     shown = page.locator(".mm-pair-text")
     expect(page.locator(".mm-picture img")).to_be_visible()
-    log = demo.ws.labels.total()
+    log = app.ws.labels.total()
     page.keyboard.press("e")
     page.get_by_label("Corrected text").fill("my own match text")
     page.keyboard.press("Enter")
     expect(page.locator(".mm-receipt")).to_contain_text("saved on disk")
-    assert demo.ws.pairs.browse(TASK, state="match")[0] and demo.ws.labels.total() == log + 1
-    assert any(p.corrected == "my own match text" for p in demo.ws.pairs.browse(TASK, state="match"))
+    assert app.ws.pairs.browse(TASK, state="match")[0] and app.ws.labels.total() == log + 1
+    assert any(p.corrected == "my own match text" for p in app.ws.pairs.browse(TASK, state="match"))
     page.keyboard.press("z")
     expect(page.locator(".mm-receipt")).to_contain_text("taken back")
-    assert not any(p.corrected == "my own match text" for p in demo.ws.pairs.browse(TASK))
+    assert not any(p.corrected == "my own match text" for p in app.ws.pairs.browse(TASK))
     before = shown.text_content()
     page.keyboard.press("s")
     expect(shown).not_to_have_text(before or "")
-    assert demo.ws.labels.total() == log + 2
+    assert app.ws.labels.total() == log + 2
 
 
 def test_a_link_reopens_exactly_what_was_shared(served: Served, open_page: Open) -> None:
@@ -215,12 +215,12 @@ def test_the_webcam_takes_a_picture(served: Served, open_page: Open) -> None:
 def test_captions_are_proposed_and_a_tick_is_a_label_that_a_second_press_takes_back(
     served: Served, open_page: Open
 ) -> None:
-    demo, address = served
+    app, address = served
     page = open_page(address)
     page.locator(".mm-samples button").nth(1).click()
     page.get_by_role("tab", name="Caption", exact=True).click()
     expect(page.locator(".mm-caption.best")).to_contain_text("espresso")
-    log = demo.ws.labels.total()
+    log = app.ws.labels.total()
     tick = page.locator("[data-captions] .mm-mark.good").first
     tick.click()
     expect(page.locator("[data-captions] .mm-marks").first).to_have_attribute(
@@ -229,7 +229,7 @@ def test_captions_are_proposed_and_a_tick_is_a_label_that_a_second_press_takes_b
     tick.click()
     wait_saved(page)
     page.wait_for_function("() => true")
-    assert demo.ws.labels.total() == log + 2
+    assert app.ws.labels.total() == log + 2
 
 
 def test_what_is_not_there_is_said_to_be_no_good_match(served: Served, open_page: Open) -> None:
@@ -238,7 +238,7 @@ def test_what_is_not_there_is_said_to_be_no_good_match(served: Served, open_page
 
 
 def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Open, pictures: Path) -> None:
-    demo, address = served
+    app, address = served
     for i in range(6):
         (pictures / f"p{i}.png").write_bytes(png((10 * i, 200, 90)))
     (pictures / "metadata.csv").write_text(
@@ -257,7 +257,7 @@ def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Op
     expect(page.locator(".mm-pairs figure")).to_have_count(1)
     (pictures / "alone").mkdir()
     (pictures / "alone" / "alone.png").write_bytes(png((1, 2, 3)))
-    demo.import_data(str(pictures / "alone"), TASK)
+    app.data.import_source(str(pictures / "alone"), TASK)
     page.get_by_label("Words in the text").fill("alone")
     page.locator("[data-browse] [name=what]").select_option("items")
     page.locator("[data-browse] [name=state]").select_option("unpaired")
@@ -270,7 +270,7 @@ def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Op
     with page.expect_download() as got:
         page.get_by_role("button", name="Back up to one zip").click()
     assert "backup" in got.value.suggested_filename
-    assert demo.ws.pairs.sources(TASK).count(pictures.name) == 1
+    assert app.ws.pairs.sources(TASK).count(pictures.name) == 1
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -292,18 +292,18 @@ def test_with_a_pass_phrase_the_page_asks_once_and_then_labels(open_page: Open, 
     settings = load_settings(
         {}, workspace=tmp_path / "w", device="cpu", server_port=free_port(), passphrase="let me in"
     )
-    demo, address, app = serve(settings, block=False)
+    app, address, served = serve(settings, block=False)
     try:
         page = open_page(f"{address}?view=label", tolerate="401 (Unauthorized)")
         expect(page.locator(".mm-picture img")).to_be_visible()
-        log = demo.ws.labels.total()
+        log = app.ws.labels.total()
         page.keyboard.press("m")
         page.get_by_label("Pass phrase").fill("let me in")
         page.get_by_role("button", name="Unlock").click()
         expect(page.locator(".mm-receipt")).to_contain_text("saved on disk")
         page.keyboard.press("m")
         wait_saved(page)
-        assert demo.ws.labels.total() == log + 2
+        assert app.ws.labels.total() == log + 2
     finally:
-        app.close(verbose=False)
-        demo.close()
+        served.close(verbose=False)
+        app.close()

@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from mmdemo.data.samples import SPEECH
-from mmdemo.demo import Demo
 from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
+from mmdemo.service.app import App
 from tests.browser.conftest import FLAGS
 from tests.browser.test_page import label_by_keyboard, tab, wait_saved
 
-Served = tuple[Demo, str]
+Served = tuple[App, str]
 TASK = "speech-text"
 SAID = "The train to the coast leaves at seven in the morning."
 
@@ -55,7 +55,7 @@ def drag_edge(page: Page, word: Locator, by_px: int) -> None:
 def test_record_transcribe_align_correct_label_tune_and_search(
     speaking: Page, served: Served, tmp_path: Path
 ) -> None:
-    demo, page = served[0], speaking
+    app, page = served[0], speaking
     speech = page.locator("#mm-speech")
     speech.locator("[data-record]").click()
     expect(speech.locator("[data-live]")).to_contain_text("train", timeout=60_000)
@@ -69,17 +69,17 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     # a word plays when it is clicked, and its border can be dragged
     speech.locator(".mm-word", has_text="coast").first.click()
     page.wait_for_function("() => document.querySelector('#mm-speech audio').currentTime > 0.1")
-    known = demo.ws.labels.total()
+    known = app.ws.labels.total()
     drag_edge(page, speech.locator(".mm-word", has_text="coast").first, 9)
     expect(speech.locator("[data-receipt]")).to_contain_text("saved on disk: “coast”")
-    assert demo.ws.labels.total() == known + 1
+    assert app.ws.labels.total() == known + 1
 
     speech.locator("[data-correct]").click()
     speech.get_by_label("Corrected transcript").fill(SAID)
     speech.get_by_role("button", name="Save as label").click()
     expect(speech.locator("[data-receipt]")).to_contain_text("saved on disk: the transcript")
     assert any(
-        p.text == SAID and p.verdict == "match" for p in demo.ws.pairs.browse(TASK, source="transcribe")
+        p.text == SAID and p.verdict == "match" for p in app.ws.pairs.browse(TASK, source="transcribe")
     )
     with page.expect_download() as got:
         speech.get_by_role("button", name="SRT").click()
@@ -97,27 +97,27 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     expect(label.locator(".mm-pair-text")).not_to_have_text("Loading…")
     page.keyboard.press("w")  # the words on the waveform, whose edges can be dragged here too
     expect(label.locator(".mm-word").first).to_be_visible()
-    known = demo.ws.labels.total()
+    known = app.ws.labels.total()
     word = label.locator(".mm-word").nth(2)
     said = word.inner_text()
     drag_edge(page, word, 9)
     expect(label.locator(".mm-receipt")).to_contain_text(f"saved on disk: “{said}”")
-    assert demo.ws.labels.total() == known + 1
+    assert app.ws.labels.total() == known + 1
     page.keyboard.press("w")
     expect(label.locator(".mm-word")).to_have_count(0)
-    before = demo.ws.labels.total()
+    before = app.ws.labels.total()
     label_by_keyboard(page, 20)
     wait_saved(page)
-    assert demo.ws.labels.total() == before + 20
+    assert app.ws.labels.total() == before + 20
 
     tab(page, "Fine-tune")
     page.get_by_role("button", name="Fine-tune", exact=True).click()
     expect(page.locator(".mm-verdict")).to_be_visible(timeout=90_000)
     page.get_by_role("button", name="Promote", exact=True).click()
     expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
-    tuned = demo.ws.versions.active(TASK)
-    assert tuned.startswith("tuned-") and demo.ws.versions.active("image-text") == demo.settings.model
-    assert demo.keeper_of(TASK).wait(60)
+    tuned = app.ws.versions.active(TASK)
+    assert tuned.startswith("tuned-") and app.ws.versions.active("image-text") == app.settings.model
+    assert app.context.keeper_of(TASK).wait(60)
 
     tab(page, "Speech")
     speech.get_by_role("tab", name="Search", exact=True).click()
@@ -130,8 +130,8 @@ def test_record_transcribe_align_correct_label_tune_and_search(
 def test_a_link_reopens_a_recording_and_what_is_no_recording_gets_a_sentence(
     served: Served, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
-    demo, address = served
-    item = demo.ws.items.listed("audio")[4]
+    app, address = served
+    item = app.ws.items.listed("audio")[4]
     page = open_page(
         f"{address}?task=speech-text&view=speech&mode=align&item={item.id}&text=hello",
         width=400,
@@ -150,16 +150,16 @@ def test_a_link_reopens_a_recording_and_what_is_no_recording_gets_a_sentence(
 
 
 def test_a_span_is_dragged_and_saved_with_its_label(served: Served, open_page: Callable[..., Page]) -> None:
-    demo, address = served
-    item = demo.ws.items.listed("audio")[1]
-    with demo.ws.database.write() as session:
-        pair, _ = demo.ws.pairs.add(
+    app, address = served
+    item = app.ws.items.listed("audio")[1]
+    with app.ws.database.write() as session:
+        pair, _ = app.ws.pairs.add(
             session, TASK, item.id, "only this part", source="spans", start_s=0.4, end_s=1.2
         )
     page = open_page(f"{address}?task=speech-text&view=label")
     label = page.locator("#mm-label")
-    demo.queue_of(TASK).make()
-    demo.queue_of(TASK).returned(pair.id)
+    app.context.queue_of(TASK).make()
+    app.context.queue_of(TASK).returned(pair.id)
     page.reload()
     expect(label.locator(".mm-pair-text")).to_have_text("only this part")
     expect(label.locator(".mm-word")).to_have_count(1)
@@ -167,7 +167,7 @@ def test_a_span_is_dragged_and_saved_with_its_label(served: Served, open_page: C
     expect(label.locator(".mm-receipt")).to_contain_text("saved with your label")
     page.keyboard.press("m")
     wait_saved(page)
-    saved = demo.ws.pairs.get(pair.id)
+    saved = app.ws.pairs.get(pair.id)
     assert saved is not None and saved.verdict == "match"
     assert saved.start_s == pytest.approx(0.4) and saved.end_s is not None and saved.end_s > 1.2
 

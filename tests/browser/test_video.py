@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from mmdemo.demo import Demo
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from tests.browser.test_page import tab, wait_saved
@@ -20,14 +20,14 @@ sys.path.insert(0, str(ASSETS))
 
 from build_video import write_stills
 
-Served = tuple[Demo, str]
+Served = tuple[App, str]
 TASK = "video-text"
 
 
 def test_find_a_moment_describe_the_shots_and_label_them(
     served: Served, open_page: Callable[..., Page]
 ) -> None:
-    demo, address = served
+    app, address = served
     page = open_page(f"{address}?task=video-text&view=video")
     video = page.locator("#mm-video")
     expect(video.locator("[data-progress]")).to_contain_text("8 shots", timeout=60_000)
@@ -52,11 +52,11 @@ def test_find_a_moment_describe_the_shots_and_label_them(
         "() => Math.abs(document.querySelector('#mm-video video').currentTime - 9.96) < 0.02"
     )
 
-    known = demo.ws.labels.total()
+    known = app.ws.labels.total()
     first.get_by_role("button", name="match: a harp", exact=True).click()
     expect(video.locator("[data-receipt]")).to_contain_text("saved on disk")
-    assert demo.ws.labels.total() == known + 1
-    saved = next(p for p in demo.ws.pairs.browse(TASK, source="moment"))
+    assert app.ws.labels.total() == known + 1
+    saved = next(p for p in app.ws.pairs.browse(TASK, source="moment"))
     assert (saved.start_s, saved.end_s) == pytest.approx((7.04, 9.92), abs=0.02) and saved.verdict == "match"
 
     video.get_by_role("tab", name="Describe", exact=True).click()
@@ -78,10 +78,10 @@ def test_find_a_moment_describe_the_shots_and_label_them(
         or page.locator("#mm-label [data-pair]").get_attribute("data-pair")
         or 0
     )
-    before = demo.ws.pairs.get(pair)
+    before = app.ws.pairs.get(pair)
     page.keyboard.press("m")
     wait_saved(page)
-    after = demo.ws.pairs.get(pair)
+    after = app.ws.pairs.get(pair)
     assert before is not None and after is not None and after.verdict == "match"
     assert (after.end_s or 0) > (before.end_s or 0) and after.start_s == pytest.approx(before.start_s)
 
@@ -89,7 +89,7 @@ def test_find_a_moment_describe_the_shots_and_label_them(
 def test_upload_find_correct_label_fine_tune_promote_and_find_again(
     served: Served, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
-    demo, address = served
+    app, address = served
     spans = write_stills(
         tmp_path / "mine.mp4",
         [
@@ -117,14 +117,14 @@ def test_upload_find_correct_label_fine_tune_promote_and_find_again(
     )
     drag_edge(page, video.locator(".mm-moment").first, -30)
     expect(video.locator("[data-moments] .mm-caption").first).to_contain_text("corrected")
-    known = demo.ws.labels.total()
+    known = app.ws.labels.total()
     video.get_by_role("button", name="match: an umbrella", exact=True).first.click()
     expect(video.locator("[data-receipt]")).to_contain_text("saved on disk")
-    assert demo.ws.labels.total() == known + 1
-    saved = next(p for p in demo.ws.pairs.browse(TASK, source="moment") if p.final_text == "an umbrella")
+    assert app.ws.labels.total() == known + 1
+    saved = next(p for p in app.ws.pairs.browse(TASK, source="moment") if p.final_text == "an umbrella")
     assert saved.start_s == pytest.approx(start, abs=0.03) and start < (saved.end_s or 0) < end - 0.1
-    for pair in demo.ws.pairs.browse(TASK, state="unlabelled"):  # the samples are labelled as they came
-        demo.label(pair.id, NewLabel("match", annotator="test"))
+    for pair in app.ws.pairs.browse(TASK, state="unlabelled"):  # the samples are labelled as they came
+        app.labels.add(pair.id, NewLabel("match", annotator="test"))
 
     tab(page, "Fine-tune")
     page.locator("#mm-finetune summary").first.click()
@@ -143,14 +143,14 @@ def test_upload_find_correct_label_fine_tune_promote_and_find_again(
         f"() => {{ const v = document.querySelector('#mm-video video');"
         f" return v.currentTime >= {start} && v.currentTime <= {end}; }}"
     )
-    demo.jobs.roll_back(TASK)
+    app.context.jobs.roll_back(TASK)
 
 
 def test_a_link_reopens_a_moment_narrow_and_what_is_no_video_gets_a_sentence(
     served: Served, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
-    demo, address = served
-    item = next(i for i in demo.ws.items.listed("video") if i.name == "drawings-2.mp4")
+    app, address = served
+    item = next(i for i in app.ws.items.listed("video") if i.name == "drawings-2.mp4")
     page = open_page(
         f"{address}?task=video-text&view=video&mode=find&item={item.id}&text=a+drawing",
         width=400,

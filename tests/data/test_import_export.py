@@ -10,8 +10,8 @@ from mmdemo.data.exporters.base import EXPORTERS
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import ImportReport, import_source
-from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
@@ -182,7 +182,7 @@ def test_importing_twice_adds_nothing_and_a_stopped_import_keeps_what_it_had(
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "datasets"])
 def test_an_export_comes_back_the_same(
-    ws: Workspace, folder: Path, tmp_path: Path, format: str, make_demo: Callable[..., Demo]
+    ws: Workspace, folder: Path, tmp_path: Path, format: str, make_app: Callable[..., App]
 ) -> None:
     import_source(ws, str(folder), TASK)
     texts = ["=naïve, “quoted” text", "猫 🐈", "line; with, marks\tand tabs", "'-plain"]
@@ -196,7 +196,7 @@ def test_an_export_comes_back_the_same(
         ws.labels.add_on(TASK, item.id, texts[i], new, "t")
     done = export_labels(ws, tmp_path / "out", TASK, format)
     assert (done.pairs, done.labels) == (4, 4)
-    other = make_demo("other", samples=False).ws
+    other = make_app("other", samples=False).ws
     report = import_source(other, str(tmp_path / "out"), TASK)
     assert (report.pairs, report.labels, report.skipped) == (4, 4, [])
 

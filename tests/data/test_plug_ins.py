@@ -74,10 +74,8 @@ def test_an_importer_of_another_package_is_asked_in_its_place_and_its_rows_come_
     assert import_source(ws, str(done.path), TASK).skipped == []
 
 
-def test_the_data_tab_lists_what_another_package_brings(
-    album: Path, make_demo: Callable[..., object]
-) -> None:
-    client = TestClient(Starlette(routes=page_routes(make_demo("listed", samples=False))))
+def test_the_data_tab_lists_what_another_package_brings(album: Path, make_app: Callable[..., object]) -> None:
+    client = TestClient(Starlette(routes=page_routes(make_app("listed", samples=False))))
     told = client.post("/mmdemo/api/data", json={"task": TASK}).json()
     assert "an album's index" in told["kinds"] and told["formats"][:2] == ["album", "jsonl"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from mmdemo.data.importing import import_source, source_rows
 from mmdemo.data.rows import Row, Skipped
-from mmdemo.demo import Demo
 from mmdemo.errors import UserError
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 
 TASK = "video-text"
@@ -66,19 +66,19 @@ def test_qvhighlights_gives_a_row_a_window(folder: Path) -> None:
 
 
 def test_activitynet_captions_give_spans_and_enter_the_workspace(
-    folder: Path, make_demo: Callable[..., Demo]
+    folder: Path, make_app: Callable[..., App]
 ) -> None:
     entry = {"duration": 17, "timestamps": [[0.83, 5], [5, 12.25], "x"], "sentences": ["A.", "B.", "C."]}
     (folder / "train.json").write_text(json.dumps({"v_two": entry}))
-    demo = make_demo(samples=False)
-    report = import_source(demo.ws, str(folder / "train.json"), TASK, "match")
+    app = make_app(samples=False)
+    report = import_source(app.ws, str(folder / "train.json"), TASK, "match")
     assert report.pairs == 2 and "no pair of numbers" in report.skipped[0].reason
-    found = sorted((p.start_s, p.end_s, p.text, p.verdict) for p in demo.ws.pairs.browse(TASK))
+    found = sorted((p.start_s, p.end_s, p.text, p.verdict) for p in app.ws.pairs.browse(TASK))
     assert found == [(0.83, 5.0, "A.", "match"), (5.0, 12.25, "B.", "match")]
-    assert demo.ws.items.count("video") == 1
+    assert app.ws.items.count("video") == 1
     (folder / "train.json").write_text('{"v_two": {"timestamps": ')
     with pytest.raises(UserError, match="no JSON that can be read"):
-        import_source(demo.ws, str(folder / "train.json"), TASK, "match")
+        import_source(app.ws, str(folder / "train.json"), TASK, "match")
 
 
 @pytest.mark.parametrize("suffix", [".srt", ".vtt"])

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdemo.demo import Demo
 from mmdemo.errors import MediaError
 from mmdemo.media.audio import RATE_HZ, wav_bytes
 from mmdemo.media.playable import write_playable
 from mmdemo.media.shots import find_shots
 from mmdemo.media.video import decode_video, frame_at, key_frames, probe_video
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.tables import Item
 
@@ -184,7 +184,7 @@ def test_a_fade_through_black_and_a_dissolve_end_a_shot_in_their_middle_and_a_pa
     assert len(_written(tmp_path / "pan.mp4", pan)) == 1
 
 
-def test_where_a_file_is_damaged_is_told_and_the_rest_is_used(tmp_path: Path, demo: Demo) -> None:
+def test_where_a_file_is_damaged_is_told_and_the_rest_is_used(tmp_path: Path, app: App) -> None:
     path = tmp_path / "damaged.ts"
     rng = np.random.default_rng(1)
     with av.open(str(path), "w") as out:
@@ -196,16 +196,16 @@ def test_where_a_file_is_damaged_is_told_and_the_rest_is_used(tmp_path: Path, de
             out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         out.mux(stream.encode(None))
     data = bytearray(path.read_bytes())
-    whole = demo.watching(_looked_through(demo, bytes(data)))
+    whole = app.video.watching(_looked_through(app, bytes(data)))
     assert whole["complete"] and whole["damaged"] == []
     begin, end = int(0.4 * len(data)), int(0.6 * len(data))
     data[begin:end] = rng.integers(0, 255, end - begin).astype(np.uint8).tobytes()
-    found = demo.watching(_looked_through(demo, bytes(data)))
+    found = app.video.watching(_looked_through(app, bytes(data)))
     assert found["complete"] and found["damaged"]
     assert 3.0 < found["damaged"][0][0] < 6.5 and found["damaged"][-1][1] < 7.5
 
 
-def _looked_through(demo: Demo, data: bytes) -> Item:
-    item = demo.ws.add_media("video", data, "noise.ts", source="test")
-    demo.moments(item, "noise")
+def _looked_through(app: App, data: bytes) -> Item:
+    item = app.ws.add_media("video", data, "noise.ts", source="test")
+    app.video.moments(item, "noise")
     return item

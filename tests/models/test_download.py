@@ -13,13 +13,13 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub.utils import disable_progress_bars
 
-from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.models.hub.download import DownloadStoppedError, Fetched, fetch
 from mmdemo.models.hub.local_cache import repositories
 from mmdemo.models.memory import memory_mb
 from mmdemo.models.presets import Preset
 from mmdemo.models.registry import find_preset
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests import checkpoints
 from tests.models.fake_hub import COMMIT, Repository, serving
@@ -163,24 +163,24 @@ def test_weights_of_16_bits_need_twice_their_size_in_memory(
 
 
 def test_the_page_says_how_far_a_download_is_and_the_model_before_answers_meanwhile(
-    tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demo = make_demo()
-    item = demo.ws.items.listed("image", limit=1)[0]
-    before = demo.align(item, ["a cat"])["model"]
+    app = make_app()
+    item = app.ws.items.listed("image", limit=1)[0]
+    before = app.media.align(item, ["a cat"])["model"]
     seen: list[str] = []
 
     def slow(preset: Preset, told: Callable[[Fetched], None], stopped: Callable[[], bool]) -> None:
         told(Fetched(35_000_000, 605_000_000, 10.0))
-        seen.append(demo.models.status("image-text").message)
-        assert demo.align(item, ["a cat"])["model"] == before
-        demo.models.stop_fetching("image-text")
+        seen.append(app.models.status("image-text").message)
+        assert app.media.align(item, ["a cat"])["model"] == before
+        app.models.stop_fetching("image-text")
         assert stopped()
         raise DownloadStoppedError("Fetching it was stopped.")
 
     monkeypatch.setattr("mmdemo.models.hub.download.fetch", slow)
     with pytest.raises(DownloadStoppedError):
-        demo.choose_model("image-text", "clip-vit-base-patch32")
+        app.versions.choose_model("image-text", "clip-vit-base-patch32")
     assert seen == ["Fetching clip-vit-base-patch32: 35 of 605 MB, 3 min left"]
-    assert demo.models.status("image-text").state == "ready"
-    assert demo.align(item, ["a cat"])["model"] == before
+    assert app.models.status("image-text").state == "ready"
+    assert app.media.align(item, ["a cat"])["model"] == before

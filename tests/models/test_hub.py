@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
-from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
@@ -20,6 +19,7 @@ from mmdemo.models.manager import load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.query import Query
+from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
@@ -113,16 +113,16 @@ def test_sounds_are_carried_to_the_rate_that_clap_hears_at(tmp_path: Path) -> No
 
 
 def test_clap_finds_sounds_and_says_that_it_hears_no_words(
-    tmp_path: Path, make_demo: Callable[..., Demo]
+    tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     folder = checkpoints.save_clap(tmp_path / "clap")
-    demo = make_demo(speech_model=f"sounds:{folder}")
-    item = demo.ws.items.listed("audio")[0]
-    assert len(demo.align(item, ["a bell", "a voice"])["scores"]) == 2
-    demo.keeper_of("speech-text").update()
-    assert demo.search(Query(text="a bell", k=3), "speech-text").as_json()["results"]
+    app = make_app(speech_model=f"sounds:{folder}")
+    item = app.ws.items.listed("audio")[0]
+    assert len(app.media.align(item, ["a bell", "a voice"])["scores"]) == 2
+    app.context.keeper_of("speech-text").update()
+    assert app.media.search(Query(text="a bell", k=3), "speech-text").as_json()["results"]
     with pytest.raises(UserError, match="hears sounds, no words"):
-        demo.transcribe(item)
+        app.speech.transcribe(item)
 
 
 @pytest.mark.parametrize("family", WRITERS)
@@ -140,48 +140,46 @@ def test_a_video_captioner_is_shown_as_many_frames_as_it_takes(tmp_path: Path) -
 
 
 def test_a_dual_encoder_aligns_searches_captions_explains_learns_and_is_activated(
-    tmp_path: Path, make_demo: Callable[..., Demo]
+    tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     folder, writer = PICTURES["clip"](tmp_path / "clip"), WRITERS["blip"](tmp_path / "blip")
-    demo = make_demo(model=f"dual:{folder}", captioner=str(writer), samples=False)
+    app = make_app(model=f"dual:{folder}", captioner=str(writer), samples=False)
     names = [p.stem for p in sorted(drawing("x").parent.glob("*.jpg"))[:12]]
-    items = [demo.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
-    scores = demo.align(items[0], ["a cat", "a harp"])["scores"]
+    items = [app.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
+    scores = app.media.align(items[0], ["a cat", "a harp"])["scores"]
     assert len(scores) == 2 and all(0 <= s["probability"] <= 1 for s in scores)
-    captions = demo.caption(items[0])["captions"]
+    captions = app.caption(items[0])["captions"]
     assert captions[0]["source"] == "written" and len(captions) == 5
-    assert demo.explain(items[0], ["a cat"])[1].maps.shape == (1, 7, 7)
-    demo.keeper.update()
-    assert len(demo.search(Query(text="a cat", k=3)).as_json()["results"]) == 3
+    assert app.pictures.explain(items[0], ["a cat"])[1].maps.shape == (1, 7, 7)
+    app.context.keeper.update()
+    assert len(app.media.search(Query(text="a cat", k=3)).as_json()["results"]) == 3
     for i, item in enumerate(items):
-        with demo.ws.database.write() as session:
+        with app.ws.database.write() as session:
             split = "held-out" if i % 4 == 0 else "train"
-            pair, _ = demo.ws.pairs.add(session, "image-text", item.id, names[i], source="test", split=split)
-            demo.ws.labels.add_in(session, pair, NewLabel("match"))
-    run_id = create_run(demo.ws, "image-text", "head", TrainSettings(epochs=2), promote="ask")
+            pair, _ = app.ws.pairs.add(session, "image-text", item.id, names[i], source="test", split=split)
+            app.ws.labels.add_in(session, pair, NewLabel("match"))
+    run_id = create_run(app.ws, "image-text", "head", TrainSettings(epochs=2), promote="ask")
     preset = find_preset(f"dual:{folder}")
-    run = execute_run(demo.ws, run_id, lambda: demo.models.towers(preset))
+    run = execute_run(app.ws, run_id, lambda: app.models.towers(preset))
     assert run.status == "done" and run.version_id
-    demo.activate(run.version_id)
-    assert demo.align(items[0], ["a cat"])["model"] == run.version_id
+    app.versions.activate(run.version_id)
+    assert app.media.align(items[0], ["a cat"])["model"] == run.version_id
 
 
 @pytest.mark.parametrize("family", CLIPS)
 def test_a_video_model_finds_moments_and_learns(
-    family: str, tmp_path: Path, make_demo: Callable[..., Demo]
+    family: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     folder = CLIPS[family](tmp_path / family)
-    demo = make_demo(video_model=f"frames:{folder}")
-    item = demo.ws.items.listed("video")[0]
-    found = demo.moments(item, "a harp")
+    app = make_app(video_model=f"frames:{folder}")
+    item = app.ws.items.listed("video")[0]
+    found = app.video.moments(item, "a harp")
     assert found["moments"] and found["complete"] and found["model"].startswith(f"frames-{family}")
-    for other in demo.ws.items.listed("video")[:3]:
+    for other in app.ws.items.listed("video")[:3]:
         for i, text in enumerate(("a harp", "a boat")):
-            demo.label_result(other.id, text, NewLabel("match"), 2.0 * i, 2.0 * i + 2)
-    run_id = create_run(
-        demo.ws, "video-text", "head", TrainSettings(epochs=2, head="temporal"), promote="ask"
-    )
-    run = execute_run(demo.ws, run_id, lambda: demo.models.towers(find_preset(f"frames:{folder}")))
+            app.labels.add_on(other.id, text, NewLabel("match"), 2.0 * i, 2.0 * i + 2)
+    run_id = create_run(app.ws, "video-text", "head", TrainSettings(epochs=2, head="temporal"), promote="ask")
+    run = execute_run(app.ws, run_id, lambda: app.models.towers(find_preset(f"frames:{folder}")))
     assert run.status == "done", run.message
 
 
@@ -245,21 +243,21 @@ def test_tensors_that_an_architecture_does_not_use_are_told_and_the_rest_serves(
 
 
 def test_a_hub_id_that_does_not_exist_or_has_no_network_is_told_apart_from_a_fault(
-    make_demo: Callable[..., Demo],
+    make_app: Callable[..., App],
 ) -> None:
     with pytest.raises(UserError, match="could not be found"):
         find_preset("dual:nobody/no-such-model")
-    demo = make_demo(model="clip-vit-base-patch32", samples=False)
+    app = make_app(model="clip-vit-base-patch32", samples=False)
     with pytest.raises(UserError, match="openai/clip-vit-base-patch32 could not be"):
-        demo.models.aligner("image-text")
-    assert demo.models.status("image-text").state == "failed"
+        app.models.aligner("image-text")
+    assert app.models.status("image-text").state == "failed"
 
 
 def test_a_model_is_chosen_while_another_serves_and_one_that_cannot_be_loaded_changes_nothing(
-    tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demo = make_demo()
-    before = demo.models.aligner("image-text").version
+    app = make_app()
+    before = app.models.aligner("image-text").version
     damaged = PICTURES["clip"](tmp_path / "damaged")
     _spoil(damaged, "half-downloaded")
     for name, says in {
@@ -271,18 +269,18 @@ def test_a_model_is_chosen_while_another_serves_and_one_that_cannot_be_loaded_ch
         "siglip2-base-patch16-224": "could not be",
     }.items():
         with pytest.raises(UserError, match=says):
-            demo.choose_model("image-text", name)
+            app.versions.choose_model("image-text", name)
     good = PICTURES["siglip"](tmp_path / "good")
     with monkeypatch.context() as patch:
         patch.setattr("mmdemo.models.memory.free_mb", lambda compute: 0)
         patch.setattr("mmdemo.models.memory.weights_mb", lambda preset: 900)
         with pytest.raises(UserError, match="needs about 1170 MB of memory and cpu has 0 MB free"):
-            demo.choose_model("image-text", f"dual:{good}")
-    assert demo.ws.versions.active("image-text") == before
-    assert demo.models.status("image-text").state == "ready"
-    chosen = demo.choose_model("image-text", str(good))  # what it is, its configuration tells
+            app.versions.choose_model("image-text", f"dual:{good}")
+    assert app.ws.versions.active("image-text") == before
+    assert app.models.status("image-text").state == "ready"
+    chosen = app.versions.choose_model("image-text", str(good))  # what it is, its configuration tells
     active = next(v["id"] for v in chosen["versions"] if v["active"])
-    item = demo.ws.items.listed("image", limit=1)[0]
-    assert active.startswith("dual-good") and demo.align(item, ["a cat"])["model"] == active
-    demo.activate(before)
-    assert demo.align(item, ["a cat"])["model"] == before
+    item = app.ws.items.listed("image", limit=1)[0]
+    assert active.startswith("dual-good") and app.media.align(item, ["a cat"])["model"] == active
+    app.versions.activate(before)
+    assert app.media.align(item, ["a cat"])["model"] == before

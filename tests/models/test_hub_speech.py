@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from mmdemo.data.samples import SPEECH
-from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.device import decide_compute
@@ -20,6 +19,7 @@ from mmdemo.models.speech.aligner import SpeechTower
 from mmdemo.models.speech.ctc import CtcRecogniser
 from mmdemo.models.speech.recogniser import EncoderStates
 from mmdemo.models.speech.whisper_transformers import HubWhisper
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.versions import BY_SETTING
 from mmdemo.training.config import TrainSettings
@@ -110,14 +110,14 @@ def test_the_likelihood_of_a_spelling_model_is_the_sum_over_all_ways_of_spelling
     assert found == pytest.approx(np.log(total) / 2, abs=1e-3)
 
 
-def test_a_spelling_model_serves_a_workspace(ctc: Path, make_demo: Callable[..., Demo]) -> None:
-    demo = make_demo(speech_model=f"ctc:{ctc}")
-    item = demo.ws.items.listed("audio", limit=1)[0]
-    scores = demo.models.aligner(TASK).align(decode_audio(SPOKEN), ["a cat", "犬"])
+def test_a_spelling_model_serves_a_workspace(ctc: Path, make_app: Callable[..., App]) -> None:
+    app = make_app(speech_model=f"ctc:{ctc}")
+    item = app.ws.items.listed("audio", limit=1)[0]
+    scores = app.models.aligner(TASK).align(decode_audio(SPOKEN), ["a cat", "犬"])
     assert all(0 <= s.probability <= 1 for s in scores)
-    found = demo.align_words(item, "the train to the coast")
+    found = app.speech.align_words(item, "the train to the coast")
     assert [w["word"] for w in found["words"]] == ["the", "train", "to", "the", "coast"]
-    assert demo.transcribe(item)["complete"]
+    assert app.speech.transcribe(item)["complete"]
 
 
 def test_every_preset_says_what_it_is_and_a_name_that_is_none_is_told_so(whisper: Path, ctc: Path) -> None:
@@ -143,38 +143,38 @@ def test_a_model_that_is_not_at_hand_is_told_with_what_to_do(tmp_path: Path) -> 
         assert "Traceback" not in str(refused.value)
 
 
-def labelled(make_demo: Callable[..., Demo], whisper: Path, name: str = "demo") -> Demo:
+def labelled(make_app: Callable[..., App], whisper: Path, name: str = "demo") -> App:
     """A workspace of five train recordings and two held out, each confirmed."""
-    demo = make_demo(name, speech_model=f"whisper:{whisper}", samples=False)
+    app = make_app(name, speech_model=f"whisper:{whisper}", samples=False)
     with (SPEECH / "samples.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     for split, chosen in (("train", rows[:5]), ("held-out", rows[5:7])):
         for row in chosen:
             data = (SPEECH / row["file_name"]).read_bytes()
-            item = demo.ws.add_media("audio", data, row["file_name"], source="test")
-            with demo.ws.database.write() as session:
-                pair, _ = demo.ws.pairs.add(session, TASK, item.id, row["text"], source="test", split=split)
-                demo.ws.labels.add_in(session, pair, NewLabel("match"))
-    return demo
+            item = app.ws.add_media("audio", data, row["file_name"], source="test")
+            with app.ws.database.write() as session:
+                pair, _ = app.ws.pairs.add(session, TASK, item.id, row["text"], source="test", split=split)
+                app.ws.labels.add_in(session, pair, NewLabel("match"))
+    return app
 
 
 def test_a_hub_whisper_learns_from_corrected_texts_by_lora_and_serves_as_a_version(
-    whisper: Path, make_demo: Callable[..., Demo]
+    whisper: Path, make_app: Callable[..., App]
 ) -> None:
-    demo = labelled(make_demo, whisper)
-    base = demo.ws.versions.active(TASK)
+    app = labelled(make_app, whisper)
+    base = app.ws.versions.active(TASK)
 
     def towers() -> object:
-        return demo.models.aligner(TASK, base).towers
+        return app.models.aligner(TASK, base).towers
 
-    run_id = create_run(demo.ws, TASK, "lora", TrainSettings(epochs=2, learning_rate=0.02, batch=2), "ask")
+    run_id = create_run(app.ws, TASK, "lora", TrainSettings(epochs=2, learning_rate=0.02, batch=2), "ask")
     seen: list[float] = []
-    run = execute_run(demo.ws, run_id, towers, lambda r: seen.append(r.loss))
+    run = execute_run(app.ws, run_id, towers, lambda r: seen.append(r.loss))
     assert run.status == "done", run.message
     assert len(seen) == 2 and seen[1] < seen[0]
     assert run.result["transcripts"]["recordings"] == 2 and run.result["gains"]
-    assert demo.ws.versions.active(TASK) == base  # a person decides
-    own, tuned = demo.models.aligner(TASK, base), demo.models.aligner(TASK, run.version_id)
+    assert app.ws.versions.active(TASK) == base  # a person decides
+    own, tuned = app.models.aligner(TASK, base), app.models.aligner(TASK, run.version_id)
     assert own.towers.media.id != tuned.towers.media.id
     samples, texts = decode_audio(SPOKEN), ["The train to the coast leaves at seven in the morning."]
     before, after = (
@@ -184,15 +184,15 @@ def test_a_hub_whisper_learns_from_corrected_texts_by_lora_and_serves_as_a_versi
     )
     assert after > before + 0.02
     # what comes after stands on it: a head on the adapted states
-    demo.ws.versions.activate(run.version_id)
-    child = create_run(demo.ws, TASK, "head", TrainSettings(epochs=2), "ask")
-    done = execute_run(demo.ws, child, lambda: tuned.towers)
+    app.ws.versions.activate(run.version_id)
+    child = create_run(app.ws, TASK, "head", TrainSettings(epochs=2), "ask")
+    done = execute_run(app.ws, child, lambda: tuned.towers)
     assert done.status == "done", done.message
-    assert demo.models.aligner(TASK, done.version_id).towers.media.id == tuned.towers.media.id
+    assert app.models.aligner(TASK, done.version_id).towers.media.id == tuned.towers.media.id
 
 
 def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
-    whisper: Path, make_demo: Callable[..., Demo]
+    whisper: Path, make_app: Callable[..., App]
 ) -> None:
     from safetensors.numpy import load_file
 
@@ -200,11 +200,11 @@ def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
 
     found = []
     for name, killed in (("whole", False), ("killed", True)):
-        demo = labelled(make_demo, whisper, name)
-        run_id = create_run(demo.ws, TASK, "lora", TrainSettings(epochs=2, batch=3), "ask")
+        app = labelled(make_app, whisper, name)
+        run_id = create_run(app.ws, TASK, "lora", TrainSettings(epochs=2, batch=3), "ask")
 
-        def towers(demo: Demo = demo) -> object:
-            return demo.models.aligner(TASK, demo.ws.versions.active(TASK)).towers
+        def towers(app: App = app) -> object:
+            return app.models.aligner(TASK, app.ws.versions.active(TASK)).towers
 
         if killed:
 
@@ -216,32 +216,30 @@ def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
                     raise Killed
 
             with pytest.raises(Killed):
-                execute_run(demo.ws, run_id, towers, kill)
-        run = execute_run(demo.ws, run_id, towers)
-        found.append(
-            load_file(demo.ws.version_folder(run.version_id) / ADAPTER / "adapter_model.safetensors")
-        )
+                execute_run(app.ws, run_id, towers, kill)
+        run = execute_run(app.ws, run_id, towers)
+        found.append(load_file(app.ws.version_folder(run.version_id) / ADAPTER / "adapter_model.safetensors"))
     whole, resumed = found
     assert whole.keys() == resumed.keys()
     assert all(np.allclose(whole[name], resumed[name], atol=1e-6) for name in whole)
 
 
-def test_lora_is_refused_where_the_model_cannot_learn_it(demo: Demo) -> None:
+def test_lora_is_refused_where_the_model_cannot_learn_it(app: App) -> None:
     with pytest.raises(UserError, match="cannot be trained by the method 'lora'"):
-        create_run(demo.ws, TASK, "lora", TrainSettings(), "ask")
+        create_run(app.ws, TASK, "lora", TrainSettings(), "ask")
 
 
 def test_another_base_model_in_the_settings_is_used_but_a_persons_choice_stays(
-    whisper: Path, make_demo: Callable[..., Demo]
+    whisper: Path, make_app: Callable[..., App]
 ) -> None:
-    first = make_demo("one")
+    first = make_app("one")
     assert first.ws.versions.active(TASK) == "whisper-tiny-en-minilm"
     first.close()
-    second = make_demo("one", speech_model=f"whisper:{whisper}")
+    second = make_app("one", speech_model=f"whisper:{whisper}")
     mine = second.ws.versions.active(TASK)
     assert mine == find_preset(f"whisper:{whisper}").id
     second.ws.versions.activate("whisper-tiny-en-minilm", "ann")
     second.close()
     assert BY_SETTING != "ann"
-    third = make_demo("one", speech_model=f"whisper:{whisper}")
+    third = make_app("one", speech_model=f"whisper:{whisper}")
     assert third.ws.versions.active(TASK) == "whisper-tiny-en-minilm"

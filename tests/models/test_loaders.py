@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdemo.demo import Demo
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
@@ -20,6 +19,7 @@ from mmdemo.models.heads.residual import HEADS
 from mmdemo.models.manager import load_captioner, load_towers
 from mmdemo.models.presets import LOADERS, PRESETS, Described, Loader, Preset
 from mmdemo.models.registry import find_preset, loaders_by_hand, preset_for
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
 from tests import checkpoints
 
@@ -114,11 +114,11 @@ def colours() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("colours")
-def test_a_model_and_its_loader_from_elsewhere_are_chosen_and_align(make_demo: Callable[..., Demo]) -> None:
-    demo = make_demo()
-    demo.choose_model("image-text", "mean-colour")
-    item = demo.ws.items.listed("image", limit=1)[0]
-    assert demo.align(item, ["something red"])["model"] == "mean-colour"
+def test_a_model_and_its_loader_from_elsewhere_are_chosen_and_align(make_app: Callable[..., App]) -> None:
+    app = make_app()
+    app.versions.choose_model("image-text", "mean-colour")
+    item = app.ws.items.listed("image", limit=1)[0]
+    assert app.media.align(item, ["something red"])["model"] == "mean-colour"
     assert "colours" in loaders_by_hand("image-text") and "colours" not in loaders_by_hand("video-text")
     assert find_preset("colours:any").dim == 3
     with pytest.raises(RegistryError, match="a loader named 'colours' already"):
@@ -128,20 +128,20 @@ def test_a_model_and_its_loader_from_elsewhere_are_chosen_and_align(make_demo: C
 
 
 def test_a_folder_named_relative_to_the_current_one_is_found_from_elsewhere(
-    tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = checkpoints.save_clip(tmp_path / "models" / "clip")
     monkeypatch.chdir(tmp_path)
-    demo = make_demo("w")
-    chosen = demo.choose_model("image-text", "dual:models/clip")
+    app = make_app("w")
+    chosen = app.versions.choose_model("image-text", "dual:models/clip")
     active = next(v["id"] for v in chosen["versions"] if v["active"])
-    assert demo.ws.versions.get(active).base == f"dual:{folder}"
+    assert app.ws.versions.get(active).base == f"dual:{folder}"
     assert active == preset_for("image-text", str(folder)).id == preset_for("image-text", "models/clip").id
-    demo.close()
+    app.close()
     monkeypatch.chdir(ASSETS)
-    again = make_demo("w")
+    again = make_app("w")
     item = again.ws.items.listed("image", limit=1)[0]
-    assert again.align(item, ["a cat"])["model"] == active
+    assert again.media.align(item, ["a cat"])["model"] == active
     monkeypatch.chdir(tmp_path)
     bert = checkpoints.save_bert(tmp_path / "models" / "bert")
     assert find_preset("towers:cnn+models/bert").media_tower == f"cnn+{bert}"

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.image import decode_image
 from mmdemo.models.calibration import Calibration, fit_calibration
@@ -21,6 +20,7 @@ from mmdemo.models.heads.residual import HeadShape, Projection, ResidualHead
 from mmdemo.models.heads.saved import load_head, save_head
 from mmdemo.models.presets import PRESETS
 from mmdemo.models.registry import find_preset
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests.conftest import TASK
 
@@ -30,8 +30,8 @@ CUP = ASSETS / "photos" / "coffee.jpg"
 
 
 @pytest.mark.parametrize("preset", PICTURES)
-def test_every_preset_loads_from_its_wheel_and_knows_a_cat(preset: str, demo: Demo) -> None:
-    towers = demo.models.towers(preset)
+def test_every_preset_loads_from_its_wheel_and_knows_a_cat(preset: str, app: App) -> None:
+    towers = app.models.towers(preset)
     features = towers.media.encode([decode_image(CAT)])
     assert features.shape == (1, PRESETS[preset].feature_dim) and features.dtype == np.float32
     names = towers.media.classes.names
@@ -40,13 +40,13 @@ def test_every_preset_loads_from_its_wheel_and_knows_a_cat(preset: str, demo: De
 
 
 @pytest.mark.parametrize("preset", PICTURES)
-def test_folding_the_norms_changes_nothing_but_the_time(preset: str, demo: Demo) -> None:
+def test_folding_the_norms_changes_nothing_but_the_time(preset: str, app: App) -> None:
     import timm
 
     network = timm.create_model(PRESETS[preset].media_tower, pretrained=False)
     network.load_state_dict(bundled_weights(PRESETS[preset], network.state_dict()))
     norms = sum(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
-    tower = demo.models.towers(preset).media
+    tower = app.models.towers(preset).media
     batch = torch.from_numpy(tower.prepare(decode_image(CAT)))[None]
     with torch.inference_mode():
         torch.testing.assert_close(
@@ -55,8 +55,8 @@ def test_folding_the_norms_changes_nothing_but_the_time(preset: str, demo: Demo)
         assert fold_batch_norm(network) == norms == fold_batch_norm(network) + norms
 
 
-def test_vectors_of_both_towers_have_unit_length(demo: Demo) -> None:
-    aligner = demo.models.aligner(TASK)
+def test_vectors_of_both_towers_have_unit_length(app: App) -> None:
+    aligner = app.models.aligner(TASK)
     for vectors in (
         aligner.encode_media([decode_image(CAT)]),
         aligner.encode_text(["a cat", "", "猫 🐈 קט"]),
@@ -65,27 +65,27 @@ def test_vectors_of_both_towers_have_unit_length(demo: Demo) -> None:
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_the_order_and_company_of_texts_does_not_change_their_vectors(demo: Demo) -> None:
-    aligner = demo.models.aligner(TASK)
+def test_the_order_and_company_of_texts_does_not_change_their_vectors(app: App) -> None:
+    aligner = app.models.aligner(TASK)
     texts = ["a cat", "a very long caption about a red apple on a wooden table in the garden", "dog"]
     together = aligner.encode_text(texts)
     alone = np.concatenate([aligner.encode_text([t]) for t in texts])
     assert np.allclose(together, alone, atol=1e-4)
 
 
-def test_a_fitting_caption_scores_higher_than_one_that_does_not(demo: Demo) -> None:
-    scores = demo.models.aligner(TASK).align(decode_image(CAT), ["a rocket", "a tabby cat"])
+def test_a_fitting_caption_scores_higher_than_one_that_does_not(app: App) -> None:
+    scores = app.models.aligner(TASK).align(decode_image(CAT), ["a rocket", "a tabby cat"])
     assert [s.text for s in scores] == ["a rocket", "a tabby cat"]
     assert scores[1].probability > 0.9 > 0.5 > scores[0].probability
 
 
-def test_stored_sample_features_are_those_of_the_model(demo: Demo) -> None:
+def test_stored_sample_features_are_those_of_the_model(app: App) -> None:
     from mmdemo.retrieval.embed import feature_file
 
-    item = next(i for i in demo.ws.items.listed("image") if i.name == "chelsea.jpg")
-    towers = demo.models.towers(demo.settings.model)
-    fresh = towers.media.encode([decode_image(demo.ws.media_path(item), at_least_px=224)])
-    stored = feature_file(demo.ws, towers).get([item.id])
+    item = next(i for i in app.ws.items.listed("image") if i.name == "chelsea.jpg")
+    towers = app.models.towers(app.settings.model)
+    fresh = towers.media.encode([decode_image(app.ws.media_path(item), at_least_px=224)])
+    stored = feature_file(app.ws, towers).get([item.id])
     assert np.abs(fresh - stored).max() < 0.02
 
 
@@ -126,27 +126,27 @@ def test_without_labels_the_calibration_is_the_prior() -> None:
     assert prior.similarity(float(prior.probability(0.3))) == pytest.approx(0.3)
 
 
-def test_the_heat_map_lies_between_0_and_1_and_changes_with_the_text(demo: Demo) -> None:
-    found = explain(demo.models.aligner(TASK), decode_image(CAT), ["a tabby cat", "a rocket", "a tabby cat"])
+def test_the_heat_map_lies_between_0_and_1_and_changes_with_the_text(app: App) -> None:
+    found = explain(app.models.aligner(TASK), decode_image(CAT), ["a tabby cat", "a rocket", "a tabby cat"])
     assert found.maps.shape == (3, 14, 14)
     assert found.maps.min() >= 0 and found.maps.max() == pytest.approx(1.0)
     assert np.allclose(found.maps[0], found.maps[2])
     assert np.abs(found.maps[0] - found.maps[1]).max() > 0.2
 
 
-def test_the_heat_map_finds_the_side_on_which_the_thing_is(demo: Demo) -> None:
+def test_the_heat_map_finds_the_side_on_which_the_thing_is(app: App) -> None:
     from PIL import Image
 
     canvas = Image.new("RGB", (400, 200), "white")
     canvas.paste(decode_image(CAT).resize((200, 200)), (0, 0))
     canvas.paste(decode_image(CUP).resize((200, 200)), (200, 0))
-    found = explain(demo.models.aligner(TASK), canvas, ["a tabby cat", "an espresso in a cup"])
+    found = explain(app.models.aligner(TASK), canvas, ["a tabby cat", "an espresso in a cup"])
     left = found.maps[:, :, :7].sum((1, 2)) / found.maps.sum((1, 2))
     assert left[0] > 0.6 > 0.4 > left[1]
 
 
-def test_captions_are_ranked_by_probability_and_name_what_is_there(demo: Demo) -> None:
-    aligner = demo.models.aligner(TASK)
+def test_captions_are_ranked_by_probability_and_name_what_is_there(app: App) -> None:
+    aligner = app.models.aligner(TASK)
     features = aligner.towers.media.encode([decode_image(CUP)])[0]
     captions = propose_captions(aligner, features, [])
     assert [c.score for c in captions] == sorted((c.score for c in captions), reverse=True)
@@ -157,8 +157,8 @@ def test_captions_are_ranked_by_probability_and_name_what_is_there(demo: Demo) -
             assert all(caption.score > single.get(part, 0) for part in caption.text.split(" and "))
 
 
-def test_a_confirmed_text_is_proposed_for_a_like_picture(demo: Demo) -> None:
-    aligner = demo.models.aligner(TASK)
+def test_a_confirmed_text_is_proposed_for_a_like_picture(app: App) -> None:
+    aligner = app.models.aligner(TASK)
     features = aligner.towers.media.encode([decode_image(CUP)])[0]
     captions = propose_captions(aligner, features, ["a cup of strong espresso coffee"])
     assert ("a cup of strong espresso coffee", "labelled") in [(c.text, c.source) for c in captions]
@@ -181,7 +181,7 @@ def test_an_unknown_device_is_named() -> None:
         decide_compute("cuda:7") if not torch.cuda.is_available() else pytest.skip("there is a GPU")
 
 
-def test_loading_says_where_it_stands_and_never_blocks_the_status(demo: Demo) -> None:
-    assert demo.models.status(TASK).state == "ready"
+def test_loading_says_where_it_stands_and_never_blocks_the_status(app: App) -> None:
+    assert app.models.status(TASK).state == "ready"
     with pytest.raises(UserError, match="no version 'v9'"):
-        demo.models.aligner(TASK, "v9")
+        app.models.aligner(TASK, "v9")

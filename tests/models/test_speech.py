@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from mmdemo.data.samples import SPEECH, spoken_set
-from mmdemo.demo import Demo
 from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.media.voice_activity import has_speech
 from mmdemo.models.speech.aligner import SpeechTower
 from mmdemo.models.speech.whisper_ctranslate2 import Recogniser
 from mmdemo.models.speech.word_alignment import Word, snap_to_energy
+from mmdemo.service.app import App
 
 TASK = "speech-text"
 NOISE = np.random.default_rng(0).normal(0, 0.05, 3 * RATE_HZ).astype(np.float32)
@@ -21,8 +21,8 @@ SILENCE = np.zeros(2 * RATE_HZ, np.float32)
 
 
 @pytest.fixture
-def tower(demo: Demo) -> SpeechTower:
-    found = demo.models.aligner(TASK).towers.media
+def tower(app: App) -> SpeechTower:
+    found = app.models.aligner(TASK).towers.media
     assert isinstance(found, SpeechTower)
     return found
 
@@ -114,15 +114,15 @@ def test_a_pause_belongs_to_one_border_and_no_word_vanishes() -> None:
     assert one.end - one.start > 0.1 and two.end - two.start > 0.1 and three.end <= 1.2
 
 
-def test_which_sentence_was_said_gets_a_high_probability_and_a_wrong_word_lowers_it(demo: Demo) -> None:
+def test_which_sentence_was_said_gets_a_high_probability_and_a_wrong_word_lowers_it(app: App) -> None:
     samples, text = sentence(0)
     wrong = text.replace("seven", "purple")
-    right, near, other = demo.models.aligner(TASK).align(samples, [text, wrong, "The cat is asleep."])
+    right, near, other = app.models.aligner(TASK).align(samples, [text, wrong, "The cat is asleep."])
     assert right.probability > 0.95 > near.probability and other.probability < 0.05
-    assert [s.probability for s in demo.models.aligner(TASK).align(SILENCE, [text])] == [0.001]
+    assert [s.probability for s in app.models.aligner(TASK).align(SILENCE, [text])] == [0.001]
 
 
-def test_stored_sample_features_are_those_of_the_speech_model(demo: Demo, tower: SpeechTower) -> None:
+def test_stored_sample_features_are_those_of_the_speech_model(app: App, tower: SpeechTower) -> None:
     from safetensors.numpy import load_file
 
     stored = load_file(SPEECH / "samples.safetensors")["features"][:2].astype(np.float32)
@@ -130,22 +130,22 @@ def test_stored_sample_features_are_those_of_the_speech_model(demo: Demo, tower:
     assert np.abs(stored[:, : tower.dim] - made[:, : tower.dim]).max() < 0.02
 
 
-def test_names_that_are_trained_on_are_found_better(make_demo: Callable[..., Demo]) -> None:
+def test_names_that_are_trained_on_are_found_better(make_app: Callable[..., App]) -> None:
     from mmdemo.media.audio import wav_bytes
     from mmdemo.store.labels import NewLabel
     from mmdemo.training.config import TrainSettings
     from mmdemo.training.runs import create_run, execute_run
 
-    demo = make_demo("names", samples=False)
+    app = make_app("names", samples=False)
     names = ("Krzysztof", "Xiaomei")
     rows = [(r, s) for r, s in spoken_set("names") if any(name in r["text"] for name in names)]
     for row, samples in rows:
-        item = demo.ws.add_media("audio", wav_bytes(samples), "n.wav", source="names")
-        with demo.ws.database.write() as session:
-            pair, _ = demo.ws.pairs.add(session, TASK, item.id, row["text"], source="n", split=row["split"])
-            demo.ws.labels.add_in(session, pair, NewLabel("match"))
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=40), "when-better")
-    run = execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.speech_model))
+        item = app.ws.add_media("audio", wav_bytes(samples), "n.wav", source="names")
+        with app.ws.database.write() as session:
+            pair, _ = app.ws.pairs.add(session, TASK, item.id, row["text"], source="n", split=row["split"])
+            app.ws.labels.add_in(session, pair, NewLabel("match"))
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=40), "when-better")
+    run = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.speech_model))
     assert run.status == "done", run.message
     result = run.result or {}
     assert result["after"]["mean_recall"] > result["before"]["mean_recall"]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.media.image import decode_image
@@ -17,6 +16,7 @@ from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import best_cut
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.vectors import VectorFile
@@ -96,102 +96,102 @@ def test_a_filter_looks_only_where_it_may() -> None:
     assert index.search(unit(1, 8, 1), 5, np.zeros(100, bool))[1].shape == (1, 0)
 
 
-def test_words_find_pictures_and_a_picture_finds_its_like_and_its_text(demo: Demo) -> None:
-    found = demo.search(Query(text="a watermelon", k=5))
+def test_words_find_pictures_and_a_picture_finds_its_like_and_its_text(app: App) -> None:
+    found = app.media.search(Query(text="a watermelon", k=5))
     assert "Watermelon" in [r.text for r in found.results] and not found.no_match
-    item = next(i for i in demo.ws.items.listed("image") if i.name == "an_apple.jpg")
-    near = demo.search(Query(item=item.id, k=8))
+    item = next(i for i in app.ws.items.listed("image") if i.name == "an_apple.jpg")
+    near = app.media.search(Query(item=item.id, k=8))
     assert item.id not in [r.item for r in near.results] and any(
         "apple" in r.text.lower() for r in near.results
     )
-    cat = next(i for i in demo.ws.items.listed("image") if i.name == "chelsea.jpg")
-    texts = demo.search(Query(item=cat.id, target="text", k=5))
+    cat = next(i for i in app.ws.items.listed("image") if i.name == "chelsea.jpg")
+    texts = app.media.search(Query(item=cat.id, target="text", k=5))
     assert any("cat" in r.text.lower() for r in texts.results)
-    both = demo.search(Query(text="orange", medium=decode_image(drawing("an_apple")), k=3))
+    both = app.media.search(Query(text="orange", medium=decode_image(drawing("an_apple")), k=3))
     assert len(both.results) == 3
 
 
-def test_what_is_not_in_the_collection_is_said_to_be_no_good_match(demo: Demo) -> None:
+def test_what_is_not_in_the_collection_is_said_to_be_no_good_match(app: App) -> None:
     for words in ("quarterly tax report", "existential philosophy of time", "database migration script"):
-        assert demo.search(Query(text=words)).no_match, words
+        assert app.media.search(Query(text=words)).no_match, words
 
 
-def test_filters_by_label_state_and_source(demo: Demo) -> None:
-    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
-    demo.ws.labels.add(pair.id, NewLabel("unsure"))
-    assert [r.item for r in demo.search(Query(text="anything", state="unsure")).results] == [pair.item]
-    assert demo.search(Query(text="anything", source="samples", k=3)).results
-    assert not demo.search(Query(text="anything", source="elsewhere")).results
+def test_filters_by_label_state_and_source(app: App) -> None:
+    pair = app.ws.pairs.browse(TASK, state="unlabelled")[0]
+    app.ws.labels.add(pair.id, NewLabel("unsure"))
+    assert [r.item for r in app.media.search(Query(text="anything", state="unsure")).results] == [pair.item]
+    assert app.media.search(Query(text="anything", source="samples", k=3)).results
+    assert not app.media.search(Query(text="anything", source="elsewhere")).results
 
 
-def test_a_search_for_nothing_says_so(demo: Demo) -> None:
+def test_a_search_for_nothing_says_so(app: App) -> None:
     with pytest.raises(UserError, match="nothing to look for"):
-        demo.search(Query(text="  "))
+        app.media.search(Query(text="  "))
     with pytest.raises(UserError, match="target 'sound' is unknown"):
-        demo.search(Query(text="x", target="sound"))
+        app.media.search(Query(text="x", target="sound"))
 
 
 def test_a_new_picture_is_found_after_an_update_without_embedding_the_others_again(
-    demo: Demo, monkeypatch: pytest.MonkeyPatch
+    app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[int] = []
-    tower = demo.models.aligner(TASK).towers.media
+    tower = app.models.aligner(TASK).towers.media
     real = tower.encode
     monkeypatch.setattr(tower, "encode", lambda media: encoded.append(len(media)) or real(media))
-    item = demo.ws.add_image(
+    item = app.ws.add_image(
         drawing("violin").read_bytes() if drawing("violin").exists() else png(), "new.jpg", source="mine"
     )
-    before = len(demo.keeper.serving().index)
-    demo.keeper.update()
-    assert encoded == [1] and len(demo.keeper.serving().index) == before + 1
-    assert item.id in [r.item for r in demo.search(Query(text="x", source="mine")).results]
+    before = len(app.context.keeper.serving().index)
+    app.context.keeper.update()
+    assert encoded == [1] and len(app.context.keeper.serving().index) == before + 1
+    assert item.id in [r.item for r in app.media.search(Query(text="x", source="mine")).results]
 
 
-def test_what_another_process_imports_is_found_here(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_process_imports_is_found_here(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     import mmdemo.retrieval.serving as serving
 
     monkeypatch.setattr(serving, "COUNTED_EVERY_S", -1)  # look each time the page asks, not every few seconds
-    demo.keeper.request()
-    assert demo.keeper.wait(60)
-    other = Workspace(demo.settings)
+    app.context.keeper.request()
+    assert app.context.keeper.wait(60)
+    other = Workspace(app.settings)
     item = other.add_image(png((9, 8, 7)), "other.png", source="other")
     other.close()
-    assert demo.keeper.status.items == demo.ws.items.count("image")
-    assert demo.keeper.wait(60)
-    assert item.id in [r.item for r in demo.search(Query(text="x", source="other")).results]
+    assert app.context.keeper.status.items == app.ws.items.count("image")
+    assert app.context.keeper.wait(60)
+    assert item.id in [r.item for r in app.media.search(Query(text="x", source="other")).results]
 
 
 def test_the_old_version_answers_while_the_new_vectors_are_made(
-    demo: Demo, monkeypatch: pytest.MonkeyPatch
+    app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mmdemo.retrieval.serving as serving
     from mmdemo.training.config import TrainSettings
     from mmdemo.training.runs import create_run, execute_run
 
-    for pair in demo.ws.pairs.browse(TASK, state="unlabelled")[:12]:
-        demo.ws.labels.add(pair.id, NewLabel("match"))
-    run = create_run(demo.ws, TASK, "head", TrainSettings(epochs=1), "ask")
-    version = execute_run(demo.ws, run, lambda: demo.models.towers(demo.settings.model)).version_id
-    base = demo.keeper.serving().version
+    for pair in app.ws.pairs.browse(TASK, state="unlabelled")[:12]:
+        app.ws.labels.add(pair.id, NewLabel("match"))
+    run = create_run(app.ws, TASK, "head", TrainSettings(epochs=1), "ask")
+    version = execute_run(app.ws, run, lambda: app.models.towers(app.settings.model)).version_id
+    base = app.context.keeper.serving().version
     go = threading.Event()
     real = serving.project_items
     monkeypatch.setattr(serving, "project_items", lambda *a: (go.wait(30), real(*a))[1])
-    demo.activate(version)
-    assert demo.search(Query(text="an apple")).version == base
-    assert demo.keeper.status.stale_share == 1.0
+    app.versions.activate(version)
+    assert app.media.search(Query(text="an apple")).version == base
+    assert app.context.keeper.status.stale_share == 1.0
     go.set()
-    assert demo.keeper.wait(60)
-    assert demo.search(Query(text="an apple")).version == version
-    assert demo.keeper.status.stale_share == 0.0
+    assert app.context.keeper.wait(60)
+    assert app.media.search(Query(text="an apple")).version == version
+    assert app.context.keeper.status.stale_share == 0.0
 
 
 def test_embedding_passes_over_what_cannot_be_read_and_keeps_the_order_of_the_rest(
-    demo: Demo, tmp_path
+    app: App, tmp_path
 ) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no")
     paths = [ASSETS / "photos" / "chelsea.jpg", broken, ASSETS / "photos" / "coffee.jpg"]
-    tower = demo.models.aligner(TASK).towers.media
+    tower = app.models.aligner(TASK).towers.media
     batches = list(encode_stream(tower, decode_image, paths, batch=2))
     assert [p.name for batch, _ in batches for p in batch] == ["chelsea.jpg", "coffee.jpg"]
 

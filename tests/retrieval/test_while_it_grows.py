@@ -20,16 +20,16 @@ from mmdemo.settings import ASSETS
 GROWING = """
 import sys, threading
 import numpy as np
-from mmdemo.demo import Demo
+from mmdemo.service.app import App
 from mmdemo.retrieval.embed import version_file
 from mmdemo.retrieval.query import Query
 from mmdemo.settings import load_settings
 
-demo = Demo(load_settings({}, workspace=sys.argv[1], device="cpu"))
-keeper = demo.keeper_of("image-text")
+app = App(load_settings({}, workspace=sys.argv[1], device="cpu"))
+keeper = app.context.keeper_of("image-text")
 keeper.update()
-aligner = demo.models.aligner("image-text")
-file, rng, over, wrong = version_file(demo.ws, aligner), np.random.default_rng(0), threading.Event(), []
+aligner = app.models.aligner("image-text")
+file, rng, over, wrong = version_file(app.ws, aligner), np.random.default_rng(0), threading.Event(), []
 
 def grow():
     for step in range(60):
@@ -50,7 +50,8 @@ def ask():
 
 def search():
     while not over.is_set():
-        if not demo.searcher_of("image-text").search(Query(text="an apple", k=5, source="samples")).results:
+        found = app.context.searcher_of("image-text").search(Query(text="an apple", k=5, source="samples"))
+        if not found.results:
             wrong.append("nothing found")
 
 threads = [threading.Thread(target=t) for t in (grow, ask, ask, search)]

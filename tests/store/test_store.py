@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
+from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
 from mmdemo.store.database import MIGRATIONS
@@ -190,26 +190,26 @@ def test_one_process_sees_what_another_appended(tmp_path: Path) -> None:
     assert mine.keys() == [key(5), key(6)] and other.refresh() == 2
 
 
-def test_a_backup_restores_everything_that_was_labelled(demo: Demo, tmp_path: Path) -> None:
-    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
-    demo.ws.labels.add(pair.id, NewLabel("mismatch", comment="no"))
-    archive = back_up(demo.ws, tmp_path / "b.zip")
+def test_a_backup_restores_everything_that_was_labelled(app: App, tmp_path: Path) -> None:
+    pair = app.ws.pairs.browse(TASK, state="unlabelled")[0]
+    app.ws.labels.add(pair.id, NewLabel("mismatch", comment="no"))
+    archive = back_up(app.ws, tmp_path / "b.zip")
     restore(archive, tmp_path / "restored")
     ws = Workspace(load_settings({}, workspace=tmp_path / "restored"))
-    assert ws.labels.counts(TASK) == demo.ws.labels.counts(TASK)
-    assert ws.pairs.get(pair.id) == demo.ws.pairs.get(pair.id)
+    assert ws.labels.counts(TASK) == app.ws.labels.counts(TASK)
+    assert ws.pairs.get(pair.id) == app.ws.pairs.get(pair.id)
     assert all(ws.media_path(i).is_file() for i in ws.items.listed("image"))
     ws.close()
 
 
 def test_restoring_over_a_workspace_keeps_what_was_there_in_a_backup_of_its_own(
-    demo: Demo, tmp_path: Path
+    app: App, tmp_path: Path
 ) -> None:
-    archive = back_up(demo.ws, tmp_path / "b.zip")
-    pair = demo.ws.pairs.browse(TASK, state="unlabelled")[0]
-    demo.ws.labels.add(pair.id, NewLabel("match"))
-    kept = replace(demo.ws, archive)
-    assert demo.ws.pairs.get(pair.id).verdict is None
+    archive = back_up(app.ws, tmp_path / "b.zip")
+    pair = app.ws.pairs.browse(TASK, state="unlabelled")[0]
+    app.ws.labels.add(pair.id, NewLabel("match"))
+    kept = replace(app.ws, archive)
+    assert app.ws.pairs.get(pair.id).verdict is None
     restore(kept, tmp_path / "before")
     ws = Workspace(load_settings({}, workspace=tmp_path / "before"))
     assert ws.pairs.get(pair.id).verdict == "match"
@@ -236,13 +236,13 @@ def test_a_workspace_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> Non
         Workspace(load_settings({}, workspace=tmp_path / "file"))
 
 
-def test_a_new_workspace_starts_with_samples_labels_to_measure_on_and_pairs_to_label(demo: Demo) -> None:
-    counts = demo.ws.labels.counts(TASK)
+def test_a_new_workspace_starts_with_samples_labels_to_measure_on_and_pairs_to_label(app: App) -> None:
+    counts = app.ws.labels.counts(TASK)
     assert counts.pairs > 300 and counts.held_out > 100 and counts.train == 0
-    assert demo.keeper.status.served == demo.ws.items.count("image") == counts.pairs
+    assert app.context.keeper.status.served == app.ws.items.count("image") == counts.pairs
 
 
-def test_the_samples_come_only_once(demo: Demo) -> None:
+def test_the_samples_come_only_once(app: App) -> None:
     from mmdemo.data.samples import seed_samples
 
-    assert seed_samples(demo.ws) == 0
+    assert seed_samples(app.ws) == 0

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from mmdemo.data.samples import SPEECH
-from mmdemo.demo import Demo
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.manager import NETWORK, load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.query import Query
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
@@ -26,121 +26,121 @@ PICTURES = sorted(p.stem for p in drawing("x").parent.glob("*.jpg"))[:16]
 SETTINGS = {"image-text": "model", "speech-text": "speech_model", "video-text": "video_model"}
 
 
-def labelled(make_demo: Callable[..., Demo], task: str, name: str) -> Demo:
+def labelled(make_app: Callable[..., App], task: str, name: str) -> App:
     """A workspace with a dozen labelled items of a task and a model of its own."""
-    demo = make_demo(**{SETTINGS[task]: name}, samples=task == "video-text")
+    app = make_app(**{SETTINGS[task]: name}, samples=task == "video-text")
     if task == "image-text":
-        items = [demo.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in PICTURES]
+        items = [app.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in PICTURES]
     elif task == "speech-text":
         files = sorted((SPEECH / "samples").glob("sentence-*.ogg"))[:5]
-        items = [demo.ws.add_media("audio", f.read_bytes(), f.name, source="test") for f in files]
+        items = [app.ws.add_media("audio", f.read_bytes(), f.name, source="test") for f in files]
     else:
-        items = demo.ws.items.listed("video", limit=12)
+        items = app.ws.items.listed("video", limit=12)
     for i, item in enumerate(items):
-        with demo.ws.database.write() as session:
+        with app.ws.database.write() as session:
             side, text = "held-out" if i % 4 == 0 else "train", PICTURES[i].replace("-", " ")
-            pair, _ = demo.ws.pairs.add(session, task, item.id, text, source="test", split=side)
-            demo.ws.labels.add_in(session, pair, NewLabel("match"))
-    return demo
+            pair, _ = app.ws.pairs.add(session, task, item.id, text, source="test", split=side)
+            app.ws.labels.add_in(session, pair, NewLabel("match"))
+    return app
 
 
-def scores(demo: Demo, task: str) -> np.ndarray:
+def scores(app: App, task: str) -> np.ndarray:
     """What the active version says of one item and two texts."""
-    item = demo.ws.items.of([demo.ws.pairs.browse(task, state="match")[0].item]).popitem()[1]
-    aligner = demo.models.aligner(task)  # type: ignore[arg-type]
-    medium = load_medium(demo.ws, aligner.towers.media, item)
+    item = app.ws.items.of([app.ws.pairs.browse(task, state="match")[0].item]).popitem()[1]
+    aligner = app.models.aligner(task)  # type: ignore[arg-type]
+    medium = load_medium(app.ws, aligner.towers.media, item)
     return np.array([s.similarity for s in aligner.align(medium, ["a cat", PICTURES[1]])])
 
 
-def learn(demo: Demo, task: str, methods: Sequence[str], **how: object) -> None:
+def learn(app: App, task: str, methods: Sequence[str], **how: object) -> None:
     """Two epochs by each method, one on the other; every version says something else."""
-    said = [scores(demo, task)]
+    said = [scores(app, task)]
     for method in methods:
         how = {"epochs": 2, "batch": 4, "learning_rate": 2e-2 if method == "head" else 1e-2} | how
-        run_id = create_run(demo.ws, task, method, TrainSettings(**how), "ask")  # type: ignore[arg-type]
-        parent = demo.ws.runs.get(run_id).parent
-        done = execute_run(demo.ws, run_id, lambda p=parent: demo.models.aligner(task, p).towers)  # type: ignore
+        run_id = create_run(app.ws, task, method, TrainSettings(**how), "ask")  # type: ignore[arg-type]
+        parent = app.ws.runs.get(run_id).parent
+        done = execute_run(app.ws, run_id, lambda p=parent: app.models.aligner(task, p).towers)  # type: ignore
         assert done.status == "done" and done.version_id, done.message
-        demo.activate(done.version_id)
-        said.append(scores(demo, task))
+        app.versions.activate(done.version_id)
+        said.append(scores(app, task))
         assert not np.allclose(said[-1], said[-2], atol=1e-4), method
 
 
 @pytest.mark.parametrize("towers", ["cnn+rnn", "vit+transformer"])
 def test_towers_from_scratch_learn_from_labelled_pictures_and_are_opened_again(
-    towers: str, tmp_path: Path, make_demo: Callable[..., Demo]
+    towers: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
-    demo = labelled(make_demo, "image-text", f"towers:{towers}")
+    app = labelled(make_app, "image-text", f"towers:{towers}")
     assert find_preset(f"towers:{towers}").methods == ("full", "head")
-    learn(demo, "image-text", ["full", "head"] if towers == "cnn+rnn" else ["full"], batch=6)
-    out = demo.export_version(demo.ws.versions.active("image-text"), tmp_path / "out")["path"]
-    again = load_towers(find_preset(f"towers:{out}"), demo.settings)[0]
-    picture = demo.picture(demo.ws.items.listed("image", limit=1)[0].id)
-    own = demo.models.aligner("image-text").towers
+    learn(app, "image-text", ["full", "head"] if towers == "cnn+rnn" else ["full"], batch=6)
+    out = app.versions.export(app.ws.versions.active("image-text"), tmp_path / "out")["path"]
+    again = load_towers(find_preset(f"towers:{out}"), app.settings)[0]
+    picture = app.pictures.picture(app.ws.items.listed("image", limit=1)[0].id)
+    own = app.models.aligner("image-text").towers
     assert np.allclose(again.media.encode([picture]), own.media.encode([picture]), atol=1e-5)
     assert np.allclose(again.text.encode(["a cat"]), own.text.encode(["a cat"]), atol=1e-5)
-    demo.keeper.update()
-    found = demo.search(Query(text="a cat", k=3))
-    assert len(found.results) == 3 and found.version == demo.ws.versions.active("image-text")
+    app.context.keeper.update()
+    found = app.media.search(Query(text="a cat", k=3))
+    assert len(found.results) == 3 and found.version == app.ws.versions.active("image-text")
 
 
 @pytest.mark.parametrize("towers", ["rnn+rnn", "cnn+transformer", "transformer+rnn"])
-def test_towers_from_scratch_learn_from_labelled_sounds(towers: str, make_demo: Callable[..., Demo]) -> None:
-    learn(labelled(make_demo, "speech-text", f"sound-towers:{towers}"), "speech-text", ["full"])
+def test_towers_from_scratch_learn_from_labelled_sounds(towers: str, make_app: Callable[..., App]) -> None:
+    learn(labelled(make_app, "speech-text", f"sound-towers:{towers}"), "speech-text", ["full"])
 
 
 def test_a_backbone_of_timm_and_a_bert_are_joined_and_learn_by_every_method(
-    tmp_path: Path, make_demo: Callable[..., Demo]
+    tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     media, text = checkpoints.save_timm(tmp_path / "timm"), checkpoints.save_bert(tmp_path / "bert")
     name = f"towers:local-dir:{media}+{text}"
-    demo = labelled(make_demo, "image-text", name)
+    app = labelled(make_app, "image-text", name)
     assert find_preset(name).methods == ("head", "lora", "full")
-    learn(demo, "image-text", ["lora", "full", "head"])
+    learn(app, "image-text", ["lora", "full", "head"])
     for folder in (media, text):  # a version stands by itself
         folder.rename(folder.with_name(f"{folder.name}-moved"))
-    network = next((demo.ws.folder / "versions").glob(f"*/{NETWORK}"))
-    load_towers(find_preset(f"towers:{network}"), demo.settings)
+    network = next((app.ws.folder / "versions").glob(f"*/{NETWORK}"))
+    load_towers(find_preset(f"towers:{network}"), app.settings)
 
 
 @pytest.mark.parametrize("save", [checkpoints.save_xclip, checkpoints.save_videoprism, checkpoints.save_clip])
 def test_encoders_of_videos_learn_from_labelled_videos(
-    save: Callable[[Path], Path], tmp_path: Path, make_demo: Callable[..., Demo]
+    save: Callable[[Path], Path], tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
-    demo = labelled(make_demo, "video-text", f"frames:{save(tmp_path / 'model')}")
-    learn(demo, "video-text", ["head", "lora", "full"])
-    version = demo.ws.versions.active("video-text")
-    out = demo.export_version(version, tmp_path / "out")["path"]
-    load_towers(find_preset(f"frames:{out}"), demo.settings)
+    app = labelled(make_app, "video-text", f"frames:{save(tmp_path / 'model')}")
+    learn(app, "video-text", ["head", "lora", "full"])
+    version = app.ws.versions.active("video-text")
+    out = app.versions.export(version, tmp_path / "out")["path"]
+    load_towers(find_preset(f"frames:{out}"), app.settings)
 
 
 @pytest.mark.parametrize("kind", ["whisper", "ctc"])
 def test_recognisers_learn_from_corrected_texts_by_every_method(
-    kind: str, tmp_path: Path, make_demo: Callable[..., Demo]
+    kind: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     save = {"whisper": checkpoints.save_whisper, "ctc": checkpoints.save_ctc}[kind]
-    demo = labelled(make_demo, "speech-text", f"{kind}:{save(tmp_path / kind)}")
-    tower = demo.models.aligner("speech-text").towers.media
-    item = demo.ws.items.listed("audio", limit=1)[0]
-    states = [load_medium(demo.ws, tower, item).windows[0]]
+    app = labelled(make_app, "speech-text", f"{kind}:{save(tmp_path / kind)}")
+    tower = app.models.aligner("speech-text").towers.media
+    item = app.ws.items.listed("audio", limit=1)[0]
+    states = [load_medium(app.ws, tower, item).windows[0]]
     for method in ("full", "lora"):
         settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-3)
-        run_id = create_run(demo.ws, "speech-text", method, settings, "ask")
-        parent = demo.models.aligner("speech-text").towers
-        done = execute_run(demo.ws, run_id, lambda p=parent: p)  # type: ignore[misc]
+        run_id = create_run(app.ws, "speech-text", method, settings, "ask")
+        parent = app.models.aligner("speech-text").towers
+        done = execute_run(app.ws, run_id, lambda p=parent: p)  # type: ignore[misc]
         assert done.status == "done" and done.version_id, done.message
-        demo.activate(done.version_id)
-        tower = demo.models.aligner("speech-text").towers.media
-        states.append(load_medium(demo.ws, tower, item).windows[0])
+        app.versions.activate(done.version_id)
+        tower = app.models.aligner("speech-text").towers.media
+        states.append(load_medium(app.ws, tower, item).windows[0])
         assert not np.allclose(states[-1], states[-2], atol=1e-4)
-    out = demo.export_version(done.version_id, tmp_path / "out")["path"]
-    again = load_towers(find_preset(f"{kind}:{out}"), demo.settings)[0].media
-    samples = decode_audio(demo.ws.media_path(item))
+    out = app.versions.export(done.version_id, tmp_path / "out")["path"]
+    again = load_towers(find_preset(f"{kind}:{out}"), app.settings)[0].media
+    samples = decode_audio(app.ws.media_path(item))
     assert np.allclose(again.prepare(samples).windows[0], states[-1], atol=2e-3)  # kept as float16
 
 
 def test_a_tower_that_is_not_known_and_weights_that_do_not_fit_are_told(
-    tmp_path: Path, make_demo: Callable[..., Demo]
+    tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     for name, told in (
         ("towers:cnm+rnn", "no tower 'cnm' for image"),
@@ -150,13 +150,13 @@ def test_a_tower_that_is_not_known_and_weights_that_do_not_fit_are_told(
     ):
         with pytest.raises(UserError, match=told):
             find_preset(name)
-    demo = make_demo(samples=False)
-    towers, _ = load_towers(find_preset("towers:vit+rnn"), demo.settings)
+    app = make_app(samples=False)
+    towers, _ = load_towers(find_preset("towers:vit+rnn"), app.settings)
     towers.media.encoder.save(tmp_path / "pair")  # type: ignore[attr-defined]
     weights = tmp_path / "pair" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(StorageError, match="do not fit"):
-        load_towers(find_preset(f"towers:{tmp_path / 'pair'}"), demo.settings)
+        load_towers(find_preset(f"towers:{tmp_path / 'pair'}"), app.settings)
     weights.unlink()
     with pytest.raises(StorageError, match="no weights"):
-        load_towers(find_preset(f"towers:{tmp_path / 'pair'}"), demo.settings)
+        load_towers(find_preset(f"towers:{tmp_path / 'pair'}"), app.settings)

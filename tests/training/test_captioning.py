@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mmdemo.demo import Demo
 from mmdemo.errors import UserError
 from mmdemo.evaluation.caption_scores import bleu4, caption_comparison
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.captioning import AdaptedCaptioner, Captioned
 from mmdemo.training.config import EpochRecord, TrainSettings
@@ -79,35 +79,35 @@ def test_caption_scores_reward_what_people_wrote() -> None:
 
 @pytest.mark.parametrize("kind", ["blip", "smolvlm"])
 def test_a_captioner_is_chosen_fine_tuned_by_lora_then_in_full_activated_and_exported(
-    kind: str, tmp_path: Path, make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mmdemo.training.recipes.captions.MEASURED", 6)
-    demo = make_demo()
+    app = make_app()
     with pytest.raises(UserError, match="No captioner is active"):
-        demo.start_training("captioning", "lora", {}, "ask")
-    for pair in [p for p in demo.ws.pairs.browse("image-text") if p.split == "train"][:6]:
-        demo.ws.labels.add(pair.id, NewLabel("match"))
-    item = demo.ws.items.listed("image", limit=1)[0]
-    assert demo.caption(item)["captions"][0]["source"] != "written"
-    demo.choose_model("captioning", str(KINDS[kind](tmp_path / kind)))
-    said = [demo.caption(item)["captions"][0]]
+        app.training.start("captioning", "lora", {}, "ask")
+    for pair in [p for p in app.ws.pairs.browse("image-text") if p.split == "train"][:6]:
+        app.ws.labels.add(pair.id, NewLabel("match"))
+    item = app.ws.items.listed("image", limit=1)[0]
+    assert app.caption(item)["captions"][0]["source"] != "written"
+    app.versions.choose_model("captioning", str(KINDS[kind](tmp_path / kind)))
+    said = [app.caption(item)["captions"][0]]
     assert said[0]["source"] == "written"
     with pytest.raises(UserError, match="cannot be trained by the method 'head'"):
-        create_run(demo.ws, "captioning", "head", TrainSettings(), "ask")
+        create_run(app.ws, "captioning", "head", TrainSettings(), "ask")
     for method in ("lora", "full"):
         settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
-        run_id = create_run(demo.ws, "captioning", method, settings, "ask")
-        done = execute_run(demo.ws, run_id, lambda: pytest.fail("no towers are asked for"))
+        run_id = create_run(app.ws, "captioning", method, settings, "ask")
+        done = execute_run(app.ws, run_id, lambda: pytest.fail("no towers are asked for"))
         assert done.status == "done" and done.version_id, done.message
-        scores = demo.jobs.status(run_id)["captions"]
+        scores = app.context.jobs.status(run_id)["captions"]
         assert scores["pictures"] == 6 and set(scores["gains"]) == {"BLEU-4", "CLIPScore"}
-        demo.activate(done.version_id)
-        said.append(demo.caption(item)["captions"][0])
+        app.versions.activate(done.version_id)
+        said.append(app.caption(item)["captions"][0])
         assert said[-1]["text"] != said[-2]["text"]
-    assert demo.jobs.list("image-text")[0]["run"] == done.id  # shown where pictures are
-    out = demo.export_version(done.version_id, tmp_path / "out")["path"]
+    assert app.context.jobs.list("image-text")[0]["run"] == done.id  # shown where pictures are
+    out = app.versions.export(done.version_id, tmp_path / "out")["path"]
     again = HubCaptioner(out, CPU)
-    assert again.caption([demo.picture(item.id)]) == said[-1]["text"]
+    assert again.caption([app.pictures.picture(item.id)]) == said[-1]["text"]
     assert "| BLEU-4 |" in (Path(out) / "README.md").read_text()
-    demo.choose_model("captioning", "proposed")
-    assert demo.caption(item)["captions"][0]["source"] != "written"
+    app.versions.choose_model("captioning", "proposed")
+    assert app.caption(item)["captions"][0]["source"] != "written"

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmdemo.demo import Demo
 from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.metrics import evaluate_retrieval, evaluate_scores
@@ -20,6 +19,7 @@ from mmdemo.models.heads.fusion import FusedHead, pair_logits
 from mmdemo.models.heads.residual import HeadShape
 from mmdemo.models.heads.saved import load_head, make_head, save_head
 from mmdemo.retrieval.query import Query
+from mmdemo.service.app import App
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.head_trainer import train_head
 from tests.training.test_training import label_samples, run
@@ -98,7 +98,7 @@ def test_ranks_by_scores_are_those_by_vectors() -> None:
     assert by_vectors.as_json() == by_scores.as_json()
 
 
-def test_an_unsure_label_teaches_less(demo: Demo) -> None:
+def test_an_unsure_label_teaches_less(app: App) -> None:
     pairs = needles(24)
     weights = []
     for sure in (1.0, 0.01):
@@ -112,27 +112,27 @@ def test_an_unsure_label_teaches_less(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fused_version_scores_pairs_and_puts_search_results_in_its_order(demo: Demo, kind: str) -> None:
-    label_samples(demo, 60)
-    done = run(demo, promote="ask", head=kind, epochs=6)
+def test_a_fused_version_scores_pairs_and_puts_search_results_in_its_order(app: App, kind: str) -> None:
+    label_samples(app, 60)
+    done = run(app, promote="ask", head=kind, epochs=6)
     assert done.status == "done" and done.result["after"]["pairs"] > 5, done.message
-    demo.activate(done.version_id)
-    demo.keeper.update()
-    aligner = demo.models.aligner("image-text")
+    app.versions.activate(done.version_id)
+    app.context.keeper.update()
+    aligner = app.models.aligner("image-text")
     assert isinstance(aligner, FusedAligner)
-    found = demo.search(Query(text="a dog", k=8)).results
+    found = app.media.search(Query(text="a dog", k=8)).results
     assert len(found) == 8
     sure = [r.probability for r in found]
     assert sure == sorted(sure, reverse=True)
-    best = demo.item(found[0].item)
-    said = demo.align(best, ["a dog"])["scores"][0]
+    best = app.media.item(found[0].item)
+    said = app.media.align(best, ["a dog"])["scores"][0]
     assert said["probability"] == pytest.approx(sure[0], abs=0.02)
     assert said["probability"] != pytest.approx(
         float(aligner.calibration.probability(said["similarity"])), abs=1e-3
     )
-    texts = demo.search(Query(item=best.id, target="text", k=5)).results
+    texts = app.media.search(Query(item=best.id, target="text", k=5)).results
     assert [r.probability for r in texts] == sorted((r.probability for r in texts), reverse=True)
-    measured = evaluate_workspace(demo.ws, aligner).as_json()
+    measured = evaluate_workspace(app.ws, aligner).as_json()
     assert measured["text_to_media"] == done.result["after"]["text_to_media"]
-    out = demo.export("image-text", "jsonl", Path(demo.settings.workspace) / "labels").path
+    out = app.data.export("image-text", "jsonl", Path(app.settings.workspace) / "labels").path
     assert evaluate_manifest(aligner, str(out), "held-out").retrieval.pairs == done.result["after"]["pairs"]

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from mmdemo.demo import Demo
 from mmdemo.models.manager import NETWORK
+from mmdemo.service.app import App
 from tests import checkpoints
 from tests.training.test_architectures import labelled
 
@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_two_processes_that_accelerate_launches_write_the_version_that_one_writes(
-    tmp_path: Path, make_demo: Callable[..., Demo]
+    tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     model = f"dual:{checkpoints.save_clip(tmp_path / 'clip')}"
-    demo = labelled(make_demo, "image-text", model)
+    app = labelled(make_app, "image-text", model)
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = str(s.getsockname()[1])
@@ -39,7 +39,7 @@ def test_two_processes_that_accelerate_launches_write_the_version_that_one_write
     launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, "-m"]
     train = ["mmdemo", "train", "--method", "full", "--epochs", "2", "--batch", "4", "--json"]
-    train += ["--workspace", str(demo.ws.folder)]
+    train += ["--workspace", str(app.ws.folder)]
     answers = []
     for command in (launch, ["-m"]):
         done = subprocess.run(
@@ -49,9 +49,9 @@ def test_two_processes_that_accelerate_launches_write_the_version_that_one_write
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         assert len(lines) == 1  # only the first process answers
         answers.append(json.loads(lines[0]))
-    assert len(demo.ws.runs.of_tasks(["image-text"])) == 2
+    assert len(app.ws.runs.of_tasks(["image-text"])) == 2
     together, alone = (
-        load_file(demo.ws.version_folder(a["model"]) / NETWORK / "model.safetensors") for a in answers
+        load_file(app.ws.version_folder(a["model"]) / NETWORK / "model.safetensors") for a in answers
     )
     untrained = load_file(tmp_path / "clip" / "model.safetensors")
     assert all(np.allclose(together[name], alone[name], atol=1e-5) for name in alone)

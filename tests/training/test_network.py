@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mmdemo.demo import Demo
 from mmdemo.errors import DataError, UserError
 from mmdemo.models.device import Compute, decide_compute, reproducible
 from mmdemo.models.manager import load_towers
 from mmdemo.models.registry import find_preset
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.contrastive import Both, Inputs, PairLearning, Temperature, backward
@@ -334,62 +334,62 @@ FAMILIES = {
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
-    family: str, tmp_path: Path, make_demo: Callable[..., Demo]
+    family: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     folder = FAMILIES[family](tmp_path / family)
-    demo = make_demo(model=f"dual:{folder}", samples=False)
+    app = make_app(model=f"dual:{folder}", samples=False)
     names = [p.stem for p in sorted(drawing("x").parent.glob("*.jpg"))[:16]]
-    items = [demo.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
+    items = [app.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
     for i, item in enumerate(items):
-        with demo.ws.database.write() as session:
+        with app.ws.database.write() as session:
             split = "held-out" if i % 4 == 0 else "train"
-            pair, _ = demo.ws.pairs.add(session, TASK, item.id, names[i], source="test", split=split)
-            demo.ws.labels.add_in(session, pair, NewLabel("match"))
+            pair, _ = app.ws.pairs.add(session, TASK, item.id, names[i], source="test", split=split)
+            app.ws.labels.add_in(session, pair, NewLabel("match"))
 
     def both_vectors() -> np.ndarray:
-        aligner = demo.models.aligner(TASK)
+        aligner = app.models.aligner(TASK)
         return np.concatenate(
-            [aligner.encode_media([demo.picture(items[0].id)]), aligner.encode_text(["a cat"])]
+            [aligner.encode_media([app.pictures.picture(items[0].id)]), aligner.encode_text(["a cat"])]
         )
 
     vectors = [both_vectors()]
     base = find_preset(f"dual:{folder}")
     for method in ("lora", "full", "lora"):
         settings = TrainSettings(epochs=2, batch=6, learning_rate=1e-3)
-        run_id = create_run(demo.ws, TASK, method, settings, promote="ask")
-        done = execute_run(demo.ws, run_id, lambda: demo.models.towers(base))
+        run_id = create_run(app.ws, TASK, method, settings, promote="ask")
+        done = execute_run(app.ws, run_id, lambda: app.models.towers(base))
         assert done.status == "done" and done.version_id, done.message
         assert done.result is not None and done.result["after"]["pairs"] == 4
-        demo.activate(done.version_id)
-        assert demo.models.aligner(TASK).version == done.version_id
+        app.versions.activate(done.version_id)
+        assert app.models.aligner(TASK).version == done.version_id
         vectors.append(both_vectors())
         assert not np.allclose(vectors[-1], vectors[-2], atol=1e-6)
-    out = demo.export_version(demo.ws.versions.active(TASK), tmp_path / "out")["path"]
-    exported = load_towers(find_preset(f"dual:{out}"), demo.settings)[0]
-    picture = demo.picture(items[0].id)
+    out = app.versions.export(app.ws.versions.active(TASK), tmp_path / "out")["path"]
+    exported = load_towers(find_preset(f"dual:{out}"), app.settings)[0]
+    picture = app.pictures.picture(items[0].id)
     assert np.allclose(exported.media.encode([picture]), vectors[-1][:1], atol=1e-5)
     assert "| text to media R@1 |" in (Path(out) / "README.md").read_text()
     with pytest.raises(UserError, match="is there already"):
-        demo.export_version(demo.ws.versions.active(TASK), Path(out))
-    full = next(p for p in (demo.ws.folder / "versions").glob("*/network"))
+        app.versions.export(app.ws.versions.active(TASK), Path(out))
+    full = next(p for p in (app.ws.folder / "versions").glob("*/network"))
     assert (full / "model.safetensors").exists() and not list(full.glob("*.bin"))
 
 
-def test_clap_learns_in_full_from_labelled_sounds(tmp_path: Path, make_demo: Callable[..., Demo]) -> None:
+def test_clap_learns_in_full_from_labelled_sounds(tmp_path: Path, make_app: Callable[..., App]) -> None:
     folder = checkpoints.save_clap(tmp_path / "clap")
-    demo = make_demo(speech_model=f"sounds:{folder}")
-    for i, item in enumerate(demo.ws.items.listed("audio", limit=10)):
-        demo.label_result(item.id, f"sound number {i}", NewLabel("match"))
+    app = make_app(speech_model=f"sounds:{folder}")
+    for i, item in enumerate(app.ws.items.listed("audio", limit=10)):
+        app.labels.add_on(item.id, f"sound number {i}", NewLabel("match"))
     base = find_preset(f"sounds:{folder}")
-    item = demo.ws.items.listed("audio", limit=1)[0]
-    before = demo.align(item, ["a bell"])["scores"][0]["similarity"]
+    item = app.ws.items.listed("audio", limit=1)[0]
+    before = app.media.align(item, ["a bell"])["scores"][0]["similarity"]
     for method in ("lora", "full"):
         settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
-        run_id = create_run(demo.ws, "speech-text", method, settings, promote="ask")
-        done = execute_run(demo.ws, run_id, lambda: demo.models.towers(base))
+        run_id = create_run(app.ws, "speech-text", method, settings, promote="ask")
+        done = execute_run(app.ws, run_id, lambda: app.models.towers(base))
         assert done.status == "done" and done.version_id, done.message
-        demo.activate(done.version_id)
-    assert demo.align(item, ["a bell"])["scores"][0]["similarity"] != before
+        app.versions.activate(done.version_id)
+    assert app.media.align(item, ["a bell"])["scores"][0]["similarity"] != before
 
 
 def test_a_device_without_bfloat16_trains_in_float32_and_one_with_it_keeps_it() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 import mmdemo.store.runs as leases
 import mmdemo.training.lease as renewing
-from mmdemo.demo import Demo
+from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.runs import LEASE_S
 from mmdemo.store.tables import now
@@ -125,30 +125,30 @@ def test_a_run_that_is_given_back_waits_behind_the_others(ws: Workspace) -> None
 
 
 def test_a_worker_that_has_lost_its_run_stops_and_writes_nothing(
-    demo: Demo, monkeypatch: pytest.MonkeyPatch
+    app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    label_samples(demo, 20)
+    label_samples(app, 20)
     monkeypatch.setattr(renewing, "RENEWED_EVERY_S", 0.01)
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=200), "when-better")
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=200), "when-better")
     epochs: list[int] = []
 
     def lose(record: object) -> None:  # as when this machine slept, and another took the run up
         epochs.append(record.epoch)  # type: ignore[attr-defined]
-        demo.ws.runs.update(run_id, holder="another")
+        app.ws.runs.update(run_id, holder="another")
 
-    row = execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.model), lose)
+    row = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model), lose)
     assert (row.status, row.holder, row.version_id) == ("running", "another", None)
-    assert len(epochs) < 200 and len(demo.ws.versions.of_task(TASK)) == 1
+    assert len(epochs) < 200 and len(app.ws.versions.of_task(TASK)) == 1
 
 
 # Slices
 
 
-def test_between_two_slices_another_run_that_waits_goes_first(make_demo: Callable[..., Demo]) -> None:
-    demo = make_demo(slice_s=1e-9)
-    label_samples(demo, 20)
-    a, b = (create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask") for _ in range(2))
-    worker, order = Worker(demo.ws, demo.models), []
+def test_between_two_slices_another_run_that_waits_goes_first(make_app: Callable[..., App]) -> None:
+    app = make_app(slice_s=1e-9)
+    label_samples(app, 20)
+    a, b = (create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask") for _ in range(2))
+    worker, order = Worker(app.ws, app.models), []
     while (run := worker.take()) is not None:
         order.append((run.id, run.status))
     assert [i for i, _ in order] == [a, b, a, b, a, b]
@@ -156,66 +156,66 @@ def test_between_two_slices_another_run_that_waits_goes_first(make_demo: Callabl
 
 
 def test_the_command_line_gives_its_run_back_too_and_goes_on_until_it_has_finished(
-    make_demo: Callable[..., Demo],
+    make_app: Callable[..., App],
 ) -> None:
-    demo = make_demo(slice_s=1e-9)
-    label_samples(demo, 20)
-    waiting = create_run(demo.ws, TASK, "head", TrainSettings(epochs=2), "ask")
-    worker = Worker(demo.ws, demo.models)
-    own = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask", holder=worker.name)
+    app = make_app(slice_s=1e-9)
+    label_samples(app, 20)
+    waiting = create_run(app.ws, TASK, "head", TrainSettings(epochs=2), "ask")
+    worker = Worker(app.ws, app.models)
+    own = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask", holder=worker.name)
     epochs: list[int] = []
     assert worker.see_to(own, lambda record: epochs.append(record.epoch)).status == "done"
-    assert epochs == [1, 2, 3] and demo.ws.runs.get(waiting).status == "done"
+    assert epochs == [1, 2, 3] and app.ws.runs.get(waiting).status == "done"
 
 
 # Pages and their workers
 
 
 def test_a_run_of_another_process_is_seen_and_stopped_by_every_page(
-    demo: Demo, make_demo: Callable[..., Demo]
+    app: App, make_app: Callable[..., App]
 ) -> None:
-    label_samples(demo, 20)
-    page = make_demo()  # another page on the same workspace
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=200), "ask", holder="command line")
-    assert page.jobs.status()["run"] == run_id and page.jobs._worker is None
+    label_samples(app, 20)
+    page = make_app()  # another page on the same workspace
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=200), "ask", holder="command line")
+    assert page.context.jobs.status()["run"] == run_id and page.context.jobs._worker is None
 
     def stop(record: object) -> None:
         if record.epoch == 2:  # type: ignore[attr-defined]
-            assert page.jobs.status()["status"] == "running"
-            page.jobs.stop(run_id)
+            assert page.context.jobs.status()["status"] == "running"
+            page.context.jobs.stop(run_id)
 
-    towers = lambda: demo.models.towers(demo.settings.model)  # noqa: E731
-    done = execute_run(demo.ws, run_id, towers, stop, "command line")
+    towers = lambda: app.models.towers(app.settings.model)  # noqa: E731
+    done = execute_run(app.ws, run_id, towers, stop, "command line")
     assert done.status == "stopped" and done.version_id
-    assert page.jobs.status()["status"] == "stopped"
+    assert page.context.jobs.status()["status"] == "stopped"
 
 
-def test_a_run_of_a_worker_that_died_goes_on_in_a_new_one(demo: Demo) -> None:
-    label_samples(demo, 30)
-    run_id = demo.start_training(TASK, "head", {"epochs": 60}, "ask")
-    wait_for(lambda: demo.jobs.status(run_id)["epoch"] >= 2)
-    first = demo.jobs._worker
+def test_a_run_of_a_worker_that_died_goes_on_in_a_new_one(app: App) -> None:
+    label_samples(app, 30)
+    run_id = app.training.start(TASK, "head", {"epochs": 60}, "ask")
+    wait_for(lambda: app.context.jobs.status(run_id)["epoch"] >= 2)
+    first = app.context.jobs._worker
     assert first is not None
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
-    wait_for(lambda: demo.jobs.status(run_id)["status"] == "done")
-    assert demo.jobs._worker is not first and not first.seat.exists()
-    assert [r["epoch"] for r in demo.jobs.status(run_id)["progress"]] == list(range(1, 61))
+    wait_for(lambda: app.context.jobs.status(run_id)["status"] == "done")
+    assert app.context.jobs._worker is not first and not first.seat.exists()
+    assert [r["epoch"] for r in app.context.jobs.status(run_id)["progress"]] == list(range(1, 61))
 
 
-def test_a_worker_finishes_what_it_has_begun_when_its_page_closes_and_no_more(demo: Demo) -> None:
-    label_samples(demo, 30)
-    begun = demo.start_training(TASK, "head", {"epochs": 60}, "ask")
-    waits = demo.start_training(TASK, "head", {"epochs": 2}, "ask")
-    wait_for(lambda: demo.jobs.status(begun)["epoch"] >= 1)
-    worker = demo.jobs._worker
+def test_a_worker_finishes_what_it_has_begun_when_its_page_closes_and_no_more(app: App) -> None:
+    label_samples(app, 30)
+    begun = app.training.start(TASK, "head", {"epochs": 60}, "ask")
+    waits = app.training.start(TASK, "head", {"epochs": 2}, "ask")
+    wait_for(lambda: app.context.jobs.status(begun)["epoch"] >= 1)
+    worker = app.context.jobs._worker
     assert worker is not None
-    demo.jobs.close()
-    assert demo.ws.runs.get(begun).status == "running"
+    app.context.jobs.close()
+    assert app.ws.runs.get(begun).status == "running"
     assert worker.process.wait(60) == 0
-    assert demo.ws.runs.get(begun).status == "done" and demo.ws.runs.get(waits).status == "queued"
-    assert demo.jobs.resume_interrupted() == [waits]  # the next page sees to it
-    wait_for(lambda: demo.jobs.status(waits)["status"] == "done")
+    assert app.ws.runs.get(begun).status == "done" and app.ws.runs.get(waits).status == "queued"
+    assert app.context.jobs.resume_interrupted() == [waits]  # the next page sees to it
+    wait_for(lambda: app.context.jobs.status(waits)["status"] == "done")
 
 
 PAGE = """
@@ -281,12 +281,12 @@ def test_a_worker_is_not_started_again_and_again_where_it_cannot_work(
 
 
 def test_a_run_that_waits_is_taken_out_of_the_queue_and_one_that_is_resumed_waits_at_its_end(
-    demo: Demo,
+    app: App,
 ) -> None:
-    label_samples(demo, 20)
-    without_worker(demo)
-    first, second = (create_run(demo.ws, TASK, "head", TrainSettings(epochs=1), "ask") for _ in range(2))
-    demo.jobs.stop(first)
-    assert demo.ws.runs.get(first).status == "stopped"
-    demo.jobs.resume(first)
-    assert [r.id for r in demo.ws.runs.waiting()] == [second, first]
+    label_samples(app, 20)
+    without_worker(app)
+    first, second = (create_run(app.ws, TASK, "head", TrainSettings(epochs=1), "ask") for _ in range(2))
+    app.context.jobs.stop(first)
+    assert app.ws.runs.get(first).status == "stopped"
+    app.context.jobs.resume(first)
+    assert [r.id for r in app.ws.runs.waiting()] == [second, first]

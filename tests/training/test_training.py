@@ -14,13 +14,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from mmdemo.demo import Demo
 from mmdemo.errors import DataError, UserError
 from mmdemo.evaluation.comparison import paired_bootstrap
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
 from mmdemo.models.device import decide_compute
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import TrainSettings
@@ -34,14 +34,14 @@ ROOT = Path(__file__).resolve().parents[2]
 CPU = decide_compute("cpu")
 
 
-def label_samples(demo: Demo, count: int, verdict: str = "match") -> None:
-    for pair in demo.ws.pairs.browse(TASK, state="unlabelled")[:count]:
-        demo.ws.labels.add(pair.id, NewLabel(verdict))
+def label_samples(app: App, count: int, verdict: str = "match") -> None:
+    for pair in app.ws.pairs.browse(TASK, state="unlabelled")[:count]:
+        app.ws.labels.add(pair.id, NewLabel(verdict))
 
 
-def run(demo: Demo, promote: str = "when-better", **settings: object):  # type: ignore[no-untyped-def]
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(**settings), promote)  # type: ignore[arg-type]
-    return execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.model))
+def run(app: App, promote: str = "when-better", **settings: object):  # type: ignore[no-untyped-def]
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(**settings), promote)  # type: ignore[arg-type]
+    return execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model))
 
 
 def toy(n: int = 60, dim: int = 8, features: int = 20, seed: int = 0) -> PairArrays:
@@ -191,68 +191,68 @@ def test_a_corrected_text_is_a_match_and_never_crosses_the_split(ws: Workspace) 
 # Runs
 
 
-def test_sixty_labels_make_the_model_better_and_it_is_promoted(demo: Demo) -> None:
-    label_samples(demo, 60)
-    done = run(demo)
+def test_sixty_labels_make_the_model_better_and_it_is_promoted(app: App) -> None:
+    label_samples(app, 60)
+    done = run(app)
     assert done.status == "done" and done.decision == "promoted" == done.decision
     assert done.result["after"]["mean_recall"] > done.result["before"]["mean_recall"]
-    assert demo.ws.versions.active(TASK) == done.version_id
-    card = demo.ws.version_folder(done.version_id) / "card.json"
+    assert app.ws.versions.active(TASK) == done.version_id
+    card = app.ws.version_folder(done.version_id) / "card.json"
     assert '"base_licence": "Apache-2.0"' in card.read_text()
     points = done.result["curve"]["points"]
     assert [p["labels"] for p in points] == [0, 15, 30, 45, 60]
-    assert {f.suffix for f in demo.ws.version_folder(done.version_id).iterdir()} == {".json", ".safetensors"}
+    assert {f.suffix for f in app.ws.version_folder(done.version_id).iterdir()} == {".json", ".safetensors"}
 
 
-def test_what_is_not_better_is_kept_as_a_version_and_not_promoted(demo: Demo) -> None:
-    pairs = demo.ws.pairs.browse(TASK, state="unlabelled")[:40]
+def test_what_is_not_better_is_kept_as_a_version_and_not_promoted(app: App) -> None:
+    pairs = app.ws.pairs.browse(TASK, state="unlabelled")[:40]
     for pair, other in itertools.pairwise(pairs):  # every picture with another's text
-        demo.ws.labels.add_on(TASK, pair.item, other.text, NewLabel("match"), "t")
-    done = run(demo, epochs=60, learning_rate=2e-3)
+        app.ws.labels.add_on(TASK, pair.item, other.text, NewLabel("match"), "t")
+    done = run(app, epochs=60, learning_rate=2e-3)
     assert done.result["after"]["mean_recall"] < done.result["before"]["mean_recall"]
-    assert done.decision == "kept-old" and demo.ws.versions.active(TASK) == demo.settings.model
-    assert done.version_id in [v.id for v in demo.ws.versions.of_task(TASK)]
+    assert done.decision == "kept-old" and app.ws.versions.active(TASK) == app.settings.model
+    assert done.version_id in [v.id for v in app.ws.versions.of_task(TASK)]
 
 
-def test_a_stopped_run_is_usable(demo: Demo) -> None:
-    label_samples(demo, 20)
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=50), "ask")
+def test_a_stopped_run_is_usable(app: App) -> None:
+    label_samples(app, 20)
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=50), "ask")
 
     def stop_after_two(record) -> None:  # type: ignore[no-untyped-def]
         if record.epoch == 2:
-            (demo.ws.run_folder(run_id) / "stop").touch()
+            (app.ws.run_folder(run_id) / "stop").touch()
 
-    done = execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.model), stop_after_two)
+    done = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model), stop_after_two)
     assert done.status == "stopped" and "kept as a version" in done.message
-    assert demo.models.aligner(TASK, done.version_id).encode_text(["x"]).shape == (1, 384)
+    assert app.models.aligner(TASK, done.version_id).encode_text(["x"]).shape == (1, 384)
 
 
-def test_promote_keep_and_roll_back(demo: Demo) -> None:
-    label_samples(demo, 20)
-    done = run(demo, "ask", epochs=2)
-    assert demo.ws.versions.active(TASK) == demo.settings.model and done.decision == ""
-    demo.jobs.decide(done.id, promote=True)
-    assert demo.ws.versions.active(TASK) == done.version_id
-    assert demo.jobs.roll_back(TASK) == demo.settings.model
+def test_promote_keep_and_roll_back(app: App) -> None:
+    label_samples(app, 20)
+    done = run(app, "ask", epochs=2)
+    assert app.ws.versions.active(TASK) == app.settings.model and done.decision == ""
+    app.context.jobs.decide(done.id, promote=True)
+    assert app.ws.versions.active(TASK) == done.version_id
+    assert app.context.jobs.roll_back(TASK) == app.settings.model
     with pytest.raises(UserError, match="nothing before it"):
-        demo.jobs.roll_back(TASK)
-    demo.jobs.decide(done.id, promote=True)
-    demo.jobs.decide(done.id, promote=False)
-    assert demo.ws.versions.active(TASK) == demo.settings.model
+        app.context.jobs.roll_back(TASK)
+    app.context.jobs.decide(done.id, promote=True)
+    app.context.jobs.decide(done.id, promote=False)
+    assert app.ws.versions.active(TASK) == app.settings.model
 
 
-def test_a_start_without_labels_and_a_stop_without_a_run_say_so(demo: Demo) -> None:
+def test_a_start_without_labels_and_a_stop_without_a_run_say_so(app: App) -> None:
     with pytest.raises(UserError, match="no run yet"):
-        demo.jobs.stop()
+        app.context.jobs.stop()
     with pytest.raises(DataError, match="All 112 labels are on the held-out side"):
-        demo.start_training(TASK, "head", {}, "ask")
+        app.training.start(TASK, "head", {}, "ask")
 
 
-def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(demo: Demo) -> None:
-    label_samples(demo, 60)
-    labels = demo.ws.labels.total()
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=40), "ask")
-    variables = {f"MMDEMO_{k.upper()}": str(v) for k, v in asdict(demo.settings).items()}
+def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(app: App) -> None:
+    label_samples(app, 60)
+    labels = app.ws.labels.total()
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=40), "ask")
+    variables = {f"MMDEMO_{k.upper()}": str(v) for k, v in asdict(app.settings).items()}
     worker = subprocess.Popen(
         [sys.executable, "-m", "mmdemo.training.worker"],
         stderr=subprocess.DEVNULL,
@@ -260,23 +260,23 @@ def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(de
         cwd=ROOT,
     )
     deadline = time.monotonic() + 60
-    while len(read_progress(demo.ws, run_id)) < 3 and time.monotonic() < deadline:
+    while len(read_progress(app.ws, run_id)) < 3 and time.monotonic() < deadline:
         assert worker.poll() is None
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    done_before = len(read_progress(demo.ws, run_id))
+    done_before = len(read_progress(app.ws, run_id))
     assert 3 <= done_before < 40
-    assert [r.id for r in demo.ws.runs.unfinished()] == [run_id]
-    assert demo.ws.runs.claim("another", run_id) is None  # its lease is not over yet
-    holder = demo.ws.runs.get(run_id).holder
-    demo.ws.runs.free(holder)  # type: ignore[arg-type]  # as a page does whose worker died
+    assert [r.id for r in app.ws.runs.unfinished()] == [run_id]
+    assert app.ws.runs.claim("another", run_id) is None  # its lease is not over yet
+    holder = app.ws.runs.get(run_id).holder
+    app.ws.runs.free(holder)  # type: ignore[arg-type]  # as a page does whose worker died
     first: list[int] = []
     done = execute_run(
-        demo.ws, run_id, lambda: demo.models.towers(demo.settings.model), lambda r: first.append(r.epoch)
+        app.ws, run_id, lambda: app.models.towers(app.settings.model), lambda r: first.append(r.epoch)
     )
     assert done.status == "done" and first[0] >= done_before - 1 and first[-1] == 40
-    assert [r["epoch"] for r in read_progress(demo.ws, run_id)] == list(range(1, 41))
-    assert demo.ws.labels.total() == labels
+    assert [r["epoch"] for r in read_progress(app.ws, run_id)] == list(range(1, 41))
+    assert app.ws.labels.total() == labels
 
 
 # Numbers

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdemo.demo import Demo
 from mmdemo.errors import DataError, MmdemoError, UserError
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
 from mmdemo.models.manager import NETWORK
 from mmdemo.models.protocols import CAPTIONING
+from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
@@ -42,8 +42,8 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def execute(demo: Demo, run_id: str):  # type: ignore[no-untyped-def]
-    return execute_run(demo.ws, run_id, lambda: demo.models.aligner(TASK).towers)
+def execute(app: App, run_id: str):  # type: ignore[no-untyped-def]
+    return execute_run(app.ws, run_id, lambda: app.models.aligner(TASK).towers)
 
 
 # A full disk
@@ -51,14 +51,14 @@ def execute(demo: Demo, run_id: str):  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("place", ["state", "version"])
 def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room(
-    place: str, demo: Demo, monkeypatch: pytest.MonkeyPatch
+    place: str, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    label_samples(demo, 30)
-    labels = demo.ws.labels.total()
-    whole = run(demo, "ask", epochs=3)
-    known = demo.versions(TASK)
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
-    version = demo.ws.version_folder(run_id.replace("run-", "tuned-"))
+    label_samples(app, 30)
+    labels = app.ws.labels.total()
+    whole = run(app, "ask", epochs=3)
+    known = app.versions.listed(TASK)
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    version = app.ws.version_folder(run_id.replace("run-", "tuned-"))
 
     def save_on_full_disk(head: ResidualHead, folder: Path) -> None:
         with full_disk():
@@ -67,19 +67,19 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
     with monkeypatch.context() as patch:
         if place == "version":
             patch.setattr("mmdemo.training.runs.save_head", save_on_full_disk)
-            failed = execute(demo, run_id)
+            failed = execute(app, run_id)
         else:
             with full_disk():
-                failed = execute(demo, run_id)
+                failed = execute(app, run_id)
     assert failed.status == "failed" and failed.message.startswith("The disk is full."), failed.message
-    assert not version.exists() and demo.ws.labels.total() == labels and demo.versions(TASK) == known
-    assert not list(demo.ws.run_folder(run_id).rglob("*.part"))
-    without_worker(demo)
-    demo.jobs.resume(run_id)
-    done = execute(demo, run_id)
+    assert not version.exists() and app.ws.labels.total() == labels and app.versions.listed(TASK) == known
+    assert not list(app.ws.run_folder(run_id).rglob("*.part"))
+    without_worker(app)
+    app.context.jobs.resume(run_id)
+    done = execute(app, run_id)
     assert done.status == "done" and done.version_id
     own, other = (
-        demo.models.aligner(TASK, v).encode_text(["a dog"]) for v in (whole.version_id, done.version_id)
+        app.models.aligner(TASK, v).encode_text(["a dog"]) for v in (whole.version_id, done.version_id)
     )
     assert np.allclose(own, other, atol=1e-6)
 
@@ -87,58 +87,58 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
 # Slices of time
 
 
-def test_a_head_learns_in_slices_of_time_what_it_learns_in_one_piece(make_demo: Callable[..., Demo]) -> None:
-    demo = make_demo(slice_s=1e-9)
-    label_samples(demo, 30)
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
-    statuses = [execute(demo, run_id).status for _ in range(3)]
+def test_a_head_learns_in_slices_of_time_what_it_learns_in_one_piece(make_app: Callable[..., App]) -> None:
+    app = make_app(slice_s=1e-9)
+    label_samples(app, 30)
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    statuses = [execute(app, run_id).status for _ in range(3)]
     assert statuses == ["queued", "queued", "done"]
-    whole = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
-    sliced, unbroken = demo.ws.runs.get(run_id), Worker(demo.ws, demo.models).see_to(whole)
-    vectors = [demo.models.aligner(TASK, r.version_id).encode_text(["a dog"]) for r in (sliced, unbroken)]
+    whole = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    sliced, unbroken = app.ws.runs.get(run_id), Worker(app.ws, app.models).see_to(whole)
+    vectors = [app.models.aligner(TASK, r.version_id).encode_text(["a dog"]) for r in (sliced, unbroken)]
     assert np.allclose(*vectors, atol=1e-6)
 
 
 def test_a_network_learns_in_slices_of_time_what_it_learns_in_one_piece(
-    make_demo: Callable[..., Demo], tmp_path: Path
+    make_app: Callable[..., App], tmp_path: Path
 ) -> None:
     from safetensors.numpy import load_file
 
     model = f"dual:{checkpoints.save_clip(tmp_path / 'clip')}"
-    demo = labelled(make_demo, TASK, model)
-    sliced = make_demo(model=model, samples=False, slice_s=1e-9)
+    app = labelled(make_app, TASK, model)
+    sliced = make_app(model=model, samples=False, slice_s=1e-9)
     made = []
-    for one in (demo, sliced):
+    for one in (app, sliced):
         settings = TrainSettings(epochs=2, batch=6, learning_rate=1e-3)
         run_id = create_run(one.ws, TASK, "full", settings, "ask")
         first = execute_run(one.ws, run_id, lambda o=one: o.models.aligner(TASK).towers)  # type: ignore
-        assert first.status == ("done" if one is demo else "queued"), first.message
+        assert first.status == ("done" if one is app else "queued"), first.message
         done = Worker(one.ws, one.models).see_to(run_id)
         assert done.version_id
         made.append(load_file(one.ws.version_folder(done.version_id) / NETWORK / "model.safetensors"))
     assert all(np.allclose(made[0][name], made[1][name], atol=1e-6) for name in made[0])
 
 
-def test_a_state_of_another_network_is_told_and_not_loaded(demo: Demo) -> None:
-    label_samples(demo, 20)
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=2, hidden=16), "ask")
-    other = create_run(demo.ws, TASK, "head", TrainSettings(epochs=2, hidden=32), "ask")
-    state = demo.ws.run_folder(run_id) / "state"
+def test_a_state_of_another_network_is_told_and_not_loaded(app: App) -> None:
+    label_samples(app, 20)
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, hidden=16), "ask")
+    other = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, hidden=32), "ask")
+    state = app.ws.run_folder(run_id) / "state"
 
     def stop_after_one(record: object) -> None:
-        demo.jobs.stop(run_id)
+        app.context.jobs.stop(run_id)
 
-    execute_run(demo.ws, run_id, lambda: demo.models.aligner(TASK).towers, stop_after_one)
-    state.rename(demo.ws.run_folder(other) / "state")
-    failed = execute(demo, other)
+    execute_run(app.ws, run_id, lambda: app.models.aligner(TASK).towers, stop_after_one)
+    state.rename(app.ws.run_folder(other) / "state")
+    failed = execute(app, other)
     assert failed.status == "failed" and "does not fit its model" in failed.message
 
 
 # Labels and settings that cannot work
 
 
-def test_settings_that_cannot_work_are_refused_before_anything_starts(demo: Demo) -> None:
-    label_samples(demo, 20)
+def test_settings_that_cannot_work_are_refused_before_anything_starts(app: App) -> None:
+    label_samples(app, 20)
     for values, says in (
         ({"learning_rate": 5.0}, "learning rate is 5"),
         ({"learning_rate": -1e-3}, "learning rate is -0.001"),
@@ -148,23 +148,23 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(demo: Demo
         ({"head": "mixer"}, "has no head 'mixer'"),
     ):
         with pytest.raises(UserError, match=says):
-            demo.start_training(TASK, "head", values, "ask")
+            app.training.start(TASK, "head", values, "ask")
     for body, says in (({"learning_rate": "0"}, "learns nothing"), ({"batch": "many"}, "batch is 'many'")):
         with pytest.raises(UserError, match=says):
-            ACTIONS["start_training"].run(demo, body)
-    assert demo.jobs.list(TASK) == []
+            ACTIONS["start_training"].run(app, body)
+    assert app.context.jobs.list(TASK) == []
 
 
-def test_labels_of_one_class_are_told_before_anything_starts(demo: Demo) -> None:
-    train = [p for p in demo.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"][:6]
+def test_labels_of_one_class_are_told_before_anything_starts(app: App) -> None:
+    train = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"][:6]
     for pair in train:
-        demo.ws.labels.add(pair.id, NewLabel("match", "one and the same"))
+        app.ws.labels.add(pair.id, NewLabel("match", "one and the same"))
     with pytest.raises(DataError, match="All matches have one text"):
-        demo.start_training(TASK, "head", {}, "ask")
+        app.training.start(TASK, "head", {}, "ask")
     for pair in train:
-        demo.ws.labels.add(pair.id, NewLabel("mismatch"))
+        app.ws.labels.add(pair.id, NewLabel("mismatch"))
     with pytest.raises(DataError, match="There are only mismatches"):
-        demo.start_training(TASK, "head", {}, "ask")
+        app.training.start(TASK, "head", {}, "ask")
 
 
 # Names that somebody hostile would choose
@@ -183,14 +183,14 @@ HOSTILE = [
 
 
 def test_no_name_that_is_sent_reaches_a_shell_or_a_path_outside_the_workspace(
-    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").touch()
-    demo.settings.workspace.mkdir(exist_ok=True)
-    before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if demo.ws.folder not in p.parents)
+    app.settings.workspace.mkdir(exist_ok=True)
+    before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if app.ws.folder not in p.parents)
     fields = {
         "choose_model": ["model"],
         "start_training": ["method", "head", "loss"],
@@ -208,9 +208,9 @@ def test_no_name_that_is_sent_reaches_a_shell_or_a_path_outside_the_workspace(
         for name in names:
             for value in HOSTILE:
                 with pytest.raises(MmdemoError) as refused:
-                    ACTIONS[action].run(demo, {name: value, "token": "hf_x"})
+                    ACTIONS[action].run(app, {name: value, "token": "hf_x"})
                 assert len(str(refused.value)) < 12_000
-    after = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if demo.ws.folder not in p.parents)
+    after = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if app.ws.folder not in p.parents)
     assert before == after and not list(tmp_path.rglob("ran"))
 
 
@@ -218,34 +218,34 @@ def test_no_name_that_is_sent_reaches_a_shell_or_a_path_outside_the_workspace(
 
 
 def test_a_model_that_a_person_chose_serves_after_a_restart(
-    make_demo: Callable[..., Demo], tmp_path: Path
+    make_app: Callable[..., App], tmp_path: Path
 ) -> None:
-    demo = make_demo("w", samples=False)
-    chosen = demo.choose_model(TASK, f"dual:{checkpoints.save_clip(tmp_path / 'clip')}")
+    app = make_app("w", samples=False)
+    chosen = app.versions.choose_model(TASK, f"dual:{checkpoints.save_clip(tmp_path / 'clip')}")
     active = next(v["id"] for v in chosen["versions"] if v["active"])
-    demo.choose_model(CAPTIONING, f"captioner:{checkpoints.save_git(tmp_path / 'git')}")
-    demo.close()
-    again = make_demo("w", samples=False)
+    app.versions.choose_model(CAPTIONING, f"captioner:{checkpoints.save_git(tmp_path / 'git')}")
+    app.close()
+    again = make_app("w", samples=False)
     assert again.ws.versions.active(TASK) == active != again.settings.model
     assert again.ws.versions.active(CAPTIONING).startswith("captioner-")
-    again.choose_model(TASK, again.settings.model)
+    again.versions.choose_model(TASK, again.settings.model)
     again.close()
-    assert make_demo("w", samples=False).ws.versions.active(TASK) == again.settings.model
+    assert make_app("w", samples=False).ws.versions.active(TASK) == again.settings.model
 
 
 @pytest.mark.parametrize("method", ["head", "lora", "full"])
 def test_a_run_is_estimated_before_it_starts(
-    method: str, make_demo: Callable[..., Demo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, make_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    demo = labelled(make_demo, TASK, f"dual:{checkpoints.save_clip(tmp_path / 'clip')}")
-    assert demo.estimate_training(TASK, method, {})["seconds"] is None  # the model is not loaded
-    demo.models.aligner(TASK)
-    found = demo.estimate_training(TASK, method, {"epochs": 4})
+    app = labelled(make_app, TASK, f"dual:{checkpoints.save_clip(tmp_path / 'clip')}")
+    assert app.training.estimate(TASK, method, {})["seconds"] is None  # the model is not loaded
+    app.models.aligner(TASK)
+    found = app.training.estimate(TASK, method, {"epochs": 4})
     assert 0 < found["seconds"] < 60 and (found["epochs"], found["labels"]) == (4, 12)
     assert "4 epochs over 12 labels on cpu" in found["sentence"]
     monkeypatch.setattr("mmdemo.training.estimate.free_mb", lambda compute: -1)
-    assert ("train the head or LoRA" in demo.estimate_training(TASK, method, {})["sentence"]) == (
+    assert ("train the head or LoRA" in app.training.estimate(TASK, method, {})["sentence"]) == (
         method != "head"
     )
     with pytest.raises(UserError, match="epochs is 9999"):
-        demo.estimate_training(TASK, method, {"epochs": 9999})
+        app.training.estimate(TASK, method, {"epochs": 9999})

@@ -15,22 +15,23 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from mmdemo.demo import Demo
 from mmdemo.models.aligner import Towers
+from mmdemo.service.app import App
+from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import ASSETS, load_settings
-from mmdemo.ui import shell  # with it every tab's actions
-from mmdemo.ui.routes import ACTIONS, page_routes
+from mmdemo.ui import shell
+from mmdemo.ui.routes import page_routes
 from tests.conftest import TASK, png
 
 
 @pytest.fixture
-def client(demo: Demo) -> TestClient:
+def client(app: App) -> TestClient:
     """The page's own routes over a workspace with samples."""
-    return TestClient(Starlette(routes=page_routes(demo)))
+    return TestClient(Starlette(routes=page_routes(app)))
 
 
-def test_media_are_served_by_their_hash_and_nothing_else(client: TestClient, demo: Demo) -> None:
-    item = demo.ws.items.listed("image")[0]
+def test_media_are_served_by_their_hash_and_nothing_else(client: TestClient, app: App) -> None:
+    item = app.ws.items.listed("image")[0]
     got = client.get(f"/mmdemo/media/{item.id}")
     assert got.status_code == 200 and got.headers["content-type"] == "image/jpeg"
     assert got.headers["x-content-type-options"] == "nosniff"
@@ -74,10 +75,10 @@ def test_a_foreign_page_cannot_post_a_form(client: TestClient) -> None:
     assert got.status_code == 400
 
 
-def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_demo: Callable[..., Demo]) -> None:
-    client = TestClient(Starlette(routes=page_routes(make_demo("closed", passphrase="öffne dich"))))
+def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_app: Callable[..., App]) -> None:
+    client = TestClient(Starlette(routes=page_routes(make_app("closed", passphrase="öffne dich"))))
     assert client.post("/mmdemo/api/status", json={}).status_code == 200
-    writing = [name for name, a in ACTIONS.items() if a.writes]
+    writing = [name for name, o in OPERATIONS.items() if o.role != "viewer" and "page" in o.surfaces]
     assert {"label", "label_result", "undo", "start_training", "import_start", "activate", "restore"} <= set(
         writing
     )
@@ -89,14 +90,14 @@ def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_demo: Cal
     assert client.post("/mmdemo/api/unlock", json={}, headers=right).status_code == 200
 
 
-def test_from_outside_nobody_names_a_path_of_the_server(make_demo: Callable[..., Demo]) -> None:
-    client = TestClient(Starlette(routes=page_routes(make_demo("open", server_name="0.0.0.0"))))
+def test_from_outside_nobody_names_a_path_of_the_server(make_app: Callable[..., App]) -> None:
+    client = TestClient(Starlette(routes=page_routes(make_app("open", server_name="0.0.0.0"))))
     got = client.post("/mmdemo/api/import_start", json={"source": "/etc"})
     assert got.status_code == 400 and "cannot be named from outside" in got.json()["error"]
 
 
 def test_a_label_on_a_search_result_records_the_query_the_rank_and_the_version(
-    client: TestClient, demo: Demo
+    client: TestClient, app: App
 ) -> None:
     found = client.post("/mmdemo/api/search", json={"query": "a red apple"}).json()
     body = {
@@ -108,21 +109,21 @@ def test_a_label_on_a_search_result_records_the_query_the_rank_and_the_version(
     body |= {"rank": 3, "version": found["model"], "origin": "search", "key": "k1"}
     receipt = client.post("/mmdemo/api/label_result", json=body).json()
     assert receipt["saved"] == "disk"
-    label = demo.ws.labels.history(receipt["pair"])[0]
+    label = app.ws.labels.history(receipt["pair"])[0]
     assert (label.query, label.rank, label.version_id) == ("a red apple", 3, found["model"])
     again = client.post("/mmdemo/api/search", json={"query": "a red apple"}).json()
     assert again["results"][2]["verdict"] == "match"
 
 
 def test_a_space_without_a_lasting_disk_is_warned_of(
-    make_demo: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch
+    make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mmdemo.ui.tabs.common import keeping
+    from mmdemo.service.operations.page import keeping
 
-    demo = make_demo("space")
-    assert keeping(demo)["lasting"]
+    app = make_app("space")
+    assert keeping(app)["lasting"]
     monkeypatch.setenv("SPACE_ID", "me/demo")
-    assert not keeping(demo)["lasting"] and "LOST" in keeping(demo)["text"]
+    assert not keeping(app)["lasting"] and "LOST" in keeping(app)["text"]
 
 
 # The named endpoints, through gradio_client, as people's scripts call them
@@ -131,7 +132,7 @@ def test_a_space_without_a_lasting_disk_is_warned_of(
 @pytest.fixture(scope="module")
 def api(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]
-) -> Iterator[tuple[Demo, Any, str]]:
+) -> Iterator[tuple[App, Any, str]]:
     """A served page and a client of it."""
     from gradio_client import Client
 
@@ -139,13 +140,13 @@ def api(
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     settings = load_settings({}, workspace=tmp_path_factory.mktemp("api"), device="cpu", server_port=port)
-    demo, address, page = shell.serve(settings, block=False)
-    yield demo, Client(address, verbose=False), address
+    app, address, page = shell.serve(settings, block=False)
+    yield app, Client(address, verbose=False), address
     page.close(verbose=False)
-    demo.close()
+    app.close()
 
 
-def test_the_api_answers_as_the_command_line_does(api: tuple[Demo, Any, str]) -> None:
+def test_the_api_answers_as_the_command_line_does(api: tuple[App, Any, str]) -> None:
     from gradio_client import handle_file
 
     _, client, _ = api
@@ -157,7 +158,7 @@ def test_the_api_answers_as_the_command_line_does(api: tuple[Demo, Any, str]) ->
     assert client.predict("", cup, TASK, 2, api_name="/search")["results"][0]["file"] == "coffee.jpg"
 
 
-def test_the_api_labels_undoes_counts_and_trains(api: tuple[Demo, Any, str]) -> None:
+def test_the_api_labels_undoes_counts_and_trains(api: tuple[App, Any, str]) -> None:
     _demo, client, _ = api
     pair = client.predict(TASK, "", api_name="/next_pair")
     before = client.predict(TASK, api_name="/label_counts")
@@ -186,21 +187,21 @@ def test_the_api_labels_undoes_counts_and_trains(api: tuple[Demo, Any, str]) -> 
     assert zipfile.is_zipfile(packed) and "metadata.csv" in zipfile.ZipFile(packed).namelist()
 
 
-def test_an_api_error_is_a_sentence(api: tuple[Demo, Any, str]) -> None:
+def test_an_api_error_is_a_sentence(api: tuple[App, Any, str]) -> None:
     from gradio_client.exceptions import AppError
 
     with pytest.raises(AppError, match="no pair 999999"):
         api[1].predict(999999, "match", api_name="/label")
 
 
-def test_the_same_functions_are_mcp_tools(api: tuple[Demo, Any, str]) -> None:
+def test_the_same_functions_are_mcp_tools(api: tuple[App, Any, str]) -> None:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client
 
-    demo, client, address = api
+    app, client, address = api
     endpoints = {name.strip("/") for name in client.view_api(return_format="dict")["named_endpoints"]}
 
     async def ask() -> tuple[set[str], str]:
@@ -216,10 +217,10 @@ def test_the_same_functions_are_mcp_tools(api: tuple[Demo, Any, str]) -> None:
     with ThreadPoolExecutor(1) as thread:  # this one may have the browser tests' event loop
         tools, answer = thread.submit(lambda: asyncio.run(ask())).result()
     assert tools == endpoints
-    assert str(demo.label_counts(TASK)["pairs"]) in answer
+    assert str(app.labels.counts(TASK)["pairs"]) in answer
 
 
-def test_every_endpoint_is_documented(api: tuple[Demo, Any, str]) -> None:
+def test_every_endpoint_is_documented(api: tuple[App, Any, str]) -> None:
     info = api[1].view_api(return_format="dict")["named_endpoints"]
     assert set(info) == {
         "/align", "/caption", "/transcribe", "/moments", "/search", "/next_pair", "/label", "/undo",
@@ -231,7 +232,7 @@ def test_every_endpoint_is_documented(api: tuple[Demo, Any, str]) -> None:
             assert endpoint["description"], name
 
 
-def test_files_of_the_working_directory_are_not_served(api: tuple[Demo, Any, str]) -> None:
+def test_files_of_the_working_directory_are_not_served(api: tuple[App, Any, str]) -> None:
     for path in ("app.py", str(Path(__file__).resolve())):
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{api[2]}gradio_api/file={path}")

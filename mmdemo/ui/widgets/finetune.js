@@ -81,7 +81,7 @@ function drawLearner() { for (const b of element.querySelectorAll("[data-learner
 
 form.onchange = refreshData;
 form.onsubmit = (e) => e.preventDefault();
-$("[data-start]").onclick = guard(async () => { shown = ""; const { run: id } = await ask("start_training", values()); if (run && ["running", "queued"].includes(run.status)) { toast(`${id} waits for the run before it.`); shown = run.run; } });
+$("[data-start]").onclick = guard(async () => { shown = ""; const { run: id } = await ask("start_training", { ...values(), promote: "ask" }); if (run && ["running", "queued"].includes(run.status)) { toast(`${id} waits for the run before it.`); shown = run.run; } });
 $("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast("It stops at its next step; what it has learned is kept."); });
 $("[data-rollback]").onclick = guard(async () => { const r = await ask("roll_back"); toast(`${r.version} is active again.`); });
 $("[data-tasks]").append(mm.task.chooser(() => { drawn = ""; shown = ""; $("[data-run]").replaceChildren(); show(open); }));

@@ -143,7 +143,7 @@ function align() {
   const box = $("[data-scores]");
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
   remember();
-  return into(box, () => api("align", { item: state.item, texts: captions.value.split("\n").filter((t) => t.trim()), version: state.version }), (answer) => {
+  return into(box, () => api("explain", { item: state.item, texts: captions.value.split("\n").filter((t) => t.trim()), version: state.version }), (answer) => {
     maps = answer.maps;
     box.replaceChildren(
       h("div", { class: "mm-legend" }, h("span", {}, "probability that it fits · similarity"), h("span", {}, answer.model)),
@@ -198,7 +198,7 @@ function search(byPicture = false) {
   if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by the picture."));
   if (byPicture && !state.item) return fail(box, new Error("There is no picture to search by. Drop one on the left, or choose a sample."));
   remember();
-  const body = { query, item: byPicture ? state.item : "", target: $("[data-target]").value, state: $("[data-state]").value, source: $("[data-source]").value };
+  const body = { k: 24, query, item: byPicture ? state.item : "", target: $("[data-target]").value, state: $("[data-state]").value, source: $("[data-source]").value };
   return into(box, () => api("search", body), (answer) => {
     const note = answer.no_match && answer.results.length
       ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.")

@@ -11,97 +11,100 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdemo.__main__ import main
+from mmdemo.command_line import main
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importing import import_source
 from mmdemo.data.samples import SPEECH
 from mmdemo.data.subtitles import transcript_as
-from mmdemo.demo import Demo
 from mmdemo.errors import MediaError, UserError
 from mmdemo.labeling.disagreement import apart_in_time
 from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
 from mmdemo.retrieval.query import Query
+from mmdemo.service.app import App
+from mmdemo.service.speech import with_corrections
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
-from mmdemo.ui.tabs.speech import with_corrections
 
 TASK = "speech-text"
 SAID = "The train to the coast leaves at seven in the morning."
 
 
-def recording(demo: Demo, number: int = 1) -> Item:
-    return demo.keep(next((SPEECH / "samples").glob(f"sentence-{number:02d}-*.ogg")), "test", TASK)
+def recording(app: App, number: int = 1) -> Item:
+    return app.media.keep(next((SPEECH / "samples").glob(f"sentence-{number:02d}-*.ogg")), "test", TASK)
 
 
-def test_a_transcript_is_made_once_and_kept(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    item = recording(demo)
-    heard = demo.transcribe(item)
+def test_a_transcript_is_made_once_and_kept(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = recording(app)
+    heard = app.speech.transcribe(item)
     assert heard["text"] == SAID and heard["complete"] and heard["language"] == "en"
-    recogniser = demo.models.aligner(TASK).towers.media.recogniser
+    recogniser = app.models.aligner(TASK).towers.media.recogniser
     monkeypatch.setattr(recogniser, "transcribe", lambda *a, **k: pytest.fail("it was heard again"))
-    assert demo.transcribe(item) == heard
+    assert app.speech.transcribe(item) == heard
 
 
-def test_a_stopped_transcript_goes_on_from_where_it_was(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_transcript_goes_on_from_where_it_was(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmdemo.media.pieces.PIECE_S", (11.0, 11.0))
-    part = decode_audio(demo.ws.media_path(recording(demo)))
+    part = decode_audio(app.ws.media_path(recording(app)))
     long = np.concatenate([np.concatenate([part, np.zeros(8000, np.float32)])] * 4)
-    item = demo.ws.add_media("audio", wav_bytes(long), "long.wav", source="test")
-    version = demo.settings.speech_model
-    half = demo.transcripts.transcribe(item, version, stopped=lambda: True)
+    item = app.ws.add_media("audio", wav_bytes(long), "long.wav", source="test")
+    version = app.settings.speech_model
+    half = app.context.transcripts.transcribe(item, version, stopped=lambda: True)
     assert not half["complete"] and 0 < half["done"] < len(long) / RATE_HZ
-    whole = demo.transcripts.transcribe(item, version)
+    whole = app.context.transcripts.transcribe(item, version)
     assert whole["complete"] and whole["words"][: len(half["words"])] == half["words"]
     assert whole["words"][-1]["end"] > half["done"]
     starts = [w["start"] for w in whole["words"]]
     assert starts == sorted(starts) and starts[-1] < len(long) / RATE_HZ
 
 
-def test_silence_is_said_to_hold_no_speech(demo: Demo) -> None:
-    item = demo.ws.add_media("audio", wav_bytes(np.zeros(RATE_HZ, np.float32)), "quiet.wav", source="test")
-    assert demo.transcribe(item)["note"] == "No speech was found." and demo.transcribe(item)["words"] == []
-    aligned = demo.align_words(item, "hello there")
+def test_silence_is_said_to_hold_no_speech(app: App) -> None:
+    item = app.ws.add_media("audio", wav_bytes(np.zeros(RATE_HZ, np.float32)), "quiet.wav", source="test")
+    assert (
+        app.speech.transcribe(item)["note"] == "No speech was found."
+        and app.speech.transcribe(item)["words"] == []
+    )
+    aligned = app.speech.align_words(item, "hello there")
     assert aligned["note"] == "No speech was found." and not any(w["said"] for w in aligned["words"])
-    assert demo.caption(item)["captions"] == []
+    assert app.caption(item)["captions"] == []
 
 
-def test_a_word_that_was_not_said_is_reported(demo: Demo) -> None:
-    item = recording(demo)
-    right = demo.align_words(item, SAID)
+def test_a_word_that_was_not_said_is_reported(app: App) -> None:
+    item = recording(app)
+    right = app.speech.align_words(item, SAID)
     assert all(w["said"] for w in right["words"]) and right["note"] == ""
-    wrong = demo.align_words(item, SAID.replace("seven", "xylophone"))
+    wrong = app.speech.align_words(item, SAID.replace("seven", "xylophone"))
     assert [w["word"] for w in wrong["words"] if not w["said"]] == ["xylophone"]
     assert "1 of 11 words were not heard: xylophone" in wrong["note"]
     with pytest.raises(UserError, match="The text is empty"):
-        demo.align_words(item, "  ")
+        app.speech.align_words(item, "  ")
 
 
-def test_a_picture_is_no_recording_and_a_recording_no_picture(demo: Demo) -> None:
+def test_a_picture_is_no_recording_and_a_recording_no_picture(app: App) -> None:
     with pytest.raises(MediaError, match=r"no sound track|not a recording"):
-        demo.ws.add_media("audio", b"\x89PNG" * 99, "x.wav", source="test")
-    picture = demo.ws.items.listed("image")[0]
+        app.ws.add_media("audio", b"\x89PNG" * 99, "x.wav", source="test")
+    picture = app.ws.items.listed("image")[0]
     with pytest.raises(MediaError, match="is no recording"):
-        demo.transcribe(picture)
+        app.speech.transcribe(picture)
 
 
-def test_a_caption_is_the_transcript_and_a_title(demo: Demo) -> None:
-    captions = demo.caption(recording(demo))["captions"]
+def test_a_caption_is_the_transcript_and_a_title(app: App) -> None:
+    captions = app.caption(recording(app))["captions"]
     assert [c["source"] for c in captions] == ["transcript", "title"] and captions[0]["text"] == SAID
     assert captions[1]["text"] == "The train to the coast leaves at seven…"
 
 
-def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(demo: Demo) -> None:
-    found = demo.search(Query(text="heavy snow in the mountains", k=3), TASK)
+def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(app: App) -> None:
+    found = app.media.search(Query(text="heavy snow in the mountains", k=3), TASK)
     assert found.results[0].text == "There was heavy snow in the mountains last week."
     assert found.results[0].probability > 0.5 and not found.no_match
     start, end = found.results[0].start, found.results[0].end
-    words = demo.transcribe(demo.ws.items.get(found.results[0].item))["words"]
+    words = app.speech.transcribe(app.ws.items.get(found.results[0].item))["words"]
     heavy = next(w["start"] for w in words if w["word"] == "heavy")
     assert start is not None and heavy - 0.5 < start < heavy + 0.1  # one lands just before it
     assert end == pytest.approx(next(w["end"] for w in words if w["word"] == "mountains"), abs=0.3)
-    topic = demo.search(Query(text="public transport and railways", k=3), TASK)
+    topic = app.media.search(Query(text="public transport and railways", k=3), TASK)
     assert any("train" in r.text or "bus" in r.text for r in topic.results)
-    by_voice = demo.search(Query(item=recording(demo).id, target="text", k=3), TASK)
+    by_voice = app.media.search(Query(item=recording(app).id, target="text", k=3), TASK)
     assert by_voice.results[0].text == SAID and by_voice.results[0].probability > 0.9
 
 
@@ -122,49 +125,49 @@ def test_subtitles_hold_every_word_at_its_time() -> None:
         transcript_as("doc", transcript)
 
 
-def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(demo: Demo) -> None:
+def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(app: App) -> None:
     from mmdemo.labeling.snapshot import take_snapshot
 
-    item = recording(demo)
-    before = len(take_snapshot(demo.ws, TASK).examples)
-    words = demo.transcribe(item)["words"]
+    item = recording(app)
+    before = len(take_snapshot(app.ws, TASK).examples)
+    words = app.speech.transcribe(item)["words"]
     seven = next(w for w in words if w["word"] == "seven")
     new = NewLabel("match", origin="span")
-    demo.label_result(item.id, "seven", new, seven["start"] - 0.05, seven["end"] + 0.05)
-    corrected = with_corrections(words, demo.ws.pairs.browse(TASK, item=item.id))
+    app.labels.add_on(item.id, "seven", new, seven["start"] - 0.05, seven["end"] + 0.05)
+    corrected = with_corrections(words, app.ws.pairs.browse(TASK, item=item.id))
     moved = [w for w in corrected if w.get("corrected")]
     assert [w["word"] for w in moved] == ["seven"]
     assert moved[0]["start"] == pytest.approx(seven["start"] - 0.05)
-    assert len(take_snapshot(demo.ws, TASK).examples) == before
+    assert len(take_snapshot(app.ws, TASK).examples) == before
 
 
-def test_the_queue_asks_first_where_words_lie_elsewhere_than_they_were_heard(demo: Demo) -> None:
-    items = demo.ws.items.listed("audio", limit=3)
+def test_the_queue_asks_first_where_words_lie_elsewhere_than_they_were_heard(app: App) -> None:
+    items = app.ws.items.listed("audio", limit=3)
     for item in items:
-        heard = demo.transcribe(item)
+        heard = app.speech.transcribe(item)
         segments = [{"text": heard["text"], "start": 0.0, "end": 1.0, "words": heard["words"]}]
         if item is items[1]:  # as if another version had put every word a second later
             late = [w | {"start": w["start"] + 1, "end": w["end"] + 1} for w in heard["words"]]
             segments = [segments[0] | {"words": late}]
-        demo.ws.transcripts.put(item.id, "another", "en", segments, 1.0, True)
-    aligner = demo.models.aligner(TASK)
-    pairs = [p for p in demo.ws.pairs.browse(TASK) if p.item in {i.id for i in items} and p.is_own]
-    apart = dict(zip((p.item for p in pairs), apart_in_time(demo.ws, aligner, pairs), strict=True))
+        app.ws.transcripts.put(item.id, "another", "en", segments, 1.0, True)
+    aligner = app.models.aligner(TASK)
+    pairs = [p for p in app.ws.pairs.browse(TASK) if p.item in {i.id for i in items} and p.is_own]
+    apart = dict(zip((p.item for p in pairs), apart_in_time(app.ws, aligner, pairs), strict=True))
     assert apart[items[1].id] == pytest.approx(1.0, abs=0.1)
     assert apart[items[0].id] < 0.1 and apart[items[2].id] < 0.1
-    demo.keeper_of(TASK).update()
-    why = {w.pair: w.why for w in demo.queue_of(TASK)._by_teaching(pairs, aligner)}
+    app.context.keeper_of(TASK).update()
+    why = {w.pair: w.why for w in app.context.queue_of(TASK)._by_teaching(pairs, aligner)}
     assert why[next(p.id for p in pairs if p.item == items[1].id)] == "times"
 
 
 def test_spoken_labels_come_back_the_same_on_import(
-    demo: Demo, make_demo: Callable[..., Demo], tmp_path: Path
+    app: App, make_app: Callable[..., App], tmp_path: Path
 ) -> None:
-    item = recording(demo)
-    demo.label_result(item.id, "something else", NewLabel("mismatch", annotator="Ada"))
-    demo.label_result(item.id, "train", NewLabel("match"), 0.5, 0.75)
-    export_labels(demo.ws, tmp_path / "out", TASK, "jsonl")
-    other = make_demo("other", samples=False).ws
+    item = recording(app)
+    app.labels.add_on(item.id, "something else", NewLabel("mismatch", annotator="Ada"))
+    app.labels.add_on(item.id, "train", NewLabel("match"), 0.5, 0.75)
+    export_labels(app.ws, tmp_path / "out", TASK, "jsonl")
+    other = make_app("other", samples=False).ws
     report = import_source(other, str(tmp_path / "out"), TASK)
     assert report.skipped == []
 
@@ -172,12 +175,12 @@ def test_spoken_labels_come_back_the_same_on_import(
         rows = ws.pairs.browse(TASK, state="labelled")
         return {(p.item, p.text, p.verdict, p.start_s, p.end_s, p.split, p.annotator) for p in rows}
 
-    assert told(other) == told(demo.ws)
+    assert told(other) == told(app.ws)
 
 
 @pytest.mark.parametrize("kind", ["ljspeech", "common-voice", "librispeech", "audiofolder"])
 def test_spoken_corpora_are_read_as_they_come(
-    kind: str, make_demo: Callable[..., Demo], tmp_path: Path
+    kind: str, make_app: Callable[..., App], tmp_path: Path
 ) -> None:
     wav = wav_bytes(np.sin(np.arange(RATE_HZ) / 9).astype(np.float32))
     other = wav_bytes(np.sin(np.arange(RATE_HZ) / 7).astype(np.float32))
@@ -205,13 +208,13 @@ def test_spoken_corpora_are_read_as_they_come(
         write("a.wav", wav)
         write("b.wav", other)
         write("metadata.csv", "file_name,transcription\na.wav,Doctor One\nb.wav,Two\ngone.wav,Three\n")
-    demo = make_demo("corpus", samples=False)
-    report = import_source(demo.ws, str(root), TASK)
+    app = make_app("corpus", samples=False)
+    report = import_source(app.ws, str(root), TASK)
     assert (report.items, report.pairs, len(report.skipped)) == (2, 2, 1)
-    assert {p.text.lower() for p in demo.ws.pairs.browse(TASK)} == {"doctor one", "two"}
+    assert {p.text.lower() for p in app.ws.pairs.browse(TASK)} == {"doctor one", "two"}
     assert "missing" in report.skipped[0].reason
     if kind == "librispeech":
-        assert {p.split for p in demo.ws.pairs.browse(TASK)} == {"held-out"}
+        assert {p.split for p in app.ws.pairs.browse(TASK)} == {"held-out"}
 
 
 def test_the_command_line_transcribes_and_refuses_in_one_line(
@@ -223,7 +226,7 @@ def test_the_command_line_transcribes_and_refuses_in_one_line(
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "mmdemo", *words, "--workspace", str(tmp_path / "w")]
         return subprocess.run(
-            command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[1]
+            command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2]
         )
 
     done = run("transcribe", str(sample), "--json")

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdemo.__main__ import main
-from mmdemo.demo import Demo
+from mmdemo.command_line import main
 from mmdemo.errors import MediaError, UserError
 from mmdemo.evaluation.evaluate import evaluate_manifest, localise
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.video import decode_video, frame_at
 from mmdemo.retrieval.frames import analyse_video, frame_features, is_kept
 from mmdemo.retrieval.query import Query
+from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
@@ -26,8 +26,8 @@ from mmdemo.training.runs import create_run, execute_run
 TASK = "video-text"
 
 
-def video(demo: Demo, number: int = 1) -> Item:
-    return next(i for i in demo.ws.items.listed("video") if i.name == f"drawings-{number}.mp4")
+def video(app: App, number: int = 1) -> Item:
+    return next(i for i in app.ws.items.listed("video") if i.name == f"drawings-{number}.mp4")
 
 
 def span_of(text: str) -> tuple[float, float]:
@@ -36,25 +36,25 @@ def span_of(text: str) -> tuple[float, float]:
     return float(row["start"]), float(row["end"])
 
 
-def test_a_moment_is_found_where_its_drawing_is_shown_and_the_first_look_is_quick(demo: Demo) -> None:
-    item = video(demo)
-    first = demo.moments(item, "a harp", wait=False)
+def test_a_moment_is_found_where_its_drawing_is_shown_and_the_first_look_is_quick(app: App) -> None:
+    item = video(app)
+    first = app.video.moments(item, "a harp", wait=False)
     assert not first["complete"] and len(first["curve"]) <= 16 and first["moments"]
-    found = demo.moments(item, "a harp")
+    found = app.video.moments(item, "a harp")
     start, end = span_of("Classical harp")
     best = found["moments"][0]
     assert found["complete"] and (best["start"], best["end"]) == pytest.approx((start, end), abs=0.03)
     assert best["found_by"] == "pictures" and len(found["shots"]) == 8 and 30 < len(found["curve"]) < 45
     with pytest.raises(UserError, match="empty"):
-        demo.moments(item, " ")
+        app.video.moments(item, " ")
     with pytest.raises(MediaError, match="no video"):
-        demo.moments(demo.ws.items.listed("image", limit=1)[0], "a harp")
+        app.video.moments(app.ws.items.listed("image", limit=1)[0], "a harp")
 
 
-def test_what_is_said_is_found_too_and_told_apart(demo: Demo) -> None:
-    item = video(demo)
-    demo.transcribe(item)
-    found = demo.moments(item, "grapes")
+def test_what_is_said_is_found_too_and_told_apart(app: App) -> None:
+    item = video(app)
+    app.speech.transcribe(item)
+    found = app.video.moments(item, "grapes")
     said = [m for m in found["moments"] if m["found_by"] == "words"]
     start, _ = span_of("Grapes")
     assert (
@@ -66,8 +66,8 @@ def test_what_is_said_is_found_too_and_told_apart(demo: Demo) -> None:
     assert any(m["found_by"] == "pictures" for m in found["moments"])
 
 
-def test_each_shot_is_described_with_its_times_and_all_in_a_sentence(demo: Demo) -> None:
-    told = demo.caption(video(demo))
+def test_each_shot_is_described_with_its_times_and_all_in_a_sentence(app: App) -> None:
+    told = app.caption(video(app))
     ends = [c["end"] for c in told["captions"]]
     assert (
         told["captions"][0]["start"] == 0.0
@@ -78,51 +78,51 @@ def test_each_shot_is_described_with_its_times_and_all_in_a_sentence(demo: Demo)
     assert "a harp" in [c["text"] for c in told["captions"]] and told["summary"].startswith("Shows ")
 
 
-def test_a_collection_is_searched_and_lands_on_the_second(demo: Demo) -> None:
+def test_a_collection_is_searched_and_lands_on_the_second(app: App) -> None:
     for number in (1, 2, 7):
-        demo.moments(video(demo, number), "warm")
-    aligner = demo.models.aligner(TASK)
-    kept = [i for i in demo.ws.items.listed("video") if is_kept(demo.ws, aligner.towers.media.id, i.id)]
+        app.video.moments(video(app, number), "warm")
+    aligner = app.models.aligner(TASK)
+    kept = [i for i in app.ws.items.listed("video") if is_kept(app.ws, aligner.towers.media.id, i.id)]
     assert len(kept) == 3
-    found = demo.searcher_of(TASK)
-    index = found._frame_index(demo.keeper_of(TASK)._serving or _serving_of(demo))
+    found = app.context.searcher_of(TASK)
+    index = found._frame_index(app.context.keeper_of(TASK)._serving or _serving_of(app))
     assert set(index.ids) == {i.id for i in kept}
-    best = demo.search(Query(text="a harp", k=2), TASK).results[0]
+    best = app.media.search(Query(text="a harp", k=2), TASK).results[0]
     start, end = span_of("Classical harp")
     assert best.name == "drawings-1.mp4" and (best.start, best.end) == pytest.approx((start, end), abs=0.03)
 
 
-def _serving_of(demo: Demo) -> object:
+def _serving_of(app: App) -> object:
     """An index of the videos that were looked through, as one is while the rest is on its way."""
     from mmdemo.retrieval.index import VectorIndex
     from mmdemo.retrieval.serving import Serving
 
-    aligner = demo.models.aligner(TASK)
+    aligner = app.models.aligner(TASK)
     serving = Serving(aligner, VectorIndex(np.zeros((0, aligner.dim), np.float32)))
-    demo.keeper_of(TASK)._serving = serving
+    app.context.keeper_of(TASK)._serving = serving
     return serving
 
 
 def test_labelled_spans_are_learnt_from_and_other_spans_of_the_same_video_are_negatives(
-    make_demo: Callable[..., Demo],
+    make_app: Callable[..., App],
 ) -> None:
-    demo = make_demo("spans")
+    app = make_app("spans")
     for number in range(1, 9):  # as if all had been looked through: random frames, which must be learnt
-        item = video(demo, number)
-        write_features(demo, item, number)
-    for pair in demo.ws.pairs.browse(TASK, state="unlabelled"):
-        demo.ws.labels.add(pair.id, NewLabel("match"))
-    run_id = create_run(demo.ws, TASK, "head", TrainSettings(epochs=3), "ask")
-    run = execute_run(demo.ws, run_id, lambda: demo.models.towers(demo.settings.video_model))
+        item = video(app, number)
+        write_features(app, item, number)
+    for pair in app.ws.pairs.browse(TASK, state="unlabelled"):
+        app.ws.labels.add(pair.id, NewLabel("match"))
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    run = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.video_model))
     assert run.status == "done", run.message
     result = run.result or {}
     assert result["trained_on"] == {"match": 40, "mismatch": 0, "held_out": 24}
     assert result["before"]["pairs"] == 24  # spans, not videos, are what is ranked
-    tuned = demo.models.aligner(TASK, run.version_id)
+    tuned = app.models.aligner(TASK, run.version_id)
     assert tuned.version == run.version_id and tuned.head is not None
 
 
-def write_features(demo: Demo, item: Item, seed: int) -> None:
+def write_features(app: App, item: Item, seed: int) -> None:
     """Frame features of an item that nothing looked at."""
     import io
 
@@ -134,14 +134,14 @@ def write_features(demo: Demo, item: Item, seed: int) -> None:
     out = io.BytesIO()
     shots = np.array([[0, item.duration_s]], np.float32)
     np.savez(out, times=times, features=rng.normal(size=(len(times), 1664)).astype(np.float16), shots=shots)
-    write_durably(_path(demo.ws, "efficientnet-lite0-minilm-video-features", item.id), out.getvalue())
+    write_durably(_path(app.ws, "efficientnet-lite0-minilm-video-features", item.id), out.getvalue())
     pooled = rng.normal(size=(1, 1664)).astype(np.float16)
-    demo.ws.vectors("efficientnet-lite0-minilm-video-features", 1664, np.float16).append([item.id], pooled)
+    app.ws.vectors("efficientnet-lite0-minilm-video-features", 1664, np.float16).append([item.id], pooled)
 
 
-def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown(demo: Demo) -> None:
-    tower = demo.models.aligner(TASK).towers.media
-    frames = frame_features(demo.ws, tower, video(demo, 2))  # type: ignore[arg-type]
+def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown(app: App) -> None:
+    tower = app.models.aligner(TASK).towers.media
+    frames = frame_features(app.ws, tower, video(app, 2))  # type: ignore[arg-type]
     rows = (frames.times >= 3.0) & (frames.times < 6.0)
     assert np.allclose(frames.within(3.0, 6.0), frames.features[rows].astype(np.float32).mean(0), atol=1e-4)
     shown = int(np.searchsorted(frames.times, 3.1, side="right")) - 1
@@ -149,60 +149,60 @@ def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown
 
 
 def test_looking_through_can_be_stopped_and_goes_on_to_the_same_result(
-    demo: Demo, monkeypatch: pytest.MonkeyPatch
+    app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mmdemo.retrieval.frames.AT_ONCE", 4)
-    tower = demo.models.aligner(TASK).towers.media
-    item, seen = video(demo, 4), []
-    part = frame_features(demo.ws, tower, item, lambda: len(seen) > 0, seen.append)  # type: ignore[arg-type]
-    assert 0 < len(part.times) < 30 and not is_kept(demo.ws, tower.id, item.id)
-    whole = frame_features(demo.ws, tower, item)  # type: ignore[arg-type]
-    fresh = analyse_video(tower, demo.ws.media_path(item))  # type: ignore[arg-type]
+    tower = app.models.aligner(TASK).towers.media
+    item, seen = video(app, 4), []
+    part = frame_features(app.ws, tower, item, lambda: len(seen) > 0, seen.append)  # type: ignore[arg-type]
+    assert 0 < len(part.times) < 30 and not is_kept(app.ws, tower.id, item.id)
+    whole = frame_features(app.ws, tower, item)  # type: ignore[arg-type]
+    fresh = analyse_video(tower, app.ws.media_path(item))  # type: ignore[arg-type]
     assert np.allclose(whole.times, fresh.times, atol=1e-3) and np.allclose(whole.shots, fresh.shots)
     assert np.allclose(whole.features, fresh.features, atol=0.02)
 
 
 def test_a_long_video_is_looked_through_only_when_somebody_agrees(
-    demo: Demo, monkeypatch: pytest.MonkeyPatch
+    app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmdemo.watching.ASKED_S", 10.0)
-    item = video(demo, 3)
-    asked = demo.watch(item)
+    monkeypatch.setattr("mmdemo.service.video.ASKED_S", 10.0)
+    item = video(app, 3)
+    asked = app.video.watch(item)
     assert asked["estimate_s"] > 0 and not asked["running"] and not asked["complete"]
-    assert not demo.moments(item, "a drawing", wait=False)["complete"]
-    assert not demo.watching(item)["running"]
-    begun = demo.watch(item, agreed=True)
+    assert not app.video.moments(item, "a drawing", wait=False)["complete"]
+    assert not app.video.watching(item)["running"]
+    begun = app.video.watch(item, agreed=True)
     assert begun["estimate_s"] is None and (begun["running"] or begun["complete"])
-    demo.moments(item, "a drawing")
-    assert demo.watching(item)["complete"]
+    app.video.moments(item, "a drawing")
+    assert app.video.watching(item)["complete"]
 
 
 def test_a_file_that_was_a_recording_becomes_a_video_and_can_still_be_heard(
-    make_demo: Callable[..., Demo],
+    make_app: Callable[..., App],
 ) -> None:
-    demo = make_demo("both", samples=False)
+    app = make_app("both", samples=False)
     path = ASSETS / "video" / "drawings-1.mp4"
-    heard = demo.keep(path, "test", "speech-text")
-    seen = demo.keep(path, "test", TASK)
+    heard = app.media.keep(path, "test", "speech-text")
+    seen = app.media.keep(path, "test", TASK)
     assert heard.id == seen.id and seen.modality == "video" and seen.width == 320
-    assert demo.transcribe(seen)["words"]
-    assert demo.task_of_file(path) == TASK
+    assert app.speech.transcribe(seen)["words"]
+    assert app.media.task_of_file(path) == TASK
 
 
-def test_labelled_spans_come_back_the_same_on_import(make_demo: Callable[..., Demo], tmp_path: Path) -> None:
-    first = make_demo("first", samples=False)
+def test_labelled_spans_come_back_the_same_on_import(make_app: Callable[..., App], tmp_path: Path) -> None:
+    first = make_app("first", samples=False)
     folder = tmp_path / "videos"
     folder.mkdir()
     (folder / "a.mp4").write_bytes((ASSETS / "video" / "drawings-3.mp4").read_bytes())
     spans = [("0.04", "2.12", "one"), ("2.12", "4.361", "two"), ("4.361", "19", "three")]
     lines = [f"a.mp4,{text},{start},{end},match" for start, end, text in spans]
     (folder / "metadata.csv").write_text("\n".join(["file_name,text,start,end,verdict", *lines]))
-    assert first.import_data(str(folder), TASK, "none").pairs == 3
-    first.export(TASK, "jsonl", tmp_path / "out")
-    second = make_demo("second", samples=False)
-    second.import_data(str(tmp_path / "out"), TASK, "none")
-    for demo in (first, second):
-        found = sorted((p.start_s, p.end_s, p.text, p.verdict) for p in demo.ws.pairs.browse(TASK))
+    assert first.data.import_source(str(folder), TASK, "none").pairs == 3
+    first.data.export(TASK, "jsonl", tmp_path / "out")
+    second = make_app("second", samples=False)
+    second.data.import_source(str(tmp_path / "out"), TASK, "none")
+    for app in (first, second):
+        found = sorted((p.start_s, p.end_s, p.text, p.verdict) for p in app.ws.pairs.browse(TASK))
         assert found == [(float(a), float(b), text, "match") for a, b, text in spans]
 
 
@@ -218,22 +218,22 @@ def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_evaluate_says_how_well_spans_are_found_in_the_workspace_and_in_a_manifest(
-    demo: Demo, tmp_path: Path
+    app: App, tmp_path: Path
 ) -> None:
     rows = ["file_name,text,start,end"]
     for text, other in (("Classical harp", "a harp"), ("Cardboard box", "a cardboard box")):
         start, end = span_of(text)
-        demo.label_result(video(demo).id, other, NewLabel("match"), start, end)
+        app.labels.add_on(video(app).id, other, NewLabel("match"), start, end)
         rows.append(f"{ASSETS / 'video' / 'drawings-1.mp4'},{other},{start},{end}")
     (tmp_path / "drawings-1.mp4").write_bytes((ASSETS / "video" / "drawings-1.mp4").read_bytes())
     (tmp_path / "m.csv").write_text("\n".join(rows).replace(f"{ASSETS / 'video'}/", ""))
-    aligner = demo.models.aligner(TASK)
+    aligner = app.models.aligner(TASK)
     examples = [
         Example(i, i, p.item, p.final_text, True, "held-out", p.start_s, p.end_s)
-        for i, p in enumerate(demo.ws.pairs.browse(TASK, item=video(demo).id, state="match"))
+        for i, p in enumerate(app.ws.pairs.browse(TASK, item=video(app).id, state="match"))
     ]
-    demo.moments(video(demo), "a harp")
-    own = localise(demo.ws, aligner, examples)  # type: ignore[arg-type]
+    app.video.moments(video(app), "a harp")
+    own = localise(app.ws, aligner, examples)  # type: ignore[arg-type]
     assert own is not None and own.as_json()["queries"] == 2
     found = evaluate_manifest(aligner, str(tmp_path / "m.csv")).as_json()
     assert found["pairs"] == 2 and found["moments"] == own.as_json()
@@ -241,34 +241,34 @@ def test_evaluate_says_how_well_spans_are_found_in_the_workspace_and_in_a_manife
 
 
 def test_a_span_that_is_exported_and_imported_again_has_the_very_same_frames(
-    demo: Demo, make_demo: Callable[..., Demo], tmp_path: Path
+    app: App, make_app: Callable[..., App], tmp_path: Path
 ) -> None:
-    item = video(demo)
-    demo.label_result(item.id, "something", NewLabel("match"), 3.04, 7.04)
+    item = video(app)
+    app.labels.add_on(item.id, "something", NewLabel("match"), 3.04, 7.04)
     out = tmp_path / "out"
-    demo.export(TASK, "jsonl", out)
-    again = make_demo("again", samples=False)
-    again.import_data(str(out), TASK)
+    app.data.export(TASK, "jsonl", out)
+    again = make_app("again", samples=False)
+    again.data.import_source(str(out), TASK)
     (pair,) = [p for p in again.ws.pairs.browse(TASK) if p.final_text == "something"]
     frames = [
-        [f.time_s for f in decode_video(d.ws.media_path(d.item(item.id)), [], start_s=a, end_s=b)]
-        for d, a, b in ((demo, 3.04, 7.04), (again, pair.start_s or 0.0, pair.end_s))
+        [f.time_s for f in decode_video(d.ws.media_path(d.media.item(item.id)), [], start_s=a, end_s=b)]
+        for d, a, b in ((app, 3.04, 7.04), (again, pair.start_s or 0.0, pair.end_s))
     ]
     assert frames[0] == frames[1] and len(frames[0]) == 100
 
 
-def test_a_strip_of_small_frames_shows_the_video_where_one_points(demo: Demo) -> None:
+def test_a_strip_of_small_frames_shows_the_video_where_one_points(app: App) -> None:
     from PIL import Image
 
-    item = video(demo)
+    item = video(app)
     with pytest.raises(MediaError, match="not looked through"):
-        demo.strip(item)
-    demo.moments(item, "a harp")
-    times = demo.watching(item)["strip"]
-    strip = Image.open(io.BytesIO(demo.strip(item)))
+        app.video.strip(item)
+    app.video.moments(item, "a harp")
+    times = app.video.watching(item)["strip"]
+    strip = Image.open(io.BytesIO(app.video.strip(item)))
     assert strip.size == (96 * len(times), 54) and 30 < len(times) <= 100 and times == sorted(times)
     start, end = span_of("Classical harp")
     cell = next(i for i, t in enumerate(times) if start + 0.3 < t < end - 0.3)
-    shown = frame_at(demo.ws.media_path(item), times[cell]).image.convert("RGB").resize((72, 54))
+    shown = frame_at(app.ws.media_path(item), times[cell]).image.convert("RGB").resize((72, 54))
     seen = strip.convert("RGB").crop((96 * cell + 12, 0, 96 * cell + 84, 54))
     assert np.abs(np.asarray(shown, int) - np.asarray(seen, int)).mean() < 8

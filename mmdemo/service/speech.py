@@ -1,15 +1,16 @@
-"""What an open workspace can do with recordings: transcribe, align word by word, name."""
+"""What can be done with recordings: transcribe, align word by word, name."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError
 from mmdemo.models.protocols import Task
-from mmdemo.parts import Parts
+from mmdemo.service.context import Context
+from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
@@ -21,10 +22,15 @@ SPEECH: Task = "speech-text"
 SAID = 0.05  # a word whose tokens are less likely, given the sound and the words before, was not said
 SHORT_S = 29.0  # what is aligned in one go
 TITLE_WORDS = 8
+LEAST_LIVE_BYTES = 3200  # a tenth of a second
 
 
-class Hearing(Parts):
-    """The part of `Demo` that hears."""
+class Speech:
+    """Recordings of an open workspace."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ws = context.ws
 
     def transcribe(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `transcribe`, made now unless it is kept.
@@ -33,16 +39,16 @@ class Hearing(Parts):
             MediaError: the item is no recording.
         """
         self._recording(item)
-        return self.transcripts.transcribe(item, version or self.ws.versions.active(SPEECH))
+        return self._context.transcripts.transcribe(item, version or self._ws.versions.active(SPEECH))
 
     def transcript(self, item: Item, version: str | None = None, start: bool = False) -> dict[str, Any]:
         """Where a transcript stands; begun behind the page where asked to."""
         self._recording(item)
-        version = version or self.ws.versions.active(SPEECH)
-        state = self.transcripts.state(item, version)
+        version = version or self._ws.versions.active(SPEECH)
+        state = self._context.transcripts.state(item, version)
         if start and not state["complete"]:
-            self.transcripts.start(item, version)
-            state = self.transcripts.state(item, version)
+            self._context.transcripts.start(item, version)
+            state = self._context.transcripts.state(item, version)
         return state
 
     def title(self, text: str) -> str:
@@ -51,7 +57,7 @@ class Hearing(Parts):
         words = first.split()
         return " ".join(words[:TITLE_WORDS]) + ("…" if len(words) > TITLE_WORDS else "")
 
-    def caption_recording(self, item: Item, version: str | None = None) -> dict[str, Any]:
+    def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption` for a recording: the transcript, and a title made from it."""
         heard = self.transcribe(item, version)
         if not heard["text"]:
@@ -81,15 +87,15 @@ class Hearing(Parts):
         """
         text = clean_text(text)
         self._recording(item)
-        version = version or self.ws.versions.active(SPEECH)
+        version = version or self._ws.versions.active(SPEECH)
         from mmdemo.models.speech.aligner import recogniser_of
 
-        recogniser = recogniser_of(self.models.aligner(SPEECH, version).towers.media)
+        recogniser = recogniser_of(self._context.models.aligner(SPEECH, version).towers.media)
         if (item.duration_s or 0.0) <= SHORT_S:
             from mmdemo.media.audio import decode_audio
             from mmdemo.media.voice_activity import has_speech
 
-            samples = decode_audio(self.ws.media_path(item))
+            samples = decode_audio(self._ws.media_path(item))
             silent = not has_speech(samples)
             words = recogniser.align_words(samples, text)
         else:
@@ -125,9 +131,22 @@ class Hearing(Parts):
             start_s = out[-1].end if out else (heard[c].start if c < len(heard) else 0.0)
             end_s = heard[d].start if d < len(heard) else (item.duration_s or start_s + 1.0)
             end_s = min(max(end_s, start_s + 0.2), start_s + SHORT_S)
-            samples = decode_audio(self.ws.media_path(item), max(0.0, start_s - 0.1), end_s + 0.1)
+            samples = decode_audio(self._ws.media_path(item), max(0.0, start_s - 0.1), end_s + 0.1)
             out += recogniser.align_words(samples, " ".join(wanted[a:b]), max(0.0, start_s - 0.1))
         return out
+
+    def live_words(self, data: bytes) -> dict[str, Any]:
+        """What is said in 16-bit samples at 16 kHz, while it is being said; times are seconds in them."""
+        import numpy as np
+
+        from mmdemo.models.speech.aligner import recogniser_of
+
+        if len(data) < LEAST_LIVE_BYTES or len(data) % 2:
+            return {"words": []}
+        samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768.0
+        recogniser = recogniser_of(self._context.models.aligner(SPEECH).towers.media)
+        found = next(iter(recogniser.transcribe([samples])), ([], 0.0))[0]
+        return {"words": [asdict(w) for segment in found for w in segment.words]}
 
     @staticmethod
     def _recording(item: Item) -> None:
@@ -137,3 +156,16 @@ class Hearing(Parts):
 
 def _plain(word: str) -> str:
     return "".join(c for c in word.casefold() if c.isalnum())
+
+
+def with_corrections(words: list[dict[str, Any]], pairs: list[PairView]) -> list[dict[str, Any]]:
+    """The words with the spans and spellings that people gave them."""
+    spans = [p for p in pairs if p.start_s is not None and p.end_s is not None and p.is_confirmed]
+    out = [dict(word) for word in words]
+    for pair in sorted(spans, key=lambda p: p.label or 0):
+        start, end = cast(float, pair.start_s), cast(float, pair.end_s)
+        near = [w for w in out if w["start"] < end and start < w["end"]]
+        if near:
+            best = max(near, key=lambda w: min(w["end"], end) - max(w["start"], start))
+            best.update(word=pair.final_text, start=start, end=end, corrected=True)
+    return out

@@ -16,7 +16,7 @@ from mmdemo.errors import UserError
 from mmdemo.modality import base_models, modality_of
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import PROPOSED
-from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, Task
+from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, TASKS, Task
 from mmdemo.models.registry import captioner_preset, find_preset
 from mmdemo.settings import Settings
 from mmdemo.store.workspace import Workspace
@@ -33,7 +33,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Parts:
+def check_task(task: str) -> Task:
+    """The task, if there is one of that name.
+
+    Raises:
+        UserError: there is none; the sentence lists those there are.
+    """
+    if task not in TASKS:
+        raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
+    return task
+
+
+def version_task(task: str) -> Task:
+    """A task, or captioning, which has versions too."""
+    return CAPTIONING if task == CAPTIONING else check_task(task)
+
+
+class Context:
     """An open workspace and what stands on it.
 
     Args:
@@ -51,6 +67,7 @@ class Parts:
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers
         )
         self.imports = ImportJob()
+        self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -167,6 +184,13 @@ class Parts:
             then()
 
         self.models.load_in_background(task, ready)
+
+    def data_changed(self, task: str) -> None:
+        """The active version is another, or there are new items: index and queue follow behind the page."""
+        known = version_task(task)
+        if known != CAPTIONING and self.models.status(known).state == "ready":
+            self.keeper_of(known).request()
+            self.queue_of(known).request()
 
     def _ensure_bases(self) -> None:
         for task, name in base_models(self.settings).items():

@@ -1,4 +1,4 @@
-"""What an open workspace can do with videos: find moments, describe each shot."""
+"""What can be done with videos: find moments, describe each shot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError
 from mmdemo.models.protocols import Task
-from mmdemo.parts import Parts
+from mmdemo.service.context import Context
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
@@ -26,8 +26,12 @@ SUMMARY_SHOTS = 5
 WRITTEN_PX = 384  # the shorter side of a frame that a captioner sees
 
 
-class Watching(Parts):
-    """The part of `Demo` that watches."""
+class Video:
+    """Videos of an open workspace."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ws = context.ws
 
     def moments(
         self, item: Item, query: str, version: str | None = None, wait: bool = True
@@ -85,11 +89,11 @@ class Watching(Parts):
 
         aligner, frames, _ = self._frames(item, version, wait=True)
         rows: list[dict[str, Any]] = []
-        writer = self.models.captioner()
+        writer = self._context.models.captioner()
         for start, end in frames.shots.tolist():
             features = frames.within(start, end)
             vector = aligner.project_media(features[None])[0]
-            known = nearest_labelled_texts(self.ws, aligner, vector, VIDEO, 20)
+            known = nearest_labelled_texts(self._ws, aligner, vector, VIDEO, 20)
             written = writer.caption(self._stills(item, start, end, writer.frames)) if writer else ""
             best = propose_captions(aligner, features, known, 1, written)[0]
             if rows and rows[-1]["text"] == best.text:
@@ -115,30 +119,30 @@ class Watching(Parts):
         from mmdemo.media.video import probe_video
 
         self._video(item)
-        aligner = cast("VideoAligner", self.models.aligner(VIDEO, version or None))
-        state = self.frame_jobs.state(item, aligner.towers.media.id)
-        facts = probe_video(self.ws.media_path(item))
+        aligner = cast("VideoAligner", self._context.models.aligner(VIDEO, version or None))
+        state = self._context.frame_jobs.state(item, aligner.towers.media.id)
+        facts = probe_video(self._ws.media_path(item))
         asks = not agreed and not state["complete"] and not state["running"] and facts.duration_s > ASKED_S
         found = {"rate": facts.rate_hz, "has_sound": facts.has_sound, "estimate_s": None}
         if asks:
             from mmdemo.retrieval.frames import estimate_s
 
             tower = cast("VideoTower", aligner.towers.media)
-            found["estimate_s"] = round(estimate_s(tower, self.ws.media_path(item)), 1)
+            found["estimate_s"] = round(estimate_s(tower, self._ws.media_path(item)), 1)
         elif not state["complete"]:
-            self.frame_jobs.start(item, aligner.version)
+            self._context.frame_jobs.start(item, aligner.version)
         if facts.has_sound and not asks:
-            self.transcripts.start(item, self.ws.versions.active("speech-text"))
+            self._context.transcripts.start(item, self._ws.versions.active("speech-text"))
         return self.watching(item, version) | found
 
     def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """How far looking through a video is, its shots, and what was heard in it so far."""
         from mmdemo.retrieval.frames import kept_seen
 
-        aligner = self.models.aligner(VIDEO, version or None)
-        seen = kept_seen(self.ws, aligner.towers.media.id, item.id)
-        heard = self.transcripts.state(item, self.ws.versions.active("speech-text"))
-        return self.frame_jobs.state(item, aligner.towers.media.id) | {
+        aligner = self._context.models.aligner(VIDEO, version or None)
+        seen = kept_seen(self._ws, aligner.towers.media.id, item.id)
+        heard = self._context.transcripts.state(item, self._ws.versions.active("speech-text"))
+        return self._context.frame_jobs.state(item, aligner.towers.media.id) | {
             "model": aligner.version,
             "shots": [[round(a, 3), round(b, 3)] for a, b in seen.shots],
             "strip": seen.strip_s,
@@ -157,8 +161,8 @@ class Watching(Parts):
         from mmdemo.retrieval.frames import kept_strip
 
         self._video(item)
-        preset = version_source(self.ws, self.ws.versions.active(VIDEO)).preset
-        found = kept_strip(self.ws, preset.media_features, item.id)
+        preset = version_source(self._ws, self._ws.versions.active(VIDEO)).preset
+        found = kept_strip(self._ws, preset.media_features, item.id)
         if not found:
             raise MediaError(f"{item.name} was not looked through yet.", "Open it in the Video tab.")
         return found
@@ -169,27 +173,27 @@ class Watching(Parts):
         from mmdemo.retrieval.frames import first_look, frame_features, kept_features
 
         self._video(item)
-        aligner = cast("VideoAligner", self.models.aligner(VIDEO, version or None))
+        aligner = cast("VideoAligner", self._context.models.aligner(VIDEO, version or None))
         tower = cast("VideoTower", aligner.towers.media)
-        kept = kept_features(self.ws, tower.id, item.id)
+        kept = kept_features(self._ws, tower.id, item.id)
         if kept is None and not wait:
             if (item.duration_s or 0.0) <= ASKED_S:
-                self.frame_jobs.start(item, aligner.version)
-            return aligner, first_look(tower, self.ws.media_path(item)), False
-        return aligner, kept or frame_features(self.ws, tower, item), True
+                self._context.frame_jobs.start(item, aligner.version)
+            return aligner, first_look(tower, self._ws.media_path(item)), False
+        return aligner, kept or frame_features(self._ws, tower, item), True
 
     def _stills(self, item: Item, start: float, end: float, count: int) -> list[Image.Image]:
         """So many frames of a shot, evenly spread and off its edges."""
         from mmdemo.media.video import frame_at
 
-        path = self.ws.media_path(item)
+        path = self._ws.media_path(item)
         times = [start + (end - start) * (i + 1) / (count + 1) for i in range(count)]
         return [frame_at(path, t, WRITTEN_PX).image for t in times]
 
     def _said(self, item: Item, query: str) -> list[dict[str, Any]]:
         """The sentences of a video's transcript that hold the query's words."""
         wanted = set(content_words(query))
-        kept = self.ws.transcripts.get(item.id, self.ws.versions.active("speech-text"))
+        kept = self._ws.transcripts.get(item.id, self._ws.versions.active("speech-text"))
         rows = []
         for segment in kept.segments if kept and wanted else []:
             share = len(wanted & set(content_words(segment["text"]))) / len(wanted)

@@ -1,0 +1,221 @@
+"""The command line: the verbs, and which operation each is.
+
+JSON on standard output and nothing else; progress and logs on standard error. Exit status 0: done; 2: the
+input is wrong, said in one line; 1: a fault of mmdemo's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from mmdemo.errors import MmdemoError, UserError
+from mmdemo.service.operations.requests import is_file, is_lines
+from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.settings import load_settings
+
+Options = argparse.Namespace
+
+
+@dataclass(frozen=True)
+class Verb:
+    """An operation as it is written on the command line."""
+
+    operation: str
+    positional: tuple[str, ...] = ()  # fields that are written without their name, in this order
+    renamed: tuple[tuple[str, str], ...] = ()  # fields that are written by another name
+    hidden: tuple[str, ...] = ()  # fields that only programs give
+    finish: Callable[[dict[str, Any], Options], Any] = lambda answer, options: answer
+    extra: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+
+
+def _transcript(answer: dict[str, Any], options: Options) -> Any:
+    """JSON, or subtitles as they are."""
+    from mmdemo.data.subtitles import transcript_as
+
+    if options.format == "json":
+        return answer
+    sys.stdout.write(transcript_as(options.format, answer))
+    return None
+
+
+def _formats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=["json", "srt", "vtt", "txt", "textgrid"], default="json")
+
+
+VERBS: dict[str, Verb] = {
+    "import": Verb("import", ("path",)),
+    "align": Verb("align", ("file", "texts"), (("texts", "text"),), hidden=("item",)),
+    "caption": Verb("caption", ("file",), hidden=("item",)),
+    "transcribe": Verb("transcribe", ("file",), hidden=("item",), finish=_transcript, extra=_formats),
+    "moments": Verb("moments", ("file", "query"), (("file", "video"),), hidden=("item",)),
+    "search": Verb("search", ("query",), (("k", "k"),), hidden=("file", "item")),
+    "evaluate": Verb("evaluate"),
+    "train": Verb("train", hidden=("promote",)),
+    "export": Verb("export", ("out",)),
+    "backup": Verb("backup", ("out",)),
+}
+ACTIONS: dict[str, Verb] = {  # of `models`
+    "": Verb("versions"),
+    "activate": Verb("activate"),
+    "compare": Verb("compare_versions"),
+    "export": Verb("export_version"),
+    "push": Verb("publish_version"),
+    "remove": Verb("remove_version"),
+    "use": Verb("choose_model"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mmdemo.service.training").setLevel(logging.INFO)  # the epochs of `train`
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    try:
+        answer = options.run(options)
+    except UserError as e:
+        print(f"mmdemo: {e}", file=sys.stderr)
+        return 2
+    except MmdemoError as e:
+        print(f"mmdemo: {e}", file=sys.stderr)
+        return 1
+    if answer is not None:
+        print(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 2))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--workspace", type=Path, help="the workspace folder (MMDEMO_WORKSPACE)")
+    common.add_argument("--json", action="store_true", help="the JSON on one line")
+    parser = argparse.ArgumentParser(prog="mmdemo", description="Align images, speech and video with text.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def add(name: str, run: Callable[[Options], Any], about: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, parents=[common], help=about, description=about)
+        sub.set_defaults(run=run)
+        return sub
+
+    for name, verb in VERBS.items():
+        operation = OPERATIONS.get(verb.operation)
+        about = " ".join(operation.about.partition("\n\n")[0].split())
+        sub = add(name, run_verb, about)
+        for field_name, field in operation.request.model_fields.items():
+            if field_name not in verb.hidden:
+                _add_field(sub, verb, field_name, field)
+        verb.extra(sub)
+    _add_models(add("models", run_models, "List the versions; or do something with one."))
+    sub = add("restore", run_restore, "Unpack a backup into a new workspace.")
+    sub.add_argument("archive", type=Path)
+    add("settings", run_settings, "Print the settings in force.")
+    sub = add("serve", run_serve, "Serve the page, as python app.py does.")
+    sub.add_argument("--share", action="store_true", default=None, help="a public link")
+    return parser
+
+
+def _add_field(parser: argparse.ArgumentParser, verb: Verb, name: str, field: FieldInfo) -> None:
+    shown = dict(verb.renamed).get(name, name)
+    about = (field.description or "").replace("%", "%%")
+    how: dict[str, Any] = {"help": about, "metavar": shown.upper() if name not in verb.positional else shown}
+    if name in verb.positional:
+        parser.add_argument(name, nargs="+" if is_lines(field) else None, **how)
+    elif field.annotation is bool:
+        parser.add_argument(f"--{shown.replace('_', '-')}", dest=name, action="store_true", help=about)
+    else:
+        dashes = "-" if len(shown) == 1 else "--"
+        parser.add_argument(f"{dashes}{shown.replace('_', '-')}", dest=name, default=None, **how)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", default="", choices=list(ACTIONS), metavar="ACTION",
+                        help=f"one of: {', '.join(filter(None, ACTIONS))}")  # fmt: skip
+    parser.add_argument("version", nargs="*", help="a version; of `use` a model, as dual:HUB_ID_OR_FOLDER")
+    parser.add_argument("--task", default=None, help="of which task; default: image-text")
+    parser.add_argument("--out", type=Path, help="of `export`: a new folder")
+    parser.add_argument("--split", default="held-out", help="of `compare`: held-out, train or all")
+    parser.add_argument("--to", help="of `push`: a repository of the Hub, as YOUR-NAME/MODEL")
+    parser.add_argument("--public", action="store_true", help="of `push`: a new repository is public")
+
+
+def _ask(options: Options, name: str, values: dict[str, Any]) -> Any:
+    """The answer of an operation in a workspace that is open for as long as it takes."""
+    from mmdemo.service.app import App
+
+    operation = OPERATIONS.get(name)
+    app = App(load_settings(workspace=options.workspace))
+    app.context.progress = _count_rows
+    try:
+        return operation(app, operation.parse(values, "command"))
+    finally:
+        app.close()
+
+
+def _count_rows(done: int, total: int | None) -> None:
+    if done % 100 == 0:
+        print(f"{done} rows", file=sys.stderr)
+
+
+def run_verb(options: Options) -> Any:
+    """A verb of the table."""
+    verb = VERBS[options.verb]
+    fields = OPERATIONS.get(verb.operation).request.model_fields
+    given = {name: getattr(options, name) for name in fields if getattr(options, name, None) is not None}
+    for name, field in fields.items():
+        if is_file(field) and name in given:
+            given[name] = Path(given[name])
+    if options.verb == "search" and len(given["query"]) < 1000 and Path(given["query"]).is_file():
+        given["file"] = Path(given.pop("query"))  # a query that names a file is a picture or a recording
+    return verb.finish(_ask(options, verb.operation, given), options)
+
+
+def run_models(options: Options) -> Any:
+    """`models`, or with an action on one."""
+    if options.action and not options.version:
+        raise UserError("No version is named.", f"Write: models {options.action} NAME.")
+    if options.action == "export" and options.out is None:
+        raise UserError("No folder is named.", "Write: models export VERSION --out FOLDER.")
+    name = options.version[0] if options.version else ""
+    values = {
+        "task": options.task,
+        "version": name,
+        "versions": options.version,
+        "model": name,
+        "split": options.split,
+        "out": str(options.out or ""),
+        "repo": options.to or "",
+        "private": not options.public,
+    }
+    given = {key: value for key, value in values.items() if value is not None}
+    return _ask(options, ACTIONS[options.action].operation, given)
+
+
+def run_restore(options: Options) -> Any:
+    """`restore`: into a workspace that is not there yet."""
+    from mmdemo.store.backup import restore
+
+    settings = load_settings(workspace=options.workspace)
+    restore(options.archive, settings.workspace)
+    return {"workspace": str(settings.workspace)}
+
+
+def run_settings(options: Options) -> Any:
+    """`settings`."""
+    return load_settings(workspace=options.workspace).as_json()
+
+
+def run_serve(options: Options) -> Any:
+    """`serve`."""
+    from mmdemo.ui.shell import serve
+
+    serve(load_settings(workspace=options.workspace, share=options.share))
+    return None

@@ -1,0 +1,57 @@
+"""Everything that mmdemo can do with an open workspace, a part a subject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mmdemo.service.context import Context
+from mmdemo.service.data import Data
+from mmdemo.service.labels import Labels
+from mmdemo.service.media import Media
+from mmdemo.service.pictures import Pictures
+from mmdemo.service.speech import Speech
+from mmdemo.service.training import Training
+from mmdemo.service.versions import Versions
+from mmdemo.service.video import Video
+from mmdemo.settings import Settings
+from mmdemo.store.tables import Item
+
+if TYPE_CHECKING:
+    from mmdemo.models.aligner import Towers
+
+
+class App:
+    """An open workspace and what can be done with it.
+
+    Args:
+        settings: where it is and how to run.
+        towers: models that are loaded already, by preset.
+    """
+
+    def __init__(self, settings: Settings, towers: dict[str, Towers] | None = None) -> None:
+        self.settings = settings
+        self.context = Context(settings, towers)
+        self.ws, self.models = self.context.ws, self.context.models
+        self.media = Media(self.context)
+        self.pictures = Pictures(self.context)
+        self.speech = Speech(self.context)
+        self.video = Video(self.context)
+        self.labels = Labels(self.context, self.media)
+        self.data = Data(self.context)
+        self.versions = Versions(self.context)
+        self.training = Training(self.context)
+        self._captions = {
+            "image": self.pictures.caption,
+            "audio": self.speech.caption,
+            "video": self.video.describe,
+        }
+
+    def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """The JSON of `caption`: proposals, best first; of a recording, what is said; of a video, each
+        shot.
+        """
+        return self._captions[item.modality](item, version)
+
+    def close(self) -> None:
+        """Let the worker end and release the database."""
+        self.context.close()

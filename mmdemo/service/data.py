@@ -1,0 +1,78 @@
+"""What can be done with a collection: import, export, back up, restore."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from mmdemo.data.exporting import Exported, export_labels
+from mmdemo.data.importing import ImportReport, count_rows, import_source
+from mmdemo.service.context import Context
+from mmdemo.service.exchange import new_folder
+from mmdemo.store.backup import back_up, replace
+from mmdemo.store.tables import now
+
+
+class Data:
+    """The collection of an open workspace."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ws = context.ws
+
+    def import_source(
+        self,
+        source: str,
+        task: str,
+        verdict: str = "none",
+        progress: Callable[[int, int | None], None] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> ImportReport:
+        """Import a folder, a manifest or a data set.
+
+        Raises:
+            UserError: nothing there can be imported.
+        """
+        return import_source(self._ws, source, task, verdict, progress or self._context.progress, stopped)
+
+    def start_import(self, source: str, task: str, verdict: str, uploaded: Path | None = None) -> None:
+        """Begin an import behind the page; index and queue follow when it has ended.
+
+        Args:
+            source: a path or datasets:NAME.
+            task: whose items they are.
+            verdict: recorded as a label on each pair; none: no label.
+            uploaded: a folder that is deleted afterwards.
+        """
+        total = count_rows(source)
+
+        def ended() -> None:
+            if uploaded is not None:
+                shutil.rmtree(uploaded, ignore_errors=True)
+            self._context.data_changed(task)
+
+        self._context.imports.start(
+            Path(source).name or source,
+            total,
+            lambda progress, stopped: self.import_source(source, task, verdict, progress, stopped),
+            ended,
+        )
+
+    def export(self, task: str, format: str, out: Path) -> Exported:
+        """Export the labels of a task into a new folder.
+
+        Raises:
+            UserError: no such format, or the folder is in use.
+        """
+        return export_labels(self._ws, out, task, format)
+
+    def back_up(self, out: Path | None = None) -> Path:
+        """Write the whole workspace to a zip; None: to one that can be fetched."""
+        return back_up(self._ws, out or new_folder() / f"mmdemo-backup-{now():%Y%m%d-%H%M%S}.zip")
+
+    def restore(self, archive: Path) -> Path:
+        """Put a backup in the place of the workspace; returns the backup of what was there before."""
+        kept = replace(self._ws, archive)
+        self._context.restored()
+        return kept

@@ -1,0 +1,85 @@
+"""Files from the browser and back to it: uploads that wait for their import, downloads by a token."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from mmdemo.errors import UserError
+
+KEPT_S = 24 * 3600.0  # an upload or download that nobody fetched is deleted after a day
+_folder: Path | None = None
+_downloads: dict[str, Path] = {}
+_lock = threading.Lock()
+
+
+def exchange_folder() -> Path:
+    """The temporary folder of this process, outside everything that is served by path."""
+    global _folder
+    with _lock:
+        if _folder is None:
+            _folder = Path(tempfile.mkdtemp(prefix="mmdemo-"))
+        return _folder
+
+
+def new_folder() -> Path:
+    """A folder of its own in it."""
+    return Path(tempfile.mkdtemp(dir=exchange_folder()))
+
+
+def sweep(now: float | None = None) -> None:
+    """Delete what has lain longer than a day."""
+    bound = (now or time.time()) - KEPT_S
+    for path in exchange_folder().iterdir():
+        if path.stat().st_mtime < bound:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def batch_folder(batch: str) -> Path:
+    """Where the files of one import wait.
+
+    Raises:
+        UserError: not a batch's name.
+    """
+    if not re.fullmatch(r"[0-9a-z]{8,40}", batch):
+        raise UserError("The upload has no valid batch.", "Reload the page.")
+    return exchange_folder() / f"batch-{batch}"
+
+
+def file_in_batch(batch: str, name: str) -> Path:
+    """Where a file of that name, perhaps with folders in it, waits.
+
+    Raises:
+        UserError: not a name that can be used.
+    """
+    parts = [p for p in name.replace("\\", "/").split("/") if p not in {"", "."}]
+    if not parts or ".." in parts or any("\x00" in p for p in parts):
+        raise UserError(f"{name!r} is no file name that can be used.", "Rename the file.")
+    return batch_folder(batch).joinpath(*parts)
+
+
+def pack(folder: Path, name: str) -> Path:
+    """A folder as a zip of that name beside it; the folder goes."""
+    packed = shutil.make_archive(str(folder.parent / name), "zip", folder)
+    shutil.rmtree(folder)
+    return Path(packed)
+
+
+def offer(path: Path) -> str:
+    """Make a file fetchable; returns the address below the page's own."""
+    token = secrets.token_urlsafe(24)
+    with _lock:
+        _downloads[token] = path
+    return f"mmdemo/download/{token}"
+
+
+def download_path(token: str) -> Path | None:
+    """The file behind a token."""
+    with _lock:
+        path = _downloads.get(token)
+    return path if path is not None and path.is_file() else None

@@ -1,0 +1,100 @@
+"""What can be done with media of any kind: keep a file, align it with texts, search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdemo.errors import UserError
+from mmdemo.modality import MODALITIES, modality_of, task_of_file
+from mmdemo.models.protocols import DEFAULT_TASK, Task
+from mmdemo.service.context import Context
+from mmdemo.store.tables import Item
+from mmdemo.store.texts import clean_text
+
+if TYPE_CHECKING:
+    from mmdemo.retrieval.search import Query, Results
+
+
+class Media:
+    """Items of an open workspace."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ws = context.ws
+
+    def item(self, item_id: str) -> Item:
+        """The item of that id.
+
+        Raises:
+            UserError: there is none.
+        """
+        item = self._ws.items.get(item_id)
+        if item is None:
+            raise UserError(f"There is no item {item_id[:12]}.", "Choose another picture.")
+        return item
+
+    def keep(self, path: Path, source: str = "upload", task: Task = DEFAULT_TASK) -> Item:
+        """Keep a file as an item that search does not find until somebody labels it."""
+        if not path.is_file():
+            raise UserError(f"{path} does not exist.", "Check the path.")
+        return self._ws.add_media(modality_of(task).name, path, path.name, source=source, listed=False)
+
+    def task_of_file(self, path: Path) -> Task:
+        """The task of a file, for verbs that name none."""
+        return task_of_file(path, self._ws.settings)
+
+    @staticmethod
+    def task_of(item: Item) -> Task:
+        """The task of an item's modality."""
+        return MODALITIES.get(item.modality).task
+
+    def align(self, item: Item, texts: Sequence[str], version: str | None = None) -> dict[str, Any]:
+        """The JSON of `align`: how well each text fits, in the order given."""
+        from mmdemo.retrieval.embed import load_medium
+
+        texts = clean_captions(texts)
+        aligner = self._context.models.aligner(self.task_of(item), version or None)
+        scores = aligner.align(load_medium(self._ws, aligner.towers.media, item), texts)
+        return {"model": aligner.version, "scores": [vars(s) for s in scores]}
+
+    def decoded(self, path: Path, task: Task) -> Any:
+        """A file that is no item, decoded for the active version of a task.
+
+        Raises:
+            MediaError: it cannot be read.
+        """
+        from mmdemo.retrieval.embed import decode_file
+
+        return decode_file(self._context.models.aligner(task).towers.media, path)
+
+    def evaluate(
+        self, task: Task, version: str | None = None, pairs: str = "", split: str | None = None
+    ) -> dict[str, Any]:
+        """The JSON of `evaluate`: of a manifest where one is named, else of the held-out matches."""
+        from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
+
+        aligner = self._context.models.aligner(task, version)
+        measured = (
+            evaluate_manifest(aligner, pairs, split) if pairs else evaluate_workspace(self._ws, aligner)
+        )
+        return {"task": task, "model": aligner.version, **measured.as_json()}
+
+    def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:
+        """The nearest items or texts."""
+        return self._context.searcher_of(task).search(query)
+
+
+def clean_captions(texts: Sequence[str]) -> list[str]:
+    """The texts that are to be scored, without the empty ones.
+
+    Raises:
+        UserError: there is none, or there are too many.
+    """
+    kept = [clean_text(text) for text in texts if text.strip()]
+    if not kept:
+        raise UserError("There is no caption to score.", "Write at least one.")
+    if len(kept) > 200:
+        raise UserError(f"There are {len(kept)} captions, over the limit of 200.", "Score fewer at once.")
+    return kept

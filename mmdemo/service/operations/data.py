@@ -1,0 +1,249 @@
+"""What can be asked of the collection: import, browse, export, back up, restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from mmdemo.data.exporters.base import formats
+from mmdemo.data.importers.base import importers
+from mmdemo.data.importing import preview, source_in
+from mmdemo.data.rows import Skipped
+from mmdemo.errors import UserError
+from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.models.protocols import DEFAULT_TASK, TASKS
+from mmdemo.service.app import App
+from mmdemo.service.exchange import batch_folder, new_folder, offer, pack
+from mmdemo.service.operations.pictures import NothingRequest
+from mmdemo.service.operations.requests import (
+    LOCAL,
+    TASK_ABOUT,
+    Answer,
+    Count,
+    Name,
+    Request,
+    TaskName,
+    Whole,
+)
+from mmdemo.service.operations.table import operation
+
+PREVIEWED = 8
+NO_LABEL = "none"
+
+
+def _verdict(value: str) -> str:
+    return value if value == NO_LABEL else LABEL_KINDS.get(value).name
+
+
+Verdict = Annotated[Name, AfterValidator(_verdict)]
+
+
+class ImportRequest(Request):
+    """A source and what to say of its pairs."""
+
+    path: Name = Field(description="a folder, a manifest, or datasets:NAME", json_schema_extra=LOCAL)
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    verdict: Verdict = Field("none", description="recorded as a label on each pair")
+
+
+@operation("import", role="trainer", surfaces=("command",))
+def import_data(app: App, request: ImportRequest) -> dict[str, Any]:
+    """Import a folder, a manifest, a class tree, COCO captions or datasets:NAME."""
+    return app.data.import_source(request.path, request.task, request.verdict).as_json()
+
+
+class SourceRequest(Request):
+    """What to import: uploaded files, or a path of this machine."""
+
+    source: Name = Field("", description="a path of this machine, or datasets:NAME; empty: what was uploaded")
+    batch: Name = Field("", description="the upload")
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    verdict: Verdict = Field("none", description="recorded as a label on each pair")
+
+
+def _source(app: App, request: SourceRequest) -> str:
+    named = request.source.strip()
+    if named:
+        if not app.settings.local:
+            raise UserError("Paths of the server cannot be named from outside.", "Upload the files instead.")
+        return named
+    folder = batch_folder(request.batch)
+    if not folder.is_dir():
+        raise UserError("Nothing has been uploaded.", "Choose files or a folder first.")
+    return str(source_in(folder))
+
+
+@operation("import_preview", role="trainer", quick=True)
+def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
+    """The first rows of what would be imported."""
+    name, rows = preview(_source(app, request), PREVIEWED)
+    shown = [
+        {"row": r.row, "file": r.file, "reason": r.reason}
+        if isinstance(r, Skipped)
+        else {"row": r.number, "file": r.name, "text": r.text[:200], "verdict": r.verdict, "split": r.split}
+        for r in rows
+    ]
+    if not shown:
+        raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
+    return {"importer": name, "rows": shown}
+
+
+@operation("import_start", role="trainer", quick=True)
+def import_start(app: App, request: SourceRequest) -> dict[str, Any]:
+    """Begin the import behind the page."""
+    uploaded = batch_folder(request.batch) if request.batch and not request.source.strip() else None
+    app.data.start_import(_source(app, request), request.task, request.verdict, uploaded)
+    return app.context.imports.state()
+
+
+@operation("import_state", role="viewer", quick=True)
+def import_state(app: App, request: NothingRequest) -> dict[str, Any]:
+    """Where the import stands."""
+    return app.context.imports.state()
+
+
+@operation("import_stop", role="trainer", quick=True)
+def import_stop(app: App, request: NothingRequest) -> dict[str, Any]:
+    """Ask the import to stop."""
+    app.context.imports.stop()
+    return {}
+
+
+class TaskRequest(Request):
+    """A task."""
+
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+
+
+@operation("data", role="viewer", quick=True)
+def data(app: App, request: TaskRequest) -> dict[str, Any]:
+    """What the tab says of the workspace, and what can be imported and exported."""
+    task = request.task
+    return {
+        "folder": str(app.settings.workspace) if app.settings.local else "This workspace",
+        "items": app.ws.items.count(TASKS[task]),
+        "pairs": app.labels.counts(task)["pairs"],
+        "labels": app.ws.labels.total(),
+        "media_bytes": app.ws.media.size_bytes(),
+        "free_bytes": app.ws.media.free_bytes(),
+        "kinds": [importer.about for importer in importers()],
+        "formats": list(formats()),
+        "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(TASKS[task])}),
+        "paths": app.settings.local,
+    }
+
+
+class BrowseRequest(Request):
+    """Filters, and which page of what fits them."""
+
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    state: Name = Field("all", description="all, labelled, unlabelled, or a verdict")
+    split: Name = Field("", description="train or held-out")
+    source: Name = Field("", description="where it comes from")
+    contains: Name = Field("", description="characters of its name or text")
+    limit: Whole = Field(30, ge=1, le=200, description="how many")
+    offset: Count = Field(0, description="how many to pass over")
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """As the store takes them."""
+        return {
+            "state": self.state,
+            "split": self.split or None,
+            "source": self.source or None,
+            "contains": self.contains.strip(),
+            "limit": self.limit,
+            "offset": self.offset,
+        }
+
+
+@operation("pairs", role="viewer", quick=True)
+def pairs(app: App, request: BrowseRequest) -> dict[str, Any]:
+    """A page of pairs that fit the filters."""
+    found = app.ws.pairs.browse(request.task, **request.filters)
+    names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
+    return {
+        "pairs": [
+            {name: getattr(p, name) for name in names} | {"start": p.start_s, "end": p.end_s} for p in found
+        ]
+    }
+
+
+@operation("items", role="viewer", quick=True)
+def items(app: App, request: BrowseRequest) -> dict[str, Any]:
+    """A page of items that fit the filters, those without a pair too."""
+    found = app.ws.items.browse(TASKS[request.task], request.task, **request.filters)
+    rows = [
+        {
+            "item": item.id,
+            "name": item.name,
+            "width": item.width,
+            "height": item.height,
+            "duration": item.duration_s,
+            "bytes": item.bytes,
+            "split": item.split,
+            "source": item.source,
+            "pairs": pairs,
+            "labelled": labelled,
+        }
+        for item, pairs, labelled in found
+    ]
+    return {"items": rows}
+
+
+class ExportRequest(Request):
+    """Of which task, in which format."""
+
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    format: Name = Field("jsonl", description=", ".join(formats()))
+    out: Name = Field("", description="a new folder; empty: a zip to fetch", json_schema_extra=LOCAL)
+
+
+class ExportAnswer(Answer):
+    """What was exported, and where it is."""
+
+    pairs: int
+    labels: int
+    path: str = Field(description="a zip below the page's address; gradio_client fetches it by itself")
+
+
+@operation("export", role="trainer", public=True)
+def export(app: App, request: ExportRequest) -> ExportAnswer:
+    """Export the labels with their files."""
+    if request.out:
+        return ExportAnswer(**app.data.export(request.task, request.format, Path(request.out)).as_json())
+    folder = new_folder()
+    done = app.data.export(request.task, request.format, folder / "labels").as_json()
+    packed = pack(folder / "labels", f"mmdemo-{request.task}-{request.format}")
+    return ExportAnswer(**done | {"path": offer(packed)})
+
+
+class BackupRequest(Request):
+    """Where to."""
+
+    out: Name = Field("", description="a new zip; empty: one to fetch", json_schema_extra=LOCAL)
+
+
+@operation("backup", role="owner", surfaces=("page", "command"))
+def backup(app: App, request: BackupRequest) -> dict[str, Any]:
+    """Write the whole workspace to one zip."""
+    path = app.data.back_up(Path(request.out) if request.out else None)
+    return {"bytes": path.stat().st_size, "path": str(path) if request.out else offer(path)}
+
+
+class RestoreRequest(Request):
+    """An uploaded backup."""
+
+    batch: Name = Field("", description="the upload")
+
+
+@operation("restore", role="owner")
+def restore(app: App, request: RestoreRequest) -> dict[str, Any]:
+    """Put a backup in the place of the workspace, which is packed into a backup of its own first."""
+    archives = list(batch_folder(request.batch).glob("*"))
+    if len(archives) != 1:
+        raise UserError("No backup was uploaded.", "Choose a zip that Back up made.")
+    kept = app.data.restore(archives[0])
+    return {"kept": str(kept) if app.settings.local else kept.name}

@@ -1,0 +1,178 @@
+"""What can be asked of labels: the next pair, record, take back, count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.service.app import App
+from mmdemo.service.labels import pair_json
+from mmdemo.service.operations.media import ITEM, VERSION
+from mmdemo.service.operations.requests import (
+    TASK_ABOUT,
+    Answer,
+    Count,
+    Id,
+    Ids,
+    Name,
+    Request,
+    Seconds,
+    TaskName,
+    Text,
+    Whole,
+)
+from mmdemo.service.operations.table import operation
+from mmdemo.store.labels import NewLabel
+
+LONGEST_COMMENT = 2000
+
+
+class LabelRequest(Request):
+    """A label on a pair."""
+
+    pair: Id = Field(description="its number, from /next_pair")
+    verdict: Name = Field(description='"match", "mismatch" or "unsure"')
+    text: Text = Field("", description="a corrected text, or empty")
+    start: Seconds = Field(None, description="a corrected start in seconds, or null")
+    end: Seconds = Field(None, description="a corrected end in seconds, or null")
+    comment: Text = Field("", description="anything worth saying", max_length=LONGEST_COMMENT)
+    annotator: Name = Field("", description="who says it")
+    version: Name = Field("", description=VERSION)
+    key: Name = Field("", description="the sender's own; the same key twice is one label", max_length=64)
+    origin: Name = Field("api", description="where the pair was shown")
+
+
+class LabelAnswer(Answer):
+    """A receipt."""
+
+    label: int
+    saved: str = Field(description='"disk"')
+    pair: int
+
+
+class LabelOnRequest(Request):
+    """A label on an item with any text."""
+
+    item: Name = Field(description=ITEM)
+    text: Text = Field(description="the text that was shown with it")
+    verdict: Name = Field(description='"match", "mismatch" or "unsure"')
+    origin: Name = Field("", description="where it was shown: search, caption, align, span, moment")
+    query: Text | None = Field(None, description="what was searched for")
+    rank: Count | None = Field(None, description="its place among the results, from 1")
+    start: Seconds = None
+    end: Seconds = None
+    comment: Text = Field("", max_length=LONGEST_COMMENT)
+    annotator: Name = ""
+    version: Name = ""
+    key: Name = Field("", max_length=64)
+
+
+def new_label(request: LabelRequest | LabelOnRequest, origin: str, **more: Any) -> NewLabel:
+    """The label that a request carries."""
+    return NewLabel(
+        verdict=request.verdict,
+        start_s=request.start,
+        end_s=request.end,
+        comment=request.comment,
+        annotator=request.annotator,
+        origin=origin[:16],
+        version_id=request.version or None,
+        key=request.key or None,
+        **more,
+    )
+
+
+def on_answer(request: LabelOnRequest, origin: str) -> NewLabel:
+    """The label on an answer: with the query and the rank."""
+    return new_label(request, request.origin or origin, query=request.query or None, rank=request.rank)
+
+
+@operation("label", role="annotator", public=True, quick=True)
+def label(app: App, request: LabelRequest) -> LabelAnswer:
+    """Record a label on a pair; the answer comes once the label is on disk."""
+    return LabelAnswer(**app.labels.add(request.pair, new_label(request, request.origin, text=request.text)))
+
+
+@operation("label_result", role="annotator", quick=True)
+def label_result(app: App, request: LabelOnRequest) -> LabelAnswer:
+    """Record a label on an answer: a search result with its query, a caption, an aligned text."""
+    return LabelAnswer(**app.labels.add_on(request.item, request.text, on_answer(request, "search")))
+
+
+class UndoRequest(Request):
+    """A label to take back."""
+
+    label: Id = Field(description="its number, from /label")
+    annotator: Name = Field("", description="who takes it back")
+    key: Name = Field("", description="the sender's own; the same key twice is one undo", max_length=64)
+
+
+class UndoAnswer(Answer):
+    """A receipt."""
+
+    label: int = Field(description="the number of the label that takes it back")
+    pair: int | None
+
+
+@operation("undo", role="annotator", public=True, quick=True)
+def undo(app: App, request: UndoRequest) -> UndoAnswer:
+    """Take a label back; the one before it is in force again."""
+    return UndoAnswer(**app.labels.undo(request.label, request.annotator, request.key or None))
+
+
+class NextPairRequest(Request):
+    """Whose turn it is."""
+
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    batch: Name = Field("", description="only pairs from this source, such as an import; empty: all")
+    annotator: Name = Field("", description="who asks; each gets pairs of their own")
+
+
+@operation("next_pair", role="viewer", public=True, quick=True)
+def next_pair(app: App, request: NextPairRequest) -> dict[str, Any]:
+    """The pair to label next.
+
+    Returns:
+        {"pair": 17, "item": "13cf...", "text": "An apple", "file": "mmdemo/media/13cf...", "start": null,
+        "end": null}, or {"pair": null, "reason": "..."} when none is left.
+    """
+    return app.labels.next_pair(request.task, request.batch, request.annotator or "api")
+
+
+class CountsRequest(Request):
+    """Of which task."""
+
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+
+
+@operation("label_counts", role="viewer", public=True, quick=True)
+def label_counts(app: App, request: CountsRequest) -> dict[str, int]:
+    """How far the labelling is.
+
+    Returns:
+        {"pairs": 384, "match": 161, "mismatch": 11, "unsure": 0, "train": 60, "held_out": 112}
+    """
+    return app.labels.counts(request.task)
+
+
+class QueueRequest(Request):
+    """The next pairs for one screen."""
+
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    count: Whole = Field(12, ge=1, le=100, description="how many")
+    holder: Name = Field("", description="whose screen it is")
+    batch: Name = Field("", description="only pairs from this source")
+    passed: Ids = Field([], description="pairs that were skipped")
+
+
+@operation("queue", role="viewer", quick=True)
+def queue(app: App, request: QueueRequest) -> dict[str, Any]:
+    """The next pairs for one screen."""
+    if request.task != DEFAULT_TASK:
+        app.context.warm(request.task)
+    pairs = app.context.queue_of(request.task).next(
+        request.count, request.holder, request.batch, set(request.passed)
+    )
+    return {"pairs": [pair_json(*p) for p in pairs], "counts": app.labels.counts(request.task)}

@@ -1,0 +1,183 @@
+"""What can be asked of media of any kind: align, caption, search."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mmdemo.errors import UserError
+from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.retrieval.query import MAX_K, Query
+from mmdemo.service.app import App
+from mmdemo.service.operations.requests import (
+    LOCAL,
+    TASK_ABOUT,
+    Answer,
+    File,
+    Lines,
+    Medium,
+    Name,
+    Request,
+    TaskName,
+    Text,
+    Whole,
+)
+from mmdemo.service.operations.table import operation
+from mmdemo.store.tables import Item
+
+ITEM = "an item of the collection by its id, in the place of a file"
+VERSION = "a version of the model by its id; empty: the active one"
+
+
+def item_of(app: App, file: Medium | None, item: str = "", task: str = "") -> Item:
+    """The item that a request is about; a file becomes one that nobody else finds.
+
+    Raises:
+        UserError: there is neither, or no such item.
+        MediaError: the file cannot be read.
+    """
+    if file is None or file.item:
+        wanted = item or (file.item if file else "")
+        if not wanted:
+            raise UserError("No file was given.", "Pass a file, or the id of an item.")
+        return app.media.item(wanted)
+    assert file.path is not None  # a Medium has one or the other
+    return app.media.keep(file.path, "upload", task or app.media.task_of_file(file.path))
+
+
+class ScoreRow(Answer):
+    """How well one text fits."""
+
+    text: str
+    similarity: float = Field(description="a cosine, -1 to 1")
+    probability: float = Field(description="calibrated, 0 to 1")
+
+
+class AlignRequest(Request):
+    """A file and texts."""
+
+    file: File = Field(None, description='the picture, recording or video, as handle_file("cat.jpg")')
+    texts: Lines = Field([], description='the captions, one a line, such as "a tabby cat\\na dog"')
+    task: TaskName = Field("", validate_default=False, description=TASK_ABOUT)
+    item: Name = Field("", description=ITEM)
+    version: Name = Field("", description=VERSION)
+
+
+class AlignAnswer(Answer):
+    """Scores in the order of the texts."""
+
+    model: str
+    scores: list[ScoreRow]
+
+
+@operation("align", role="viewer", public=True)
+def align(app: App, request: AlignRequest) -> AlignAnswer:
+    """Score how well each text fits a picture or video, or which of them was said in a recording."""
+    item = item_of(app, request.file, request.item, request.task)
+    return AlignAnswer(**app.media.align(item, request.texts, request.version or None))
+
+
+class CaptionRow(Answer):
+    """A proposed text."""
+
+    text: str
+    score: float = Field(description="the probability that it fits, 0 to 1")
+    start: float | None = Field(description="seconds; null of a picture")
+    end: float | None
+    source: str = Field("", description="where the words come from")
+    sure: str = Field("", description="the probability in words")
+
+
+class CaptionRequest(Request):
+    """A file."""
+
+    file: File = Field(None, description='the picture, recording or video, as handle_file("cup.jpg")')
+    item: Name = Field("", description=ITEM)
+    version: Name = Field("", description=VERSION)
+
+
+class CaptionAnswer(Answer):
+    """Proposals, best first."""
+
+    model: str
+    captions: list[CaptionRow]
+
+
+@operation("caption", role="viewer", public=True)
+def caption(app: App, request: CaptionRequest) -> CaptionAnswer:
+    """Propose captions for a picture, best first; of a recording its transcript and a title, of a video one
+    caption a shot.
+    """
+    item = item_of(app, request.file, request.item)
+    return CaptionAnswer(**app.caption(item, request.version or None))
+
+
+class ResultRow(Answer):
+    """One answer of a search."""
+
+    item: str
+    file: str = Field(description="what it is called")
+    text: str = Field(description="a text of it")
+    score: float = Field(description="a cosine")
+    probability: float
+    start: float | None = Field(description="seconds, where the query was found in sound or video")
+    end: float | None
+    verdict: str | None = Field(None, description="of a label on this item with the query's own words")
+
+
+class SearchRequest(Request):
+    """What to look for, and where."""
+
+    query: Text = Field("", description='words, such as "a red apple"; empty when a file alone is meant')
+    file: File = Field(None, description='a picture or recording, as handle_file("apple.jpg"), or null')
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    k: Whole = Field(10, ge=1, le=MAX_K, description=f"how many results, 1 to {MAX_K}")
+    item: Name = Field("", description=ITEM)
+    target: Literal["media", "text"] = Field("media", description='what to find: "media" or "text"')
+    state: Name = Field("", description="only items with a pair in this label state, such as match")
+    source: Name = Field("", description="only items from this source")
+
+
+class SearchAnswer(Answer):
+    """Results, best first."""
+
+    model: str
+    no_match: bool = Field(description="whether even the best is below the threshold of this collection")
+    threshold: float
+    results: list[ResultRow]
+    stale: float = Field(0.0, description="the share of the collection that the index does not hold yet")
+
+
+@operation("search", role="viewer", public=True)
+def search(app: App, request: SearchRequest) -> SearchAnswer:
+    """Search the collection by words, by a picture or recording, or by both together."""
+    medium: Any = None
+    if request.file is not None and request.file.path is not None:
+        medium = app.media.decoded(request.file.path, request.task)
+    query = Query(
+        text=request.query.strip(),
+        medium=medium,
+        item=request.item or None,
+        k=request.k,
+        target=request.target,
+        state=request.state,
+        source=request.source,
+    )
+    found = app.media.search(query, request.task)
+    return SearchAnswer(**found.as_json())
+
+
+class EvaluateRequest(Request):
+    """What to measure, and on what."""
+
+    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    pairs: Name = Field("", description="a manifest; empty: the held-out matches", json_schema_extra=LOCAL)
+    split: Name = Field("", description="only the manifest's rows of this split", json_schema_extra=LOCAL)
+    model: Name = Field("", description=VERSION)
+
+
+@operation("evaluate", role="viewer", surfaces=("command",))
+def evaluate(app: App, request: EvaluateRequest) -> dict[str, Any]:
+    """Measure retrieval on labelled held-out pairs or on a manifest."""
+    return app.media.evaluate(request.task, request.model or None, request.pairs, request.split or None)

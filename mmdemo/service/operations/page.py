@@ -1,0 +1,59 @@
+"""What the page as a whole asks: its status line, and whether a pass phrase is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmdemo.models.protocols import TASKS
+from mmdemo.service.app import App
+from mmdemo.service.operations.data import TaskRequest
+from mmdemo.service.operations.pictures import NothingRequest
+from mmdemo.service.operations.table import operation
+
+
+def keeping(app: App) -> dict[str, Any]:
+    """Where labels are kept, in words, and whether that lasts."""
+    place = str(app.settings.workspace).replace(str(Path.home()), "~", 1)
+    if app.settings.database_url:
+        return {"text": "Labels are kept in the database of this host.", "lasting": True}
+    if app.settings.on_space and not place.startswith("/data"):
+        text = (
+            "Labels are kept on this Space's temporary disk and are LOST when it restarts. "
+            "Add a persistent disk, or back up in the Data tab."
+        )
+        return {"text": text, "lasting": False}
+    if not app.settings.local:
+        return {"text": "Labels are kept on the disk of this host.", "lasting": True}
+    return {"text": f"Labels are kept in {place}", "lasting": True}
+
+
+@operation("status", role="viewer", quick=True)
+def status(app: App, request: TaskRequest) -> dict[str, Any]:
+    """What the line at the top says; cheap, and asked every few seconds."""
+    task = request.task
+    model = app.models.status(task)
+    if model.state == "ready":
+        index = app.context.keeper_of(task).status
+        indexing = {
+            "items": index.items,
+            "served": index.served,
+            "stale": round(index.stale_share, 3),
+            "working": index.working,
+        }
+    else:
+        indexing = {"items": app.ws.items.count(TASKS[task]), "served": 0, "stale": 0.0, "working": ""}
+    return {
+        "model": {"state": model.state, "message": model.message, "device": model.device},
+        "version": app.ws.versions.active(task),
+        "index": indexing,
+        "counts": app.labels.counts(task),
+        "keeping": keeping(app),
+        "passphrase": bool(app.settings.passphrase),
+    }
+
+
+@operation("unlock", role="annotator", quick=True)
+def unlock(app: App, request: NothingRequest) -> dict[str, Any]:
+    """Answers only who has the pass phrase."""
+    return {"ok": True}

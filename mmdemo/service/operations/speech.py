@@ -1,0 +1,139 @@
+"""What can be asked of recordings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mmdemo.data.subtitles import transcript_as
+from mmdemo.service.app import App
+from mmdemo.service.operations.media import ITEM, VERSION, item_of
+from mmdemo.service.operations.pictures import ItemRequest, NothingRequest
+from mmdemo.service.operations.requests import Answer, File, Lines, Name, Request, Text
+from mmdemo.service.operations.table import operation
+from mmdemo.service.speech import SPEECH, with_corrections
+
+SAMPLES = 12
+Format = Literal["json", "srt", "vtt", "txt", "textgrid"]
+
+
+class TranscribeRequest(Request):
+    """A recording."""
+
+    file: File = Field(None, description='the recording or video, as handle_file("said.wav")')
+    item: Name = Field("", description=ITEM)
+    version: Name = Field("", description=VERSION)
+
+
+class TranscribeAnswer(Answer):
+    """What is said, with times in seconds."""
+
+    model: str
+    language: str
+    text: str
+    words: list[dict[str, Any]] = Field(description="word, start, end, probability")
+    segments: list[dict[str, Any]] = Field(description="text, start, end")
+    note: str
+
+
+@operation("transcribe", role="viewer", public=True)
+def transcribe(app: App, request: TranscribeRequest) -> TranscribeAnswer:
+    """Write down what is said in a recording, with the time and probability of each word."""
+    item = item_of(app, request.file, request.item, SPEECH)
+    heard = app.speech.transcribe(item, request.version or None)
+    return TranscribeAnswer(**{name: heard[name] for name in TranscribeAnswer.model_fields})
+
+
+@operation("speech_start", role="viewer", quick=True)
+def speech_start(app: App, request: NothingRequest) -> dict[str, Any]:
+    """What the tab shows first: sample recordings and the versions; the model begins to load."""
+    app.context.warm(SPEECH)
+    items = app.ws.items.listed("audio", limit=SAMPLES)
+    pairs = app.ws.pairs.of_items(SPEECH, [i.id for i in items])
+    texts = {i: next((p.final_text for p in own if p.is_own), "") for i, own in pairs.items()}
+    return {
+        "samples": [
+            {"item": i.id, "name": i.name, "text": texts.get(i.id, ""), "duration": i.duration_s}
+            for i in items
+        ],
+        "versions": app.versions.listed(SPEECH)["versions"],
+    }
+
+
+@operation("recording", role="viewer", quick=True)
+def recording(app: App, request: ItemRequest) -> dict[str, Any]:
+    """A recording, the texts it came with, and what people corrected in it."""
+    item = app.media.item(request.item)
+    pairs = app.ws.pairs.browse(SPEECH, item=item.id)
+    whole = [p for p in pairs if p.start_s is None]
+    return {
+        "item": item.id,
+        "name": item.name,
+        "duration": item.duration_s,
+        "texts": list(dict.fromkeys(p.final_text for p in whole if p.is_own)),
+        "confirmed": next((p.final_text for p in reversed(whole) if p.is_confirmed), ""),
+    }
+
+
+class TranscriptRequest(Request):
+    """A recording whose transcript is made behind the page."""
+
+    item: Name = Field(description=ITEM)
+    version: Name = Field("", description=VERSION)
+    start: bool = Field(False, description="whether to begin it")
+    format: Format = Field("srt", description="of subtitles")
+
+
+@operation("transcript", role="viewer", quick=True)
+def transcript(app: App, request: TranscriptRequest) -> dict[str, Any]:
+    """Where the transcript of a recording stands; begun behind the page where the request says so."""
+    item = app.media.item(request.item)
+    state = app.speech.transcript(item, request.version or None, start=request.start)
+    state["words"] = with_corrections(state["words"], app.ws.pairs.browse(SPEECH, item=item.id))
+    return state
+
+
+@operation("transcript_stop", role="viewer", quick=True)
+def transcript_stop(app: App, request: TranscriptRequest) -> dict[str, Any]:
+    """Ask a transcript to stop; what there is of it is kept."""
+    version = request.version or app.ws.versions.active(SPEECH)
+    app.context.transcripts.stop(app.media.item(request.item), version)
+    return {}
+
+
+@operation("subtitles", role="viewer", quick=True)
+def subtitles(app: App, request: TranscriptRequest) -> dict[str, Any]:
+    """The transcript as the text of a file, corrections included."""
+    return {"text": transcript_as(request.format, transcript(app, request))}
+
+
+class SpokenTextsRequest(Request):
+    """A recording and texts."""
+
+    item: Name = Field(description=ITEM)
+    texts: Lines = Field(description="what may have been said")
+    version: Name = Field("", description=VERSION)
+
+
+@operation("speech_align", role="viewer")
+def speech_align(app: App, request: SpokenTextsRequest) -> dict[str, Any]:
+    """Which of the texts was said."""
+    return app.media.align(app.media.item(request.item), request.texts, request.version or None)
+
+
+class SpokenTextRequest(Request):
+    """A recording and a text."""
+
+    item: Name = Field(description=ITEM)
+    text: Text = Field(description="what may have been said")
+    version: Name = Field("", description=VERSION)
+
+
+@operation("align_words", role="viewer")
+def align_words(app: App, request: SpokenTextRequest) -> dict[str, Any]:
+    """When each word of a text is said, and which were not heard."""
+    item = app.media.item(request.item)
+    found = app.speech.align_words(item, request.text, request.version or None)
+    found["words"] = with_corrections(found["words"], app.ws.pairs.browse(SPEECH, item=item.id))
+    return found

@@ -1,0 +1,129 @@
+"""The table of operations: what mmdemo can do, each registered once.
+
+An operation is a function of the open workspace and a request. The page's JSON route, the Gradio endpoints,
+the MCP tools, the command line and docs/api.md are views of this table, so that types, limits, the words of
+an error and who may ask stand in one place:
+
+    class AlignRequest(Request):
+        texts: Lines = Field(description="the captions, one a line")
+
+    @operation("align", role="viewer", public=True)
+    def align(app: App, request: AlignRequest) -> AlignAnswer:
+        "Score how well each text fits a file."
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ValidationError
+
+from mmdemo.registry import Registry
+from mmdemo.service.app import App
+from mmdemo.service.operations.requests import Answer, Request, is_local, refusal
+
+Role = Literal["viewer", "annotator", "trainer", "owner"]
+ROLES: tuple[Role, ...] = ("viewer", "annotator", "trainer", "owner")  # each may do what those before it may
+Surface = Literal["page", "api", "command"]
+Run = TypeVar("Run", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing that mmdemo can do."""
+
+    name: str
+    role: Role  # the least that may ask for it
+    run: Callable[[App, Any], Any]
+    request: type[Request]
+    answer: type[BaseModel] | None  # None: JSON that only the page reads
+    quick: bool  # needs no model: answered without waiting in the queue
+    surfaces: frozenset[Surface]  # where it can be asked for
+
+    @property
+    def about(self) -> str:
+        """What it does: its docstring."""
+        return inspect.cleandoc(self.run.__doc__ or "")
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of its request that can be sent from elsewhere, in their order."""
+        return {name: f for name, f in self.request.model_fields.items() if not is_local(f)}
+
+    def parse(self, values: Mapping[str, Any], surface: Surface, files: Any = None) -> Request:
+        """The request that some values make.
+
+        Args:
+            values: by the names of its fields; those that are of no field are passed over.
+            surface: where they come from; paths of this machine are taken from the command line only.
+            files: says of what is sent as a file which path it may be opened by; None: no file is taken.
+
+        Raises:
+            UserError: the first value that cannot be used, and what can.
+        """
+        known = self.request.model_fields if surface == "command" else self.fields
+        try:
+            return self.request.model_validate(
+                {name: value for name, value in values.items() if name in known}, context={"files": files}
+            )
+        except ValidationError as e:
+            raise refusal(e, self.request) from e
+
+    def __call__(self, app: App, request: Request) -> Any:
+        """Carry it out; the answer as JSON."""
+        answer = self.run(app, request)
+        return answer.model_dump() if isinstance(answer, Answer) else answer
+
+
+SUBJECTS = tuple(
+    f"mmdemo.service.operations.{subject}"
+    for subject in ("media", "pictures", "speech", "video", "labels", "data", "versions", "training", "page")
+)
+OPERATIONS: Registry[Operation] = Registry("operation", built_in=SUBJECTS)
+
+
+def operation(
+    name: str,
+    *,
+    role: Role,
+    public: bool = False,
+    quick: bool = False,
+    surfaces: tuple[Surface, ...] = ("page",),
+) -> Callable[[Run], Run]:
+    """Put a function of (app, request) into the table.
+
+    Args:
+        name: of the route, the endpoint, the tool.
+        role: the least that may ask for it.
+        public: whether it is a named endpoint and a tool for agents, and keeps its name and parameters.
+        quick: whether it is answered without the queue.
+        surfaces: where it can be asked for, where it is not public.
+    """
+
+    def add(function: Run) -> Run:
+        hints = get_type_hints(function)
+        asked, answered = hints["request"], hints.get("return")
+        OPERATIONS.add(
+            name,
+            Operation(
+                name=name,
+                role=role,
+                run=function,
+                request=asked,
+                answer=answered if isinstance(answered, type) and issubclass(answered, BaseModel) else None,
+                quick=quick,
+                surfaces=frozenset({"page", "api", "command"} if public else surfaces),
+            ),
+        )
+        return function
+
+    return add
+
+
+def ask(app: App, name: str, **values: Any) -> Any:
+    """Carry an operation out for the process's own user; the answer as JSON."""
+    known = OPERATIONS.get(name)
+    return known(app, known.parse(values, "command"))

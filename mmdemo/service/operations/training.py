@@ -1,0 +1,203 @@
+"""What can be asked of runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.service.app import App
+from mmdemo.service.operations.pictures import NothingRequest
+from mmdemo.service.operations.requests import (
+    Answer,
+    Name,
+    Number,
+    Request,
+    UserErrorInField,
+    VersionTask,
+    Whole,
+)
+from mmdemo.service.operations.table import operation
+from mmdemo.service.operations.versions import TASK_ABOUT, VersionsRequest
+
+RUN = "a run by its id; empty: the latest"
+
+
+def _rate(value: float | None) -> float | None:
+    if value == 0:
+        raise UserErrorInField("of 0 learns nothing.", "Leave it out, or write one above 0.")
+    return value
+
+
+class TrainRequest(Request):
+    """How to train; what is left out is the default."""
+
+    task: VersionTask = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    method: Name = Field("head", description='"head", "lora" or "full"')
+    epochs: Whole = Field(0, description="how many, or 0 for the method's default")
+    seed: Whole = Field(0, description="of every random choice")
+    learning_rate: Annotated[Number, AfterValidator(_rate)] = Field(None, description="default: the method's")
+    weight_decay: Number = Field(None, description="how fast weights shrink; default 0.1")
+    batch: Whole = Field(0, description="pairs a step, over all processes; 0: the method's default")
+    part: Whole = Field(0, description="the micro-batch size: pairs embedded at once; 0: the batch")
+    dropout: Number = Field(None, description="of a head; default 0.5")
+    loss: Name = Field("", description="infonce, sigmoid, triplet or matching")
+    head: Name = Field("", description="residual, temporal, concatenation or cross-attention")
+    alone: bool = Field(False, description="whether a fused head answers without the shared space")
+    ema: Number = Field(None, description="averages the weights over about 1 / (1 - EMA) steps; 0: not")
+    patience: Whole = Field(0, description="epochs without a better one after which it ends; 0: never")
+    recompute: bool = Field(False, description="less memory, more time")
+    deterministic: bool = Field(False, description="only deterministic algorithms")
+    promote: Literal["when-better", "ask"] = Field(
+        "when-better", description='"when-better", or "ask": a person decides'
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """As a run keeps them.
+
+        Raises:
+            UserError: a value that cannot work.
+        """
+        from mmdemo.training.config import settings_from_words
+
+        return asdict(settings_from_words(self.model_dump()))
+
+
+class TrainHereRequest(TrainRequest):
+    """How to train in this process."""
+
+    method: Name = Field("", description="head, lora or full; default: the first that the model has")
+
+
+@operation("train", role="trainer", surfaces=("command",))
+def train(app: App, request: TrainHereRequest) -> dict[str, Any] | None:
+    """Fine-tune on the workspace's labels; promote what is better."""
+    return app.training.train(request.task, request.method, request.settings())
+
+
+class RunAnswer(Answer):
+    """A run."""
+
+    run: str
+
+
+@operation("start_training", role="trainer", public=True)
+def start_training(app: App, request: TrainRequest) -> RunAnswer:
+    """Start a fine-tuning on the labels; its version is promoted when it is better."""
+    run = app.training.start(request.task, request.method, request.settings(), request.promote)
+    return RunAnswer(run=run)
+
+
+class RunRequest(Request):
+    """A run."""
+
+    run: Name = Field("", description=RUN)
+    task: VersionTask = Field("", validate_default=False, description=TASK_ABOUT)
+
+
+class StatusRequest(Request):
+    """A run."""
+
+    run: Name = Field("", description=RUN)
+
+
+class StatusAnswer(Answer):
+    """Where a run stands."""
+
+    run: str | None
+    status: str = Field(description="none, queued, running, done, stopped or failed")
+    epoch: int = 0
+    epochs: int = 0
+    loss: float | None = None
+    recall: float | None = Field(None, description="mean recall on pairs that are not trained on, percent")
+    eta_s: float | None = None
+    before: dict[str, Any] | None = Field(None, description="the JSON of evaluate")
+    after: dict[str, Any] | None = None
+    model: str | None = Field(None, description="the version that it made")
+    promoted: bool = False
+    message: str = ""
+
+
+@operation("training_status", role="viewer", public=True, quick=True)
+def training_status(app: App, request: StatusRequest) -> StatusAnswer:
+    """Where a run stands."""
+    return StatusAnswer(**app.context.jobs.status(request.run))
+
+
+@operation("training", role="viewer", quick=True)
+def training(app: App, request: RunRequest) -> dict[str, Any]:
+    """Where a run stands, with its curves."""
+    return app.context.jobs.status(request.run, request.task or DEFAULT_TASK)
+
+
+@operation("stop_training", role="trainer", public=True)
+def stop_training(app: App, request: StatusRequest) -> RunAnswer:
+    """Ask a run to stop; what it has learned until then is kept as a version."""
+    return RunAnswer(run=app.context.jobs.stop(request.run))
+
+
+@operation("runs", role="viewer", quick=True)
+def runs(app: App, request: VersionsRequest) -> dict[str, Any]:
+    """The runs of a task, newest first."""
+    return {"runs": app.context.jobs.list(request.task)}
+
+
+@operation("resume_training", role="trainer", quick=True)
+def resume_training(app: App, request: StatusRequest) -> RunAnswer:
+    """Go on with a run that was stopped or failed."""
+    return RunAnswer(run=app.context.jobs.resume(request.run))
+
+
+@operation("remove_run", role="trainer", quick=True)
+def remove_run(app: App, request: StatusRequest) -> dict[str, Any]:
+    """Forget a run; its version stays."""
+    return {"runs": app.context.jobs.list(app.context.jobs.remove(request.run))}
+
+
+class DecideRequest(Request):
+    """What to do with what a run made."""
+
+    run: Name = Field("", description=RUN)
+    promote: bool = Field(False, description="whether its version answers from here on")
+    annotator: Name = ""
+
+
+@operation("decide", role="trainer", quick=True)
+def decide(app: App, request: DecideRequest) -> dict[str, Any]:
+    """Promote what a run made, or keep the version before it."""
+    return {"version": app.training.decide(request.run, request.promote, request.annotator)}
+
+
+class RollBackRequest(Request):
+    """Of which task."""
+
+    task: VersionTask = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    annotator: Name = ""
+
+
+@operation("roll_back", role="trainer", quick=True)
+def roll_back(app: App, request: RollBackRequest) -> dict[str, Any]:
+    """Activate the parent of the active version."""
+    return {"version": app.training.roll_back(request.task, request.annotator)}
+
+
+@operation("training_data", role="viewer")
+def training_data(app: App, request: VersionsRequest) -> dict[str, Any]:
+    """The labels by side and verdict, what they lack, and how the active model can learn from them."""
+    return app.training.data(request.task)
+
+
+@operation("estimate_training", role="viewer")
+def estimate_training(app: App, request: TrainRequest) -> dict[str, Any]:
+    """How long a run with these settings would take here."""
+    return app.training.estimate(request.task, request.method, request.settings())
+
+
+@operation("warm_up", role="viewer", quick=True)
+def warm_up(app: App, request: NothingRequest) -> dict[str, Any]:
+    """The tab was opened: the worker starts before it is needed."""
+    if not app.settings.passphrase:
+        app.context.jobs.warm_up()
+    return {}

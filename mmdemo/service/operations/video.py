@@ -1,0 +1,149 @@
+"""What can be asked of videos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pydantic import Field
+
+from mmdemo.data.subtitles import captions_as
+from mmdemo.errors import UserError
+from mmdemo.service.app import App
+from mmdemo.service.operations.labels import LabelAnswer, LabelOnRequest, on_answer
+from mmdemo.service.operations.media import ITEM, VERSION, item_of
+from mmdemo.service.operations.pictures import ItemRequest, NothingRequest
+from mmdemo.service.operations.requests import Answer, File, Name, Request, Text
+from mmdemo.service.operations.table import operation
+from mmdemo.service.video import VIDEO
+
+SAMPLES = 12
+FIRST_QUERY = "grapes"  # something that the first sample shows
+
+
+class MomentsRequest(Request):
+    """A video and what to look for."""
+
+    file: File = Field(None, description='the video, as handle_file("holiday.mp4")')
+    query: Text = Field("", description='what to look for, such as "a dog on the beach"')
+    item: Name = Field("", description=ITEM)
+    version: Name = Field("", description=VERSION)
+
+
+class MomentRow(Answer):
+    """A stretch of a video."""
+
+    start: float = Field(description="seconds")
+    end: float
+    score: float
+    probability: float
+    found_by: str = Field(description='"pictures" or "words"')
+    text: str = Field(description="what is said there, of those found by words")
+
+
+class MomentsAnswer(Answer):
+    """Moments, best first, and the curve."""
+
+    model: str
+    moments: list[MomentRow]
+    curve: list[list[float]] = Field(description="[seconds, score] of each frame that was looked at")
+
+
+@operation("moments", role="viewer", public=True)
+def moments(app: App, request: MomentsRequest) -> MomentsAnswer:
+    """Find where in a video a text is shown or said."""
+    item = item_of(app, request.file, request.item, VIDEO)
+    found = app.video.moments(item, request.query, request.version or None)
+    return MomentsAnswer(**{name: found[name] for name in MomentsAnswer.model_fields})
+
+
+@operation("video_start", role="viewer", quick=True)
+def video_start(app: App, request: NothingRequest) -> dict[str, Any]:
+    """What the tab shows first: sample videos and the versions; the model begins to load."""
+    app.context.warm(VIDEO)
+    items = app.ws.items.listed("video", limit=SAMPLES)
+    pairs = app.ws.pairs.of_items(VIDEO, [i.id for i in items])
+    return {
+        "samples": [
+            {"item": i.id, "name": i.name, "texts": [p.final_text for p in pairs[i.id] if p.is_own]}
+            for i in items
+        ],
+        "versions": app.versions.listed(VIDEO)["versions"],
+        "query": FIRST_QUERY if any(i.source == "samples" for i in items) else "",
+    }
+
+
+@operation("video", role="viewer", quick=True)
+def video(app: App, request: ItemRequest) -> dict[str, Any]:
+    """A video's facts."""
+    item = app.media.item(request.item)
+    if item.modality != "video":
+        raise UserError(f"{item.name} is no video.", "Choose a video.")
+    return {
+        "item": item.id,
+        "name": item.name,
+        "duration": item.duration_s,
+        "width": item.width,
+        "height": item.height,
+    }
+
+
+class WatchRequest(Request):
+    """A video that is looked through behind the page."""
+
+    item: Name = Field(description=ITEM)
+    version: Name = Field("", description=VERSION)
+    agreed: bool = Field(False, description="whether a person has agreed to the time that a long one takes")
+
+
+@operation("watch", role="viewer")
+def watch(app: App, request: WatchRequest) -> dict[str, Any]:
+    """Begin to look through a video behind the page."""
+    return app.video.watch(app.media.item(request.item), request.version or None, request.agreed)
+
+
+@operation("watching", role="viewer")
+def watching(app: App, request: WatchRequest) -> dict[str, Any]:
+    """How far that is."""
+    return app.video.watching(app.media.item(request.item), request.version or None)
+
+
+@operation("watch_stop", role="viewer", quick=True)
+def watch_stop(app: App, request: WatchRequest) -> dict[str, Any]:
+    """Stop it."""
+    app.context.frame_jobs.stop(app.media.item(request.item))
+    return {}
+
+
+class FindRequest(Request):
+    """A video and what to look for."""
+
+    item: Name = Field(description=ITEM)
+    query: Text = Field("", description="what to look for")
+    version: Name = Field("", description=VERSION)
+
+
+@operation("find_moments", role="viewer")
+def find_moments(app: App, request: FindRequest) -> dict[str, Any]:
+    """Where a text is shown or said; from a few key frames while the whole is looked through."""
+    item = app.media.item(request.item)
+    return app.video.moments(item, request.query, request.version or None, wait=False)
+
+
+@operation("describe_video", role="viewer")
+def describe_video(app: App, request: WatchRequest) -> dict[str, Any]:
+    """A caption for each shot, as JSON, as subtitles and as chapters."""
+    told = app.video.describe(app.media.item(request.item), request.version or None)
+    return told | {
+        "vtt": captions_as("vtt", told["captions"]),
+        "chapters": captions_as("chapters", told["captions"]),
+    }
+
+
+@operation("label_span", role="annotator", quick=True)
+def label_span(app: App, request: LabelOnRequest) -> LabelAnswer:
+    """Record a label on a span of a video with a text."""
+    # the span is the pair's own: the label corrects nothing in it
+    new = replace(on_answer(request, "moment"), start_s=None, end_s=None)
+    span = request.start or 0.0, request.end or 0.0
+    return LabelAnswer(**app.labels.add_on(request.item, request.text, new, *span))

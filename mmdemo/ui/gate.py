@@ -1,0 +1,67 @@
+"""The gate: who is asking, and whether they may. Everything that asks for an operation comes through here.
+
+With a pass phrase set, who gives it is the owner and everybody else a viewer; without one, everybody is the
+owner.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from mmdemo.errors import AccessError
+from mmdemo.service.app import App
+from mmdemo.service.operations.table import OPERATIONS, ROLES, Role, Surface
+from mmdemo.settings import Settings
+
+HEADER = "x-mmdemo-passphrase"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking, as far as a request says."""
+
+    key: str | None = None  # the pass phrase that was given, quoted as headers need it
+    name: str = ""  # who signed in
+
+
+def require_role(settings: Settings, role: Role, caller: Caller) -> None:
+    """Let through who may do what a role may.
+
+    Raises:
+        AccessError: the pass phrase is missing or wrong.
+    """
+    if not settings.passphrase or ROLES.index(role) == 0:
+        return
+    if not caller.key:
+        raise AccessError("This needs the pass phrase.", "Ask the person who shared this page.")
+    given = unquote(caller.key).encode()  # headers are ASCII: it comes quoted
+    if not hmac.compare_digest(given, settings.passphrase.encode()):
+        raise AccessError("The pass phrase is wrong.", "Check it and try again.")
+
+
+def ask(
+    app: App, name: str, values: Mapping[str, Any], surface: Surface, caller: Caller, files: Any = None
+) -> Any:
+    """Carry an operation out for a caller; the answer as JSON.
+
+    Args:
+        app: the open workspace.
+        name: of the operation.
+        values: what was sent.
+        surface: where it comes from.
+        caller: who asks.
+        files: says which path a file that was sent may be opened by; None: no file is taken.
+
+    Raises:
+        UserError: there is no such operation there, or a value cannot be used.
+        AccessError: the caller may not.
+    """
+    operation = OPERATIONS.get(name)
+    require_role(app.settings, operation.role, caller)
+    if caller.name:
+        values = {**values, "annotator": caller.name}
+    return operation(app, operation.parse(values, surface, files))

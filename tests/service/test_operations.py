@@ -1,0 +1,204 @@
+"""The table of operations: what is refused, by which sentence, on every surface alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from mmdemo.errors import RegistryError, UserError
+from mmdemo.service.app import App
+from mmdemo.service.operations.document import markdown
+from mmdemo.service.operations.requests import Answer, Request
+from mmdemo.service.operations.table import OPERATIONS, ROLES, Operation, ask, operation
+from mmdemo.settings import ASSETS
+from mmdemo.ui.routes import page_routes
+
+ROOT = ASSETS.parent
+
+
+class ShoutRequest(Request):
+    """A text."""
+
+    text: str
+
+
+class ShoutAnswer(Answer):
+    """It, loudly."""
+
+    text: str
+
+
+PUBLIC = {  # of other people's programs: names and parameters, in their order; new ones come after
+    "align": ["file", "texts", "task"],
+    "caption": ["file"],
+    "transcribe": ["file"],
+    "moments": ["file", "query"],
+    "search": ["query", "file", "task", "k"],
+    "next_pair": ["task", "batch", "annotator"],
+    "label": ["pair", "verdict", "text", "start", "end", "comment", "annotator"],
+    "undo": ["label"],
+    "label_counts": ["task"],
+    "start_training": ["task", "method", "epochs", "seed"],
+    "training_status": ["run"],
+    "stop_training": ["run"],
+    "versions": ["task"],
+    "activate": ["version"],
+    "export": ["task", "format"],
+}
+
+
+@pytest.fixture
+def client(app: App) -> TestClient:
+    """The page's own routes over a workspace with samples."""
+    return TestClient(Starlette(routes=page_routes(app)))
+
+
+def test_public_operations_keep_their_names_and_the_order_of_their_parameters() -> None:
+    found = {o.name: list(o.fields) for o in OPERATIONS.values() if "api" in o.surfaces}
+    assert {name: found[name][: len(fields)] for name, fields in PUBLIC.items()} == PUBLIC
+    assert set(found) == set(PUBLIC)
+
+
+def test_every_operation_says_what_it_does_and_who_may_ask() -> None:
+    for one in OPERATIONS.values():
+        assert one.about.endswith((".", "}")), one.name
+        assert one.role in ROLES
+        assert "api" not in one.surfaces or all(f.description for f in one.fields.values()), one.name
+
+
+def test_the_page_about_the_api_is_what_the_table_says() -> None:
+    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == markdown()
+
+
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    ("search", {"query": "x", "k": 0}, "k is 0. Use a number of at least 1."),
+    ("search", {"query": "x", "k": 201}, "k is 201. Use a number of at most 200."),
+    ("search", {"query": "x", "k": float("inf")}, "k is inf"),
+    ("search", {"query": "x", "k": True}, "k is True"),
+    ("search", {"query": "\ud800"}, "query holds a character that cannot be stored."),
+    ("search", {"query": "a\0b"}, "query holds a character that cannot be stored."),
+    ("search", {"query": "x", "task": "smell-text"}, "There is no task 'smell-text'."),
+    ("search", {"query": "x", "target": "smells"}, "target is 'smells'."),
+    ("label", {"pair": 10**30, "verdict": "match"}, "pair is 1000000000"),
+    ("label", {"pair": 1.5, "verdict": "match"}, "pair is 1.5, which is not a whole number."),
+    ("label", {"verdict": "match"}, "pair is missing."),
+    ("label", {"pair": 1, "verdict": "match", "comment": "x" * 3_000_000}, "comment has 3000000 characters"),
+    ("label", {"pair": 1, "verdict": "match", "start": float("nan")}, "start is nan"),
+    ("label", {"pair": 1, "verdict": "great"}, "'great'"),
+    ("undo", {"label": -1}, "label is -1."),
+    ("align", {"item": "nope", "texts": ["x"]}, "There is no item nope."),
+    ("align", {"texts": ["x"]}, "No file was given."),
+    ("align", {"item": "nope", "texts": 5}, "texts is not a list."),
+    ("explain", {"item": "nope", "texts": [5]}, "texts is not a text."),
+    ("queue", {"passed": "all"}, "passed is not a list."),
+    ("queue", {"passed": [10**40]}, "passed is 1000000000"),
+    ("start_training", {"epochs": "ten"}, "epochs is 'ten', which is not a whole number."),
+    ("start_training", {"learning_rate": 0}, "learning rate of 0 learns nothing."),
+    ("start_training", {"task": "smell-text"}, "There is no task 'smell-text'."),
+    ("activate", {"version": "v1"}, "There is no version 'v1'."),
+    ("export", {"format": "xml"}, "xml"),
+    ("pairs", {"offset": -1}, "offset is -1."),
+    ("import_start", {"verdict": "great", "batch": "abcdefgh"}, "great"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "sentence"), BAD, ids=[f"{n}-{i}" for i, (n, *_) in enumerate(BAD)]
+)
+def test_a_bad_value_is_one_sentence(app: App, name: str, values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError) as refused:
+        ask(app, name, **values)
+    assert sentence in str(refused.value) and len(str(refused.value)) < 900
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**31), 10**31) | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+SLOW = {"start", "speech_start", "video_start", "warm_up", "backup", "import_start", "import_preview"}
+LOOKING = sorted(  # what is answered without a model, so that hundreds of calls are quick
+    name for name, o in OPERATIONS.items() if o.quick and "page" in o.surfaces and name not in SLOW
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(LOOKING), data=st.data())
+def test_no_value_of_any_field_is_a_fault_of_ours(client: TestClient, name: str, data: st.DataObject) -> None:
+    fields = list(OPERATIONS.get(name).fields)
+    body = {field: data.draw(anything) for field in fields if data.draw(st.booleans())}
+    import json
+
+    sent = json.dumps(body)  # NaN, infinity and lone surrogates as JSON carries them
+    got = client.post(f"/mmdemo/api/{name}", content=sent, headers={"content-type": "application/json"})
+    assert got.status_code in {200, 400}, (name, body, got.text)
+    assert "Traceback" not in got.text
+
+
+def test_json_that_is_nested_too_deep_is_refused(client: TestClient) -> None:
+    got = client.post(
+        "/mmdemo/api/queue", content="[" * 100_000, headers={"content-type": "application/json"}
+    )
+    assert got.status_code == 400
+
+
+def test_the_page_cannot_name_a_path_where_the_command_line_can(client: TestClient, tmp_path: Path) -> None:
+    got = client.post("/mmdemo/api/export", json={"out": str(tmp_path / "stolen")})
+    assert got.status_code == 200 and not (tmp_path / "stolen").exists()
+    for name in ("import", "train", "evaluate"):
+        assert client.post(f"/mmdemo/api/{name}", json={}).status_code == 404
+    photo = str(ASSETS / "photos" / "coffee.jpg")
+    got = client.post("/mmdemo/api/align", json={"file": {"path": photo}, "texts": ["x"]})
+    assert got.status_code == 400 and "no file that can be opened" in got.json()["error"]
+
+
+def test_two_operations_of_one_name_are_refused() -> None:
+    with pytest.raises(RegistryError, match="named 'align' already"):
+
+        @operation("align", role="viewer")
+        def align(app: App, request: Request) -> Answer:
+            """Again."""
+            return Answer()
+
+
+def test_an_operation_that_is_written_once_is_in_the_page_the_api_and_the_table(
+    make_app: Callable[..., App],
+) -> None:
+    @operation("shout", role="viewer", public=True, quick=True)
+    def shout(app: App, request: ShoutRequest) -> ShoutAnswer:
+        """Say it loudly."""
+        return ShoutAnswer(text=request.text.upper())
+
+    try:
+        client = TestClient(Starlette(routes=page_routes(make_app("loud"))))
+        assert client.post("/mmdemo/api/shout", json={"text": "hey"}).json() == {"text": "HEY"}
+        assert client.post("/mmdemo/api/shout", json={}).json()["error"] == "text is missing."
+        assert OPERATIONS.get("shout").fields["text"].is_required()
+    finally:
+        OPERATIONS.remove("shout")
+
+
+def test_the_table_costs_at_most_a_fifth_of_a_millisecond_a_call(app: App) -> None:
+    known: Operation = OPERATIONS.get("label_counts")
+    calls = 1000
+
+    def seconds(call: Callable[[], Any]) -> float:
+        best = float("inf")
+        for _ in range(3):  # what is slow once, another program was
+            begun = time.perf_counter()
+            for _ in range(calls):
+                call()
+            best = min(best, time.perf_counter() - begun)
+        return best
+
+    plain = seconds(lambda: app.labels.counts("image-text"))
+    through = seconds(lambda: known(app, known.parse({"task": "image-text"}, "page")))
+    assert (through - plain) / calls < 0.2e-3
