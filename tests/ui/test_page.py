@@ -194,30 +194,78 @@ def test_an_api_error_is_a_sentence(api: tuple[App, Any, str]) -> None:
         api[1].predict(999999, "match", api_name="/label")
 
 
-def test_the_same_functions_are_mcp_tools(api: tuple[App, Any, str]) -> None:
+def agent(address: str, name: str, arguments: dict[str, Any]) -> tuple[list[Any], Any]:
+    """What an agent sees: the tools, and the result of one."""
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client
 
-    app, client, address = api
-    endpoints = {name.strip("/") for name in client.view_api(return_format="dict")["named_endpoints"]}
-
-    async def ask() -> tuple[set[str], str]:
+    async def talk() -> tuple[list[Any], Any]:
         async with (
             streamable_http_client(f"{address}gradio_api/mcp/") as (read, write, _),
             ClientSession(read, write) as session,
         ):
             await session.initialize()
-            tools = {tool.name for tool in (await session.list_tools()).tools}
-            answer = await session.call_tool("label_counts", {"task": TASK})
-            return tools, answer.content[0].text
+            return (await session.list_tools()).tools, await session.call_tool(name, arguments)
 
     with ThreadPoolExecutor(1) as thread:  # this one may have the browser tests' event loop
-        tools, answer = thread.submit(lambda: asyncio.run(ask())).result()
-    assert tools == endpoints
-    assert str(app.labels.counts(TASK)["pairs"]) in answer
+        return thread.submit(lambda: asyncio.run(talk())).result()
+
+
+def test_the_same_functions_are_mcp_tools_that_answer_in_json(api: tuple[App, Any, str]) -> None:
+    app, client, address = api
+    endpoints = {name.strip("/") for name in client.view_api(return_format="dict")["named_endpoints"]}
+    tools, quick = agent(address, "label_counts", {"task": TASK})
+    assert {tool.name for tool in tools} == endpoints
+    assert quick.structuredContent == app.labels.counts(TASK) == json.loads(quick.content[0].text)
+    _, queued = agent(address, "versions", {"task": TASK})
+    assert queued.structuredContent == app.versions.listed(TASK)
+    _, none = agent(address, "next_pair", {"task": TASK, "batch": "nothing of that name"})
+    assert none.structuredContent["pair"] is None
+    _, refused = agent(address, "search", {"query": "an apple", "k": 0})
+    assert refused.isError and "k is 0. Use a number of at least 1." in refused.content[0].text
+    schema = next(tool for tool in tools if tool.name == "search").inputSchema
+    assert (
+        schema["properties"]["k"]["type"] == "integer"
+        and "how many" in schema["properties"]["k"]["description"]
+    )
+
+
+def test_a_bad_value_is_the_same_sentence_on_every_surface(
+    api: tuple[App, Any, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from gradio_client.exceptions import AppError
+
+    from mmdemo.command_line import main
+
+    _, client, address = api
+    sentence = "k is 1000. Use a number of at most 200."
+    with pytest.raises(AppError, match=sentence):
+        client.predict("an apple", None, TASK, 1000, api_name="/search")
+    assert main(["search", "an apple", "-k", "1000", "--workspace", str(tmp_path)]) == 2
+    assert sentence in capsys.readouterr().err
+    body = json.dumps({"query": "an apple", "k": 1000}).encode()
+    request = urllib.request.Request(
+        f"{address}mmdemo/api/search", body, {"Content-Type": "application/json"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    answer = json.load(refused.value)
+    assert f"{answer['error']} {answer['cure']}" == sentence
+
+
+def test_a_path_of_the_server_is_no_file_of_a_request(api: tuple[App, Any, str]) -> None:
+    body = {"data": [{"path": str(ASSETS / "photos" / "coffee.jpg")}, "a cup", TASK]}
+    request = urllib.request.Request(
+        f"{api[2]}gradio_api/call/align", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as begun:
+        event = json.load(begun)["event_id"]
+    with urllib.request.urlopen(f"{api[2]}gradio_api/call/align/{event}") as answer:
+        told = answer.read().decode()
+    assert "event: error" in told and "probability" not in told
 
 
 def test_every_endpoint_is_documented(api: tuple[App, Any, str]) -> None:

@@ -166,7 +166,7 @@ def _worded(kind: str, name: str, value: Any, facts: dict[str, Any], about: str)
         return UserError(f"{name} is missing.", f"Send {about.rstrip('.')}." if about else f"Send {name}.")
     if bound is not None:
         side = "at least" if {"ge", "gt"} & set(facts) else "at most"
-        return UserError(f"{name} is {shown}.", f"Use a number of {side} {bound:g}.")
+        return UserError(f"{name} is {_shown(value).strip(chr(39))}.", f"Use a number of {side} {bound:g}.")
     if kind == "string_too_long":
         return UserError(
             f"{name} has {len(value)} characters, over the limit of {facts['max_length']}.", "Shorten it."
