@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mmdemo.errors import MmdemoError, UserError
+from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import decide_compute
 from mmdemo.settings import Settings
 from mmdemo.training.trainer import make_accelerator
@@ -25,8 +26,6 @@ def meet(settings: Settings, method: str, create: Callable[[], str]) -> tuple[st
     Raises:
         UserError: the run cannot be made, or its method gains nothing by several processes.
     """
-    from accelerate.utils import broadcast_object_list
-
     if method == "head":
         raise UserError(
             "A head learns from cached features in seconds.",
@@ -40,7 +39,7 @@ def meet(settings: Settings, method: str, create: Callable[[], str]) -> tuple[st
             told = [create(), ""]
         except MmdemoError as e:
             told = ["", str(e)]
-    broadcast_object_list(told)
+    heavy("accelerate.utils").broadcast_object_list(told)
     if told[1]:
         raise UserError(told[1])
     return told[0], first

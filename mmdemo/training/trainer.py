@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from mmdemo.errors import DataError, UserError
+from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
 from mmdemo.training.checkpoint import BestKeeper, StateKeeper
 from mmdemo.training.config import EpochRecord, Measure, TrainSettings
@@ -147,13 +148,13 @@ KEEPING_SHARE = 0.05  # of the time, that writing states may take: a large netwo
 
 def make_accelerator(compute: Compute) -> Any:
     """What carries batches to devices and gradients between processes, as `decide_compute` decided."""
-    from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
-
+    accelerate = heavy("accelerate")
     precision = "bf16" if compute.dtype is torch.bfloat16 else "no"
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # some families have spare layers
+    unused = accelerate.DistributedDataParallelKwargs(
+        find_unused_parameters=True
+    )  # some families have spare layers
     on_cpu = compute.device.type == "cpu"
-    return Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[unused])
+    return accelerate.Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[unused])
 
 
 class NetworkTraining:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmdemo.heavy_imports import heavy
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.models.device import Compute
 from mmdemo.models.hub.loading import load_part
@@ -86,12 +87,11 @@ def let_learn(network: Any, how: Method, compute: Compute) -> Any:
         network.activation_checkpointing_enable()
     if how.name == "full":
         return network.requires_grad_(True).to(compute.device)
-    from peft import LoraConfig, PeftModel, get_peft_model
-
+    peft = heavy("peft")
     if how.adapter:
-        return PeftModel.from_pretrained(network, how.adapter, is_trainable=True).to(compute.device)
-    shape = LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.05, target_modules=TARGETS)
-    return get_peft_model(network, shape).to(compute.device)
+        return peft.PeftModel.from_pretrained(network, how.adapter, is_trainable=True).to(compute.device)
+    shape = peft.LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.05, target_modules=TARGETS)
+    return peft.get_peft_model(network, shape).to(compute.device)
 
 
 class Adapted:
@@ -106,16 +106,14 @@ class Adapted:
     at_once = AT_ONCE
 
     def __init__(self, name: str, compute: Compute, how: Method) -> None:
-        from transformers import AutoTokenizer, WhisperFeatureExtractor
-
         whisper = load_whisper(name, how.merged)
         self.model: Any = let_learn(whisper, how, compute)
         self.compute = compute
         self.rates = {"lora": 1e-3, "full": 1e-5}  # thin matrices take larger ones than whole networks
         self.criterion = CaptionCrossEntropy()
         self._method = how.name
-        self._features = load_part(WhisperFeatureExtractor, name)
-        self._tokenizer = load_part(AutoTokenizer, name)
+        self._features = load_part("WhisperFeatureExtractor", name)
+        self._tokenizer = load_part("AutoTokenizer", name)
         self._eot = int(self._tokenizer.eos_token_id)
         self._multilingual = bool(getattr(whisper.generation_config, "is_multilingual", False))
 

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from mmdemo.errors import UserError
+from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part
 from mmdemo.models.presets import Preset
@@ -66,18 +67,16 @@ class HubCaptioner:
     """
 
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-
         config = load_config(name)
-        if type(config) not in AutoModelForImageTextToText._model_mapping:
+        if type(config) not in heavy("transformers").AutoModelForImageTextToText._model_mapping:
             raise UserError(
                 f"{name} is a model of type {config.model_type!r}, which does not write about pictures.",
                 "Choose BLIP, GIT or a vision-language model.",
             )
         self.name = name
         self.compute = compute
-        self.network = load_network(AutoModelForImageTextToText, name, compute.device, adapter)
-        self.processor = load_part(AutoProcessor, name)
+        self.network = load_network("AutoModelForImageTextToText", name, compute.device, adapter)
+        self.processor = load_part("AutoProcessor", name)
         chats = config.model_type not in FAMILIES
         self.family = CHAT if chats else FAMILIES[config.model_type]
         self.frames = self.family.frames(config)

@@ -121,22 +121,16 @@ class DualEncoder:
     epochs = EPOCHS
 
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
-        import transformers
-
         config = load_config(name)
         self.name = name
         self.rates = RATES
         self.family = family_of(config, name)
         self.compute = compute
         self.config = config
-        self.network = load_network(
-            getattr(transformers, self.family.architecture), name, compute.device, adapter
-        )
-        self.tokenizer = load_part(transformers.AutoTokenizer, name)
+        self.network = load_network(self.family.architecture, name, compute.device, adapter)
+        self.tokenizer = load_part("AutoTokenizer", name)
         audio = self.family.modality == "audio"
-        self.processor = load_part(
-            transformers.AutoFeatureExtractor if audio else transformers.AutoImageProcessor, name
-        )
+        self.processor = load_part("AutoFeatureExtractor" if audio else "AutoImageProcessor", name)
         self.dim = self.feature_dim = int(self.family.dim(config))
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:

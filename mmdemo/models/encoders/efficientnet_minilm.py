@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from mmdemo.errors import StorageError
+from mmdemo.heavy_imports import heavy
 from mmdemo.media.image import pixels
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
@@ -75,14 +76,12 @@ class MiniLMTower:
     dim = TEXT_DIM
 
     def __init__(self, compute: Compute, mean: np.ndarray) -> None:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging as transformers_logging
-
-        transformers_logging.disable_progress_bar()
+        transformers = heavy("transformers")
+        transformers.utils.logging.disable_progress_bar()
         folder = package_folder(TEXT_PACKAGE) / "model"
         self._compute = compute
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._network = AutoModel.from_pretrained(folder).eval().to(compute.device)
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        self._network = transformers.AutoModel.from_pretrained(folder).eval().to(compute.device)
         self._mean = torch.from_numpy(mean)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:

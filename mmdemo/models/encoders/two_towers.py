@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmdemo.errors import StorageError, UserError
+from mmdemo.heavy_imports import heavy
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.image import pixels
 from mmdemo.models.calibration import Calibration
@@ -240,24 +241,22 @@ def _media_tower(spec: PairSpec, new: bool) -> nn.Module:
 
 
 def _text_tower(spec: PairSpec, vocabulary: int, new: bool, compute: Compute) -> nn.Module:
-    from transformers import AutoConfig, AutoModel
-
     if spec.text in TEXT:
         return TEXT[spec.text](vocabulary)
     if new:
-        return TextBackbone(load_network(AutoModel, spec.text, compute.device))
+        return TextBackbone(load_network("AutoModel", spec.text, compute.device))
     values = dict(spec.text_config or {})
-    return TextBackbone(AutoModel.from_config(AutoConfig.for_model(values.pop("model_type"), **values)))
+    transformers = heavy("transformers")
+    config = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
+    return TextBackbone(transformers.AutoModel.from_config(config))
 
 
 def _tokenizer(folder: str, spec: PairSpec) -> Any:
-    from transformers import AutoTokenizer
-
     from mmdemo.models.encoders.efficientnet_minilm import TEXT_PACKAGE, package_folder
 
     if folder or spec.text not in TEXT:
-        return load_part(AutoTokenizer, folder or spec.text)
-    return load_part(AutoTokenizer, str(package_folder(TEXT_PACKAGE) / "model"))
+        return load_part("AutoTokenizer", folder or spec.text)
+    return load_part("AutoTokenizer", str(package_folder(TEXT_PACKAGE) / "model"))
 
 
 def is_scratch(spec: PairSpec) -> bool:
@@ -307,9 +306,9 @@ class PairEncoder:
         self.rates = {"lora": 1e-4, "full": 5e-4 if is_scratch(self.spec) else 3e-5}
         self.epochs = 20 if is_scratch(self.spec) else 5
         if adapter:
-            from peft import PeftModel
-
-            self.network = PeftModel.from_pretrained(self.network, adapter).merge_and_unload().eval()
+            self.network = (
+                heavy("peft").PeftModel.from_pretrained(self.network, adapter).merge_and_unload().eval()
+            )
         self._mels = threading.local()
 
     def prepared(self, medium: Image.Image | np.ndarray) -> dict[str, Tensor]:

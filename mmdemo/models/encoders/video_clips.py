@@ -69,8 +69,6 @@ class ClipEncoder:
     """
 
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
-        import transformers
-
         config = load_config(name)
         if config.model_type not in KINDS:
             raise UserError(
@@ -79,10 +77,8 @@ class ClipEncoder:
         self.kind = KINDS[config.model_type]
         self.config = config
         self.compute = compute
-        self.network = load_network(
-            getattr(transformers, self.kind.architecture), name, compute.device, adapter
-        )
-        self.tokenizer = load_part(transformers.AutoTokenizer, name)
+        self.network = load_network(self.kind.architecture, name, compute.device, adapter)
+        self.tokenizer = load_part("AutoTokenizer", name)
         vision = config.vision_config
         self.frames = vision.num_frames if self.kind.clip == "num_frames" else int(self.kind.clip)
         self.is_xclip = config.model_type == "xclip"

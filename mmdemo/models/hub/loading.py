@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 
 from mmdemo.errors import UserError
+from mmdemo.heavy_imports import heavy
 from mmdemo.models.hub.errors import not_at_hand
 from mmdemo.models.presets import split_revision
 
@@ -27,20 +28,18 @@ def load_config(name: str) -> Any:
     Raises:
         UserError: there is no such model, or of no architecture that transformers knows.
     """
-    from transformers import AutoConfig
-
     repo, how = split_revision(name)
     try:
-        return AutoConfig.from_pretrained(repo, trust_remote_code=False, **how)
+        return heavy("transformers").AutoConfig.from_pretrained(repo, trust_remote_code=False, **how)
     except (OSError, ValueError, KeyError) as e:
         raise not_at_hand(name, e, "found") from e
 
 
-def load_network(architecture: Any, name: str, device: torch.device, adapter: str = "", **how: Any) -> Any:
+def load_network(architecture: str, name: str, device: torch.device, adapter: str = "", **how: Any) -> Any:
     """A network in evaluation mode, with an adapter merged into it.
 
     Args:
-        architecture: a class of transformers with `from_pretrained`.
+        architecture: the name of a class of transformers.
         name: a Hub id or a folder.
         device: where it goes.
         adapter: a folder of LoRA weights; empty: none.
@@ -49,12 +48,10 @@ def load_network(architecture: Any, name: str, device: torch.device, adapter: st
     Raises:
         UserError: it is not at hand, not in safetensors, damaged, or of another architecture.
     """
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
+    heavy("transformers").utils.logging.disable_progress_bar()
     repo, revision = split_revision(name)
     try:
-        model, told = architecture.from_pretrained(
+        model, told = getattr(heavy("transformers"), architecture).from_pretrained(
             repo,
             use_safetensors=True,
             trust_remote_code=False,
@@ -70,7 +67,7 @@ def load_network(architecture: Any, name: str, device: torch.device, adapter: st
         more = f" and {len(lacking) - SHOWN_KEYS} more" if len(lacking) > SHOWN_KEYS else ""
         shown = ", ".join(lacking[:SHOWN_KEYS]) + more
         raise UserError(
-            f"The model {name} lacks tensors of {architecture.__name__}: {shown}.",
+            f"The model {name} lacks tensors of {architecture}: {shown}.",
             "Choose a checkpoint of that architecture, or save it again.",
         )
     extra = sorted(told["unexpected_keys"])
@@ -79,24 +76,22 @@ def load_network(architecture: Any, name: str, device: torch.device, adapter: st
             "The model %s has %d tensors that %s does not use, such as %s.",
             name,
             len(extra),
-            architecture.__name__,
+            architecture,
             extra[0],
         )
     if adapter:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        model = heavy("peft").PeftModel.from_pretrained(model, adapter).merge_and_unload()
     return model.to(device).eval().requires_grad_(False)
 
 
-def load_part(kind: Any, name: str) -> Any:
-    """A tokeniser or processor of a model.
+def load_part(kind: str, name: str) -> Any:
+    """A tokeniser or processor of a model, by the name of its class in transformers.
 
     Raises:
         UserError: it is not at hand or cannot be read.
     """
     repo, how = split_revision(name)
     try:
-        return kind.from_pretrained(repo, trust_remote_code=False, **how)
+        return getattr(heavy("transformers"), kind).from_pretrained(repo, trust_remote_code=False, **how)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as e:
         raise not_at_hand(name, e) from e

@@ -55,11 +55,9 @@ class CtcRecogniser(SpeechRecogniser):
     multilingual = False
 
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
-        from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
-
-        self._model = load_network(AutoModelForCTC, name, compute.device, adapter)
-        self._features = load_part(AutoFeatureExtractor, name)
-        self._tokenizer = load_part(AutoTokenizer, name)
+        self._model = load_network("AutoModelForCTC", name, compute.device, adapter)
+        self._features = load_part("AutoFeatureExtractor", name)
+        self._tokenizer = load_part("AutoTokenizer", name)
         self._compute = compute
         self._lock = threading.Lock()
         self._letters: dict[str, int] = self._tokenizer.get_vocab()

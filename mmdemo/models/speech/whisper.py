@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.heavy_imports import heavy
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice_activity import has_speech
 from mmdemo.models.speech.recogniser import (
@@ -45,10 +46,10 @@ class WhisperRecogniser(SpeechRecogniser):
     """
 
     def __init__(self, tokens: Any, multilingual: bool) -> None:
-        from faster_whisper.tokenizer import Tokenizer
-
         self.multilingual = multilingual
-        self._tokenizer = Tokenizer(tokens, multilingual, task="transcribe", language="en")
+        self._tokenizer = heavy("faster_whisper.tokenizer").Tokenizer(
+            tokens, multilingual, task="transcribe", language="en"
+        )
         self._lock = threading.Lock()  # CTranslate2 would queue the calls as well, and hold their memory
         self._known: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
         self._silence: np.ndarray | None = None

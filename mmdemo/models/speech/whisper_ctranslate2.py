@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
 from mmdemo.models.presets import Preset
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser
@@ -34,9 +35,7 @@ class Recogniser(WhisperRecogniser):
     """
 
     def __init__(self, model: str, place: Mapping[str, Any] = ON_CPU, threads: int = 0) -> None:
-        from faster_whisper import WhisperModel
-
-        self._whisper = WhisperModel(model, **place, cpu_threads=threads)
+        self._whisper = heavy("faster_whisper").WhisperModel(model, **place, cpu_threads=threads)
         super().__init__(self._whisper.hf_tokenizer, self._whisper.model.is_multilingual)
 
     @property
@@ -66,21 +65,19 @@ class Recogniser(WhisperRecogniser):
 
     def _encode_window(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """(1, T, 384) states of at most 30 s with their padding, and the mel frames that hold sound."""
-        from faster_whisper.audio import pad_or_trim
-
         with self._lock:
             mel = self._whisper.feature_extractor(samples)  # (80, frames + 1)
             frames = min(3000, mel.shape[-1] - 1)
             length = LEAST_FRAMES if frames <= LEAST_FRAMES - 200 else 3000
-            return np.array(self._whisper.encode(pad_or_trim(mel, length))), frames
+            return np.array(
+                self._whisper.encode(heavy("faster_whisper.audio").pad_or_trim(mel, length))
+            ), frames
 
     def _quick_transcript(self, padded: np.ndarray, seconds: float) -> str:
-        import ctranslate2
-
         prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
         with self._lock:
             found = self._whisper.model.generate(
-                ctranslate2.StorageView.from_array(padded), [prompt], beam_size=5, max_length=224
+                heavy("ctranslate2").StorageView.from_array(padded), [prompt], beam_size=5, max_length=224
             )
         return str(self._tokenizer.decode(found[0].sequences_ids[0])).strip()
 
@@ -88,8 +85,6 @@ class Recogniser(WhisperRecogniser):
         """CTranslate2's alignments of several token sequences with one window, in batches of like length;
         it gives the times whether they are asked for or not.
         """
-        import ctranslate2
-
         results: list[Any] = [None] * len(ids)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         frames = 2 * (len(window) - 10)  # `cut_states` left ten states behind the sound
@@ -98,7 +93,7 @@ class Recogniser(WhisperRecogniser):
             batch = np.ascontiguousarray(np.repeat(window[None].astype(np.float32), len(rows), 0))
             with self._lock:
                 found = self._whisper.model.align(
-                    ctranslate2.StorageView.from_array(batch),
+                    heavy("ctranslate2").StorageView.from_array(batch),
                     self._tokenizer.sot_sequence,
                     [list(ids[i]) for i in rows],
                     [max(2, frames)] * len(rows),

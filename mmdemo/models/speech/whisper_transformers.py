@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmdemo.heavy_imports import heavy
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice_activity import speech_windows
 from mmdemo.models.device import Compute
@@ -44,10 +45,8 @@ def load_whisper(name: str, adapter: str = "", device: torch.device | None = Non
     Raises:
         UserError: it cannot be loaded; the sentence says what was looked for.
     """
-    from transformers import WhisperForConditionalGeneration
-
     device = device or torch.device("cpu")
-    return load_network(WhisperForConditionalGeneration, name, device, adapter, attn_implementation="eager")
+    return load_network("WhisperForConditionalGeneration", name, device, adapter, attn_implementation="eager")
 
 
 class HubWhisper(WhisperRecogniser):
@@ -60,12 +59,10 @@ class HubWhisper(WhisperRecogniser):
     """
 
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
-        from transformers import AutoTokenizer, WhisperFeatureExtractor
-
         self._model = load_whisper(name, adapter, compute.device)
         self._compute = compute
-        self._features = load_part(WhisperFeatureExtractor, name)
-        self.hf_tokenizer = load_part(AutoTokenizer, name)
+        self._features = load_part("WhisperFeatureExtractor", name)
+        self.hf_tokenizer = load_part("AutoTokenizer", name)
         facts = self._model.generation_config
         super().__init__(self.hf_tokenizer.backend_tokenizer, bool(getattr(facts, "is_multilingual", False)))
         self._heads = self._alignment_heads(getattr(facts, "alignment_heads", None))
@@ -106,8 +103,6 @@ class HubWhisper(WhisperRecogniser):
     @torch.inference_mode()
     def _generate(self, padded: np.ndarray, vocabulary: Sequence[str], seconds: float) -> list[int]:
         """The tokens of the text that (1, 1500, d) states of so many seconds of sound hold."""
-        from transformers.modeling_outputs import BaseModelOutput
-
         states = torch.from_numpy(padded).to(self._compute.device)
         how: dict[str, Any] = {"max_length": min(NEW_TOKENS, 10 + int(seconds * TOKENS_PER_S))}
         if self.multilingual:
@@ -115,8 +110,11 @@ class HubWhisper(WhisperRecogniser):
         if vocabulary:
             prompt = self.hf_tokenizer.get_prompt_ids(" ".join(vocabulary), return_tensors="pt")
             how |= {"prompt_ids": prompt[: NEW_TOKENS - 10].to(self._compute.device)}
+        outputs = heavy("transformers.modeling_outputs")
         with self._lock, self._compute.autocast():
-            found = self._model.generate(encoder_outputs=BaseModelOutput(last_hidden_state=states), **how)
+            found = self._model.generate(
+                encoder_outputs=outputs.BaseModelOutput(last_hidden_state=states), **how
+            )
         ids = [int(i) for i in found[0]]
         if vocabulary and self._tokenizer.sot in ids:
             ids = ids[ids.index(self._tokenizer.sot) :]  # the prompt is returned as well
@@ -173,12 +171,11 @@ class HubWhisper(WhisperRecogniser):
     @staticmethod
     def _path(attention: Tensor, prompt: int) -> np.ndarray:
         """(A, 2) token and state along the best path through (H, S, T) attention."""
-        from transformers.models.whisper.generation_whisper import _dynamic_time_warping, _median_filter
-
+        whisper = heavy("transformers.models.whisper.generation_whisper")
         std, mean = torch.std_mean(attention.float(), dim=-2, keepdim=True, unbiased=False)
-        smooth = _median_filter((attention.float() - mean) / std.clamp(min=1e-6), FILTER)
+        smooth = whisper._median_filter((attention.float() - mean) / std.clamp(min=1e-6), FILTER)
         matrix = smooth.mean(0)[prompt - 1 : -1]  # the row that predicts a token says where it is
-        token, state = _dynamic_time_warping(-matrix.double().cpu().numpy())
+        token, state = whisper._dynamic_time_warping(-matrix.double().cpu().numpy())
         return np.column_stack([token, state])
 
 
