@@ -151,11 +151,14 @@ def modality_of(task: str) -> Modality:
 
 
 def task_of_file(path: Path, settings: Settings) -> str:
-    """The task of a file, by what it is called; where several claim that, by what can be read in it."""
-    claiming = [m for m in MODALITIES.values() if m.claims(path)]
-    held = frozenset[str]().union(*(m.holds for m in claiming))
-    claiming.sort(key=lambda m: m.name in held)  # a video holds sound: it is asked before recordings
-    for modality in claiming[:-1]:
+    """The task of a file, by what it is called; where several claim that, or none, by what can be read in it."""
+    every = MODALITIES.values()
+    claiming = [m for m in every if m.claims(path)]
+    held = frozenset[str]().union(*(m.holds for m in every))
+    asked = sorted(
+        claiming or every, key=lambda m: m.name in held
+    )  # a video, which holds sound, before sound
+    for modality in asked if len(asked) > 1 else ():
         try:
             modality.describe(path, settings)
         except MediaError:
