@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmdemo.errors import MediaError, RegistryError, UserError
 from mmdemo.registry import Registry
@@ -68,7 +68,8 @@ class Modality:
     decode: Callable[[Tower, bytes | Path, Settings | None], Any]  # what the tower takes of a file
     draw: Callable[[Workspace, Item, int], Any]  # a PIL picture of an item, its side at least so many pixels
     model_setting: str = ""  # the field of Settings that names another base version
-    tab: str = ""  # the page's own tab; empty: the one that all others share
+    tab: str = ""  # the page's own tab; empty: one like those of all others
+    player: Literal["", "wave", "video"] = ""  # how the page plays it; empty: it shows its picture
     media_types: Mapping[str, str] = field(default_factory=dict)  # by suffix, of what browsers open as it is
     has_sound: bool = False  # whether it can be listened to
     holds: frozenset[str] = frozenset()  # other modalities that the same file can be read as
@@ -151,7 +152,7 @@ def modality_of(task: str) -> Modality:
 
 
 def task_of_file(path: Path, settings: Settings) -> str:
-    """The task of a file, by what it is called; where several claim that, or none, by what can be read in it."""
+    """The task of a file: by its name or, where several or none claim that, by what can be read in it."""
     every = MODALITIES.values()
     claiming = [m for m in every if m.claims(path)]
     held = frozenset[str]().union(*(m.holds for m in every))

@@ -80,6 +80,7 @@ MODALITIES.add(
         decode=decode,
         draw=draw,
         tab="speech",
+        player="wave",
         media_types={
             ".wav": "audio/wav",
             ".mp3": "audio/mpeg",
@@ -91,6 +92,7 @@ MODALITIES.add(
         load=load,
         decode_span=decode_span,
         pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),
+        caption=lambda app, item, version: app.speech.caption(item, version),
         doubts=(
             ("misheard", lazy("mmdemo.labeling.disagreement:misheard")),
             ("times", lazy("mmdemo.labeling.disagreement:apart_in_time")),

@@ -67,6 +67,7 @@ MODALITIES.add(
             ".avif": "image/avif",
         },
         pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),
+        caption=lambda app, item, version: app.pictures.caption(item, version),
         pipeline_tag="zero-shot-image-classification",
     ),
 )

@@ -68,6 +68,7 @@ MODALITIES.add(
         decode=decode,
         draw=draw,
         tab="video",
+        player="video",
         media_types={".mp4": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"},
         has_sound=True,
         holds=frozenset(["audio"]),
@@ -82,5 +83,6 @@ MODALITIES.add(
         ),
         pair_dataset=lazy("mmdemo.training.pair_data:VideoPairs"),
         searcher=lazy("mmdemo.retrieval.video_search:VideoSearcher"),
+        caption=lambda app, item, version: app.video.describe(item, version),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.modality import MODALITIES
 from mmdemo.service.context import Context
 from mmdemo.service.data import Data
 from mmdemo.service.labels import Labels
@@ -40,17 +41,13 @@ class App:
         self.data = Data(self.context)
         self.versions = Versions(self.context)
         self.training = Training(self.context)
-        self._captions = {
-            "image": self.pictures.caption,
-            "audio": self.speech.caption,
-            "video": self.video.describe,
-        }
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption`: proposals, best first; of a recording, what is said; of a video, each
         shot.
         """
-        return self._captions[item.modality](item, version)
+        own = MODALITIES.get(item.modality).caption
+        return own(self, item, version) if own is not None else self.media.caption(item, version)
 
     def close(self) -> None:
         """Let the worker end and release the database."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mmdemo.retrieval.search import Query, Results
 
 
+CAPTIONS = 5  # that are proposed
+
+
 class Media:
     """Items of an open workspace."""
 
@@ -32,7 +35,7 @@ class Media:
         """
         item = self._ws.items.get(item_id)
         if item is None:
-            raise UserError(f"There is no item {item_id[:12]}.", "Choose another picture.")
+            raise UserError(f"There is no item {item_id[:12]}.", "Choose another one.")
         return item
 
     def keep(self, path: Path, source: str = "upload", task: Task = DEFAULT_TASK) -> Item:
@@ -59,6 +62,26 @@ class Media:
         scores = aligner.align(load_medium(self._ws, aligner.towers.media, item), texts)
         return {"model": aligner.version, "scores": [vars(s) for s in scores]}
 
+    def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
+        """The JSON of `caption` where a modality has no way of its own: what people confirmed of others, the
+        best first.
+        """
+        from mmdemo.models.captioning.proposals import how_sure
+        from mmdemo.retrieval.embed import load_medium
+        from mmdemo.retrieval.search import nearest_labelled_texts
+
+        task = self.task_of(item)
+        aligner = self._context.models.aligner(task, version or None)
+        medium = load_medium(self._ws, aligner.towers.media, item)
+        known = nearest_labelled_texts(self._ws, aligner, aligner.encode_media([medium])[0], task, CAPTIONS)
+        scores = sorted(aligner.align(medium, known), key=lambda score: -score.probability)
+        rows = [
+            {"text": s.text, "score": s.probability, "start": None, "end": None, "source": "labelled"}
+            | {"sure": how_sure(s.probability)}
+            for s in scores
+        ]
+        return {"model": aligner.version, "captions": rows}
+
     def decoded(self, path: Path, task: Task) -> Any:
         """A file that is no item, decoded for the active version of a task.
 
@@ -67,7 +90,7 @@ class Media:
         """
         from mmdemo.retrieval.embed import decode_file
 
-        return decode_file(self._context.models.aligner(task).towers.media, path)
+        return decode_file(self._context.models.aligner(task).towers.media, path, self._ws.settings)
 
     def evaluate(
         self, task: Task, version: str | None = None, pairs: str = "", split: str | None = None

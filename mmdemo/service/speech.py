@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError
+from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
 from mmdemo.service.context import Context
 from mmdemo.store.pairs import PairView
@@ -150,7 +151,7 @@ class Speech:
 
     @staticmethod
     def _recording(item: Item) -> None:
-        if item.modality == "image":
+        if not MODALITIES.get(item.modality).has_sound:
             raise MediaError(f"{item.name} is no recording.", "Choose a recording.")
 
 

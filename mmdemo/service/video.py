@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError
+from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
 from mmdemo.service.context import Context
 from mmdemo.store.tables import Item
@@ -218,7 +219,7 @@ class Video:
 
     @staticmethod
     def _video(item: Item) -> None:
-        if item.modality != "video":
+        if MODALITIES.get(item.modality).task != VIDEO:
             raise MediaError(f"{item.name} is no video.", "Choose a video.")
 
 

@@ -107,6 +107,10 @@ window.mm = (() => {
     setTimeout(() => note.remove(), bad ? 9000 : 4000);
   }
 
+  // The modalities (mmdemo/modality.py), and the view by which the address opens each: the Image tab's is what it does.
+  const modalities = window.mmModalities;
+  const modalityOf = (name) => modalities.find((m) => m.task === name);
+  const viewOf = (name) => (modalityOf(name).tab === "image" ? "align" : modalityOf(name).tab);
   // The address always says what is on the page. The link it came with is read once, before anything writes.
   const LONGEST = 1800;
   const link = Object.fromEntries(new URLSearchParams(location.search));
@@ -127,9 +131,9 @@ window.mm = (() => {
     // Another tab was opened: its view, and nothing of the one before.
     view(name) {
       if (!touched) return;
-      const own = { image: ["image-text", mm.imageState, "align"], speech: ["speech-text", mm.speechState, "speech"], video: ["video-text", mm.videoState, "video"] }[name];
-      const keep = own ? own[1] || { view: own[2] } : { view: name };
-      if (own) task.set(own[0]);
+      const own = modalities.find((m) => m.tab === name);
+      const keep = own ? mm.states[name] || { view: viewOf(own.task) } : { view: name };
+      if (own) task.set(own.task);
       this.write({ view: "", item: "", text: "", version: "", mode: "", part: "", learns: "", ...keep, task: task.name });
     },
     async share() {
@@ -143,20 +147,19 @@ window.mm = (() => {
   };
 
   // The task that Label, Fine-tune and Data are about: that of the tab one comes from, or as chosen there.
-  const TASKS = { "image-text": { name: "Pictures", one: "picture", many: "pictures" }, "speech-text": { name: "Speech", one: "recording", many: "recordings" }, "video-text": { name: "Videos", one: "video", many: "videos" } };
   const task = {
-    name: TASKS[link.task] ? link.task : "image-text",
-    get words() { return TASKS[this.name]; },
+    name: modalityOf(link.task) ? link.task : modalities[0].task,
+    get modality() { return modalityOf(this.name); },
     set(name) {
-      if (name === this.name || !TASKS[name]) return;
+      if (name === this.name || !modalityOf(name)) return;
       this.name = name;
       dispatchEvent(new CustomEvent("mm-task", { detail: name }));
       dispatchEvent(new CustomEvent("mm-poke"));
     },
     // A row of buttons that chooses it; `changed` is called whenever it has been chosen anywhere.
     chooser(changed) {
-      const box = h("div", { class: "mm-segments mm-tasks", role: "group", "aria-label": "Task" }, Object.entries(TASKS).map(([name, words]) =>
-        h("button", { type: "button", "data-task": name, onclick: () => { task.set(name); address.write({ task: name }); } }, words.name)));
+      const box = h("div", { class: "mm-segments mm-tasks", role: "group", "aria-label": "Task" }, modalities.map(({ task: name, title }) =>
+        h("button", { type: "button", "data-task": name, onclick: () => { task.set(name); address.write({ task: name }); } }, title)));
       const draw = () => { for (const b of box.children) { b.setAttribute("aria-pressed", b.dataset.task === task.name); b.setAttribute("aria-selected", b.dataset.task === task.name); } };
       addEventListener("mm-task", () => { draw(); changed(); });
       draw();
@@ -295,6 +298,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, kinds, confirms, options, dragEdge, ofImage, Refused,
-    onPending: (f) => { listeners.add(f); f(pending.size); }, imageState: null, speechState: null, videoState: null };
+  return { h, thumb, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+    onPending: (f) => { listeners.add(f); f(pending.size); }, states: {} };  // what each tab of a modality shows, for the address
 })();

@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from mmdemo.errors import AccessError, MmdemoError, UserError
+from mmdemo.modality import MODALITIES
 from mmdemo.service.app import App
 from mmdemo.service.exchange import download_path
 from mmdemo.service.operations.table import OPERATIONS
@@ -28,22 +29,6 @@ log = logging.getLogger(__name__)
 THUMB_SIDES = (320, 1280)
 MAX_JSON_BYTES = 2_000_000
 MAX_LIVE_BYTES = 2 * 16_000 * 31
-MEDIA_TYPES = {
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".gif": "image/gif",
-    ".bmp": "image/bmp",
-    ".avif": "image/avif",
-    ".wav": "audio/wav",
-    ".mp3": "audio/mpeg",
-    ".ogg": "audio/ogg",
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".mp4": "video/mp4",
-    ".webm": "video/webm",
-    ".ogv": "video/ogg",
-}
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -54,7 +39,7 @@ def page_routes(app: App) -> list[BaseRoute]:
         item = _item(app, request)
         if item is None:
             return JSONResponse({"error": "There is no such item."}, 404)
-        kind = MEDIA_TYPES.get(item.suffix, "application/octet-stream")
+        kind = media_type(item.suffix)
         return FileResponse(app.ws.media_path(item), media_type=kind, headers=FOREVER)
 
     async def thumb(request: Request) -> Response:
@@ -71,18 +56,18 @@ def page_routes(app: App) -> list[BaseRoute]:
     async def player(request: Request) -> Response:
         """A video as browsers play it."""
         item = _item(app, request)
-        if item is None or item.modality != "video":
+        if item is None or MODALITIES.get(item.modality).player != "video":
             return JSONResponse({"error": "There is no such video."}, 404)
         try:
             path = await run_in_threadpool(app.ws.playable, item)
         except MmdemoError as e:
             return _refusal(e)
-        return FileResponse(path, media_type=MEDIA_TYPES.get(path.suffix, "video/mp4"), headers=FOREVER)
+        return FileResponse(path, media_type=media_type(path.suffix), headers=FOREVER)
 
     async def frame(request: Request) -> Response:
         """What a video shows at `?t=` seconds, as a small picture."""
         item = _item(app, request)
-        if item is None or item.modality != "video":
+        if item is None or MODALITIES.get(item.modality).player != "video":
             return JSONResponse({"error": "There is no such video."}, 404)
         try:
             time_s = min(max(0.0, float(request.query_params.get("t", "0"))), item.duration_s or 0.0)
@@ -107,17 +92,17 @@ def page_routes(app: App) -> list[BaseRoute]:
 
     async def peaks(request: Request) -> Response:
         item = _item(app, request)
-        if item is None or item.modality == "image":
+        if item is None or not MODALITIES.get(item.modality).has_sound:
             return JSONResponse({"error": "There is no such recording."}, 404)
         path = await run_in_threadpool(app.ws.peaks, item)
         return FileResponse(path, media_type="application/octet-stream", headers=FOREVER)
 
     async def sound(request: Request) -> Response:
         item = _item(app, request)
-        if item is None or item.modality == "image":
+        if item is None or not MODALITIES.get(item.modality).has_sound:
             return JSONResponse({"error": "There is no such recording."}, 404)
         path = await run_in_threadpool(app.ws.sound, item)
-        kind = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+        kind = media_type(path.suffix)
         return FileResponse(path, media_type=kind, headers=FOREVER)
 
     async def live(request: Request) -> Response:
@@ -180,6 +165,12 @@ def page_routes(app: App) -> list[BaseRoute]:
 
 def _caller(request: Request) -> Caller:
     return Caller(request.headers.get(HEADER))
+
+
+def media_type(suffix: str) -> str:
+    """What a file is sent as: as bytes, unless its modality says that browsers may open it."""
+    known = (m.media_types.get(suffix) for m in MODALITIES.values())
+    return next((kind for kind in known if kind), "application/octet-stream")
 
 
 def _item(app: App, request: Request) -> Any:

@@ -6,33 +6,44 @@ import json
 import logging
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.modality import MODALITIES
 from mmdemo.service.app import App
-from mmdemo.service.operations.page import keeping
+from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
 from mmdemo.ui.mcp import answer_in_json
 from mmdemo.ui.routes import page_routes, read_asset
-from mmdemo.ui.tabs import data, finetune, image, label, speech, video
+from mmdemo.ui.tabs import data, finetune, image, label, modality, speech, video
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
-TABS = (
+MODALITY_TABS = (
     ("Image", "image", image.build),
     ("Speech", "speech", speech.build),
     ("Video", "video", video.build),
+)
+OTHER_TABS = (
     ("Label", "label", label.build),
     ("Fine-tune", "fine-tune", finetune.build),
     ("Data", "data", data.build),
 )
-SCRIPTS = ("page.js", "wave.js", "player.js")
+SCRIPTS = ("page.js", "answers.js", "wave.js", "player.js")
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
 UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
+
+
+def tabs_of_page() -> list[tuple[str, str, Callable[[], None]]]:
+    """Title, id and layout of each tab, one a modality first: those that have none of their own share one."""
+    shared = [(m.title, m.task, partial(modality.build, m)) for m in MODALITIES.values() if not m.tab]
+    return [*MODALITY_TABS, *shared, *OTHER_TABS]
 
 
 def build_page(app: App) -> gr.Blocks:
@@ -40,7 +51,7 @@ def build_page(app: App) -> gr.Blocks:
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=UPLOADS_SWEPT_S) as page:
         widget("header")
         with gr.Tabs() as tabs:
-            for title, name, build in TABS:
+            for title, name, build in tabs_of_page():
                 with gr.Tab(title, id=name) as tab:
                     build()
                 tab.select(None, js=f"() => mm.address.view('{name}')", api_visibility="private")
@@ -49,10 +60,13 @@ def build_page(app: App) -> gr.Blocks:
     return page
 
 
-def _kinds() -> str:
-    """The table of label kinds for the page's scripts, which draw buttons, keys and filters from it."""
-    table = json.dumps([asdict(kind) for kind in LABEL_KINDS.values()])
-    return f"window.mmKinds = {table.replace('<', chr(92) + 'u003c')};"
+def _tables() -> str:
+    """The tables of label kinds and modalities for the page's scripts, which draw buttons, keys and filters
+    from them.
+    """
+    tables = {"mmKinds": [asdict(kind) for kind in LABEL_KINDS.values()], "mmModalities": modalities()}
+    rows = {name: json.dumps(table).replace("<", chr(92) + "u003c") for name, table in tables.items()}
+    return "".join(f"window.{name} = {table};" for name, table in rows.items())
 
 
 def _tab_of_link(request: gr.Request) -> Any:
@@ -60,7 +74,7 @@ def _tab_of_link(request: gr.Request) -> Any:
     there.
     """
     view = request.query_params.get("view", "")
-    return gr.Tabs(selected=view) if view in {name for _, name, _ in TABS} else gr.skip()
+    return gr.Tabs(selected=view) if view in {name for _, name, _ in tabs_of_page()} else gr.skip()
 
 
 def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
@@ -86,7 +100,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         prevent_thread_lock=True,
         theme=gr.themes.Default(primary_hue="blue"),
         css=read_asset("page.css"),
-        head=f"<script>{_kinds()}{''.join(map(read_asset, SCRIPTS))}</script>",
+        head=f"<script>{_tables()}{''.join(map(read_asset, SCRIPTS))}</script>",
         run_history=False,
         footer_links=["api"],
         max_file_size=settings.max_upload_mb * 1_000_000,

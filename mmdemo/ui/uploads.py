@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from mmdemo.errors import StorageError, UserError
-from mmdemo.models.protocols import DEFAULT_TASK, TASKS, Task
+from mmdemo.modality import DEFAULT_TASK, modality_of
+from mmdemo.models.protocols import Task
 from mmdemo.service.app import App
 from mmdemo.service.context import check_task
 from mmdemo.service.exchange import exchange_folder, file_in_batch, sweep
@@ -59,7 +60,7 @@ async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
 
 
 def _keep(app: App, part: Path, name: str, task: Task) -> dict[str, Any]:
-    item = app.ws.add_media(TASKS[task], part, name, source="upload", listed=False)
+    item = app.ws.add_media(modality_of(task).name, part, name, source="upload", listed=False)
     return {
         "item": item.id,
         "name": item.name,

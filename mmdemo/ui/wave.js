@@ -1,6 +1,6 @@
 /* A recording on a time line: its waveform from peaks computed on the server, words that play when clicked and whose
    borders can be dragged. The browser streams the sound and never holds the whole of it. */
-mm.medium = (item, alt, span = null) => mm.task.name === "speech-text"
+mm.medium = (item, alt, span = null) => mm.task.modality.player === "wave"
   ? mm.h("button", { class: "mm-play", type: "button", title: `Play: ${alt}`, "aria-label": `Play: ${alt}`, onclick: (e) => { e.preventDefault(); e.stopPropagation(); mm.playOnce(item); } }, "▶")
   : mm.h("img", { src: span && span.start !== null && span.start !== undefined ? `mmdemo/frame/${item}?t=${((span.start + span.end) / 2).toFixed(2)}` : mm.thumb(item), alt, loading: "lazy" });
 mm.playOnce = (() => {

@@ -13,7 +13,7 @@ from mmdemo.data.importing import preview, source_in
 from mmdemo.data.rows import Skipped
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
-from mmdemo.models.protocols import DEFAULT_TASK, TASKS
+from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.service.app import App
 from mmdemo.service.exchange import batch_folder, new_folder, offer, pack
 from mmdemo.service.operations.pictures import NothingRequest
@@ -123,14 +123,14 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
     task = request.task
     return {
         "folder": str(app.settings.workspace) if app.settings.local else "This workspace",
-        "items": app.ws.items.count(TASKS[task]),
+        "items": app.ws.items.count(modality_of(task).name),
         "pairs": app.labels.counts(task)["pairs"],
         "labels": app.ws.labels.total(),
         "media_bytes": app.ws.media.size_bytes(),
         "free_bytes": app.ws.media.free_bytes(),
         "kinds": [importer.about for importer in importers()],
         "formats": list(formats()),
-        "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(TASKS[task])}),
+        "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(modality_of(task).name)}),
         "paths": app.settings.local,
     }
 
@@ -174,7 +174,7 @@ def pairs(app: App, request: BrowseRequest) -> dict[str, Any]:
 @operation("items", role="viewer", quick=True)
 def items(app: App, request: BrowseRequest) -> dict[str, Any]:
     """A page of items that fit the filters, those without a pair too."""
-    found = app.ws.items.browse(TASKS[request.task], request.task, **request.filters)
+    found = app.ws.items.browse(modality_of(request.task).name, request.task, **request.filters)
     rows = [
         {
             "item": item.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmdemo.models.protocols import TASKS
+from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.service.app import App
 from mmdemo.service.operations.data import TaskRequest
 from mmdemo.service.operations.pictures import NothingRequest
@@ -28,6 +28,22 @@ def keeping(app: App) -> dict[str, Any]:
     return {"text": f"Labels are kept in {place}", "lasting": True}
 
 
+def modalities() -> list[dict[str, str]]:
+    """What the page's scripts know of each modality: its words, the tab that opens it, how it is played."""
+    return [
+        {
+            "task": m.task,
+            "name": m.name,
+            "title": m.title,
+            "noun": m.noun,
+            "plural": m.plural,
+            "tab": m.tab or m.task,
+            "player": m.player,
+        }
+        for m in MODALITIES.values()
+    ]
+
+
 @operation("status", role="viewer", quick=True)
 def status(app: App, request: TaskRequest) -> dict[str, Any]:
     """What the line at the top says; cheap, and asked every few seconds."""
@@ -42,7 +58,12 @@ def status(app: App, request: TaskRequest) -> dict[str, Any]:
             "working": index.working,
         }
     else:
-        indexing = {"items": app.ws.items.count(TASKS[task]), "served": 0, "stale": 0.0, "working": ""}
+        indexing = {
+            "items": app.ws.items.count(modality_of(task).name),
+            "served": 0,
+            "stale": 0.0,
+            "working": "",
+        }
     return {
         "model": {"state": model.state, "message": model.message, "device": model.device},
         "version": app.ws.versions.active(task),
@@ -50,6 +71,7 @@ def status(app: App, request: TaskRequest) -> dict[str, Any]:
         "counts": app.labels.counts(task),
         "keeping": keeping(app),
         "passphrase": bool(app.settings.passphrase),
+        "modalities": modalities(),
     }
 
 

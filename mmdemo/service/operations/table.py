@@ -80,7 +80,18 @@ class Operation:
 
 SUBJECTS = tuple(
     f"mmdemo.service.operations.{subject}"
-    for subject in ("media", "pictures", "speech", "video", "labels", "data", "versions", "training", "page")
+    for subject in (
+        "media",
+        "pictures",
+        "speech",
+        "video",
+        "modality",
+        "labels",
+        "data",
+        "versions",
+        "training",
+        "page",
+    )
 )
 OPERATIONS: Registry[Operation] = Registry("operation", built_in=SUBJECTS)
 

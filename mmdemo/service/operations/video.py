@@ -77,7 +77,7 @@ def video_start(app: App, request: NothingRequest) -> dict[str, Any]:
 def video(app: App, request: ItemRequest) -> dict[str, Any]:
     """A video's facts."""
     item = app.media.item(request.item)
-    if item.modality != "video":
+    if app.media.task_of(item) != VIDEO:
         raise UserError(f"{item.name} is no video.", "Choose a video.")
     return {
         "item": item.id,

@@ -47,7 +47,7 @@ function curves(progress) {
 const DIFFERENCE = ["before", "after", "gain", "95 % interval"];
 function table(s) {
   const rows = [];
-  for (const [key, name] of [["text_to_media", `text → ${mm.task.words.one}`], ["media_to_text", `${mm.task.words.one} → text`]]) {
+  for (const [key, name] of [["text_to_media", `text → ${mm.task.modality.noun}`], ["media_to_text", `${mm.task.modality.noun} → text`]]) {
     for (const k of ["R@1", "R@5", "R@10", "mAP"])
       rows.push(row([k === "R@1" ? name : "", k, s.before[key][k].toFixed(1), s.after[key][k].toFixed(1), ...gainCells(s.gains[key][k])], { class: k === "R@1" ? "first" : "" }));
     rows.push(row(["", "MedR", String(s.before[key].MedR), String(s.after[key].MedR), "", ""]));

@@ -49,7 +49,7 @@ function importing(s) {
   shownReport = s.id;
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.task.words.many}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.task.modality.plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
     r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}: ${k.reason}`)))) : ""].filter(Boolean));
   browse();
   refresh();
@@ -66,17 +66,17 @@ function states() {
   form.elements.contains.placeholder = form.elements.what.value === "pairs" ? "words in the text" : "part of the file's name";
 }
 states();
-const card = (item, text, span, ...facts) => h("figure", {}, h("a", { href: `?view=${{ "image-text": "align", "speech-text": "speech", "video-text": "video" }[mm.task.name]}&task=${mm.task.name}&item=${item}`, title: "Open it" }, mm.medium(item, text, span)),
+const card = (item, text, span, ...facts) => h("figure", {}, h("a", { href: `?view=${mm.viewOf(mm.task.name)}&task=${mm.task.name}&item=${item}`, title: "Open it" }, mm.medium(item, text, span)),
   h("figcaption", {}, h("span", { class: "mm-text", title: text }, text), h("span", { class: "mm-faint" }, facts.join(" · "))));
 const pairCard = (r) => card(r.item, r.corrected || r.text, r, r.verdict || "unlabelled", r.split || "across the split", r.source);
-const itemCard = (r) => card(r.item, r.name, null, r.width ? `${r.width} × ${r.height}` : `${(r.duration || 0).toFixed(1)} s`, r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
+const itemCard = (r) => card(r.item, r.name, null, ...[r.width ? `${r.width} × ${r.height}` : r.duration ? `${r.duration.toFixed(1)} s` : null].filter(Boolean), r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
 async function browse() {
   const { what, ...values } = Object.fromEntries(new FormData(form));
   const found = (await api(what, { task: mm.task.name, ...values, offset, limit: PAGE }))[what];
   $("[data-page]").textContent = found.length ? `${offset + 1} to ${offset + found.length}` : "none";
   $("[data-before]").disabled = !offset;
   $("[data-after]").disabled = found.length < PAGE;
-  const none = h("p", { class: "mm-note" }, what === "pairs" ? "No pair fits these filters." : `No ${mm.task.words.one} fits these filters.`);
+  const none = h("p", { class: "mm-note" }, what === "pairs" ? "No pair fits these filters." : `No ${mm.task.modality.noun} fits these filters.`);
   $("[data-pairs]").replaceChildren(found.length ? h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)) : none);
 }
 form.elements.what.onchange = () => { states(); offset = 0; guard(browse)(); };
@@ -111,7 +111,7 @@ zip.onchange = guard(async () => {
 });
 async function refresh() {
   const d = await api("data", { task: mm.task.name });
-  $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.words.many}, ${d.pairs} pairs, ${d.labels} labels ever made; ${(d.media_bytes / 1e6).toFixed(1)} MB of media, ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
+  $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made; ${(d.media_bytes / 1e6).toFixed(1)} MB of media, ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
   $("[data-kinds]").textContent = `It takes ${d.kinds.join("; ")}.`;
   $("[data-source]").hidden = $("[data-preview]").hidden = !d.paths;
   const sources = $("[name=source]"), was = sources.value;
@@ -120,7 +120,7 @@ async function refresh() {
   if (!$("[data-format]").children.length) $("[data-format]").append(...d.formats.map((f) => h("option", { value: f }, f)));
 }
 element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; form.elements.source.value = ""; refresh(); browse(); named(); }));
-function named() { form.elements.what.options[1].textContent = mm.task.words.many; }
+function named() { form.elements.what.options[1].textContent = mm.task.modality.plural; }
 named();
 refresh().catch((e) => error(e.message));
 browse().catch((e) => error(e.message));

@@ -13,7 +13,7 @@ function draw() {
   else parts.push(h("span", { class: model.state === "failed" ? "mm-dot bad" : "mm-dot busy" }, model.message));
   if (index.working) parts.push(h("span", { class: "mm-dot busy" }, index.working));
   if (index.stale > 0 && model.state === "ready") parts.push(h("span", { class: "mm-dot busy" }, `${Math.ceil(index.stale * 100)} % of the collection still shows the version before`));
-  parts.push(h("span", {}, `${index.items} ${mm.task.words.many}`));
+  parts.push(h("span", {}, `${index.items} ${mm.task.modality.plural}`));
   if (unsaved) parts.push(h("span", { class: "mm-dot bad" }, `${unsaved} label${unsaved > 1 ? "s" : ""} on the way`));
   line.replaceChildren(...parts);
 }

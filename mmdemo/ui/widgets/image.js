@@ -1,4 +1,4 @@
-const { h, api, address, thumb, percent, toast, save, upload, fail, into } = mm;
+const { h, api, address, thumb, percent, toast, upload, fail, into } = mm, { legend, marks } = mm.answers;
 const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
 const words = $("input[type=search]"), file = $("input[type=file]");
@@ -9,7 +9,7 @@ let quiet = !mm.ofImage;  // the link is of another tab: it stays
 /* The address and the views */
 function remember() {
   state.text = state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "";
-  mm.imageState = { ...state };
+  mm.states.image = { ...state };
   if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...state });
 }
 function open(view) {
@@ -113,32 +113,8 @@ function heat(i) {
 slider.oninput = () => heat(shown);
 new ResizeObserver(() => { if (shown >= 0) heat(shown); }).observe(stage);
 
-/* Labels wherever an answer stands: a tick or a cross, pressed again to take it back */
-function marks(item, text, { said, ...how }) {
-  let label = null, was = "";
-  return mm.marks(text, async (verdict, box) => {
-    const before = label, taken = was === verdict;
-    label = null;
-    was = taken ? "" : verdict;
-    if (taken) for (const b of box.children) b.setAttribute("aria-pressed", false);
-    if (before) save("undo", { label: await before });
-    if (taken) return;
-    label = save("label_result", { item, text, verdict, ...how }).then((receipt) => {
-      box.title = `Label ${receipt.label} saved on disk`;
-      return receipt.label;
-    });
-  }, said);
-}
-
 /* Align */
-function scoreRow(score, i, model) {
-  const row = h("button", { class: "mm-score", type: "button", "data-score": i, "aria-pressed": false, onclick: () => heat(shown === i ? -1 : i) },
-    h("span", { class: "mm-text" }, score.text),
-    h("span", { class: "mm-bar", title: `similarity ${score.similarity.toFixed(3)}` }, h("i", { style: `width:${Math.max(1, score.probability * 100)}%` })),
-    h("span", { class: "mm-number" }, percent(score.probability)),
-    h("span", { class: "mm-faint" }, score.similarity.toFixed(2)));
-  return h("div", { class: "mm-line" }, row, marks(state.item, score.text, { origin: "align", version: model }));
-}
+const scoreRow = (score, i, model) => mm.answers.score(score, i, marks(state.item, score.text, { origin: "align", version: model }), () => heat(shown === i ? -1 : i));
 function align() {
   const box = $("[data-scores]");
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
@@ -146,7 +122,7 @@ function align() {
   return into(box, () => api("explain", { item: state.item, texts: captions.value.split("\n").filter((t) => t.trim()), version: state.version }), (answer) => {
     maps = answer.maps;
     box.replaceChildren(
-      h("div", { class: "mm-legend" }, h("span", {}, "probability that it fits · similarity"), h("span", {}, answer.model)),
+      legend("probability that it fits · similarity", answer.model),
       ...answer.scores.map((s, i) => scoreRow(s, i, answer.model)));
     const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
     heat(best);
@@ -176,23 +152,18 @@ function propose() {
 $("[data-caption]").onclick = propose;
 
 /* Search */
-function card(result, rank, query, model) {
-  const text = result.text || "no text yet";
-  return h("figure", { class: "mm-card", "data-item": result.item },
-    h("button", { class: "mm-thumb", type: "button", title: "Align this picture", onclick: async () => {
-      open("align");
-      const item = await api("item", { item: result.item });
-      captions.value = [...new Set([query, ...item.texts].filter(Boolean))].join("\n");
-      show(item.item, item.name);
-      align();
-    } }, h("img", { src: thumb(result.item), alt: text, loading: "lazy" })),
-    h("figcaption", {},
-      h("span", { class: "mm-number", title: `similarity ${result.score.toFixed(3)}` }, percent(result.probability)),
-      h("span", { class: "mm-text", title: text }, text)),
-    h("div", { class: "mm-row mm-actions" },
-      marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict }),
-      h("button", { class: "mm-mark", type: "button", title: "Search by this picture", "aria-label": `Similar to ${text}`, onclick: () => { show(result.item, text); words.value = ""; search(true); } }, "≈")));
-}
+const card = (result, rank, query, model) => mm.answers.card(result, rank, query, model, {
+  openTitle: "Align this picture",
+  open: async () => {
+    open("align");
+    const item = await api("item", { item: result.item });
+    captions.value = [...new Set([query, ...item.texts].filter(Boolean))].join("\n");
+    show(item.item, item.name);
+    align();
+  },
+  similarTitle: "Search by this picture",
+  similar: () => { show(result.item, result.text); words.value = ""; search(true); },
+});
 function search(byPicture = false) {
   const box = $("[data-results]"), query = words.value.trim();
   if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by the picture."));
@@ -200,10 +171,8 @@ function search(byPicture = false) {
   remember();
   const body = { k: 24, query, item: byPicture ? state.item : "", target: $("[data-target]").value, state: $("[data-state]").value, source: $("[data-source]").value };
   return into(box, () => api("search", body), (answer) => {
-    const note = answer.no_match && answer.results.length
-      ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.")
-      : !answer.results.length && h("p", { class: "mm-note" }, "Nothing is left with these filters.");
-    const by = h("div", { class: "mm-legend" }, h("span", {}, query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture"), h("span", {}, answer.model));
+    const note = mm.answers.note(answer);
+    const by = legend(query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture", answer.model);
     const list = body.target === "text"
       ? answer.results.map((r, i) => h("div", { class: "mm-line" },
           h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), h("span", { class: "mm-faint" }, percent(r.probability))),

@@ -3,16 +3,17 @@ const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
-const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", misheard: "the recogniser heard other words", times: "the words' times disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another picture's", undone: "taken back" };
+const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", misheard: "the recogniser heard other words", times: "the words' times disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another one's", undone: "taken back" };
 
 const spoken = h("div", { class: "mm-sound" });
 const wave = mm.wave(spoken, { onspan: moveSpan });
 let showing = false;  // the words of each recording on its waveform
-const isSound = (pair) => pair.task === "speech-text", isVideo = (pair) => pair.task === "video-text";
+const playerOf = (pair) => mm.modalityOf(pair.task).player;
+const isSound = (pair) => playerOf(pair) === "wave", isVideo = (pair) => playerOf(pair) === "video";
 const screen = h("div", { class: "mm-screen" }), player = mm.player(screen, { onspan: moveSpan });
 function prepare(pair) {
   if (pair.node || isSound(pair) || isVideo(pair)) return;
-  pair.node = h("img", { src: thumb(pair.item, 1280), alt: "The picture to label" });
+  pair.node = h("img", { src: thumb(pair.item, 1280), alt: `The ${mm.modalityOf(pair.task).noun} to label` });
   pair.node.decode?.().catch(() => {});
 }
 // Keep the next pairs at hand, their pictures decoded; never one that is on the screen, waiting or done.
@@ -76,7 +77,7 @@ function paint() {
     player.stop();
     $(".mm-picture").replaceChildren();
     $(".mm-pair-text").textContent = finished ? "Every pair has its label." : "Loading…";
-    $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results in the Image tab." : "";
+    $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results." : "";
     return;
   }
   prepare(current);
@@ -141,7 +142,7 @@ function edit(on) {
 $(".mm-edit").onsubmit = (e) => {
   e.preventDefault();
   const text = $(".mm-edit input").value.trim();
-  if (!text) return receipt("The text is empty. Write what the picture shows.", true);
+  if (!text) return receipt("The text is empty. Write what fits.", true);
   edit(false);
   label(mm.confirms, text === current?.text ? "" : text);
 };
@@ -181,8 +182,8 @@ function restart() {
   fill();
 }
 function named() { 
-  for (const node of element.querySelectorAll("[data-sound]")) node.hidden = mm.task.name !== "speech-text";
-  for (const node of element.querySelectorAll("[data-plays]")) node.hidden = mm.task.name === "image-text";
+  for (const node of element.querySelectorAll("[data-sound]")) node.hidden = mm.task.modality.player !== "wave";
+  for (const node of element.querySelectorAll("[data-plays]")) node.hidden = !mm.task.modality.player;
 }
 element.querySelector(".mm-label").prepend(mm.task.chooser(restart));
 named();

@@ -8,7 +8,7 @@ const mine = () => address.link.view === "speech";
 
 function remember() {
   state.text = state.mode === "align" ? texts.value.trim() : state.mode === "search" ? words.value.trim() : "";
-  mm.speechState = { ...state };
+  mm.states.speech = { ...state };
   if (element.offsetParent !== null) address.write({ task: "speech-text", ...state });
 }
 function open(mode) {

@@ -24,7 +24,7 @@ function drawCompare() {
   go.textContent = ticked.size < 2 ? "Tick two or more to compare" : `Compare ${ticked.size} versions`;
 }
 $("[data-compare]").onclick = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
-  const one = mm.task.words.one;
+  const one = mm.task.modality.noun;
   $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`),
     grid(["version", `text → ${one} R@1`, "R@10", `${one} → text R@1`, "R@10", "mean recall", `over ${c.rows[0].version}`, "95 % interval"], c.rows.map((r, i) => row([
       r.version, r.text_to_media["R@1"].toFixed(1), r.text_to_media["R@10"].toFixed(1), r.media_to_text["R@1"].toFixed(1), r.media_to_text["R@10"].toFixed(1), r.mean_recall.toFixed(1), ...(i ? gainCells(r.gain) : ["", ""])]))),

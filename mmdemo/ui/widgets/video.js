@@ -7,8 +7,8 @@ let known = null, looked = null, described = null, begun = false, subtitles = ""
 const mine = () => address.link.view === "video";
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 function remember() {
-  mm.videoState = { view: "video", mode: state.view, item: state.item, version: state.version, text: state.view === "find" ? query.value : state.view === "search" ? words.value : "" };
-  if (element.offsetParent !== null) address.write({ task: "video-text", ...mm.videoState });
+  mm.states.video = { view: "video", mode: state.view, item: state.item, version: state.version, text: state.view === "find" ? query.value : state.view === "search" ? words.value : "" };
+  if (element.offsetParent !== null) address.write({ task: "video-text", ...mm.states.video });
 }
 function open(view) {
   state.view = view;

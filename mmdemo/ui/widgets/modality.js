@@ -1,0 +1,109 @@
+// The tab of a modality without one of its own: `about` is its task, and its pictures are what the server draws.
+const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks, score, card, note } = mm.answers;
+const { noun, plural } = mm.modalityOf(about);
+const $ = (selector) => element.querySelector(selector);
+const stage = $(".mm-stage"), texts = $("textarea"), words = $("input[type=search]"), file = $("input[type=file]"), versions = $(".mm-version select");
+const state = { view: about, mode: "align", item: "", text: "", version: "" };
+let begun = false;
+$("[data-noun]").setAttribute("aria-label", noun[0].toUpperCase() + noun.slice(1));
+stage.setAttribute("aria-label", `Drop or choose a ${noun}`);
+$(".mm-empty").textContent = `Drop a ${noun}, or choose one below`;
+$("[data-similar]").textContent = `By this ${noun}`;
+
+/* The address and the views */
+function remember() {
+  state.text = (state.mode === "search" ? words : texts).value.trim();
+  mm.states[about] = { ...state };
+  if (element.offsetParent !== null) address.write({ task: about, ...state });
+}
+function open(mode) {
+  state.mode = mode;
+  for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === mode);
+  for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== mode;
+  remember();
+}
+for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
+
+/* The item */
+function show(item, name) {
+  state.item = item;
+  stage.replaceChildren(h("img", { src: thumb(item, 1280), alt: name }));
+  $("[data-name]").textContent = name;
+  for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
+  $("[data-scores]").replaceChildren();
+  remember();
+}
+async function take(blob) {
+  stage.classList.add("busy");
+  try { const got = await upload(blob, blob.name, "", about); show(got.item, got.name); if (state.mode === "search") search(true); else if (texts.value.trim()) align(); } catch (e) { toast(e.message, true); }
+  stage.classList.remove("busy");
+}
+$("[data-upload]").onclick = () => file.click();
+stage.onclick = () => { if (!state.item) file.click(); };
+stage.onkeydown = (e) => { if (e.key === "Enter") file.click(); };
+file.onchange = () => { if (file.files[0]) take(file.files[0]); file.value = ""; };
+for (const kind of ["dragover", "dragenter"]) stage.addEventListener(kind, (e) => { e.preventDefault(); stage.classList.add("over"); });
+for (const kind of ["dragleave", "drop"]) stage.addEventListener(kind, () => stage.classList.remove("over"));
+stage.addEventListener("drop", (e) => { e.preventDefault(); if (e.dataTransfer.files[0]) take(e.dataTransfer.files[0]); });
+const needed = (box) => state.item || (fail(box, new Error(`There is no ${noun} yet. Drop one on the left, or choose one below it.`)), false);
+
+/* Align */
+function align() {
+  const box = $("[data-scores]");
+  if (!needed(box)) return;
+  remember();
+  return into(box, () => api("align", { item: state.item, texts: texts.value.split("\n").filter((t) => t.trim()), version: state.version, task: about }), (answer) =>
+    box.replaceChildren(legend("probability that it fits · similarity", answer.model),
+      ...answer.scores.map((s, i) => score(s, i, marks(state.item, s.text, { origin: "align", version: answer.model })))));
+}
+$("[data-align]").onclick = align;
+texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
+texts.oninput = remember;
+
+/* Search */
+async function look(item) {
+  const found = await api("medium", { item });
+  texts.value = [...new Set([words.value.trim(), ...found.texts].filter(Boolean))].join("\n");
+  open("align");
+  show(found.item, found.name);
+  align();
+}
+function search(byItem) {
+  const box = $("[data-results]"), query = words.value.trim();
+  if (byItem ? !needed(box) : !query) return byItem || fail(box, new Error("There is nothing to look for. Write some words."));
+  remember();
+  const body = { task: about, k: 24, query, item: byItem ? state.item : "", state: $("[data-state]").value, source: $("[data-source]").value };
+  return into(box, () => api("search", body), (answer) => box.replaceChildren(...[
+    legend([query && `“${query}”`, byItem && `the ${noun}`].filter(Boolean).join(" and "), answer.model), note(answer),
+    h("div", { class: "mm-cards" }, answer.results.map((r, i) => card(r, i + 1, query, answer.model, {
+      openTitle: `Align this ${noun}`, open: () => look(r.item).catch((e) => fail(box, e)),
+      similarTitle: `Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search(true); } })))].filter(Boolean)));
+}
+$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(false); };
+$("[data-similar]").onclick = () => search(true);
+
+const fillVersions = mm.versionList(versions, about, () => api("samples", { task: about }));
+versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.mode === "align") align(); };
+
+/* The start: what the link says, or the first sample */
+(async () => {
+  if (begun) return;
+  begun = true;
+  const link = address.link.view === about ? address.link : {};
+  const start = await api("samples", { task: about }).catch((e) => { toast(e.message, true); return null; });
+  if (!start) return;
+  state.version = link.version || "";
+  fillVersions(start.versions, state.version);
+  $("[data-state]").append(...mm.options(mm.kinds));
+  $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));
+  const pick = (s) => { show(s.item, s.text || s.name); if (state.mode === "search") search(true); else if (texts.value.trim()) align(); };
+  $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.text || s.name, onclick: () => pick(s) }, h("img", { src: thumb(s.item), alt: s.text || s.name }))));
+  if (!start.samples.length) $(".mm-empty").textContent = `There are no ${plural} here yet. Import some in the Data tab, or drop one.`;
+  words.value = (link.mode === "search" && link.text) || "";
+  texts.value = (link.mode !== "search" && link.text) || [...new Set(start.samples.map((s) => s.text).filter(Boolean))].slice(0, 4).join("\n");
+  open(link.mode === "search" ? "search" : "align");
+  const first = link.item ? await api("medium", { item: link.item }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
+  if (first) show(first.item, first.text || first.name);
+  if (state.mode === "align" && state.item && texts.value.trim()) align();
+  if (state.mode === "search" && (words.value || link.item)) search(!words.value);
+})();
