@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,18 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     yield install
     for table, name in brought:
         table.remove(name)
+
+
+@pytest.fixture(scope="session")
+def series_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where examples/series_text is installed, as pip installs it: a folder for PYTHONPATH."""
+    folder = tmp_path_factory.mktemp("series_text")
+    how = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
+    source = Path(__file__).resolve().parents[1] / "examples" / "series_text"
+    command = [sys.executable, "-m", "pip", "install", *how, "--target", str(folder), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 def drawing(name: str) -> Path:
