@@ -11,17 +11,19 @@ from mmdemo.service.operations.pictures import ItemRequest
 from mmdemo.service.operations.table import operation
 
 SAMPLES = 12
+SPREAD = 10  # times as many are looked at: what was imported together is often alike
 
 
 @operation("samples", role="viewer", quick=True)
 def samples(app: App, request: TaskRequest) -> dict[str, Any]:
-    """What the tab shows first: the collection's oldest items, the versions, the sources to filter by; the
+    """What the tab shows first: some items of the collection, the versions, the sources to filter by; the
     model begins to load.
     """
     task = request.task
     app.context.warm(task)
     name = modality_of(task).name
-    items = app.ws.items.listed(name, limit=SAMPLES)
+    first = app.ws.items.listed(name, limit=SPREAD * SAMPLES)
+    items = first[:: max(1, len(first) // SAMPLES)][:SAMPLES]
     pairs = app.ws.pairs.of_items(task, [i.id for i in items])
     texts = {i: next((p.final_text for p in own if p.is_own), "") for i, own in pairs.items()}
     return {

@@ -1,0 +1,119 @@
+"""A modality from another package in the real page: its tab, and Label, Fine-tune and Data on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import free_port
+from tests.series_data import write_series
+
+ROOT = Path(__file__).resolve().parents[2]
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def page_of_series(series_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The page as `mmdemo serve` starts it where the package is installed, with some series."""
+    folder, port = tmp_path_factory.mktemp("series"), free_port()
+    write_series(folder / "known", each=4)
+    own = {
+        "MMDEMO_WORKSPACE": str(folder / "w"),
+        "MMDEMO_DEVICE": "cpu",
+        "GRADIO_SERVER_PORT": str(port),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(series_text)]),
+    }
+    start = [sys.executable, "-m", "mmdemo"]
+    environment = os.environ | own
+    subprocess.run(
+        [*start, "import", str(folder / "known"), "--task", "series-text"], env=environment, check=True
+    )
+    log = (folder / "log").open("wb")
+    server = subprocess.Popen([*start, "serve"], env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                assert server.poll() is None, (folder / "log").read_text()
+                time.sleep(0.1)
+        yield address, folder
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).first.click()
+
+
+def test_a_series_is_shown_aligned_searched_and_ticked(
+    page_of_series: tuple[str, Path], open_page: Open
+) -> None:
+    address, folder = page_of_series
+    page = open_page(address)
+    tab(page, "Series")
+    own = page.locator("#mm-series-text")
+    expect(own.locator(".mm-samples button")).to_have_count(12)
+    expect(own.locator(".mm-stage img")).to_have_attribute("src", re.compile("mmdemo/thumb/[0-9a-f]{64}"))
+    expect(own.locator(".mm-score").first).to_be_visible(timeout=60_000)
+    own.get_by_label("Texts").fill("it goes up\nrandom noise")
+    own.get_by_role("button", name="Align", exact=True).click()
+    expect(own.locator(".mm-score")).to_have_count(2)
+    own.get_by_label("match: it goes up", exact=True).click()
+    expect(own.locator(".mm-marks[title*='saved on disk']")).to_have_count(1)
+    own.locator("input[type=file]").set_input_files(folder / "known" / "s10.csv")
+    expect(own.locator("[data-name]")).to_have_text("s10.csv")
+    own.get_by_role("tab", name="Search").click()
+    own.get_by_label("Search words").fill("a fast vibration")
+    own.get_by_role("button", name="Search", exact=True).click()
+    expect(own.locator(".mm-card")).to_have_count(24)
+    expect(own.locator(".mm-card .mm-text").first).to_have_text("a fast vibration")
+    own.locator(".mm-card").first.get_by_label("match: a fast vibration", exact=True).click()
+    expect(own.locator(".mm-card .mm-marks[title*='saved on disk']")).to_have_count(1)
+    own.get_by_role("button", name="By this series").click()
+    expect(own.locator(".mm-legend").last).to_contain_text("“a fast vibration” and the series")
+    assert "view=series-text" in page.url and "mode=search" in page.url
+    link = page.url
+    again = open_page(link)
+    expect(again.locator("#mm-series-text .mm-card")).to_have_count(24, timeout=60_000)
+
+
+def test_series_are_labelled_trained_on_and_browsed_like_pictures(
+    page_of_series: tuple[str, Path], open_page: Open
+) -> None:
+    page = open_page(page_of_series[0])
+    tab(page, "Series")
+    expect(page.locator("#mm-series-text .mm-score").first).to_be_visible(timeout=60_000)
+    tab(page, "Label")
+    label = page.locator("#mm-label")
+    expect(label.get_by_role("button", name="Series", exact=True)).to_have_attribute("aria-pressed", "true")
+    for _ in range(20):
+        expect(label.get_by_alt_text("The series to label")).to_be_visible()
+        proposal = "proposal" in label.locator(".mm-why").inner_text()
+        page.keyboard.press("x" if proposal else "m")
+    expect(label.locator(".mm-receipt")).to_contain_text("saved on disk")
+    tab(page, "Data")
+    data = page.locator("#mm-data")
+    expect(data.locator(".mm-pairs img").first).to_be_visible()
+    expect(data.locator("[data-size]")).to_contain_text("24 series")
+    tab(page, "Fine-tune")
+    tune = page.locator("#mm-finetune")
+    expect(tune.get_by_role("button", name="Series", exact=True)).to_have_attribute("aria-pressed", "true")
+    tune.locator("[data-start]").click()
+    expect(tune.locator(".mm-pill.done")).to_be_visible(timeout=120_000)
+    expect(tune.locator("[data-result]")).to_contain_text("text → series")
+    tune.locator("[data-promote]").click()
+    expect(tune.locator("[data-result]")).to_contain_text("Promoted")
