@@ -6,56 +6,37 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from mmdemo.label_kinds import LABEL_KINDS
-from mmdemo.modality import MODALITIES
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
 from mmdemo.ui.mcp import answer_in_json
 from mmdemo.ui.routes import page_routes, read_asset
-from mmdemo.ui.tabs import data, finetune, image, label, modality, speech, video
+from mmdemo.ui.tabs.table import tabs
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
-MODALITY_TABS = (
-    ("Image", "image", image.build),
-    ("Speech", "speech", speech.build),
-    ("Video", "video", video.build),
-)
-OTHER_TABS = (
-    ("Label", "label", label.build),
-    ("Fine-tune", "fine-tune", finetune.build),
-    ("Data", "data", data.build),
-)
 SCRIPTS = ("page.js", "answers.js", "wave.js", "player.js")
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
 UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
-
-
-def tabs_of_page() -> list[tuple[str, str, Callable[[], None]]]:
-    """Title, id and layout of each tab, one a modality first: those that have none of their own share one."""
-    shared = [(m.title, m.task, partial(modality.build, m)) for m in MODALITIES.values() if not m.tab]
-    return [*MODALITY_TABS, *shared, *OTHER_TABS]
 
 
 def build_page(app: App) -> gr.Blocks:
     """The page over an open workspace."""
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=UPLOADS_SWEPT_S) as page:
         widget("header")
-        with gr.Tabs() as tabs:
-            for title, name, build in tabs_of_page():
-                with gr.Tab(title, id=name) as tab:
-                    build()
+        with gr.Tabs() as row:
+            for name, known in tabs().items():
+                with gr.Tab(known.title, id=name) as tab:
+                    known.build()
                 tab.select(None, js=f"() => mm.address.view('{name}')", api_visibility="private")
-        page.load(_tab_of_link, None, tabs, queue=False, show_progress="hidden", api_visibility="private")
+        page.load(_tab_of_link, None, row, queue=False, show_progress="hidden", api_visibility="private")
         add_endpoints(app)
     return page
 
@@ -74,7 +55,7 @@ def _tab_of_link(request: gr.Request) -> Any:
     there.
     """
     view = request.query_params.get("view", "")
-    return gr.Tabs(selected=view) if view in {name for _, name, _ in tabs_of_page()} else gr.skip()
+    return gr.Tabs(selected=view) if view in tabs() else gr.skip()
 
 
 def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:

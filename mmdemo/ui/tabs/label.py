@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from mmdemo.ui.tabs.table import TABS, Tab
 from mmdemo.ui.widgets import widget
 
 
 def build() -> None:
     """Lay the tab out."""
     widget("label")
+
+
+TABS.add("label", Tab("Label", 100, build))

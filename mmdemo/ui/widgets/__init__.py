@@ -10,17 +10,18 @@ import gradio as gr
 FOLDER = Path(__file__).resolve().parent
 
 
-def widget(name: str, *parts: str, about: str = "") -> gr.HTML:
+def widget(name: str, *parts: str, about: str = "", folder: Path = FOLDER) -> gr.HTML:
     """The widget of `NAME.html` and `NAME.js`; the script sees `element` and the page's `mm`.
 
     Args:
         name: of the template and the script.
         parts: more scripts of it, which come before and share its scope.
+        folder: where they lie; those of another package lie in its own.
         about: what this one is for, where the page has several; the script sees it as `about`.
     """
-    script = "\n".join((FOLDER / f"{one}.js").read_text(encoding="utf-8") for one in (*parts, name))
+    script = "\n".join((folder / f"{one}.js").read_text(encoding="utf-8") for one in (*parts, name))
     return gr.HTML(
-        html_template=(FOLDER / f"{name}.html").read_text(encoding="utf-8"),
+        html_template=(folder / f"{name}.html").read_text(encoding="utf-8"),
         # a scope of its own, apart from Gradio's names
         js_on_load=f"((element, about) => {{\n{script}\n}})(element, {json.dumps(about)});",
         elem_id=f"mm-{about or name}",

@@ -141,7 +141,7 @@ function propose() {
   return into(box, () => api("caption", { item: state.item, version: state.version }), (answer) => {
     const doubtful = !answer.captions.length || answer.captions[0].score < 0.5;
     box.replaceChildren(
-      doubtful && h("p", { class: "mm-note" }, "No caption is supported by the scores; these are guesses."),
+      doubtful ? h("p", { class: "mm-note" }, "No caption is supported by the scores; these are guesses.") : "",
       ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
         h("div", { class: i ? "mm-caption" : "mm-caption best" }, h("span", { class: "mm-text" }, c.text),
           h("span", { class: "mm-faint", title: ORIGIN[c.source] }, `${c.sure} · ${percent(c.score)} · ${ORIGIN[c.source]}`)),
