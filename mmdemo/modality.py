@@ -173,6 +173,12 @@ def is_medium(path: Path) -> bool:
     return not path.name.startswith(".") and any(m.claims(path) for m in MODALITIES.values())
 
 
+def any_medium() -> str:
+    """What files can be, in a sentence: a picture, a recording or a video."""
+    *most, last = [f"{'an' if m.noun[0] in 'aeiou' else 'a'} {m.noun}" for m in MODALITIES.values()]
+    return f"{', '.join(most)} or {last}"
+
+
 def base_models(settings: Settings) -> dict[str, str]:
     """The preset that is the base version of each task."""
     return {

@@ -21,29 +21,6 @@ RATE_HZ = 16_000
 BLOCK_S = 30.0
 DECODED_WHOLE_S = 600.0  # a longer recording is not decoded before it is answered for
 PEAKS_HZ = 50  # pairs of peaks a second: 360,000 bytes for an hour
-SUFFIXES = frozenset(
-    f".{name}"
-    for names in (
-        (
-            "wav",
-            "mp3",
-            "m4a",
-            "m4b",
-            "aac",
-            "ogg",
-            "oga",
-            "opus",
-            "flac",
-            "webm",
-            "wma",
-            "amr",
-            "aif",
-            "aiff",
-        ),
-        ("au", "caf", "wv", "ac3", "mka", "mp4", "mov", "mkv", "avi", "3gp", "mpg", "mpeg"),
-    )
-    for name in names
-)
 SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
     "wav": ".wav",
     "mp3": ".mp3",

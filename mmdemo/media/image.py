@@ -11,25 +11,6 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from mmdemo.errors import MediaError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "ICO", "TGA")
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".avif",
-        ".ppm",
-        ".pgm",
-        ".jp2",
-        ".ico",
-        ".tga",
-        ".jfif",
-    ]
-)
 MAX_MEGAPIXELS = 100
 
 # Pillow's own guard raises inside Image.open, before the size is known; ours is checked right after, before

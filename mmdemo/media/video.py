@@ -20,9 +20,6 @@ from PIL import Image
 from mmdemo.errors import MediaError
 from mmdemo.media.shots import SignReader, Signs
 
-SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg .ts .mts .m2ts .ogv .3gp .gif".split()  # noqa: SIM905
-)
 SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
     "mov,mp4,m4a,3gp,3g2,mj2": ".mp4",
     "matroska,webm": ".webm",

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
-from mmdemo.modality import is_medium
+from mmdemo.modality import any_medium, is_medium
 from mmdemo.store.pairs import SPLIT_NAMES
-
-NO_MEDIUM = "is not named like a picture, a recording or a video."
 
 
 def _visible(path: Path) -> list[Path]:
@@ -42,7 +40,7 @@ class ClassTree:
                     if is_medium(file):
                         yield Row(number, file.name, file, text=kind.name.replace("_", " "), split=split)
                     else:
-                        yield Skipped(number, f"{file.name} {NO_MEDIUM}", file.name)
+                        yield Skipped(number, f"{file.name} is not named like {any_medium()}.", file.name)
 
 
 class PictureFolder:
@@ -72,7 +70,7 @@ class PictureFolder:
                 yield Skipped(number, f"{file.name} lies outside the folder.", file.name)
                 continue
             if not is_medium(file):
-                yield Skipped(number, f"{file.name} {NO_MEDIUM}", file.name)
+                yield Skipped(number, f"{file.name} is not named like {any_medium()}.", file.name)
                 continue
             beside = file.with_suffix(".txt")
             text = read_text(beside).strip() if beside.is_file() else ""

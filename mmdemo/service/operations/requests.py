@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from mmdemo.errors import MmdemoError, UserError
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.context import check_task, version_task
 
 LONGEST_TEXT = 100_000  # characters of any text; what is stored has limits of its own
@@ -92,11 +93,11 @@ def _emptied(value: Any) -> Any:
 
 
 def _task(value: str) -> str:
-    return check_task(value or "image-text")
+    return check_task(value or DEFAULT_TASK)
 
 
 def _version_task(value: str) -> str:
-    return version_task(value or "image-text")
+    return version_task(value or DEFAULT_TASK)
 
 
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_plain)]
