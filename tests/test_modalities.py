@@ -153,11 +153,11 @@ def test_the_page_is_told_of_a_modality_that_a_package_brings_and_opens_it_in_a_
 ) -> None:
     monkeypatch.syspath_prepend(str(series_text))
     plug_in("brings_series", "from series_text import register\n")
-    from mmdemo.ui.shell import tabs_of_page
+    from mmdemo.ui.tabs.table import tabs
 
     row = modalities()[-1]
     assert (row["task"], row["tab"], row["player"]) == ("series-text", "series-text", "")
-    assert [title for title, _, _ in tabs_of_page()][:5] == ["Image", "Speech", "Video", "Series", "Label"]
+    assert [tab.title for tab in tabs().values()][:5] == ["Image", "Speech", "Video", "Series", "Label"]
     app = make_app("told", samples=False)
     status = OPERATIONS.get("status")
     assert status(app, status.parse({"task": "series-text"}, "page"))["modalities"][-1] == row
