@@ -82,6 +82,17 @@ def test_in_folders_series_are_told_from_manifests_by_their_name(
     assert (one["items"], one["pairs"], one["skipped"]) == (0, 0, [])
 
 
+def test_pytorch_is_not_imported_before_a_tower_is_asked_for(environment: dict[str, str]) -> None:
+    code = (
+        "import sys, mmdemo.ui.shell, mmdemo.settings\nfrom mmdemo.modality import modality_of\n"
+        "modality_of('series-text').describe(b'1,2\\n3,4', mmdemo.settings.load_settings())\n"
+        "print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["False"], done.stderr
+
+
 def test_what_is_no_table_of_numbers_is_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "words.csv").write_text("a,b\nx,y\n")
     done = run(environment, "align", str(tmp_path / "words.csv"), "rising", "--task", TASK)

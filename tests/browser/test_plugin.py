@@ -109,6 +109,12 @@ def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     data = page.locator("#mm-data")
     expect(data.locator(".mm-pairs img").first).to_be_visible()
     expect(data.locator("[data-size]")).to_contain_text("24 series")
+    more = write_series(page_of_series[1] / "more", each=6)[24:]  # those that are not known yet
+    files = [page_of_series[1] / "more" / "metadata.csv", *(path for path, _ in more)]
+    data.get_by_label("Files to import").set_input_files(files)
+    data.locator("[data-import]").click()
+    expect(data.locator("[data-import-state]")).to_contain_text("Imported 12 new series, 12 new pairs")
+    expect(data.locator("[data-size]")).to_contain_text("36 series")
     tab(page, "Fine-tune")
     tune = page.locator("#mm-finetune")
     expect(tune.get_by_role("button", name="Series", exact=True)).to_have_attribute("aria-pressed", "true")

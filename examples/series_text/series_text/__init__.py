@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mmdemo.heavy_imports import lazy
 from mmdemo.modality import MODALITIES, Modality
 from mmdemo.models.presets import LOADERS, PRESETS, TEXT_DIM, Loader, Preset
@@ -38,5 +40,5 @@ def register() -> None:
         ),
     )
     about = "Trend, waves, noise, steps and spikes, put into words. The default."
-    facts = {"loader": MODEL, "media_package": "series_text", "feature_dim": TEXT_DIM + STATES, "size_mb": 90}
-    PRESETS.add(MODEL, Preset(MODEL, TASK, "Statistics and MiniLM", MODEL, "Apache-2.0", about, **facts))
+    preset = Preset(MODEL, TASK, "Statistics and MiniLM", MODEL, "Apache-2.0", about, 90, loader=MODEL)
+    PRESETS.add(MODEL, replace(preset, media_package="series_text", feature_dim=TEXT_DIM + STATES))
