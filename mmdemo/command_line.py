@@ -81,16 +81,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("mmdemo.service.training").setLevel(logging.INFO)  # the epochs of `train`
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    try:
+
+    def run() -> None:
         answer = options.run(options)
+        if answer is not None:
+            print(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 2))
+
+    return exit_status(run)
+
+
+def exit_status(run: Callable[[], None]) -> int:
+    """Run something and say in one line on standard error what was wrong; returns the exit status."""
+    try:
+        run()
     except UserError as e:
         print(f"mmdemo: {e}", file=sys.stderr)
         return 2
     except MmdemoError as e:
         print(f"mmdemo: {e}", file=sys.stderr)
         return 1
-    if answer is not None:
-        print(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 2))
     return 0
 
 

@@ -27,11 +27,14 @@ class App:
     Args:
         settings: where it is and how to run.
         towers: models that are loaded already, by preset.
+        samples_later: see `Context`.
     """
 
-    def __init__(self, settings: Settings, towers: dict[str, Towers] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, towers: dict[str, Towers] | None = None, *, samples_later: bool = False
+    ) -> None:
         self.settings = settings
-        self.context = Context(settings, towers)
+        self.context = Context(settings, towers, samples_later=samples_later)
         self.ws, self.models = self.context.ws, self.context.models
         self.media = Media(self.context)
         self.pictures = Pictures(self.context)

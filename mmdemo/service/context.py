@@ -55,14 +55,19 @@ class Context:
     Args:
         settings: where it is and how to run.
         towers: models that are loaded already, by preset.
+        samples_later: whether a new workspace gets its samples by `start_behind_the_page`, for which
+            `wait_for_samples` waits; else it has them when this returns.
     """
 
-    def __init__(self, settings: Settings, towers: dict[str, Towers] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, towers: dict[str, Towers] | None = None, *, samples_later: bool = False
+    ) -> None:
         self.settings = settings
         self.ws = Workspace(settings)
         self._ensure_bases()
-        if settings.samples:
-            seed_samples(self.ws)
+        self._seeded = threading.Event()
+        if not samples_later:
+            self._put_samples()
         self.models = ModelManager(
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers
         )
@@ -70,6 +75,17 @@ class Context:
         self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
+
+    def _put_samples(self) -> None:
+        try:
+            if self.settings.samples:
+                seed_samples(self.ws)
+        finally:
+            self._seeded.set()
+
+    def wait_for_samples(self) -> None:
+        """Return when a new workspace has its samples; in any other, at once."""
+        self._seeded.wait()
 
     def _once(self, name: str, make: Callable[[], Any]) -> Any:
         with self._lock:
@@ -157,9 +173,10 @@ class Context:
         return cast("JobRunner", self._once("jobs", make))
 
     def start_behind_the_page(self) -> None:
-        """Load the model, bring the index up to date, order the queue, resume runs; nobody waits for it.
+        """Put the samples in, load the model, bring the index up to date, order the queue, resume runs.
 
-        The models of the other tasks load when a tab of theirs is opened.
+        Nobody waits for it, but who asks for something before the samples are in. The models
+        of the other tasks load when a tab of theirs is opened.
         """
 
         def ready() -> None:
@@ -168,7 +185,15 @@ class Context:
             except Exception:
                 log.exception("starting behind the page failed")
 
-        self.warm(DEFAULT_TASK, ready)
+        def begin() -> None:
+            try:
+                if not self._seeded.is_set():
+                    self._put_samples()
+            except Exception:
+                log.exception("the samples were not put in")
+            self.warm(DEFAULT_TASK, ready)
+
+        threading.Thread(target=begin, name="mmdemo-begin", daemon=True).start()
 
     def warm(self, task: Task, then: Callable[[], None] = lambda: None) -> None:
         """Load a task's model and bring its index and queue up to date behind the page, once."""

@@ -62,6 +62,7 @@ def ask(
     """
     operation = OPERATIONS.get(name)
     require_role(app.settings, operation.role, caller)
+    app.context.wait_for_samples()  # half a second, at the first start
     if caller.name:
         values = {**values, "annotator": caller.name}
     return operation(app, operation.parse(values, surface, files))

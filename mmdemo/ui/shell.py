@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
@@ -58,22 +59,9 @@ def _tab_of_link(request: gr.Request) -> Any:
     return gr.Tabs(selected=view) if view in tabs() else gr.skip()
 
 
-def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
-    """Serve the page; models load once it answers. Returns the open workspace, the
-    local address and the page."""
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for noisy in ("httpx", "alembic", "faiss"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    if settings.share and not settings.passphrase:
-        settings = replace(settings, passphrase=secrets.token_urlsafe(6))
-    app = App(settings)
-    page = build_page(app)
-    page.queue(max_size=64, default_concurrency_limit=4)
-    if settings.share:
-        log.warning("Anyone with the public link can look at this workspace.")
-        log.warning("To label, import or train they need the pass phrase: %s", settings.passphrase)
-    app.context.start_behind_the_page()  # its imports take longer than the launch, and overlap with it
+def _launch(page: gr.Blocks, app: App) -> str:
+    """Serve the page; returns its address."""
+    settings = app.settings
     _, address, _ = page.launch(
         server_name=settings.server_name,
         server_port=settings.server_port or None,
@@ -92,6 +80,37 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         quiet=True,
     )
     answer_in_json(page)
+    return str(address)
+
+
+def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
+    """Serve the page; models load once it answers. Returns the open workspace, the address and the page.
+
+    Raises:
+        UserError: the port is taken.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for noisy in ("httpx", "alembic", "faiss"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if settings.share and not settings.passphrase:
+        settings = replace(settings, passphrase=secrets.token_urlsafe(6))
+    app = App(settings, samples_later=True)
+    page = build_page(app)
+    page.queue(max_size=64, default_concurrency_limit=4)
+    if settings.share:
+        log.warning("Anyone with the public link can look at this workspace.")
+        log.warning("To label, import or train they need the pass phrase: %s", settings.passphrase)
+    try:
+        address = _launch(page, app)
+    except OSError as e:  # of the sockets that are tried
+        app.close()
+        raise UserError(
+            f"Port {settings.server_port or 'from 7860 to 7959'} on {settings.server_name} cannot be served: "
+            "another program has it, perhaps mmdemo itself.",
+            "End that one, or name another with GRADIO_SERVER_PORT.",
+        ) from e
+    app.context.start_behind_the_page()  # Python runs one thread at a time: before, the page would wait
     log.info("mmdemo is at %s", address)
     log.info("%s", keeping(app)["text"])
     if block:
