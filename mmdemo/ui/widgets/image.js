@@ -3,14 +3,15 @@ const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
-let maps = [], shown = -1, picture = null;
+let maps = [], shown = -1, picture = null, writing = 0;
 let quiet = !mm.ofImage;  // the link is of another tab: it stays
 
 /* The address and the views */
 function remember() {
   state.text = state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "";
   mm.states.image = { ...state };
-  if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...state });
+  clearTimeout(writing);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
+  writing = setTimeout(() => { if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...state }); });
 }
 function open(view) {
   state.view = view;
