@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,9 @@ from mmdemo import registry
 from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
+from mmdemo.store.database import Database
 from mmdemo.store.workspace import Workspace
+from tests import postgresql as private_postgresql
 
 TASK = "image-text"
 hypothesis.settings.register_profile("mmdemo", deadline=None)  # a busy machine is no failure
@@ -44,6 +47,30 @@ def ws(settings: Settings) -> Iterator[Workspace]:
     workspace.versions.ensure_base(TASK, settings.model, settings.model)
     yield workspace
     workspace.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server of this session's own, with the tables in the database `template`.
+
+    MMDEMO_REQUIRE_POSTGRESQL=1 makes it an error that there is none.
+    """
+    if reason := private_postgresql.why_not():
+        if os.environ.get("MMDEMO_REQUIRE_POSTGRESQL"):
+            pytest.fail(f"MMDEMO_REQUIRE_POSTGRESQL is set and {reason}")
+        pytest.skip(reason)
+    with private_postgresql.cluster() as server:
+        private_postgresql.execute(server, "CREATE DATABASE template")
+        Database(f"{server}/template").close()
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql: str) -> str:
+    """A new database with the tables of a new workspace: what MMDEMO_DATABASE_URL takes."""
+    name = f"test_{secrets.token_hex(6)}"
+    private_postgresql.execute(postgresql, f"CREATE DATABASE {name} TEMPLATE template")
+    return f"{postgresql}/{name}"
 
 
 @pytest.fixture(scope="session")

@@ -1,104 +1,26 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import replace as replace_settings
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Column, MetaData, create_engine, inspect, select, text
-from sqlalchemy.exc import IntegrityError
 
 from mmdemo.errors import StorageError, UserError
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
-from mmdemo.store.database import MIGRATIONS
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.tables import Base
 from mmdemo.store.texts import clean_text, text_key
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
-REVISIONS = sorted(file.name.split("_")[0] for file in (MIGRATIONS / "versions").glob("m*.py"))
-
 
 def key(i: int) -> str:
     return f"{i:064x}"
-
-
-def test_the_migrations_arrive_at_the_tables_of_the_code(ws: Workspace) -> None:
-    fresh = create_engine("sqlite://")
-    Base.metadata.create_all(fresh)
-    for table in Base.metadata.tables:
-        columns = {
-            c["name"]: (str(c["type"]), c["nullable"]) for c in inspect(ws.database.engine).get_columns(table)
-        }
-        assert columns == {
-            c["name"]: (str(c["type"]), c["nullable"]) for c in inspect(fresh).get_columns(table)
-        }
-    fresh.dispose()
-
-
-@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
-@pytest.mark.parametrize("revision", REVISIONS[:-1])
-def test_a_workspace_of_every_earlier_form_is_upgraded_and_loses_nothing(
-    revision: str, settings: Settings
-) -> None:
-    """Every table has a row before the upgrade, and the same row after it."""
-    from alembic import command
-    from alembic.config import Config
-
-    settings.workspace.mkdir(parents=True)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    old = create_engine(settings.url)
-    with old.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    kept: dict[str, dict[str, Any]] = {}
-    given = {"item_id": "one", "version_id": "base", "pair_id": 1, "id": "one", "label_id": 1}
-    with old.begin() as connection:
-        tables = MetaData()
-        tables.reflect(connection)
-        for table in tables.sorted_tables:
-            if table.name == "alembic_version":
-                continue
-            row = {c.name: given.get(c.name, _some(c)) for c in table.columns}
-            row["id"] = 1 if "id" in row and table.columns["id"].type.python_type is int else row.get("id")
-            row = {k: v for k, v in row.items() if k in table.columns}
-            if table.name == "versions":
-                row["id"] = "base"
-            connection.execute(table.insert().values(row))
-            kept[table.name] = row
-    old.dispose()
-    ws = Workspace(settings)
-    with ws.database.read() as session:
-        for name, row in kept.items():
-            (found,) = session.execute(select(Base.metadata.tables[name])).mappings()
-            assert {k: found[k] for k in row} == row, name
-        with pytest.raises(IntegrityError, match="only ever added"):
-            session.execute(text("DELETE FROM labels"))
-        assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
-        made = set(session.scalars(text("SELECT name FROM sqlite_master WHERE type != 'table'")))
-    fresh = Workspace(replace_settings(settings, workspace=settings.workspace.parent / "fresh"))
-    with fresh.database.read() as session:  # every index and trigger that a new workspace has
-        assert made == set(session.scalars(text("SELECT name FROM sqlite_master WHERE type != 'table'")))
-    fresh.close()
-    ws.close()
-
-
-def _some(column: Column[Any]) -> Any:
-    kind = column.type.python_type
-    if kind is datetime:
-        return datetime(2026, 1, 2, 3, 4, 5)
-    return {int: 7, float: 1.5, str: "words", bool: True, dict: {"a": 1}, list: []}.get(kind)
 
 
 def test_opening_a_workspace_again_changes_nothing(ws: Workspace, settings: Settings) -> None:
@@ -216,6 +138,7 @@ def test_restoring_over_a_workspace_keeps_what_was_there_in_a_backup_of_its_own(
     ws.close()
 
 
+@pytest.mark.usefixtures("only_sqlite")
 def test_what_is_no_backup_changes_nothing(ws: Workspace, tmp_path: Path) -> None:
     (tmp_path / "no.zip").write_bytes(b"not a zip")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
