@@ -73,6 +73,12 @@ def postgresql_url(postgresql: str) -> str:
     return f"{postgresql}/{name}"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database of each kind in turn: empty for SQLite in the workspace, as in the settings."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+
+
 @pytest.fixture(scope="session")
 def loaded() -> dict[str, Towers]:
     """The towers of every preset that a test has loaded."""

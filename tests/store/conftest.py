@@ -13,21 +13,21 @@ from mmdemo.settings import Settings
 from tests import postgresql
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def dialect(request: pytest.FixtureRequest) -> str:
-    """Each database in turn."""
-    return str(request.param)
+@pytest.fixture
+def settings(settings: Settings, database_url: str) -> Settings:
+    """An empty workspace's settings over each database."""
+    return replace(settings, database_url=database_url)
 
 
 @pytest.fixture
-def new_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Make a database without any tables; its URL."""
+def new_url(database_url: str, tmp_path: Path) -> Callable[[], str]:
+    """Make a database of the same kind without any tables; its URL."""
 
     def make() -> str:
         name = f"test_{secrets.token_hex(6)}"
-        if dialect == "sqlite":
+        if not database_url:
             return f"sqlite:///{tmp_path / name}.sqlite3"
-        server = request.getfixturevalue("postgresql")
+        server = database_url.rsplit("/", 1)[0]
         postgresql.execute(server, f"CREATE DATABASE {name}")
         return f"{server}/{name}"
 
@@ -35,15 +35,7 @@ def new_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Cal
 
 
 @pytest.fixture
-def settings(dialect: str, request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """An empty workspace's settings over each database."""
-    if dialect == "sqlite":
-        return settings
-    return replace(settings, database_url=request.getfixturevalue("postgresql_url"))
-
-
-@pytest.fixture
-def only_sqlite(dialect: str) -> None:
+def only_sqlite(database_url: str) -> None:
     """Skip what is about the file that SQLite keeps in the workspace."""
-    if dialect != "sqlite":
+    if database_url:
         pytest.skip("this is about SQLite's file")

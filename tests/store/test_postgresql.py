@@ -1,8 +1,7 @@
-"""The same store over PostgreSQL. Set MMDEMO_TEST_DATABASE_URL to an empty database to run it."""
+"""What is of PostgreSQL alone; what holds for both databases runs on both in the other files."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 from pathlib import Path
@@ -17,12 +16,11 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
-URL = os.environ.get("MMDEMO_TEST_DATABASE_URL", "")
 
-
-@pytest.mark.skipif(not URL, reason="MMDEMO_TEST_DATABASE_URL names no PostgreSQL database")
-def test_labels_over_postgresql_are_stored_once_and_never_changed(tmp_path: Path) -> None:
-    ws = Workspace(load_settings({}, workspace=tmp_path, samples=False, database_url=URL))
+def test_labels_of_many_at_once_are_stored_once_and_never_changed(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    ws = Workspace(load_settings({}, workspace=tmp_path, samples=False, database_url=postgresql_url))
     before, run = ws.labels.total(), secrets.token_hex(8)
     item = ws.add_image(png(), "square.png", source="test")
     pairs = []

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 import mmdemo.store.runs as leases
 import mmdemo.training.lease as renewing
 from mmdemo.service.app import App
-from mmdemo.settings import Settings, load_settings
+from mmdemo.settings import Settings
 from mmdemo.store.runs import LEASE_S
 from mmdemo.store.tables import now
 from mmdemo.store.workspace import Workspace
@@ -31,7 +31,6 @@ from tests.training.test_runs import wait_for, without_worker
 from tests.training.test_training import label_samples
 
 ROOT = Path(__file__).resolve().parents[2]
-POSTGRESQL = os.environ.get("MMDEMO_TEST_DATABASE_URL", "")
 
 
 def queue(ws: Workspace, count: int = 1, **how: str) -> list[str]:
@@ -47,15 +46,14 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 # Leases
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_many_workers_at_once_claim_every_run_once(database: str, tmp_path: Path) -> None:
-    if database == "postgresql" and not POSTGRESQL:
-        pytest.skip("MMDEMO_TEST_DATABASE_URL names no PostgreSQL database")
-    url = POSTGRESQL if database == "postgresql" else ""
-    settings = load_settings({}, workspace=tmp_path, samples=False, database_url=url)
+@pytest.fixture
+def settings(settings: Settings, database_url: str) -> Settings:
+    """An empty workspace's settings over each database."""
+    return replace(settings, database_url=database_url)
+
+
+def test_many_workers_at_once_claim_every_run_once(settings: Settings) -> None:
     stores = [Workspace(settings) for _ in range(4)]  # as four processes
-    for run in stores[0].runs.unfinished():
-        stores[0].runs.remove(run.id)
     wanted = queue(stores[0], 40)
     claimed: list[str] = []
 
