@@ -101,7 +101,7 @@ def main() -> None:
     workspace = Path(tempfile.mkdtemp(prefix="mmdemo-benchmark-"))
     app = App(load_settings({}, workspace=workspace, samples=False, device="cpu"))
     for path, text in rows:
-        item = app.ws.add_image(path.read_bytes(), path.name, source="benchmark")
+        item = app.ws.add_media("image", path.read_bytes(), path.name, source="benchmark")
         with app.ws.database.write() as session:
             pair, _ = app.ws.pairs.add(
                 session, "image-text", item.id, text, source="benchmark", split="train"

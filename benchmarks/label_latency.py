@@ -55,7 +55,7 @@ def main() -> None:
             image.putpixel((0, 0), (i % 256, i // 256, 7))
             out = io.BytesIO()
             image.save(out, "JPEG", quality=80)
-            item = ws.add_image(out.getvalue(), f"{i}.jpg", source="bench")
+            item = ws.add_media("image", out.getvalue(), f"{i}.jpg", source="bench")
             with ws.database.write() as session:
                 ws.pairs.add(session, "image-text", item.id, f"picture number {i}", source="bench")
         ws.close()

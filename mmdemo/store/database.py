@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -16,6 +16,8 @@ from mmdemo.errors import StorageError
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_MS = 30_000  # how long a writer waits for another process's transaction
+MOST_VALUES = 500  # in one list of a query; SQLite took 999 at most before 3.32
+Value = TypeVar("Value")
 
 
 class Database:
@@ -122,6 +124,12 @@ class Database:
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
+
+
+def in_parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Values in parts that one query can name."""
+    for start in range(0, len(values), MOST_VALUES):
+        yield values[start : start + MOST_VALUES]
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
+from mmdemo.errors import UserError
+from mmdemo.label_kinds import UNLABELLED
 from mmdemo.modality import MODALITIES
-from mmdemo.store.database import Database
+from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import Item, Pair
 
 
@@ -41,8 +43,8 @@ class ItemStore:
         """The items of those ids."""
         found: dict[str, Item] = {}
         with self._database.read() as session:
-            for start in range(0, len(ids), 500):
-                rows = session.scalars(select(Item).where(Item.id.in_(ids[start : start + 500])))
+            for part in in_parts(ids):
+                rows = session.scalars(select(Item).where(Item.id.in_(part)))
                 found.update({item.id: item for item in rows})
         return found
 
@@ -92,17 +94,23 @@ class ItemStore:
             contains: characters of its name.
             limit: at most so many.
             offset: how many to pass over.
+
+        Raises:
+            UserError: there is no such state.
         """
         of_item = (Pair.item_id == Item.id) & (Pair.task == task)
         pairs, labelled = func.count(Pair.id), func.count(Pair.label_id)
         query = select(Item, pairs, labelled).outerjoin(Pair, of_item).group_by(Item.id)
         query = query.where(Item.listed, Item.modality == modality)
-        if state == "labelled":
-            query = query.having(labelled > 0)
-        elif state == "unlabelled":
-            query = query.having((pairs > 0) & (labelled == 0))
-        elif state == "unpaired":
-            query = query.having(pairs == 0)
+        states = {
+            "all": true(),
+            "labelled": labelled > 0,
+            UNLABELLED: (pairs > 0) & (labelled == 0),
+            "unpaired": pairs == 0,
+        }
+        if state not in states:
+            raise UserError(f"No items are {state!r}.", f"Use one of: {', '.join(states)}.")
+        query = query.having(states[state])
         if split:
             query = query.where(Item.split == split)
         if source:

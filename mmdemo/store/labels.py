@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
 from mmdemo.store.database import Database
-from mmdemo.store.pairs import HELD_OUT, TRAIN, PairStore
+from mmdemo.store.pairs import HELD_OUT, TRAIN, PairStore, check_span
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
 
@@ -102,10 +102,7 @@ class LabelLog:
     def add_in(self, session: Session, pair: Pair, label: NewLabel) -> int:
         """Record a label within a write session; it is on disk when that session has ended."""
         LABEL_KINDS.get(label.verdict)
-        if label.start_s is not None and label.end_s is not None and not 0 <= label.start_s < label.end_s:
-            raise UserError(
-                f"The span {label.start_s}-{label.end_s} s does not run forward.", "Put the start first."
-            )
+        check_span(label.start_s, label.end_s)
         if label.key and len(label.key) > MAX_KEY:
             raise UserError(
                 f"The key has {len(label.key)} characters, over {MAX_KEY}.", "Send a shorter one."

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED, Training, names_of, training_of
-from mmdemo.store.database import Database
+from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import Item, Label, Pair, TextSplit
 from mmdemo.store.texts import clean_text, text_key
 
@@ -83,6 +83,19 @@ class PairView:
         return self.corrected or self.text
 
 
+def check_span(start_s: float | None, end_s: float | None) -> None:
+    """Refuse a span that does not run forward; either end may be open.
+
+    Raises:
+        UserError: it does not.
+    """
+    if start_s is not None and end_s is not None and not 0 <= start_s < end_s:
+        raise UserError(
+            f"The span {start_s}-{end_s} s does not run forward.",
+            "Give start and end in seconds, start first.",
+        )
+
+
 class PairStore:
     """Pairs in the database."""
 
@@ -108,11 +121,7 @@ class PairStore:
             UserError: no such item, or a text or span that cannot be used.
         """
         text = clean_text(text)
-        if start_s is not None and end_s is not None and not 0 <= start_s < end_s:
-            raise UserError(
-                f"The span {start_s}-{end_s} s does not run forward.",
-                "Give start and end in seconds, start first.",
-            )
+        check_span(start_s, end_s)
         key = text_key(text)
         query = select(Pair).where(Pair.task == task, Pair.item_id == item_id, Pair.text_key == key)
         query = query.where(func.coalesce(Pair.start_s, -1.0) == (-1.0 if start_s is None else start_s))
@@ -165,8 +174,8 @@ class PairStore:
         """The pairs of those ids, in that order."""
         found: dict[int, PairView] = {}
         with self._database.read() as session:
-            for start in range(0, len(ids), 500):
-                query = _joined().where(Pair.id.in_(ids[start : start + 500]))
+            for part in in_parts(ids):
+                query = _joined().where(Pair.id.in_(part))
                 found.update({view.id: view for view in _views(session.execute(query))})
         return [found[i] for i in ids if i in found]
 
@@ -196,9 +205,13 @@ class PairStore:
             item: only those of this item.
             limit: at most so many.
             offset: how many to pass over.
+
+        Raises:
+            UserError: there is no such state.
         """
         query = _joined().where(Pair.task == task)
-        query = query.where(STATES[state]() if state in STATES else Label.verdict == state)
+        of_kind = STATES.get(state) or (lambda: Label.verdict == LABEL_KINDS.get(state).name)
+        query = query.where(of_kind())
         if training is not None:
             query = query.where(Label.verdict.in_(names_of(training)))
         if split:
@@ -216,8 +229,8 @@ class PairStore:
         """The pairs of each of those items, oldest first; every id has its list."""
         found: dict[str, list[PairView]] = {i: [] for i in ids}
         with self._database.read() as session:
-            for start in range(0, len(ids), 500):
-                query = _joined().where(Pair.task == task, Pair.item_id.in_(ids[start : start + 500]))
+            for part in in_parts(ids):
+                query = _joined().where(Pair.task == task, Pair.item_id.in_(part))
                 for view in _views(session.execute(query.order_by(Pair.id))):
                     found[view.item].append(view)
         return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mmdemo.store.database import Database
+from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import Transcript, now
 
 
@@ -26,8 +26,8 @@ class TranscriptStore:
         """The finished transcripts of items, by whichever versions."""
         found: dict[str, list[Transcript]] = {}
         with self._database.read() as session:
-            for start in range(0, len(ids), 500):
-                query = select(Transcript).where(Transcript.item_id.in_(ids[start : start + 500]))
+            for part in in_parts(ids):
+                query = select(Transcript).where(Transcript.item_id.in_(part))
                 for row in session.scalars(query.where(Transcript.complete)):
                     found.setdefault(row.item_id, []).append(row)
         return found

@@ -74,10 +74,6 @@ class Workspace:
                 self._vectors[name] = VectorFile(self.folder / "vectors" / name, dim, dtype)
             return self._vectors[name]
 
-    def add_image(self, data: bytes, name: str, *, source: str, listed: bool = True) -> Item:
-        """Keep a picture; see `add_media`."""
-        return self.add_media("image", data, name, source=source, listed=listed)
-
     def add_media(
         self, modality: str, data: bytes | Path, name: str, *, source: str, listed: bool = True
     ) -> Item:

@@ -30,7 +30,7 @@ def small(tmp_path: Path) -> Iterator[Own]:
     )
     app, address, page = serve(settings, block=False)
     for i, path in enumerate(sorted(drawing("x").parent.glob("*.jpg"))[:12]):
-        item = app.ws.add_image(path.read_bytes(), path.name, source="test")
+        item = app.ws.add_media("image", path.read_bytes(), path.name, source="test")
         with app.ws.database.write() as session:
             side, text = "held-out" if i % 3 == 0 else "train", path.stem.replace("_", " ")
             pair, _ = app.ws.pairs.add(session, TASK, item.id, text, source="test", split=side)

@@ -145,7 +145,7 @@ def test_a_dual_encoder_aligns_searches_captions_explains_learns_and_is_activate
     folder, writer = PICTURES["clip"](tmp_path / "clip"), WRITERS["blip"](tmp_path / "blip")
     app = make_app(model=f"dual:{folder}", captioner=str(writer), samples=False)
     names = [p.stem for p in sorted(drawing("x").parent.glob("*.jpg"))[:12]]
-    items = [app.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
+    items = [app.ws.add_media("image", drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
     scores = app.media.align(items[0], ["a cat", "a harp"])["scores"]
     assert len(scores) == 2 and all(0 <= s["probability"] <= 1 for s in scores)
     captions = app.caption(items[0])["captions"]

@@ -138,8 +138,11 @@ def test_a_new_picture_is_found_after_an_update_without_embedding_the_others_aga
     tower = app.models.aligner(TASK).towers.media
     real = tower.encode
     monkeypatch.setattr(tower, "encode", lambda media: encoded.append(len(media)) or real(media))
-    item = app.ws.add_image(
-        drawing("violin").read_bytes() if drawing("violin").exists() else png(), "new.jpg", source="mine"
+    item = app.ws.add_media(
+        "image",
+        drawing("violin").read_bytes() if drawing("violin").exists() else png(),
+        "new.jpg",
+        source="mine",
     )
     before = len(app.context.keeper.serving().index)
     app.context.keeper.update()
@@ -154,7 +157,7 @@ def test_what_another_process_imports_is_found_here(app: App, monkeypatch: pytes
     app.context.keeper.request()
     assert app.context.keeper.wait(60)
     other = Workspace(app.settings)
-    item = other.add_image(png((9, 8, 7)), "other.png", source="other")
+    item = other.add_media("image", png((9, 8, 7)), "other.png", source="other")
     other.close()
     assert app.context.keeper.status.items == app.ws.items.count("image")
     assert app.context.keeper.wait(60)

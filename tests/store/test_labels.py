@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def pair(ws: Workspace, words: str = "a red square", colour: int = 200) -> int:
-    item = ws.add_image(png((colour, 30, 30)), "square.png", source="test")
+    item = ws.add_media("image", png((colour, 30, 30)), "square.png", source="test")
     with ws.database.write() as session:
         return ws.pairs.add(session, TASK, item.id, words, source="test")[0].id
 
@@ -132,7 +132,7 @@ from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 ws = Workspace(load_settings({{}}, workspace={str(tmp_path / "w")!r}))
-item = ws.add_image(sys.stdin.buffer.read(), "a.png", source="t")
+item = ws.add_media("image", sys.stdin.buffer.read(), "a.png", source="t")
 with ws.database.write() as s:
     at = ws.pairs.add(s, "image-text", item.id, "words", source="t")[0].id
 while True:

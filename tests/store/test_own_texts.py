@@ -7,7 +7,7 @@ from tests.conftest import TASK, png
 
 
 def test_a_proposal_is_an_items_own_text_only_once_it_is_confirmed(ws: Workspace) -> None:
-    item = ws.add_image(png(), "a.png", source="t")
+    item = ws.add_media("image", png(), "a.png", source="t")
     with ws.database.write() as session:
         pair, _ = ws.pairs.add(session, TASK, item.id, "another's text", source=HARD_NEGATIVE)
     assert [p.is_own for p in ws.pairs.of_items(TASK, [item.id])[item.id]] == [False]

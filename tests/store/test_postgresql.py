@@ -22,7 +22,7 @@ def test_labels_of_many_at_once_are_stored_once_and_never_changed(
 ) -> None:
     ws = Workspace(load_settings({}, workspace=tmp_path, samples=False, database_url=postgresql_url))
     before, run = ws.labels.total(), secrets.token_hex(8)
-    item = ws.add_image(png(), "square.png", source="test")
+    item = ws.add_media("image", png(), "square.png", source="test")
     pairs = []
     for i in range(20):
         with ws.database.write() as session:

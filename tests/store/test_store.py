@@ -24,14 +24,24 @@ def key(i: int) -> str:
 
 
 def test_opening_a_workspace_again_changes_nothing(ws: Workspace, settings: Settings) -> None:
-    item = ws.add_image(png(), "a.png", source="t")
+    item = ws.add_media("image", png(), "a.png", source="t")
     again = Workspace(settings)
     assert again.items.get(item.id).name == "a.png"
     again.close()
 
 
+def test_a_state_that_there_is_not_is_refused_with_those_there_are(ws: Workspace) -> None:
+    with pytest.raises(UserError, match=r"no verdict 'perhaps'.*match, mismatch, unsure"):
+        ws.pairs.browse(TASK, state="perhaps")
+    with pytest.raises(UserError, match=r"'match'.*labelled, unlabelled, unpaired"):
+        ws.items.browse("image", TASK, state="match")
+
+
 def test_the_same_bytes_are_one_item_whatever_they_are_called(ws: Workspace) -> None:
-    one, two = ws.add_image(png(), "a.png", source="t"), ws.add_image(png(), "b.jpg", source="u")
+    one, two = (
+        ws.add_media("image", png(), "a.png", source="t"),
+        ws.add_media("image", png(), "b.jpg", source="u"),
+    )
     assert one.id == two.id and ws.items.count("image") == 1
     assert ws.media_path(two).suffix == ".png" and ws.media_path(two).is_file()
 
@@ -39,7 +49,7 @@ def test_the_same_bytes_are_one_item_whatever_they_are_called(ws: Workspace) -> 
 def test_a_picture_that_is_only_looked_at_is_not_part_of_the_collection_until_it_is_labelled(
     ws: Workspace,
 ) -> None:
-    item = ws.add_image(png(), "a.png", source="upload", listed=False)
+    item = ws.add_media("image", png(), "a.png", source="upload", listed=False)
     assert ws.items.count("image") == 0
     ws.labels.add_on(TASK, item.id, "red", NewLabel("match"), "align")
     assert ws.items.count("image") == 1
@@ -50,7 +60,7 @@ def test_a_picture_that_is_only_looked_at_is_not_part_of_the_collection_until_it
 def test_a_split_never_moves_and_never_leaks(ws: Workspace, rows: list[tuple[int, int]]) -> None:
     first: dict[str, str | None] = {}
     for picture, words in rows:
-        item = ws.add_image(png((picture * 20, 1, 1)), "a.png", source="t")
+        item = ws.add_media("image", png((picture * 20, 1, 1)), "a.png", source="t")
         with ws.database.write() as session:
             ws.pairs.add(session, TASK, item.id, f"text {words}", source="t")
         for seen in ws.pairs.browse(TASK):
@@ -150,7 +160,7 @@ def test_what_is_no_backup_changes_nothing(ws: Workspace, tmp_path: Path) -> Non
         with pytest.raises(UserError, match=says):
             replace(ws, tmp_path / f"{name}.zip")
     assert not (tmp_path / "evil.txt").exists() and not (ws.folder.parent / "evil.txt").exists()
-    ws.add_image(png(), "still works.png", source="t")
+    ws.add_media("image", png(), "still works.png", source="t")
 
 
 def test_a_workspace_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> None:

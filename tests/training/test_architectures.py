@@ -30,7 +30,9 @@ def labelled(make_app: Callable[..., App], task: str, name: str) -> App:
     """A workspace with a dozen labelled items of a task and a model of its own."""
     app = make_app(**{SETTINGS[task]: name}, samples=task == "video-text")
     if task == "image-text":
-        items = [app.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in PICTURES]
+        items = [
+            app.ws.add_media("image", drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in PICTURES
+        ]
     elif task == "speech-text":
         files = sorted((SPEECH / "samples").glob("sentence-*.ogg"))[:5]
         items = [app.ws.add_media("audio", f.read_bytes(), f.name, source="test") for f in files]

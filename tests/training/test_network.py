@@ -339,7 +339,7 @@ def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
     folder = FAMILIES[family](tmp_path / family)
     app = make_app(model=f"dual:{folder}", samples=False)
     names = [p.stem for p in sorted(drawing("x").parent.glob("*.jpg"))[:16]]
-    items = [app.ws.add_image(drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
+    items = [app.ws.add_media("image", drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
     for i, item in enumerate(items):
         with app.ws.database.write() as session:
             split = "held-out" if i % 4 == 0 else "train"

@@ -134,7 +134,7 @@ def test_an_absurd_setting_is_refused_with_what_would_work(settings: dict[str, f
 
 
 def pair_of(ws: Workspace, i: int, text: str, split: str, verdict: str = "match") -> None:
-    item = ws.add_image(png((i, 2 * i, 5)), f"{i}.png", source="t")
+    item = ws.add_media("image", png((i, 2 * i, 5)), f"{i}.png", source="t")
     with ws.database.write() as session:
         pair, _ = ws.pairs.add(session, TASK, item.id, text, source="t", split=split)
         ws.labels.add_in(session, pair, NewLabel(verdict))

@@ -32,7 +32,7 @@ async function preview() {
   $("[data-import]").disabled = false;
   $("[data-preview-table]").replaceChildren(h("p", {}, `Read as ${p.importer}. The first rows:`), h("table", { class: "mm-table" },
     h("thead", {}, h("tr", {}, ["row", "file", "text", "verdict", "split"].map((t) => h("th", {}, t)))),
-    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", { colspan: 4 }, r.reason)) :
+    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, r.file), h("td", { colspan: 3 }, r.reason)) :
       h("tr", {}, [r.row, r.file, r.text, r.verdict, r.split].map((v) => h("td", {}, String(v ?? ""))))))));
 }
 $("[data-preview]").onclick = guard(preview);
@@ -50,7 +50,7 @@ function importing(s) {
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
     s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.task.modality.plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
-    r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}: ${k.reason}`)))) : ""].filter(Boolean));
+    r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}${k.file && !k.reason.includes(k.file) ? ` (${k.file})` : ""}: ${k.reason}`)))) : ""].filter(Boolean));
   browse();
   refresh();
   poke();
