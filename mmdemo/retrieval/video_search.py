@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from mmdemo.modality import modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import moments_of
@@ -62,7 +63,7 @@ class VideoSearcher(Searcher):
             if self._frames is None or self._frames[0] != serving.version:
                 self._frames = serving.version, FrameIndex(self._ws, cast(VideoAligner, serving.aligner))
             index = self._frames[1]
-        return index.extend(self._ws.items.ids("video"))
+        return index.extend(self._ws.items.ids(modality_of(self._task).name))
 
     def _fit_threshold(self, serving: Serving) -> float:
         """As `Searcher`'s, with each video's best frame in the place of its vector."""
