@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import ImportReport, import_source
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
+from mmdemo.settings import Settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
@@ -31,7 +33,10 @@ def reasons(report: ImportReport) -> dict[int, str]:
     return {s.row: s.reason for s in report.skipped}
 
 
-def test_a_csv_manifest_brings_pictures_pairs_and_labels(ws: Workspace, folder: Path) -> None:
+def test_a_csv_manifest_brings_pictures_pairs_and_labels(
+    settings: Settings, database_url: str, folder: Path
+) -> None:
+    ws = Workspace(replace(settings, database_url=database_url))
     (folder / "metadata.csv").write_text(
         "file_name,text,verdict,split\na.png,one,match,train\nb.png,two,,test\nc.png,,,\n"
     )
@@ -41,6 +46,13 @@ def test_a_csv_manifest_brings_pictures_pairs_and_labels(ws: Workspace, folder: 
         ("one", "match", "train"),
         ("two", None, "held-out"),
     }
+    assert import_source(ws, str(folder), TASK).as_json() == {
+        "items": 0,
+        "pairs": 0,
+        "labels": 0,
+        "skipped": [],
+    }
+    ws.close()
 
 
 @pytest.mark.parametrize("kind", ["tsv", "jsonl", "parquet", "semicolons", "utf-16", "windows-1252"])
