@@ -20,7 +20,7 @@ from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.settings import ASSETS
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.training.trainables.head import train_head
 
 PAIRS, EPOCHS = 2000, 10
 

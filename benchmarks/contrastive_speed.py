@@ -29,9 +29,9 @@ from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.contrastive import PairLearning
 from mmdemo.training.pair_data import PairSource, pair_dataset
-from mmdemo.training.trainer import NetworkTraining
+from mmdemo.training.trainables.encoders import PairLearning
+from mmdemo.training.trainer import Trainer
 
 BATCH, PAIRS, TURNS = 32, 416, 3
 CPU = decide_compute("cpu")
@@ -54,7 +54,7 @@ def own(folder: Path, app: App) -> float:
     learning = PairLearning(
         encoder, PairSource(pair_dataset(app.ws, encoder, "image-text", examples)), settings
     )
-    training = NetworkTraining(learning, settings, "full", CPU)
+    training = Trainer(learning, settings, "full", CPU)
     begun = time.perf_counter()
     list(training.epochs())
     return len(examples) // BATCH * BATCH / (time.perf_counter() - begun)

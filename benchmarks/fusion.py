@@ -22,7 +22,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.heads.residual import Projection
 from mmdemo.settings import ASSETS
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.training.trainables.head import train_head
 
 KINDS = (
     ("shared space", "residual", False),

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.dual import DualEncoder
-from mmdemo.training.contrastive import Both, Inputs, Temperature, backward
 from mmdemo.training.losses import InfoNCE
+from mmdemo.training.trainables.encoders import Both, Inputs, Temperature, backward
 from mmdemo.training.trainer import make_accelerator
 
 SMALL, LARGE = 64, 1024

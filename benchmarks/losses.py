@@ -16,7 +16,7 @@ from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import decide_compute
 from mmdemo.models.heads.residual import Projection
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.training.trainables.head import train_head
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ from mmdemo.models.video.aligner import FrameFeatures, VideoAligner, VideoTower,
 from mmdemo.retrieval.frames import analyse_video
 from mmdemo.settings import load_settings
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.training.trainables.head import train_head
 
 SEED = 11
 MEASURED, TRAINED = 12, 25  # videos

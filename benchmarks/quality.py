@@ -13,7 +13,7 @@ from common import load_clipart
 from mmdemo.evaluation.measure import measure
 from mmdemo.models.device import decide_compute
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.training.trainables.head import train_head
 
 
 def main() -> None:

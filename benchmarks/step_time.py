@@ -22,9 +22,9 @@ from torch.nn.functional import normalize
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.dual import DualEncoder
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.contrastive import Inputs, PairLearning
 from mmdemo.training.losses import Batch, InfoNCE
-from mmdemo.training.trainer import NetworkTraining
+from mmdemo.training.trainables.encoders import Inputs, PairLearning
+from mmdemo.training.trainer import Trainer
 
 BATCH, STEPS = 32, 40
 CPU = decide_compute("cpu")
@@ -88,7 +88,7 @@ def main() -> None:
 
     settings = TrainSettings(epochs=1, batch=BATCH, learning_rate=1e-5)
     with tempfile.TemporaryDirectory() as state:
-        training = NetworkTraining(
+        training = Trainer(
             PairLearning(own, source, settings), settings, "full", CPU, Path(state) / "state", stepped=between
         )
         begun = time.perf_counter()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mmdemo.errors import DataError
 from mmdemo.label_kinds import training_of
 from mmdemo.modality import modality_of
 from mmdemo.store.media_store import write_durably
-from mmdemo.store.pairs import HELD_OUT, TRAIN, PairView
+from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, PairView, validates
 from mmdemo.store.tables import TextSplit
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
+MOST_VALIDATION = 0.2  # of the examples that could be trained on
+LEAST_VALIDATION = 5  # matches, below which epochs are not compared
 FEW = 30  # labelled train pairs below which a gain is mostly luck
 
 
@@ -28,7 +31,7 @@ class Example:
     item: str
     text: str
     match: bool  # else a marked mismatch
-    split: str  # train or held-out
+    split: str  # train, validation or held-out
     start: float | None = None  # seconds, of a span with a text of its own
     end: float | None = None
     agreement: float = 1.0  # the share of those who judged the pair that agree with the verdict
@@ -71,7 +74,7 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     """The labels in force that can be trained or measured on.
 
     A label with a corrected text counts with that text, as a match; it is left out when the corrected text
-    belongs to the other side of the split.
+    belongs to the other side of the split. See `split_validation` for the workspaces of earlier versions.
     """
     pairs = [p for p in ws.pairs.browse(task, state="labelled") if p.training != "none"]
     if modality_of(task).spans is None:  # a word's span is no text of the whole recording
@@ -87,7 +90,29 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
             split = None
         if split is not None:
             examples.append(_example(pair, split, agreed.get(pair.id, {})))
-    return Snapshot(task, tuple(examples))
+    return Snapshot(task, tuple(split_validation(examples)))
+
+
+def split_validation(examples: list[Example]) -> list[Example]:
+    """The same examples, of which some on the train side are for validation where that side has too few: a
+    tenth of the items, by their hash, and only those whose texts no other item has.
+
+    So it is in workspaces that had no validation side, and with sources that say what is to be trained on.
+    Where even that gives too few, all are trained on and epochs are not compared.
+    """
+    if sum(e.split == VALIDATION and e.match for e in examples) >= LEAST_VALIDATION:
+        return examples
+    train = [e for e in examples if e.split == TRAIN]
+    chosen = _most(train, {e.item for e in train if validates(e.item)})
+    while True:  # an item that shares a text with one that stays, stays too, and so on
+        texts = {text_key(e.text) for e in train if e.item not in chosen}
+        shared = {e.item for e in train if e.item in chosen and text_key(e.text) in texts}
+        if not shared:
+            break
+        chosen -= shared
+    if sum(e.item in chosen and e.match for e in train) < LEAST_VALIDATION:
+        return examples
+    return [replace(e, split=VALIDATION) if e.split == TRAIN and e.item in chosen else e for e in examples]
 
 
 def _example(pair: PairView, split: str, opinions: dict[str, int]) -> Example:
@@ -99,6 +124,19 @@ def _example(pair: PairView, split: str, opinions: dict[str, int]) -> Example:
     return Example(
         label, pair.id, pair.item, pair.final_text, match, split, pair.start_s, pair.end_s, agreement
     )
+
+
+def _most(train: list[Example], items: set[str]) -> set[str]:
+    """Of some items those that together are a fifth of the examples at most: of few items with many pairs
+    each, such as videos, a tenth by chance may be half.
+    """
+    counts = Counter(e.item for e in train)
+    room, kept = MOST_VALIDATION * len(train), set()
+    for item in sorted(items, key=lambda item: item[8:]):
+        if counts[item] <= room:
+            kept.add(item)
+            room -= counts[item]
+    return kept
 
 
 @dataclass(frozen=True)

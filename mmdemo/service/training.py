@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmdemo.errors import UserError
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
 from mmdemo.service.context import Context, version_task
-from mmdemo.store.pairs import HELD_OUT, TRAIN
+from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from mmdemo.training.config import EpochRecord
@@ -56,8 +56,7 @@ class Training:
         from mmdemo.models.presets import PROPOSED
         from mmdemo.training.config import settings_from_json
         from mmdemo.training.launch import meet
-        from mmdemo.training.network_run import take_part
-        from mmdemo.training.runs import create_run
+        from mmdemo.training.runs import create_run, take_part
         from mmdemo.training.worker import Worker
 
         known, chosen = version_task(task), settings_from_json(settings)
@@ -74,7 +73,7 @@ class Training:
         if self._ws.settings.one_of_several:
             run_id, first = meet(self._ws.settings, method, create)
             if not first:
-                take_part(self._ws, run_id)
+                take_part(self._ws, run_id, worker.towers_of(run_id))
                 return None
         else:
             run_id = create()
@@ -128,6 +127,7 @@ class Training:
             "counts": counts.as_json(),
             "train": side(TRAIN),
             "held_out": side(HELD_OUT),
+            "validation": side(VALIDATION),
             "aside": counts.usable - len(snapshot.examples),
             "missing": list(report.missing),
             "warnings": list(report.warnings),
@@ -139,5 +139,5 @@ class Training:
 
 
 def _told(record: EpochRecord) -> None:
-    recall = "" if record.recall is None else f", held-out recall {record.recall:.1f} %"
+    recall = "" if record.recall is None else f", validation recall {record.recall:.1f} %"
     log.info("epoch %d/%d: loss %.3f%s", record.epoch, record.epochs, record.loss, recall)

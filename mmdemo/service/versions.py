@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmdemo.evaluation.metrics import Retrieval
     from mmdemo.labeling.snapshot import Example
 
-SPLITS = ("held-out", "train", "all")
+SPLITS = ("held-out", "validation", "train", "all")
 
 
 class Versions:
@@ -147,7 +147,7 @@ class Versions:
 
         Args:
             versions: their ids.
-            split: held-out, train, or all.
+            split: held-out, validation, train, or all.
 
         Raises:
             UserError: they are of different tasks, or there is nothing to measure on.

@@ -89,7 +89,7 @@ class ItemStore:
             modality: its name.
             task: whose pairs are counted.
             state: all, labelled (at least one pair is), unlabelled (pairs, none labelled) or unpaired.
-            split: train or held-out.
+            split: train, validation or held-out.
             source: where the item comes from.
             contains: characters of its name.
             limit: at most so many.

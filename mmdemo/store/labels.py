@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
 from mmdemo.store.database import Database
-from mmdemo.store.pairs import HELD_OUT, TRAIN, PairStore, check_span
+from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, PairStore, check_span
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
 
@@ -48,6 +48,7 @@ class Counts:
     of_kind: dict[str, int]  # by the kind of that label
     train: int  # labelled pairs that can be trained on
     held_out: int  # labelled pairs that can be measured on
+    validation: int  # labelled pairs that epochs are compared by
 
     @property
     def usable(self) -> int:
@@ -57,7 +58,8 @@ class Counts:
     def as_json(self) -> dict[str, int]:
         """The JSON of `/label_counts`; kinds that plug-ins bring come last."""
         known = {kind.name: self.of_kind[kind.name] for kind in BUILT_IN}
-        return {"pairs": self.pairs} | known | {"train": self.train, "held_out": self.held_out} | self.of_kind
+        sides = {"train": self.train, "held_out": self.held_out, "validation": self.validation}
+        return {"pairs": self.pairs} | known | sides | self.of_kind
 
 
 class LabelLog:
@@ -178,14 +180,14 @@ class LabelLog:
         query = select(
             func.count(Pair.id),
             func.count(Pair.label_id),
-            number(usable & (Pair.split == TRAIN)),
-            number(usable & (Pair.split == HELD_OUT)),
+            *(number(usable & (Pair.split == split)) for split in (TRAIN, HELD_OUT, VALIDATION)),
             *(number(Label.verdict == kind) for kind in kinds),
         )
         query = query.select_from(Pair).outerjoin(Label, Label.id == Pair.label_id).where(Pair.task == task)
         with self._database.read() as session:
-            pairs, labelled, train, held_out, *of_kind = map(int, session.execute(query).one())
-        return Counts(pairs, labelled, dict(zip(kinds, of_kind, strict=True)), train, held_out)
+            pairs, labelled, *numbers = map(int, session.execute(query).one())
+        sides, of_kind = numbers[:3], numbers[3:]
+        return Counts(pairs, labelled, dict(zip(kinds, of_kind, strict=True)), *sides)
 
     def opinions(self, task: str) -> dict[int, dict[str, int]]:
         """Of pairs that were judged more than once: how many annotators' last word is each verdict."""

@@ -3,7 +3,8 @@
 A split is given once. An item's side comes from its hash when it gets its first pair; a text takes the
 side of the first item it is paired with, and an item whose first text has a side takes that one. A pair
 whose item and text are on different sides belongs to neither: it is kept, shown and exported, but never
-trained or measured on, because either would leak.
+trained or measured on, because either would leak. Train is learned from, validation chooses between epochs,
+held-out decides between versions and does nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import Item, Label, Pair, TextSplit
 from mmdemo.store.texts import clean_text, text_key
 
-TRAIN, HELD_OUT = "train", "held-out"
+TRAIN, VALIDATION, HELD_OUT = "train", "validation", "held-out"
+VALIDATION_SHARE = 0.1  # of what would be train
 SPLIT_NAMES = {
     "train": TRAIN,
     "training": TRAIN,
@@ -96,6 +98,14 @@ def check_span(start_s: float | None, end_s: float | None) -> None:
         )
 
 
+def validates(item_id: str) -> bool:
+    """Whether an item that could be trained on is one of those that epochs are compared by.
+
+    Other digits of its hash say so than those that say whether it is held out.
+    """
+    return int(item_id[8:16], 16) / 2**32 < VALIDATION_SHARE
+
+
 class PairStore:
     """Pairs in the database."""
 
@@ -155,8 +165,7 @@ class PairStore:
     def _place(self, session: Session, item: Item, key: str, wanted: str | None) -> str | None:
         of_text = session.get(TextSplit, key)
         if item.split is None:
-            hashed = HELD_OUT if int(item.id[:8], 16) / 2**32 < self._held_out_share else TRAIN
-            item.split = of_text.split if of_text else wanted or hashed
+            item.split = of_text.split if of_text else wanted or self._hashed(item.id)
         if of_text is None:
             # Two processes may meet the same new text at once; the first one's side stands.
             insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(TextSplit)
@@ -164,6 +173,12 @@ class PairStore:
             session.flush()
             of_text = session.get(TextSplit, key)
         return item.split if of_text and of_text.split == item.split else None
+
+    def _hashed(self, item_id: str) -> str:
+        """The side that an item's hash says."""
+        if int(item_id[:8], 16) / 2**32 < self._held_out_share:
+            return HELD_OUT
+        return VALIDATION if validates(item_id) else TRAIN
 
     def get(self, pair_id: int) -> PairView | None:
         """One pair."""

@@ -1,6 +1,4 @@
-"""A run's whole state on disk: weights and optimiser as safetensors, written beside the next epoch's
-computing.
-"""
+"""A run's whole state on disk: weights and optimiser as safetensors, written while computing goes on."""
 
 from __future__ import annotations
 
@@ -14,12 +12,14 @@ from torch import Tensor, nn
 
 from mmdemo.errors import StorageError
 
+FILES = ("state-0.safetensors", "state-1.safetensors")
+
 
 class StateKeeper:
     """Saves and loads the state of a run in a folder.
 
-    One save is under way at most: the next waits for it, so a kill loses the epoch being computed and the one
-    being written at the worst, and what is there is always whole.
+    One save is under way at most: the next waits for it, so a kill loses what was computed since the
+    last one at the worst, and what is there is always whole.
 
     Args:
         folder: where; made when it is not there.
@@ -35,14 +35,14 @@ class StateKeeper:
         """Whether there is a state to go on from."""
         return (self._folder / "state.json").exists()
 
-    def save(self, head: nn.Module, optimiser: torch.optim.Optimizer, epoch: int, seconds: float) -> None:
-        """Keep the state after an epoch; returns as soon as it is copied in memory."""
+    def save(self, weights: nn.Module, optimiser: torch.optim.Optimizer, step: int, seconds: float) -> None:
+        """Keep the state after a step; returns as soon as it is copied in memory."""
         self.wait()
-        tensors = {f"head.{name}": t for name, t in head.state_dict().items()}
+        tensors = {f"head.{name}": t for name, t in weights.state_dict().items()}
         for i, slots in optimiser.state_dict()["state"].items():
             tensors.update({f"optimiser.{i}.{name}": t for name, t in slots.items()})
         copies = {key: t.detach().to("cpu", copy=True).contiguous() for key, t in tensors.items()}
-        self._saving = self._pool.submit(self._write, copies, epoch, seconds)
+        self._saving = self._pool.submit(self._write, copies, step, seconds)
 
     def wait(self) -> None:
         """Wait for the save that is under way; raises what went wrong with it."""
@@ -50,12 +50,12 @@ class StateKeeper:
             self._saving.result()
             self._saving = None
 
-    def load(self, head: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
-        """Put the state back; returns the epochs that are done and the seconds they took."""
+    def load(self, weights: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
+        """Put the state back; returns the steps that are done and the seconds they took."""
         facts = json.loads((self._folder / "state.json").read_text(encoding="utf-8"))
         tensors = load_file(self._folder / facts["file"])
         try:
-            head.load_state_dict(
+            weights.load_state_dict(
                 {k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")}
             )
         except RuntimeError as e:  # of another method, or of another version of mmdemo
@@ -70,15 +70,20 @@ class StateKeeper:
         optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
         return int(facts["epoch"]), float(facts["seconds"])
 
-    def _write(self, tensors: dict[str, Tensor], epoch: int, seconds: float) -> None:
-        name = f"state-{epoch % 2}.safetensors"  # the one before stays until this one is whole and named
+    def _named(self) -> str:
+        """The file that there is to go on from."""
+        facts = self._folder / "state.json"
+        return str(json.loads(facts.read_text(encoding="utf-8"))["file"]) if facts.exists() else ""
+
+    def _write(self, tensors: dict[str, Tensor], step: int, seconds: float) -> None:
+        name = next(name for name in FILES if name != self._named())  # that one stays until this is whole
         try:
             save_file(tensors, self._folder / name)
         except Exception:
             (self._folder / name).unlink(missing_ok=True)
             raise
         part = self._folder / "state.part"
-        part.write_text(json.dumps({"epoch": epoch, "seconds": seconds, "file": name}), encoding="utf-8")
+        part.write_text(json.dumps({"epoch": step, "seconds": seconds, "file": name}), encoding="utf-8")
         part.replace(self._folder / "state.json")
 
 

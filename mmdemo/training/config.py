@@ -16,10 +16,10 @@ Measure = Literal["recall", "likelihood"]  # what the epochs of a training are c
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train a head; the defaults are the best of those tried in benchmarks/losses.py."""
+    """How to train; the defaults of a head are the best of those tried in benchmarks/losses.py."""
 
-    epochs: int = 0  # 0: as many as `default_epochs` says
-    learning_rate: float = 0.0  # 0: what `default_learning_rate` says
+    epochs: int = 0  # 0: as many as the default of what is trained
+    learning_rate: float = 0.0  # 0: the default of what is trained, by its method
     weight_decay: float = 0.1
     batch: int = 0  # 0: BATCH; of networks that write, what they take at once
     dropout: float = 0.5
@@ -30,8 +30,8 @@ class TrainSettings:
     head: str = ""  # empty: the first of those that the model's preset names
     alone: bool = False  # whether a fused head answers without the shared space
     part: int = 0  # pairs that a network embeds at once, of a larger batch; 0: the batch
-    ema: float = 0.0  # of a network's weights: 0.99 averages over about a hundred steps; 0: no average
-    patience: int = 0  # epochs without a better one after which a network's training ends; 0: never
+    ema: float = 0.0  # of the weights: 0.99 averages over about a hundred steps; 0: no average
+    patience: int = 0  # epochs without a better one, on validation pairs, after which it ends; 0: never
     seed: int = 0
     recompute: bool = False  # a network's activations are computed again instead of kept; on a GPU always
     deterministic: bool = False  # only algorithms that give the same each time, where a device has them
@@ -69,7 +69,7 @@ class EpochRecord:
     epoch: int  # from 1
     epochs: int
     loss: float  # mean training loss of the epoch
-    recall: float | None  # held-out mean recall, percent; None where nothing is held out
+    recall: float | None  # mean recall of the validation pairs, percent; None where there are too few
     seconds: float  # since the run began, pauses left out
     eta_s: float
     likelihood: float | None = None  # of texts it is not trained on: percent a token; of networks that write

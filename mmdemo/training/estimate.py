@@ -28,11 +28,11 @@ from mmdemo.retrieval.embed import load_medium
 from mmdemo.store.pairs import TRAIN
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import BATCH, TrainSettings
-from mmdemo.training.contrastive import LEAST_STEPS as PAIR_STEPS
-from mmdemo.training.head_trainer import default_epochs, train_head
 from mmdemo.training.pair_data import pair_dataset
+from mmdemo.training.trainables.encoders import pair_defaults
+from mmdemo.training.trainables.head import head_defaults, train_head
+from mmdemo.training.trainables.texts import writing_defaults
 from mmdemo.training.trainer import Plan, make_plan
-from mmdemo.training.writing import AT_ONCE, EPOCHS, LEAST_STEPS
 
 TIMED = 4  # labels
 # A backward pass costs two forward passes, one for the inputs' and one for the weights' gradients (Kaplan et
@@ -74,7 +74,7 @@ def estimate(
     if method != "head":
         plan = _plan(one, settings, len(train))
         return _told(ws, method, _network(plan, each(), method, settings, weights_mb(preset)))
-    epochs = settings.epochs or default_epochs(len(train), settings.batch or BATCH)
+    epochs = make_plan(len(train), head_defaults(len(train)), settings).epochs
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
     lacking = len(features.missing(sorted({e.item for e in snapshot.examples})))
     seconds = (lacking * each() if lacking else 0.0) + _head_s(one, settings, len(train), epochs)
@@ -94,7 +94,7 @@ def estimate_captioning(
         took.append(time.perf_counter() - begun)
     if not took:
         return {"seconds": None, "sentence": ""}
-    plan = make_plan(len(train), AT_ONCE, EPOCHS, LEAST_STEPS, settings)
+    plan = make_plan(len(train), writing_defaults({}), settings)
     size_mb = sum(p.numel() * p.element_size() for p in writer.network.parameters()) // 1_000_000
     return _told(ws, method, _network(plan, min(took), method, settings, size_mb))
 
@@ -124,8 +124,8 @@ def _plan(aligner: HeadAligner, settings: TrainSettings, examples: int) -> Plan:
     """The steps of a network's training, without loading it once more."""
     tower = aligner.towers.media
     if isinstance(tower, SpeechTower):
-        return make_plan(examples, AT_ONCE, EPOCHS, LEAST_STEPS, settings)
-    return make_plan(examples, BATCH, int(_encoder(tower).epochs), PAIR_STEPS, settings)
+        return make_plan(examples, writing_defaults({}), settings)
+    return make_plan(examples, pair_defaults(_encoder(tower)), settings)
 
 
 def _encoder(tower: Any) -> Any:

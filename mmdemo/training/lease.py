@@ -10,7 +10,7 @@ import threading
 from types import TracebackType
 
 from mmdemo.errors import MmdemoError
-from mmdemo.store.runs import LEASE_S
+from mmdemo.store.runs import LEASE_S, UNFINISHED
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 
@@ -56,8 +56,7 @@ class Lease:
         while not self._over.wait(RENEWED_EVERY_S):
             try:
                 if not self._ws.runs.renew(self._run, self._holder):
-                    log.warning("%s is another worker's by now", self._run)
-                    self.lost = True
+                    self.lost = self._ws.runs.get(self._run).status in UNFINISHED  # else it is done here
                     return
             except MmdemoError as e:  # such as a disk that is full for a while: tried again until it is lost
                 log.warning("the lease on %s could not be renewed: %s", self._run, e)

@@ -8,12 +8,14 @@ assumption. A row counts as much as its label is sure. The loss of captioners ta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
+
+from mmdemo.registry import Registry
 
 IGNORED = -100  # a token that the loss passes over
 
@@ -42,14 +44,6 @@ class Batch:
         """The mean of (R,) losses over those that are counted, each weighing what its label does."""
         weight = torch.ones_like(rows) if self.weight is None else self.weight
         return (rows * weight)[counted].sum() / weight[counted].sum()
-
-
-class PairLoss(Protocol):
-    """A loss of pairs."""
-
-    def __call__(self, batch: Batch, scale: Tensor, bias: Tensor) -> Tensor:
-        """() the loss of a batch; not a number where it holds no match to learn from."""
-        ...
 
 
 class InfoNCE(nn.Module):
@@ -204,9 +198,9 @@ class CaptionCrossEntropy(nn.Module):
         return (tokens * share).sum() / share.sum()
 
 
-LOSSES: dict[str, type[nn.Module]] = {
-    "infonce": InfoNCE,
-    "sigmoid": PairwiseSigmoid,
-    "triplet": HardTriplet,
-    "matching": BinaryMatching,
-}
+# A loss of pairs is made with the weight of a marked mismatch, and called with a batch, a scale and a bias.
+LOSSES: Registry[Callable[[float], nn.Module]] = Registry("loss")
+LOSSES.add("infonce", InfoNCE)
+LOSSES.add("sigmoid", PairwiseSigmoid)
+LOSSES.add("triplet", HardTriplet)
+LOSSES.add("matching", BinaryMatching)

@@ -91,9 +91,13 @@ def add_version(
 
 def finish_run(
     ws: Workspace, run: Run, result: dict[str, Any], *, better: bool, measured: bool, stopped: bool
-) -> None:
-    """Promote the run's version where it was asked to and is better, and say what became of it."""
+) -> bool:
+    """Promote the run's version where it was asked to and is better, and say what became of it; False: the
+    run is another worker's by now, and nothing was changed.
+    """
     version_id = version_of(run)
+    if is_lost(ws, run):
+        return False
     by_itself = run.settings.get("promote") == "when-better"
     promoted = by_itself and better and not stopped
     if promoted:
@@ -110,3 +114,4 @@ def finish_run(
         decision="promoted" if promoted else "kept-old" if by_itself else "",
         message="Stopped; what it had learned until then is kept as a version." if stopped else "",
     )
+    return True

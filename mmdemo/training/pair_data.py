@@ -25,7 +25,7 @@ from mmdemo.models.encoders.dual import DualMediaTower, Encoder, stacked
 from mmdemo.retrieval.embed import decode_file
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.contrastive import Inputs
+from mmdemo.training.trainables.encoders import Inputs
 
 WORKERS = 4
 

@@ -1,9 +1,8 @@
-"""Fine-tuning a network itself, by LoRA or in full: read top to bottom.
+"""The loop that trains everything: a head on cached features, two encoders on pairs, a network that writes.
 
-One loop for all of them: what a step learns from is a `Trainable` (trainable.py), pairs for two encoders
-(contrastive.py) or texts for a network that writes (writing.py). Like the head's loop this one knows no page
-and no database. The randomness of a step comes from (seed, step), and the state on disk says after which
-step: a run that was killed, or that goes on in slices, is the run that was not.
+What a step learns from is a `Trainable`. The loop knows no page and no database. The randomness of a step
+comes from (seed, step), and the state on disk says after which step: a run that was killed, or that goes on
+in slices, is the run that was not.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,19 +24,27 @@ from mmdemo.models.device import Compute
 from mmdemo.training.checkpoint import BestKeeper, StateKeeper
 from mmdemo.training.config import EpochRecord, Measure, TrainSettings
 
-WARM_UP = 0.1  # of the steps, in which the learning rate rises
+
+@dataclass(frozen=True)
+class Defaults:
+    """How something is trained, where the settings of a run say nothing else."""
+
+    rates: dict[str, float]  # learning rates, by method
+    batch: int  # examples of a step
+    epochs: int
+    least_steps: int  # with few examples, epochs are added up to so many steps
+    at_once: int = 0  # examples of a step that go through the network together; 0: all
+    warm_up: float = 0.1  # of the steps, in which the learning rate rises
+    takes_rest: bool = False  # whether the last batch of an epoch may be smaller than the others
+    decays_all: bool = False  # whether weight decay concerns biases, norms and scales too
 
 
 class Trainable(Protocol):
     """A network, its examples, and how a batch of them teaches it."""
 
     network: nn.Module  # its parameters that require gradients learn
-    extras: nn.Module  # other parameters that do, such as a loss's temperature
-    rates: dict[str, float]  # default learning rates, by method
-    batch: int  # examples of a step, where nothing else is asked for
-    at_once: int  # of them, that go through the network together; 0: all
-    epochs: int  # as many, where nothing else is asked for
-    least_steps: int  # with few examples, epochs are added up to so many
+    extras: nn.Module  # other parameters that do, such as a loss's temperature; buffers that a state holds
+    defaults: Defaults
     measures: Measure  # what a check of it measures
 
     def __len__(self) -> int:
@@ -70,6 +78,9 @@ class Learner(nn.Module):
         named = {n: p for n, p in trainable.network.named_parameters() if p.requires_grad}
         named |= {f"temperature.{n}": p for n, p in trainable.extras.named_parameters()}
         self.weights = nn.ParameterDict({n.replace(".", "/"): p for n, p in named.items()})
+        self.kept = nn.Module()
+        for name, buffer in trainable.extras.named_buffers():
+            self.kept.register_buffer(name.replace(".", "/"), buffer)
         self._ema = ema
         self.averaged = nn.ParameterDict()
         if ema:
@@ -78,8 +89,10 @@ class Learner(nn.Module):
             }
             self.averaged = nn.ParameterDict(copies)
 
-    def groups(self, decay: float) -> list[dict[str, Any]]:
-        """For the optimiser: matrices decay; biases, norms and the temperature do not."""
+    def groups(self, decay: float, decays_all: bool) -> list[dict[str, Any]]:
+        """For the optimiser: matrices decay; biases, norms and the temperature do not, unless all do."""
+        if decays_all:
+            return [{"params": list(self.weights.values()), "weight_decay": decay}]
         matrices = [p for n, p in self.weights.items() if p.ndim > 1]
         others = [p for n, p in self.weights.items() if p.ndim <= 1]
         return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
@@ -97,12 +110,18 @@ class Learner(nn.Module):
             self.weights[name].copy_(mean)
 
 
-def rate_at(step: int, steps: int) -> float:
+def rate_at(step: int, steps: int, warm_up: float = 0.1) -> float:
     """The share of the learning rate at a step: a linear rise, then half a cosine."""
-    warm = max(1, round(WARM_UP * steps))
+    warm = max(1, round(warm_up * steps)) if warm_up else 0
     if step < warm:
         return (step + 1) / warm
     return (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+
+
+@lru_cache(maxsize=2)  # of this epoch, and of the next one while its first step is prepared
+def _order(examples: int, seed: int, epoch: int) -> tuple[int, ...]:
+    generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
+    return tuple(torch.randperm(examples, generator=generator).tolist())
 
 
 @dataclass(frozen=True)
@@ -113,32 +132,30 @@ class Plan:
     batch: int
     epochs: int
     seed: int
+    takes_rest: bool = False
 
     @property
     def steps(self) -> int:
         """Of an epoch."""
-        return max(1, self.examples // self.batch)
+        return max(1, (self.examples + (self.batch - 1) * self.takes_rest) // self.batch)
 
     @property
     def total(self) -> int:
         """Steps in all."""
         return self.steps * self.epochs
 
-    def rows(self, step: int) -> list[int]:
+    def rows(self, step: int) -> Sequence[int]:
         """The examples of a step, counted from 0 over all epochs."""
         epoch, at = divmod(step, self.steps)
-        generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
-        order = torch.randperm(self.examples, generator=generator)
-        return [int(row) for row in order[at * self.batch : (at + 1) * self.batch]]
+        return _order(self.examples, self.seed, epoch)[at * self.batch : (at + 1) * self.batch]
 
 
-def make_plan(examples: int, batch: int, epochs: int, least_steps: int, settings: TrainSettings) -> Plan:
-    """The plan of some examples; batch and epochs are the defaults, of which `settings` knows better."""
-    batch = min(settings.batch or batch, examples)
-    steps = max(1, examples // batch)
-    return Plan(
-        examples, batch, settings.epochs or max(epochs, math.ceil(least_steps / steps)), settings.seed
-    )
+def make_plan(examples: int, defaults: Defaults, settings: TrainSettings) -> Plan:
+    """The plan of some examples by the defaults, of which `settings` knows better."""
+    batch = min(settings.batch or defaults.batch, examples)
+    plan = Plan(examples, batch, settings.epochs, settings.seed, defaults.takes_rest)
+    least = math.ceil(defaults.least_steps / plan.steps)
+    return replace(plan, epochs=settings.epochs or max(defaults.epochs, least))
 
 
 MOST_ROLLBACKS = 3  # after a loss that is no number
@@ -157,13 +174,13 @@ def make_accelerator(compute: Compute) -> Any:
     return accelerate.Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[unused])
 
 
-class NetworkTraining:
-    """A training of a network in place, an epoch at a time.
+class Trainer:
+    """Trains a network in place, an epoch at a time.
 
     Args:
         trainable: what learns.
         settings: epochs, learning rate, weight decay, batch, part, EMA, patience and seed are used.
-        method: lora or full: whose default learning rate.
+        method: whose default learning rate.
         compute: where, and in which number format.
         state: a folder from which an interrupted run goes on; None: nothing is kept.
         stopped: looked at every step; what was learned until then stays.
@@ -191,18 +208,17 @@ class NetworkTraining:
         self._stepped = stepped
         self._accelerator = make_accelerator(compute)
         self._learner = Learner(trainable, settings.ema)
-        self._rate = settings.learning_rate or trainable.rates[method]
-        groups = self._learner.groups(settings.weight_decay)
+        defaults = trainable.defaults
+        self._rate, self._warm_up = settings.learning_rate or defaults.rates[method], defaults.warm_up
+        groups = self._learner.groups(settings.weight_decay, defaults.decays_all)
         self._optimiser = torch.optim.AdamW(groups, lr=self._rate, fused=compute.fused)
-        self._plan = make_plan(
-            len(trainable), trainable.batch, trainable.epochs, trainable.least_steps, settings
-        )
+        self._plan = make_plan(len(trainable), defaults, settings)
         trainable.prepare(self._accelerator)
         self._keeper = StateKeeper(state) if state is not None else None
         self._best: BestKeeper | None = None
         if state is not None and check is not None:
             self._best = BestKeeper(state, settings.patience, self._accelerator.is_main_process)
-        self._at_once = settings.part or trainable.at_once or self._plan.batch
+        self._at_once = settings.part or defaults.at_once or self._plan.batch
         self._rollbacks, self._begun, self._done, self._spent = 0, 0, 0, 0.0
         self._since = self._kept = time.perf_counter()
         self._keeping_s, self._kept_at = 0.0, -1  # what writing the last state took, and after which step
@@ -233,7 +249,8 @@ class NetworkTraining:
             loss = self._step()
             if loss is None:
                 continue
-            self._done, total, counted = self._done + 1, total + loss, counted + 1
+            rows = len(self._plan.rows(self._done))
+            self._done, total, counted = self._done + 1, total + loss * rows, counted + rows
             self._stepped(self._done, self._plan.total, self._left_s)
             at_end = self._done % self._plan.steps == 0
             if at_end or time.perf_counter() - self._kept > self._kept_every_s:
@@ -270,7 +287,7 @@ class NetworkTraining:
         self.sliced = late and not stop
         return stop or late
 
-    def _share(self, step: int) -> list[int]:
+    def _share(self, step: int) -> Sequence[int]:
         """The examples of a step that this process embeds."""
         rows = self._plan.rows(step)
         share = len(rows) // self._accelerator.num_processes
@@ -301,7 +318,7 @@ class NetworkTraining:
             self._roll_back()
             return None
         for group in self._optimiser.param_groups:
-            group["lr"] = self._rate * rate_at(step, plan.total)
+            group["lr"] = self._rate * rate_at(step, plan.total, self._warm_up)
         nn.utils.clip_grad_norm_(self._learner.weights.values(), 1.0)
         self._optimiser.step()
         self._learner.average()

@@ -21,6 +21,7 @@ import psutil
 
 from mmdemo.errors import MmdemoError
 from mmdemo.models.aligner import Towers
+from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.settings import load_settings
 from mmdemo.store.runs import UNFINISHED
@@ -28,7 +29,9 @@ from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord
 from mmdemo.training.lease import new_holder
+from mmdemo.training.recipes.base import RECIPES
 from mmdemo.training.runs import carry_out
+from mmdemo.training.trainer import make_accelerator
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.25  # an idle worker looks into the queue this often; a look takes a third of a millisecond
@@ -53,13 +56,12 @@ class Worker:
         slice is over; returns its row, or None where there is nothing to claim.
         """
         run = self._ws.runs.claim(self.name, run_id)
-        if run is None:
-            return None
+        return None if run is None else carry_out(self._ws, run, self.towers_of(run.id), progress)
 
-        def towers() -> Towers:
-            return self._models.towers(version_source(self._ws, run.parent).preset)
-
-        return carry_out(self._ws, run, towers, progress)
+    def towers_of(self, run_id: str) -> Callable[[], Towers]:
+        """Gives the towers of the version that a run starts from, when they are asked for."""
+        parent = self._ws.runs.get(run_id).parent
+        return lambda: self._models.towers(version_source(self._ws, parent).preset)
 
     def see_to(self, run_id: str, progress: Callable[[EpochRecord], None] | None = None) -> Run:
         """Work until a run has finished. When its slice is over, those that wait longer have theirs first; so
@@ -112,8 +114,9 @@ def main() -> None:
     settings = load_settings()
     ws = Workspace(settings)
     models = ModelManager(settings, ws.versions.active, lambda v: version_source(ws, v))
-    import mmdemo.training.head_trainer  # noqa: F401  PyTorch is loaded now, so that the first run need not wait
-
+    # What a run needs is imported before there is one: nobody should wait for it.
+    list(RECIPES)
+    make_accelerator(decide_compute(settings.device, settings.threads).training)
     Worker(ws, models, options.seat.name if options.seat else "").work_while(wanted)
     if options.seat:
         options.seat.unlink(missing_ok=True)  # a page that was killed has left it

@@ -12,7 +12,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.heads.residual import HeadShape, Projection, ResidualHead, Sequences
 from mmdemo.models.heads.saved import load_head, make_head, save_head
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.training.trainables.head import train_head
 
 F, D = 24, 8
 

@@ -116,7 +116,7 @@ def test_labelled_spans_are_learnt_from_and_other_spans_of_the_same_video_are_ne
     run = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.video_model))
     assert run.status == "done", run.message
     result = run.result or {}
-    assert result["trained_on"] == {"match": 40, "mismatch": 0, "held_out": 24}
+    assert result["trained_on"] == {"match": 32, "mismatch": 0, "held_out": 24, "validation": 8}
     assert result["before"]["pairs"] == 24  # spans, not videos, are what is ranked
     tuned = app.models.aligner(TASK, run.version_id)
     assert tuned.version == run.version_id and tuned.head is not None

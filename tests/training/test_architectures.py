@@ -77,7 +77,7 @@ def test_towers_from_scratch_learn_from_labelled_pictures_and_are_opened_again(
     learn(app, "image-text", ["full", "head"] if towers == "cnn+rnn" else ["full"], batch=6)
     out = app.versions.export(app.ws.versions.active("image-text"), tmp_path / "out")["path"]
     again = load_towers(find_preset(f"towers:{out}"), app.settings)[0]
-    picture = app.pictures.picture(app.ws.items.listed("image", limit=1)[0].id)
+    picture = app.pictures.picture(app.ws.items.listed("image", limit=1)[0])
     own = app.models.aligner("image-text").towers
     assert np.allclose(again.media.encode([picture]), own.media.encode([picture]), atol=1e-5)
     assert np.allclose(again.text.encode(["a cat"]), own.text.encode(["a cat"]), atol=1e-5)

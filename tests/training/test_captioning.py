@@ -16,11 +16,12 @@ from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
-from mmdemo.training.captioning import AdaptedCaptioner, Captioned
+from mmdemo.training.adapting import Method
 from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.runs import create_run, execute_run
-from mmdemo.training.trainer import NetworkTraining
-from mmdemo.training.writing import Method, WriterLearning
+from mmdemo.training.trainables.captioner import AdaptedCaptioner, Captioned
+from mmdemo.training.trainables.texts import WriterLearning
+from mmdemo.training.trainer import Trainer
 from tests import checkpoints
 
 CPU = decide_compute("cpu")
@@ -33,7 +34,7 @@ KINDS = {
 
 
 def train(adapted: AdaptedCaptioner, examples: list[Captioned], settings: TrainSettings) -> list[EpochRecord]:
-    return list(NetworkTraining(WriterLearning(adapted, examples), settings, "full", CPU).epochs())
+    return list(Trainer(WriterLearning(adapted, examples), settings, "full", CPU).epochs())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,7 +108,7 @@ def test_a_captioner_is_chosen_fine_tuned_by_lora_then_in_full_activated_and_exp
     assert app.context.jobs.list("image-text")[0]["run"] == done.id  # shown where pictures are
     out = app.versions.export(done.version_id, tmp_path / "out")["path"]
     again = HubCaptioner(out, CPU)
-    assert again.caption([app.pictures.picture(item.id)]) == said[-1]["text"]
+    assert again.caption([app.pictures.picture(item)]) == said[-1]["text"]
     assert "| BLEU-4 |" in (Path(out) / "README.md").read_text()
     app.versions.choose_model("captioning", "proposed")
     assert app.caption(item)["captions"][0]["source"] != "written"

@@ -21,7 +21,7 @@ from mmdemo.models.heads.saved import load_head, make_head, save_head
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.training.trainables.head import train_head
 from tests.training.test_training import label_samples, run
 
 CPU = decide_compute("cpu")

@@ -22,12 +22,13 @@ from mmdemo.models.manager import load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
+from mmdemo.training.checkpoint import StateKeeper
 from mmdemo.training.config import EpochRecord, TrainSettings
-from mmdemo.training.contrastive import Both, Inputs, PairLearning, Temperature, backward
 from mmdemo.training.losses import LOSSES
 from mmdemo.training.runs import create_run, execute_run
-from mmdemo.training.trainer import NetworkTraining, make_accelerator, rate_at
-from mmdemo.training.writing import WriterLearning, likelihood_of
+from mmdemo.training.trainables.encoders import Both, Inputs, PairLearning, Temperature, backward
+from mmdemo.training.trainables.texts import WriterLearning, likelihood_of
+from mmdemo.training.trainer import Trainer, make_accelerator, rate_at
 from tests import checkpoints
 from tests.conftest import drawing
 
@@ -115,7 +116,7 @@ def test_dropout_falls_alike_in_both_passes_of_a_batch_in_parts() -> None:
 
 def run(tiny: Tiny, settings: TrainSettings = SETTINGS, **how: object) -> list[EpochRecord]:
     learning = PairLearning(tiny, Rows(), settings)
-    return list(NetworkTraining(learning, settings, "full", CPU, **how).epochs())  # type: ignore[arg-type]
+    return list(Trainer(learning, settings, "full", CPU, **how).epochs())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
@@ -152,6 +153,30 @@ def test_a_run_in_slices_that_end_with_a_check_point_arrives_where_one_in_a_piec
         slices += 1
     assert slices == 6  # a step each
     assert same(weights(whole), weights(cut))
+
+
+def test_a_state_that_is_cut_off_leaves_the_one_before_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = nn.Linear(2, 2)
+    optimiser = torch.optim.AdamW(net.parameters())
+    keeper = StateKeeper(tmp_path)
+
+    def cut_off(tensors: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("the disk is full")
+
+    for step in (2, 4, 6):  # all even: what is written next never takes the place of what is named
+        nn.init.constant_(net.weight, float(step))
+        keeper.save(net, optimiser, step, 1.0)
+        keeper.wait()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+        patch.setattr("mmdemo.training.checkpoint.save_file", cut_off)
+        keeper.save(net, optimiser, 8, 1.0)
+        keeper.wait()
+    nn.init.zeros_(net.weight)
+    assert StateKeeper(tmp_path).load(net, optimiser) == (6, 1.0)
+    assert float(net.weight.detach().sum()) == 24.0
 
 
 def test_when_the_memory_is_full_the_parts_are_halved_and_nothing_else_changes(tmp_path: Path) -> None:
@@ -220,7 +245,7 @@ def sentences(count: int = 16) -> list[tuple[Tensor, Tensor]]:
 
 def write(writer: TinyWriter, settings: TrainSettings = SETTINGS, **how: object) -> list[EpochRecord]:
     learning = WriterLearning(writer, sentences())
-    return list(NetworkTraining(learning, settings, "full", CPU, **how).epochs())  # type: ignore[arg-type]
+    return list(Trainer(learning, settings, "full", CPU, **how).epochs())  # type: ignore[arg-type]
 
 
 def test_a_batch_of_texts_in_parts_teaches_what_the_whole_does() -> None:
@@ -292,7 +317,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_activations_that_are_computed_again_give_the_same_gradients(method: str, tmp_path: Path) -> None:
     from mmdemo.models.encoders.dual import DualEncoder
-    from mmdemo.training.writing import Method, let_learn
+    from mmdemo.training.adapting import Method, let_learn
 
     folder = str(checkpoints.save_clip(tmp_path / "clip"))
     found = []
@@ -349,7 +374,7 @@ def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
     def both_vectors() -> np.ndarray:
         aligner = app.models.aligner(TASK)
         return np.concatenate(
-            [aligner.encode_media([app.pictures.picture(items[0].id)]), aligner.encode_text(["a cat"])]
+            [aligner.encode_media([app.pictures.picture(items[0])]), aligner.encode_text(["a cat"])]
         )
 
     vectors = [both_vectors()]
@@ -366,7 +391,7 @@ def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
         assert not np.allclose(vectors[-1], vectors[-2], atol=1e-6)
     out = app.versions.export(app.ws.versions.active(TASK), tmp_path / "out")["path"]
     exported = load_towers(find_preset(f"dual:{out}"), app.settings)[0]
-    picture = app.pictures.picture(items[0].id)
+    picture = app.pictures.picture(items[0])
     assert np.allclose(exported.media.encode([picture]), vectors[-1][:1], atol=1e-5)
     assert "| text to media R@1 |" in (Path(out) / "README.md").read_text()
     with pytest.raises(UserError, match="is there already"):

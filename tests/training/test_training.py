@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 
 from mmdemo.errors import DataError, UserError
 from mmdemo.evaluation.comparison import paired_bootstrap
+from mmdemo.evaluation.learning_curve import forecast
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
@@ -24,10 +25,9 @@ from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
-from mmdemo.training.learning_curve import forecast
 from mmdemo.training.progress import read_progress
 from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.trainables.head import train_head
 from tests.conftest import TASK, png
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -199,8 +199,10 @@ def test_sixty_labels_make_the_model_better_and_it_is_promoted(app: App) -> None
     assert app.ws.versions.active(TASK) == done.version_id
     card = app.ws.version_folder(done.version_id) / "card.json"
     assert '"base_licence": "Apache-2.0"' in card.read_text()
+    learned, chosen = (done.result["trained_on"][side] for side in ("match", "validation"))
+    assert learned + chosen == 60 and 5 <= chosen <= 12
     points = done.result["curve"]["points"]
-    assert [p["labels"] for p in points] == [0, 15, 30, 45, 60]
+    assert [p["labels"] for p in points] == [0, *(round(f * learned) for f in (0.25, 0.5, 0.75, 1.0))]
     assert {f.suffix for f in app.ws.version_folder(done.version_id).iterdir()} == {".json", ".safetensors"}
 
 

@@ -16,12 +16,11 @@ from mmdemo.models.heads.saved import save_head
 from mmdemo.models.manager import NETWORK
 from mmdemo.models.protocols import CAPTIONING
 from mmdemo.service.app import App
+from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run, execute_run
 from mmdemo.training.worker import Worker
-from mmdemo.ui.routes import ACTIONS
-from mmdemo.ui.tabs import finetune  # noqa: F401  its actions register themselves
 from tests import checkpoints
 from tests.conftest import TASK
 from tests.training.test_architectures import labelled
@@ -46,6 +45,12 @@ def execute(app: App, run_id: str):  # type: ignore[no-untyped-def]
     return execute_run(app.ws, run_id, lambda: app.models.aligner(TASK).towers)
 
 
+def send(app: App, name: str, body: dict[str, object]) -> object:
+    """Ask for an operation as the page does."""
+    asked = OPERATIONS.get(name)
+    return asked(app, asked.parse(body, "page"))
+
+
 # A full disk
 
 
@@ -66,7 +71,7 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
 
     with monkeypatch.context() as patch:
         if place == "version":
-            patch.setattr("mmdemo.training.runs.save_head", save_on_full_disk)
+            patch.setattr("mmdemo.training.recipes.head.save_head", save_on_full_disk)
             failed = execute(app, run_id)
         else:
             with full_disk():
@@ -151,7 +156,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(app: App) 
             app.training.start(TASK, "head", values, "ask")
     for body, says in (({"learning_rate": "0"}, "learns nothing"), ({"batch": "many"}, "batch is 'many'")):
         with pytest.raises(UserError, match=says):
-            ACTIONS["start_training"].run(app, body)
+            send(app, "start_training", body)
     assert app.context.jobs.list(TASK) == []
 
 
@@ -208,7 +213,7 @@ def test_no_name_that_is_sent_reaches_a_shell_or_a_path_outside_the_workspace(
         for name in names:
             for value in HOSTILE:
                 with pytest.raises(MmdemoError) as refused:
-                    ACTIONS[action].run(app, {name: value, "token": "hf_x"})
+                    send(app, action, {name: value, "token": "hf_x"})
                 assert len(str(refused.value)) < 12_000
     after = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if app.ws.folder not in p.parents)
     assert before == after and not list(tmp_path.rglob("ran"))

@@ -140,7 +140,7 @@ class BrowseRequest(Request):
 
     task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
     state: Name = Field("all", description="all, labelled, unlabelled, or a verdict")
-    split: Name = Field("", description="train or held-out")
+    split: Name = Field("", description="train, validation or held-out")
     source: Name = Field("", description="where it comes from")
     contains: Name = Field("", description="characters of its name or text")
     limit: Whole = Field(30, ge=1, le=200, description="how many")

@@ -152,7 +152,8 @@ def label_counts(app: App, request: CountsRequest) -> dict[str, int]:
     """How far the labelling is.
 
     Returns:
-        {"pairs": 384, "match": 161, "mismatch": 11, "unsure": 0, "train": 60, "held_out": 112}
+        {"pairs": 384, "match": 161, "mismatch": 11, "unsure": 0, "train": 60, "held_out": 112,
+         "validation": 7}
     """
     return app.labels.counts(request.task)
 

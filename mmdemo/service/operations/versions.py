@@ -147,7 +147,7 @@ class CompareRequest(Request):
     """Versions and the pairs to measure them on."""
 
     versions: Names = Field(description="their ids, the first is what the others are compared with")
-    split: Name = Field("held-out", description="held-out, train or all")
+    split: Name = Field("held-out", description="held-out, validation, train or all")
 
 
 @operation("compare_versions", role="viewer", surfaces=("page", "command"))

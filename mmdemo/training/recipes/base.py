@@ -5,90 +5,138 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mmdemo.labeling.snapshot import Example, Snapshot
 from mmdemo.models.aligner import Towers
+from mmdemo.models.calibration import Calibration
+from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.registry import Registry
+from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.config import EpochRecord
-from mmdemo.training.outcome import is_stopped
+from mmdemo.training.adapting import Method
+from mmdemo.training.config import EpochRecord, TrainSettings, settings_from_json
+from mmdemo.training.outcome import is_stopped, version_of
 from mmdemo.training.trainer import Trainable
-from mmdemo.training.writing import Method
-
-CHECKED = 10  # one item in so many is kept off training, to choose the best epoch by
-LEAST_CHECKED = 5  # pairs, below which no epoch is chosen
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What is learned from what."""
-
-    trainable: Trainable
-    save: Callable[[Path], None]  # writes what was learned into a new folder
-    examples: list[Example]  # that it is trained on
-    check: Callable[[], float] | None = None  # on examples kept apart, in percent
-
-    @property
-    def trained_on(self) -> dict[str, int]:
-        """For the card."""
-        matches = sum(e.match for e in self.examples)
-        return {"match": matches, "mismatch": len(self.examples) - matches}
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A training that is over, to be measured and kept."""
+class StartedRun:
+    """A run whose turn has come, and what it works with."""
 
     ws: Workspace
     run: Run
     snapshot: Snapshot
-    recipe: Recipe
-    record: EpochRecord  # of its last epoch
-    towers: Callable[[], Towers]  # of the version before
+    towers: Callable[[], Towers]  # of the version that it starts from
+    stopped: Callable[[], bool]
+
+    @property
+    def settings(self) -> TrainSettings:
+        """How to train."""
+        return settings_from_json(self.run.settings)
 
     @property
     def preset(self) -> Preset:
-        """Of the version before."""
+        """Of the version that it starts from."""
         return version_source(self.ws, self.run.parent).preset
+
+    @property
+    def compute(self) -> Compute:
+        """Where to train, and in which number format."""
+        return decide_compute(self.ws.settings.device, self.ws.settings.threads).training
+
+    @property
+    def method(self) -> Method:
+        """How a network learns."""
+        settings = self.settings
+        return Method(self.run.method, settings.seed, self.preset.adapter, settings.recompute)
+
+    @property
+    def folder(self) -> Path:
+        """Of the version that it makes."""
+        return self.ws.version_folder(version_of(self.run))
+
+    @property
+    def train(self) -> list[Example]:
+        """What it learns from."""
+        return self.snapshot.of(TRAIN)
+
+    @property
+    def validation(self) -> list[Example]:
+        """The matches by which epochs are compared."""
+        return self.snapshot.of(VALIDATION, match=True)
+
+    @property
+    def measured(self) -> list[Example]:
+        """The held-out matches, on which before and after are measured, and nothing else."""
+        return self.snapshot.of(HELD_OUT, match=True)
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """What a run trains: loaded, and with its examples."""
+
+    trainable: Trainable
+    save: Callable[[Path], None]  # writes what was learned into a new folder
+    examples: list[Example]  # that it learns from
+    check: Callable[[], float] | None = None  # on the validation examples, in percent
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A training that is over, to be measured."""
+
+    started: StartedRun
+    opened: OpenedRun
+    record: EpochRecord  # of its last epoch
 
     @property
     def was_stopped(self) -> bool:
         """Whether somebody stopped it."""
-        return is_stopped(self.ws, self.run)
-
-    @property
-    def measured(self) -> list[Example]:
-        """The held-out matches, on which before and after are measured."""
-        return self.snapshot.of(HELD_OUT, match=True)
+        return is_stopped(self.started.ws, self.started.run)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What every result holds."""
-        on = self.recipe.trained_on | {"held_out": len(self.measured)}
+        matches = sum(e.match for e in self.opened.examples)
+        on = {
+            "match": matches,
+            "mismatch": len(self.opened.examples) - matches,
+            "held_out": len(self.started.measured),
+            "validation": len(self.started.validation),
+        }
         return {"seconds": self.record.seconds, "trained_on": on}
 
 
-class Kind(Protocol):
-    """A module that trains networks of one kind."""
+@dataclass(frozen=True)
+class Conclusion:
+    """What was measured of the version that a run made, whose weights are on disk."""
 
-    def open_recipe(self, ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Recipe:
-        """Load the network and its examples."""
-        ...
-
-    def conclude(self, finished: FinishedRun) -> None:
-        """Measure before and after, and write the version."""
-        ...
+    result: dict[str, Any]  # before, after and the rest of what its card and the page say
+    calibration: Calibration
+    better: bool  # than the version before it
+    measured: bool = True  # whether there was anything to measure on
+    later: tuple[Callable[[], dict[str, Any]], ...] = ()  # more for the result, that nobody should wait for
 
 
-def split_validation(examples: list[Example]) -> tuple[list[Example], list[Example]]:
-    """What to train on, and some matches of other items to choose the best epoch by."""
-    items = sorted({e.item for e in examples})
-    chosen = set(items[::CHECKED])
-    checked = [e for e in examples if e.item in chosen and e.match]
-    if len(checked) < LEAST_CHECKED:
-        return examples, []
-    return [e for e in examples if e.item not in chosen], checked
+@dataclass(frozen=True)
+class Recipe:
+    """One kind of training."""
+
+    open: Callable[[StartedRun], OpenedRun]  # load what is trained, and its examples
+    conclude: Callable[[FinishedRun], Conclusion]  # write the weights, measure before and after
+
+
+RECIPES: Registry[Recipe] = Registry(
+    "recipe",
+    tuple(f"mmdemo.training.recipes.{name}" for name in ("head", "pairs", "transcripts", "captions")),
+)
+
+
+def recipe_of(ws: Workspace, run: Run) -> Recipe:
+    """The recipe of a run: a head's is the same on every model, a network's the model's own."""
+    preset = version_source(ws, run.parent).preset
+    return RECIPES["head" if run.method == "head" else preset.recipe]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmdemo.evaluation.caption_scores import caption_comparison
-from mmdemo.labeling.snapshot import Example, Snapshot
+from mmdemo.labeling.snapshot import Example
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import Calibration
@@ -18,45 +18,43 @@ from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.retrieval.embed import decode_file
-from mmdemo.store.pairs import TRAIN
-from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.captioning import AdaptedCaptioner, Captioned
-from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
-from mmdemo.training.recipes.base import FinishedRun, Recipe, split_validation
-from mmdemo.training.writing import Method, WriterLearning, likelihood_of
+from mmdemo.training.outcome import save_learned
+from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
+from mmdemo.training.trainables.captioner import AdaptedCaptioner, Captioned
+from mmdemo.training.trainables.texts import WriterLearning, likelihood_of
 
 MEASURED = 48  # held-out pictures that are captioned before and after
 SHOWN = 8  # of them, whose captions the result shows
 AT_LEAST_PX = 384
 
 
-def open_recipe(ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Recipe:
+def open_run(started: StartedRun) -> OpenedRun:
     """A captioner, and the captions that people judged."""
-    compute = decide_compute(ws.settings.device, ws.settings.threads).training
-    adapted = AdaptedCaptioner(version_source(ws, run.parent).preset.media_tower, compute, how)
-    train, checked = split_validation(snapshot.of(TRAIN))
-    check = likelihood_of(adapted, _captioned(ws, checked)) if checked else None
-    return Recipe(WriterLearning(adapted, _captioned(ws, train)), adapted.save, train, check)
+    ws, train = started.ws, started.train
+    adapted = AdaptedCaptioner(started.preset.media_tower, started.compute, started.method)
+    check = likelihood_of(adapted, _captioned(ws, started.validation)) if started.validation else None
+    return OpenedRun(WriterLearning(adapted, _captioned(ws, train)), adapted.save, train, check)
 
 
-def conclude(finished: FinishedRun) -> None:
-    """Caption held-out pictures before and after, write the version; no towers are needed."""
-    ws, run, preset = finished.ws, finished.run, finished.preset
-    compute = decide_compute(ws.settings.device, ws.settings.threads)
-    was_stopped = finished.was_stopped
-    after = save_learned(preset, run, ws.version_folder(version_of(run)), finished.recipe.save)
+def conclude(finished: FinishedRun) -> Conclusion:
+    """Caption held-out pictures by the captioner before and the one that learned; no towers are needed."""
+    started = finished.started
+    ws, preset = started.ws, started.preset
+    learned = save_learned(preset, started.run, started.folder, finished.opened.save)
     captions = _compare(
         ws,
-        compute,
-        finished.measured,
+        decide_compute(ws.settings.device, ws.settings.threads),
+        started.measured,
         (preset.media_tower, preset.adapter),
-        (after.media_tower, after.adapter),
+        (learned.media_tower, learned.adapter),
     )
-    result = {"captions": captions} | finished.facts
-    add_version(ws, run, preset, finished.snapshot, result, Calibration(1.0, 0.0))
-    better = captions is not None and captions["gains"]["BLEU-4"]["gain"] > 0
-    finish_run(ws, run, result, better=better, measured=captions is not None, stopped=was_stopped)
+    return Conclusion(
+        {"captions": captions} | finished.facts,
+        Calibration(1.0, 0.0),
+        better=captions is not None and captions["gains"]["BLEU-4"]["gain"] > 0,
+        measured=captions is not None,
+    )
 
 
 def _captioned(ws: Workspace, examples: Sequence[Example]) -> list[Captioned]:
@@ -117,3 +115,6 @@ def _compare(
 def _cosines(aligner: HeadAligner, vectors: np.ndarray, captions: Sequence[str]) -> np.ndarray:
     texts = aligner.encode_text([c or "nothing" for c in captions])
     return np.asarray(np.einsum("nd,nd->n", vectors, texts))
+
+
+RECIPES.add("captions", Recipe(open_run, conclude))

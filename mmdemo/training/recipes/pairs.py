@@ -12,34 +12,30 @@ from mmdemo.evaluation.comparison import calibrate, comparison
 from mmdemo.evaluation.evaluate import head_of, retrieval_with
 from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features
-from mmdemo.labeling.snapshot import Example, Snapshot
-from mmdemo.models.device import Compute, decide_compute
+from mmdemo.labeling.snapshot import Example
+from mmdemo.models.device import Compute
 from mmdemo.models.encoders.dual import DualTextTower, stacked
-from mmdemo.models.manager import base_calibration, load_towers, version_source
+from mmdemo.models.manager import base_calibration, load_towers
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.models.protocols import Encoder
-from mmdemo.store.pairs import HELD_OUT, TRAIN
-from mmdemo.store.tables import Run
+from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.config import settings_from_json
-from mmdemo.training.contrastive import PairLearning
-from mmdemo.training.outcome import add_version, finish_run, save_learned, version_of
+from mmdemo.training.adapting import let_learn
+from mmdemo.training.outcome import save_learned
 from mmdemo.training.pair_data import PairSource, pair_dataset
-from mmdemo.training.recipes.base import FinishedRun, Recipe, split_validation
-from mmdemo.training.writing import Method, let_learn
+from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
+from mmdemo.training.trainables.encoders import PairLearning
 
 AT_ONCE = 16  # pairs that are measured at once
 
 
-def open_recipe(ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Recipe:
+def open_run(started: StartedRun) -> OpenedRun:
     """Both encoders and the labelled pairs of the train side."""
-    compute = decide_compute(ws.settings.device, ws.settings.threads).training
-    preset = version_source(ws, run.parent).preset
-    encoder = open_learner(preset, compute, how.merged)
-    encoder.network = let_learn(encoder.network, how, compute)
-    train, checked = split_validation(snapshot.of(TRAIN))
-    source = PairSource(pair_dataset(ws, encoder, run.task, train))
+    ws, preset, how, train = started.ws, started.preset, started.method, started.train
+    encoder = open_learner(preset, started.compute, how.merged)
+    encoder.network = let_learn(encoder.network, how, started.compute)
+    source = PairSource(pair_dataset(ws, encoder, preset.task, train))
 
     def save(folder: Path) -> None:
         if how.name == "lora":
@@ -47,26 +43,27 @@ def open_recipe(ws: Workspace, run: Run, snapshot: Snapshot, how: Method) -> Rec
         else:
             encoder.save(folder)
 
-    check = _recall(ws, encoder, preset, checked) if checked else None
-    return Recipe(PairLearning(encoder, source, settings_from_json(run.settings)), save, train, check)
+    check = _recall(ws, encoder, preset, started.validation) if started.validation else None
+    return OpenedRun(PairLearning(encoder, source, started.settings), save, train, check)
 
 
-def conclude(finished: FinishedRun) -> None:
-    """Measure retrieval before and after, write the version."""
-    ws, run, preset, measured = finished.ws, finished.run, finished.preset, finished.measured
-    was_stopped = finished.was_stopped
-    after_preset = save_learned(preset, run, ws.version_folder(version_of(run)), finished.recipe.save)
-    after, _ = load_towers(after_preset, ws.settings)
-    before = retrieval_with(ws, preset, finished.towers, head_of(ws, run.parent), measured)
-    reached = retrieval_with(ws, after_preset, lambda: after, None, measured)
-    result = comparison(before, reached, measured) | finished.facts
-    held_out = finished.snapshot.of(HELD_OUT)
-    prepare_features(ws, after_preset, held_out, lambda: after)
-    pairs = load_arrays(ws, after_preset, held_out)
-    calibration = calibrate(None, pairs, preset.dim, base_calibration(preset))
-    add_version(ws, run, preset, finished.snapshot, result, calibration)
-    better = bool(measured) and reached.mean_recall > before.mean_recall
-    finish_run(ws, run, result, better=better, measured=bool(measured), stopped=was_stopped)
+def conclude(finished: FinishedRun) -> Conclusion:
+    """Measure retrieval by the encoders before and those that learned."""
+    started = finished.started
+    ws, run, preset, measured = started.ws, started.run, started.preset, started.measured
+    learned = save_learned(preset, run, started.folder, finished.opened.save)
+    after, _ = load_towers(learned, ws.settings)
+    before = retrieval_with(ws, preset, started.towers, head_of(ws, run.parent), measured)
+    reached = retrieval_with(ws, learned, lambda: after, None, measured)
+    held_out = started.snapshot.of(HELD_OUT)
+    prepare_features(ws, learned, held_out, lambda: after)
+    pairs = load_arrays(ws, learned, held_out)
+    return Conclusion(
+        comparison(before, reached, measured) | finished.facts,
+        calibrate(None, pairs, preset.dim, base_calibration(preset)),
+        better=bool(measured) and reached.mean_recall > before.mean_recall,
+        measured=bool(measured),
+    )
 
 
 def _recall(
@@ -92,3 +89,6 @@ def open_learner(preset: Preset, compute: Compute, adapter: str) -> Encoder:
     opened = LOADERS[preset.loader].open_encoder
     assert opened is not None  # such a model is trained by another recipe
     return opened(preset, compute, adapter)
+
+
+RECIPES.add("pairs", Recipe(open_run, conclude))

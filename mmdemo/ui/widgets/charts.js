@@ -39,7 +39,7 @@ function chart(title, series, xName, unit = "") {
 function curves(progress) {
   const of = (key) => progress.filter((p) => p[key] !== null && p[key] !== undefined).map((p) => [p.epoch, p[key]]);
   return [chart("Training loss", [{ points: of("loss") }], "epochs"),
-    chart("Held-out mean recall", [{ points: of("recall") }], "epochs", " %"),
+    chart("Validation mean recall", [{ points: of("recall") }], "epochs", " %"),
     chart("Probability of a token of texts kept apart", [{ points: of("likelihood") }], "epochs", " %")].filter(Boolean);
 }
 

@@ -32,8 +32,8 @@ function drawRun(s) {
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
     ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
   $("[data-worth]").replaceChildren(...(s.curve ? [
-    chart("What labels are worth: held-out mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
-    h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.before.pairs > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
+    chart("What labels are worth: validation mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
+    h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.trained_on?.validation > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
   $("[data-changes]").replaceChildren(...(s.changes ? changes(s.changes) : []));
 }
 
@@ -48,7 +48,7 @@ async function refreshData() {
   if (!d) return;
   const c = d.counts, learns = d.methods.length > 0;
   $("[data-data]").replaceChildren(grid(["", "match", "mismatch"], [
-    row(["to train on", String(d.train.match), String(d.train.mismatch)]), row(["held out, to measure", String(d.held_out.match), String(d.held_out.mismatch)])]),
+    row(["to train on", String(d.train.match), String(d.train.mismatch)]), row(["validation, to watch it by", String(d.validation.match), String(d.validation.mismatch)]), row(["held out, to measure", String(d.held_out.match), String(d.held_out.mismatch)])]),
     h("p", { class: "mm-faint" }, `${mm.kinds.filter((kind) => kind.training === "none").map((kind) => `${c[kind.name]} ${kind.name}`).join(", ")}${d.aside ? `, and ${d.aside} across the split` : ""}: not used`),
     ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-active]").replaceChildren(h("span", { class: "mm-dot good" }, d.active), d.parent ? h("span", { class: "mm-faint" }, `from ${d.parent}`) : h("span", { class: "mm-faint" }, "base"));

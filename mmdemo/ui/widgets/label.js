@@ -105,12 +105,12 @@ function drawCounts() {
   if (!counts) return;
   const labelled = mm.kinds.reduce((sum, kind) => sum + counts[kind.name], 0);
   $(".mm-progress i").style.width = `${(100 * labelled) / Math.max(1, counts.pairs)}%`;
-  $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${mm.kinds.map((kind) => `${counts[kind.name]} ${kind.name}`).join(" · ")} · ${counts.train} to train on · ${counts.held_out} held out`;
+  $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${mm.kinds.map((kind) => `${counts[kind.name]} ${kind.name}`).join(" · ")} · ${counts.train} to train on · ${counts.validation} for validation · ${counts.held_out} held out`;
 }
 function count(entry, by) {
   if (!counts) return;
   counts[entry.verdict] += by;
-  const side = { train: "train", "held-out": "held_out" }[entry.pair.split];
+  const side = { train: "train", validation: "validation", "held-out": "held_out" }[entry.pair.split];
   if (side && mm.kinds.find((kind) => kind.name === entry.verdict).training !== "none") counts[side] += by;
   drawCounts();
 }

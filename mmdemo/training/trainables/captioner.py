@@ -13,8 +13,9 @@ from torch import Tensor
 
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import Compute
+from mmdemo.training.adapting import Method, let_learn
 from mmdemo.training.losses import IGNORED, CaptionCrossEntropy
-from mmdemo.training.writing import AT_ONCE, Method, let_learn
+from mmdemo.training.trainables.texts import AT_ONCE
 
 MOST_TOKENS = 64  # of a caption
 

@@ -22,6 +22,7 @@ from torch.nn.functional import normalize
 from mmdemo.models.device import give_back_memory
 from mmdemo.training.config import BATCH, Measure, TrainSettings
 from mmdemo.training.losses import LOSSES, Batch
+from mmdemo.training.trainer import Defaults
 
 LEAST_STEPS = 20  # with few pairs epochs are added up to so many steps
 
@@ -93,8 +94,13 @@ class Temperature(nn.Module):
         return self.log_scale.exp().clamp(max=100.0), self.bias
 
 
+def pair_defaults(encoder: Any) -> Defaults:
+    """How two encoders are trained: each family has its own learning rates and epochs."""
+    return Defaults(encoder.rates, BATCH, encoder.epochs, LEAST_STEPS)
+
+
 class PairLearning:
-    """Two encoders and the pairs that they learn from, as `NetworkTraining` trains them.
+    """Two encoders and the pairs that they learn from, as `Trainer` trains them.
 
     Args:
         encoder: whose parameters that require gradients learn.
@@ -102,17 +108,13 @@ class PairLearning:
         settings: the loss, the weight of marked mismatches and the scale are used.
     """
 
-    batch = BATCH
-    at_once = 0
-    least_steps = LEAST_STEPS
     measures: Measure = "recall"
 
     def __init__(self, encoder: Any, source: Source, settings: TrainSettings) -> None:
         self.network: nn.Module = Both(encoder)
         self._temperature = Temperature(settings.scale)
         self.extras: nn.Module = self._temperature
-        self.rates: dict[str, float] = encoder.rates
-        self.epochs: int = encoder.epochs
+        self.defaults = pair_defaults(encoder)
         self._source = source
         self._loss = LOSSES[settings.loss](settings.mark_weight)
         self._both: nn.Module = self.network

@@ -1,14 +1,13 @@
-"""What labels are worth: held-out recall against the number of labels so far, and what the next ones promise.
+"""What labels are worth: validation recall against the number of labels so far, and what to expect of more.
 
 Heads are trained on the first k labels for growing k; a logarithm is fitted to the recalls, which is how
 recall grows with labelled data over the range that one person labels (Hestness et al. 2017,
 arXiv:1712.00409, find power laws, of which this is the flat limit). Intervals come from resampling the
-held-out queries.
+validation queries.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,7 @@ import numpy as np
 
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.pair_arrays import PairArrays
-from mmdemo.models.device import Compute
-from mmdemo.training.config import TrainSettings
-from mmdemo.training.head_trainer import train_head
+from mmdemo.models.heads.residual import ResidualHead
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 NEXT = 50  # labels whose worth is told
@@ -64,30 +61,28 @@ class LearningCurve:
 
 
 def learning_curve(
-    train: PairArrays,
-    held_out: PairArrays,
-    reference: np.ndarray,
-    dim: int,
-    settings: TrainSettings,
-    compute: Compute,
-    stopped: Callable[[], bool] = lambda: False,
+    train: PairArrays, validation: PairArrays, dim: int, fit: Callable[[PairArrays], ResidualHead | None]
 ) -> LearningCurve | None:
     """Train on the first k labels for several k and forecast; None when stopped or there is too little to
     tell.
 
-    Args: as `train_head`; `train` is in the order of labelling.
+    Args:
+        train: the examples in the order of labelling.
+        validation: those to measure on, matches only.
+        dim: D, the shared space.
+        fit: trains on some of the examples; None: it was stopped.
     """
     counts = sorted({max(2, round(f * len(train))) for f in FRACTIONS})
-    by_query = [measure(None, held_out, dim).recall_by_query()]
+    by_query = [measure(None, validation, dim).recall_by_query()]
     labels = [0]
     for count in counts:
         part = train.take(np.arange(count))
         if not part.match.any() or len(set(part.text_code[part.match].tolist())) < 2:
             continue
-        heads = deque(train_head(part, None, reference, dim, settings, compute, stopped=stopped), maxlen=1)
-        if stopped() or not heads:
+        head = fit(part)
+        if head is None:
             return None
-        by_query.append(measure(heads[0][1], held_out, dim).recall_by_query())
+        by_query.append(measure(head, validation, dim).recall_by_query())
         labels.append(count)
     if len(labels) < 3:
         return None

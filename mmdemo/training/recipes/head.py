@@ -1,0 +1,136 @@
+"""A run of a head: it learns from cached features, and everything that it serves is measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
+from mmdemo.evaluation.evaluate import head_of, localise
+from mmdemo.evaluation.learning_curve import learning_curve
+from mmdemo.evaluation.measure import measure
+from mmdemo.evaluation.pair_arrays import PairArrays, load_arrays, prepare_features, with_cells
+from mmdemo.evaluation.transcripts import learn_vocabulary, measure_transcripts
+from mmdemo.labeling.snapshot import Example
+from mmdemo.models.heads.residual import ResidualHead
+from mmdemo.models.heads.saved import load_head, make_head, save_head
+from mmdemo.models.manager import base_calibration
+from mmdemo.models.presets import Preset
+from mmdemo.models.video.aligner import VideoAligner
+from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of
+from mmdemo.store.media_store import write_durably
+from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.workspace import Workspace
+from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
+from mmdemo.training.trainables.head import HeadLearning, new_head, recall_of, train_head
+
+REFERENCE_ROWS = 5000  # items whose features standardise the head's input
+LOOKS_AT_CELLS = "cross-attention"  # the head that needs the features of parts of media
+
+
+def open_run(started: StartedRun) -> OpenedRun:
+    """An untrained head, and the tower outputs of the labelled pairs, made now where they lack."""
+    ws, preset, settings, compute = started.ws, started.preset, started.settings, started.compute
+    prepare_features(ws, preset, started.snapshot.examples, started.towers)
+    kind = settings.head or preset.heads[0]
+    train = _arrays(started, started.train, kind)
+    head = new_head(train, reference_features(ws, preset), preset.dim, settings, compute)
+
+    def save(folder: Path) -> None:
+        copy = make_head(head.shape)
+        copy.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
+        save_head(copy, folder)
+
+    check = None
+    if started.validation:
+        check = recall_of(head, _arrays(started, started.validation, kind), preset.dim)
+    return OpenedRun(HeadLearning(head, train, settings, compute), save, started.train, check)
+
+
+def conclude(finished: FinishedRun) -> Conclusion:
+    """Measure retrieval, and what else the modality has, by the head before and the new one."""
+    started = finished.started
+    ws, run, preset, measured = started.ws, started.run, started.preset, started.measured
+    finished.opened.save(started.folder)
+    old, new = head_of(ws, run.parent), load_head(started.folder)
+    before, after = (
+        measure(head, _arrays(started, measured, head.shape.kind if head else ""), preset.dim)
+        for head in (old, new)
+    )
+    result = comparison(before, after, measured) | finished.facts
+    if preset.task == "video-text" and any(e.start is not None for e in measured):
+        spans = [localise(ws, _video_aligner(started, one), measured) for one in (old, new)]
+        result["moments"] = moment_comparison(*(s for s in spans if s is not None))
+    if preset.task == "speech-text":
+        result["vocabulary"] = learn_vocabulary(ws, started.towers(), started.train)
+        write_durably(started.folder / VOCABULARY, json.dumps(result["vocabulary"]).encode())
+    pairs = _arrays(started, started.snapshot.of(HELD_OUT), new.shape.kind)
+    if new.fuses:
+        result["pair_calibration"] = asdict(calibrate_pairs(new, pairs))  # type: ignore[arg-type]
+    return Conclusion(
+        result,
+        calibrate(new, pairs, preset.dim, base_calibration(preset)),
+        better=bool(measured) and after.mean_recall > before.mean_recall,
+        measured=bool(measured),
+        later=(lambda: _curve(finished), lambda: _error_rates(finished, result.get("vocabulary") or [])),
+    )
+
+
+def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
+    """(M, F) features of items, labelled or not, that say how each channel spreads."""
+    matrix = ws.vectors(preset.media_features, preset.feature_dim, np.float16).matrix()
+    step = max(1, len(matrix) // REFERENCE_ROWS)
+    return np.asarray(matrix[::step], dtype=np.float32)
+
+
+def _arrays(started: StartedRun, examples: Sequence[Example], kind: str) -> PairArrays:
+    """The tower outputs of examples, as a kind of head takes them."""
+    arrays = load_arrays(started.ws, started.preset, examples)
+    if kind == LOOKS_AT_CELLS:
+        return with_cells(started.ws, started.towers(), examples, arrays)
+    return arrays
+
+
+def _video_aligner(started: StartedRun, head: ResidualHead | None) -> VideoAligner:
+    towers = started.towers()
+    return VideoAligner("measured", "video-text", towers, head, towers.calibration)
+
+
+def _curve(finished: FinishedRun) -> dict[str, Any]:
+    """What the labels were worth, by heads that learn from the first of them only."""
+    started = finished.started
+    ws, preset, settings = started.ws, started.preset, started.settings
+    if len(started.validation) < 2:
+        return {}
+    kind, reference = settings.head or preset.heads[0], reference_features(ws, preset)
+
+    def fit(part: PairArrays) -> ResidualHead | None:
+        epochs = train_head(
+            part, None, reference, preset.dim, settings, started.compute, stopped=started.stopped
+        )
+        heads = [head for _, head in epochs]
+        return None if started.stopped() or not heads else heads[-1]
+
+    train, validation = (_arrays(started, of, kind) for of in (started.train, started.validation))
+    curve = learning_curve(train, validation, preset.dim, fit)
+    return {} if curve is None else {"curve": curve.as_json()}
+
+
+def _error_rates(finished: FinishedRun, vocabulary: list[str]) -> dict[str, Any]:
+    """What expecting words does to transcripts."""
+    started = finished.started
+    if not vocabulary or not started.measured:
+        return {}
+    tower, known = started.towers().media, vocabulary_of(started.ws, started.run.parent)
+    rates = measure_transcripts(
+        started.ws, (tower, known), (tower, vocabulary), started.measured, started.stopped
+    )
+    return {} if rates is None else {"transcripts": rates}
+
+
+RECIPES.add("head", Recipe(open_run, conclude))

@@ -1,0 +1,190 @@
+"""A head that learns on cached features: seconds on any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmdemo.evaluation.measure import cells_in, measure
+from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.models.device import Compute
+from mmdemo.models.heads.fusion import FusedHead
+from mmdemo.models.heads.residual import HeadShape, ResidualHead
+from mmdemo.models.heads.saved import make_head
+from mmdemo.training.config import BATCH, EpochRecord, Measure, TrainSettings
+from mmdemo.training.losses import LOSSES, Batch, BinaryMatching
+from mmdemo.training.trainer import Defaults, Trainer
+
+EPOCHS = 14
+LEAST_STEPS = 40  # with few labels an epoch is a step or two
+
+
+def default_learning_rate(examples: int) -> float:
+    """2e-4 up to 160 examples, growing with them to 5e-4 at 400: with few, smaller steps forget less."""
+    return 2e-4 * min(2.5, max(1.0, examples / 160))
+
+
+def head_defaults(examples: int) -> Defaults:
+    """How a head is trained on so many examples."""
+    return Defaults(
+        rates={"head": default_learning_rate(examples)},
+        batch=BATCH,
+        epochs=EPOCHS,
+        least_steps=LEAST_STEPS,
+        warm_up=0.0,  # its last layers start at zero, so the first steps are small by themselves
+        takes_rest=True,
+        decays_all=True,
+    )
+
+
+class HeadLearning:
+    """A head and the cached tower outputs that it learns from, as `Trainer` trains it.
+
+    Args:
+        head: on its device, standardised.
+        train: the examples.
+        settings: the loss and the weight of marked mismatches are used.
+        compute: where, and in which number format.
+    """
+
+    measures: Measure = "recall"
+
+    def __init__(
+        self, head: ResidualHead, train: PairArrays, settings: TrainSettings, compute: Compute
+    ) -> None:
+        self.network: nn.Module = head
+        self.extras = nn.Module()  # the state of a run says by which features its head was standardised
+        self.extras.register_buffer("mean", head.mean)
+        self.extras.register_buffer("std", head.std)
+        self.defaults = head_defaults(len(train))
+        self._head, self._compute = head, compute
+        self._rows = _Rows(train, compute.device)
+        self._match = train.match
+        self._loss = LOSSES[settings.loss](settings.mark_weight)
+        self._matching: nn.Module | None = None  # beside the shared space's loss, of a fused head
+        if head.fuses and settings.loss != "matching":
+            self._matching = BinaryMatching(settings.mark_weight)
+
+    def __len__(self) -> int:
+        return len(self._match)
+
+    def prepare(self, accelerator: Any) -> None:
+        """See `Trainable`; one process is enough for a head, so no wrapper is needed."""
+        self._loss.to(self._compute.device)
+
+    def has_positive(self, rows: Sequence[int]) -> bool:
+        """Without a match there is nothing to pull together."""
+        return bool(self._match[list(rows)].any())
+
+    def prefetch(self, rows: Sequence[int], at_once: int) -> None:
+        """See `Trainable`; features are in memory."""
+
+    def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
+        """See `Trainable`; a loss compares all pairs of a batch, so it goes through whole."""
+        with self._compute.autocast():
+            batch = self._rows.batch(self._head, torch.tensor(rows))
+            scale, bias = self._head.log_scale.exp().clamp(max=100.0), self._head.bias
+            loss = self._loss(batch, scale, bias)
+            if self._matching is not None:
+                loss = loss + self._matching(batch, scale, bias)
+        loss.backward()
+        return float(loss.detach())
+
+
+def train_head(
+    train: PairArrays,
+    validation: PairArrays | None,
+    reference: np.ndarray,
+    dim: int,
+    settings: TrainSettings,
+    compute: Compute,
+    state: Path | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[EpochRecord, ResidualHead]]:
+    """Train a head, an epoch at a time.
+
+    Args:
+        train: the examples to learn from.
+        validation: those to watch it on, matches only; None: nothing to watch it on.
+        reference: (M, F) features whose mean and spread standardise the head's input.
+        dim: D, the shared space.
+        settings: how.
+        compute: where.
+        state: a folder for the state, from which an interrupted run goes on; None: nothing is kept.
+        stopped: looked at every step.
+
+    Yields:
+        A record of each epoch, and the head as it is then.
+    """
+    settings.check()
+    head = new_head(train, reference, dim, settings, compute)
+    trainer = Trainer(
+        HeadLearning(head, train, settings, compute),
+        settings,
+        "head",
+        compute,
+        state,
+        stopped,
+        check=recall_of(head, validation, dim) if validation is not None and len(validation) else None,
+    )
+    for record in trainer.epochs():
+        yield record, head
+
+
+def new_head(
+    train: PairArrays, reference: np.ndarray, dim: int, settings: TrainSettings, compute: Compute
+) -> ResidualHead:
+    """An untrained head of the settings' kind, on its device."""
+    torch.manual_seed(settings.seed)
+    kind = settings.head or "residual"
+    shape = HeadShape(train.features.shape[1], dim, settings.hidden, settings.dropout, kind, settings.alone)
+    head = make_head(shape, settings.scale).to(compute.device)
+    head.standardise(torch.from_numpy(reference).to(compute.device))
+    return head
+
+
+def recall_of(head: ResidualHead, pairs: PairArrays, dim: int) -> Callable[[], float]:
+    """Measures the mean recall, in percent, of a head as it is then."""
+    return lambda: measure(head, pairs, dim).mean_recall
+
+
+class _Rows:
+    """The training examples on the device."""
+
+    def __init__(self, arrays: PairArrays, device: torch.device) -> None:
+        self.features = torch.from_numpy(arrays.features).to(device)  # (N, F)
+        self.frames = arrays.frames
+        self.texts = torch.from_numpy(arrays.texts).to(device)  # (N, D)
+        self.match = torch.from_numpy(arrays.match).to(device)
+        self.item_code = torch.from_numpy(arrays.item_code).to(device)
+        self.text_code = torch.from_numpy(arrays.text_code).to(device)
+        weight = np.ones(len(arrays), np.float32) if arrays.weight is None else arrays.weight
+        self.weight = torch.from_numpy(weight).to(device)
+        self.cells = torch.from_numpy(cells_in(arrays)).to(device)
+
+    def batch(self, head: ResidualHead, rows: Tensor) -> Batch:
+        device = self.features.device
+        if self.frames is not None and head.sees_time:
+            frames, there = self.frames.take(rows.numpy()).padded()
+            media = head.project_spans(frames.to(device), there.to(device))
+        else:
+            media = head.project_media(self.features[rows.to(device)])
+        rows = rows.to(device)
+        text = head.project_text(self.texts[rows])
+        logits = None
+        if isinstance(head, FusedHead):
+            logits = head.pair_logits(self.cells[rows].float(), media, self.texts[rows], text)
+        return Batch(
+            media=media,
+            text=text,
+            weight=self.weight[rows],
+            logits=logits,
+            match=self.match[rows],
+            item_code=self.item_code[rows],
+            text_code=self.text_code[rows],
+        )
