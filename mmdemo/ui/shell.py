@@ -118,4 +118,6 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
             page.block_thread()
         finally:
             app.close()
+    else:
+        app.context.wait_for_samples()  # who goes on in this process finds them in the workspace
     return app, address, page
