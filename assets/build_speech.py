@@ -176,7 +176,7 @@ def fit_scores() -> None:
 
     from mmdemo.data.samples import spoken_set
     from mmdemo.models.calibration import Calibration, fit_calibration
-    from mmdemo.models.manager import load_towers
+    from mmdemo.models.load import load_towers
     from mmdemo.models.registry import find_preset
     from mmdemo.models.speech.aligner import LEAST_LIKELIHOOD, SpeechTower
     from mmdemo.settings import load_settings

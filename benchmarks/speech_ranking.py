@@ -16,7 +16,7 @@ import numpy as np
 from common import ROOT  # noqa: F401  sets the path to mmdemo
 
 from mmdemo.data.samples import spoken_set
-from mmdemo.models.manager import load_towers
+from mmdemo.models.load import load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.models.speech.aligner import SpeechTower
 from mmdemo.models.speech.whisper_ctranslate2 import Recogniser, bundled_model

@@ -74,6 +74,7 @@ class Modality:
     has_sound: bool = False  # whether it can be listened to
     holds: frozenset[str] = frozenset()  # other modalities that the same file can be read as
     at_once: int = 32  # media that go through a tower together
+    sample: Callable[[Tower], Any] | None = None  # noise as the tower takes it, by which a new model is tried
     load: Callable[[Workspace, Tower, Item], Any] | None = None  # as `decode` of an item, from what is kept
     decode_span: Callable[[Tower, bytes | Path, float, float | None], Any] | None = None  # a part of a file
     spans: Spans | None = None  # None: a span is a part of the item's one text

@@ -28,6 +28,7 @@ class Settings:
     video_model: str = "efficientnet-lite0-minilm-video"  # the preset that is the base version of video-text
     captioner: str = ""  # a captioner of transformers, by Hub id or folder; empty: captions are proposed
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    model_memory_mb: int = 0  # of all models that are loaded; 0: half of the device's
     threads: int = 0  # threads of PyTorch on a CPU; 0: its own choice
     slice_s: float = 0.0  # seconds of training at a stretch, for hosts that lend a GPU for so long; 0: no end
     samples: bool = True  # a new workspace starts with the sample collection

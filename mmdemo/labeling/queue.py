@@ -37,6 +37,7 @@ LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody e
 PROPOSALS = 60  # hard negatives that wait at most
 RANKED = 5000  # unlabelled pairs that are scored at once
 OTHER_TEXTS = 2000  # texts among which the best other one is looked for
+CLOSE_S = 10.0
 LABELS_PER_ORDER = 25  # after so many labels the order is made anew
 
 
@@ -70,6 +71,7 @@ class PairQueue:
         self._lock = threading.Lock()
         self._making = threading.Lock()
         self._random = random.Random(0)
+        self._closed = False
 
     def next(
         self, count: int = 1, holder: str = "", batch: str = "", passed: Collection[int] = ()
@@ -126,8 +128,14 @@ class PairQueue:
 
     def request(self) -> None:
         """Make the order anew behind the page."""
-        if not self._making.locked():
+        if not self._making.locked() and not self._closed:
             threading.Thread(target=self._make, name="mmdemo-queue", daemon=True).start()
+
+    def close(self) -> None:
+        """Return when no order is being made any more."""
+        self._closed = True
+        if self._making.acquire(timeout=CLOSE_S):
+            self._making.release()
 
     def make(self) -> None:
         """Make the order now."""

@@ -89,6 +89,7 @@ MODALITIES.add(
             ".m4a": "audio/mp4",
         },
         has_sound=True,
+        sample=lambda tower: lazy("mmdemo.models.try_out:noise_sound")(),
         load=load,
         decode_span=decode_span,
         pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),

@@ -66,6 +66,7 @@ MODALITIES.add(
             ".bmp": "image/bmp",
             ".avif": "image/avif",
         },
+        sample=lambda tower: lazy("mmdemo.models.try_out:noise_picture")(),
         pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),
         caption=lambda app, item, version: app.pictures.caption(item, version),
         pipeline_tag="zero-shot-image-classification",

@@ -72,6 +72,7 @@ MODALITIES.add(
         media_types={".mp4": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"},
         has_sound=True,
         holds=frozenset(["audio"]),
+        sample=lazy("mmdemo.models.try_out:noise_video"),
         at_once=1,  # one keeps both cores busy by itself
         load=lazy(f"{FRAMES}:frame_features"),
         spans=Spans(

@@ -112,6 +112,8 @@ def give_back_memory(device: torch.device) -> None:
     """Return what was freed to the system. On a CPU the C library keeps it, in pieces that the next large
     tensors do not fit in: a process that embeds part after part would grow with each.
     """
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
     if device.type == "cpu" and sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
         if trim is not None:

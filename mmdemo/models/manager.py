@@ -9,11 +9,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.calibration import Calibration
+from mmdemo.models.hub.local_cache import is_at_hand
+from mmdemo.models.load import load_captioner, load_towers
+from mmdemo.models.loaded_models import LoadedModels
 from mmdemo.models.presets import LOADERS, PROPOSED, Preset
 from mmdemo.models.protocols import CAPTIONING, Task
 from mmdemo.models.registry import find_preset
@@ -21,7 +25,6 @@ from mmdemo.settings import Settings
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
-    from mmdemo.models.device import Compute
     from mmdemo.models.protocols import Captioner
     from mmdemo.store.workspace import Workspace
 
@@ -76,10 +79,10 @@ WAITING = ModelStatus("waiting", "The model loads when it is first needed.")
 
 
 class ModelManager:
-    """Loads towers once and versions on demand.
+    """Loads towers once and versions on demand; what is loaded answers while something else loads.
 
     Args:
-        settings: the preset and the device.
+        settings: the device, and how much memory models may take.
         active: the id of the active version of a task.
         source: what it takes to load a version.
         towers: those that are loaded already, by preset; shared by whoever opens several workspaces.
@@ -95,18 +98,39 @@ class ModelManager:
         self._settings = settings
         self._active = active
         self._source = source
-        self._towers: dict[str, Towers] = {} if towers is None else towers
+        kept: dict[str, Any] = {} if towers is None else cast("dict[str, Any]", towers)
+        self._loaded = LoadedModels(self._room_mb, kept, self._let_go_of, self._give_back)
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
-        self._lock = threading.RLock()
-        self._captioner: tuple[tuple[str, str], Captioner] | None = None  # by network and adapter
+        self._guard = threading.Lock()  # of the aligners; never held while something loads
         self._ready: dict[str, ModelStatus] = {}  # by towers
         self._statuses: dict[str, ModelStatus] = {}  # by task
+        self._answering: dict[
+            str, str
+        ] = {}  # the version that was active when a task's aligner was last asked
         self._fetching = threading.Lock()  # one download at a time, beside whatever answers meanwhile
         self._stop_fetching: set[str] = set()  # tasks
 
     def status(self, task: str = "image-text") -> ModelStatus:
-        """Where loading the models of a task stands; never waits."""
-        return self._statuses.get(task, WAITING)
+        """Where loading the models of a task stands; never waits.
+
+        Another process may have activated another version: then that is loaded behind the page.
+        """
+        known = self._statuses.get(task, WAITING)
+        if known.state != "ready":
+            return known
+        version = self._active(task)
+        try:
+            key = self._source(version).preset.media_features
+        except MmdemoError as e:
+            return ModelStatus("failed", str(e))
+        if self._loaded.find(key) is not None:
+            return self._ready.get(key, known)
+        if self._answering.get(task, version) == version:
+            return WAITING  # it left the memory
+        self._answering[task] = version
+        self._statuses[task] = ModelStatus("loading", f"Loading {version}…")
+        self.load_in_background(task)
+        return self._statuses[task]
 
     def load_in_background(
         self, task: Task = "image-text", then: Callable[[], None] | None = None
@@ -132,26 +156,42 @@ class ModelManager:
             UserError: no such version.
             StorageError: its weights cannot be read.
         """
-        version_id = version_id or self._active(task)
-        if version_id not in self._aligners:
-            self._fetch(self._source(version_id).preset)
-        with self._lock:
-            if version_id in self._aligners:
-                self._aligners.move_to_end(version_id)
-                return self._aligners[version_id]
-            aligner = self._load(self._source(version_id))
-            self._aligners[version_id] = aligner
+        wanted = version_id or self._active(task)
+        if not version_id:
+            self._answering[task] = wanted
+        elif wanted in self._aligners:
+            self._source(wanted)  # raises where another process has removed it
+        with self._guard:
+            if wanted in self._aligners:
+                self._aligners.move_to_end(wanted)
+                return self._aligners[wanted]
+        source = self._source(wanted)
+        self._fetch(source.preset)
+        aligner = self._make(source)
+        with self._guard:
+            aligner = self._aligners.setdefault(wanted, aligner)  # another thread may have been quicker
+            self._aligners.move_to_end(wanted)
             while len(self._aligners) > KEPT_ALIGNERS:
                 self._aligners.popitem(last=False)
-            return aligner
+        self._drop_removed()
+        return aligner
+
+    def _drop_removed(self) -> None:
+        """Let go of versions that are no longer there."""
+        for version_id in list(self._aligners):
+            try:
+                self._source(version_id)
+            except MmdemoError:
+                with self._guard:
+                    self._aligners.pop(version_id, None)
 
     def _fetch(self, preset: Preset, instead: bool = False) -> None:
         """Download what a preset lacks, while nothing is locked; its status says how far that is."""
         from mmdemo.models.hub.download import Fetched, fetch
 
-        if preset.media_features in self._towers:
+        if self._loaded.find(preset.media_features) is not None or is_at_hand(preset):
             return
-        task, before = preset.task, self._statuses.get(preset.task)
+        task, before = preset.task, self._statuses.get(preset.task, WAITING)
 
         def told(fetched: Fetched) -> None:
             self._statuses[task] = ModelStatus("loading", f"Fetching {preset.id}: {fetched}")
@@ -161,10 +201,10 @@ class ModelManager:
                 self._stop_fetching.discard(task)
                 fetch(preset, told, lambda: task in self._stop_fetching)
         except UserError as e:
-            self._statuses[task] = before if instead and before else ModelStatus("failed", str(e))
+            serves = instead and before is not WAITING
+            self._statuses[task] = before if serves else ModelStatus("failed", str(e))
             raise
-        if before is not None:
-            self._statuses[task] = before
+        self._statuses[task] = before
 
     def stop_fetching(self, task: Task) -> None:
         """Stop the download of a task's model; what was fetched stays, and it goes on from there."""
@@ -172,10 +212,10 @@ class ModelManager:
 
     def forget(self) -> None:
         """Drop the loaded versions, whose weights may be others now; the towers stay."""
-        with self._lock:
+        with self._guard:
             self._aligners.clear()
 
-    def _load(self, source: VersionSource) -> HeadAligner:
+    def _make(self, source: VersionSource) -> HeadAligner:
         from mmdemo.models.aligner import HeadAligner
         from mmdemo.models.fused_aligner import FusedAligner
         from mmdemo.models.heads.fusion import FusedHead
@@ -187,12 +227,11 @@ class ModelManager:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
         card = json.loads((source.folder / "card.json").read_text(encoding="utf-8"))
-        if isinstance(head, FusedHead):
+        calibration = Calibration(**card["calibration"])
+        if head is not None and head.fuses:
             of_pairs = Calibration(**card["pair_calibration"])
-            return FusedAligner(
-                source.id, source.task, towers, head, Calibration(**card["calibration"]), of_pairs
-            )
-        return kind(source.id, source.task, towers, head, Calibration(**card["calibration"]))
+            return FusedAligner(source.id, source.task, towers, cast(FusedHead, head), calibration, of_pairs)
+        return kind(source.id, source.task, towers, head, calibration)
 
     def captioner(self) -> Captioner | None:
         """The active captioner, loaded once; None: there is none, captions are proposed.
@@ -201,35 +240,30 @@ class ModelManager:
             UserError: it cannot be loaded.
         """
         version = self._active(CAPTIONING)
-        if version == PROPOSED:
-            return None
-        return self.load_captioner(self._source(version).preset)
+        return None if version == PROPOSED else self.load_captioner(self._source(version).preset)
 
     def loaded_captioner(self) -> Captioner | None:
         """The active captioner where it is in memory already."""
         version = self._active(CAPTIONING)
-        if version == PROPOSED or self._captioner is None:
+        if version == PROPOSED:
             return None
-        preset = self._source(version).preset
-        return self._captioner[1] if self._captioner[0] == (preset.media_tower, preset.adapter) else None
+        found: Captioner | None = self._loaded.find(_captioner_key(self._source(version).preset))
+        return found
 
     def load_captioner(self, preset: Preset) -> Captioner:
-        """A captioner, which takes the place of the one before once it is loaded.
+        """A captioner, loaded once.
 
         Raises:
             UserError: it cannot be loaded.
         """
-        from mmdemo.models.device import decide_compute
-        from mmdemo.models.memory import require_room
-
         self._fetch(preset, instead=True)
-        with self._lock:
-            key = preset.media_tower, preset.adapter
-            if self._captioner is None or self._captioner[0] != key:
-                require_room(preset, self._settings)
-                compute = decide_compute(self._settings.device, self._settings.threads)
-                self._captioner = key, load_captioner(preset, compute)
-            return self._captioner[1]
+
+        def load() -> Captioner:
+            self._require_room(preset)
+            return load_captioner(preset, self._settings)[0]
+
+        found: Captioner = self._loaded.get(_captioner_key(preset), partial(_size_mb, preset), load)
+        return found
 
     def towers(self, preset: Preset | str, instead: bool = False) -> Towers:
         """The frozen towers of a preset, loaded once.
@@ -245,62 +279,63 @@ class ModelManager:
         key, name = preset.media_features, preset.adapter_of or preset.id
         if instead:
             self._fetch(preset, instead=True)
-        with self._lock:
-            if key in self._towers:
-                known = self._ready.setdefault(key, ModelStatus("ready", f"{name}, loaded before"))
-                self._statuses[preset.task] = known
-                return self._towers[key]
-            before = self._statuses.get(preset.task)
-            size = f" ({preset.size_mb} MB)" if preset.size_mb else ""
-            self._statuses[preset.task] = ModelStatus("loading", f"Loading {name}{size}…")
-            begun = time.perf_counter()
-            try:
-                from mmdemo.models.memory import require_room
+        load = partial(self._load_towers, preset, instead)
+        found: Towers = self._loaded.get(key, partial(_size_mb, preset), load)
+        self._statuses[preset.task] = self._ready.setdefault(
+            key, ModelStatus("ready", f"{name}, loaded before")
+        )
+        return found
 
-                require_room(preset, self._settings)
-                self._towers[key], device = load_towers(preset, self._settings)
-            except Exception as e:
-                if before is not None and before.state == "ready" and instead:
-                    self._statuses[preset.task] = before
-                    raise
-                message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"
-                self._statuses[preset.task] = ModelStatus("failed", message)
-                log.exception("loading %s failed", name)
+    def _load_towers(self, preset: Preset, instead: bool) -> Towers:
+        name = preset.adapter_of or preset.id
+        before = self._statuses.get(preset.task, WAITING)
+        size = f" ({preset.size_mb} MB)" if preset.size_mb else ""
+        self._statuses[preset.task] = ModelStatus("loading", f"Loading {name}{size}…")
+        begun = time.perf_counter()
+        try:
+            self._require_room(preset)
+            towers, device = load_towers(preset, self._settings)
+        except Exception as e:
+            if before.state == "ready" and instead:
+                self._statuses[preset.task] = before
                 raise
-            seconds = time.perf_counter() - begun
-            self._ready[key] = ModelStatus("ready", f"{name} on {device}", device, seconds)
-            self._statuses[preset.task] = self._ready[key]
-            log.info("loaded %s on %s in %.1f s", name, device, seconds)
-            return self._towers[key]
+            message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"
+            self._statuses[preset.task] = ModelStatus("failed", message)
+            log.exception("loading %s failed", name)
+            raise
+        seconds = time.perf_counter() - begun
+        self._ready[preset.media_features] = ModelStatus("ready", f"{name} on {device}", device, seconds)
+        log.info("loaded %s on %s in %.1f s", name, device, seconds)
+        return towers
+
+    # Memory
+
+    def _room_mb(self) -> int:
+        from mmdemo.models.memory import models_mb
+
+        return models_mb(self._settings)
+
+    def _require_room(self, preset: Preset) -> None:
+        from mmdemo.models.memory import require_room
+
+        require_room(preset, self._settings)
+
+    def _let_go_of(self, model: Any) -> None:
+        with self._guard:
+            for version_id in [v for v, one in self._aligners.items() if one.towers is model]:
+                del self._aligners[version_id]
+
+    def _give_back(self) -> None:
+        from mmdemo.models.device import decide_compute, give_back_memory
+
+        give_back_memory(decide_compute(self._settings.device, self._settings.threads).device)
 
 
-def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
-    """The towers of a preset and the device in words, by its loader.
-
-    Raises:
-        UserError: they cannot be loaded, or it has none.
-    """
-    load = LOADERS[preset.loader].load_towers
-    if load is None:
-        raise UserError(f"{preset.id} is a model of {preset.task}.", "Choose one that aligns.")
-    return load(preset, settings)
+def _captioner_key(preset: Preset) -> str:
+    return f"captioner {preset.media_tower} {preset.adapter}"
 
 
-def load_captioner(preset: Preset, compute: Compute) -> Captioner:
-    """The captioner of a preset, by its loader.
+def _size_mb(preset: Preset) -> int:
+    from mmdemo.models.memory import loaded_mb
 
-    Raises:
-        UserError: it cannot be loaded, or is none.
-    """
-    load = LOADERS[preset.loader].load_captioner
-    if load is None:
-        raise UserError(f"{preset.id} is a model of {preset.task}.", "Choose one of captioning.")
-    return load(preset, compute)
-
-
-def base_calibration(preset: Preset) -> Calibration:
-    """The base version's own calibration, without loading its towers."""
-    known = LOADERS[preset.loader].base_calibration
-    if known is None:
-        raise UserError(f"{preset.id} is a model of {preset.task}.", "Choose one that aligns.")
-    return known(preset)
+    return loaded_mb(preset)

@@ -7,9 +7,11 @@ from typing import Any
 
 from mmdemo.errors import UserError
 from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.hub.local_cache import cached_bytes
 from mmdemo.models.presets import Preset
 from mmdemo.settings import Settings
 
+CONTAINER = Path("/sys/fs/cgroup")  # where Linux says what a container may take (cgroup v2)
 ROOM = 1.3  # times the weights: what loading them takes at its height, since they are read by memory map
 
 
@@ -18,14 +20,25 @@ def weights_mb(preset: Preset) -> int:
     folder = Path(preset.media_tower)
     if folder.is_dir():
         return sum(f.stat().st_size for f in folder.glob("*.safetensors")) // 1_000_000
-    return preset.size_mb
+    return preset.size_mb or cached_bytes(preset) // 1_000_000
 
 
 def memory_mb(preset: Preset) -> int:
     """What loading it in float32 takes at its height; 0: not known before it is downloaded."""
+    return round(ROOM * loaded_mb(preset))
+
+
+def loaded_mb(preset: Preset) -> int:
+    """What it takes once it is loaded in float32; 0: not known before it is downloaded."""
     folder = Path(preset.media_tower)
     halved = _is_halved(folder) if folder.is_dir() else preset.halved
-    return round(ROOM * weights_mb(preset) * (2 if halved else 1))
+    return weights_mb(preset) * (2 if halved else 1)
+
+
+def models_mb(settings: Settings) -> int:
+    """What the loaded models may need together."""
+    compute = decide_compute(settings.device, settings.threads)
+    return settings.model_memory_mb or _memory(compute)[1] // 2_000_000
 
 
 def _is_halved(folder: Path) -> bool:
@@ -51,7 +64,22 @@ def _memory(compute: Compute) -> tuple[int, int]:
     import psutil
 
     found = psutil.virtual_memory()
-    return int(found.available), int(found.total)
+    free, total = int(found.available), int(found.total)
+    limit, used = _container(CONTAINER)
+    return (min(free, max(0, limit - used)), min(total, limit)) if limit else (free, total)
+
+
+def _container(folder: Path) -> tuple[int, int]:
+    """The bytes that a container may take, 0 where it may take all of the machine, and those it has taken."""
+    try:
+        limit = (folder / "memory.max").read_text().strip()
+        if limit == "max":
+            return 0, 0
+        rows = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        used = int((folder / "memory.current").read_text()) - int(rows["inactive_file"])  # which can go
+        return int(limit), used
+    except (OSError, ValueError, KeyError):  # no Linux, or not told
+        return 0, 0
 
 
 def free_mb(compute: Compute) -> int:

@@ -16,6 +16,7 @@ from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
+CLOSE_S = 10.0
 TASK: Task = "video-text"
 
 
@@ -29,6 +30,7 @@ class FrameJobs:
         self._done_s: dict[str, float] = {}
         self._begun: dict[str, float] = {}  # monotonic seconds
         self._errors: dict[str, str] = {}
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def start(self, item: Item, version: str) -> None:
@@ -57,7 +59,17 @@ class FrameJobs:
                 with self._lock:
                     del self._running[item.id]
 
-        threading.Thread(target=run, name="mmdemo-frames", daemon=True).start()
+        thread = threading.Thread(target=run, name="mmdemo-frames", daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+
+    def close(self) -> None:
+        """Stop all of them, and wait until they have."""
+        with self._lock:
+            for flag in self._running.values():
+                flag.set()
+        for thread in self._threads:
+            thread.join(CLOSE_S)
 
     def stop(self, item: Item) -> None:
         """Ask it to stop."""

@@ -24,6 +24,7 @@ from mmdemo.retrieval.index import VectorIndex
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
+CLOSE_S = 10.0  # a batch of a large model on a busy machine
 COUNTED_EVERY_S = 5  # counting a million rows takes 100 ms
 
 
@@ -72,6 +73,7 @@ class IndexKeeper:
         self._idle.set()
         self._working = ""
         self._thread: threading.Thread | None = None
+        self._closed = False
         self._items = 0  # the collection's size when it was last counted
         self._counted_at = 0.0  # monotonic seconds
 
@@ -111,7 +113,7 @@ class IndexKeeper:
             self._items, self._counted_at = len(items), time.monotonic()
             self._working = "embedding"
             try:
-                embed_items(self._ws, aligner.towers, items, self._report)
+                embed_items(self._ws, aligner.towers, items, self._report, lambda: self._closed)
                 self._working = "indexing"
                 project_items(self._ws, aligner, [item.id for item in items])
                 self._serving = Serving(aligner, VectorIndex(version_file(self._ws, aligner).matrix()))
@@ -142,10 +144,19 @@ class IndexKeeper:
                 project_items(self._ws, aligner, ids)
         return file.get(ids)
 
+    def close(self) -> None:
+        """End the thread after the batch that it is at."""
+        self._closed = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(CLOSE_S)
+
     def _loop(self) -> None:
         while True:
             self._wanted.wait()
             self._wanted.clear()
+            if self._closed:
+                return
             try:
                 self.update()
             except MmdemoError as e:

@@ -19,6 +19,7 @@ from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
+CLOSE_S = 10.0
 TASK: Task = "speech-text"
 VOCABULARY = "vocabulary.json"  # in a version's folder
 
@@ -32,6 +33,7 @@ class TranscriptJobs:
         self._running: dict[tuple[str, str], threading.Event] = {}  # item and version: its stop flag
         self._errors: dict[tuple[str, str], str] = {}
         self._begun: dict[tuple[str, str], tuple[float, float]] = {}  # monotonic time and seconds done then
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def transcribe(
@@ -83,7 +85,17 @@ class TranscriptJobs:
                 with self._lock:
                     del self._running[key]
 
-        threading.Thread(target=run, name="mmdemo-transcript", daemon=True).start()
+        thread = threading.Thread(target=run, name="mmdemo-transcript", daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+
+    def close(self) -> None:
+        """Stop all of them, and wait until they have."""
+        with self._lock:
+            for flag in self._running.values():
+                flag.set()
+        for thread in self._threads:
+            thread.join(CLOSE_S)
 
     def stop(self, item: Item, version: str) -> None:
         """Ask a transcript to stop; what there is of it is kept."""

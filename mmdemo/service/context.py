@@ -213,7 +213,7 @@ class Context:
     def data_changed(self, task: str) -> None:
         """The active version is another, or there are new items: index and queue follow behind the page."""
         known = version_task(task)
-        if known != CAPTIONING and self.models.status(known).state == "ready":
+        if f"keeper {known}" in self._made:  # else nobody has asked for it yet, as in a command
             self.keeper_of(known).request()
             self.queue_of(known).request()
 
@@ -230,9 +230,10 @@ class Context:
         self.ws.versions.ensure_base(CAPTIONING, writer.id, writer.name)
 
     def close(self) -> None:
-        """Let the worker end and release the database."""
-        if "jobs" in self._made:
-            self.jobs.close()
+        """End what runs behind the page, let the worker end, and release the database."""
+        for made in list(self._made.values()):  # threads within a library end with the process only badly
+            if hasattr(made, "close"):
+                made.close()
         self.ws.close()
 
     def restored(self) -> None:

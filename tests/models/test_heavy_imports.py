@@ -34,14 +34,14 @@ def voice():
     has_speech(np.zeros(16_000, np.float32))
 
 def load(name):
-    from mmdemo.models.manager import load_towers
+    from mmdemo.models.load import load_towers
     from mmdemo.models.registry import find_preset
     load_towers(find_preset(name), settings)[0].text.encode(["a cat"])
 
 def learn():
     from mmdemo.models.device import decide_compute
     from mmdemo.training.trainer import make_accelerator
-    from mmdemo.training.writing import Method, let_learn
+    from mmdemo.training.adapting import Method, let_learn
     import torch
     make_accelerator(decide_compute("cpu"))
     let_learn(torch.nn.Sequential(torch.nn.Linear(2, 2)), Method("full"), decide_compute("cpu"))

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
 from mmdemo.errors import UserError
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.manager import load_towers
+from mmdemo.models.load import load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.query import Query
@@ -191,8 +192,6 @@ def _spoil(folder: Path, how: str) -> None:
         weights.unlink()
         torch.save({"x": torch.zeros(1)}, folder / "pytorch_model.bin")
     elif how == "other keys":
-        from safetensors.torch import load_file, save_file
-
         found = load_file(weights)
         save_file({k: v for k, v in found.items() if "visual_projection" not in k}, weights, {"format": "pt"})
     elif how == "remote code":
@@ -200,6 +199,20 @@ def _spoil(folder: Path, how: str) -> None:
         config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}}
         (folder / "config.json").write_text(json.dumps(config))
         (folder / "evil.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()\n")
+    elif how == "no tokeniser":
+        for file in folder.glob("*token*"):
+            file.unlink()
+        for file in ("vocab.json", "merges.txt"):
+            (folder / file).unlink(missing_ok=True)
+    elif how == "another picture size":
+        file = folder / "preprocessor_config.json"
+        facts = json.loads(file.read_text())
+        facts |= {"size": {"shortest_edge": 48}, "crop_size": {"height": 48, "width": 48}}
+        file.write_text(json.dumps(facts))
+    elif how == "no numbers":
+        tensors = load_file(weights)
+        tensors["visual_projection.weight"][0, 0] = float("nan")
+        save_file(tensors, weights, {"format": "pt"})
     elif how == "another architecture":
         checkpoints.save_blip(folder)
         config = json.loads((folder / "config.json").read_text())
@@ -214,6 +227,9 @@ def _spoil(folder: Path, how: str) -> None:
         ("other keys", "lacks tensors of CLIPModel: visual_projection.weight"),
         ("remote code", "could not be found"),
         ("another architecture", "is a model of type 'bert'"),
+        ("no tokeniser", "tokeniser"),
+        ("another picture size", "fails at a picture"),
+        ("no numbers", "has values in its tensor visual_projection.weight that are no numbers"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_used_is_refused_in_a_sentence(

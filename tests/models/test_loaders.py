@@ -16,7 +16,7 @@ from mmdemo.errors import RegistryError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.heads.residual import HEADS
-from mmdemo.models.manager import load_captioner, load_towers
+from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.presets import LOADERS, PRESETS, Described, Loader, Preset
 from mmdemo.models.registry import find_preset, loaders_by_hand, preset_for
 from mmdemo.service.app import App

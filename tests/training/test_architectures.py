@@ -11,7 +11,8 @@ import pytest
 from mmdemo.data.samples import SPEECH
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.audio import decode_audio
-from mmdemo.models.manager import NETWORK, load_towers
+from mmdemo.models.load import load_towers
+from mmdemo.models.manager import NETWORK
 from mmdemo.models.registry import find_preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.query import Query

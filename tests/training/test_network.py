@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mmdemo.errors import DataError, UserError
 from mmdemo.models.device import Compute, decide_compute, reproducible
-from mmdemo.models.manager import load_towers
+from mmdemo.models.load import load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel

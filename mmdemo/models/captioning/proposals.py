@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -79,11 +79,15 @@ class _ClassTexts:
     vectors: np.ndarray  # (1000, D) unit vectors
 
 
-@lru_cache(maxsize=2)
+_classes_of: WeakKeyDictionary[DualTextTower, _ClassTexts] = WeakKeyDictionary()
+
+
 def _class_texts(tower: DualTextTower) -> _ClassTexts:
     """The ImageNet classes as a dual encoder's texts, encoded once: 1,000 texts."""
-    texts = tuple(_with_article(name) for name in load_class_vectors().names)
-    return _ClassTexts(texts, tower.encode(texts))
+    if tower not in _classes_of:
+        texts = tuple(_with_article(name) for name in load_class_vectors().names)
+        _classes_of[tower] = _ClassTexts(texts, tower.encode(texts))
+    return _classes_of[tower]
 
 
 def normalised(vector: np.ndarray) -> np.ndarray:

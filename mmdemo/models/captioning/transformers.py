@@ -19,7 +19,7 @@ from PIL import Image
 from mmdemo.errors import UserError
 from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
-from mmdemo.models.hub.loading import load_config, load_network, load_part
+from mmdemo.models.hub.loading import load_config, load_network, load_part, require_tokens
 from mmdemo.models.presets import Preset
 from mmdemo.registry import Registry
 
@@ -77,6 +77,7 @@ class HubCaptioner:
         self.compute = compute
         self.network = load_network("AutoModelForImageTextToText", name, compute.device, adapter)
         self.processor = load_part("AutoProcessor", name)
+        require_tokens(self.processor.tokenizer, name)
         chats = config.model_type not in FAMILIES
         self.family = CHAT if chats else FAMILIES[config.model_type]
         self.frames = self.family.frames(config)

@@ -24,7 +24,7 @@ from mmdemo.media.audio import RATE_HZ
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
-from mmdemo.models.hub.loading import load_config, load_network, load_part
+from mmdemo.models.hub.loading import load_config, load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Described, Preset
 from mmdemo.models.protocols import TASKS, Encoder, Modality
 from mmdemo.settings import Settings
@@ -128,7 +128,7 @@ class DualEncoder:
         self.compute = compute
         self.config = config
         self.network = load_network(self.family.architecture, name, compute.device, adapter)
-        self.tokenizer = load_part("AutoTokenizer", name)
+        self.tokenizer = load_tokenizer(name)
         audio = self.family.modality == "audio"
         self.processor = load_part("AutoFeatureExtractor" if audio else "AutoImageProcessor", name)
         self.dim = self.feature_dim = int(self.family.dim(config))

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -111,10 +112,17 @@ class MiniLMTower:
         return normalize((states.float() * mask).sum(1) / mask.sum(1), dim=1).cpu()
 
 
-@lru_cache(maxsize=2)
+_text_towers: WeakValueDictionary[Compute, MiniLMTower] = WeakValueDictionary()
+_loading_text = threading.Lock()
+
+
 def shared_text_tower(compute: Compute) -> MiniLMTower:
-    """The text tower that every bundled preset uses, loaded once."""
-    return MiniLMTower(compute, load_class_vectors().mean)
+    """The text tower that every bundled preset uses, in memory once for as long as one of them is."""
+    with _loading_text:
+        tower = _text_towers.get(compute)
+        if tower is None:
+            tower = _text_towers[compute] = MiniLMTower(compute, load_class_vectors().mean)
+        return tower
 
 
 class EfficientNetTower:

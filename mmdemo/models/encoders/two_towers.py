@@ -33,7 +33,7 @@ from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
 from mmdemo.models.encoders import scratch
 from mmdemo.models.hub.errors import not_at_hand
-from mmdemo.models.hub.loading import load_config, load_network, load_part
+from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer, require_numbers
 from mmdemo.models.presets import Described
 from mmdemo.models.protocols import Modality
 
@@ -231,6 +231,7 @@ def load_pair(name: str, modality: Modality, compute: Compute) -> tuple[TowerPai
         except (RuntimeError, SafetensorError) as e:
             why = str(e).strip().splitlines()[-1].strip()
             raise StorageError(f"The weights in {Path(name).name} do not fit: {why}") from e
+        require_numbers(pair, name)
     return pair.to(compute.device).eval().requires_grad_(False), tokenizer
 
 
@@ -255,8 +256,8 @@ def _tokenizer(folder: str, spec: PairSpec) -> Any:
     from mmdemo.models.encoders.efficientnet_minilm import TEXT_PACKAGE, package_folder
 
     if folder or spec.text not in TEXT:
-        return load_part("AutoTokenizer", folder or spec.text)
-    return load_part("AutoTokenizer", str(package_folder(TEXT_PACKAGE) / "model"))
+        return load_tokenizer(folder or spec.text)
+    return load_tokenizer(str(package_folder(TEXT_PACKAGE) / "model"))
 
 
 def is_scratch(spec: PairSpec) -> bool:

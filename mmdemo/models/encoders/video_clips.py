@@ -27,7 +27,7 @@ from mmdemo.models.device import Compute
 from mmdemo.models.encoders import dual
 from mmdemo.models.encoders.dual import EPOCHS, MOST_TOKENS, RATES, SOFTMAX, open_encoder, stacked
 from mmdemo.models.encoders.two_towers import EncoderFacts, is_pair
-from mmdemo.models.hub.loading import load_config, load_network, load_part
+from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer
 from mmdemo.models.presets import Described, Preset
 from mmdemo.models.protocols import Encoder, Modality
 
@@ -78,7 +78,7 @@ class ClipEncoder:
         self.config = config
         self.compute = compute
         self.network = load_network(self.kind.architecture, name, compute.device, adapter)
-        self.tokenizer = load_part("AutoTokenizer", name)
+        self.tokenizer = load_tokenizer(name)
         vision = config.vision_config
         self.frames = vision.num_frames if self.kind.clip == "num_frames" else int(self.kind.clip)
         self.is_xclip = config.model_type == "xclip"

@@ -79,9 +79,42 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
             architecture,
             extra[0],
         )
+    require_numbers(model, name)
     if adapter:
         model = heavy("peft").PeftModel.from_pretrained(model, adapter).merge_and_unload()
     return model.to(device).eval().requires_grad_(False)
+
+
+def require_numbers(model: Any, name: str) -> None:
+    """Refuse weights that hold what is no number: every answer would be none."""
+    for tensor_name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise UserError(
+                f"The model {name} has values in its tensor {tensor_name} that are no numbers.",
+                "Choose another checkpoint: this one was saved after a training that went wrong.",
+            )
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokeniser of a model.
+
+    Raises:
+        UserError: it is not at hand, cannot be read, or there is none.
+    """
+    found = load_part("AutoTokenizer", name)
+    require_tokens(found, name)
+    return found
+
+
+def require_tokens(tokenizer: Any, name: str) -> None:
+    """Refuse a tokeniser that transformers made of nothing, for a checkpoint that has none: all texts would
+    be one to it.
+    """
+    if len(set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)) < 2:
+        raise UserError(
+            f"The model {name} has no tokeniser.",
+            "Put its files, such as tokenizer.json, beside it.",
+        )
 
 
 def load_part(kind: str, name: str) -> Any:

@@ -36,6 +36,19 @@ def is_at_hand(preset: Preset) -> bool:
     return all(is_cached(one.name, one.weights) for one in repositories(preset))
 
 
+def cached_bytes(preset: Preset) -> int:
+    """The size of its weights as far as they were downloaded."""
+    from huggingface_hub import try_to_load_from_cache
+
+    total = 0
+    for one in repositories(preset):
+        repo, how = split_revision(one.name)
+        config = try_to_load_from_cache(repo, "config.json", **how)
+        if isinstance(config, str):
+            total += sum(f.stat().st_size for f in Path(config).parent.glob(f"*{Path(one.weights).suffix}"))
+    return total
+
+
 def is_cached(name: str, file: str) -> bool:
     """Whether a file of a Hub repository is on this machine, whole; or the index of one in several parts."""
     from huggingface_hub import try_to_load_from_cache

@@ -70,6 +70,10 @@ class SpeechTower:
         """The encoder's states of a (N,) waveform at 16 kHz; states pass through."""
         return medium if isinstance(medium, EncoderStates) else self.recogniser.encode(medium)
 
+    def try_out(self, medium: np.ndarray) -> None:
+        """Answer once with everything that a recogniser answers with, of a (N,) waveform at 16 kHz."""
+        self.recogniser.try_out(medium)
+
     def encode(self, media: Sequence[np.ndarray | EncoderStates]) -> np.ndarray:
         """(N, F) float32 features; zeros in front where nobody speaks."""
         states = [self.prepare(m) for m in media]

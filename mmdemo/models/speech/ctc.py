@@ -22,7 +22,7 @@ from mmdemo.errors import UserError
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice_activity import has_speech, speech_windows
 from mmdemo.models.device import Compute
-from mmdemo.models.hub.loading import load_network, load_part
+from mmdemo.models.hub.loading import load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Preset
 from mmdemo.models.speech.recogniser import (
     STATES_PER_S,
@@ -57,7 +57,7 @@ class CtcRecogniser(SpeechRecogniser):
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
         self._model = load_network("AutoModelForCTC", name, compute.device, adapter)
         self._features = load_part("AutoFeatureExtractor", name)
-        self._tokenizer = load_part("AutoTokenizer", name)
+        self._tokenizer = load_tokenizer(name)
         self._compute = compute
         self._lock = threading.Lock()
         self._letters: dict[str, int] = self._tokenizer.get_vocab()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdemo.errors import UserError
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.pieces import pieces
 from mmdemo.models.speech.word_alignment import Word
@@ -105,6 +106,17 @@ class SpeechRecogniser(ABC):
             text: what is said, or may be: the probability of a word that is not there is low.
             offset_s: added to the times.
         """
+
+    def try_out(self, samples: np.ndarray) -> None:
+        """Answer once with what it knows of (N,) samples, whatever is said there.
+
+        Raises:
+            UserError: what it says is no number.
+        """
+        found = self.evidence(self.encode(samples), ["a cat"])
+        words = self.align_words(samples, "a cat")
+        if not np.isfinite([*found.likelihood, *found.worst, *(w.probability for w in words)]).all():
+            raise UserError("The recogniser says of a sound what is no number.", "Choose another checkpoint.")
 
     def place(self, states: EncoderStates, text: str) -> tuple[float, float] | None:
         """Where in its first two minutes a recording is likeliest to say a text: start and end in seconds,

@@ -77,6 +77,12 @@ class WhisperRecogniser(SpeechRecogniser):
         """The language spoken, as ISO 639-1; an English-only model knows no other."""
         return self._detect_language(samples) if self.multilingual else "en"
 
+    def try_out(self, samples: np.ndarray) -> None:
+        """See `SpeechRecogniser`; also what it writes down, and the language where it knows several."""
+        super().try_out(samples)
+        self._quick_transcript(self._encode_window(samples)[0], len(samples) / RATE_HZ)
+        self.language(samples)
+
     # Encoder states
 
     def encode(self, samples: np.ndarray) -> EncoderStates:

@@ -17,6 +17,7 @@ import numpy as np
 from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
 from mmdemo.models.presets import Preset
+from mmdemo.models.speech.gpu_libraries import preload_cublas
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser
 from mmdemo.models.speech.whisper import WhisperRecogniser
 from mmdemo.models.speech.word_alignment import Word, placed
@@ -35,6 +36,8 @@ class Recogniser(WhisperRecogniser):
     """
 
     def __init__(self, model: str, place: Mapping[str, Any] = ON_CPU, threads: int = 0) -> None:
+        if place["device"] == "cuda":
+            preload_cublas()
         self._whisper = heavy("faster_whisper").WhisperModel(model, **place, cpu_threads=threads)
         super().__init__(self._whisper.hf_tokenizer, self._whisper.model.is_multilingual)
 

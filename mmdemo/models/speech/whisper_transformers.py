@@ -20,7 +20,7 @@ from mmdemo.heavy_imports import heavy
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice_activity import speech_windows
 from mmdemo.models.device import Compute
-from mmdemo.models.hub.loading import load_config, load_network, load_part
+from mmdemo.models.hub.loading import load_config, load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Preset
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser, sentences
 from mmdemo.models.speech.whisper import WhisperRecogniser
@@ -62,7 +62,7 @@ class HubWhisper(WhisperRecogniser):
         self._model = load_whisper(name, adapter, compute.device)
         self._compute = compute
         self._features = load_part("WhisperFeatureExtractor", name)
-        self.hf_tokenizer = load_part("AutoTokenizer", name)
+        self.hf_tokenizer = load_tokenizer(name)
         facts = self._model.generation_config
         super().__init__(self.hf_tokenizer.backend_tokenizer, bool(getattr(facts, "is_multilingual", False)))
         self._heads = self._alignment_heads(getattr(facts, "alignment_heads", None))

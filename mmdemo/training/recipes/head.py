@@ -19,7 +19,7 @@ from mmdemo.evaluation.transcripts import learn_vocabulary, measure_transcripts
 from mmdemo.labeling.snapshot import Example
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import load_head, make_head, save_head
-from mmdemo.models.manager import base_calibration
+from mmdemo.models.load import base_calibration
 from mmdemo.models.presets import Preset
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of

@@ -15,7 +15,7 @@ from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features
 from mmdemo.labeling.snapshot import Example
 from mmdemo.models.device import Compute
 from mmdemo.models.encoders.dual import DualTextTower, stacked
-from mmdemo.models.manager import base_calibration, load_towers
+from mmdemo.models.load import base_calibration, load_towers
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.models.protocols import Encoder
 from mmdemo.store.pairs import HELD_OUT

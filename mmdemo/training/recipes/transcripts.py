@@ -16,7 +16,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
-from mmdemo.models.manager import load_towers
+from mmdemo.models.load import load_towers
 from mmdemo.models.speech.recogniser import WINDOW_S
 from mmdemo.retrieval.transcripts import vocabulary_of
 from mmdemo.store.workspace import Workspace

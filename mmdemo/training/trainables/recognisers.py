@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.models.device import Compute
-from mmdemo.models.hub.loading import load_part
+from mmdemo.models.hub.loading import load_part, load_tokenizer
 from mmdemo.models.speech.ctc import CtcRecogniser
 from mmdemo.models.speech.recogniser import WINDOW_S
 from mmdemo.models.speech.whisper_transformers import load_whisper
@@ -54,7 +54,7 @@ class AdaptedWhisper:
         self.criterion = CaptionCrossEntropy()
         self._method = how.name
         self._features = load_part("WhisperFeatureExtractor", name)
-        self._tokenizer = load_part("AutoTokenizer", name)
+        self._tokenizer = load_tokenizer(name)
         self._eot = int(self._tokenizer.eos_token_id)
         self._multilingual = bool(getattr(whisper.generation_config, "is_multilingual", False))
 

@@ -1,0 +1,40 @@
+"""What runs behind the page ends with it, and a command starts nothing that it does not wait for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mmdemo.service.app import App
+from mmdemo.settings import ASSETS
+from tests import checkpoints
+from tests.conftest import TASK
+
+
+def behind() -> set[str]:
+    return {t.name for t in threading.enumerate() if t.name.startswith(("mmdemo-index", "mmdemo-queue"))}
+
+
+def test_what_runs_behind_the_page_has_ended_when_the_workspace_is_closed(
+    make_app: Callable[..., App],
+) -> None:
+    before = behind()
+    app = make_app("closing")
+    app.context.warm(TASK)
+    app.context.queue_of(TASK).next(1)
+    app.models.aligner(TASK)
+    app.context.keeper_of(TASK).request()
+    app.close()
+    assert behind() <= before
+
+
+def test_a_command_that_takes_a_model_ends_without_a_word_on_standard_error(tmp_path: Path) -> None:
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    command = [sys.executable, "-m", "mmdemo", "models", "use", f"dual:{folder}", "--workspace"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "w")], capture_output=True, text=True, cwd=ASSETS.parent, timeout=240
+    )
+    assert (done.returncode, done.stderr) == (0, "")
