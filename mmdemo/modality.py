@@ -83,6 +83,8 @@ class Modality:
     searcher: Callable[[Workspace, Any, str], Any] | None = None  # of a task; None: the plain one
     # The JSON of `caption` of (app, item, version); None: what people confirmed of others, ranked.
     caption: Callable[[Any, Item, str | None], dict[str, Any]] | None = None
+    # Words that (workspace, towers, examples) teach transcripts, when a head learns.
+    vocabulary: Callable[[Workspace, Any, Any], list[str]] | None = None
     # Why a pair would teach, and (N,) how much by that, of (workspace, aligner, N pairs); beside the shared
     # space's own doubt.
     doubts: tuple[tuple[str, Callable[[Workspace, Aligner, Any], Any]], ...] = ()

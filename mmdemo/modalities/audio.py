@@ -94,6 +94,7 @@ MODALITIES.add(
         decode_span=decode_span,
         pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),
         caption=lambda app, item, version: app.speech.caption(item, version),
+        vocabulary=lazy("mmdemo.evaluation.transcripts:learn_vocabulary"),
         doubts=(
             ("misheard", lazy("mmdemo.labeling.disagreement:misheard")),
             ("times", lazy("mmdemo.labeling.disagreement:apart_in_time")),

@@ -135,6 +135,7 @@ class Training:
             "parent": self._ws.versions.previous(known),
             "methods": list(preset.methods) if preset else [],
             "heads": list(preset.heads) if preset else [],
+            "recipe": preset.recipe if preset else "",
         }
 
 

@@ -9,28 +9,20 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.labeling.snapshot import Example, take_snapshot
-from mmdemo.media.audio import decode_audio
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.encoders.dual import stacked
-from mmdemo.models.encoders.video_clips import FrameEncoder
 from mmdemo.models.manager import version_source
 from mmdemo.models.memory import free_mb, weights_mb
 from mmdemo.models.protocols import DEFAULT_TASK, Captioner
-from mmdemo.models.speech.aligner import SpeechTower
-from mmdemo.models.video.aligner import VideoTower
-from mmdemo.retrieval.embed import load_medium
 from mmdemo.store.pairs import TRAIN
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import BATCH, TrainSettings
-from mmdemo.training.pair_data import pair_dataset
-from mmdemo.training.trainables.encoders import pair_defaults
-from mmdemo.training.trainables.head import head_defaults, train_head
+from mmdemo.training.recipes.base import RECIPES
+from mmdemo.training.trainables.head import train_head
 from mmdemo.training.trainables.texts import writing_defaults
 from mmdemo.training.trainer import Plan, make_plan
 
@@ -70,15 +62,17 @@ def estimate(
         return {"seconds": None, "sentence": ""}
     one = aligner()
     preset = version_source(ws, one.version).preset
-    each = partial(_pair_s, ws, one, [e for e in train if e.match] or train)
+    recipe = RECIPES["head" if method == "head" else preset.recipe]
+    if recipe.defaults is None or recipe.forward is None:
+        return {"seconds": None, "sentence": ""}
+    each = partial(_pair_s, ws, recipe.forward, one, [e for e in train if e.match] or train)
+    plan = make_plan(len(train), recipe.defaults(one.towers.media, len(train)), settings)
     if method != "head":
-        plan = _plan(one, settings, len(train))
         return _told(ws, method, _network(plan, each(), method, settings, weights_mb(preset)))
-    epochs = make_plan(len(train), head_defaults(len(train)), settings).epochs
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
     lacking = len(features.missing(sorted({e.item for e in snapshot.examples})))
-    seconds = (lacking * each() if lacking else 0.0) + _head_s(one, settings, len(train), epochs)
-    return _told(ws, method, Cost(seconds, epochs, len(train), 0))
+    seconds = (lacking * each() if lacking else 0.0) + _head_s(one, settings, len(train), plan.epochs)
+    return _told(ws, method, Cost(seconds, plan.epochs, len(train), 0))
 
 
 def estimate_captioning(
@@ -120,45 +114,20 @@ def _told(ws: Workspace, method: str, cost: Cost) -> dict[str, Any]:
     return {"free_mb": free, "sentence": sentence} | asdict(cost)
 
 
-def _plan(aligner: HeadAligner, settings: TrainSettings, examples: int) -> Plan:
-    """The steps of a network's training, without loading it once more."""
-    tower = aligner.towers.media
-    if isinstance(tower, SpeechTower):
-        return make_plan(examples, writing_defaults({}), settings)
-    return make_plan(examples, pair_defaults(_encoder(tower)), settings)
-
-
-def _encoder(tower: Any) -> Any:
-    """The encoder of a tower as it is trained."""
-    if not isinstance(tower, VideoTower):
-        return tower.encoder
-    one = tower.frames.encoder  # type: ignore[attr-defined]
-    return one if hasattr(one, "frames") else FrameEncoder(one)
-
-
-def _pair_s(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> float:
+def _pair_s(
+    ws: Workspace,
+    forward: Callable[[Workspace, HeadAligner, Sequence[Example]], None],
+    aligner: HeadAligner,
+    examples: Sequence[Example],
+) -> float:
     """Seconds that a pair takes both encoders, in a small batch after a first that warms up."""
-    tower = aligner.towers.media
-    items = ws.items.of([e.item for e in examples[:TIMED]])
-    chosen = [e for e in examples[:TIMED] if e.item in items]
+    known = ws.items.of([e.item for e in examples[:TIMED]])
+    chosen = [e for e in examples[:TIMED] if e.item in known]
     if not chosen:
         return 0.0
-
-    def encode(some: Sequence[Example]) -> None:
-        if isinstance(tower, SpeechTower):
-            tower.encode([decode_audio(ws.media_path(items[e.item])) for e in some])
-        elif isinstance(tower, VideoTower) and hasattr(tower.frames, "encoder"):
-            encoder = _encoder(tower)
-            data = pair_dataset(ws, encoder, "video-text", some)
-            with torch.inference_mode():
-                encoder.media(stacked([data[i] for i in range(len(data))]))
-        else:
-            aligner.encode_media([load_medium(ws, tower, items[e.item]) for e in some])
-        aligner.encode_text([e.text for e in some])
-
-    encode(chosen[:1])
+    forward(ws, aligner, chosen[:1])
     begun = time.perf_counter()
-    encode(chosen)
+    forward(ws, aligner, chosen)
     return (time.perf_counter() - begun) / len(chosen)
 
 

@@ -30,7 +30,7 @@ def chosen(examples: list[Example]) -> list[int]:
 
 def test_a_tenth_of_new_train_items_is_for_validation_and_stays_there(ws: Workspace) -> None:
     for i in range(400):
-        item = ws.add_image(png((i % 250, i // 250, 7)), f"{i}.png", source="t")
+        item = ws.add_media("image", png((i % 250, i // 250, 7)), f"{i}.png", source="t")
         with ws.database.write() as session:
             ws.pairs.add(session, TASK, item.id, f"text {i}", source="t")
     sides = {p.item: p.split for p in ws.pairs.browse(TASK)}
@@ -46,7 +46,7 @@ def test_a_tenth_of_new_train_items_is_for_validation_and_stays_there(ws: Worksp
 
 def test_what_a_source_says_is_to_be_trained_on_is_on_the_train_side(ws: Workspace) -> None:
     for i in range(60):
-        item = ws.add_image(png((i, 9, 9)), f"{i}.png", source="t")
+        item = ws.add_media("image", png((i, 9, 9)), f"{i}.png", source="t")
         with ws.database.write() as session:
             ws.pairs.add(session, TASK, item.id, f"text {i}", source="t", split=TRAIN)
     assert {p.split for p in ws.pairs.browse(TASK)} == {TRAIN}

@@ -213,6 +213,11 @@ class DualMediaTower:
         self.dim, self.feature_dim = encoder.dim, encoder.feature_dim
         self.input_px = encoder.input_px
 
+    @property
+    def learner(self) -> Encoder:
+        """Its encoder as it is trained."""
+        return self.encoder
+
     def prepare(self, medium: Any) -> dict[str, Tensor]:
         """Preprocess one sample; may run in a worker thread."""
         return medium if isinstance(medium, dict) else self.encoder.prepared(medium)

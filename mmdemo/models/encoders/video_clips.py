@@ -212,6 +212,11 @@ def open_video_encoder(name: str, compute: Compute, adapter: str = "") -> Encode
     return FrameEncoder(open_encoder(name, "image", compute, adapter))
 
 
+def over_frames(encoder: Encoder) -> Encoder:
+    """An encoder that is loaded, as it is trained on videos."""
+    return encoder if encoder.family.modality == "video" else FrameEncoder(encoder)
+
+
 def open_preset(preset: Preset, compute: Compute, adapter: str) -> Encoder:
     """The encoder of a preset, as it is trained: it takes several frames at once."""
     return open_video_encoder(preset.media_tower, compute, adapter)

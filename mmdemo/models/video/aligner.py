@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.encoders.video_clips import over_frames
 from mmdemo.models.heads.residual import Sequences
 from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import MediaTower, Modality, Score
+from mmdemo.models.protocols import Encoder, MediaTower, Modality, Score
 from mmdemo.models.video.moments import Moment, find_moments, shot_rows, similarity_curve
 
 
@@ -73,6 +74,12 @@ class VideoTower:
         self.dim = preset.dim
         self.feature_dim = preset.feature_dim
         self.frames = frames
+
+    @property
+    def learner(self) -> Encoder:
+        """The encoder of its frames as it is trained: of several at once, with texts."""
+        frames: Any = self.frames  # of a loader whose networks learn
+        return over_frames(frames.encoder)
 
     def prepare(self, medium: FrameFeatures) -> FrameFeatures:
         """Frame features pass through; what makes them streams the file (retrieval/frames.py)."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmdemo.labeling.snapshot import Example, Snapshot
-from mmdemo.models.aligner import Towers
+from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
+from mmdemo.models.protocols import MediaTower
 from mmdemo.registry import Registry
 from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Run
@@ -20,7 +21,7 @@ from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import Method
 from mmdemo.training.config import EpochRecord, TrainSettings, settings_from_json
 from mmdemo.training.outcome import is_stopped, version_of
-from mmdemo.training.trainer import Trainable
+from mmdemo.training.trainer import Defaults, Trainable
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,10 @@ class Recipe:
 
     open: Callable[[StartedRun], OpenedRun]  # load what is trained, and its examples
     conclude: Callable[[FinishedRun], Conclusion]  # write the weights, measure before and after
+    # For an estimate: how the model of a tower is trained on so many examples, and some of them sent through
+    # it once; None: it has no towers.
+    defaults: Callable[[MediaTower, int], Defaults] | None = None
+    forward: Callable[[Workspace, HeadAligner, Sequence[Example]], None] | None = None
 
 
 RECIPES: Registry[Recipe] = Registry(

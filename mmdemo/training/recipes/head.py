@@ -11,23 +11,25 @@ from typing import Any
 import numpy as np
 
 from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
-from mmdemo.evaluation.evaluate import head_of, localise
+from mmdemo.evaluation.evaluate import head_of
 from mmdemo.evaluation.learning_curve import learning_curve
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.pair_arrays import PairArrays, load_arrays, prepare_features, with_cells
-from mmdemo.evaluation.transcripts import learn_vocabulary, measure_transcripts
+from mmdemo.evaluation.transcripts import measure_transcripts
 from mmdemo.labeling.snapshot import Example
+from mmdemo.modality import modality_of
+from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import load_head, make_head, save_head
 from mmdemo.models.load import base_calibration
-from mmdemo.models.presets import Preset
-from mmdemo.models.video.aligner import VideoAligner
+from mmdemo.models.presets import LOADERS, Preset
+from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
-from mmdemo.training.trainables.head import HeadLearning, new_head, recall_of, train_head
+from mmdemo.training.trainables.head import HeadLearning, head_defaults, new_head, recall_of, train_head
 
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
 LOOKS_AT_CELLS = "cross-attention"  # the head that needs the features of parts of media
@@ -63,11 +65,12 @@ def conclude(finished: FinishedRun) -> Conclusion:
         for head in (old, new)
     )
     result = comparison(before, after, measured) | finished.facts
-    if preset.task == "video-text" and any(e.start is not None for e in measured):
-        spans = [localise(ws, _video_aligner(started, one), measured) for one in (old, new)]
-        result["moments"] = moment_comparison(*(s for s in spans if s is not None))
-    if preset.task == "speech-text":
-        result["vocabulary"] = learn_vocabulary(ws, started.towers(), started.train)
+    modality = modality_of(preset.task)
+    if modality.spans is not None and any(e.start is not None for e in measured):
+        found = [modality.spans.localise(ws, _aligner(started, one), measured) for one in (old, new)]
+        result["moments"] = moment_comparison(*found)
+    if modality.vocabulary is not None:
+        result["vocabulary"] = modality.vocabulary(ws, started.towers(), started.train)
         write_durably(started.folder / VOCABULARY, json.dumps(result["vocabulary"]).encode())
     pairs = _arrays(started, started.snapshot.of(HELD_OUT), new.shape.kind)
     if new.fuses:
@@ -96,9 +99,16 @@ def _arrays(started: StartedRun, examples: Sequence[Example], kind: str) -> Pair
     return arrays
 
 
-def _video_aligner(started: StartedRun, head: ResidualHead | None) -> VideoAligner:
-    towers = started.towers()
-    return VideoAligner("measured", "video-text", towers, head, towers.calibration)
+def _aligner(started: StartedRun, head: ResidualHead | None) -> HeadAligner:
+    towers, make = started.towers(), LOADERS[started.preset.loader].make_aligner or HeadAligner
+    return make("measured", started.preset.task, towers, head, towers.calibration)
+
+
+def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> None:
+    """Make the features of examples."""
+    items = ws.items.of([e.item for e in examples])
+    aligner.encode_media([load_medium(ws, aligner.towers.media, items[e.item]) for e in examples])
+    aligner.encode_text([e.text for e in examples])
 
 
 def _curve(finished: FinishedRun) -> dict[str, Any]:
@@ -133,4 +143,4 @@ def _error_rates(finished: FinishedRun, vocabulary: list[str]) -> dict[str, Any]
     return {} if rates is None else {"transcripts": rates}
 
 
-RECIPES.add("head", Recipe(open_run, conclude))
+RECIPES.add("head", Recipe(open_run, conclude, lambda tower, examples: head_defaults(examples), forward))

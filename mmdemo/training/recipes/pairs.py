@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn.functional import normalize
@@ -13,11 +14,12 @@ from mmdemo.evaluation.evaluate import head_of, retrieval_with
 from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features
 from mmdemo.labeling.snapshot import Example
+from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.device import Compute
 from mmdemo.models.encoders.dual import DualTextTower, stacked
 from mmdemo.models.load import base_calibration, load_towers
 from mmdemo.models.presets import LOADERS, Preset
-from mmdemo.models.protocols import Encoder
+from mmdemo.models.protocols import Encoder, MediaTower
 from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -25,7 +27,8 @@ from mmdemo.training.adapting import let_learn
 from mmdemo.training.outcome import save_learned
 from mmdemo.training.pair_data import PairSource, pair_dataset
 from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
-from mmdemo.training.trainables.encoders import PairLearning
+from mmdemo.training.trainables.encoders import PairLearning, pair_defaults
+from mmdemo.training.trainer import Defaults
 
 AT_ONCE = 16  # pairs that are measured at once
 
@@ -91,4 +94,23 @@ def open_learner(preset: Preset, compute: Compute, adapter: str) -> Encoder:
     return opened(preset, compute, adapter)
 
 
-RECIPES.add("pairs", Recipe(open_run, conclude))
+def defaults(tower: MediaTower, examples: int) -> Defaults:
+    """As the encoders' family is trained."""
+    return pair_defaults(_learner(tower))
+
+
+def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> None:
+    """Both encoders once, as they are trained: of videos several frames at once."""
+    encoder = _learner(aligner.towers.media)
+    data = pair_dataset(ws, encoder, aligner.task, examples)
+    with torch.inference_mode():
+        encoder.media(stacked([data[i] for i in range(len(data))]))
+    aligner.encode_text([e.text for e in examples])
+
+
+def _learner(tower: Any) -> Encoder:
+    learner: Encoder = tower.learner  # each tower of a loader with this recipe has one
+    return learner
+
+
+RECIPES.add("pairs", Recipe(open_run, conclude, defaults, forward))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mmdemo.evaluation.evaluate import head_of, retrieval_with
 from mmdemo.evaluation.transcripts import measure_transcripts
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.audio import decode_audio
-from mmdemo.models.aligner import Towers
+from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
@@ -23,7 +24,7 @@ from mmdemo.store.workspace import Workspace
 from mmdemo.training.outcome import save_learned
 from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
 from mmdemo.training.trainables.recognisers import LEARNERS, Recording
-from mmdemo.training.trainables.texts import WriterLearning, likelihood_of
+from mmdemo.training.trainables.texts import WriterLearning, likelihood_of, writing_defaults
 
 
 def open_run(started: StartedRun) -> OpenedRun:
@@ -94,4 +95,11 @@ def _calibration(ws: Workspace, parent: str, towers: Towers) -> Calibration:
     return Calibration(**json.loads(card.read_text(encoding="utf-8"))["calibration"])
 
 
-RECIPES.add("transcripts", Recipe(open_run, conclude))
+def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> None:
+    """The recogniser once, not what is kept of it."""
+    items = ws.items.of([e.item for e in examples])
+    aligner.towers.media.encode([decode_audio(ws.media_path(items[e.item])) for e in examples])
+    aligner.encode_text([e.text for e in examples])
+
+
+RECIPES.add("transcripts", Recipe(open_run, conclude, lambda tower, examples: writing_defaults({}), forward))

@@ -1,9 +1,10 @@
 // The Train view: what it will train on, the run, before and after, promote or not; and which view is open
 let run = null;
 const HEADS = { residual: "shared space: one vector for each side", temporal: "temporal Transformer over a span's frames", concatenation: "concatenation: both vectors end to end", "cross-attention": "cross-attention: the text looks at the parts" };
-const WAYS = () => ({ head: "head, on cached features", lora: chosenTask() === "captioning" ? "LoRA on the captioner" : mm.task.name === "speech-text" ? "LoRA on the network that hears" : "LoRA on both encoders", full: chosenTask() === "captioning" ? "full: the whole captioner" : "full: the whole network" });
+const LORA = { captions: "LoRA on the captioner", transcripts: "LoRA on the network that hears" }, FULL = { captions: "full: the whole captioner" };
+const WAYS = (recipe) => ({ head: "head, on cached features", lora: LORA[recipe] || "LoRA on both encoders", full: FULL[recipe] || "full: the whole network" });
 const method = $("[name=method]"), heads = $("[name=head]"), form = $("[data-settings]");
-const options = (select, of, words) => { const key = of.join(); if (select.dataset.of === key + chosenTask()) return; select.dataset.of = key + chosenTask(); const at = select.value; select.replaceChildren(...of.map((one) => h("option", { value: one }, words[one] || one))); if (of.includes(at)) select.value = at; };
+const options = (select, of, words) => { const key = of.map((one) => words[one] || one).join() + chosenTask(); if (select.dataset.of === key) return; select.dataset.of = key; const at = select.value; select.replaceChildren(...of.map((one) => h("option", { value: one }, words[one] || one))); if (of.includes(at)) select.value = at; };
 
 function drawRun(s) {
   const on = s.status === "running" || s.status === "queued";
@@ -55,9 +56,9 @@ async function refreshData() {
   $("[data-none]").hidden = learns;
   form.hidden = !learns;
   $("[data-start]").disabled = !learns;
-  options(method, d.methods, WAYS());
+  options(method, d.methods, WAYS(d.recipe));
   options(heads, d.heads, HEADS);
-  const byHead = method.value === "head", pairs = !byHead && chosenTask() !== "captioning" && !(mm.task.name === "speech-text" && d.heads.length === 1);
+  const byHead = method.value === "head", pairs = !byHead && d.recipe === "pairs";
   $("[data-head]").hidden = !byHead || d.heads.length < 2;
   $("[data-alone]").hidden = !byHead || !["concatenation", "cross-attention"].includes(heads.value);
   for (const [key, hidden] of [["network", byHead], ["pairs", !byHead && !pairs], ["dropout", !byHead]]) for (const label of element.querySelectorAll(`[data-if~=${key}]`)) label.hidden = hidden;
