@@ -36,9 +36,7 @@ def test_every_pin_is_a_dependency_or_belongs_to_the_tests() -> None:
     core = metadata().core
     tests = core.optional_dependencies["test"]
     pinned = [p.split(";")[0].strip() for p in core.dependencies + tests]  # some are for one system only
-    assert sorted(p.lower() for p in pinned) == sorted(
-        p.lower().replace("_", "-") for p in PINS
-    )
+    assert sorted(p.lower() for p in pinned) == sorted(p.lower().replace("_", "-") for p in PINS)
     assert {p.split("==")[0] for p in tests} >= {"pytest", "playwright", "ruff", "mypy"}
     assert not {p.split("==")[0] for p in core.dependencies} & {"pytest", "playwright", "ruff", "mypy"}
 

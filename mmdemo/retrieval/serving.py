@@ -25,6 +25,7 @@ from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 CLOSE_S = 10.0  # a batch of a large model on a busy machine
+FOLLOWED_EVERY_S = 1.0  # asking which version is active takes a third of a millisecond
 COUNTED_EVERY_S = 5  # counting a million rows takes 100 ms
 
 
@@ -74,18 +75,21 @@ class IndexKeeper:
         self._working = ""
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._followed_at = 0.0  # monotonic seconds
+        self._failed = ""  # the version that could not be served
         self._items = 0  # the collection's size when it was last counted
         self._counted_at = 0.0  # monotonic seconds
 
     @property
     def status(self) -> IndexStatus:
         """Where the index stands; never waits for work."""
-        serving = self._serving
+        serving, active = self._serving, self._ws.versions.active(self._task)
+        self._follow(active)
         return IndexStatus(
             items=self._count(),
             served=len(serving.index) if serving else 0,
             version=serving.version if serving else "",
-            active=self._ws.versions.active(self._task),
+            active=active,
             working=self._working,
         )
 
@@ -101,7 +105,22 @@ class IndexKeeper:
 
     def serving(self) -> Serving:
         """The index that answers now; built here if there is none yet."""
-        return self._serving or self.update()
+        if self._serving is None:
+            return self.update()
+        if time.monotonic() - self._followed_at > FOLLOWED_EVERY_S:
+            self._follow(self._ws.versions.active(self._task))
+        return self._serving
+
+    def _follow(self, active: str) -> None:
+        """Bring the index over to the active version behind the page, whoever activated it: this process, a
+        command, or another page. Until then the version before answers. One that could not be served is not
+        tried again and again.
+        """
+        self._followed_at = time.monotonic()
+        serving = self._serving
+        behind = serving is not None and active not in {serving.version, self._failed}
+        if behind and self._idle.is_set() and not self._closed:
+            self.request()
 
     def update(self) -> Serving:
         """Embed what is new, carry it into the active version's space, and serve that; waits until it is
@@ -157,12 +176,14 @@ class IndexKeeper:
             self._wanted.clear()
             if self._closed:
                 return
+            wanted = self._ws.versions.active(self._task)
             try:
                 self.update()
-            except MmdemoError as e:
-                log.error("the index could not be updated: %s", e)
-            except Exception:
-                log.exception("the index could not be updated")
+                self._failed = ""
+            except Exception as e:
+                self._failed = wanted
+                known = isinstance(e, MmdemoError)
+                log.error("the index could not be updated: %s", e, exc_info=not known)
             if not self._wanted.is_set():
                 self._idle.set()
 
