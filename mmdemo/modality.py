@@ -182,9 +182,8 @@ def any_medium() -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def base_models(settings: Settings) -> dict[str, str]:
-    """The preset that is the base version of each task."""
-    return {
-        m.task: str(getattr(settings, m.model_setting)) if m.model_setting else m.default_model
-        for m in MODALITIES.values()
-    }
+def base_model(modality: Modality, settings: Settings) -> str:
+    """The preset that is a modality's base version."""
+    return (
+        str(getattr(settings, modality.model_setting)) if modality.model_setting else modality.default_model
+    )

@@ -18,7 +18,7 @@ from mmdemo.modality import (
     MODALITIES,
     TASKS,
     Modality,
-    base_models,
+    base_model,
     is_medium,
     modality_of,
     task_of_file,
@@ -274,8 +274,22 @@ def test_what_counts_as_a_medium_in_a_folder_is_what_some_modality_calls_so(plug
 
 def test_settings_name_the_base_models_of_those_that_ship(settings: Settings) -> None:
     chosen = replace(settings, speech_model="clap-htsat-unfused")
-    assert base_models(chosen) == {
-        "image-text": "efficientnet-lite0-minilm",
-        "speech-text": "clap-htsat-unfused",
-        "video-text": "efficientnet-lite0-minilm-video",
-    }
+    assert [base_model(MODALITIES.get(name), chosen) for name in SHIPPED] == [
+        "efficientnet-lite0-minilm",
+        "clap-htsat-unfused",
+        "efficientnet-lite0-minilm-video",
+    ]
+
+
+def test_a_modality_of_a_package_whose_model_is_not_there_is_left_out_and_the_rest_starts(
+    plug_in: PlugIn, make_app: Callable[..., App], caplog: pytest.LogCaptureFixture
+) -> None:
+    code = ADDS.format(name="smell", task="smell-text")
+    plug_in("smelling_of_nothing", code.replace('tab=""', 'model_setting="", default_model="no-nose"'))
+    assert "smell" in MODALITIES
+    app = make_app("noseless")
+    assert (
+        "smell" not in MODALITIES
+        and "The modality smell is left out: There is no model 'no-nose'" in caplog.text
+    )
+    assert app.ws.versions.active("image-text") == app.settings.model

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
-from mmdemo.modality import base_models, modality_of
+from mmdemo.modality import MODALITIES, base_model, modality_of
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, TASKS, Task
@@ -218,16 +218,25 @@ class Context:
             self.queue_of(known).request()
 
     def _ensure_bases(self) -> None:
-        for task, name in base_models(self.settings).items():
-            preset = find_preset(name)
-            if preset.task != task:
-                raise UserError(f"{name} is no model of {task}.", "Choose another preset.")
-            self.ws.versions.ensure_base(task, preset.id, preset.name)
+        for modality in list(MODALITIES.values()):
+            try:
+                self._ensure_base(modality.task, base_model(modality, self.settings))
+            except UserError as e:
+                if modality.model_setting:  # somebody named it
+                    raise
+                log.error("The modality %s is left out: %s", modality.name, e)
+                MODALITIES.remove(modality.name)
         if not self.settings.captioner:
             self.ws.versions.ensure_base(CAPTIONING, PROPOSED, PROPOSED)
             return
         writer = captioner_preset(self.settings.captioner)
         self.ws.versions.ensure_base(CAPTIONING, writer.id, writer.name)
+
+    def _ensure_base(self, task: Task, name: str) -> None:
+        preset = find_preset(name)
+        if preset.task != task:
+            raise UserError(f"{name} is no model of {task}.", "Choose another preset.")
+        self.ws.versions.ensure_base(task, preset.id, preset.name)
 
     def close(self) -> None:
         """End what runs behind the page, let the worker end, and release the database."""
