@@ -40,6 +40,7 @@ class LoadedModels:
         self._forget = forget
         self._freed = freed
         self._sizes: OrderedDict[str, int] = OrderedDict()  # MB; the one that was asked for last is last
+        self._coming: dict[str, int] = {}  # MB of those that are being loaded
         self._guard = threading.Lock()  # of what stands here; never held while a model loads
         self._locks: dict[str, threading.Lock] = {}
 
@@ -65,7 +66,11 @@ class LoadedModels:
             needed = size_mb()
             if found is None:
                 self._make_room(needed, key)
-                found = load()
+                try:
+                    found = load()
+                finally:
+                    with self._guard:
+                        del self._coming[key]
             with self._guard:
                 self._kept[key] = found
                 self._sizes[key] = needed
@@ -75,9 +80,10 @@ class LoadedModels:
     def _make_room(self, needed_mb: int, coming: str) -> None:
         room, gone = self._room_mb(), []
         with self._guard:
+            self._coming[coming] = needed_mb
             self._sizes = OrderedDict((k, mb) for k, mb in self._sizes.items() if k in self._kept)
             for key in [k for k in self._sizes if k != coming]:
-                if sum(self._sizes.values()) + needed_mb <= room:
+                if sum(self._sizes.values()) + sum(self._coming.values()) <= room:
                     break
                 if self._let_go(key):
                     gone.append(key)

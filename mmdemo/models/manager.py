@@ -104,9 +104,7 @@ class ModelManager:
         self._guard = threading.Lock()  # of the aligners; never held while something loads
         self._ready: dict[str, ModelStatus] = {}  # by towers
         self._statuses: dict[str, ModelStatus] = {}  # by task
-        self._answering: dict[
-            str, str
-        ] = {}  # the version that was active when a task's aligner was last asked
+        self._answering: dict[str, str] = {}  # by task: what was active when it was last asked
         self._fetching = threading.Lock()  # one download at a time, beside whatever answers meanwhile
         self._stop_fetching: set[str] = set()  # tasks
 
@@ -281,9 +279,8 @@ class ModelManager:
             self._fetch(preset, instead=True)
         load = partial(self._load_towers, preset, instead)
         found: Towers = self._loaded.get(key, partial(_size_mb, preset), load)
-        self._statuses[preset.task] = self._ready.setdefault(
-            key, ModelStatus("ready", f"{name}, loaded before")
-        )
+        known = self._ready.setdefault(key, ModelStatus("ready", f"{name}, loaded before"))
+        self._statuses[preset.task] = known
         return found
 
     def _load_towers(self, preset: Preset, instead: bool) -> Towers:

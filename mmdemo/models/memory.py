@@ -17,8 +17,8 @@ ROOM = 1.3  # times the weights: what loading them takes at its height, since th
 
 def weights_mb(preset: Preset) -> int:
     """The size of its weights; 0: not known before they are downloaded."""
-    folder = Path(preset.media_tower)
-    if folder.is_dir():
+    folder = _folder(preset)
+    if folder is not None:
         return sum(f.stat().st_size for f in folder.glob("*.safetensors")) // 1_000_000
     return preset.size_mb or cached_bytes(preset) // 1_000_000
 
@@ -30,8 +30,8 @@ def memory_mb(preset: Preset) -> int:
 
 def loaded_mb(preset: Preset) -> int:
     """What it takes once it is loaded in float32; 0: not known before it is downloaded."""
-    folder = Path(preset.media_tower)
-    halved = _is_halved(folder) if folder.is_dir() else preset.halved
+    folder = _folder(preset)
+    halved = _is_halved(folder) if folder is not None else preset.halved
     return weights_mb(preset) * (2 if halved else 1)
 
 
@@ -39,6 +39,12 @@ def models_mb(settings: Settings) -> int:
     """What the loaded models may need together."""
     compute = decide_compute(settings.device, settings.threads)
     return settings.model_memory_mb or _memory(compute)[1] // 2_000_000
+
+
+def _folder(preset: Preset) -> Path | None:
+    """The folder that it is loaded from; one that names no weights is not the current folder's."""
+    folder = Path(preset.media_tower)
+    return folder if preset.media_tower and folder.is_dir() else None
 
 
 def _is_halved(folder: Path) -> bool:

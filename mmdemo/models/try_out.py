@@ -49,8 +49,8 @@ def try_towers(preset: Preset, towers: Towers) -> None:
     """
     modality = modality_of(preset.task)
     if modality.sample is not None:
-        sample = modality.sample(towers.media)
-        noun = f"a {modality.noun}"
+        make, noun = modality.sample, f"a {modality.noun}"
+        sample = _tried(preset, noun, lambda: make(towers.media))  # a video's goes through the tower here
         found = _tried(preset, noun, lambda: towers.media.encode([sample]))
         _require_vectors(preset, noun, found, (1, towers.media.feature_dim))
         more = getattr(towers.media, "try_out", None)  # of towers that answer more than with vectors

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib.util
 import logging
+import shutil
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -70,14 +73,30 @@ def test_two_that_ask_for_one_model_load_it_once() -> None:
     assert loads == [1] and found[0] is found[1]
 
 
-def test_a_model_that_fails_to_load_can_be_asked_for_again() -> None:
+def test_two_that_load_at_once_make_room_for_both() -> None:
     models = LoadedModels(lambda: 100, {})
+    models.get("old", lambda: 40, Model)
+
+    def load() -> (
+        Model
+    ):  # while this one is on its way another comes, and the old one would fit beside either
+        models.get("second", lambda: 40, Model)
+        return Model()
+
+    models.get("first", lambda: 40, load)
+    assert models.find("old") is None and models.find("first") and models.find("second")
+
+
+def test_a_model_that_fails_to_load_can_be_asked_for_again_and_takes_no_room() -> None:
+    models = LoadedModels(lambda: 100, {})
+    models.get("old", lambda: 90, Model)
 
     def fail() -> Model:
         raise UserError("Broken.")
 
     with pytest.raises(UserError):
-        models.get("a", lambda: 1, fail)
+        models.get("a", lambda: 10, fail)
+    assert models.get("b", lambda: 10, Model) and models.find("old")
     assert models.get("a", lambda: 1, Model)
 
 
@@ -109,6 +128,78 @@ def test_an_image_is_answered_while_speech_loads(
         go_on.set()
         loading.join(120)
     assert app.models.status(SPEECH).state == "ready"
+
+
+@pytest.fixture
+def colours(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Three models of pictures, `colour-0` to `colour-2`, of 400 MB each; tells which were loaded."""
+    loads: list[str] = []
+
+    def load(preset: Preset, settings: Settings) -> tuple[Towers, str]:
+        loads.append(preset.id)
+        media = Media()
+        media.id = preset.media_features
+        return Towers(media, Text(), Calibration(10.0, -5.0), preset.id), "cpu"
+
+    monkeypatch.setattr("mmdemo.models.memory.free_mb", lambda compute: 10_000)
+    LOADERS.add("colour", Loader("colour", IMAGE, load_towers=load))
+    names = [f"colour-{i}" for i in range(3)]
+    for name in names:
+        numbers = {"dim": 2, "feature_dim": 2, "size_mb": 400, "text_tower": ""}
+        PRESETS.add(name, Preset(name, IMAGE, "", "", "MIT", "", loader="colour", **numbers))
+    yield loads
+    LOADERS.remove("colour")
+    for name in names:
+        PRESETS.remove(name)
+
+
+def test_a_model_that_left_the_memory_is_loaded_again_and_what_an_index_holds_goes_on(
+    tmp_path: Any, new_workspace: Any, colours: list[str]
+) -> None:
+    shutil.copytree(new_workspace, tmp_path / "w")
+    settings = load_settings({}, workspace=tmp_path / "w", device="cpu", model_memory_mb=1000)
+    app = App(settings)  # with models of its own, so that none of another test's goes
+    for i in range(3):
+        app.ws.versions.add_base(IMAGE, f"colour-{i}", f"colour-{i}")
+    held = app.models.aligner(IMAGE, "colour-0")  # as an index that answers holds it
+    app.models.aligner(IMAGE, "colour-1")
+    app.models.aligner(IMAGE, "colour-2")
+    assert colours == ["colour-0", "colour-1", "colour-2"]
+    assert app.models.aligner(IMAGE, "colour-0").towers is held.towers and len(colours) == 3
+    assert held.encode_media([None]).shape == (1, 2)
+    app.models.aligner(IMAGE, "colour-1")  # nobody held it, so it had left
+    assert colours[3:] == ["colour-1"]
+    app.close()
+
+
+def test_a_version_that_another_process_removed_is_let_go(
+    make_app: Callable[..., App], colours: list[str]
+) -> None:
+    app, other = make_app("one"), make_app("one")
+    for i in range(3):
+        app.ws.versions.add_base(IMAGE, f"colour-{i}", f"colour-{i}")
+    gone = weakref.ref(app.models.aligner(IMAGE, "colour-0"))
+    other.ws.versions.remove("colour-0")
+    with pytest.raises(UserError, match="no version 'colour-0'"):
+        app.models.aligner(IMAGE, "colour-0")
+    app.models.aligner(IMAGE, "colour-1")
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_another_process_activates_is_loaded_behind_the_page_and_told(
+    make_app: Callable[..., App], colours: list[str]
+) -> None:
+    app, other = make_app("one"), make_app("one")
+    app.models.aligner(IMAGE)
+    assert app.models.status(IMAGE).state == "ready"
+    other.ws.versions.add_base(IMAGE, "colour-2", "colour-2")
+    other.ws.versions.activate("colour-2")
+    assert app.models.status(IMAGE).state == "loading"
+    for thread in [t for t in threading.enumerate() if t.name == "mmdemo-load"]:
+        thread.join(60)
+    assert app.models.status(IMAGE).message.startswith("colour-2")
+    assert app.models.aligner(IMAGE).version == "colour-2" and colours == ["colour-2"]
 
 
 # A device that fails
@@ -179,3 +270,5 @@ def test_where_a_device_fails_it_is_said_once_and_the_model_goes_on_on_the_cpu(
 def test_the_matrix_library_of_the_recogniser_is_found_by_its_name_once_it_is_preloaded() -> None:
     assert preload_cublas()
     assert ctypes.CDLL("libcublas.so.12").cublasCreate_v2
+    with pytest.raises(AttributeError):  # or PyTorch's own could be bound to it
+        assert ctypes.CDLL(None).cublasCreate_v2

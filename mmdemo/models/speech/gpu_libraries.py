@@ -1,7 +1,8 @@
 """CUDA's matrix library for CTranslate2, whose wheels are made for CUDA 12 while PyTorch's are for CUDA 13.
 
 CTranslate2 opens libcublas.so.12 by its name when it first multiplies on a GPU. The wheel nvidia-cublas-cu12
-has it, in a folder that no loader looks into; a library that is in the process already is found by name.
+has it, in a folder that no loader looks into; a library that is in the process already is found by name. Its
+symbols stay its own: PyTorch must not be bound to them in the place of those of CUDA 13.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def preload_cublas() -> bool:
         if all((folder / name).is_file() for name in LIBRARIES):
             try:
                 for name in LIBRARIES:
-                    ctypes.CDLL(str(folder / name), mode=ctypes.RTLD_GLOBAL)
+                    ctypes.CDLL(str(folder / name))
             except OSError as e:
                 log.warning("%s cannot be opened: %s", folder, e)
                 return False
