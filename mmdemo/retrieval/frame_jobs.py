@@ -60,8 +60,8 @@ class FrameJobs:
                     del self._running[item.id]
 
         thread = threading.Thread(target=run, name="mmdemo-frames", daemon=True)
-        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
+        self._threads = [*(t for t in self._threads if t.is_alive()), thread]
 
     def close(self) -> None:
         """Stop all of them, and wait until they have."""

@@ -74,6 +74,7 @@ class IndexKeeper:
         self._idle.set()
         self._working = ""
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._closed = False
         self._followed_at = 0.0  # monotonic seconds
         self._failed = ""  # the version that could not be served
@@ -145,9 +146,11 @@ class IndexKeeper:
         self._counted_at = 0.0
         self._idle.clear()
         self._wanted.set()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="mmdemo-index", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None and not self._closed:
+                thread = threading.Thread(target=self._loop, name="mmdemo-index", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until nothing is requested any more; False when that takes longer."""
@@ -165,7 +168,8 @@ class IndexKeeper:
 
     def close(self) -> None:
         """End the thread after the batch that it is at."""
-        self._closed = True
+        with self._starting:
+            self._closed = True
         self._wanted.set()
         if self._thread is not None:
             self._thread.join(CLOSE_S)

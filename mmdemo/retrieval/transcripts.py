@@ -86,8 +86,8 @@ class TranscriptJobs:
                     del self._running[key]
 
         thread = threading.Thread(target=run, name="mmdemo-transcript", daemon=True)
-        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
+        self._threads = [*(t for t in self._threads if t.is_alive()), thread]
 
     def close(self) -> None:
         """Stop all of them, and wait until they have."""

@@ -25,6 +25,7 @@ const needed = (box) => { if (state.item) return true; fail(box, new Error("Ther
 
 /* The recording */
 async function show(item, autoplay = false) {
+  error("");  // now and not when the answer is there: what was said meanwhile stays
   known = await api("recording", { item });
   state.item = item;
   heard = aligned = null;
@@ -32,7 +33,6 @@ async function show(item, autoplay = false) {
   $("[data-name]").textContent = `${known.name} · ${known.duration.toFixed(1)} s`;
   for (const box of ["[data-scores]", "[data-progress]"]) $(box).replaceChildren();
   for (const box of ["[data-text]", "[data-after]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
-  error("");
   $("[data-receipt]").textContent = "";
   await wave.load(item, known.duration, autoplay);
   look(await api("transcript", { item, version: state.version }));
