@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from mmdemo.errors import MmdemoError
 from mmdemo.media.audio import audio_blocks, decode_audio
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.models.speech.aligner import recogniser_of
 from mmdemo.models.speech.recogniser import WINDOW_S, Segment
+from mmdemo.retrieval.background import Background
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
-log = logging.getLogger(__name__)
-CLOSE_S = 10.0
 TASK: Task = "speech-text"
 VOCABULARY = "vocabulary.json"  # in a version's folder
 
@@ -30,11 +26,8 @@ class TranscriptJobs:
     def __init__(self, ws: Workspace, models: ModelManager) -> None:
         self._ws = ws
         self._models = models
-        self._running: dict[tuple[str, str], threading.Event] = {}  # item and version: its stop flag
-        self._errors: dict[tuple[str, str], str] = {}
+        self._background = Background("mmdemo-transcript")  # by item and version
         self._begun: dict[tuple[str, str], tuple[float, float]] = {}  # monotonic time and seconds done then
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
 
     def transcribe(
         self, item: Item, version: str, stopped: Callable[[], bool] = lambda: False
@@ -65,44 +58,23 @@ class TranscriptJobs:
     def start(self, item: Item, version: str) -> None:
         """Make a transcript behind the page; asking again while it is made changes nothing."""
         key = (item.id, version)
-        with self._lock:
-            if key in self._running:
-                return
-            stop = self._running[key] = threading.Event()
-            self._errors.pop(key, None)
+        if self._background.is_running(key):
+            return
         kept = self._ws.transcripts.get(item.id, version)
         self._begun[key] = (time.monotonic(), kept.done_s if kept else 0.0)
 
-        def run() -> None:
-            try:
-                self.transcribe(item, version, stop.is_set)
-            except MmdemoError as e:
-                self._errors[key] = str(e)
-            except Exception as e:
-                log.exception("transcribing %s failed", item.name)
-                self._errors[key] = f"The transcript failed: {e}."
-            finally:
-                with self._lock:
-                    del self._running[key]
+        def work(stopped: Callable[[], bool]) -> None:
+            self.transcribe(item, version, stopped)
 
-        thread = threading.Thread(target=run, name="mmdemo-transcript", daemon=True)
-        thread.start()
-        self._threads = [*(t for t in self._threads if t.is_alive()), thread]
-
-    def close(self) -> None:
-        """Stop all of them, and wait until they have."""
-        with self._lock:
-            for flag in self._running.values():
-                flag.set()
-        for thread in self._threads:
-            thread.join(CLOSE_S)
+        self._background.start(key, work, "The transcript failed")
 
     def stop(self, item: Item, version: str) -> None:
         """Ask a transcript to stop; what there is of it is kept."""
-        with self._lock:
-            flag = self._running.get((item.id, version))
-        if flag is not None:
-            flag.set()
+        self._background.stop((item.id, version))
+
+    def close(self) -> None:
+        """Stop all of them, and wait until they have."""
+        self._background.close()
 
     def state(self, item: Item, version: str) -> dict[str, Any]:
         """The JSON of `transcribe`, with how far it is."""
@@ -110,7 +82,7 @@ class TranscriptJobs:
         kept = self._ws.transcripts.get(item.id, version)
         segments = kept.segments if kept else []
         done_s = kept.done_s if kept else 0.0
-        running = key in self._running
+        running = self._background.is_running(key)
         begun_s, from_s = self._begun.get(key, (time.monotonic(), done_s))
         rate = (done_s - from_s) / max(1e-6, time.monotonic() - begun_s)
         left_s = max(0.0, (item.duration_s or 0.0) - done_s)
@@ -125,7 +97,7 @@ class TranscriptJobs:
             "complete": bool(kept and kept.complete),
             "running": running,
             "eta_s": left_s / rate if running and rate > 0 else None,
-            "error": self._errors.get(key, ""),
+            "error": self._background.error(key),
             "note": "No speech was found." if kept and kept.complete and not segments else "",
         }
 

@@ -1,0 +1,81 @@
+"""Work on items behind the page: one thread each, which can be asked for twice and stopped."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Hashable
+
+from mmdemo.errors import MmdemoError
+
+log = logging.getLogger(__name__)
+CLOSE_S = 10.0  # a batch of a large model on a busy machine
+
+
+class Background:
+    """What is being done, by key, and what went wrong with it.
+
+    Args:
+        name: of the threads.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._flags: dict[Hashable, threading.Event] = {}  # of what is being done: its stop flag
+        self._errors: dict[Hashable, str] = {}
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def start(self, key: Hashable, work: Callable[[Callable[[], bool]], None], failed: str) -> None:
+        """Begin; asking again while it is done changes nothing.
+
+        Args:
+            key: what it is about.
+            work: given a function that says whether it was stopped.
+            failed: what to say where it fails for another reason than a person can mend.
+        """
+
+        def run(stop: threading.Event) -> None:
+            try:
+                work(stop.is_set)
+            except MmdemoError as e:
+                self._errors[key] = str(e)
+            except Exception as e:
+                log.exception("%s", failed)
+                self._errors[key] = f"{failed}: {e}."
+            finally:
+                with self._lock:
+                    del self._flags[key]
+
+        with self._lock:
+            if key in self._flags:
+                return
+            stop = self._flags[key] = threading.Event()
+            self._errors.pop(key, None)
+            thread = threading.Thread(target=run, args=(stop,), name=self._name, daemon=True)
+            self._threads = [*(t for t in self._threads if t.is_alive()), thread]
+            thread.start()
+
+    def is_running(self, key: Hashable) -> bool:
+        """Whether it is being done."""
+        return key in self._flags
+
+    def error(self, key: Hashable) -> str:
+        """What went wrong when it was done last; empty: nothing."""
+        return self._errors.get(key, "")
+
+    def stop(self, key: Hashable) -> None:
+        """Ask it to stop."""
+        with self._lock:
+            flag = self._flags.get(key)
+        if flag is not None:
+            flag.set()
+
+    def close(self) -> None:
+        """Stop everything, and wait until it has."""
+        with self._lock:
+            threads = list(self._threads)
+            for flag in self._flags.values():
+                flag.set()
+        for thread in threads:
+            thread.join(CLOSE_S)
