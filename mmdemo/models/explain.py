@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,6 @@ from torch.nn.functional import normalize
 
 from mmdemo.media.image import pixels
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.encoders.efficientnet_minilm import EfficientNetTower
 from mmdemo.models.protocols import Score
 
 CELLS = 7  # on a side, that are covered in turn
@@ -38,10 +38,10 @@ class Explanation:
 def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> Explanation:
     """Scores and heat maps of texts for a decoded picture.
 
-    Of a model whose feature map is not at hand the map is made by occlusion.
+    Of a tower that shows no feature map the map is made by occlusion.
     """
-    tower = aligner.towers.media
-    if not isinstance(tower, EfficientNetTower):
+    tower: Any = aligner.towers.media
+    if not hasattr(tower, "feature_map"):
         return Explanation(tuple(aligner.align(picture, texts)), occlusion(aligner, picture, texts))
     scores = aligner.align(picture, texts)
     vectors = torch.from_numpy(aligner.encode_text(texts))  # (T, D)

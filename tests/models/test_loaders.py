@@ -10,12 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.heads.residual import HEADS
+from mmdemo.models.captioning.transformers import FAMILIES as CAPTIONERS
+from mmdemo.models.encoders.dual import FAMILIES, Family
+from mmdemo.models.encoders.two_towers import TOWERS, ScratchTower
+from mmdemo.models.encoders.video_clips import CLIPS
+from mmdemo.models.heads.residual import HEADS, HeadShape
+from mmdemo.models.heads.saved import make_head
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.presets import LOADERS, PRESETS, Described, Loader, Preset
 from mmdemo.models.registry import find_preset, loaders_by_hand, preset_for
@@ -145,3 +151,52 @@ def test_a_folder_named_relative_to_the_current_one_is_found_from_elsewhere(
     monkeypatch.chdir(tmp_path)
     bert = checkpoints.save_bert(tmp_path / "models" / "bert")
     assert find_preset("towers:cnn+models/bert").media_tower == f"cnn+{bert}"
+
+
+class LetterCounts(torch.nn.Module):
+    """A text tower that is no sequence model: the mean of its tokens' vectors."""
+
+    width = 8
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.tokens = torch.nn.Embedding(vocabulary, self.width)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """(N, T) ids and mask to (N, 8)."""
+        weight = attention_mask / attention_mask.sum(1, keepdim=True)
+        return (self.tokens(input_ids) * weight[..., None]).sum(1)
+
+
+def test_a_tower_from_elsewhere_is_joined_with_ours() -> None:
+    TOWERS.add("letters", ScratchTower(text=LetterCounts))
+    try:
+        preset = find_preset("towers:cnn+letters")
+        assert preset.scratch and preset.methods == ("full", "head")
+        towers, _ = load_towers(preset, SETTINGS)
+        assert towers.text.encode(["a cat", "two boats"]).shape == (2, 256)
+        with pytest.raises(UserError, match=r"no tower 'letters' for image.*cnn, vit, timm/NAME"):
+            find_preset("towers:letters+letters")
+    finally:
+        TOWERS.remove("letters")
+
+
+def test_families_of_encoders_and_captioners_are_tables_that_take_more(tmp_path: Path) -> None:
+    folder = checkpoints.save_bert(tmp_path / "bert")
+    with pytest.raises(UserError, match=r"type 'bert'.*clip, siglip, siglip2, blip, clap"):
+        find_preset(f"dual:{folder}")
+    FAMILIES.add("bert", Family("BertModel", lambda config: config.hidden_size, Calibration(10.0, -5.0)))
+    try:
+        assert find_preset(f"dual:{folder}").dim == 32
+        with pytest.raises(RegistryError, match="family of dual encoders named 'clip' already"):
+            FAMILIES.add("clip", FAMILIES["clip"])
+    finally:
+        FAMILIES.remove("bert")
+    assert list(CLIPS) == ["xclip", "videoprism"] and list(CAPTIONERS) == ["blip", "git"]
+
+
+def test_an_unknown_head_lists_those_there_are() -> None:
+    with pytest.raises(UserError, match="There is no head 'x'") as told:
+        make_head(HeadShape(4, 2, kind="x"))
+    names = told.value.cure.removeprefix("Use one of: ").rstrip(".").split(", ")
+    assert sorted(names) == ["concatenation", "cross-attention", "residual", "temporal"]

@@ -16,9 +16,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.encoders.dual import DualMediaTower, DualTextTower
-from mmdemo.models.encoders.efficientnet_minilm import EfficientNetTower, load_class_vectors
-from mmdemo.models.protocols import Caption
+from mmdemo.models.encoders.efficientnet_minilm import load_class_vectors
+from mmdemo.models.protocols import Caption, TextTower
 
 CLASSES = 8  # the likeliest classes that are proposed
 JOINED = 3  # of which this many are tried in pairs
@@ -50,18 +49,15 @@ def propose_captions(
     sources: dict[str, str] = {text: "labelled" for text in labelled[:LABELLED]}
     if written:
         sources[written] = "written"
-    seen: list[str] = []
     tower = getattr(aligner.towers.media, "frames", aligner.towers.media)  # of a video, what sees its frames
-    if isinstance(tower, EfficientNetTower):
-        probabilities = tower.class_probabilities(features[None])[0]
-        seen = [_with_article(tower.classes.names[i]) for i in np.argsort(-probabilities)[:CLASSES]]
-    elif isinstance(aligner.towers.text, DualTextTower) and isinstance(tower, DualMediaTower):
+    if hasattr(tower, "likely_classes"):  # it has a classifier of its own
+        seen = [_with_article(name) for name in tower.likely_classes(features, CLASSES)]
+    else:
         names = _class_texts(aligner.towers.text)
         near = names.vectors @ normalised(features[: aligner.dim].astype(np.float32))
         seen = [names.texts[i] for i in np.argsort(-near)[:CLASSES]]
-    if seen:
-        for text in seen:
-            sources.setdefault(text, "class")
+    for text in seen:
+        sources.setdefault(text, "class")
     joined = {f"{a} and {b}": (a, b) for a, b in combinations(seen[:JOINED], 2)}
     texts = [*sources, *joined]
     vector = aligner.project_media(features[None])[0]
@@ -79,11 +75,11 @@ class _ClassTexts:
     vectors: np.ndarray  # (1000, D) unit vectors
 
 
-_classes_of: WeakKeyDictionary[DualTextTower, _ClassTexts] = WeakKeyDictionary()
+_classes_of: WeakKeyDictionary[TextTower, _ClassTexts] = WeakKeyDictionary()
 
 
-def _class_texts(tower: DualTextTower) -> _ClassTexts:
-    """The ImageNet classes as a dual encoder's texts, encoded once: 1,000 texts."""
+def _class_texts(tower: TextTower) -> _ClassTexts:
+    """The ImageNet classes as texts in the space of a text tower, encoded once: 1,000 texts."""
     if tower not in _classes_of:
         texts = tuple(_with_article(name) for name in load_class_vectors().names)
         _classes_of[tower] = _ClassTexts(texts, tower.encode(texts))

@@ -27,12 +27,21 @@ from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Described, Preset
 from mmdemo.models.protocols import TASKS, Encoder, Modality
+from mmdemo.registry import Registry
 from mmdemo.settings import Settings
 
 TEXT_BATCH = 128
 MOST_TOKENS = 512
 RATES = {"lora": 1e-4, "full": 1e-5}  # default learning rates of CLIP-like networks
 EPOCHS = 3
+
+
+def _image_features(network: Any, batch: dict[str, Tensor]) -> Tensor:
+    return _pooled(network.get_image_features(**batch))
+
+
+def _text_features(network: Any, tokens: dict[str, Tensor]) -> Tensor:
+    return _pooled(network.get_text_features(**tokens))
 
 
 @dataclass(frozen=True)
@@ -45,22 +54,44 @@ class Family:
     modality: Modality = "image"
     padding: str = "longest"  # of texts; some were trained with all texts equally long
     tokens: int = MOST_TOKENS  # at most
+    # (N, D) vectors, not of unit length, by the network, of prepared media and of tokens.
+    embed_media: Callable[[Any, dict[str, Tensor]], Tensor] = _image_features
+    embed_texts: Callable[[Any, dict[str, Tensor]], Tensor] = _text_features
 
 
 # The cosines of matching and of other pairs lie around 0.25 with a softmax loss; of the sigmoid models these
 # are about the scale and bias that they were published with.
 SOFTMAX, SIGMOID = Calibration(40.0, -10.0), Calibration(112.0, -13.0)
-FAMILIES: dict[str, Family] = {  # by the configuration's model_type
-    "clip": Family("CLIPModel", lambda c: c.projection_dim, SOFTMAX),
-    "siglip": Family(
-        "SiglipModel", lambda c: c.text_config.projection_size, SIGMOID, padding="max_length", tokens=64
+FAMILIES: Registry[Family] = Registry("family of dual encoders")  # by the configuration's `model_type`
+FAMILIES.add("clip", Family("CLIPModel", lambda c: c.projection_dim, SOFTMAX))
+for _type, _architecture in (("siglip", "SiglipModel"), ("siglip2", "Siglip2Model")):
+    FAMILIES.add(
+        _type,
+        Family(
+            _architecture, lambda c: c.text_config.projection_size, SIGMOID, padding="max_length", tokens=64
+        ),
+    )
+FAMILIES.add(
+    "blip",
+    Family(
+        "BlipForImageTextRetrieval",
+        lambda c: c.image_text_hidden_size,
+        SOFTMAX,
+        tokens=35,
+        embed_media=lambda network, batch: network.vision_proj(network.vision_model(**batch)[0][:, 0]),
+        embed_texts=lambda network, tokens: network.text_proj(network.text_encoder(**tokens)[0][:, 0]),
     ),
-    "siglip2": Family(
-        "Siglip2Model", lambda c: c.text_config.projection_size, SIGMOID, padding="max_length", tokens=64
+)
+FAMILIES.add(
+    "clap",
+    Family(
+        "ClapModel",
+        lambda c: c.projection_dim,
+        SOFTMAX,
+        modality="audio",
+        embed_media=lambda network, batch: _pooled(network.get_audio_features(**batch)),
     ),
-    "blip": Family("BlipForImageTextRetrieval", lambda c: c.image_text_hidden_size, SOFTMAX, tokens=35),
-    "clap": Family("ClapModel", lambda c: c.projection_dim, SOFTMAX, modality="audio"),
-}
+)
 
 
 def family_of(config: Any, name: str) -> Family:
@@ -164,13 +195,7 @@ class DualEncoder:
         """(N, D) vectors of what `prepared` gave, not of unit length; gradients pass."""
         batch = {name: t.to(self.compute.device) for name, t in batch.items()}
         with self.compute.autocast():
-            if self.family.modality == "audio":
-                out = self.network.get_audio_features(**batch)
-            elif self.family.architecture == "BlipForImageTextRetrieval":
-                return self.network.vision_proj(self.network.vision_model(**batch)[0][:, 0]).float()
-            else:
-                out = self.network.get_image_features(**batch)
-        return _pooled(out).float()
+            return self.family.embed_media(self.network, batch).float()
 
     def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """The tokens of texts, on the device."""
@@ -187,9 +212,7 @@ class DualEncoder:
     def texts(self, tokens: dict[str, Tensor]) -> Tensor:
         """(N, D) vectors of tokenised texts, not of unit length; gradients pass."""
         with self.compute.autocast():
-            if self.family.architecture == "BlipForImageTextRetrieval":
-                return self.network.text_proj(self.network.text_encoder(**tokens)[0][:, 0]).float()
-            return _pooled(self.network.get_text_features(**tokens)).float()
+            return self.family.embed_texts(self.network, tokens).float()
 
 
 def _pooled(out: Any) -> Tensor:

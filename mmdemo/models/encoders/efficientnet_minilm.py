@@ -184,6 +184,11 @@ class EfficientNetTower:
         mixed = (top.unsqueeze(2) * self._class_vectors[classes]).sum(1)  # (N, D)
         return torch.cat([normalize(normalize(mixed, dim=1) - self._mean, dim=1), pooled], dim=1)
 
+    def likely_classes(self, features: np.ndarray, count: int) -> list[str]:
+        """The names of the likeliest classes of (F,) features, likeliest first."""
+        order = np.argsort(-self.class_probabilities(features[None])[0])
+        return [self.classes.names[i] for i in order[:count]]
+
     def class_probabilities(self, features: np.ndarray) -> np.ndarray:
         """(N, 1000) probabilities from stored (N, F) features, without the picture."""
         pooled = torch.from_numpy(np.asarray(features[:, TEXT_DIM:], dtype=np.float32))

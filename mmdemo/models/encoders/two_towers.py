@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from mmdemo.models.hub.errors import not_at_hand
 from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer, require_numbers
 from mmdemo.models.presets import Described
 from mmdemo.models.protocols import Modality
+from mmdemo.registry import Registry
 
 PAIR = "towers"  # stands for the `model_type` of a pair
 SPEC = "towers.json"  # in the folder of a saved pair, which is told by it
@@ -47,18 +48,31 @@ TIMM = "timm/"
 LOCAL = "local-dir:"  # timm's word for a folder
 SEED = 0  # of the weights that nobody has trained yet: equal at each start
 
-MEDIA: dict[Modality, dict[str, Callable[[], nn.Module]]] = {
-    "image": {"cnn": lambda: scratch.CNN(3), "vit": lambda: scratch.ViT(SCRATCH_PX)},
-    "audio": {
-        "cnn": scratch.SoundCNN,
-        "rnn": scratch.SoundRNN,
-        "transformer": lambda: scratch.SoundTransformer(FRAMES),
-    },
-}
-TEXT: dict[str, Callable[[int], nn.Module]] = {
-    "rnn": scratch.TextRNN,
-    "transformer": scratch.TextTransformer,
-}
+
+@dataclass(frozen=True)
+class ScratchTower:
+    """A network of scratch.py, or of another package, and the sides on which it can stand."""
+
+    media: Mapping[Modality, Callable[[], nn.Module]] = field(default_factory=dict)
+    text: Callable[[int], nn.Module] | None = None  # of a vocabulary of so many tokens
+
+
+TOWERS: Registry[ScratchTower] = Registry("tower")
+TOWERS.add("cnn", ScratchTower({"image": lambda: scratch.CNN(3), "audio": scratch.SoundCNN}))
+TOWERS.add("rnn", ScratchTower({"audio": scratch.SoundRNN}, scratch.TextRNN))
+TOWERS.add("vit", ScratchTower({"image": lambda: scratch.ViT(SCRATCH_PX)}))
+TOWERS.add(
+    "transformer",
+    ScratchTower({"audio": lambda: scratch.SoundTransformer(FRAMES)}, scratch.TextTransformer),
+)
+
+
+def _media_towers(modality: Modality) -> dict[str, Callable[[], nn.Module]]:
+    return {name: one.media[modality] for name, one in TOWERS.items() if modality in one.media}
+
+
+def _text_towers() -> dict[str, Callable[[int], nn.Module]]:
+    return {name: one.text for name, one in TOWERS.items() if one.text is not None}
 
 
 @dataclass(frozen=True)
@@ -105,9 +119,10 @@ def read_spec(name: str, modality: Modality = "image") -> PairSpec:
         except (TypeError, ValueError) as e:
             raise UserError(f"{file} does not describe a pair of towers.", "Save the pair again.") from e
     media, _, text = name.partition("+")
-    text_config = None if text in TEXT else load_config(text).to_dict()
-    if media in MEDIA[modality]:
-        width = int(MEDIA[modality][media]().width)  # type: ignore[arg-type]
+    text_config = None if text in _text_towers() else load_config(text).to_dict()
+    known = _media_towers(modality)
+    if media in known:
+        width = int(known[media]().width)  # type: ignore[arg-type]
         return PairSpec(media, text, modality, DIM + width, text_config=text_config)
     if modality == "image" and media.startswith((TIMM, LOCAL)):
         network, facts = _timm(media)
@@ -122,8 +137,8 @@ def read_spec(name: str, modality: Modality = "image") -> PairSpec:
             std=tuple(facts["std"]),
             text_config=text_config,
         )
-    known = ", ".join([*MEDIA[modality], *([f"{TIMM}NAME"] if modality == "image" else [])])
-    raise UserError(f"There is no tower {media!r} for {modality}.", f"Use one of: {known}.")
+    names = ", ".join([*known, *([f"{TIMM}NAME"] if modality == "image" else [])])
+    raise UserError(f"There is no tower {media!r} for {modality}.", f"Use one of: {names}.")
 
 
 def _timm(name: str, weights: bool = False) -> tuple[Any, dict[str, Any]]:
@@ -236,14 +251,14 @@ def load_pair(name: str, modality: Modality, compute: Compute) -> tuple[TowerPai
 
 
 def _media_tower(spec: PairSpec, new: bool) -> nn.Module:
-    if spec.media in MEDIA[spec.modality]:
-        return MEDIA[spec.modality][spec.media]()
+    if spec.media in (known := _media_towers(spec.modality)):
+        return known[spec.media]()
     return ImageBackbone(_timm(spec.media, weights=new)[0])
 
 
 def _text_tower(spec: PairSpec, vocabulary: int, new: bool, compute: Compute) -> nn.Module:
-    if spec.text in TEXT:
-        return TEXT[spec.text](vocabulary)
+    if spec.text in (known := _text_towers()):
+        return known[spec.text](vocabulary)
     if new:
         return TextBackbone(load_network("AutoModel", spec.text, compute.device))
     values = dict(spec.text_config or {})
@@ -255,14 +270,14 @@ def _text_tower(spec: PairSpec, vocabulary: int, new: bool, compute: Compute) ->
 def _tokenizer(folder: str, spec: PairSpec) -> Any:
     from mmdemo.models.encoders.efficientnet_minilm import TEXT_PACKAGE, package_folder
 
-    if folder or spec.text not in TEXT:
+    if folder or spec.text not in _text_towers():
         return load_tokenizer(folder or spec.text)
     return load_tokenizer(str(package_folder(TEXT_PACKAGE) / "model"))
 
 
 def is_scratch(spec: PairSpec) -> bool:
     """Whether nobody trained either tower before."""
-    return spec.text in TEXT and spec.media in MEDIA[spec.modality]
+    return spec.text in _text_towers() and spec.media in _media_towers(spec.modality)
 
 
 def describe_pair(name: str, modality: Modality) -> Described:

@@ -9,7 +9,7 @@ frames repeated to as many as the network was trained with, and all its frames h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mmdemo.errors import UserError
 from mmdemo.media.image import pixels
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
@@ -30,30 +29,71 @@ from mmdemo.models.encoders.two_towers import EncoderFacts, is_pair
 from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer
 from mmdemo.models.presets import Described, Preset
 from mmdemo.models.protocols import Encoder, Modality
+from mmdemo.registry import Registry
 
 PRISM_FRAMES = 4  # frames, two a second, that share a vector of VideoPrism
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training pictures, and X-CLIP's
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
-class ClipKind:
-    """What differs between the two."""
+class ClipFamily:
+    """How one architecture sees clips."""
 
-    architecture: str
-    clip: str  # how many frames make one: a field of the vision configuration, or a number
-    prior: Calibration = SOFTMAX
+    architecture: str  # a class of transformers
+    dim: Callable[[Any], int]  # D, from the configuration
+    frames: Callable[[Any], int]  # that make a clip, from the vision configuration
+    rows: Callable[[Any, Tensor], Tensor]  # (B, T, D) by the network of (B, T, 3, S, S) frames
+    prior: Calibration
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)  # of the training pictures, 0..1
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    padding: str = "longest"  # of texts
+    tokens: int = MOST_TOKENS  # at most
 
 
-KINDS = {
-    "xclip": ClipKind("XCLIPModel", "num_frames"),
-    "videoprism": ClipKind("VideoPrismClipModel", str(PRISM_FRAMES), Calibration(30.0, -3.0)),
-}
+def _xclip_rows(network: Any, frames: Tensor) -> Tensor:
+    seen = network.vision_model(pixel_values=frames.flatten(0, 1)).pooler_output
+    seen = network.visual_projection(seen).unflatten(0, frames.shape[:2])
+    rows: Tensor = network.mit(seen).last_hidden_state
+    return rows
 
 
-def clip_kind(name: str) -> ClipKind | None:
-    """Which of the two a model is; None: it looks at one frame at a time."""
-    return None if is_pair(name) else KINDS.get(load_config(name).model_type)
+def _videoprism_rows(network: Any, frames: Tensor) -> Tensor:
+    b, t = frames.shape[:2]
+    repeats = max(1, network.config.vision_config.num_frames // t)
+    made: Tensor = network.get_video_features(frames.repeat_interleave(repeats, dim=1)).pooler_output
+    return made.reshape(b, 1, -1).expand(b, t, -1)
+
+
+CLIPS: Registry[ClipFamily] = Registry("family of video encoders")  # by the configuration's `model_type`
+CLIPS.add(
+    "xclip",
+    ClipFamily(
+        "XCLIPModel",
+        lambda config: config.projection_dim,
+        lambda vision: vision.num_frames,
+        _xclip_rows,
+        SOFTMAX,
+        mean=(0.48145466, 0.4578275, 0.40821073),  # CLIP's
+        std=(0.26862954, 0.26130258, 0.27577711),
+    ),
+)
+CLIPS.add(
+    "videoprism",
+    ClipFamily(
+        "VideoPrismClipModel",
+        lambda config: config.text_config.hidden_size,
+        lambda vision: PRISM_FRAMES,
+        _videoprism_rows,
+        Calibration(30.0, -3.0),
+        padding="max_length",
+        tokens=64,
+    ),
+)
+
+
+def clip_family(name: str) -> ClipFamily | None:
+    """How a model sees clips; None: it looks at one frame at a time."""
+    found = "" if is_pair(name) else load_config(name).model_type
+    return next((family for kind, family in CLIPS.items() if kind == found), None)
 
 
 class ClipEncoder:
@@ -65,37 +105,30 @@ class ClipEncoder:
         adapter: a folder of LoRA weights; empty: none.
 
     Raises:
-        UserError: it cannot be loaded, or is neither X-CLIP nor VideoPrism.
+        UserError: it cannot be loaded, or sees no clips.
     """
 
     def __init__(self, name: str, compute: Compute, adapter: str = "") -> None:
         config = load_config(name)
-        if config.model_type not in KINDS:
-            raise UserError(
-                f"{name} is a model of type {config.model_type!r}.", f"Choose one of: {', '.join(KINDS)}."
-            )
-        self.kind = KINDS[config.model_type]
+        self.clip = CLIPS[config.model_type]
         self.config = config
         self.compute = compute
-        self.network = load_network(self.kind.architecture, name, compute.device, adapter)
+        self.network = load_network(self.clip.architecture, name, compute.device, adapter)
         self.tokenizer = load_tokenizer(name)
         vision = config.vision_config
-        self.frames = vision.num_frames if self.kind.clip == "num_frames" else int(self.kind.clip)
-        self.is_xclip = config.model_type == "xclip"
+        self.frames = int(self.clip.frames(vision))
         self.name = name
         self.rates = RATES
-        self.dim = self.feature_dim = clip_dim(config)
-        self.family = EncoderFacts("video", self.kind.prior)
+        self.dim = self.feature_dim = int(self.clip.dim(config))
+        self.family = EncoderFacts("video", self.clip.prior)
         size = vision.image_size
         self.input_px = int(size if isinstance(size, int) else size[0])
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """(3, S, S) float32 of one frame as the network was trained on."""
         values = (pixels(image, self.input_px) + 1) / 2  # 0..1
-        if self.is_xclip:
-            mean, std = (np.array(v, np.float32)[:, None, None] for v in (CLIP_MEAN, CLIP_STD))
-            values = (values - mean) / std
-        return np.asarray(values, np.float32)
+        mean, std = (np.array(v, np.float32)[:, None, None] for v in (self.clip.mean, self.clip.std))
+        return np.asarray((values - mean) / std, np.float32)
 
     epochs = EPOCHS
 
@@ -118,24 +151,15 @@ class ClipEncoder:
 
     def clips(self, frames: Tensor) -> Tensor:
         """(B, T, D) rows of the frames of (B, T, 3, S, S) clips; gradients pass."""
-        b, t = frames.shape[:2]
-        frames = frames.to(self.compute.device)
         with self.compute.autocast():
-            if self.is_xclip:
-                seen = self.network.vision_model(pixel_values=frames.flatten(0, 1)).pooler_output
-                seen = self.network.visual_projection(seen).view(b, t, -1)
-                return self.network.mit(seen).last_hidden_state.float()
-            repeats = max(1, self.config.vision_config.num_frames // t)
-            made = self.network.get_video_features(frames.repeat_interleave(repeats, dim=1))
-            return made.pooler_output.float().reshape(b, 1, -1).expand(b, t, -1)
+            return self.clip.rows(self.network, frames.to(self.compute.device)).float()
 
     def tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """The tokens of texts, on the device."""
         text = self.config.text_config
-        most = min(MOST_TOKENS if self.is_xclip else 64, int(text.max_position_embeddings))
-        padding = "longest" if self.is_xclip else "max_length"
+        most = min(self.clip.tokens, int(text.max_position_embeddings))
         made = self.tokenizer(
-            list(texts), padding=padding, truncation=True, max_length=most, return_tensors="pt"
+            list(texts), padding=self.clip.padding, truncation=True, max_length=most, return_tensors="pt"
         )
         return {name: made[name].to(self.compute.device) for name in ("input_ids", "attention_mask")}
 
@@ -144,11 +168,6 @@ class ClipEncoder:
         with self.compute.autocast():
             made = self.network.get_text_features(**tokens).pooler_output
         return made.float().reshape(len(tokens["input_ids"]), -1)
-
-
-def clip_dim(config: Any) -> int:
-    """D of a configuration."""
-    return int(config.projection_dim if config.model_type == "xclip" else config.text_config.hidden_size)
 
 
 class FrameEncoder:
@@ -207,7 +226,7 @@ def open_video_encoder(name: str, compute: Compute, adapter: str = "") -> Encode
     Raises:
         UserError: it cannot be loaded.
     """
-    if clip_kind(name) is not None:
+    if clip_family(name) is not None:
         return ClipEncoder(name, compute, adapter)
     return FrameEncoder(open_encoder(name, "image", compute, adapter))
 
@@ -233,8 +252,9 @@ def describe(model: str) -> Described:
     Raises:
         UserError: there is no such model, or it embeds neither pictures nor clips.
     """
-    if clip_kind(model) is not None:
-        return Described(clip_dim(load_config(model)))
+    clip = clip_family(model)
+    if clip is not None:
+        return Described(int(clip.dim(load_config(model))))
     return dual.describe("image", model)
 
 

@@ -12,7 +12,7 @@ from mmdemo.models.encoders.efficientnet_minilm import (
     load_class_vectors,
     shared_text_tower,
 )
-from mmdemo.models.encoders.video_clips import ClipEncoder, ClipFrames, clip_kind
+from mmdemo.models.encoders.video_clips import ClipEncoder, ClipFrames, clip_family
 from mmdemo.models.presets import Preset
 from mmdemo.models.video.aligner import FrameTower, VideoTower
 from mmdemo.settings import Settings
@@ -39,7 +39,7 @@ def encoder_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
     """
     compute = decide_compute(settings.device, settings.threads)
     frames: FrameTower
-    if clip_kind(preset.media_tower) is not None:
+    if clip_family(preset.media_tower) is not None:
         clips = ClipEncoder(preset.media_tower, compute, preset.adapter)
         frames, text = ClipFrames(preset, clips), DualTextTower(preset, clips)
     else:
@@ -51,5 +51,5 @@ def encoder_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
 
 def encoder_calibration(preset: Preset) -> Calibration:
     """Where matches begin before any label, by the family."""
-    kind = clip_kind(preset.media_tower)
-    return kind.prior if kind is not None else dual.base_calibration(preset)
+    clip = clip_family(preset.media_tower)
+    return clip.prior if clip is not None else dual.base_calibration(preset)
