@@ -210,6 +210,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n"); captions.dataset.given = "1"; }
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
   open(view);
+  await mm.drawn();  // the model's work would take the processor from the page that is being drawn
   if (view === "align" && captions.value) align();
   if (view === "caption" && state.item) propose();
   if (view === "search" && (link.text || there)) search(!link.text);
