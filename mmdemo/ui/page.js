@@ -254,11 +254,11 @@ window.mm = (() => {
   const fail = (box, e) => box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message));
   async function into(box, ask, show) {
     const turn = (box.turn = (box.turn || 0) + 1);
-    const slow = setTimeout(() => box.replaceChildren(h("p", { class: "mm-working" }, "Working… the first answer waits for the model to load.")), 400);
+    const slow = setTimeout(() => turn === box.turn && box.replaceChildren(h("p", { class: "mm-working" }, "Working… the first answer waits for the model to load.")), 400);
     box.setAttribute("aria-busy", "true");
     try { const answer = await ask(); if (turn === box.turn) show(answer); } catch (e) { if (turn === box.turn) fail(box, e); }
     clearTimeout(slow);
-    box.removeAttribute("aria-busy");
+    if (turn === box.turn) box.removeAttribute("aria-busy");
   }
   // The versions of a task to choose from; the list follows what is trained and promoted.
   function versionList(select, about, ask) {

@@ -102,6 +102,27 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     assert app.ws.versions.active(TASK) == app.settings.model
 
 
+def test_a_slow_answer_that_was_overtaken_does_not_cover_the_newer_one(
+    served: Served, open_page: Open
+) -> None:
+    _, address = served
+    page = open_page(address)
+    expect(page.locator("[data-score]").first).to_be_visible()
+    shown = page.evaluate(
+        """async () => {
+          const box = document.createElement("div");
+          let answer;
+          const first = mm.into(box, () => new Promise((done) => { answer = done; }), () => {});
+          await mm.into(box, async () => "newer", (text) => { box.textContent = text; });
+          await new Promise((done) => setTimeout(done, 450));  // past the time at which the page says Working
+          answer("older");
+          await first;
+          return box.textContent;
+        }"""
+    )
+    assert shown == "newer"
+
+
 def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fail(
     served: Served, open_page: Open
 ) -> None:

@@ -211,6 +211,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
   open(view);
   await mm.drawn();  // the model's work would take the processor from the page that is being drawn
+  if (["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn)) return;  // the person was quicker
   if (view === "align" && captions.value) align();
   if (view === "caption" && state.item) propose();
   if (view === "search" && (link.text || there)) search(!link.text);
