@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.hub.local_cache import is_at_hand
+from mmdemo.models.hub.local_cache import is_local
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.loaded_models import LoadedModels
 from mmdemo.models.presets import LOADERS, PROPOSED, Preset
@@ -187,7 +187,7 @@ class ModelManager:
         """Download what a preset lacks, while nothing is locked; its status says how far that is."""
         from mmdemo.models.hub.download import Fetched, fetch
 
-        if self._loaded.find(preset.media_features) is not None or is_at_hand(preset):
+        if self._loaded.find(preset.media_features) is not None or is_local(preset):
             return
         task, before = preset.task, self._statuses.get(preset.task, WAITING)
 

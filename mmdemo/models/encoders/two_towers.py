@@ -32,7 +32,7 @@ from mmdemo.media.image import pixels
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
 from mmdemo.models.encoders import scratch
-from mmdemo.models.hub.errors import not_at_hand
+from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer, require_numbers
 from mmdemo.models.presets import Described
 from mmdemo.models.protocols import Modality
@@ -151,7 +151,7 @@ def _timm(name: str, weights: bool = False) -> tuple[Any, dict[str, Any]]:
             name if name.startswith(LOCAL) else name.removeprefix(TIMM), pretrained=weights, num_classes=0
         )
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as e:
-        raise not_at_hand(name, e) from e
+        raise unavailable(name, e) from e
     return network, resolve_model_data_config(network)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.errors import UserError
-from mmdemo.models.hub.errors import not_at_hand
+from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.local_cache import is_cached, repositories
 from mmdemo.models.presets import Preset, Repository, split_revision
 
@@ -102,4 +102,4 @@ def _fetch_one(repository: Repository, told: Callable[[Fetched], None], stopped:
     except UserError:
         raise
     except Exception as e:  # of the Hub, of its client, of the network: many kinds, one answer
-        raise not_at_hand(name, e, "fetched") from e
+        raise unavailable(name, e, "fetched") from e

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mmdemo.errors import UserError
-from mmdemo.models.hub.local_cache import is_at_hand
+from mmdemo.models.hub.local_cache import is_local
 from mmdemo.models.presets import PRESETS
 
 NO_NETWORK = {"ConnectError", "ConnectTimeout", "ReadTimeout", "ConnectionError"}  # of the clients beneath
 
 
-def not_at_hand(name: str, e: Exception, done: str = "loaded") -> UserError:
+def unavailable(name: str, e: Exception, done: str = "loaded") -> UserError:
     """What to say of a model that could not be got: whether it is not there, may not be read, or there is no
     network; then also what needs none.
     """
@@ -29,7 +29,7 @@ def not_at_hand(name: str, e: Exception, done: str = "loaded") -> UserError:
     if any(issubclass(k, offline) or k.__name__ in NO_NETWORK for k in kinds):
         return UserError(
             f"The model {name} could not be {done}: it was not downloaded before, and there is no network.",
-            f"Without one there are: {', '.join(_at_hand())}.",
+            f"Without one there are: {', '.join(_local_models())}.",
         )
     why = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
     return UserError(
@@ -44,5 +44,5 @@ def _causes(e: BaseException | None) -> Iterator[BaseException]:
         e = e.__cause__ or e.__context__
 
 
-def _at_hand() -> list[str]:
-    return [p.id for p in PRESETS.values() if is_at_hand(p)]
+def _local_models() -> list[str]:
+    return [p.id for p in PRESETS.values() if is_local(p)]

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 
 from mmdemo.errors import UserError
 from mmdemo.heavy_imports import heavy
-from mmdemo.models.hub.errors import not_at_hand
+from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.presets import split_revision
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def load_config(name: str) -> Any:
     try:
         return heavy("transformers").AutoConfig.from_pretrained(repo, trust_remote_code=False, **how)
     except (OSError, ValueError, KeyError) as e:
-        raise not_at_hand(name, e, "found") from e
+        raise unavailable(name, e, "found") from e
 
 
 def load_network(architecture: str, name: str, device: torch.device, adapter: str = "", **how: Any) -> Any:
@@ -61,7 +61,7 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
             **how,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
-        raise not_at_hand(name, e) from e
+        raise unavailable(name, e) from e
     lacking = sorted(told["missing_keys"])
     if lacking:
         more = f" and {len(lacking) - SHOWN_KEYS} more" if len(lacking) > SHOWN_KEYS else ""
@@ -127,4 +127,4 @@ def load_part(kind: str, name: str) -> Any:
     try:
         return getattr(heavy("transformers"), kind).from_pretrained(repo, trust_remote_code=False, **how)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as e:
-        raise not_at_hand(name, e) from e
+        raise unavailable(name, e) from e

@@ -29,7 +29,7 @@ def hub_repositories(preset: Preset) -> list[Repository]:
     return [Repository(part, WANTED) for part in found]
 
 
-def is_at_hand(preset: Preset) -> bool:
+def is_local(preset: Preset) -> bool:
     """Whether a model can be loaded without a network."""
     if preset.media_package:
         return importlib.util.find_spec(preset.media_package) is not None

@@ -95,7 +95,7 @@ def stop_loading(app: App, request: VersionsRequest) -> dict[str, Any]:
 @operation("models", role="viewer")
 def models(app: App, request: VersionsRequest) -> dict[str, Any]:
     """The models that a task can start from, what they need, and what computes here."""
-    from mmdemo.models.hub.local_cache import is_at_hand
+    from mmdemo.models.hub.local_cache import is_local
     from mmdemo.models.memory import device_facts, memory_mb, weights_mb
 
     active = app.ws.versions.active(request.task)
@@ -113,7 +113,7 @@ def models(app: App, request: VersionsRequest) -> dict[str, Any]:
             "size_mb": weights_mb(p),
             "memory_mb": memory_mb(p),
             "fits": memory_mb(p) <= free_mb,
-            "at_hand": is_at_hand(p),
+            "at_hand": is_local(p),
             "methods": list(p.methods),
             "base": base in {p.id, p.spec},
         }
