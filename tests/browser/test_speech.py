@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mmdemo.data.samples import SPEECH
 from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
@@ -172,12 +172,23 @@ def test_a_span_is_dragged_and_saved_with_its_label(served: Served, open_page: C
     assert saved.start_s == pytest.approx(0.4) and saved.end_s is not None and saved.end_s > 1.2
 
 
-def test_a_refused_microphone_gets_a_sentence(served: Served, open_page: Callable[..., Page]) -> None:
-    page = open_page(f"{served[1]}?task=speech-text&view=speech")
+@pytest.mark.parametrize("answer", ["speech_start", "recording", "transcript"])
+def test_a_refused_microphone_gets_a_sentence_that_a_recording_on_its_way_does_not_take_away(
+    served: Served, open_page: Callable[..., Page], answer: str
+) -> None:
+    held: list[Route] = []  # the answer comes only after the microphone was refused
+    page = open_page(served[1])
     page.add_init_script(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     )
-    page.reload()
+    page.route(f"**/mmdemo/api/{answer}", lambda route: held.append(route))
+    with page.expect_request(f"**/mmdemo/api/{answer}"):
+        page.goto(f"{served[1]}?task=speech-text&view=speech")
     page.locator("#mm-speech [data-record]").click()
-    expect(page.get_by_text("The microphone is not available. Allow it in the browser")).to_be_visible()
+    sentence = page.get_by_text("The microphone is not available. Allow it in the browser")
+    expect(sentence).to_be_visible()
+    for route in held:
+        route.continue_()
+    page.wait_for_url("**item=*")  # written when all of the recording is there
+    expect(sentence).to_be_visible()
     expect(page.locator("#mm-speech [data-record]")).to_have_text("Record")

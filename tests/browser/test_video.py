@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
@@ -167,3 +167,22 @@ def test_a_link_reopens_a_moment_narrow_and_what_is_no_video_gets_a_sentence(
     (tmp_path / "x.mp4").write_bytes(b"%PDF nothing")
     video.get_by_label("Video file").set_input_files(str(tmp_path / "x.mp4"))
     expect(page.get_by_text("is not a video that can be read").first).to_be_visible()
+
+
+@pytest.mark.parametrize("answer", ["video_start", "video", "watch"])
+def test_what_is_said_of_a_refused_file_stays_while_the_first_video_is_on_its_way(
+    served: Served, open_page: Callable[..., Page], tmp_path: Path, answer: str
+) -> None:
+    held: list[Route] = []  # the answer comes only after the file was refused
+    page = open_page(served[1], tolerate="400 (Bad Request)")
+    page.route(f"**/mmdemo/api/{answer}", lambda route: held.append(route))
+    with page.expect_request(f"**/mmdemo/api/{answer}"):
+        page.goto(f"{served[1]}?task=video-text&view=video")
+    (tmp_path / "x.mp4").write_bytes(b"%PDF nothing")
+    page.locator("#mm-video").get_by_label("Video file").set_input_files(str(tmp_path / "x.mp4"))
+    sentence = page.get_by_text("is not a video that can be read").first
+    expect(sentence).to_be_visible()
+    for route in held:
+        route.continue_()
+    expect(page.locator("#mm-video [data-progress]")).not_to_be_empty()
+    expect(sentence).to_be_visible()

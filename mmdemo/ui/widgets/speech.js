@@ -25,7 +25,6 @@ const needed = (box) => { if (state.item) return true; fail(box, new Error("Ther
 
 /* The recording */
 async function show(item, autoplay = false) {
-  error("");  // now and not when the answer is there: what was said meanwhile stays
   known = await api("recording", { item });
   state.item = item;
   heard = aligned = null;
@@ -38,14 +37,17 @@ async function show(item, autoplay = false) {
   look(await api("transcript", { item, version: state.version }));
   remember();
 }
+// Somebody asks for another one: what was said of the one before goes now, and what is said from here on stays.
+const choose = (item, autoplay) => { error(""); return show(item, autoplay); };
 async function take(blob, name) {
+  error("");
   try { const got = await upload(blob, name, "", "speech-text"); await show(got.item); open("transcribe"); transcribe(); } catch (e) { error(e.message); }
 }
 $("[data-upload]").onclick = () => file.click();
 file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
 for (const kind of ["dragover", "dragenter"]) element.addEventListener(kind, (e) => e.preventDefault());
 element.addEventListener("drop", (e) => { e.preventDefault(); const f = e.dataTransfer.files[0]; if (f) take(f, f.name); });
-samples.onchange = () => { if (samples.value) show(samples.value, true).catch((e) => error(e.message)); };
+samples.onchange = () => { if (samples.value) choose(samples.value, true).catch((e) => error(e.message)); };
 
 /* The microphone: what is said appears while it is being said */
 let stopRecording = null;
@@ -98,7 +100,7 @@ function look(s) {
   $("[data-transcribe]").disabled = s.running;
   $("[data-transcribe]").textContent = s.complete ? "Transcribed" : s.done ? "Go on" : "Transcribe";
   $("[data-progress]").replaceChildren(...(s.running ? [h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, s.done ? `${seconds(s.done)} of ${seconds(s.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}` : "Listening… the first words wait for the model to load."))] : []));
-  error(s.error);
+  if (s.error) error(s.error);
   const box = $("[data-text]");
   box.hidden = !s.words.length && !s.note;
   box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => wave.playSpan(w.start, w.end) }, w.word), " "])));
@@ -108,6 +110,7 @@ function look(s) {
 }
 async function transcribe() {
   if (!state.item) return error("There is no recording yet. Record one, upload one, or choose a sample.");
+  error("");
   try { look(await api("transcript", { item: state.item, version: state.version, start: true })); } catch (e) { error(e.message); }
   mm.poke();
 }
@@ -186,7 +189,7 @@ function search(body) {
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("button", { class: "mm-caption", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
           if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
-          await show(r.item, r.start === null); open("transcribe");
+          await choose(r.item, r.start === null); open("transcribe");
           if (r.start !== null) wave.playSpan(r.start, r.end);
         } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${percent(r.probability)}${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
         marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict })))].filter(Boolean));
@@ -197,7 +200,7 @@ $("[data-texts]").onclick = () => { if (needed($("[data-results]"))) search({ qu
 $("[data-similar]").onclick = () => { if (needed($("[data-results]"))) search({ query: "", item: state.item }); };
 
 const fillVersions = mm.versionList(versions, "speech-text", () => api("speech_start"));
-versions.onchange = () => { state.version = versions.value; remember(); if (state.item) show(state.item).catch((e) => error(e.message)); };
+versions.onchange = () => { state.version = versions.value; remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); };
 
 (async () => {
   if (begun) return;

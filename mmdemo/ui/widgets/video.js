@@ -20,7 +20,6 @@ for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => op
 
 /* The video: the server looks through it behind the page, and the shots appear */
 async function show(item) {
-  error("");
   known = await api("video", { item });
   state.item = item;
   looked = null; described = null;
@@ -36,6 +35,8 @@ async function show(item) {
   drawState(s);
   mm.poke();
 }
+// Somebody asks for another one: what was said of the one before goes now, and what is said from here on stays.
+const choose = (item) => { error(""); return show(item); };
 async function agree() {
   try { drawState({ ...looked, ...(await api("watch", { item: state.item, version: state.version, agreed: true })) }); mm.poke(); } catch (e) { error(e.message); }
 }
@@ -70,7 +71,7 @@ input.onchange = () => { if (input.files[0]) take(input.files[0]); input.value =
 drop.ondragover = (e) => { e.preventDefault(); drop.classList.add("over"); };
 drop.ondragleave = () => drop.classList.remove("over");
 drop.ondrop = (e) => { e.preventDefault(); drop.classList.remove("over"); if (e.dataTransfer.files[0]) take(e.dataTransfer.files[0]); };
-samples.onchange = () => { if (samples.value) show(samples.value).catch((e) => error(e.message)); };
+samples.onchange = () => { if (samples.value) choose(samples.value).catch((e) => error(e.message)); };
 const needed = (box) => state.item || (fail(box, new Error("There is no video yet. Upload one, or choose a sample.")), false);
 
 /* Labels on an answer */
@@ -141,7 +142,7 @@ function search() {
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”`), h("span", {}, answer.model)), note,
       ...answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         h("button", { class: "mm-caption", type: "button", title: "Play from here", onclick: async () => {
-          try { if (r.item !== state.item) await show(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
+          try { if (r.item !== state.item) await choose(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
         } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file), h("span", { class: "mm-faint" }, `${span(r.start, r.end)} · ${percent(r.probability)}`)),
         marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model })))].filter(Boolean));
   });
@@ -149,7 +150,7 @@ function search() {
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
 
 const fillVersions = mm.versionList(versions, "video-text", () => api("video_start"));
-versions.onchange = () => { state.version = versions.value; remember(); if (state.item) show(state.item).catch((e) => error(e.message)); };
+versions.onchange = () => { state.version = versions.value; remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); };
 
 (async () => {
   if (begun) return;
