@@ -29,8 +29,8 @@ from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.pair_data import PairSource, pair_dataset
 from mmdemo.training.trainables.encoders import PairLearning
+from mmdemo.training.trainables.pair_data import PairSource, pair_dataset
 from mmdemo.training.trainer import Trainer
 
 BATCH, PAIRS, TURNS = 32, 416, 3

@@ -22,7 +22,8 @@ from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
+from mmdemo.training.worker import Worker
 
 LABELS = 60
 TASK = "speech-text"
@@ -49,8 +50,7 @@ def main() -> None:
                 )
                 app.ws.labels.add_in(session, pair, NewLabel("match"))
         run_id = create_run(app.ws, TASK, options.method, TrainSettings(), "when-better")
-        base = app.settings.speech_model
-        run = execute_run(app.ws, run_id, lambda: app.models.towers(base))
+        run = Worker(app.ws, app.models).see_to(run_id)
         result = run.result or {}
         print(f"{labelled} labels, {result['before']['pairs']} held-out pairs, {run.status}, {run.decision}")
         for side in ("text_to_media", "media_to_text"):

@@ -25,6 +25,7 @@ SHARED = (
     "GenerationMixin",
     "PreTrainedModel",
 )
+WITHOUT = ("accelerate",)  # do not import transformers: a head is trained without those seconds and 200 MB
 _lock = threading.RLock()
 _modules: dict[str, Any] = {}
 
@@ -37,7 +38,8 @@ def heavy(name: str) -> Any:
     """
     if name not in _modules:
         with _lock:
-            if "transformers" not in _modules:  # whoever is first: most of the others import it
+            alone = name.partition(".")[0] in WITHOUT
+            if not alone and "transformers" not in _modules:  # whoever is first: most of the others import it
                 transformers = import_module("transformers")
                 for part in SHARED:
                     getattr(transformers, part)

@@ -26,6 +26,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
 from mmdemo.store.database import Database
+from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from tests import postgresql as private_postgresql
 
@@ -172,3 +173,16 @@ def png(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (4
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, "PNG")
     return out.getvalue()
+
+
+def execute_run(  # type: ignore[no-untyped-def]
+    ws: Workspace, run_id: str, towers, progress=None, holder: str = ""
+) -> Run:
+    """Claim a run and work on it here until it has finished or its slice is over; returns its row, as it is
+    where it cannot be claimed.
+    """
+    from mmdemo.training.lease import new_holder
+    from mmdemo.training.runs import carry_out
+
+    run = ws.runs.claim(holder or new_holder(), run_id)
+    return ws.runs.get(run_id) if run is None else carry_out(ws, run, towers, progress)

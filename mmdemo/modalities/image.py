@@ -67,7 +67,7 @@ MODALITIES.add(
             ".avif": "image/avif",
         },
         sample=lambda tower: lazy("mmdemo.models.try_out:noise_picture")(),
-        pair_dataset=lazy("mmdemo.training.pair_data:StillPairs"),
+        pair_dataset=lazy("mmdemo.training.trainables.pair_data:StillPairs"),
         caption=lambda app, item, version: app.pictures.caption(item, version),
         pipeline_tag="zero-shot-image-classification",
     ),

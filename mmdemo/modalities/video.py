@@ -82,7 +82,7 @@ MODALITIES.add(
             end_s=end_s,
             localise=lazy("mmdemo.evaluation.evaluate:localise"),
         ),
-        pair_dataset=lazy("mmdemo.training.pair_data:VideoPairs"),
+        pair_dataset=lazy("mmdemo.training.trainables.pair_data:VideoPairs"),
         searcher=lazy("mmdemo.retrieval.video_search:VideoSearcher"),
         caption=lambda app, item, version: app.video.describe(item, version),
     ),

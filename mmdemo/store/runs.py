@@ -99,11 +99,13 @@ class RunLog:
         """Queue a run again, behind those that wait already."""
         self.update(run_id, by, status="queued", message=message, queued_at=now(), **RELEASED)
 
-    def free(self, holder: str) -> None:
-        """End the leases of a worker that has died, before their time."""
+    def free(self, holder: str) -> list[str]:
+        """End the leases of a worker before their time, as when it died; returns the runs that it held."""
         with self._database.write() as session:
-            for run in session.scalars(select(Run).where(Run.holder == holder)):
-                run.lease_until = None
+            held = list(session.scalars(select(Run).where(Run.holder == holder)))
+            for run in held:
+                run.holder = run.lease_until = None
+        return [run.id for run in held]
 
     def holders(self) -> set[str]:
         """The workers that hold a run."""

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from mmdemo.training.lease import new_holder
 log = logging.getLogger(__name__)
 CLOSE_S = 10.0  # an idle worker ends within a second; one that works is not waited for
 SEAT = ".lock"  # a backup leaves such files out
+MOST_DEATHS = 3  # of workers that work on one run; then it is the run's fault
 RESTART_S = 5.0  # a worker that dies at once is not started again more often than this
 
 
@@ -57,6 +60,7 @@ class JobRunner:
     def __init__(self, ws: Workspace) -> None:
         self._ws = ws
         self._worker: PageWorker | None = None
+        self._deaths: Counter[str] = Counter()  # of workers, by the run that they worked on
         self._lock = threading.Lock()
 
     def warm_up(self) -> None:
@@ -259,7 +263,7 @@ class JobRunner:
         """
         with self._lock:
             if self._worker is not None and self._worker.died:
-                self._ws.runs.free(self._worker.seat.name)
+                self._count_deaths(self._ws.runs.free(self._worker.seat.name))
                 if time.monotonic() - self._worker.started_at < RESTART_S:
                     return
                 log.warning("the worker died; its run goes on in a new one")
@@ -267,6 +271,16 @@ class JobRunner:
                 self._worker = None
             if self._worker is None and self._ws.runs.waiting():
                 self._worker = self._start_worker()
+
+    def _count_deaths(self, runs: Sequence[str]) -> None:
+        """Fail the runs that worker after worker died of, such as for want of memory."""
+        for run_id in runs:
+            self._deaths[run_id] += 1
+            if self._deaths[run_id] >= MOST_DEATHS:
+                del self._deaths[run_id]
+                why = f"Its worker died {MOST_DEATHS} times, perhaps for want of memory."
+                cure = "Start again with a smaller batch or micro-batch."
+                self._ws.runs.update(run_id, status="failed", message=f"{why} {cure}")
 
     def _start_worker(self) -> PageWorker:
         settings = asdict(self._ws.settings)

@@ -18,7 +18,7 @@ from mmdemo.store.media_store import is_disk_full
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, TrainSettings
-from mmdemo.training.lease import Lease, new_holder
+from mmdemo.training.lease import Lease
 from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_lost
 from mmdemo.training.progress import append_progress, step_writer, stop_flag
 from mmdemo.training.recipes.base import FinishedRun, OpenedRun, Recipe, StartedRun, recipe_of
@@ -77,31 +77,16 @@ def create_run(
     )
 
 
-def execute_run(
-    ws: Workspace,
-    run_id: str,
-    towers: Callable[[], Towers],
-    progress: Told | None = None,
-    holder: str = "",
-) -> Run:
-    """Claim a run and carry it out, or on from where it was interrupted; returns its row, which says
-    `queued` where its slice of time is over.
-
-    A run that cannot be claimed, because it has finished or is another worker's, is left as it is.
+def carry_out(ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Told | None = None) -> Run:
+    """Work on a run that was claimed, from its beginning or on from where it was broken off, until it has
+    finished or its slice of time is over; returns its row, which says `queued` then.
 
     Args:
         ws: the workspace.
-        run_id: which run.
+        run: as it was claimed.
         towers: gives the towers of the version that it starts from, where they are needed.
         progress: hears of every epoch.
-        holder: under which name it is claimed.
     """
-    run = ws.runs.claim(holder or new_holder(), run_id)
-    return ws.runs.get(run_id) if run is None else carry_out(ws, run, towers, progress)
-
-
-def carry_out(ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Told | None = None) -> Run:
-    """Work on a run that was claimed until it has finished or its slice of time is over; returns its row."""
     with Lease(ws, run) as lease:
         flag = stop_flag(ws, run.id)
         try:

@@ -24,9 +24,9 @@ from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from tests import checkpoints
-from tests.conftest import drawing
+from tests.conftest import drawing, execute_run
 
 SETTINGS = load_settings({}, device="cpu")
 CPU = decide_compute("cpu")

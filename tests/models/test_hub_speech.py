@@ -23,8 +23,9 @@ from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.versions import BY_SETTING
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from tests.checkpoints import LETTERS, save_ctc, save_whisper
+from tests.conftest import execute_run
 
 TASK = "speech-text"
 CPU = decide_compute("cpu")

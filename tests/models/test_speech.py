@@ -134,7 +134,8 @@ def test_names_that_are_trained_on_are_found_better(make_app: Callable[..., App]
     from mmdemo.media.audio import wav_bytes
     from mmdemo.store.labels import NewLabel
     from mmdemo.training.config import TrainSettings
-    from mmdemo.training.runs import create_run, execute_run
+    from mmdemo.training.runs import create_run
+    from tests.conftest import execute_run
 
     app = make_app("names", samples=False)
     names = ("Krzysztof", "Xiaomei")

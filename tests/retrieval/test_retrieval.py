@@ -169,7 +169,8 @@ def test_the_old_version_answers_while_the_new_vectors_are_made(
 ) -> None:
     import mmdemo.retrieval.serving as serving
     from mmdemo.training.config import TrainSettings
-    from mmdemo.training.runs import create_run, execute_run
+    from mmdemo.training.runs import create_run
+    from tests.conftest import execute_run
 
     for pair in app.ws.pairs.browse(TASK, state="unlabelled")[:12]:
         app.ws.labels.add(pair.id, NewLabel("match"))

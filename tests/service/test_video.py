@@ -21,7 +21,8 @@ from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
+from tests.conftest import execute_run
 
 TASK = "video-text"
 

@@ -19,9 +19,9 @@ from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from tests import checkpoints
-from tests.conftest import drawing
+from tests.conftest import drawing, execute_run
 
 PICTURES = sorted(p.stem for p in drawing("x").parent.glob("*.jpg"))[:16]
 SETTINGS = {"image-text": "model", "speech-text": "speech_model", "video-text": "video_model"}

@@ -18,11 +18,12 @@ from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.adapting import Method
 from mmdemo.training.config import EpochRecord, TrainSettings
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.captioner import AdaptedCaptioner, Captioned
 from mmdemo.training.trainables.texts import WriterLearning
 from mmdemo.training.trainer import Trainer
 from tests import checkpoints
+from tests.conftest import execute_run
 
 CPU = decide_compute("cpu")
 RED = Image.new("RGB", (64, 48), "red")

@@ -25,12 +25,12 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.training.checkpoint import StateKeeper
 from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.losses import LOSSES
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.encoders import Both, Inputs, PairLearning, Temperature, backward
 from mmdemo.training.trainables.texts import WriterLearning, likelihood_of
 from mmdemo.training.trainer import Trainer, make_accelerator, rate_at
 from tests import checkpoints
-from tests.conftest import drawing
+from tests.conftest import drawing, execute_run
 
 CPU = decide_compute("cpu")
 TASK = "image-text"

@@ -24,9 +24,9 @@ from mmdemo.store.tables import now
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.job_queue import JobRunner
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from mmdemo.training.worker import Worker, page_is_there
-from tests.conftest import TASK
+from tests.conftest import TASK, execute_run
 from tests.training.test_runs import wait_for, without_worker
 from tests.training.test_training import label_samples
 
@@ -275,6 +275,24 @@ def test_a_worker_is_not_started_again_and_again_where_it_cannot_work(
     for _ in range(3):
         jobs.resume_interrupted()
     assert len(started) == 1
+    jobs.close()
+
+
+def test_a_run_that_worker_after_worker_dies_of_has_failed(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run_id,) = queue(ws)
+    jobs = JobRunner(ws)
+    monkeypatch.setattr("mmdemo.training.job_queue.RESTART_S", 0.0)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    for _ in range(3):
+        assert jobs.resume_interrupted() == [run_id]
+        worker = jobs._worker
+        assert worker is not None and ws.runs.claim(worker.seat.name) is not None
+        worker.process.wait()
+    assert jobs.resume_interrupted() == []
+    run = ws.runs.get(run_id)
+    assert run.status == "failed" and "died 3 times" in run.message and "smaller batch" in run.message
     jobs.close()
 
 

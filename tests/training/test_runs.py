@@ -16,8 +16,8 @@ from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run
-from tests.conftest import TASK
+from mmdemo.training.runs import create_run
+from tests.conftest import TASK, execute_run
 from tests.training.test_training import label_samples, run
 
 

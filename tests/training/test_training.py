@@ -26,9 +26,9 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.progress import read_progress
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.head import train_head
-from tests.conftest import TASK, png
+from tests.conftest import TASK, execute_run, png
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = decide_compute("cpu")
@@ -128,6 +128,22 @@ def test_the_same_seed_gives_the_same_head_and_another_seed_another() -> None:
 def test_an_absurd_setting_is_refused_with_what_would_work(settings: dict[str, float], says: str) -> None:
     with pytest.raises(UserError, match=says):
         TrainSettings(**settings).check()  # type: ignore[arg-type]
+
+
+ALONE = """
+import sys
+from tests.training.test_training import CPU, toy
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.trainables.head import train_head
+data = toy()
+list(train_head(data, data, data.features, 8, TrainSettings(epochs=2, hidden=16), CPU))
+print("transformers" in sys.modules)
+"""
+
+
+def test_a_head_is_trained_without_the_libraries_of_networks() -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["False"], done.stderr
 
 
 # Snapshots and what they lack

@@ -19,10 +19,10 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.runs import create_run, execute_run
+from mmdemo.training.runs import create_run
 from mmdemo.training.worker import Worker
 from tests import checkpoints
-from tests.conftest import TASK
+from tests.conftest import TASK, execute_run
 from tests.training.test_architectures import labelled
 from tests.training.test_runs import without_worker
 from tests.training.test_training import label_samples, run

@@ -25,9 +25,9 @@ from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import let_learn
 from mmdemo.training.outcome import save_learned
-from mmdemo.training.pair_data import PairSource, pair_dataset
 from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
 from mmdemo.training.trainables.encoders import PairLearning, pair_defaults
+from mmdemo.training.trainables.pair_data import PairSource, pair_dataset
 from mmdemo.training.trainer import Defaults
 
 AT_ONCE = 16  # pairs that are measured at once
