@@ -140,5 +140,6 @@ class Training:
 
 
 def _told(record: EpochRecord) -> None:
-    recall = "" if record.recall is None else f", validation recall {record.recall:.1f} %"
+    found = record.validation_recall
+    recall = "" if found is None else f", validation recall {found:.1f} %"
     log.info("epoch %d/%d: loss %.3f%s", record.epoch, record.epochs, record.loss, recall)

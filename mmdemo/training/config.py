@@ -69,10 +69,10 @@ class EpochRecord:
     epoch: int  # from 1
     epochs: int
     loss: float  # mean training loss of the epoch
-    recall: float | None  # mean recall of the validation pairs, percent; None where there are too few
+    validation_recall: float | None  # mean recall of the validation pairs, percent; None: there are too few
     seconds: float  # since the run began, pauses left out
     eta_s: float
-    likelihood: float | None = None  # of texts it is not trained on: percent a token; of networks that write
+    validation_likelihood: float | None = None  # of the validation texts, percent a token; of what writes
 
 
 def settings_from_json(values: dict[str, object]) -> TrainSettings:

@@ -181,7 +181,7 @@ class JobRunner:
             "epoch": last.get("epoch", 0),
             "epochs": last.get("epochs", 0),
             "loss": last.get("loss"),
-            "recall": last.get("recall"),
+            "recall": last.get("validation_recall"),
             "eta_s": steps.get("eta_s", last.get("eta_s")) if run.status == "running" else 0.0,
             "step": steps.get("step"),
             "steps": steps.get("steps"),
@@ -206,6 +206,8 @@ class JobRunner:
             "captions": result.get("captions"),
             "task": run.task,
             "progress": records,
+            "validation_recall": last.get("validation_recall"),
+            "validation_likelihood": last.get("validation_likelihood"),
         }
 
     def decide(self, run_id: str, promote: bool, annotator: str = "") -> str:

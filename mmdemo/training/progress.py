@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PROGRESS = "progress.jsonl"
 STEPS = "steps.json"
 STEPS_EVERY_S = 0.5
+EARLIER = {"recall": "validation_recall", "likelihood": "validation_likelihood"}  # what fields were called
 
 
 def stop_flag(ws: Workspace, run_id: str) -> Callable[[], bool]:
@@ -74,5 +75,5 @@ def read_progress(ws: Workspace, run_id: str) -> list[dict[str, Any]]:
                 record = json.loads(line)
             except ValueError:
                 continue  # a line cut off by a kill
-            records[record["epoch"]] = record
+            records[record["epoch"]] = {EARLIER.get(name, name): value for name, value in record.items()}
     return [records[epoch] for epoch in sorted(records)]

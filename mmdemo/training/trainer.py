@@ -23,6 +23,7 @@ from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
 from mmdemo.training.checkpoint import BestKeeper, StateKeeper
 from mmdemo.training.config import EpochRecord, Measure, TrainSettings
+from mmdemo.training.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -68,46 +69,6 @@ class Trainable(Protocol):
         loss.
         """
         ...
-
-
-class Learner(nn.Module):
-    """The weights that learn, and their moving average where it was asked for; what a state holds."""
-
-    def __init__(self, trainable: Trainable, ema: float) -> None:
-        super().__init__()
-        named = {n: p for n, p in trainable.network.named_parameters() if p.requires_grad}
-        named |= {f"temperature.{n}": p for n, p in trainable.extras.named_parameters()}
-        self.weights = nn.ParameterDict({n.replace(".", "/"): p for n, p in named.items()})
-        self.kept = nn.Module()
-        for name, buffer in trainable.extras.named_buffers():
-            self.kept.register_buffer(name.replace(".", "/"), buffer)
-        self._ema = ema
-        self.averaged = nn.ParameterDict()
-        if ema:
-            copies = {
-                n: nn.Parameter(p.detach().clone(), requires_grad=False) for n, p in self.weights.items()
-            }
-            self.averaged = nn.ParameterDict(copies)
-
-    def groups(self, decay: float, decays_all: bool) -> list[dict[str, Any]]:
-        """For the optimiser: matrices decay; biases, norms and the temperature do not, unless all do."""
-        if decays_all:
-            return [{"params": list(self.weights.values()), "weight_decay": decay}]
-        matrices = [p for n, p in self.weights.items() if p.ndim > 1]
-        others = [p for n, p in self.weights.items() if p.ndim <= 1]
-        return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-
-    @torch.no_grad()
-    def average(self) -> None:
-        """Take the present weights into the average."""
-        for name, mean in self.averaged.items():
-            mean.lerp_(self.weights[name], 1 - self._ema)
-
-    @torch.no_grad()
-    def use_average(self) -> None:
-        """The weights are the average from here on."""
-        for name, mean in self.averaged.items():
-            self.weights[name].copy_(mean)
 
 
 def rate_at(step: int, steps: int, warm_up: float = 0.1) -> float:
@@ -207,7 +168,7 @@ class Trainer:
         self._stopped, self._told, self._check, self._slice_s = stopped, told, check, slice_s
         self._stepped = stepped
         self._accelerator = make_accelerator(compute)
-        self._learner = Learner(trainable, settings.ema)
+        self._learner = Learner(trainable.network, trainable.extras, settings.ema)
         defaults = trainable.defaults
         self._rate, self._warm_up = settings.learning_rate or defaults.rates[method], defaults.warm_up
         groups = self._learner.groups(settings.weight_decay, defaults.decays_all)
@@ -321,7 +282,7 @@ class Trainer:
             group["lr"] = self._rate * rate_at(step, plan.total, self._warm_up)
         nn.utils.clip_grad_norm_(self._learner.weights.values(), 1.0)
         self._optimiser.step()
-        self._learner.average()
+        self._learner.average(step)
         return loss
 
     def _halve(self, rows: int) -> None:
@@ -362,10 +323,14 @@ class Trainer:
         self._kept = time.perf_counter()
 
     def _measure(self) -> float | None:
+        """What the network reaches on validation examples, by the weights that would be kept of it."""
+        if self._check is None:
+            return None
         self._trainable.network.eval()
-        found = self._check() if self._check is not None else None
-        if self._best is not None and found is not None:
-            self._best.offer(self._learner.weights, found)
+        with self._learner.in_place():
+            found = self._check()
+            if self._best is not None:
+                self._best.offer(self._learner.weights, found)
         return found
 
     def _record(self, loss: float, found: float | None) -> EpochRecord:

@@ -24,6 +24,7 @@ from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.checkpoint import StateKeeper
 from mmdemo.training.config import EpochRecord, TrainSettings
+from mmdemo.training.learner import Learner
 from mmdemo.training.losses import LOSSES
 from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.encoders import Both, Inputs, PairLearning, Temperature, backward
@@ -209,8 +210,52 @@ def test_training_ends_when_nothing_gets_better_and_keeps_the_best(tmp_path: Pat
 
     settings = TrainSettings(**(vars(SETTINGS) | {"epochs": 6, "patience": 2}))
     records = run(tiny, settings, state=tmp_path, check=recall)
-    assert [r.recall for r in records] == [10.0, 50.0, 40.0, 30.0]
+    assert [r.validation_recall for r in records] == [10.0, 50.0, 40.0, 30.0]
     assert same(weights(tiny), kept[1])
+
+
+def test_the_average_leaves_its_untrained_beginning_within_forty_steps() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    learner = Learner(network, nn.Module(), ema=0.99)
+    nn.init.ones_(network.weight)
+    for step in range(40):
+        learner.average(step)
+    learner.use_average()
+    assert float(network.weight.detach()) > 0.999  # 0.33 without a warm-up
+
+
+def test_an_average_over_many_steps_is_as_long_as_was_asked_for() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    learner = Learner(network, nn.Module(), ema=0.9)
+    nn.init.ones_(network.weight)
+    for step in range(1000, 1005):
+        learner.average(step)
+    learner.use_average()
+    assert float(network.weight.detach()) == pytest.approx(1 - 0.9**5)
+
+
+def test_early_stopping_measures_and_keeps_averaged_weights_and_learning_goes_on_with_its_own(
+    tmp_path: Path,
+) -> None:
+    measured = iter([10.0, 50.0, 40.0, 30.0])
+    kept: list[dict[str, np.ndarray]] = []
+    tiny, plain = Tiny(), Tiny()
+
+    def recall() -> float:
+        kept.append(weights(tiny))
+        return next(measured)
+
+    how = vars(SETTINGS) | {"epochs": 4, "patience": 3}
+    raw: list[dict[str, np.ndarray]] = []
+    alone = run(
+        plain, TrainSettings(**how), state=tmp_path / "plain", check=lambda: raw.append(weights(plain)) or 1.0
+    )
+    records = run(tiny, TrainSettings(**(how | {"ema": 0.9})), state=tmp_path / "ema", check=recall)
+    assert [r.loss for r in records] == [r.loss for r in alone]
+    assert same(weights(tiny), kept[1])
+    assert not any(same(averaged, own, 1e-4) for averaged, own in zip(kept, raw, strict=True))
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
@@ -261,8 +306,8 @@ def test_a_batch_of_texts_in_parts_teaches_what_the_whole_does() -> None:
 def test_a_network_that_writes_has_all_that_the_loop_offers(tmp_path: Path) -> None:
     whole = TinyWriter()
     records = write(whole, state=tmp_path / "whole", check=likelihood_of(whole, sentences(6)))
-    assert records[-1].likelihood and records[0].recall is None
-    assert records[-1].likelihood > (records[0].likelihood or 100.0)
+    assert records[-1].validation_likelihood and records[0].validation_recall is None
+    assert records[-1].validation_likelihood > (records[0].validation_likelihood or 100.0)
     cut: TinyWriter | None = None
     for _ in range(20):
         cut = TinyWriter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, validates
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.config import EpochRecord
 from mmdemo.training.progress import read_progress
 from tests.conftest import TASK, png
 from tests.training.test_training import label_samples, run
@@ -105,7 +108,7 @@ def test_the_counts_tell_the_validation_side_last(app: App) -> None:
 def test_the_curve_of_a_head_is_measured_on_validation_pairs(app: App) -> None:
     label_samples(app, 60)
     done = run(app, "ask", epochs=6)
-    epochs = [r["recall"] for r in read_progress(app.ws, done.id)]
+    epochs = [r["validation_recall"] for r in read_progress(app.ws, done.id)]
     found = app.versions.compare([app.settings.model, done.version_id], "validation")["two"]
     assert len(epochs) == 6 and found["after"]["mean_recall"] == pytest.approx(epochs[-1], abs=0.01)
     assert found["before"]["pairs"] == done.result["trained_on"]["validation"]
@@ -116,7 +119,7 @@ def test_the_curve_of_a_head_is_measured_on_validation_pairs(app: App) -> None:
 def test_a_head_stops_when_validation_gets_no_better_and_keeps_its_best_epoch(app: App) -> None:
     label_samples(app, 60)
     done = run(app, "ask", epochs=300, patience=3, learning_rate=5e-3)
-    recalls = [r["recall"] for r in read_progress(app.ws, done.id)]
+    recalls = [r["validation_recall"] for r in read_progress(app.ws, done.id)]
     best = int(np.argmax(recalls))
     assert done.status == "done" and len(recalls) == best + 4 < 300
     found = app.versions.compare([app.settings.model, done.version_id], "validation")["two"]
@@ -132,3 +135,15 @@ def test_held_out_labels_change_nothing_that_is_learned(app: App) -> None:
         for e in take_snapshot(app.ws, TASK).of(HELD_OUT)[:100]:
             app.ws.labels.add(e.pair, NewLabel("unsure"))
     assert np.array_equal(heads[0], heads[1])
+
+
+def test_the_curve_is_called_what_it_is_measured_on_and_runs_of_before_can_still_be_read(app: App) -> None:
+    label_samples(app, 60)
+    done = run(app, "ask", epochs=2)
+    records = read_progress(app.ws, done.id)
+    assert [set(r) for r in records] == [{f.name for f in fields(EpochRecord)}] * 2
+    status = app.context.jobs.status(done.id)
+    assert status["validation_recall"] == status["recall"] == records[-1]["validation_recall"] > 0
+    progress = app.ws.run_folder(done.id) / "progress.jsonl"
+    progress.write_text(progress.read_text().replace("validation_", ""))
+    assert read_progress(app.ws, done.id) == records

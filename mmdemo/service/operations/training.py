@@ -111,13 +111,14 @@ class StatusAnswer(Answer):
     epoch: int = 0
     epochs: int = 0
     loss: float | None = None
-    recall: float | None = Field(None, description="mean recall on pairs that are not trained on, percent")
+    recall: float | None = Field(None, description="the same as validation_recall")
     eta_s: float | None = None
     before: dict[str, Any] | None = Field(None, description="the JSON of evaluate")
     after: dict[str, Any] | None = None
     model: str | None = Field(None, description="the version that it made")
     promoted: bool = False
     message: str = ""
+    validation_recall: float | None = Field(None, description="mean recall of the validation pairs, percent")
 
 
 @operation("training_status", role="viewer", public=True, quick=True)

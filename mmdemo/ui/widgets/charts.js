@@ -39,8 +39,8 @@ function chart(title, series, xName, unit = "") {
 function curves(progress) {
   const of = (key) => progress.filter((p) => p[key] !== null && p[key] !== undefined).map((p) => [p.epoch, p[key]]);
   return [chart("Training loss", [{ points: of("loss") }], "epochs"),
-    chart("Validation mean recall", [{ points: of("recall") }], "epochs", " %"),
-    chart("Probability of a token of texts kept apart", [{ points: of("likelihood") }], "epochs", " %")].filter(Boolean);
+    chart("Validation recall", [{ points: of("validation_recall") }], "epochs", " %"),
+    chart("Validation likelihood of a token", [{ points: of("validation_likelihood") }], "epochs", " %")].filter(Boolean);
 }
 
 // Before and after: of retrieval, of transcripts, of moments, of captions

@@ -33,7 +33,7 @@ function drawRun(s) {
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
     ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
   $("[data-worth]").replaceChildren(...(s.curve ? [
-    chart("What labels are worth: validation mean recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
+    chart("What labels are worth: validation recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
     h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.trained_on?.validation > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
   $("[data-changes]").replaceChildren(...(s.changes ? changes(s.changes) : []));
 }
