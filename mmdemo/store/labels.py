@@ -36,7 +36,7 @@ class NewLabel:
     query: str | None = None
     rank: int | None = None
     version_id: str | None = None
-    key: str | None = None  # the sender's; the same key twice is one label
+    key: str | None = None  # the sender's; what comes again with its key is one label
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,15 @@ class LabelLog:
             raise UserError(
                 f"The key has {len(label.key)} characters, over {MAX_KEY}.", "Send a shorter one."
             )
-        if label.key:
-            known = session.scalar(select(Label.id).where(Label.key == label.key))
-            if known is not None:
-                return known
         text = clean_text(label.text) if label.text.strip() else ""
         if text == pair.text:
             text = ""
+        known = _known(session, label.key)
+        if known is not None:
+            sent = (pair.id, label.verdict, text or pair.text, label.start_s, label.end_s)
+            if sent != (known.pair_id, known.verdict, known.text or pair.text, known.start_s, known.end_s):
+                raise _taken(known.key or "")
+            return known.id
         if text:
             self._pairs.place_text(session, pair.item_id, text)
         row = Label(
@@ -144,10 +146,11 @@ class LabelLog:
             UserError: no such label, or it is undone already.
         """
         with self._database.write() as session:
-            if key:
-                known = session.scalar(select(Label.id).where(Label.key == key))
-                if known is not None:
-                    return known
+            known = _known(session, key)
+            if known is not None:
+                if known.undoes != label_id:
+                    raise _taken(known.key or "")
+                return known.id
             label = session.get(Label, label_id)
             if label is None or label.undoes is not None:
                 raise UserError(f"There is no label {label_id} to undo.", "Reload the page.")
@@ -215,6 +218,15 @@ class LabelLog:
         """How many rows the log has; it never falls."""
         with self._database.read() as session:
             return session.scalar(select(func.count(Label.id))) or 0
+
+
+def _known(session: Session, key: str | None) -> Label | None:
+    """The label that came with a key already."""
+    return session.scalar(select(Label).where(Label.key == key)) if key else None
+
+
+def _taken(key: str) -> UserError:
+    return UserError(f"The key {key!r} belongs to another label already.", "Send a key of its own with each.")
 
 
 def label_in_force(session: Session, pair_id: int) -> int | None:

@@ -37,8 +37,26 @@ def test_a_label_is_counted_once_it_is_acknowledged(ws: Workspace) -> None:
 def test_the_same_key_twice_is_one_label(ws: Workspace) -> None:
     at = pair(ws)
     first = ws.labels.add(at, NewLabel("match", key="k"))
-    assert ws.labels.add(at, NewLabel("mismatch", key="k")) == first
-    assert ws.labels.total() == 1
+    assert ws.labels.add(at, NewLabel("match", key="k")) == first
+    undo = ws.labels.undo(first, key="u")
+    assert ws.labels.undo(first, key="u") == undo
+    assert ws.labels.total() == 2
+
+
+def test_a_key_that_comes_back_with_another_word_is_refused_and_that_word_is_not_taken_for_stored(
+    ws: Workspace,
+) -> None:
+    at = pair(ws)
+    first = ws.labels.add(at, NewLabel("match", key="k"))
+    others = (NewLabel("mismatch", key="k"), NewLabel("match", text="a blue square", key="k"))
+    for label in others:
+        with pytest.raises(UserError, match="belongs to another label"):
+            ws.labels.add(at, label)
+    with pytest.raises(UserError, match="belongs to another label"):
+        ws.labels.add(pair(ws, "something else"), NewLabel("match", key="k"))
+    with pytest.raises(UserError, match="belongs to another label"):
+        ws.labels.undo(first, key="k")
+    assert ws.labels.total() == 1 and ws.pairs.get(at).verdict == "match"
 
 
 def test_labels_can_be_neither_changed_nor_deleted(ws: Workspace) -> None:

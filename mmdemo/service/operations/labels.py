@@ -40,7 +40,9 @@ class LabelRequest(Request):
     comment: Text = Field("", description="anything worth saying", max_length=LONGEST_COMMENT)
     annotator: Name = Field("", description="who says it")
     version: Name = Field("", description=VERSION)
-    key: Name = Field("", description="the sender's own; the same key twice is one label", max_length=64)
+    key: Name = Field(
+        "", description="the sender's own; what comes again with its key is one label", max_length=64
+    )
     origin: Name = Field("api", description="where the pair was shown")
 
 
@@ -106,7 +108,9 @@ class UndoRequest(Request):
 
     label: Id = Field(description="its number, from /label")
     annotator: Name = Field("", description="who takes it back")
-    key: Name = Field("", description="the sender's own; the same key twice is one undo", max_length=64)
+    key: Name = Field(
+        "", description="the sender's own; what comes again with its key is one undo", max_length=64
+    )
 
 
 class UndoAnswer(Answer):
