@@ -1,8 +1,8 @@
 """The weights that learn, and their moving average: what a state of a run holds.
 
-The average is of the weights after each step, m <- d m + (1 - d) w, with d = min(decay, (1 + t) / (10 + t)) at
-step t, as in TensorFlow's ExponentialMovingAverage: without that warm-up a decay of 0.99 would keep two thirds
-of the untrained weights after forty steps, which is all that a head has.
+The average is of the weights after each step, m <- d m + (1 - d) w, with d = min(decay, (1 + t) / (10 + t))
+at step t, as in TensorFlow's ExponentialMovingAverage: without that warm-up a decay of 0.99 would keep two
+thirds of the untrained weights after forty steps, which is all that a head has.
 """
 
 from __future__ import annotations
