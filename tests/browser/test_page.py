@@ -108,18 +108,16 @@ def test_a_slow_answer_that_was_overtaken_does_not_cover_the_newer_one(
     _, address = served
     page = open_page(address)
     expect(page.locator("[data-score]").first).to_be_visible()
-    shown = page.evaluate(
+    page.clock.install()
+    page.evaluate(
         """async () => {
-          const box = document.createElement("div");
-          let answer;
-          const first = mm.into(box, () => new Promise((done) => { answer = done; }), () => {});
+          const box = window.box = document.createElement("div");
+          window.first = mm.into(box, () => new Promise((done) => { window.answer = done; }), () => {});
           await mm.into(box, async () => "newer", (text) => { box.textContent = text; });
-          await new Promise((done) => setTimeout(done, 450));  // past the time at which the page says Working
-          answer("older");
-          await first;
-          return box.textContent;
         }"""
     )
+    page.clock.run_for(1000)  # past the time at which the page says Working
+    shown = page.evaluate("""async () => { answer("older"); await first; return box.textContent; }""")
     assert shown == "newer"
 
 
