@@ -3,18 +3,26 @@
 python app.py [--share] [--workspace DIR] [--port N]
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-from mmdemo.command_line import exit_status
-from mmdemo.settings import load_settings
-from mmdemo.ui.shell import serve
-
 
 def main() -> int:
-    """Read the flags and serve; returns the exit status."""
-    parser = argparse.ArgumentParser(description="mmdemo in the browser.")
+    """Read the flags and serve; returns the exit status. Ctrl-C is quiet from the first import on."""
+    try:
+        from mmdemo.command_line import exit_status
+
+        return exit_status(run)
+    except KeyboardInterrupt:
+        return 130
+
+
+def run() -> None:
+    """Serve what the flags say."""
+    from mmdemo.command_line import Parser
+    from mmdemo.settings import load_settings
+
+    parser = Parser(description="mmdemo in the browser.")
     parser.add_argument("--workspace", type=Path, help="where labels are kept (MMDEMO_WORKSPACE)")
     parser.add_argument("--port", type=int, help="the port (GRADIO_SERVER_PORT)")
     parser.add_argument(
@@ -22,18 +30,15 @@ def main() -> int:
     )
     parser.add_argument("--passphrase", help="asked for before anyone may label or train (MMDEMO_PASSPHRASE)")
     flags = parser.parse_args()
+    settings = load_settings(
+        workspace=flags.workspace,
+        server_port=flags.port,
+        share=flags.share,
+        passphrase=flags.passphrase,
+    )
+    from mmdemo.ui.shell import serve  # Gradio fails at variables when it is imported: they are checked first
 
-    def run() -> None:
-        serve(
-            load_settings(
-                workspace=flags.workspace,
-                server_port=flags.port,
-                share=flags.share,
-                passphrase=flags.passphrase,
-            )
-        )
-
-    return exit_status(run)
+    serve(settings)
 
 
 if __name__ == "__main__":

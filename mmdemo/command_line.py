@@ -10,20 +10,24 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic.fields import FieldInfo
 
-from mmdemo.errors import MmdemoError, UserError
+from mmdemo.errors import MmdemoError, UserError, cannot_write
+from mmdemo.media.regular_file import is_there
 from mmdemo.service.operations.requests import is_file, is_lines
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import load_settings
 
 Options = argparse.Namespace
+INTERRUPTED = 130  # the exit status of what Ctrl-C has ended, as of shells
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,10 @@ class Verb:
 
 
 def _transcript(answer: dict[str, Any], options: Options) -> Any:
-    """JSON, or subtitles as they are."""
+    """JSON, or subtitles as they are, as one text."""
     from mmdemo.data.subtitles import transcript_as
 
-    if options.format == "json":
-        return answer
-    sys.stdout.write(transcript_as(options.format, answer))
-    return None
+    return answer if options.format == "json" else transcript_as(options.format, answer)
 
 
 def _formats(parser: argparse.ArgumentParser) -> None:
@@ -77,15 +78,20 @@ ACTIONS: dict[str, Verb] = {  # of `models`
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status."""
-    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("mmdemo.service.training").setLevel(logging.INFO)  # the epochs of `train`
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
     def run() -> None:
-        answer = options.run(options)
-        if answer is not None:
-            print(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 2))
+        with redirect_stdout(sys.stderr):  # where whatever else prints something belongs
+            parser = _parser()
+        options = parser.parse_args(arguments)
+        with redirect_stdout(sys.stderr):
+            answer = options.run(options)
+        if isinstance(answer, str):
+            _write(answer)
+        elif answer is not None:
+            _write(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 2) + "\n")
 
     return exit_status(run)
 
@@ -100,14 +106,52 @@ def exit_status(run: Callable[[], None]) -> int:
     except MmdemoError as e:
         print(f"mmdemo: {e}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 
+def _write(text: str) -> None:
+    """Write the answer to standard output; whoever has stopped reading it, as `| head` does, has enough.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as e:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())  # else Python tries again at its end
+        if not isinstance(e, BrokenPipeError):
+            raise cannot_write("The answer could not be written", e) from e
+    except UnicodeEncodeError as e:
+        raise UserError(
+            f"The answer cannot be written in {e.encoding}, the encoding of this terminal.",
+            "Set PYTHONIOENCODING=utf-8.",
+        ) from e
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses in one sentence and names the help, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse what was written."""
+        wrong = re.fullmatch(r"argument (\S+): invalid choice: (.+) \(choose from (.+)\)", message)
+        if wrong:
+            name, value, known = wrong.groups()
+            known = known.replace("'", "")
+            raise UserError(f"There is no {name.strip('-').lower()} {value}.", f"Use one of: {known}.")
+        raise UserError(
+            f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"{self.prog} --help says how it is written."
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--workspace", type=Path, help="the workspace folder (MMDEMO_WORKSPACE)")
     common.add_argument("--json", action="store_true", help="the JSON on one line")
-    parser = argparse.ArgumentParser(prog="mmdemo", description="Align images, speech and video with text.")
+    parser = Parser(prog="mmdemo", description="Align images, speech and video with text.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def add(name: str, run: Callable[[Options], Any], about: str) -> argparse.ArgumentParser:
@@ -182,9 +226,15 @@ def run_verb(options: Options) -> Any:
     for name, field in fields.items():
         if is_file(field) and name in given:
             given[name] = Path(given[name])
-    if options.verb == "search" and len(given["query"]) < 1000 and Path(given["query"]).is_file():
+    if options.verb == "search" and _names_a_file(given["query"]):
         given["file"] = Path(given.pop("query"))  # a query that names a file is a picture or a recording
     return verb.finish(_ask(options, verb.operation, given), options)
+
+
+def _names_a_file(query: str) -> bool:
+    """Whether what is looked for is a path; a word may be a folder's name by chance."""
+    path = Path(query)
+    return is_there(path) and (not path.is_dir() or os.sep in query)
 
 
 def run_models(options: Options) -> Any:
@@ -224,7 +274,8 @@ def run_settings(options: Options) -> Any:
 
 def run_serve(options: Options) -> Any:
     """`serve`."""
-    from mmdemo.ui.shell import serve
+    settings = load_settings(workspace=options.workspace, share=options.share)
+    from mmdemo.ui.shell import serve  # Gradio fails at variables when it is imported: they are checked first
 
-    serve(load_settings(workspace=options.workspace, share=options.share))
+    serve(settings)
     return None

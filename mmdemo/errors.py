@@ -16,9 +16,15 @@ turn them into words.
 
 from __future__ import annotations
 
+import errno
+import re
+from dataclasses import dataclass
+
 
 class MmdemoError(Exception):
     """A fault with its cure.
+
+    It is one line, whatever a library or a file's name has put into it: that is what a command prints.
 
     Args:
         what: what is wrong, with the value that is wrong, as a sentence.
@@ -26,9 +32,9 @@ class MmdemoError(Exception):
     """
 
     def __init__(self, what: str, cure: str = "") -> None:
-        self.what = what
-        self.cure = cure
-        super().__init__(f"{what} {cure}".strip())
+        self.what = one_line(what)
+        self.cure = one_line(cure)
+        super().__init__(f"{self.what} {self.cure}".strip())
 
 
 class UserError(MmdemoError):
@@ -57,3 +63,64 @@ class StorageError(MmdemoError):
 
 class RegistryError(MmdemoError):
     """A name that is taken in a table; a fault of whoever adds it."""
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and without what steers a terminal."""
+    return re.sub(r"[\x00-\x1f\x7f]", "", re.sub(r"\s*[\r\n]\s*", " ", text.strip()))
+
+
+def reason(e: BaseException) -> str:
+    """Why something failed, from whatever a library raised: its first line, without a full stop."""
+    why = e.what if isinstance(e, MmdemoError) else getattr(e, "strerror", None) or str(e)
+    return (str(why).strip().splitlines() or [type(e).__name__])[0].rstrip(".:") or type(e).__name__
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What it means that the system refused to write."""
+
+    cure: str
+    of_the_name: bool = False  # whether another name would do: the input is wrong where a person chose it
+
+
+REFUSALS = {
+    errno.ENOSPC: Refusal("Free some disk space."),
+    errno.EDQUOT: Refusal("Free some disk space, or ask for a larger quota."),
+    errno.EFBIG: Refusal("Choose a disk that takes files of that size.", True),
+    errno.EACCES: Refusal("Choose a place that you may write to.", True),
+    errno.EPERM: Refusal("Choose a place that you may write to.", True),
+    errno.EROFS: Refusal("Choose a place that is not read-only.", True),
+    errno.ENOENT: Refusal("Make the folder first, or choose another.", True),
+    errno.ENOTDIR: Refusal("A part of the path is a file: choose another place.", True),
+    errno.EISDIR: Refusal("That is a folder: name a file in it.", True),
+    errno.EEXIST: Refusal("Something of that name is there: choose another.", True),
+    errno.ENOTEMPTY: Refusal("Choose another name.", True),
+    errno.EXDEV: Refusal("Choose a place on the same disk.", True),
+    errno.ENAMETOOLONG: Refusal("Choose a shorter name.", True),
+    errno.EINVAL: Refusal("Choose another name.", True),
+    errno.ELOOP: Refusal("The links in the path lead in a circle: choose another place.", True),
+    errno.EMFILE: Refusal("Close other programs, or raise the limit of open files."),
+    errno.ENFILE: Refusal("Close other programs, or raise the limit of open files."),
+}
+
+
+def cannot_write(what: str, e: OSError, *, named: bool = False) -> MmdemoError:
+    """What to say of a file or folder that could not be written, by the system's own reason.
+
+    Args:
+        what: what could not be done, as "The export could not be written".
+        e: what the system said.
+        named: whether a person has chosen the place: then a place that cannot be used is wrong input.
+    """
+    known = REFUSALS.get(e.errno or 0, Refusal("Check the disk and its permissions."))
+    kind = UserError if named and known.of_the_name else StorageError
+    return kind(f"{what}: {reason(e)}.", known.cure)
+
+
+def is_disk_full(e: Exception) -> bool:
+    """Whether an error of a library says that nothing more can be written; safetensors says so in words."""
+    full = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    if isinstance(e, OSError):
+        return e.errno in full
+    return any(f"os error {number}" in str(e) for number in full)

@@ -10,15 +10,18 @@ look into any table, and adds what the package brings:
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
-from mmdemo.errors import MmdemoError, RegistryError, UserError
+from mmdemo.errors import MmdemoError, RegistryError, UserError, one_line
 
 GROUP = "mmdemo.plugins"
 Entry = TypeVar("Entry")
@@ -132,17 +135,42 @@ def load_plugins() -> None:
         for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
             _calling[:], _added[:] = [point.name], []
             try:
-                point.load()()
-            except Exception as e:
+                with _interrupts() as interrupted:
+                    point.load()()
+            except BaseException as e:  # sys.exit too: what a package does at its import is not our end
                 for registry, name in _added:
                     registry.remove(name)
-                known = isinstance(e, MmdemoError)
-                log.error("The plug-in %s was not loaded: %s", point.name, e, exc_info=not known)
+                if interrupted.is_set():
+                    raise
+                why = str(e) if isinstance(e, MmdemoError) else f"{type(e).__name__}: {one_line(str(e))}"
+                log.error("The plug-in %s was not loaded: %s", point.name, why.rstrip(": "))
+                log.info("where it failed", exc_info=e)
             else:
                 _loaded.add(point.name)
             finally:
                 _calling.clear()
         _loaded.add("")
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Says whether Ctrl-C was pressed within this block, which code can also pretend by raising its error."""
+    pressed = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield pressed  # signals come to the main thread only, and as its handler says
+        return
+    go_on = before
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        go_on(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _is_from_a_plugin() -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,6 +17,24 @@ from mmdemo.errors import UserError
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "assets"  # where a wheel has them; in a clone they lie beside the package
 ASSETS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "assets"
+
+
+MAX_FILE_MB = 20_000  # a whole day of video at a usual rate; more is a mistake
+
+
+@dataclass(frozen=True)
+class Range:
+    """What numbers a setting takes."""
+
+    least: float
+    most: float = math.inf
+    instead: str = ""  # what else there is to do, as a part of a sentence
+
+    def __str__(self) -> str:
+        words = (
+            f"from {self.least:g} to {self.most:g}" if self.most < math.inf else f"of at least {self.least:g}"
+        )
+        return f"a number {words}{self.instead}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,7 @@ class Settings:
     max_upload_mb: int = 200  # one uploaded file
     max_megapixels: int = 100  # a larger picture is refused before it is decoded
     held_out_share: float = 0.2  # the share of items that is kept for measuring
+    max_file_mb: int = MAX_FILE_MB  # one file named by its path, which is never in memory whole
 
     @property
     def url(self) -> str:
@@ -53,7 +74,7 @@ class Settings:
     @property
     def one_of_several(self) -> bool:
         """Whether `accelerate launch` started this process as one of several that train together."""
-        return int(os.environ.get("WORLD_SIZE", "1")) > 1
+        return _number("WORLD_SIZE", "int", os.environ.get("WORLD_SIZE", "1"), Range(1)) > 1
 
     @property
     def local(self) -> bool:
@@ -64,6 +85,30 @@ class Settings:
         """The settings as `mmdemo settings` prints them; the pass phrase is not shown."""
         shown = asdict(self) | {"workspace": str(self.workspace), "database_url": self.url}
         return shown | {"passphrase": "set" if self.passphrase else ""}
+
+
+RANGES = {  # of the fields that are numbers
+    "model_memory_mb": Range(0),
+    "threads": Range(0, 1024),
+    "slice_s": Range(0),
+    "server_port": Range(0, 65535),
+    "max_upload_mb": Range(1),
+    "max_megapixels": Range(1),
+    "held_out_share": Range(0, 0.9),
+    "max_file_mb": Range(1),
+}
+PORT = Range(1, 65535, ", or leave it out for the first free one from 7860")
+GRADIO = {  # whole numbers that Gradio reads when it is imported, and fails at
+    "GRADIO_SERVER_PORT": PORT,
+    "GRADIO_NUM_PORTS": Range(1, 65535),
+    "GRADIO_NODE_SERVER_PORT": Range(1, 65535),
+    "GRADIO_NODE_NUM_PORTS": Range(1, 65535),
+    "GRADIO_NUM_WORKERS": Range(1, 1024),
+    "GRADIO_DEBUG": Range(0, 1),
+    "GRADIO_ANALYTICS_MAX_EVENTS": Range(1),
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": Range(1),
+}
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def default_workspace(environment: Mapping[str, str]) -> Path:
@@ -77,7 +122,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **flags: Any) ->
     """Settings from `environment` (default: the process's), overridden by the flags that are not None.
 
     Raises:
-        UserError: a variable that is not of its setting's type.
+        UserError: a variable, of ours or of Gradio's, that cannot be used.
     """
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
@@ -88,20 +133,73 @@ def load_settings(environment: Mapping[str, str] | None = None, **flags: Any) ->
             raw = environment.get(name)
         if raw is None or raw == "":
             continue
-        values[field.name] = _typed(name, str(field.type), raw)
+        values[field.name] = _typed(name, str(field.type), raw, RANGES.get(field.name))
     values.setdefault("workspace", default_workspace(environment))
-    values["workspace"] = Path(values["workspace"]).expanduser().absolute()
+    values["workspace"] = _folder(Path(values["workspace"]))
+    for name, numbers in GRADIO.items():
+        if name in environment:
+            _number(name, "int", environment[name], numbers)
     if not values.get("server_name"):
-        values["server_name"] = environment.get("GRADIO_SERVER_NAME", "127.0.0.1")
+        values["server_name"] = _text(
+            "GRADIO_SERVER_NAME", environment.get("GRADIO_SERVER_NAME", "127.0.0.1")
+        )
     if not values.get("server_port"):
-        values["server_port"] = _typed("GRADIO_SERVER_PORT", "int", environment.get("GRADIO_SERVER_PORT", 0))
+        values["server_port"] = int(environment.get("GRADIO_SERVER_PORT", 0))
     return Settings(**values)
 
 
-def _typed(name: str, kind: str, raw: Any) -> Any:
+def _folder(path: Path) -> Path:
+    """The whole path of a workspace.
+
+    Raises:
+        UserError: it is a file, or no path that everything here can write down.
+    """
+    _text("MMDEMO_WORKSPACE", str(path))
     try:
-        if kind == "bool":
-            return raw if isinstance(raw, bool) else str(raw).lower() in {"1", "true", "yes", "on"}
-        return {"Path": Path, "int": int, "float": float}.get(kind, str)(raw)
+        whole = path.expanduser().absolute()
+    except RuntimeError as e:
+        raise UserError(
+            f"MMDEMO_WORKSPACE is {str(path)!r}, and there is no such home.", "Write the whole path."
+        ) from e
+    for part in (whole, *whole.parents):
+        if os.path.lexists(part):
+            if not part.is_dir():
+                raise UserError(
+                    f"The workspace {whole} cannot be used: {part} is not a folder.", "Name a folder."
+                )
+            break
+    return whole
+
+
+def _typed(name: str, kind: str, raw: Any, numbers: Range | None) -> Any:
+    if kind == "bool":
+        word = str(raw).strip().lower()
+        if word not in YES + NO:
+            raise UserError(
+                f"{name} is {raw!r}, which is neither yes nor no.", f"Set {name} to true or false."
+            )
+        return word in YES
+    if numbers is not None:
+        return _number(name, kind, raw, numbers)
+    return {"Path": Path}.get(kind, str)(_text(name, str(raw)))
+
+
+def _number(name: str, kind: str, raw: Any, numbers: Range) -> Any:
+    shown = f"{name} is {str(raw)[:60]!r}"
+    try:
+        value = {"int": int, "float": float}[kind](raw)
     except ValueError as e:
-        raise UserError(f"{name} is {raw!r}, which is not a number.", f"Set {name} to a number.") from e
+        what = "a whole number" if kind == "int" else "a number"
+        raise UserError(f"{shown}, which is not {what}.", f"Set {name} to {numbers}.") from e
+    if not (math.isfinite(value) and numbers.least <= value <= numbers.most):
+        raise UserError(f"{shown}.", f"Set {name} to {numbers}.")
+    return value
+
+
+def _text(name: str, raw: str) -> str:
+    """A text that can be stored and shown: no byte that is no UTF-8, nothing that steers a terminal."""
+    if re.search("[\x00-\x1f\x7f\ud800-\udfff]", raw):
+        raise UserError(
+            f"{name} is {raw[:200]!r}, which holds a character that cannot be used.", "Choose another."
+        )
+    return raw

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -69,3 +70,37 @@ def register():
         "The plug-in doubling was not loaded: There is a model named 'clip-vit-base-patch32'" in caplog.text
     )
     assert loaded_plugins() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
+        ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
+        ("def register():\n    exit()\n", "SystemExit"),
+        ("raise OSError('one\\n  two')\n", "OSError: one two"),
+        ("import gone_from_everywhere\n", "No module named 'gone_from_everywhere'"),
+    ],
+)
+def test_a_plug_in_that_would_end_the_program_is_left_out_in_one_line(
+    plugins: list[EntryPoint], tmp_path: Path, caplog: pytest.LogCaptureFixture, code: str, why: str
+) -> None:
+    name = f"ending_{abs(hash(code))}"
+    plugins.append(package(tmp_path, name, code))
+    with caplog.at_level("WARNING"):
+        load_plugins()
+    assert len(caplog.records) == 1 and caplog.records[0].exc_info is None
+    said = caplog.records[0].getMessage()
+    assert said.startswith(f"The plug-in {name} was not loaded: ") and why in said and "\n" not in said
+    assert loaded_plugins() == []
+
+
+def test_ctrl_c_while_a_plug_in_loads_still_ends_the_program(
+    plugins: list[EntryPoint], tmp_path: Path
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    code = "import signal\nsignal.raise_signal(signal.SIGINT)\n"
+    plugins.append(package(tmp_path, "slow_to_load", code))
+    with pytest.raises(KeyboardInterrupt):
+        load_plugins()
+    assert signal.getsignal(signal.SIGINT) is before

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.exporters.base import EXPORTERS, MEDIA, ExportedLabel
-from mmdemo.errors import StorageError, UserError
+from mmdemo.errors import UserError, cannot_write
+from mmdemo.media.regular_file import is_there
 from mmdemo.store.pairs import PairView
 from mmdemo.store.workspace import Workspace
 
@@ -30,12 +31,12 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
     """Write every labelled pair of a task, with its files, below the folder `out`.
 
     Raises:
-        UserError: an unknown format, a folder that holds something else, or nothing to export.
+        UserError: an unknown format, a folder that holds something else or cannot be made, or nothing to
+            export.
         StorageError: the disk refused.
     """
     exporter = EXPORTERS.get(format)
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise UserError(f"{out} is not empty.", "Name a folder that is empty or not there yet.")
+    _require_new(out)
     pairs = ws.pairs.browse(task, state="labelled")
     if not pairs:
         raise UserError(f"There are no {task} labels to export.", "Label some pairs first.")
@@ -43,8 +44,19 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
         (out / MEDIA).mkdir(parents=True)
         path = exporter.write(out, [_with_file(ws, out, pair) for pair in pairs])
     except OSError as e:
-        raise StorageError(f"The export could not be written: {e.strerror}.", "Free some disk space.") from e
+        raise cannot_write(f"The export could not be written to {out}", e, named=True) from e
     return Exported(len(pairs), sum(p.label is not None for p in pairs), path)
+
+
+def _require_new(out: Path) -> None:
+    """Refuse what is no folder, or one with something in it."""
+    if is_there(out) and not out.is_dir():
+        raise UserError(f"{out} is not a folder.", "Name a folder that is empty or not there yet.")
+    try:
+        if out.is_dir() and any(out.iterdir()):
+            raise UserError(f"{out} is not empty.", "Name a folder that is empty or not there yet.")
+    except OSError as e:
+        raise cannot_write(f"{out} cannot be looked into", e, named=True) from e
 
 
 def _with_file(ws: Workspace, out: Path, pair: PairView) -> ExportedLabel:

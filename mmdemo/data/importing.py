@@ -14,11 +14,13 @@ from mmdemo.data.importers.base import importer_for, takes
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.media.regular_file import is_there
 from mmdemo.modality import is_medium, modality_of
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
+NO_LABEL = "none"  # in the place of a verdict
 Progress = Callable[[int, int | None], None]  # rows done, of how many if that is known
 
 
@@ -66,7 +68,7 @@ def source_in(folder: Path) -> Path:
 
 def count_rows(source: str) -> int | None:
     """How many rows a source has; None where it is not on this disk, so that only its end will tell."""
-    return sum(1 for _ in source_rows(source)[1]) if Path(source).expanduser().exists() else None
+    return sum(1 for _ in source_rows(source)[1]) if is_there(Path(source).expanduser()) else None
 
 
 def preview(source: str, count: int = 8) -> tuple[str, list[Row | Skipped]]:
@@ -96,10 +98,7 @@ def import_source(
     Raises:
         UserError: nothing there can be imported.
     """
-    if verdict == "none":
-        verdict = ""
-    elif verdict not in LABEL_KINDS:
-        raise UserError(f"There is no verdict {verdict!r}.", f"Use one of: {', '.join(LABEL_KINDS)}, none.")
+    verdict = "" if require_verdict(verdict) == NO_LABEL else verdict
     _, rows = source_rows(source)
     report = ImportReport()
     seen: dict[tuple[str, str, float | None, float | None], int] = {}
@@ -123,6 +122,18 @@ def import_source(
     if progress is not None:
         progress(done, done)
     return report
+
+
+def require_verdict(name: str) -> str:
+    """The name of a label kind, or none, for rows that carry no verdict.
+
+    Raises:
+        UserError: it is neither; the sentence lists what there is.
+    """
+    if name != NO_LABEL and name not in LABEL_KINDS:
+        known = ", ".join([*LABEL_KINDS, NO_LABEL])
+        raise UserError(f"There is no verdict {name!r}.", f"Use one of: {known}.")
+    return name
 
 
 def _import_row(

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmdemo.errors import ImportRowError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
+from mmdemo.media.regular_file import TABLE_MB, require_file
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,12 @@ def file_inside(root: Path, name: str) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, UTF-16 with its mark, or else Windows-1252, which any bytes are."""
-    data = path.read_bytes()
+    """A text file in UTF-8, UTF-16 with its mark, or else Windows-1252, which any bytes are.
+
+    Raises:
+        MediaError: it is no file that can be read, or larger than what is held in memory.
+    """
+    data = require_file(path, TABLE_MB, may_be_empty=True).read_bytes()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     try:

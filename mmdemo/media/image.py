@@ -64,10 +64,12 @@ def decode_image(
             raise MediaError(f"{name} is cut off or damaged.", "Export or download it again.") from e
 
 
-def image_suffix(data: bytes) -> str:
+def image_suffix(source: bytes | Path) -> str:
     """The suffix that fits the bytes, whatever the file was called; .img for what is no picture."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(
+            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
+        ) as image:
             name = (image.format or "img").lower()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         name = "img"

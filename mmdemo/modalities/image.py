@@ -22,7 +22,6 @@ def describe(data: bytes | Path, settings: Settings) -> Facts:
     """Its size; decoded whole, so that a damaged file is refused at once."""
     from mmdemo.media.image import decode_image, image_suffix
 
-    data = data.read_bytes() if isinstance(data, Path) else data
     image = decode_image(data, max_megapixels=settings.max_megapixels)
     return Facts(image_suffix(data), width=image.width, height=image.height)
 

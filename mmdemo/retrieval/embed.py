@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.fused_aligner import FusedInput
 from mmdemo.models.protocols import MediaTower
 from mmdemo.models.speech.recogniser import WINDOW_S, WINDOWS, EncoderStates
 from mmdemo.retrieval.encode_stream import BATCH, encode_stream
-from mmdemo.settings import Settings
+from mmdemo.settings import MAX_FILE_MB, Settings
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
@@ -69,6 +70,8 @@ def decode_file(tower: MediaTower, source: bytes | Path, settings: Settings | No
     Raises:
         MediaError: it cannot be read.
     """
+    if isinstance(source, Path):
+        require_file(source, settings.max_file_mb if settings else MAX_FILE_MB)
     return MODALITIES.get(tower.modality).decode(tower, source, settings)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
+from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, modality_of, task_of_file
 from mmdemo.models.protocols import DEFAULT_TASK, Task
 from mmdemo.service.context import Context
@@ -40,13 +41,15 @@ class Media:
 
     def keep(self, path: Path, source: str = "upload", task: Task = DEFAULT_TASK) -> Item:
         """Keep a file as an item that search does not find until somebody labels it."""
-        if not path.is_file():
-            raise UserError(f"{path} does not exist.", "Check the path.")
         return self._ws.add_media(modality_of(task).name, path, path.name, source=source, listed=False)
 
     def task_of_file(self, path: Path) -> Task:
-        """The task of a file, for verbs that name none."""
-        return task_of_file(path, self._ws.settings)
+        """The task of a file, for verbs that name none.
+
+        Raises:
+            MediaError: it is no file that can be opened.
+        """
+        return task_of_file(require_file(path, self._ws.settings.max_file_mb), self._ws.settings)
 
     @staticmethod
     def task_of(item: Item) -> Task:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import sqlite3
 import tempfile
 import zipfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
-from mmdemo.errors import StorageError, UserError
+from mmdemo.errors import StorageError, UserError, cannot_write, reason
+from mmdemo.media.regular_file import require_file
 from mmdemo.store.tables import now
 from mmdemo.store.workspace import Workspace
 
 DATABASE = "mmdemo.sqlite3"
+BACKUP_MB = 10_000_000  # of a zip; what it holds must fit on the disk
+# What zipfile raises of a zip that is damaged, encrypted, or packed in a way that it does not know.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
 PARTS = ("media", "vectors", "versions", "runs")
 
 
@@ -22,14 +29,18 @@ def back_up(ws: Workspace, out: Path) -> Path:
     The database goes first, by SQLite's own backup, so every file that it names is there when it is copied.
 
     Raises:
-        UserError: the database is not in the workspace.
+        UserError: the database is not in the workspace, or the zip cannot be made there.
         StorageError: the disk refused; no half-written zip stays.
     """
     if ws.database.engine.dialect.name != "sqlite":
         raise UserError(
             "The database is not in the workspace.", "Back it up with its own tools, such as pg_dump."
         )
+    if out.is_dir():
+        raise UserError(f"{out} is a folder.", "Name a zip that is not there yet, such as backup.zip in it.")
+    part = out.with_name(f".part-{out.name}")
     try:
+        part.touch()  # before any work: whether the place can be written to
         with tempfile.TemporaryDirectory(dir=ws.folder) as temporary:
             copy = Path(temporary) / DATABASE
             source, target = sqlite3.connect(ws.folder / DATABASE), sqlite3.connect(copy)
@@ -37,7 +48,6 @@ def back_up(ws: Workspace, out: Path) -> Path:
                 source.backup(target)
             source.close()
             target.close()
-            part = out.with_name(f".part-{out.name}")
             with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
                 archive.write(copy, DATABASE)
                 for name in PARTS:
@@ -45,9 +55,13 @@ def back_up(ws: Workspace, out: Path) -> Path:
                         if file.is_file() and not file.name.startswith(".part-") and file.suffix != ".lock":
                             archive.write(file, file.relative_to(ws.folder))
             part.replace(out)
+    except sqlite3.Error as e:
+        raise StorageError(f"The database could not be copied: {reason(e)}.", "Free some disk space.") from e
     except OSError as e:
-        out.with_name(f".part-{out.name}").unlink(missing_ok=True)
-        raise StorageError(f"The backup could not be written: {e.strerror}.", "Free some disk space.") from e
+        raise cannot_write(f"The backup could not be written to {out}", e, named=True) from e
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return out
 
 
@@ -60,6 +74,7 @@ def restore(archive: Path, folder: Path) -> None:
     """
     if (folder / DATABASE).exists():
         raise UserError(f"{folder} already holds a workspace.", "Restore into a new folder.")
+    require_file(archive, BACKUP_MB)
     try:
         with zipfile.ZipFile(archive) as zipped:
             names = zipped.namelist()
@@ -71,18 +86,25 @@ def restore(archive: Path, folder: Path) -> None:
             if bad or zipped.testzip() is not None:
                 raise UserError(f"{archive.name} is damaged.", "Choose another backup.")
             folder.parent.mkdir(parents=True, exist_ok=True)
+            needed, free = sum(i.file_size for i in zipped.infolist()), shutil.disk_usage(folder.parent).free
+            if needed > free:
+                raise StorageError(
+                    f"{archive.name} holds {needed / 1e6:.0f} MB, "
+                    f"and {free / 1e6:.0f} MB of the disk are free.",
+                    "Free some disk space.",
+                )
             with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
                 zipped.extractall(temporary)
                 folder.mkdir(parents=True, exist_ok=True)
                 for name in [*PARTS, DATABASE]:  # the database last: a workspace is there when it is
                     if (Path(temporary) / name).exists():
                         shutil.move(str(Path(temporary) / name), str(folder / name))
-    except zipfile.BadZipFile as e:
+    except UNREADABLE as e:
         raise UserError(
             f"{archive.name} is not a zip that can be read.", "Choose a zip that Back up made."
         ) from e
     except OSError as e:
-        raise StorageError(f"The backup could not be restored: {e.strerror}.", "Free some disk space.") from e
+        raise cannot_write(f"The backup could not be restored into {folder}", e, named=True) from e
 
 
 def replace(ws: Workspace, archive: Path) -> Path:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from mmdemo.errors import StorageError
+from mmdemo.errors import StorageError, reason
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_MS = 30_000  # how long a writer waits for another process's transaction
@@ -65,7 +65,8 @@ class Database:
                         )
         except DBAPIError as e:
             raise StorageError(
-                f"The database cannot be opened: {e.orig}.", "Check MMDEMO_WORKSPACE and MMDEMO_DATABASE_URL."
+                f"The database cannot be opened: {reason(e.orig or e)}.",
+                "Check MMDEMO_WORKSPACE and MMDEMO_DATABASE_URL.",
             ) from e
 
     @contextmanager
@@ -98,7 +99,8 @@ class Database:
         """A session whose changes are on disk when the block has ended, or not made at all.
 
         Raises:
-            StorageError: the disk is full or the database is locked for too long.
+            StorageError: the disk is full, the database cannot be written to or reached, or it is locked for
+                too long.
         """
         with self._write_lock:
             connection = self.engine.connect().execution_options(write=True)
@@ -107,9 +109,7 @@ class Database:
                     yield session
                     session.commit()
             except OperationalError as e:
-                raise StorageError(
-                    f"Nothing was saved: {e.orig}.", "Free some disk space or try again."
-                ) from e
+                raise StorageError(f"Nothing was saved: {reason(e.orig or e)}.", _cure(e)) from e
             finally:
                 connection.close()
 
@@ -124,6 +124,20 @@ class Database:
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
+
+
+CURES = {  # by what SQLite says
+    "full": "Free some disk space.",
+    "locked": "Try again when the other program that writes to it has ended.",
+    "readonly": "Make the workspace's folder and its database writable.",
+    "disk i/o": "Check the disk.",
+}
+
+
+def _cure(e: OperationalError) -> str:
+    """What to do about a database that refuses to write."""
+    said = str(e.orig).lower()
+    return next((cure for word, cure in CURES.items() if word in said), "Check that it runs, and try again.")
 
 
 def in_parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from mmdemo.errors import StorageError
+from mmdemo.errors import cannot_write
 
 COPIED_AT_ONCE = 1 << 20  # bytes
 
@@ -30,19 +29,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def is_disk_full(e: Exception) -> bool:
-    """Whether an error of a library says that nothing more can be written; safetensors says so in words."""
-    full = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-    if isinstance(e, OSError):
-        return e.errno in full
-    return any(f"os error {number}" in str(e) for number in full)
-
-
 def write_durably(path: Path, data: bytes | Path) -> None:
     """Write a file, of bytes or as the copy of another, so that it is there whole, on disk, or not at all.
 
     Raises:
-        StorageError: the disk is full or not writable.
+        StorageError: the disk refused; the cure is by its reason.
     """
     temporary: str | None = None
     try:
@@ -60,9 +51,7 @@ def write_durably(path: Path, data: bytes | Path) -> None:
     except OSError as e:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise StorageError(
-            f"{path.name} could not be saved: {e.strerror}.", "Free some disk space and try again."
-        ) from e
+        raise cannot_write(f"{path.name} could not be saved", e) from e
 
 
 class MediaStore:

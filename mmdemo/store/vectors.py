@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from mmdemo.errors import StorageError
+from mmdemo.errors import cannot_write
 
 KEY_BYTES = 32  # a SHA-256
 
@@ -73,9 +73,7 @@ class VectorFile:
                     self._keys_path, count * KEY_BYTES, b"".join(bytes.fromhex(keys[i]) for i in fresh)
                 )
             except OSError as e:
-                raise StorageError(
-                    f"Vectors could not be saved: {e.strerror}.", "Free some disk space."
-                ) from e
+                raise cannot_write("Vectors could not be saved", e) from e
             self.refresh()
 
     def matrix(self) -> np.ndarray:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdemo.errors import MediaError, StorageError
+from mmdemo.errors import MediaError, cannot_write
 from mmdemo.media.image import thumbnail
+from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database
@@ -42,7 +43,8 @@ class Workspace:
         settings: where it is; see `mmdemo.settings.load_settings`.
 
     Raises:
-        StorageError: the folder or the database cannot be used.
+        UserError: the folder cannot be one.
+        StorageError: the disk or the database refused.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,10 +54,7 @@ class Workspace:
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as e:
-            raise StorageError(
-                f"The workspace {self.folder} cannot be used: {e.strerror}.",
-                "Set MMDEMO_WORKSPACE to a folder you can write to.",
-            ) from e
+            raise cannot_write(f"The workspace {self.folder} cannot be used", e, named=True) from e
         self.database = Database(settings.url)
         self.media = MediaStore(self.folder / "media", self.folder / "cache")
         self.items = ItemStore(self.database)
@@ -100,6 +99,8 @@ class Workspace:
         self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
     ) -> tuple[Item, bool]:
         try:
+            if isinstance(data, Path):
+                require_file(data, self.settings.max_file_mb)
             facts = MODALITIES.get(modality).describe(data, self.settings)
         except MediaError as e:
             if isinstance(data, Path):  # which may be called otherwise than where it comes from

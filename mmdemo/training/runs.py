@@ -7,14 +7,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from mmdemo.errors import MmdemoError, UserError
+from mmdemo.errors import MmdemoError, UserError, is_disk_full
 from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import reproducible
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
-from mmdemo.store.media_store import is_disk_full
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, TrainSettings

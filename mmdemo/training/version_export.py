@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mmdemo.errors import StorageError, UserError
+from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import MODALITIES
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
@@ -25,7 +25,7 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     base model that it stands on.
 
     Raises:
-        UserError: there is no such version, or the folder is there already.
+        UserError: there is no such version, or the folder is there already or cannot be made.
         StorageError: the disk refused; nothing half-written stays.
     """
     source = version_source(ws, version_id)
@@ -46,7 +46,7 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
         (part / "README.md").write_text(_page(source.preset, version_id, kept), encoding="utf-8")
         part.replace(out)
     except OSError as e:
-        raise StorageError(f"{out.name} could not be written: {e.strerror}.", "Free some disk space.") from e
+        raise cannot_write(f"{out} could not be written", e, named=True) from e
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return out

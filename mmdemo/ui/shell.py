@@ -6,17 +6,18 @@ import json
 import logging
 import os
 import secrets
+import time
 from dataclasses import asdict, replace
 from typing import Any
 
 import gradio as gr
 
-from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints
+from mmdemo.ui.listening import port_is_taken, require_address
 from mmdemo.ui.mcp import answer_in_json
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import tabs
@@ -25,6 +26,7 @@ from mmdemo.ui.widgets import widget
 log = logging.getLogger(__name__)
 SCRIPTS = ("page.js", "answers.js", "wave.js", "player.js")
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
+WAITED_S = 0.5  # between looks at whether the page is still served
 UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
 
 
@@ -87,7 +89,8 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     """Serve the page; models load once it answers. Returns the open workspace, the address and the page.
 
     Raises:
-        UserError: the port is taken.
+        UserError: the port is taken, or the address is none of this machine.
+        KeyboardInterrupt: Ctrl-C, once everything is closed.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -95,6 +98,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if settings.share and not settings.passphrase:
         settings = replace(settings, passphrase=secrets.token_urlsafe(6))
+    require_address(settings)
     app = App(settings, samples_later=True)
     page = build_page(app)
     page.queue(max_size=64, default_concurrency_limit=4)
@@ -105,18 +109,16 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         address = _launch(page, app)
     except OSError as e:  # of the sockets that are tried
         app.close()
-        raise UserError(
-            f"Port {settings.server_port or 'from 7860 to 7959'} on {settings.server_name} cannot be served: "
-            "another program has it, perhaps mmdemo itself.",
-            "End that one, or name another with GRADIO_SERVER_PORT.",
-        ) from e
+        raise port_is_taken(settings) from e
     app.context.start_behind_the_page()  # Python runs one thread at a time: before, the page would wait
     log.info("mmdemo is at %s", address)
     log.info("%s", keeping(app)["text"])
     if block:
         try:
-            page.block_thread()
+            while page.is_running:
+                time.sleep(WAITED_S)
         finally:
+            page.close(verbose=False)
             app.close()
     else:
         app.context.wait_for_samples()  # who goes on in this process finds them in the workspace

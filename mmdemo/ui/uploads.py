@@ -9,7 +9,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from mmdemo.errors import StorageError, UserError
+from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.service.app import App
@@ -54,7 +54,7 @@ async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
             return {"name": name, "bytes": size}
         return await run_in_threadpool(_keep, app, part, name, task)
     except OSError as e:
-        raise StorageError(f"{name} could not be saved: {e.strerror}.", "Free some disk space.") from e
+        raise cannot_write(f"{name} could not be saved", e) from e
     finally:
         part.unlink(missing_ok=True)
 

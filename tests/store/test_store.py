@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmdemo.errors import StorageError, UserError
+from mmdemo.errors import UserError
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
@@ -165,8 +166,10 @@ def test_what_is_no_backup_changes_nothing(ws: Workspace, tmp_path: Path) -> Non
 
 def test_a_workspace_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match="cannot be used"):
-        Workspace(load_settings({}, workspace=tmp_path / "file"))
+    with pytest.raises(UserError, match=r"cannot be used: .*file is not a folder"):
+        load_settings({}, workspace=tmp_path / "file" / "below")
+    with pytest.raises(UserError, match=r"cannot be used: Not a directory\. A part of the path is a file"):
+        Workspace(dataclasses.replace(load_settings({}), workspace=tmp_path / "file" / "below"))
 
 
 def test_a_new_workspace_starts_with_samples_labels_to_measure_on_and_pairs_to_label(app: App) -> None:

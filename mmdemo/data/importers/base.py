@@ -17,7 +17,9 @@ from typing import Protocol
 
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import UserError
+from mmdemo.media.regular_file import is_there, require_file_or_folder
 from mmdemo.registry import Registry, modules_in
+from mmdemo.settings import MAX_FILE_MB
 
 
 class Importer(Protocol):
@@ -69,10 +71,12 @@ def importer_for(path: Path) -> Importer:
     Raises:
         UserError: the path is not there, or nobody takes it.
     """
+    if is_there(path):
+        require_file_or_folder(path, MAX_FILE_MB)
     for importer in importers():
         if importer.accepts(path):
             return importer
-    if not path.exists():
+    if not is_there(path):
         raise UserError(f"{path} does not exist.", "Check the path, or name a data set as datasets:NAME.")
     raise UserError(
         f"{path.name} is nothing that can be imported.",

@@ -9,10 +9,9 @@ from pydantic import AfterValidator, Field
 
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import importers
-from mmdemo.data.importing import preview, source_in
+from mmdemo.data.importing import preview, require_verdict, source_in
 from mmdemo.data.rows import Skipped
 from mmdemo.errors import UserError
-from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.service.app import App
 from mmdemo.service.exchange import batch_folder, new_folder, offer, pack
@@ -30,14 +29,7 @@ from mmdemo.service.operations.requests import (
 from mmdemo.service.operations.table import operation
 
 PREVIEWED = 8
-NO_LABEL = "none"
-
-
-def _verdict(value: str) -> str:
-    return value if value == NO_LABEL else LABEL_KINDS.get(value).name
-
-
-Verdict = Annotated[Name, AfterValidator(_verdict)]
+Verdict = Annotated[Name, AfterValidator(require_verdict)]
 
 
 class ImportRequest(Request):
