@@ -1,7 +1,8 @@
 """How the weights of a network learn: all of them, or thin matrices beside some (LoRA).
 
 By LoRA (Hu et al. 2021, arXiv:2106.09685) the weights stay; beside the query and value projections of every
-attention a product of two thin matrices learns. In full all weights do.
+attention a product of two thin matrices learns, and parts that nobody has trained before, such as the
+projections that join two backbones, learn whole and are kept with them. In full all weights learn.
 """
 
 from __future__ import annotations
@@ -47,5 +48,11 @@ def let_learn(network: Any, how: Method, compute: Compute) -> Any:
     peft = heavy("peft")
     if how.adapter:
         return peft.PeftModel.from_pretrained(network, how.adapter, is_trainable=True).to(compute.device)
-    shape = peft.LoraConfig(r=RANK, lora_alpha=ALPHA, lora_dropout=0.05, target_modules=TARGETS)
+    shape = peft.LoraConfig(
+        r=RANK,
+        lora_alpha=ALPHA,
+        lora_dropout=0.05,
+        target_modules=TARGETS,
+        modules_to_save=getattr(network, "new_parts", None),
+    )
     return peft.get_peft_model(network, shape).to(compute.device)

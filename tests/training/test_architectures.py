@@ -12,7 +12,7 @@ from mmdemo.data.samples import SPEECH
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.load import load_towers
-from mmdemo.models.manager import NETWORK
+from mmdemo.models.manager import NETWORK, version_source
 from mmdemo.models.registry import find_preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.query import Query
@@ -104,6 +104,35 @@ def test_a_backbone_of_timm_and_a_bert_are_joined_and_learn_by_every_method(
         folder.rename(folder.with_name(f"{folder.name}-moved"))
     network = next((app.ws.folder / "versions").glob(f"*/{NETWORK}"))
     load_towers(find_preset(f"towers:{network}"), app.settings)
+
+
+@pytest.mark.parametrize("media", ["timm", "cnn"])
+def test_what_joins_two_backbones_learns_by_lora_and_is_kept_with_the_adapter(
+    media: str, tmp_path: Path, make_app: Callable[..., App]
+) -> None:
+    text = checkpoints.save_bert(tmp_path / "bert")
+    tower = f"local-dir:{checkpoints.save_timm(tmp_path / 'timm')}" if media == "timm" else media
+    app = labelled(make_app, "image-text", f"towers:{tower}+{text}")
+    new = {"media_projection.weight", "text_projection.weight"}
+    new |= {"media.network.conv1.weight"} if media == "cnn" else set()
+    seen = [weights_of(app)]
+    for method in ("lora", "lora", "full"):
+        settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
+        run_id = create_run(app.ws, "image-text", method, settings, "ask")
+        done = execute_run(app.ws, run_id, lambda: app.models.aligner("image-text").towers)
+        assert done.status == "done" and done.version_id, done.message
+        app.versions.activate(done.version_id)
+        seen.append(weights_of(app))  # as another process would load them
+        assert all(not np.allclose(seen[-1][name], seen[-2][name], atol=1e-4) for name in new), method
+    backbone = [n for n in seen[0] if n.startswith("media.network.") and media == "timm"]
+    assert all(np.array_equal(seen[0][n], seen[2][n]) for n in backbone)  # what was trained before stays
+
+
+def weights_of(app: App) -> dict[str, np.ndarray]:
+    """The network of the active version, loaded anew."""
+    towers, _ = load_towers(version_source(app.ws, app.ws.versions.active("image-text")).preset, app.settings)
+    state = towers.media.encoder.network.state_dict()  # type: ignore[attr-defined]
+    return {name: t.numpy() for name, t in state.items() if t.is_floating_point()}
 
 
 @pytest.mark.parametrize("save", [checkpoints.save_xclip, checkpoints.save_videoprism, checkpoints.save_clip])

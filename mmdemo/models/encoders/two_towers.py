@@ -213,6 +213,13 @@ class TowerPair(nn.Module):
 
     supports_gradient_checkpointing = False
 
+    @property
+    def new_parts(self) -> list[str]:
+        """The modules that nobody has trained before, which thin matrices beside others cannot stand for."""
+        scratch_media = ["media"] if self.spec.media in _media_towers(self.spec.modality) else []
+        scratch_text = ["text"] if self.spec.text in _text_towers() else []
+        return ["media_projection", "text_projection", *scratch_media, *scratch_text]
+
     def save_pretrained(self, folder: Path, **how: Any) -> None:
         """Weights as safetensors, and what they are as `towers.json`."""
         folder.mkdir(parents=True, exist_ok=True)
