@@ -24,6 +24,7 @@ from mmdemo.models.device import Compute
 from mmdemo.training.checkpoint import BestKeeper, StateKeeper
 from mmdemo.training.config import EpochRecord, Measure, TrainSettings
 from mmdemo.training.learner import Learner
+from mmdemo.training.processes import agreed, share_of
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Trainable(Protocol):
         ...
 
     def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
-        """Add the gradients of a batch over all processes, of which `rows` is this one's share; returns its
-        loss.
+        """Add the gradients of a batch over all processes, of which `rows` is this one's share, perhaps empty
+        or shorter than another's; returns the loss of the whole.
         """
         ...
 
@@ -250,10 +251,7 @@ class Trainer:
 
     def _share(self, step: int) -> Sequence[int]:
         """The examples of a step that this process embeds."""
-        rows = self._plan.rows(step)
-        share = len(rows) // self._accelerator.num_processes
-        first = self._accelerator.process_index * share
-        return rows[first : first + share]
+        return share_of(self._plan.rows(step))
 
     def _step(self) -> float | None:
         """One step; its loss, or None where it has to be done again."""
@@ -267,7 +265,7 @@ class Trainer:
         if step + 1 < plan.total:
             self._trainable.prefetch(self._share(step + 1), self._at_once)
         try:
-            loss = self._trainable.backward(rows, min(self._at_once, len(rows)), self._accelerator)
+            loss = self._trainable.backward(rows, self._at_once, self._accelerator)
         except torch.OutOfMemoryError as e:
             if self._at_once <= 1 or self._accelerator.num_processes > 1:  # the others are in this step too
                 raise UserError(
@@ -328,7 +326,7 @@ class Trainer:
             return None
         self._trainable.network.eval()
         with self._learner.in_place():
-            found = self._check()
+            found = agreed(self._check())
             if self._best is not None:
                 self._best.offer(self._learner.weights, found)
         return found

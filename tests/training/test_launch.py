@@ -13,8 +13,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from mmdemo.labeling.snapshot import LEAST_VALIDATION
 from mmdemo.models.manager import NETWORK
 from mmdemo.service.app import App
+from mmdemo.store.pairs import TRAIN, VALIDATION
+from mmdemo.store.tables import Pair
+from mmdemo.training.progress import read_progress
 from tests import checkpoints
 from tests.training.test_architectures import labelled
 
@@ -26,6 +30,9 @@ def test_two_processes_that_accelerate_launches_write_the_version_that_one_write
 ) -> None:
     model = f"dual:{checkpoints.save_clip(tmp_path / 'clip')}"
     app = labelled(make_app, "image-text", model)
+    with app.ws.database.write() as session:  # an odd number of validation pairs, and batches of three
+        for pair in app.ws.pairs.browse("image-text", split=TRAIN)[:LEAST_VALIDATION]:
+            session.get(Pair, pair.id).split = VALIDATION  # type: ignore[union-attr]
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = str(s.getsockname()[1])
@@ -38,7 +45,7 @@ def test_two_processes_that_accelerate_launches_write_the_version_that_one_write
     }
     launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, "-m"]
-    train = ["mmdemo", "train", "--method", "full", "--epochs", "2", "--batch", "4", "--json"]
+    train = ["mmdemo", "train", "--method", "full", "--epochs", "2", "--batch", "3", "--json"]
     train += ["--workspace", str(app.ws.folder)]
     answers = []
     for command in (launch, ["-m"]):
@@ -50,6 +57,8 @@ def test_two_processes_that_accelerate_launches_write_the_version_that_one_write
         assert len(lines) == 1  # only the first process answers
         answers.append(json.loads(lines[0]))
     assert len(app.ws.runs.of_tasks(["image-text"])) == 2
+    curves = [[r["validation_recall"] for r in read_progress(app.ws, a["run"])] for a in answers]
+    assert curves[0] == curves[1] and len(curves[0]) == 2 and None not in curves[0]
     together, alone = (
         load_file(app.ws.version_folder(a["model"]) / NETWORK / "model.safetensors") for a in answers
     )

@@ -26,6 +26,7 @@ from mmdemo.training.checkpoint import StateKeeper
 from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.learner import Learner
 from mmdemo.training.losses import LOSSES
+from mmdemo.training.processes import share_of
 from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.encoders import Both, Inputs, PairLearning, Temperature, backward
 from mmdemo.training.trainables.texts import WriterLearning, likelihood_of
@@ -318,25 +319,57 @@ def test_a_network_that_writes_has_all_that_the_loop_offers(tmp_path: Path) -> N
     assert cut is not None and torch.equal(cut.model.weight, whole.model.weight)
 
 
+def still() -> Tiny:
+    """Without dropout, which each process would draw by itself."""
+    tiny = Tiny()
+    for net in tiny.network.values():
+        net[1].p = 0.0  # type: ignore[index]
+    return tiny
+
+
+def one_step(loss: str, count: int, part: int) -> dict[str, Tensor]:
+    """The loss and the gradients of one batch, of which this process embeds its share."""
+    tiny, accelerator = still(), make_accelerator(CPU)
+    learning = PairLearning(tiny, Rows(), TrainSettings(loss=loss))
+    learning.prepare(accelerator)
+    tiny.network.train()
+    value = learning.backward(share_of(range(count)), part, accelerator)
+    named = [*tiny.network.named_parameters(), *learning.extras.named_parameters()]
+    return {"loss": torch.tensor(value)} | {n: p.grad for n, p in named if p.grad is not None}
+
+
+def one_page(count: int) -> dict[str, Tensor]:
+    """The same of a network that writes."""
+    writer = TinyWriter()
+    learning = WriterLearning(writer, sentences())
+    value = learning.backward(share_of(range(count)), 2, make_accelerator(CPU))
+    likelihood = likelihood_of(writer, sentences(count))()
+    grad = writer.model.weight.grad
+    assert grad is not None
+    return {"loss": torch.tensor(value), "grad": grad, "likelihood": torch.tensor(likelihood)}
+
+
 PROCESS = """
 import sys, torch
 from dataclasses import replace
-from tests.training.test_network import SETTINGS, Tiny, TinyWriter, run, write
+from tests.training.test_network import SETTINGS, TinyWriter, one_page, one_step, run, still, write
+from mmdemo.training.processes import rows_of_all, share_of
 found = {}
-for part in (0, 2):  # whole shares, and shares in parts
-    tiny = Tiny()
-    for net in tiny.network.values():
-        net[1].p = 0.0  # each process would draw its own
-    run(tiny, replace(SETTINGS, part=part))
-    found |= {f"pairs {part} {n}": t for n, t in tiny.network.state_dict().items()}
-writer = TinyWriter()
-write(writer)
+for part, batch in ((0, 8), (2, 8), (0, 5), (2, 5)):  # whole shares, and shares in parts; equal ones or not
+    run(tiny := still(), replace(SETTINGS, part=part, batch=batch))
+    found |= {f"pairs {part} {batch} {n}": t for n, t in tiny.network.state_dict().items()}
+for loss, count, part in (("infonce", 7, 8), ("infonce", 7, 2), ("sigmoid", 5, 1), ("sigmoid", 1, 8)):
+    found |= {f"step {loss} {count} {part} {n}": t for n, t in one_step(loss, count, part).items()}
+for count in (5, 1):
+    found |= {f"page {count} {n}": t for n, t in one_page(count).items()}
+write(writer := TinyWriter())
 found |= {f"texts {n}": t for n, t in writer.model.state_dict().items()}
+found["rows"] = rows_of_all(torch.tensor([[float(i)] for i in share_of(range(5))]))
 torch.save(found, sys.argv[1])
 """
 
 
-def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+def test_two_processes_learn_what_one_does_though_a_batch_cannot_be_divided(tmp_path: Path) -> None:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = str(s.getsockname()[1])
@@ -351,12 +384,15 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     assert [p.wait(120) for p in started] == [0, 0, 0]
     found = {n: torch.load(tmp_path / n, weights_only=True) for n in ("r0", "r1", "alone")}
     untrained = {f"texts {n}": t for n, t in TinyWriter().model.state_dict().items()}
-    untrained |= {f"pairs {p} {n}": t for p in (0, 2) for n, t in Tiny().network.state_dict().items()}
-    assert set(untrained) == set(found["alone"])
+    for part, batch in ((0, 8), (2, 8), (0, 5), (2, 5)):
+        untrained |= {f"pairs {part} {batch} {n}": t for n, t in Tiny().network.state_dict().items()}
+    assert untrained.keys() == {n for n in found["alone"] if n.startswith(("pairs", "texts"))}
     for name, alone in found["alone"].items():
-        assert torch.equal(found["r0"][name], found["r1"][name])
-        assert torch.allclose(found["r0"][name], alone, atol=1e-5)
-        assert not torch.allclose(alone, untrained[name], atol=1e-3)
+        assert torch.equal(found["r0"][name], found["r1"][name]), name
+        assert torch.allclose(found["r0"][name], alone, atol=1e-5), name
+        assert name not in untrained or not torch.allclose(alone, untrained[name], atol=1e-3), name
+    assert found["r0"]["rows"][:, 0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert all(float(t.abs().max()) > 0 for n, t in found["r0"].items() if n.startswith(("step", "page")))
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from mmdemo.evaluation.comparison import calibrate, comparison
@@ -25,6 +26,7 @@ from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import let_learn
 from mmdemo.training.outcome import save_learned
+from mmdemo.training.processes import rows_of_all, share_of
 from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
 from mmdemo.training.trainables.encoders import PairLearning, pair_defaults
 from mmdemo.training.trainables.pair_data import PairSource, pair_dataset
@@ -72,17 +74,25 @@ def conclude(finished: FinishedRun) -> Conclusion:
 def _recall(
     ws: Workspace, encoder: Encoder, preset: Preset, examples: Sequence[Example]
 ) -> Callable[[], float]:
-    """Measures the mean recall, in percent, of the encoder as it is then."""
+    """Measures the mean recall, in percent, of the encoder as it is then. Each of several processes embeds
+    its share, and each has the figure of all.
+    """
     texts = DualTextTower(preset, encoder)
     data = pair_dataset(ws, encoder, preset.task, examples)
-    media = [data[i] for i in range(len(data))]
+    prepared: dict[int, dict[str, Tensor]] = {}  # of this process's share, once they were asked for
     ids = [e.medium for e in examples], [text_key(e.text) for e in examples]
 
     @torch.inference_mode()
     def found() -> float:
-        parts = [encoder.media(stacked(media[i : i + AT_ONCE])).cpu() for i in range(0, len(media), AT_ONCE)]
-        vectors = normalize(torch.cat(parts), dim=1).numpy()
-        return evaluate_retrieval(vectors, texts.encode([e.text for e in examples]), *ids).mean_recall
+        own = share_of(range(len(examples)))
+        prepared.update({i: data[i] for i in own if i not in prepared})
+        media = [torch.zeros(0, encoder.dim)]
+        for at in range(0, len(own), AT_ONCE):
+            part = encoder.media(stacked([prepared[i] for i in own[at : at + AT_ONCE]]))
+            media.append(normalize(part, dim=1).cpu())
+        words = texts.encode([examples[i].text for i in own])
+        vectors, text = rows_of_all(torch.cat(media)), rows_of_all(torch.from_numpy(words))
+        return evaluate_retrieval(vectors.numpy(), text.numpy(), *ids).mean_recall
 
     return found
 

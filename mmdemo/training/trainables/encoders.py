@@ -22,6 +22,7 @@ from torch.nn.functional import normalize
 from mmdemo.models.device import give_back_memory
 from mmdemo.training.config import BATCH, Measure, TrainSettings
 from mmdemo.training.losses import LOSSES, Batch
+from mmdemo.training.processes import joined, lengths_of
 from mmdemo.training.trainer import Defaults
 
 LEAST_STEPS = 20  # with few pairs epochs are added up to so many steps
@@ -137,7 +138,9 @@ class PairLearning:
         self._source.prefetch(rows[:at_once])
 
     def backward(self, rows: Sequence[int], at_once: int, accelerator: Any) -> float:
-        """See `Trainable`."""
+        """See `Trainable`; a share that is shorter than another embeds a pair more, which does not count."""
+        lengths = lengths_of(len(rows))
+        rows = [*rows, *[0] * (max(lengths) - len(rows))]
         pieces = [rows[i : i + at_once] for i in range(0, len(rows), at_once)]
 
         def load(i: int) -> Inputs:
@@ -147,17 +150,16 @@ class PairLearning:
             return inputs
 
         parts = [partial(load, i) for i in range(len(pieces))]
-        return backward(self._both, parts, self._loss, self._temperature, accelerator)
+        return backward(self._both, parts, self._loss, self._temperature, accelerator, lengths)
 
 
-def gathered(batch: Batch, processes: int) -> Batch:
-    """The batch of all processes; gradients flow back to each one's share."""
-    if processes == 1:
+def gathered(batch: Batch, lengths: Sequence[int]) -> Batch:
+    """The batch of all processes, whose shares have these lengths; gradients flow back to each one's."""
+    if len(lengths) == 1:
         return batch
-    from torch.distributed.nn.functional import all_gather
 
     def together(t: Tensor) -> Tensor:
-        return torch.cat(list(all_gather(t)))
+        return joined(t, lengths)
 
     known = [together(t.long()) for t in (batch.match, batch.item_code, batch.text_code)]
     weight = None if batch.weight is None else together(batch.weight)
@@ -170,6 +172,7 @@ def backward(
     loss_of: nn.Module,
     temperature: Temperature,
     accelerator: Any,
+    lengths: Sequence[int] = (0,),
 ) -> float:
     """Add the gradients of one global batch to the parameters; returns its loss.
 
@@ -180,6 +183,7 @@ def backward(
         loss_of: one of LOSSES.
         temperature: the scale and bias.
         accelerator: of accelerate.
+        lengths: of each process's share; what the parts hold behind this one's does not count.
     """
     device = accelerator.device
 
@@ -189,7 +193,7 @@ def backward(
         text_code = torch.cat([t for _, _, t, _ in known]).to(device)
         weights = [w for _, _, _, w in known if w is not None]
         weight = torch.cat(weights).to(device) if weights else None
-        batch = gathered(Batch(media, text, match, item_code, text_code, weight), accelerator.num_processes)
+        batch = gathered(Batch(media, text, match, item_code, text_code, weight), lengths)
         found: Tensor = loss_of(batch, *temperature())
         return found
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdemo.training.config import Measure
+from mmdemo.training.processes import share_of, summed
 from mmdemo.training.trainer import Defaults
 
 AT_ONCE = 8  # examples, such as recordings of half a minute, that go through together
@@ -95,15 +96,17 @@ class WriterLearning:
 
 def likelihood_of(writer: Writer, examples: Sequence[Any]) -> Callable[[], float]:
     """Measures how likely the writer, as it is then, finds a token of some texts: the geometric mean, in
-    percent.
+    percent. Each of several processes reads its share of them.
     """
 
     @torch.inference_mode()
     def found() -> float:
-        total, tokens = 0.0, 0
-        for i in range(0, len(examples), writer.at_once):
-            loss, count = writer.loss(examples[i : i + writer.at_once])
+        total, tokens = 0.0, 0.0
+        own = share_of(examples)
+        for i in range(0, len(own), writer.at_once):
+            loss, count = writer.loss(own[i : i + writer.at_once])
             total, tokens = total + float(loss), tokens + count
+        total, tokens = summed([total, tokens])
         return 100.0 * math.exp(-total / max(1, tokens))
 
     return found
