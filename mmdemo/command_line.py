@@ -61,7 +61,7 @@ VERBS: dict[str, Verb] = {
     "moments": Verb("moments", ("file", "query"), (("file", "video"),), hidden=("item",)),
     "search": Verb("search", ("query",), (("k", "k"),), hidden=("file", "item")),
     "evaluate": Verb("evaluate"),
-    "train": Verb("train", hidden=("promote",)),
+    "train": Verb("train"),
     "export": Verb("export", ("out",)),
     "backup": Verb("backup", ("out",)),
 }
@@ -72,6 +72,7 @@ ACTIONS: dict[str, Verb] = {  # of `models`
     "export": Verb("export_version"),
     "push": Verb("publish_version"),
     "remove": Verb("remove_version"),
+    "retest": Verb("retest_version"),
     "use": Verb("choose_model"),
 }
 

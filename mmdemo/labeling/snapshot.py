@@ -35,6 +35,7 @@ class Example:
     start: float | None = None  # seconds, of a span with a text of its own
     end: float | None = None
     agreement: float = 1.0  # the share of those who judged the pair that agree with the verdict
+    closed: bool = False  # whether the text is a class, which stands on every side with items of its own
 
     @property
     def medium(self) -> str:

@@ -46,7 +46,9 @@ class Training:
         """
         return self._context.jobs.start(version_task(task), method, settings, promote)
 
-    def train(self, task: str, method: str, settings: dict[str, Any]) -> dict[str, Any] | None:
+    def train(
+        self, task: str, method: str, settings: dict[str, Any], promote: str = "when-better"
+    ) -> dict[str, Any] | None:
         """The JSON of `train`: fine-tune in this process; of several processes the first answers.
 
         Raises:
@@ -68,7 +70,7 @@ class Training:
         worker = Worker(self._ws, self._context.models)
 
         def create() -> str:
-            return create_run(self._ws, known, method, chosen, "when-better", holder=worker.name)
+            return create_run(self._ws, known, method, chosen, promote, holder=worker.name)
 
         if self._ws.settings.one_of_several:
             run_id, first = meet(self._ws.settings, method, create)
@@ -92,6 +94,7 @@ class Training:
             "gains": result.get("gains"),
             **captions,
             "promoted": run.decision == "promoted",
+            "gate": result.get("gate"),
         }
 
     def decide(self, run: str, promote: bool, annotator: str = "") -> str:
@@ -111,6 +114,7 @@ class Training:
         from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
         from mmdemo.models.manager import version_source
         from mmdemo.models.presets import PROPOSED
+        from mmdemo.training.promotion import outlook
 
         known = version_task(task)
         labelled = DEFAULT_TASK if known == CAPTIONING else known
@@ -136,6 +140,7 @@ class Training:
             "methods": list(preset.methods) if preset else [],
             "heads": list(preset.heads) if preset else [],
             "recipe": preset.recipe if preset else "",
+            "gate": outlook(self._ws, known, snapshot),
         }
 
 

@@ -32,8 +32,10 @@ class Versions:
         """The JSON of `models`."""
         version_task(task)
         active = self._ws.versions.active(task)
+        candidates = self._ws.versions.candidates(task)
         rows = [
             {"id": v.id, "task": v.task, "parent": v.parent, "run": v.run_id, "active": v.id == active}
+            | {"candidate": v.id in candidates}
             for v in self._ws.versions.of_task(task)
         ]
         return {"versions": rows}
@@ -116,9 +118,28 @@ class Versions:
 
     def activate(self, version: str, annotator: str = "") -> dict[str, Any]:
         """Activate a version and bring the index over to it behind the page."""
-        task = self._ws.versions.activate(version, annotator).task
+        from mmdemo.training.activation import activate
+
+        task = activate(self._ws, version, annotator).task
         self._context.data_changed(task)
         return self.listed(task)
+
+    def retest(self, version: str, annotator: str = "") -> dict[str, Any]:
+        """Ask the gate about a candidate once more: an attempt on the held-out labels of now.
+
+        Raises:
+            UserError: it is no candidate, or the held-out set has not grown since.
+        """
+        from mmdemo.training.promotion import retest
+
+        def towers(one: str) -> Any:
+            return self._context.models.towers(version_source(self._ws, one).preset)
+
+        verdict = retest(self._ws, version, towers, annotator)
+        task = self._ws.versions.get(version).task
+        if verdict.certain:
+            self._context.data_changed(task)
+        return {"version": version, "promoted": verdict.certain, "gate": verdict.as_json()}
 
     def choose_model(self, task: str, name: str, annotator: str = "") -> dict[str, Any]:
         """Load a base model, by its preset's id or named by hand, and make it the active version.

@@ -7,6 +7,7 @@ in the transaction that adds the label, so counting and queueing need not read t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
-from mmdemo.store.database import Database
+from mmdemo.store.database import Database, in_parts
 from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, PairStore, check_span
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
@@ -171,6 +172,15 @@ class LabelLog:
         """The pair that a label is on."""
         with self._database.read() as session:
             return session.scalar(select(Label.pair_id).where(Label.id == label_id))
+
+    def items_of(self, label_ids: Sequence[int]) -> set[str]:
+        """The items that those labels are on."""
+        found: set[str] = set()
+        with self._database.read() as session:
+            for part in in_parts(label_ids):
+                query = select(Pair.item_id).join(Label, Label.pair_id == Pair.id).where(Label.id.in_(part))
+                found |= set(session.scalars(query))
+        return found
 
     def counts(self, task: str) -> Counts:
         """Pairs by kind of label, and how many can be trained and measured on."""

@@ -1,11 +1,22 @@
-"""The tables: items, texts' splits, pairs, labels, runs, versions, activations."""
+"""The tables: items, texts' splits, pairs, labels, runs, versions, activations, attempts."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, Integer, String, Text, func
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -153,3 +164,25 @@ class Run(Base):
     holder: Mapped[str | None] = mapped_column(String(120))  # the worker that has claimed it
     lease_until: Mapped[datetime | None] = mapped_column(DateTime)  # after which anybody may claim it again
     queued_at: Mapped[datetime | None] = mapped_column(DateTime)  # since when it waits; None: ever since
+
+
+class Attempt(Base):
+    """A version that was measured on a held-out set; with a number, to be promoted if it passes."""
+
+    __tablename__ = "attempts"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    task: Mapped[str] = mapped_column(String(16), index=True)
+    series: Mapped[int] = mapped_column(Integer)  # a held-out set that has doubled begins the next one
+    number: Mapped[int | None] = mapped_column(Integer)  # k, from 1; None: shown, and nothing decided
+    items: Mapped[int] = mapped_column(Integer)  # distinct held-out items
+    version_id: Mapped[str] = mapped_column(String(64), index=True)
+    against: Mapped[str] = mapped_column(String(64))  # the version that it was compared with
+    chosen: Mapped[bool] = mapped_column(default=False)  # by a person, among versions that were shown
+    annotator: Mapped[str] = mapped_column(String(120), default="")
+    unit: Mapped[str] = mapped_column(String(32), default="")  # what was compared
+    p: Mapped[float | None] = mapped_column(Float)
+    gain: Mapped[float | None] = mapped_column(Float)  # mean difference an item
+    spread: Mapped[float | None] = mapped_column(Float)  # its standard deviation over items
+    certain: Mapped[bool | None] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    __table_args__ = (UniqueConstraint("task", "series", "number", name="uq_attempts"),)

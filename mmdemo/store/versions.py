@@ -9,6 +9,7 @@ from mmdemo.store.database import Database
 from mmdemo.store.tables import Activation, Version, now
 
 BY_SETTING = "(setting)"  # the annotator of an activation that nobody asked for
+BY_GATE = "(gate)"  # of one that the test of before and after let through
 
 
 class VersionTree:
@@ -105,6 +106,18 @@ class VersionTree:
             if newest is None or newest.version_id != version_id or newest.annotator == BY_SETTING:
                 session.add(Activation(task=version.task, version_id=version_id, annotator=annotator))
         return version
+
+    def candidates(self, task: str) -> set[str]:
+        """The tuned versions that were never in force: the gate or a person has yet to decide on them."""
+        with self._database.read() as session:
+            been = select(Activation.version_id).where(Activation.task == task)
+            query = select(Version.id).where(
+                Version.task == task,
+                Version.parent.is_not(None),
+                Version.removed_at.is_(None),
+                Version.id.not_in(been),
+            )
+            return set(session.scalars(query))
 
     def previous(self, task: str) -> str | None:
         """The version that was in force before the present one, which a roll back returns to."""

@@ -22,6 +22,7 @@ from mmdemo.media.image import thumbnail
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES
 from mmdemo.settings import Settings
+from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
@@ -63,6 +64,7 @@ class Workspace:
         self.transcripts = TranscriptStore(self.database)
         self.versions = VersionTree(self.database)
         self.runs = RunLog(self.database)
+        self.attempts = AttemptLog(self.database)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
 

@@ -23,6 +23,7 @@ from mmdemo.errors import UserError
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.tables import Run, now
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.activation import activate
 from mmdemo.training.lease import new_holder
 
 log = logging.getLogger(__name__)
@@ -204,6 +205,7 @@ class JobRunner:
             "transcripts": result.get("transcripts"),
             "moments": result.get("moments"),
             "captions": result.get("captions"),
+            "gate": result.get("gate"),
             "task": run.task,
             "progress": records,
             "validation_recall": last.get("validation_recall"),
@@ -220,7 +222,7 @@ class JobRunner:
         if not run.version_id:
             raise UserError(f"{run.id} has made no version.", "Start a new run.")
         if promote:
-            self._ws.versions.activate(run.version_id, annotator)
+            activate(self._ws, run.version_id, annotator)
         elif self._ws.versions.active(run.task) == run.version_id:
             self._ws.versions.activate(run.parent, annotator)
         self._ws.runs.update(run.id, decision="promoted" if promote else "kept-old")

@@ -9,12 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from mmdemo.evaluation.gate import Verdict
 from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.manager import ADAPTER, NETWORK
 from mmdemo.models.presets import Preset
 from mmdemo.store.media_store import write_durably
+from mmdemo.store.pairs import TRAIN
 from mmdemo.store.tables import Run, Version, now
+from mmdemo.store.versions import BY_GATE
 from mmdemo.store.workspace import Workspace
 
 
@@ -73,6 +76,7 @@ def add_version(
         "created": now().isoformat(timespec="seconds") + "Z",
         "settings": run.settings,
         "labels": [e.label for e in snapshot.examples],
+        "learned_labels": [e.label for e in snapshot.of(TRAIN)],
         "labels_sha256": snapshot.sha256,
         "trained_on": result["trained_on"],
         "before": result.get("before"),
@@ -83,35 +87,30 @@ def add_version(
         "moments": result.get("moments"),
         "calibration": asdict(calibration),
         "pair_calibration": result.get("pair_calibration"),
+        "gate": result.get("gate"),
     }
     write_durably(ws.version_folder(version_id) / "card.json", json.dumps(card, indent=1).encode())
     ws.versions.add(Version(id=version_id, task=run.task, base=preset.name, parent=run.parent, run_id=run.id))
     return version_id
 
 
-def finish_run(
-    ws: Workspace, run: Run, result: dict[str, Any], *, better: bool, measured: bool, stopped: bool
-) -> bool:
-    """Promote the run's version where it was asked to and is better, and say what became of it; False: the
-    run is another worker's by now, and nothing was changed.
+def finish_run(ws: Workspace, run: Run, result: dict[str, Any], verdict: Verdict, *, stopped: bool) -> bool:
+    """Promote the run's version where it was asked to and is certainly better, and say what became of it;
+    False: the run is another worker's by now, and nothing was changed.
     """
     version_id = version_of(run)
     if is_lost(ws, run):
         return False
     by_itself = run.settings.get("promote") == "when-better"
-    promoted = by_itself and better and not stopped
+    promoted = by_itself and verdict.certain and not stopped
     if promoted:
-        ws.versions.activate(version_id)
-    elif by_itself:
-        result["kept_because"] = (
-            "it was stopped" if stopped else "it is not better" if measured else "nothing was measured"
-        )
+        ws.versions.activate(version_id, BY_GATE)
     ws.runs.update(
         run.id,
         status="stopped" if stopped else "done",
         version_id=version_id,
         result=result,
-        decision="promoted" if promoted else "kept-old" if by_itself else "",
+        decision="promoted" if promoted else "candidate" if by_itself else "",
         message="Stopped; what it had learned until then is kept as a version." if stopped else "",
     )
     return True

@@ -20,6 +20,7 @@ from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.lease import Lease
 from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_lost
 from mmdemo.training.progress import append_progress, step_writer, stop_flag
+from mmdemo.training.promotion import judge
 from mmdemo.training.recipes.base import FinishedRun, OpenedRun, Recipe, StartedRun, recipe_of
 from mmdemo.training.trainer import Trainer, make_accelerator
 
@@ -43,7 +44,7 @@ def create_run(
         task: whose labels.
         method: head, or lora or full where the model's preset allows it.
         settings: how to train.
-        promote: "when-better", or "ask": a person decides.
+        promote: "when-better"; "ask": the gate is asked and a person decides; "never": it is not even asked.
         snapshot: other pairs than the workspace's labels.
         holder: the worker that carries it out at once; empty: whichever is free.
 
@@ -169,11 +170,12 @@ def _conclude(recipe: Recipe, finished: FinishedRun) -> None:
     started, was_stopped = finished.started, finished.was_stopped
     ws, run = started.ws, started.run
     found = recipe.conclude(finished)
-    add_version(ws, run, started.preset, started.snapshot, found.result, found.calibration)
-    kept = finish_run(
-        ws, run, found.result, better=found.better, measured=found.measured, stopped=was_stopped
-    )
-    result = dict(found.result)
+    if is_lost(ws, run):
+        return
+    verdict = judge(ws, run, started.snapshot, found, stopped=was_stopped)
+    result = found.result | {"gate": verdict.as_json()}
+    add_version(ws, run, started.preset, started.snapshot, result, found.calibration)
+    kept = finish_run(ws, run, result, verdict, stopped=was_stopped)
     for more in found.later if kept and not was_stopped else ():
         result |= more()
         ws.runs.update(run.id, result=dict(result))

@@ -50,8 +50,9 @@ class TrainRequest(Request):
     patience: Whole = Field(0, description="epochs without a better one after which it ends; 0: never")
     recompute: bool = Field(False, description="less memory, more time")
     deterministic: bool = Field(False, description="only deterministic algorithms")
-    promote: Literal["when-better", "ask"] = Field(
-        "when-better", description='"when-better", or "ask": a person decides'
+    promote: Literal["when-better", "ask", "never"] = Field(
+        "when-better",
+        description='"when-better": where the test is certain; "ask": a person decides; "never": no test',
     )
 
     def settings(self) -> dict[str, Any]:
@@ -73,8 +74,8 @@ class TrainHereRequest(TrainRequest):
 
 @operation("train", role="trainer", surfaces=("command",))
 def train(app: App, request: TrainHereRequest) -> dict[str, Any] | None:
-    """Fine-tune on the workspace's labels; promote what is better."""
-    return app.training.train(request.task, request.method, request.settings())
+    """Fine-tune on the workspace's labels; promote what is certainly better."""
+    return app.training.train(request.task, request.method, request.settings(), request.promote)
 
 
 class RunAnswer(Answer):
@@ -85,7 +86,7 @@ class RunAnswer(Answer):
 
 @operation("start_training", role="trainer", public=True)
 def start_training(app: App, request: TrainRequest) -> RunAnswer:
-    """Start a fine-tuning on the labels; its version is promoted when it is better."""
+    """Start a fine-tuning on the labels; its version is promoted when it is certainly better."""
     run = app.training.start(request.task, request.method, request.settings(), request.promote)
     return RunAnswer(run=run)
 
@@ -119,6 +120,7 @@ class StatusAnswer(Answer):
     promoted: bool = False
     message: str = ""
     validation_recall: float | None = Field(None, description="mean recall of the validation pairs, percent")
+    gate: dict[str, Any] | None = Field(None, description="what the test of before and after said")
 
 
 @operation("training_status", role="viewer", public=True, quick=True)

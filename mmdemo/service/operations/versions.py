@@ -36,6 +36,7 @@ class VersionRow(Answer):
     parent: str | None
     run: str | None
     active: bool
+    candidate: bool = Field(False, description="whether it is tuned and was never active")
 
 
 class VersionsAnswer(Answer):
@@ -61,6 +62,20 @@ class VersionRequest(Request):
 def activate(app: App, request: VersionRequest) -> VersionsAnswer:
     """Make a version the one that answers."""
     return VersionsAnswer(**app.versions.activate(request.version, request.annotator))
+
+
+class RetestAnswer(Answer):
+    """What the gate said."""
+
+    version: str
+    promoted: bool
+    gate: dict[str, Any]
+
+
+@operation("retest_version", role="trainer", surfaces=("page", "command"))
+def retest_version(app: App, request: VersionRequest) -> RetestAnswer:
+    """Test a candidate on today's held-out labels, which spends an attempt, and promote it if it passes."""
+    return RetestAnswer(**app.versions.retest(request.version, request.annotator))
 
 
 class ChooseRequest(Request):

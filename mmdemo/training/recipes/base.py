@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mmdemo.evaluation.evaluate import head_of, retrieval_with
+from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.labeling.snapshot import Example, Snapshot
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import Calibration
@@ -118,9 +121,21 @@ class Conclusion:
 
     result: dict[str, Any]  # before, after and the rest of what its card and the page say
     calibration: Calibration
-    better: bool  # than the version before it
-    measured: bool = True  # whether there was anything to measure on
+    evidence: Evidence | None = None  # before and after on the held-out matches; None: there are none
+    # The same on pairs that were neither learned from nor held out, measured when the gate wants to know.
+    validation: Callable[[], Evidence | None] = lambda: None
     later: tuple[Callable[[], dict[str, Any]], ...] = ()  # more for the result, that nobody should wait for
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two versions to be compared by what a recipe measures."""
+
+    ws: Workspace
+    before: str
+    after: str
+    examples: Sequence[Example]  # matches
+    towers: Callable[[str], Towers]  # of a version
 
 
 @dataclass(frozen=True)
@@ -129,10 +144,21 @@ class Recipe:
 
     open: Callable[[StartedRun], OpenedRun]  # load what is trained, and its examples
     conclude: Callable[[FinishedRun], Conclusion]  # write the weights, measure before and after
+    compare: Callable[[Compared], Evidence | None]  # two versions that are there, as `conclude` measures them
     # For an estimate: how the model of a tower is trained on so many examples, and some of them sent through
     # it once; None: it has no towers.
     defaults: Callable[[MediaTower, int], Defaults] | None = None
     forward: Callable[[Workspace, HeadAligner, Sequence[Example]], None] | None = None
+
+
+def compare_ranks(asked: Compared) -> Evidence:
+    """Two versions by the ranks of right answers: of recipes that change what lies near what."""
+    ws, found = asked.ws, []
+    for version in (asked.before, asked.after):
+        preset = version_source(ws, version).preset
+        loads = partial(asked.towers, version)
+        found.append(retrieval_with(ws, preset, loads, head_of(ws, version), asked.examples))
+    return rank_evidence(found[0], found[1], asked.examples)
 
 
 RECIPES: Registry[Recipe] = Registry(
@@ -142,6 +168,10 @@ RECIPES: Registry[Recipe] = Registry(
 
 
 def recipe_of(ws: Workspace, run: Run) -> Recipe:
-    """The recipe of a run: a head's is the same on every model, a network's the model's own."""
-    preset = version_source(ws, run.parent).preset
-    return RECIPES["head" if run.method == "head" else preset.recipe]
+    """The recipe of a run."""
+    return recipe_for(ws, run.parent, run.method)
+
+
+def recipe_for(ws: Workspace, parent: str, method: str) -> Recipe:
+    """How a version is trained further: a head is on every model, a network by the model's own recipe."""
+    return RECIPES["head" if method == "head" else version_source(ws, parent).preset.recipe]

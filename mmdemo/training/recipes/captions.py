@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from mmdemo.evaluation.caption_scores import caption_comparison
+from mmdemo.evaluation.caption_scores import bleu4, caption_comparison
+from mmdemo.evaluation.evidence import CAPTION_SCORES, Evidence
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.captioning.transformers import HubCaptioner
-from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.retrieval.embed import decode_file
+from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.foretelling import unseen
 from mmdemo.training.outcome import save_learned
-from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
+from mmdemo.training.recipes.base import (
+    RECIPES,
+    Compared,
+    Conclusion,
+    FinishedRun,
+    OpenedRun,
+    Recipe,
+    StartedRun,
+)
 from mmdemo.training.trainables.captioner import AdaptedCaptioner, Captioned
 from mmdemo.training.trainables.texts import WriterLearning, likelihood_of
 
@@ -42,19 +54,26 @@ def conclude(finished: FinishedRun) -> Conclusion:
     started = finished.started
     ws, preset = started.ws, started.preset
     learned = save_learned(preset, started.run, started.folder, finished.opened.save)
-    captions = _compare(
-        ws,
-        decide_compute(ws.settings.device, ws.settings.threads),
-        started.measured,
-        (preset.media_tower, preset.adapter),
-        (learned.media_tower, learned.adapter),
-    )
+    sides = ((preset.media_tower, preset.adapter), (learned.media_tower, learned.adapter))
+    written = _write(ws, started.measured, *sides)
+
+    def validation() -> Evidence | None:
+        found = _write(ws, unseen(ws, started.run.parent, started.validation), *sides)
+        return _evidence(found) if found is not None else None
+
     return Conclusion(
-        {"captions": captions} | finished.facts,
+        {"captions": _table(ws, written) if written is not None else None} | finished.facts,
         Calibration(1.0, 0.0),
-        better=captions is not None and captions["gains"]["BLEU-4"]["gain"] > 0,
-        measured=captions is not None,
+        _evidence(written) if written is not None else None,
+        validation,
     )
+
+
+def compare(asked: Compared) -> Evidence | None:
+    """Two captioners by how much their captions are like those of people."""
+    presets = [version_source(asked.ws, version).preset for version in (asked.before, asked.after)]
+    written = _write(asked.ws, asked.examples, *[(p.media_tower, p.adapter) for p in presets])
+    return _evidence(written) if written is not None else None
 
 
 def _captioned(ws: Workspace, examples: Sequence[Example]) -> list[Captioned]:
@@ -71,42 +90,59 @@ def _captioned(ws: Workspace, examples: Sequence[Example]) -> list[Captioned]:
     ]
 
 
-def _compare(
-    ws: Workspace,
-    compute: Compute,
-    examples: Sequence[Example],
-    before: tuple[str, str],
-    after: tuple[str, str],
-) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Written:
+    """Pictures as two captioners described them."""
+
+    items: list[Item]
+    references: list[list[str]]  # what people confirmed of each
+    before: list[str]
+    after: list[str]
+
+
+def _write(
+    ws: Workspace, examples: Sequence[Example], before: tuple[str, str], after: tuple[str, str]
+) -> Written | None:
     """Captions of held-out pictures by two networks, each a name and an adapter; None: there are none."""
     references: dict[str, list[str]] = {}
     for e in examples:
         references.setdefault(e.item, []).append(e.text)
-    items = [item for item in ws.items.of(list(references)[:MEASURED]).values()]
+    items = list(ws.items.of(list(references)[:MEASURED]).values())
     if not items:
         return None
-    aligner = ModelManager(ws.settings, ws.versions.active, lambda v: version_source(ws, v)).aligner(
-        DEFAULT_TASK
-    )
-    tower = aligner.towers.media
-    pictures = [decode_file(tower, ws.media_path(item)) for item in items]
-    vectors = aligner.encode_media(pictures)
+    compute = decide_compute(ws.settings.device, ws.settings.threads)
     written = []
     for name, adapter in (before, after):
         captioner = HubCaptioner(name, compute, adapter)
         loads = [decode_image(ws.media_path(item), at_least_px=AT_LEAST_PX) for item in items]
         written.append([captioner.caption([picture]) for picture in loads])
         del captioner
-    own = [references[item.id] for item in items]
-    found = caption_comparison(
-        written[0],
-        written[1],
-        own,
-        (_cosines(aligner, vectors, written[0]), _cosines(aligner, vectors, written[1])),
+    return Written(items, [references[item.id] for item in items], *written)
+
+
+def _evidence(written: Written) -> Evidence:
+    """For the gate: BLEU-4 of each picture's caption, 0..1."""
+    scores = [
+        np.array([bleu4(c, r) / 100 for c, r in zip(captions, written.references, strict=True)])
+        for captions in (written.before, written.after)
+    ]
+    items = tuple(item.id for item in written.items)
+    return Evidence(items, -scores[0], -scores[1], (scores[0], scores[1]), unit=CAPTION_SCORES)
+
+
+def _table(ws: Workspace, written: Written) -> dict[str, Any]:
+    """The scores of both sides, and captions that changed."""
+    aligner = ModelManager(ws.settings, ws.versions.active, lambda v: version_source(ws, v)).aligner(
+        DEFAULT_TASK
     )
+    pictures = [decode_file(aligner.towers.media, ws.media_path(item)) for item in written.items]
+    vectors = aligner.encode_media(pictures)
+    cosines = _cosines(aligner, vectors, written.before), _cosines(aligner, vectors, written.after)
+    found = caption_comparison(written.before, written.after, written.references, cosines)
+    rows = zip(written.items, written.before, written.after, written.references, strict=True)
     shown = [
         {"item": item.id, "before": old, "after": new, "wanted": texts[0]}
-        for item, old, new, texts in zip(items, *written, own, strict=True)
+        for item, old, new, texts in rows
         if old != new
     ]
     return found | {"aligner": aligner.version, "examples": shown[:SHOWN]}
@@ -117,4 +153,4 @@ def _cosines(aligner: HeadAligner, vectors: np.ndarray, captions: Sequence[str])
     return np.asarray(np.einsum("nd,nd->n", vectors, texts))
 
 
-RECIPES.add("captions", Recipe(open_run, conclude))
+RECIPES.add("captions", Recipe(open_run, conclude, compare))

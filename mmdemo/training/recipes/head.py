@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ import numpy as np
 
 from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
 from mmdemo.evaluation.evaluate import head_of
+from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.evaluation.learning_curve import learning_curve
 from mmdemo.evaluation.measure import measure
+from mmdemo.evaluation.metrics import Retrieval
 from mmdemo.evaluation.pair_arrays import PairArrays, load_arrays, prepare_features, with_cells
 from mmdemo.evaluation.transcripts import measure_transcripts
 from mmdemo.labeling.snapshot import Example
@@ -26,9 +28,19 @@ from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
+from mmdemo.training.foretelling import ENOUGH, out_of_fold, unseen
+from mmdemo.training.recipes.base import (
+    RECIPES,
+    Conclusion,
+    FinishedRun,
+    OpenedRun,
+    Recipe,
+    StartedRun,
+    compare_ranks,
+)
 from mmdemo.training.trainables.head import HeadLearning, head_defaults, new_head, recall_of, train_head
 
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
@@ -78,8 +90,8 @@ def conclude(finished: FinishedRun) -> Conclusion:
     return Conclusion(
         result,
         calibrate(new, pairs, preset.dim, base_calibration(preset)),
-        better=bool(measured) and after.mean_recall > before.mean_recall,
-        measured=bool(measured),
+        rank_evidence(before, after, measured) if measured else None,
+        lambda: _foretold(started, old, new),
         later=(lambda: _curve(finished), lambda: _error_rates(finished, result.get("vocabulary") or [])),
     )
 
@@ -111,13 +123,10 @@ def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) ->
     aligner.encode_text([e.text for e in examples])
 
 
-def _curve(finished: FinishedRun) -> dict[str, Any]:
-    """What the labels were worth, by heads that learn from the first of them only."""
-    started = finished.started
-    ws, preset, settings = started.ws, started.preset, started.settings
-    if len(started.validation) < 2:
-        return {}
-    kind, reference = settings.head or preset.heads[0], reference_features(ws, preset)
+def _fit(started: StartedRun) -> Callable[[PairArrays], ResidualHead | None]:
+    """Trains a head as the run's own on other examples; gives None where the run was stopped."""
+    preset, settings = started.preset, started.settings
+    reference = reference_features(started.ws, preset)
 
     def fit(part: PairArrays) -> ResidualHead | None:
         epochs = train_head(
@@ -126,8 +135,40 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
         heads = [head for _, head in epochs]
         return None if started.stopped() or not heads else heads[-1]
 
+    return fit
+
+
+def _foretold(started: StartedRun, old: ResidualHead | None, new: ResidualHead) -> Evidence | None:
+    """Before and after on validation pairs; where those are few, by heads on folds that they did not see."""
+    ws, preset, kind = started.ws, started.preset, new.shape.kind
+    may_learn = started.snapshot.of(TRAIN) + started.snapshot.of(VALIDATION)
+    judged = unseen(ws, started.run.parent, [e for e in may_learn if e.match])
+    validation = [e for e in judged if e.split == VALIDATION]
+
+    def measured(head: ResidualHead | None, on: Sequence[Example]) -> Retrieval:
+        return measure(head, _arrays(started, on, head.shape.kind if head else ""), preset.dim)
+
+    if len({e.item for e in validation}) >= ENOUGH:
+        return rank_evidence(measured(old, validation), measured(new, validation), validation)
+    fit = _fit(started)
+
+    def folded(rest: list[Example], asked: list[Example]) -> tuple[Retrieval, Retrieval] | None:
+        texts = {text_key(e.text) for e in rest if e.match}
+        head = fit(_arrays(started, rest, kind)) if len(texts) > 1 else None
+        return None if head is None else (measured(old, asked), measured(head, asked))
+
+    return out_of_fold(may_learn, judged, folded)
+
+
+def _curve(finished: FinishedRun) -> dict[str, Any]:
+    """What the labels were worth, by heads that learn from the first of them only."""
+    started = finished.started
+    preset = started.preset
+    if len(started.validation) < 2:
+        return {}
+    kind = started.settings.head or preset.heads[0]
     train, validation = (_arrays(started, of, kind) for of in (started.train, started.validation))
-    curve = learning_curve(train, validation, preset.dim, fit)
+    curve = learning_curve(train, validation, preset.dim, _fit(started))
     return {} if curve is None else {"curve": curve.as_json()}
 
 
@@ -143,4 +184,7 @@ def _error_rates(finished: FinishedRun, vocabulary: list[str]) -> dict[str, Any]
     return {} if rates is None else {"transcripts": rates}
 
 
-RECIPES.add("head", Recipe(open_run, conclude, lambda tower, examples: head_defaults(examples), forward))
+RECIPES.add(
+    "head",
+    Recipe(open_run, conclude, compare_ranks, lambda tower, examples: head_defaults(examples), forward),
+)

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from mmdemo.evaluation.comparison import calibrate, comparison
 from mmdemo.evaluation.evaluate import head_of, retrieval_with
+from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features
 from mmdemo.labeling.snapshot import Example
@@ -25,9 +26,18 @@ from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import let_learn
+from mmdemo.training.foretelling import unseen
 from mmdemo.training.outcome import save_learned
 from mmdemo.training.processes import rows_of_all, share_of
-from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
+from mmdemo.training.recipes.base import (
+    RECIPES,
+    Conclusion,
+    FinishedRun,
+    OpenedRun,
+    Recipe,
+    StartedRun,
+    compare_ranks,
+)
 from mmdemo.training.trainables.encoders import PairLearning, pair_defaults
 from mmdemo.training.trainables.pair_data import PairSource, pair_dataset
 from mmdemo.training.trainer import Defaults
@@ -63,11 +73,19 @@ def conclude(finished: FinishedRun) -> Conclusion:
     held_out = started.snapshot.of(HELD_OUT)
     prepare_features(ws, learned, held_out, lambda: after)
     pairs = load_arrays(ws, learned, held_out)
+
+    def validation() -> Evidence | None:
+        asked = unseen(ws, run.parent, started.validation)
+        if not asked:
+            return None
+        old = retrieval_with(ws, preset, started.towers, head_of(ws, run.parent), asked)
+        return rank_evidence(old, retrieval_with(ws, learned, lambda: after, None, asked), asked)
+
     return Conclusion(
         comparison(before, reached, measured) | finished.facts,
         calibrate(None, pairs, preset.dim, base_calibration(preset)),
-        better=bool(measured) and reached.mean_recall > before.mean_recall,
-        measured=bool(measured),
+        rank_evidence(before, reached, measured) if measured else None,
+        validation,
     )
 
 
@@ -123,4 +141,4 @@ def _learner(tower: Any) -> Encoder:
     return learner
 
 
-RECIPES.add("pairs", Recipe(open_run, conclude, defaults, forward))
+RECIPES.add("pairs", Recipe(open_run, conclude, compare_ranks, defaults, forward))

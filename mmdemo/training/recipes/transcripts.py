@@ -10,7 +10,8 @@ from pathlib import Path
 from mmdemo.errors import DataError
 from mmdemo.evaluation.comparison import comparison
 from mmdemo.evaluation.evaluate import head_of, retrieval_with
-from mmdemo.evaluation.transcripts import measure_transcripts
+from mmdemo.evaluation.evidence import Evidence
+from mmdemo.evaluation.transcripts import error_evidence, error_rates, hear
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner, Towers
@@ -21,10 +22,21 @@ from mmdemo.models.load import load_towers
 from mmdemo.models.speech.recogniser import WINDOW_S
 from mmdemo.retrieval.transcripts import vocabulary_of
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.foretelling import unseen
 from mmdemo.training.outcome import save_learned
-from mmdemo.training.recipes.base import RECIPES, Conclusion, FinishedRun, OpenedRun, Recipe, StartedRun
+from mmdemo.training.recipes.base import (
+    RECIPES,
+    Compared,
+    Conclusion,
+    FinishedRun,
+    OpenedRun,
+    Recipe,
+    StartedRun,
+)
 from mmdemo.training.trainables.recognisers import LEARNERS, Recording
 from mmdemo.training.trainables.texts import WriterLearning, likelihood_of, writing_defaults
+
+GATED = 60  # held-out recordings that are transcribed twice, for the gate
 
 
 def open_run(started: StartedRun) -> OpenedRun:
@@ -68,15 +80,29 @@ def conclude(finished: FinishedRun) -> Conclusion:
     before = retrieval_with(ws, preset, started.towers, head, measured)
     reached = retrieval_with(ws, learned, lambda: after, head, measured)
     old = started.towers().media, vocabulary_of(ws, run.parent)
-    rates = measure_transcripts(ws, old, (after.media, ()), measured, lambda: False)
+    rows = hear(ws, old, (after.media, ()), measured, lambda: False, GATED)
+
+    def validation() -> Evidence | None:
+        asked = unseen(ws, run.parent, started.validation)
+        found = hear(ws, old, (after.media, ()), asked, lambda: False, GATED // 2)
+        return error_evidence(found) if found else None
+
     return Conclusion(
         comparison(before, reached, measured)
         | finished.facts
-        | ({"transcripts": rates} if rates is not None else {}),
+        | ({"transcripts": error_rates(rows)} if rows else {}),
         _calibration(ws, run.parent, after),
-        better=rates is not None and rates["WER"]["after"] < rates["WER"]["before"],
-        measured=bool(measured),
+        error_evidence(rows) if rows else None,
+        validation,
     )
+
+
+def compare(asked: Compared) -> Evidence | None:
+    """Two recognisers by the errors of their transcripts."""
+    ws = asked.ws
+    sides = [(asked.towers(v).media, vocabulary_of(ws, v)) for v in (asked.before, asked.after)]
+    rows = hear(ws, sides[0], sides[1], asked.examples, lambda: False, GATED)
+    return error_evidence(rows) if rows else None
 
 
 def _copy_head(ws: Workspace, parent: str, target: Path) -> ResidualHead | None:
@@ -102,4 +128,6 @@ def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) ->
     aligner.encode_text([e.text for e in examples])
 
 
-RECIPES.add("transcripts", Recipe(open_run, conclude, lambda tower, examples: writing_defaults({}), forward))
+RECIPES.add(
+    "transcripts", Recipe(open_run, conclude, compare, lambda tower, examples: writing_defaults({}), forward)
+)

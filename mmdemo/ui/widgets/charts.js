@@ -74,16 +74,12 @@ function captions(s) {
 function changes(list) {
   return ["better", "worse"].map((way) => (list[way].length ? h("div", {}, h("h4", {}, way === "better" ? "Found sooner" : "Found later"), h("div", { class: "mm-changes" }, list[way].map((c) => h("figure", {}, mm.medium(c.item, c.text, c), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `rank ${c.before} → ${c.after}`)))))) : ""));
 }
-function judged(what, g, on) {
-  const span = `${signed(g.low)} to ${signed(g.high)}`;
-  if (g.low > 0) return `Better: ${what} ${signed(g.gain)} points on ${on} (95 % interval ${span}).`;
-  if (g.high < 0) return `Worse: ${what} ${signed(g.gain)} points on ${on} (${span}). Keep the old one.`;
-  return `Not certain: ${what} ${signed(g.gain)} points on ${on} (${span}). More labels would tell.`;
-}
-function verdict(s) {
-  if (s.captions) return judged("BLEU-4", s.captions.gains["BLEU-4"], `${s.captions.pictures} pictures it never saw`);
-  if (!s.before?.pairs) return "There are no held-out matches, so nothing could be measured.";
-  return judged("mean recall", s.gains.mean_recall, `${s.before.pairs} pairs it never saw`);
+// What was measured, in one sentence; what it means is said by the gate
+function measured(s) {
+  const said = (what, g, on) => `${what} ${signed(g.gain)} points on ${on} (95 % interval ${signed(g.low)} to ${signed(g.high)}).`;
+  if (s.captions) return said("BLEU-4", s.captions.gains["BLEU-4"], `${s.captions.pictures} pictures it never saw`);
+  if (!s.before?.pairs) return "";
+  return said("Mean recall", s.gains.mean_recall, `${s.before.pairs} pairs it never saw`);
 }
 
 // What the views of the tab share: what is trained, the open view, errors

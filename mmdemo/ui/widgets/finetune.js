@@ -25,8 +25,8 @@ function drawRun(s) {
   refreshData();
   const result = $("[data-result]");
   if (!s.gains && !s.captions) { result.replaceChildren(); $("[data-worth]").replaceChildren(); return $("[data-changes]").replaceChildren(); }
-  const decided = { promoted: "Promoted: this version answers everywhere now.", "kept-old": "The old version was kept." }[s.decision];
-  result.replaceChildren(h("p", { class: "mm-verdict" }, verdict(s)),
+  const decided = { promoted: "Promoted: this version answers everywhere now.", "kept-old": "The old version was kept.", candidate: "It stays a candidate: the old version answers." }[s.decision];
+  result.replaceChildren(h("p", { class: "mm-verdict" }, s.gate ? h("b", {}, s.gate.sentence) : "", " ", measured(s)),
     h("div", { class: "mm-row" },
       h("button", { class: "mm-button primary", type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
