@@ -6,6 +6,7 @@
         │   ├── MediaError     a file that cannot be read as the modality it was given for
         │   ├── ImportRowError one row of an import; the rest of the import goes on
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
+        │   ├── NumberError    a feature, a loss or a score that is infinite or not a number
         │   └── AccessError    a pass phrase is needed first
         ├── StorageError       the disk or the database refused; nothing was half-written
         └── RegistryError      a plug-in adds a name that is taken
@@ -51,6 +52,10 @@ class ImportRowError(UserError):
 
 class DataError(UserError):
     """The labels cannot be trained on as they are."""
+
+
+class NumberError(UserError):
+    """A feature, a loss or a score is infinite or not a number; its file, pair or setting is named."""
 
 
 class AccessError(UserError):

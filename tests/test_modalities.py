@@ -118,6 +118,40 @@ def test_its_tower_makes_finite_vectors_and_each_text_has_a_probability(
     assert all(0 <= s["probability"] <= 1 for s in answer["scores"])
 
 
+def test_what_its_tower_makes_that_is_no_number_is_told_with_the_file_and_never_measured(
+    modality: Modality,
+    tmp_path: Path,
+    make_app: Callable[..., App],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, task = make_app("broken", samples=False), modality.task
+    collection(modality.name, tmp_path / "files")
+    ask(app, "import", path=str(tmp_path / "files"), task=task)
+    item = app.ws.items.listed(modality.name)[0]
+    aligner = app.models.aligner(task)
+    tower = getattr(aligner.towers.media, "frames", aligner.towers.media)
+    with monkeypatch.context() as broken:
+        broken.setattr(tower, "encode", lambda media: np.full((len(media), tower.feature_dim), np.nan))
+        assert len(app.context.keeper_of(task).update().index) == 0
+        assert f"{item.name}" in caplog.text and "no number" in caplog.text.replace(
+            "not a number", "no number"
+        )
+        with pytest.raises(UserError, match=r"not a number|no numbers"):
+            ask(app, "align", item=item.id, texts=["a word"], task=task)
+        names = "|".join(i.name for i in app.ws.items.listed(modality.name))
+        with pytest.raises(UserError, match=f"({names}) cannot be learned from: .*(not a number|no numbers)"):
+            ask(app, "train", task=task, method="head", epochs=2)
+    text = aligner.towers.text
+    with monkeypatch.context() as broken:
+        broken.setattr(text, "encode", lambda texts: np.full((len(texts), text.dim), np.inf, np.float32))
+        # A recording's own vector is that of a text, its transcript.
+        with pytest.raises(UserError, match=r"of (“an odd word”|this recording) is infinite"):
+            ask(app, "align", item=item.id, texts=["an odd word"], task=task)
+        with pytest.raises(UserError, match="of “an odd word” is infinite"):
+            ask(app, "search", query="an odd word", task=task)
+
+
 def test_its_items_are_imported_searched_labelled_and_learned_from(
     modality: Modality, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from mmdemo.evaluation.comparison import paired_bootstrap
+from mmdemo.evaluation.metrics import CURE
+from mmdemo.finite import require_finite
 
 CLIP_SCALE = 2.5
 
@@ -26,7 +28,12 @@ def bleu4(caption: str, references: Sequence[str]) -> float:
 
 
 def clip_score(similarity: float) -> float:
-    """CLIPScore, 0..100 and more, from a cosine."""
+    """CLIPScore, 0..100 and more, from a cosine.
+
+    Raises:
+        NumberError: the cosine is infinite or not a number.
+    """
+    require_finite(similarity, "The similarity of a caption with its picture", CURE)
     return 100.0 * CLIP_SCALE * max(0.0, similarity)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from mmdemo.evaluation.localisation import Localisation
 from mmdemo.evaluation.measure import cells_in, media_vectors
-from mmdemo.evaluation.metrics import RECALL_AT, Ranks, Retrieval
+from mmdemo.evaluation.metrics import CURE, RECALL_AT, Ranks, Retrieval
 from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.finite import require_finite
 from mmdemo.labeling.snapshot import Example
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.heads.fusion import CALIBRATION as PAIR_PRIOR
@@ -40,6 +41,8 @@ def paired_bootstrap(before: np.ndarray, after: np.ndarray, seed: int = 0) -> In
 
     Queries are drawn with replacement, each with both its scores (Efron 1979; Koehn 2004 for paired systems).
     """
+    for scores, when in ((before, "before"), (after, "after")):
+        require_finite(scores, lambda i, when=when: f"The score of query {i + 1} {when}", CURE)  # type: ignore
     difference = 100.0 * (np.asarray(after, np.float64) - np.asarray(before, np.float64))
     if len(difference) == 0:
         return Interval(0.0, 0.0, 0.0)

@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.evaluation.metrics import CURE
+from mmdemo.finite import require_finite
+
 IOU_AT = (0.3, 0.5, 0.7)
 Span = tuple[float, float]  # start and end in seconds
 
@@ -33,6 +36,9 @@ class Localisation:
     """What each query's first moment shares with its span."""
 
     iou: np.ndarray  # (Q,) 0..1
+
+    def __post_init__(self) -> None:
+        require_finite(self.iou, lambda i: f"The overlap of query {i + 1} with its moment", CURE)
 
     def scores(self) -> dict[str, np.ndarray]:
         """(Q,) of each figure, 0..1, by its name."""

@@ -21,8 +21,10 @@ def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
     if isinstance(head, FusedHead):
         table = pair_logits(head, cells_in(pairs), pairs.features, pairs.texts)
-        return evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids)
-    return evaluate_retrieval(media_vectors(projection, pairs), projection.text(pairs.texts), *ids)
+        return evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids, pairs.said)
+    return evaluate_retrieval(
+        media_vectors(projection, pairs), projection.text(pairs.texts), *ids, pairs.said
+    )
 
 
 def media_vectors(projection: Projection, pairs: PairArrays) -> np.ndarray:

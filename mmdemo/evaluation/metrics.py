@@ -13,8 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.finite import require_finite
+
 RECALL_AT = (1, 5, 10)
 CHUNK = 1024  # queries ranked at once
+CURE = "Activate another version, or train again at a lower learning rate."
+Said = Callable[[int], str]  # what a pair is called in a sentence, by its row
 Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of C rows of one side with G of the other: (C, G)
 
 
@@ -24,6 +28,10 @@ class Ranks:
 
     first: np.ndarray  # (Q,) the rank of the best right answer, from 1
     precision: np.ndarray  # (Q,) average precision, 0..1
+
+    def __post_init__(self) -> None:
+        for values, what in ((self.first, "rank"), (self.precision, "precision")):
+            require_finite(values, lambda i, what=what: f"The {what} of query {i + 1}", CURE)  # type: ignore
 
     def recall(self, k: int) -> float:
         """The share of queries with a right answer in the first k, as a percentage."""
@@ -65,7 +73,11 @@ class Retrieval:
 
 
 def evaluate_retrieval(
-    media: np.ndarray, text: np.ndarray, media_ids: Sequence[str], text_ids: Sequence[str]
+    media: np.ndarray,
+    text: np.ndarray,
+    media_ids: Sequence[str],
+    text_ids: Sequence[str],
+    said: Said | None = None,
 ) -> Retrieval:
     """Retrieval both ways over N pairs.
 
@@ -74,29 +86,46 @@ def evaluate_retrieval(
         text: (N, D) unit vectors, row i of pair i.
         media_ids: N ids; equal ids are one item.
         text_ids: N ids; equal ids are one text.
+        said: what a pair is called in a sentence; None: by its number and its text's id.
+
+    Raises:
+        NumberError: a vector is infinite or not a number.
     """
+    said = said or (lambda row: f"pair {row + 1} ({text_ids[row]})")
     left, right = media.astype(np.float32), text.astype(np.float32)
-    return evaluate_scores(lambda rows, columns: left[rows] @ right[columns].T, media_ids, text_ids)
+    require_finite(left, lambda row: f"The vector of the medium of {said(row)}", CURE)
+    require_finite(right, lambda row: f"The vector of the text of {said(row)}", CURE)
+    return evaluate_scores(lambda rows, columns: left[rows] @ right[columns].T, media_ids, text_ids, said)
 
 
-def evaluate_scores(scores: Scores, media_ids: Sequence[str], text_ids: Sequence[str]) -> Retrieval:
+def evaluate_scores(
+    scores: Scores, media_ids: Sequence[str], text_ids: Sequence[str], said: Said | None = None
+) -> Retrieval:
     """Retrieval both ways over N pairs whose every medium and text has a score.
 
     Args:
         scores: (C, G) of C rows of media with G rows of texts.
         media_ids: N ids; equal ids are one item.
         text_ids: N ids; equal ids are one text.
+        said: what a pair is called in a sentence; None: by its number and its text's id.
+
+    Raises:
+        NumberError: a score is infinite or not a number.
     """
+    said = said or (lambda row: f"pair {row + 1} ({text_ids[row]})")
     media_code, text_code = codes(media_ids), codes(text_ids)
     joined: set[tuple[int, int]] = set(zip(media_code.tolist(), text_code.tolist(), strict=True))
 
+    def of_media(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return require_finite(scores(rows, columns), lambda i: f"A score of {said(int(rows[i]))}", CURE)
+
     def of_texts(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return scores(columns, rows).T
+        return require_finite(scores(columns, rows).T, lambda i: f"A score of {said(int(rows[i]))}", CURE)
 
     return Retrieval(
         pairs=len(media_code),
         text_to_media=_rank(of_texts, text_code, media_code, {(t, m) for m, t in joined}),
-        media_to_text=_rank(scores, media_code, text_code, joined),
+        media_to_text=_rank(of_media, media_code, text_code, joined),
     )
 
 

@@ -15,7 +15,14 @@ from mmdemo.modality import modality_of
 from mmdemo.models.aligner import Towers
 from mmdemo.models.heads.residual import Sequences
 from mmdemo.models.presets import Preset
-from mmdemo.retrieval.embed import cell_features, embed_items, load_medium, text_id, text_vectors
+from mmdemo.retrieval.embed import (
+    cell_features,
+    embed_items,
+    load_medium,
+    require_features,
+    text_id,
+    text_vectors,
+)
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
@@ -32,6 +39,7 @@ class PairArrays:
     frames: Sequences | None = None  # of spans of videos: their frames, of which `features` is the mean
     cells: np.ndarray | None = None  # (N, T, F) float16 of their parts, for a head that looks at pairs
     weight: np.ndarray | None = None  # (N,) float32 how sure each label is; None: all are
+    said: Callable[[int], str] = lambda row: f"example {row + 1}"  # what an example is called in a sentence
 
     def __len__(self) -> int:
         return len(self.match)
@@ -47,6 +55,7 @@ class PairArrays:
             self.frames.take(rows) if self.frames is not None else None,
             self.cells[rows] if self.cells is not None else None,
             self.weight[rows] if self.weight is not None else None,
+            lambda row: self.said(int(rows[row])),
         )
 
 
@@ -63,6 +72,8 @@ def prepare_features(
     lacking = features.missing([e.item for e in examples])
     if lacking:
         embed_items(ws, towers(), list(ws.items.of(lacking).values()))
+        if lost := features.missing(lacking):
+            require_features(ws, towers().media, ws.items.of(lost)[lost[0]])
     spans = modality_of(preset.task).spans
     if spans is not None:
         lost = [e.item for e in examples if not spans.is_kept(ws, preset.media_features, e.item)]
@@ -83,14 +94,21 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
     frames: Sequences | None = None
     if spans is not None:
         frames = spans.parts(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
+    known = ws.items.of(sorted(set(items)))
+    text_of = dict(zip(keys, (e.text for e in examples), strict=True))
+
+    def said(row: int) -> str:
+        return f"{known[items[row]].name} with “{examples[row].text[:60]}”"
+
     return PairArrays(
-        features=features.get(items) if frames is None else frames.means(),
-        texts=texts.get(keys),
+        features=features.get(items, lambda item: known[item].name) if frames is None else frames.means(),
+        texts=texts.get(keys, lambda key: f"“{text_of[key][:60]}”"),
         match=np.array([e.match for e in examples], dtype=bool),
         item_code=codes([e.medium for e in examples]),
         text_code=codes([text_key(e.text) for e in examples]),
         frames=frames,
         weight=np.array([e.agreement for e in examples], np.float32),
+        said=said,
     )
 
 

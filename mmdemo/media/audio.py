@@ -51,7 +51,7 @@ def audio_blocks(
     What comes before a damage is yielded.
 
     Raises:
-        MediaError: nothing in it can be decoded as sound, in one sentence.
+        MediaError: nothing in it can be decoded as sound, or a sample is infinite or not a number.
     """
     size = max(1, round(block_s * RATE_HZ))
     name = source.name if isinstance(source, Path) else "This file"
@@ -62,6 +62,8 @@ def audio_blocks(
     with _opened(source, name) as container:
         for samples in _samples(container, name):
             heard = True
+            if not np.isfinite(samples).all():
+                raise MediaError(f"{name} holds samples that are no numbers.", "Record or export it again.")
             if to_skip >= len(samples):
                 to_skip -= len(samples)
                 continue

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.finite import CURE_OF_MODEL, require_finite
+from mmdemo.modality import modality_of
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.heads.residual import Projection, ResidualHead, Sequences
 from mmdemo.models.protocols import MediaTower, Score, Task, TextTower
@@ -64,13 +66,30 @@ class HeadAligner:
         """(N, D) float32 unit vectors from (N, D) vectors of the text tower."""
         return self._projection.text(vectors)
 
+    def media_features(self, media: Sequence[Any]) -> np.ndarray:
+        """(N, F) float32 features of N decoded media, before any head.
+
+        Raises:
+            NumberError: the tower makes of one what is infinite or not a number.
+        """
+        what = f"What {self.towers.media.id} makes of this {modality_of(self.task).noun}"
+        return require_finite(self.towers.media.encode(media), what, CURE_OF_MODEL)
+
+    def text_vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, D) float32 unit vectors of N texts, before any head.
+
+        Raises:
+            NumberError: the tower makes of one what is infinite or not a number; the text is named.
+        """
+        return encode_texts(self.towers.text, texts)
+
     def encode_media(self, media: Sequence[Any]) -> np.ndarray:
         """(N, D) float32 unit vectors of N decoded media."""
-        return self.project_media(self.towers.media.encode(media))
+        return self.project_media(self.media_features(media))
 
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         """(N, D) float32 unit vectors of N texts."""
-        return self.project_text(self.towers.text.encode(texts))
+        return self.project_text(self.text_vectors(texts))
 
     def scores(self, media_vector: np.ndarray, texts: Sequence[str]) -> list[Score]:
         """The score of each text for one (D,) media vector, in the order given."""
@@ -94,3 +113,15 @@ class HeadAligner:
     def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
         """How well each text fits a decoded medium, in the order given."""
         return self.scores(self.encode_media([medium])[0], texts)
+
+
+def encode_texts(tower: TextTower, texts: Sequence[str]) -> np.ndarray:
+    """(N, D) float32 unit vectors of N texts by a tower.
+
+    Raises:
+        NumberError: one is infinite or not a number; its text is named.
+    """
+    named = [f"What {tower.id} makes of “{text[:60]}”" for text in texts]
+    return require_finite(
+        tower.encode(texts), named.__getitem__, "Choose another model, or write another text."
+    )

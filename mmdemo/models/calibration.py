@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # imports its parts when they are used: the page answers a quarter of a second earlier
 
+from mmdemo.finite import require_finite
+
 LEAST_SCALE = 1.0  # a higher similarity is never less likely to match
 PRIOR_STRENGTH = 10.0  # the prior weighs about as much as this many labels
 
@@ -49,6 +51,7 @@ def fit_calibration(
     """
     if len(similarity) == 0:
         return prior
+    require_finite(similarity, lambda i: f"The similarity of pair {i + 1}", "Calibrate another version.")
     x = np.stack([np.asarray(similarity, dtype=np.float64), np.ones(len(similarity))], axis=1)  # (N, 2)
     y = np.asarray(matches, dtype=np.float64)
     mean = np.array([prior.scale, prior.bias])

@@ -58,16 +58,16 @@ class FusedAligner(HeadAligner):
     def probability_of(self, medium: Any, texts: Sequence[str], similarity: np.ndarray) -> np.ndarray:
         """(T,) probability that each text fits; `medium` is decoded, or what `FusedInput` keeps of it."""
         if not isinstance(medium, FusedInput):
-            features = self.towers.media.encode([medium])
+            features = self.media_features([medium])
             medium = FusedInput(cells_of(self.towers.media, [medium], features)[0], features[0])
-        base = self.towers.text.encode(texts)
+        base = self.text_vectors(texts)
         return self.pair_probability(medium.cells[None], medium.features[None], base)[0]
 
     def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
         """How well each text fits: the similarity of the shared space, the probability of the fused head."""
         if not texts:
             return []
-        features = self.towers.media.encode([medium])
+        features = self.media_features([medium])
         looked = FusedInput(cells_of(self.towers.media, [medium], features)[0], features[0])
         similarity = self.encode_text(texts) @ self.project_media(features)[0]
         probability = self.probability_of(looked, texts, similarity)

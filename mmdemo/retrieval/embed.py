@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.errors import DataError, MmdemoError
+from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, modality_of
-from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.aligner import HeadAligner, Towers, encode_texts
 from mmdemo.models.fused_aligner import FusedInput
 from mmdemo.models.protocols import MediaTower
 from mmdemo.models.speech.recogniser import WINDOW_S, WINDOWS, EncoderStates
-from mmdemo.retrieval.encode_stream import BATCH, encode_stream
+from mmdemo.retrieval.encode_stream import BATCH, encode_stream, feature_of
 from mmdemo.settings import MAX_FILE_MB, Settings
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
@@ -60,8 +62,12 @@ def text_vectors(ws: Workspace, towers: Towers, texts: Sequence[str]) -> np.ndar
     missing = file.missing(keys)
     for start in range(0, len(missing), 1024):
         part = missing[start : start + 1024]
-        file.append(part, towers.text.encode([text_of[key] for key in part]))
-    return file.get(keys) if keys else np.empty((0, towers.text.dim), np.float32)
+        file.append(part, encode_texts(towers.text, [text_of[key] for key in part]))
+    return (
+        file.get(keys, lambda key: f"“{text_of[key][:60]}”")
+        if keys
+        else np.empty((0, towers.text.dim), np.float32)
+    )
 
 
 def decode_file(tower: MediaTower, source: bytes | Path, settings: Settings | None = None) -> Any:
@@ -96,7 +102,7 @@ def cell_features(ws: Workspace, tower: MediaTower, items: Sequence[Item]) -> np
     count = int(getattr(tower, "cell_count", 0))
     own = ws.vectors(tower.id, tower.feature_dim, np.float16)
     if not count:
-        return own.get([item.id for item in items])[:, None]
+        return own.get([item.id for item in items], {i.id: i.name for i in items}.__getitem__)[:, None]
     file = ws.vectors(f"{tower.id}-{CELLS}", count * tower.feature_dim, np.float16)
     wanted = set(file.missing([item.id for item in items]))
     todo = {item.id: item for item in items if item.id in wanted}
@@ -109,8 +115,11 @@ def cell_features(ws: Workspace, tower: MediaTower, items: Sequence[Item]) -> np
         for start in range(0, len(rest), BATCH):
             part = rest[start : start + BATCH]
             made = np.asarray(tower.cells(list(pool.map(load, part))))  # type: ignore[attr-defined]
+            named = [feature_of(tower, item) for item in part]
+            require_finite(made, named.__getitem__, CURE_OF_MODEL)
             file.append([item.id for item in part], made.reshape(len(part), -1))
-    return file.get([item.id for item in items]).reshape(len(items), count, tower.feature_dim)
+    name_of = {item.id: item.name for item in items}.__getitem__
+    return file.get([item.id for item in items], name_of).reshape(len(items), count, tower.feature_dim)
 
 
 def looked_at(ws: Workspace, aligner: HeadAligner, item: Item) -> Any:
@@ -127,12 +136,21 @@ def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:
             windows = tuple(kept[f"window{i}"] for i in range(len(kept.files) - 1))
-            return EncoderStates(windows, str(kept["heard"]))
-    states: EncoderStates = tower.prepare(decode_file(tower, ws.media_path(item)))
+            return _finite(EncoderStates(windows, str(kept["heard"])), item, path)
+    made: EncoderStates = tower.prepare(decode_file(tower, ws.media_path(item)))
+    states = _finite(made, item, path)
     out = io.BytesIO()
     arrays: dict[str, Any] = {f"window{i}": window for i, window in enumerate(states.windows)}
     np.savez(out, heard=np.array(states.heard), **arrays)
     write_durably(path, out.getvalue())
+    return states
+
+
+def _finite(states: EncoderStates, item: Item, path: Path) -> EncoderStates:
+    """The states of a recording, which are numbers."""
+    cure = f"Choose another model, or remove {path.name} from the workspace's cache: it is made again."
+    for window in states.windows:
+        require_finite(window[None], f"What the recogniser makes of {item.name}", cure)
     return states
 
 
@@ -159,6 +177,21 @@ def embed_items(
         if stopped():
             break
     return made
+
+
+def require_features(ws: Workspace, tower: MediaTower, item: Item) -> None:
+    """Say why an item has no features though they were to be made.
+
+    Raises:
+        DataError: what is wrong with it.
+    """
+    try:
+        features = tower.encode([tower.prepare(load_medium(ws, tower, item))])
+        with np.errstate(over="ignore"):
+            require_finite(features.astype(np.float16), feature_of(tower, item), CURE_OF_MODEL)
+    except MmdemoError as e:
+        raise DataError(f"{item.name} cannot be learned from: {e.what}", e.cure) from e
+    raise DataError(f"{item.name} has no features.", "Start again.")
 
 
 def media_vectors(

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.errors import MediaError
+from mmdemo.errors import MediaError, NumberError
+from mmdemo.finite import CURE_OF_MODEL, require_finite, rows_of_numbers
 from mmdemo.models.protocols import MediaTower
 
 log = logging.getLogger(__name__)
@@ -26,19 +27,21 @@ def encode_stream(
 
     Args:
         tower: the network.
-        load: from a source to a decoded medium; may raise MediaError, which passes the source over.
+        load: from a source to a decoded medium; may raise MediaError or NumberError, which pass the source
+            over.
         sources: paths, items, or whatever `load` takes.
         batch: media a forward pass.
 
     Yields:
-        The sources of a batch that could be decoded, and their (N, F) features.
+        The sources of a batch that could be decoded, and their (N, F) features. One whose features, as they
+        are kept in 16 bits, are infinite or not numbers is passed over as well.
     """
 
     def prepare(source: Any) -> Any:
         try:
             return tower.prepare(load(source))
-        except (MediaError, OSError) as e:
-            log.warning("passed over: %s", e)
+        except (MediaError, NumberError, OSError) as e:
+            log.warning("passed over: %s: %s", _name_of(source), e)
             return None
 
     waiting: deque[tuple[Any, Future[Any]]] = deque()
@@ -59,4 +62,32 @@ def encode_stream(
             fill()
             usable = [(source, medium) for source, medium in done if medium is not None]
             if usable:
-                yield [s for s, _ in usable], tower.encode([m for _, m in usable])
+                features = tower.encode([m for _, m in usable])
+                kept, features = _with_numbers(tower, [s for s, _ in usable], features)
+                if kept:
+                    yield kept, features
+
+
+def _with_numbers(
+    tower: MediaTower, sources: list[Any], features: np.ndarray
+) -> tuple[list[Any], np.ndarray]:
+    """The sources whose features are numbers, with their features; the others are told in the log."""
+    with np.errstate(over="ignore"):
+        kept = features.astype(np.float16)
+    good = rows_of_numbers(kept)
+    for row in np.flatnonzero(~good):
+        try:
+            require_finite(kept[row], feature_of(tower, sources[row]), CURE_OF_MODEL)
+        except NumberError as e:
+            log.warning("passed over: %s", e)
+    return [s for s, ok in zip(sources, good, strict=True) if ok], features[good]
+
+
+def feature_of(tower: MediaTower, source: Any) -> str:
+    """What the features of a file, an item or a frame are, at the beginning of a sentence."""
+    return f"What {tower.id} makes of {_name_of(source)}"
+
+
+def _name_of(source: Any) -> str:
+    """Of a file, an item or a row; the frames of a video have none."""
+    return str(getattr(source, "name", "") or "a frame")

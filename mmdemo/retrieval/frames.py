@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from mmdemo.errors import DataError, MediaError
+from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.media.shots import find_shots
 from mmdemo.media.sprite_strip import StripMaker
 from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
@@ -80,7 +81,11 @@ def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures |
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as found:
-        return FrameFeatures(found["times"], found["features"], found["shots"])
+        kept = FrameFeatures(found["times"], found["features"], found["shots"])
+    item = ws.items.get(item_id)
+    named = f"What is kept of a frame of {item.name if item else item_id[:12]}"
+    require_finite(kept.features, named, f"Remove {path.name} from the workspace's cache: it is made again.")
+    return kept
 
 
 @dataclass(frozen=True)
@@ -188,12 +193,22 @@ class VideoAnalysis:
             self._parts.append(features.astype(np.float16))
             progress(self._chosen[-1])
 
+    @property
+    def _chosen_none(self) -> bool:
+        """Whether pictures were decoded, and none was kept."""
+        return bool(self.strip.times_s) and not self._parts
+
     def result(self) -> FrameFeatures:
         """What was found so far.
 
         Raises:
             MediaError: no picture could be decoded.
         """
+        if self._chosen_none:
+            raise MediaError(
+                f"What {self._tower.id} makes of this video's frames are no numbers.",
+                "Choose another model, or another video where it is this one alone.",
+            )
         if not self._parts:
             raise MediaError("No picture of this video can be decoded.", "Choose another video.")
         end_s = max(self.duration_s, self._times[-1])
@@ -272,6 +287,7 @@ def first_look(tower: VideoTower, source: bytes | Path) -> FrameFeatures:
     at = np.linspace(0, facts.duration_s, COARSE_FRAMES, endpoint=False)
     found = key_frames(source, cast(Sequence[float], at), tower.frames.input_px)
     features = tower.frames.encode([f.image for f in found]).astype(np.float16)
+    require_finite(features, f"What {tower.id} makes of a frame of this video", CURE_OF_MODEL)
     times = np.array([f.time_s for f in found], np.float32)
     ends = np.append(times[1:], max(facts.duration_s, float(times[-1])))
     return FrameFeatures(times, features, np.column_stack([times, ends]).astype(np.float32))

@@ -136,7 +136,9 @@ class IndexKeeper:
                 embed_items(self._ws, aligner.towers, items, self._report, lambda: self._closed)
                 self._working = "indexing"
                 project_items(self._ws, aligner, [item.id for item in items])
-                self._serving = Serving(aligner, VectorIndex(version_file(self._ws, aligner).matrix()))
+                file, names = version_file(self._ws, aligner), {item.id: item.name for item in items}
+                file.require_numbers(lambda key: names.get(key, key[:12]))
+                self._serving = Serving(aligner, VectorIndex(file.matrix()))
             finally:
                 self._working = ""
             return self._serving

@@ -44,7 +44,7 @@ class Pictures:
 
         aligner = self._context.models.aligner(DEFAULT_TASK, version or None)
         picture, writer = self.picture(item), self._context.models.captioner()
-        features = aligner.towers.media.encode([picture])
+        features = aligner.media_features([picture])
         vector = aligner.project_media(features)[0]
         labelled = nearest_labelled_texts(self._ws, aligner, vector, DEFAULT_TASK, 20)
         captions = propose_captions(

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 
 from mmdemo.errors import cannot_write
+from mmdemo.finite import require_finite
 
 KEY_BYTES = 32  # a SHA-256
+CHECKED_AT_ONCE = 65_536  # rows whose numbers are looked at together
+CURE = "Remove that file from the workspace's folder of vectors: what was in it is made again."
+Named = Callable[[str], str]  # what a key stands for, as in "cat.jpg"
 
 
 class VectorFile:
@@ -40,6 +45,7 @@ class VectorFile:
         self._indexed = 0
         self._map: np.ndarray = np.empty((0, dim), self.dtype)
         self._seen = 0
+        self._finite = 0  # rows from the beginning that were seen to hold numbers
         self.refresh()
 
     def __len__(self) -> int:
@@ -58,8 +64,12 @@ class VectorFile:
         """Add (N, dim) rows under N hexadecimal SHA-256 keys; those already there are passed over.
 
         Raises:
+            NumberError: a row, as it would be kept, is infinite or not a number; nothing counts then.
             StorageError: the disk is full; nothing of this call counts then.
         """
+        with np.errstate(over="ignore"):
+            rows = np.asarray(rows, dtype=self.dtype)
+        require_finite(rows, lambda i: f"What would be kept of {_short(keys[i])}", "Leave its file out.")
         with self._lock, self._file_lock:
             count = self.refresh()
             known = self._known()
@@ -111,12 +121,35 @@ class VectorFile:
             known = self._known()
             return [key for key in dict.fromkeys(keys) if bytes.fromhex(key) not in known]
 
-    def get(self, keys: Sequence[str]) -> np.ndarray:
-        """(N, dim) float32 rows of keys that are all there."""
+    def get(self, keys: Sequence[str], named: Named | None = None) -> np.ndarray:
+        """(N, dim) float32 rows of keys that are all there.
+
+        Raises:
+            NumberError: a row is infinite or not a number, as in a damaged file.
+        """
         rows = self.rows_of(keys)
         if (rows < 0).any():
             raise KeyError(f"{int((rows < 0).sum())} of {len(keys)} keys have no vector")
-        return np.asarray(self.matrix()[rows], dtype=np.float32)
+        found = np.asarray(self.matrix()[rows], dtype=np.float32)
+        return require_finite(found, lambda i: self._kept_of(keys[i], named), CURE)
+
+    def require_numbers(self, named: Named | None = None) -> None:
+        """Look at the rows that were not looked at before.
+
+        Raises:
+            NumberError: one is infinite or not a number; what it is kept of is named.
+        """
+        matrix = self.matrix()
+        while self._finite < len(matrix):
+            part = matrix[self._finite : self._finite + CHECKED_AT_ONCE]
+            require_finite(part, partial(self._row_kept, self._finite, named), CURE)
+            self._finite += len(part)
+
+    def _row_kept(self, start: int, named: Named | None, row: int) -> str:
+        return self._kept_of(self.keys_at(np.array([start + row]))[0], named)
+
+    def _kept_of(self, key: str, named: Named | None) -> str:
+        return f"What is kept of {(named or _short)(key)} in {self._rows_path.name}"
 
     def _known(self) -> dict[bytes, int]:
         if self._indexed < self._seen:
@@ -133,6 +166,10 @@ class VectorFile:
             return 0
         rows = self._rows_path.stat().st_size // (self.dim * self.dtype.itemsize)
         return min(rows, self._keys_path.stat().st_size // KEY_BYTES)
+
+
+def _short(key: str) -> str:
+    return key[:12]
 
 
 def _append_at(path: Path, offset: int, data: bytes) -> None:

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from mmdemo.errors import NumberError
 from mmdemo.registry import Registry
 
 IGNORED = -100  # a token that the loss passes over
+LEAST_WEIGHT = 1e-6  # of all rows together: where none is sure, there is nothing to learn
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Batch:
     def mean(self, rows: Tensor, counted: Tensor) -> Tensor:
         """The mean of (R,) losses over those that are counted, each weighing what its label does."""
         weight = torch.ones_like(rows) if self.weight is None else self.weight
-        return (rows * weight)[counted].sum() / weight[counted].sum()
+        return (rows * weight)[counted].sum() / weight[counted].sum().clamp_min(LEAST_WEIGHT)
 
 
 class InfoNCE(nn.Module):
@@ -192,10 +194,10 @@ class CaptionCrossEntropy(nn.Module):
         rows = torch.ones(len(wanted), device=own.device) if weight is None else weight
         share = (counted * rows[:, None]).float()
         if match is None:
-            return -(own * share).sum() / share.sum()
+            return -(own * share).sum() / share.sum().clamp_min(LEAST_WEIGHT)
         against = -torch.log1p(-own.exp().clamp(max=1 - 1e-6))
         tokens = torch.where(match[:, None], -own, self.mark_weight * against)
-        return (tokens * share).sum() / share.sum()
+        return (tokens * share).sum() / share.sum().clamp_min(LEAST_WEIGHT)
 
 
 # A loss of pairs is made with the weight of a marked mismatch, and called with a batch, a scale and a bias.
@@ -204,3 +206,57 @@ LOSSES.add("infonce", InfoNCE)
 LOSSES.add("sigmoid", PairwiseSigmoid)
 LOSSES.add("triplet", HardTriplet)
 LOSSES.add("matching", BinaryMatching)
+
+
+class RowError(NumberError):
+    """An example of a batch made what is infinite or not a number, and others did not."""
+
+    def __init__(self, row: int, thing: str, name: str = "") -> None:
+        self.row, self.thing = row, thing  # the row of the whole batch
+        super().__init__(
+            f"{thing} of {name or f'example {row + 1} of a batch'} is infinite or not a number.",
+            "Mark the pair as unsure, or import its file again.",
+        )
+
+    def of(self, name: str) -> RowError:
+        """The same with the example's name."""
+        return RowError(self.row, self.thing, name)
+
+
+class PairLoss(nn.Module):
+    """A loss of LOSSES as trainings call it: what goes in are numbers, or it is an error.
+
+    Where nothing of a batch is a number, as of a network whose weights have gone astray, neither is the loss,
+    and the loop goes back to its last state.
+
+    Args:
+        name: of the loss.
+        mark_weight: how many assumed negatives a marked one counts for.
+    """
+
+    def __init__(self, name: str, mark_weight: float) -> None:
+        super().__init__()
+        self.name = name
+        self._loss = LOSSES[name](mark_weight)
+
+    def forward(self, batch: Batch, scale: Tensor, bias: Tensor) -> Tensor:
+        """() the loss.
+
+        Raises:
+            RowError: one example's vector, score or weight is no number.
+        """
+        astray = False
+        for what, values in (
+            ("The vector of the medium", batch.media),
+            ("The vector of the text", batch.text),
+            ("A score", batch.logits),
+            ("The weight", batch.weight),
+        ):
+            if values is None:
+                continue
+            good = torch.isfinite(values.detach()).reshape(len(values), -1).all(1)  # (R,)
+            if bool(good.any()) and not bool(good.all()):
+                raise RowError(int(good.int().argmin()), what)
+            astray = astray or not bool(good.any())
+        loss: Tensor = self._loss(batch, scale, bias)
+        return loss + float("nan") if astray else loss

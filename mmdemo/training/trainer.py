@@ -24,6 +24,7 @@ from mmdemo.models.device import Compute
 from mmdemo.training.checkpoint import BestKeeper, StateKeeper
 from mmdemo.training.config import EpochRecord, Measure, TrainSettings
 from mmdemo.training.learner import Learner
+from mmdemo.training.losses import RowError
 from mmdemo.training.processes import agreed, share_of
 
 
@@ -59,6 +60,10 @@ class Trainable(Protocol):
 
     def has_positive(self, rows: Sequence[int]) -> bool:
         """Whether there is anything to learn from these examples together."""
+        ...
+
+    def said(self, row: int) -> str:
+        """What an example is called in a sentence."""
         ...
 
     def prefetch(self, rows: Sequence[int], at_once: int) -> None:
@@ -198,7 +203,8 @@ class Trainer:
             A record of each epoch; one with a loss of 0 hands over what was finished before.
 
         Raises:
-            DataError: the loss is no number, again and again.
+            DataError: the loss or its gradient is no number, again and again.
+            NumberError: an example makes what is no number; it is named.
             UserError: the memory is full, and there is nothing to halve.
             StorageError: the disk refuses the state.
         """
@@ -273,12 +279,15 @@ class Trainer:
                 ) from e
             self._halve(len(rows))
             return None
-        if not math.isfinite(loss):
-            self._roll_back()
-            return None
+        except RowError as e:
+            raise e.of(self._trainable.said(plan.rows(step)[e.row])) from None
+        size = nn.utils.clip_grad_norm_(self._learner.weights.values(), 1.0)
+        for value, what in ((loss, "loss"), (float(size), "gradient")):
+            if not math.isfinite(value):
+                self._roll_back(what)
+                return None
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate * rate_at(step, plan.total, self._warm_up)
-        nn.utils.clip_grad_norm_(self._learner.weights.values(), 1.0)
         self._optimiser.step()
         self._learner.average(step)
         return loss
@@ -290,16 +299,19 @@ class Trainer:
         if self._compute.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _roll_back(self) -> None:
-        """Go on from the last state more slowly, after a loss that is no number."""
+    def _roll_back(self, what: str) -> None:
+        """Go on from the last state more slowly, after a loss or a gradient that is no number."""
         self._rollbacks += 1
         if self._rollbacks > MOST_ROLLBACKS or self._keeper is None or not self._keeper.exists():
-            raise DataError("The loss is no number.", "Choose a lower learning rate and start again.")
+            raise DataError(
+                f"The {what} is no number at a learning rate of {self._rate:g}.",
+                "Choose a lower learning rate and start again.",
+            )
         self._keeper.wait()
         self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
         self._kept_at = self._done
         self._rate /= 2
-        self._told("The loss was no number: back to the last check-point, at half the learning rate.")
+        self._told(f"The {what} was no number: back to the last check-point, at half the learning rate.")
 
     @property
     def _seconds(self) -> float:

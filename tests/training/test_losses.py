@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from mmdemo.training.losses import (
     CaptionCrossEntropy,
     HardTriplet,
     InfoNCE,
+    PairLoss,
     PairwiseSigmoid,
+    RowError,
 )
 
 SCALE, BIAS, MARK, MARGIN = 7.0, -2.5, 4.0, 0.2
@@ -127,6 +130,68 @@ def test_binary_matching_judges_by_a_fused_heads_logits_where_it_has_them() -> N
     slow = both_ways(batch, batch.logits.numpy(), matching)
     one = torch.tensor(1.0)
     assert float(BinaryMatching(MARK)(batch, one, one)) == pytest.approx(slow)
+
+
+EDGES = {
+    "one pair": ([0], [0], [True]),
+    "all the same text": ([0, 1, 2], [0, 0, 0], [True, True, True]),
+    "all the same item": ([0, 0, 0], [0, 1, 2], [True, True, True]),
+    "one match among mismatches": ([0, 1, 2], [0, 1, 2], [True, False, False]),
+    "mismatches of the same text": ([0, 1, 2], [0, 0, 0], [True, False, False]),
+}
+
+
+def edge(kind: str, weight: float = 1.0) -> Batch:
+    items, texts, match = EDGES[kind]
+    unit = torch.nn.functional.normalize
+    g = torch.Generator().manual_seed(3)
+    media, text = (unit(torch.randn(len(items), 5, generator=g), dim=1).requires_grad_() for _ in range(2))
+    codes = torch.tensor(items), torch.tensor(texts)
+    return Batch(media, text, torch.tensor(match), *codes, torch.full((len(items),), weight))
+
+
+@pytest.fixture(params=[*LOSSES, "of a package"])
+def loss(request: pytest.FixtureRequest) -> Iterator[PairLoss]:
+    """Each loss in turn as trainings call it, that of a package too."""
+    if request.param == "of a package":
+        LOSSES.add(request.param, InfoNCE)
+    yield PairLoss(request.param, MARK)
+    if request.param == "of a package":
+        LOSSES.remove(request.param)
+
+
+@pytest.mark.parametrize("kind", EDGES)
+@pytest.mark.parametrize("weight", [1.0, 0.0])
+def test_every_loss_and_its_gradient_are_numbers_however_little_a_batch_holds(
+    kind: str, weight: float, loss: PairLoss
+) -> None:
+    batch = edge(kind, weight)
+    scale, bias = torch.tensor(SCALE, requires_grad=True), torch.tensor(BIAS, requires_grad=True)
+    value = loss(batch, scale, bias)
+    value.backward()
+    assert torch.isfinite(value)
+    for t in (batch.media, batch.text, scale, bias):
+        assert t.grad is None or torch.isfinite(t.grad).all()
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+@pytest.mark.parametrize("side", ["media", "text", "weight"])
+def test_every_loss_names_the_one_example_that_is_no_number(side: str, wrong: float, loss: PairLoss) -> None:
+    batch = example(0)
+    getattr(batch, side)[3] = wrong
+    with pytest.raises(RowError, match="of example 4 of a batch is infinite or not a number") as told:
+        loss(batch, torch.tensor(SCALE), torch.tensor(BIAS))
+    assert "cat.jpg with “a cat”" in str(told.value.of("cat.jpg with “a cat”"))
+
+
+def test_no_loss_is_a_number_where_nothing_of_the_batch_is_one(loss: PairLoss) -> None:
+    batch = example(0)
+    batch.media[:] = math.nan
+    assert not torch.isfinite(loss(batch, torch.tensor(SCALE), torch.tensor(BIAS)))
+    good = example(0)
+    assert not torch.isfinite(loss(good, torch.tensor(math.nan), torch.tensor(math.nan))) or isinstance(
+        loss._loss, HardTriplet
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)

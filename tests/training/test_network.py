@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mmdemo.errors import DataError, UserError
+from mmdemo.errors import DataError, NumberError, UserError
 from mmdemo.models.device import Compute, decide_compute, reproducible
 from mmdemo.models.load import load_towers
 from mmdemo.models.registry import find_preset
@@ -79,6 +79,9 @@ class Rows:
 
     def prefetch(self, rows: Sequence[int]) -> None:
         pass
+
+    def said(self, row: int) -> str:
+        return f"pair {row}"
 
     def inputs(self, rows: Sequence[int]) -> Inputs:
         at = torch.tensor(list(rows))
@@ -198,6 +201,21 @@ def test_a_loss_that_is_no_number_rolls_back_and_again_and_again_is_told(tmp_pat
     assert records[-1].epoch == 3 and all(np.isfinite(r.loss) for r in records)
     with pytest.raises(DataError, match="no number"):
         run(Tiny(nan_at=1))
+
+
+def test_a_gradient_that_is_no_number_reaches_no_weight() -> None:
+    tiny = Tiny()
+    tiny.network["text"][0].weight.register_hook(lambda g: g * float("inf"))  # type: ignore[index]
+    with pytest.raises(DataError, match=r"The gradient is no number at a learning rate of 0\.01"):
+        run(tiny)
+    assert all(np.isfinite(w).all() for w in weights(tiny).values())
+
+
+def test_a_pair_that_makes_no_number_ends_the_run_by_its_name() -> None:
+    rows = Rows()
+    rows.x[11] = float("nan")
+    with pytest.raises(NumberError, match="The vector of the medium of pair 11 is infinite or not a number"):
+        list(Trainer(PairLearning(Tiny(), rows, SETTINGS), SETTINGS, "full", CPU).epochs())
 
 
 def test_training_ends_when_nothing_gets_better_and_keeps_the_best(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.aligner import HeadAligner, encode_texts
 from mmdemo.models.encoders.efficientnet_minilm import load_class_vectors
 from mmdemo.models.protocols import Caption, TextTower
 
@@ -82,7 +82,7 @@ def _class_texts(tower: TextTower) -> _ClassTexts:
     """The ImageNet classes as texts in the space of a text tower, encoded once: 1,000 texts."""
     if tower not in _classes_of:
         texts = tuple(_with_article(name) for name in load_class_vectors().names)
-        _classes_of[tower] = _ClassTexts(texts, tower.encode(texts))
+        _classes_of[tower] = _ClassTexts(texts, encode_texts(tower, texts))
     return _classes_of[tower]
 
 

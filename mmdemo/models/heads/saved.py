@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mmdemo.errors import StorageError
+from mmdemo.finite import require_finite
 from mmdemo.models.heads.residual import HEADS, HeadShape, ResidualHead
 
 
@@ -42,6 +43,7 @@ def load_head(folder: Path) -> ResidualHead:
 
     Raises:
         StorageError: files are missing or do not fit each other.
+        NumberError: a weight is infinite or not a number.
     """
     try:
         shape = HeadShape(**json.loads((folder / "head.json").read_text(encoding="utf-8")))
@@ -51,4 +53,6 @@ def load_head(folder: Path) -> ResidualHead:
         raise StorageError(
             f"The weights in {folder.name} cannot be read.", "Activate another version."
         ) from e
+    for name, tensor in head.state_dict().items():
+        require_finite(tensor, f"A weight {name} of {folder.name}", "Activate another version.")
     return head.eval()

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from mmdemo.errors import UserError
+from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
@@ -115,6 +116,8 @@ class SpeechAligner(HeadAligner):
         if not states.heard:
             return np.full(len(texts), SILENT)
         found = tower.recogniser.evidence(states, texts)
+        for measured in (found.likelihood, found.worst):
+            require_finite(measured, lambda i: f"The likelihood of “{texts[i][:60]}”", CURE_OF_MODEL)
         return spoken_score().probability(found, self.calibration.probability(similarity))
 
     def place(self, medium: np.ndarray | EncoderStates, text: str) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.encoders.video_clips import over_frames
 from mmdemo.models.heads.residual import Sequences
@@ -99,7 +100,9 @@ class VideoAligner(HeadAligner):
 
     def encode_media(self, media: Sequence[FrameFeatures]) -> np.ndarray:
         """(N, D) unit vectors of N videos or spans."""
-        return self._projection.spans(sequences(media))
+        spans = sequences(media)
+        require_finite(spans.rows, f"What {self.towers.media.id} makes of this video", CURE_OF_MODEL)
+        return self._projection.spans(spans)
 
     def curve(self, medium: FrameFeatures, text: str) -> np.ndarray:
         """(N,) how well each frame fits a text, smoothed within its shot."""

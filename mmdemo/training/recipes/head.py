@@ -98,7 +98,9 @@ def conclude(finished: FinishedRun) -> Conclusion:
 
 def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
     """(M, F) features of items, labelled or not, that say how each channel spreads."""
-    matrix = ws.vectors(preset.media_features, preset.feature_dim, np.float16).matrix()
+    features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
+    features.require_numbers(lambda key: item.name if (item := ws.items.get(key)) else key[:12])
+    matrix = features.matrix()
     step = max(1, len(matrix) // REFERENCE_ROWS)
     return np.asarray(matrix[::step], dtype=np.float32)
 

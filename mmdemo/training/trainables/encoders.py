@@ -21,7 +21,7 @@ from torch.nn.functional import normalize
 
 from mmdemo.models.device import give_back_memory
 from mmdemo.training.config import BATCH, Measure, TrainSettings
-from mmdemo.training.losses import LOSSES, Batch
+from mmdemo.training.losses import Batch, PairLoss
 from mmdemo.training.processes import joined, lengths_of
 from mmdemo.training.trainer import Defaults
 
@@ -58,6 +58,10 @@ class Source(Protocol):
 
     def inputs(self, rows: Sequence[int]) -> Inputs:
         """The pairs of those rows."""
+        ...
+
+    def said(self, row: int) -> str:
+        """What a pair is called in a sentence."""
         ...
 
     def prefetch(self, rows: Sequence[int]) -> None:
@@ -117,7 +121,7 @@ class PairLearning:
         self.extras: nn.Module = self._temperature
         self.defaults = pair_defaults(encoder)
         self._source = source
-        self._loss = LOSSES[settings.loss](settings.mark_weight)
+        self._loss = PairLoss(settings.loss, settings.mark_weight)
         self._both: nn.Module = self.network
 
     def __len__(self) -> int:
@@ -132,6 +136,10 @@ class PairLearning:
     def has_positive(self, rows: Sequence[int]) -> bool:
         """Without a match there is nothing to pull together."""
         return any(self._source.matches[i] for i in rows)
+
+    def said(self, row: int) -> str:
+        """See `Trainable`."""
+        return self._source.said(row)
 
     def prefetch(self, rows: Sequence[int], at_once: int) -> None:
         """See `Trainable`."""

@@ -17,7 +17,7 @@ from mmdemo.models.heads.fusion import FusedHead
 from mmdemo.models.heads.residual import HeadShape, ResidualHead
 from mmdemo.models.heads.saved import make_head
 from mmdemo.training.config import BATCH, EpochRecord, Measure, TrainSettings
-from mmdemo.training.losses import LOSSES, Batch, BinaryMatching
+from mmdemo.training.losses import Batch, BinaryMatching, PairLoss
 from mmdemo.training.trainer import Defaults, Trainer
 
 EPOCHS = 14
@@ -64,8 +64,8 @@ class HeadLearning:
         self.defaults = head_defaults(len(train))
         self._head, self._compute = head, compute
         self._rows = _Rows(train, compute.device)
-        self._match = train.match
-        self._loss = LOSSES[settings.loss](settings.mark_weight)
+        self._train, self._match = train, train.match
+        self._loss = PairLoss(settings.loss, settings.mark_weight)
         self._matching: nn.Module | None = None  # beside the shared space's loss, of a fused head
         if head.fuses and settings.loss != "matching":
             self._matching = BinaryMatching(settings.mark_weight)
@@ -80,6 +80,10 @@ class HeadLearning:
     def has_positive(self, rows: Sequence[int]) -> bool:
         """Without a match there is nothing to pull together."""
         return bool(self._match[list(rows)].any())
+
+    def said(self, row: int) -> str:
+        """See `Trainable`."""
+        return self._train.said(row)
 
     def prefetch(self, rows: Sequence[int], at_once: int) -> None:
         """See `Trainable`; features are in memory."""

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from mmdemo.errors import UserError
 from mmdemo.evaluation.metrics import codes
+from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.video import frame_at, probe_video
 from mmdemo.modality import modality_of
@@ -53,8 +54,18 @@ class PairDataset(Dataset[dict[str, Tensor]]):
 
         Raises:
             MediaError: the file cannot be decoded.
+            NumberError: what is decoded of it is infinite or not a number.
         """
-        return self.encoder.prepared(self.medium(self.examples[row]))
+        made = self.encoder.prepared(self.medium(self.examples[row]))
+        for values in made.values():
+            if values.is_floating_point():
+                require_finite(values, f"What goes into the model of {self.said(row)}", CURE_OF_MODEL)
+        return made
+
+    def said(self, row: int) -> str:
+        """What a pair is called in a sentence: its file and its text."""
+        example = self.examples[row]
+        return f"{self._items[example.item].name} with “{example.text[:60]}”"
 
     def medium(self, example: Example) -> Any:
         """What the encoder takes of an example's file."""
@@ -129,6 +140,10 @@ class PairSource:
         ahead = self._ahead.pop(tuple(rows), None)
         prepared = [self._data[i] for i in rows] if ahead is None else [future.result() for future in ahead]
         return self.collate(rows, prepared)
+
+    def said(self, row: int) -> str:
+        """What a pair is called in a sentence."""
+        return self._data.said(row)
 
     def collate(self, rows: Sequence[int], prepared: Sequence[dict[str, Tensor]]) -> Inputs:
         """Pairs side by side: media stacked, texts tokenised, padded and masked."""

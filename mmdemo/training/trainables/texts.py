@@ -71,6 +71,10 @@ class WriterLearning:
         """See `Trainable`."""
         return True
 
+    def said(self, row: int) -> str:
+        """See `Trainable`."""
+        return f"example {row + 1}"
+
     def prefetch(self, rows: Sequence[int], at_once: int) -> None:
         """See `Trainable`; examples are prepared when their part is due."""
 
