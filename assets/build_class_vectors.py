@@ -1,12 +1,12 @@
 """Build assets/class_vectors.*: the 1000 ImageNet classes in MiniLM's space, and the base calibrations.
 
-    python assets/build_class_vectors.py [--wordnet /usr/share/wordnet]
+    python assets/build_class_vectors.py [--wordnet /usr/share/wordnet] [--calibrations]
 
 A class vector is the mean of six vectors: the name, "a photo of a NAME", the mean of the WordNet lemmas,
 the gloss, "NAME, a kind of HYPERNYM" and "NAME: GLOSS". Names come from torchvision, lemmas and glosses
 from timm's tables, the hypernym from WordNet 3.0 (Debian: wordnet-base). The calibration of each preset
-is fitted on the `train` rows of assets/clipart: every row with its own text and with one random other
-text.
+is fitted on the `train` rows of assets/clipart: every row with its own text and with four random others,
+for a probability is that of one right text in five. With --calibrations the vectors stay as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import argparse
 import csv
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from mmdemo.media.image import decode_image
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.device import decide_compute
-from mmdemo.models.encoders.efficientnet_minilm import ClassVectors, EfficientNetTower, MiniLMTower
+from mmdemo.models.encoders.efficientnet_minilm import EfficientNetTower, MiniLMTower, load_class_vectors
 from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
+
+MISMATCHES = 4  # beside each match
 
 
 def hypernyms(wordnet: Path) -> dict[str, str]:
@@ -83,14 +84,30 @@ def build_vectors(tower: MiniLMTower, wordnet: Path) -> tuple[list[str], np.ndar
 
 
 def base_calibration(media: np.ndarray, text: np.ndarray) -> Calibration:
-    """The scale and bias of N pairs' (N, D) unit vectors, matches against random mismatches."""
+    """The scale and bias of N pairs' (N, D) unit vectors, each match beside four random mismatches."""
     similarity = media @ text.T  # (N, N)
     rows = np.arange(len(media))
-    rng = np.random.default_rng(0)
-    random_other = (rows + rng.integers(1, len(rows), len(rows))) % len(rows)
-    values = np.concatenate([similarity[rows, rows], similarity[rows, random_other]])
-    matches = np.repeat([1.0, 0.0], len(rows))
+    away = np.random.default_rng(0).integers(1, len(rows), (MISMATCHES, len(rows)))
+    other = np.take_along_axis(similarity.T, (rows + away) % len(rows), axis=0)  # (4, N)
+    values = np.concatenate([similarity[rows, rows], other.ravel()])
+    matches = np.repeat([1.0, 0.0], [len(rows), other.size])
     return fit_calibration(values, matches, Calibration(10.0, -2.0), strength=0.0)
+
+
+def base_calibrations() -> dict[str, dict[str, float]]:
+    """The calibration of each preset's base version, by the class vectors on disk."""
+    compute, classes = decide_compute("cpu"), load_class_vectors()
+    with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
+        rows = [row for row in csv.DictReader(f) if row["split"] == "train"]
+    text = MiniLMTower(compute, classes.mean).encode([row["text"] for row in rows])
+    pictures = [decode_image(ASSETS / "clipart" / row["file_name"]) for row in rows]
+    found: dict[str, dict[str, float]] = {}
+    for preset in (p for p in PRESETS.values() if p.loader == "efficientnet-minilm"):
+        tower = EfficientNetTower(preset, compute, classes)
+        features = np.concatenate([tower.encode(pictures[i : i + 32]) for i in range(0, len(pictures), 32)])
+        fitted = base_calibration(features[:, :384], text)
+        found[preset.id] = {"scale": round(fitted.scale, 4), "bias": round(fitted.bias, 4)}
+    return found
 
 
 def main() -> None:
@@ -99,26 +116,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
-    compute = decide_compute("cpu")
-    names, vectors = build_vectors(
-        MiniLMTower(compute, np.zeros(384, np.float32)), parser.parse_args().wordnet
-    )
-    vectors = vectors.astype(np.float16)
-    save_file({"vectors": vectors}, ASSETS / "class_vectors.safetensors")
-    full = unit(vectors.astype(np.float32))
-    classes = ClassVectors(tuple(n.lower() for n in names), full, full.mean(0), {})
-    with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
-        rows = [row for row in csv.DictReader(f) if row["split"] == "train"]
-    text = MiniLMTower(compute, classes.mean).encode([row["text"] for row in rows])
-    pictures = [decode_image(ASSETS / "clipart" / row["file_name"]) for row in rows]
-    calibration: dict[str, dict[str, float]] = {}
-    for preset in (p for p in PRESETS.values() if p.loader == "efficientnet-minilm"):
-        tower = EfficientNetTower(preset, compute, replace(classes))
-        features = np.concatenate([tower.encode(pictures[i : i + 32]) for i in range(0, len(pictures), 32)])
-        fitted = base_calibration(features[:, :384], text)
-        calibration[preset.id] = {"scale": round(fitted.scale, 4), "bias": round(fitted.bias, 4)}
-    facts = {"names": classes.names, "calibration": calibration}
-    (ASSETS / "class_vectors.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    parser.add_argument("--calibrations", action="store_true", help="fit the calibrations only")
+    options = parser.parse_args()
+    facts_file = ASSETS / "class_vectors.json"
+    if not options.calibrations:
+        tower = MiniLMTower(decide_compute("cpu"), np.zeros(384, np.float32))
+        names, vectors = build_vectors(tower, options.wordnet)
+        save_file({"vectors": vectors.astype(np.float16)}, ASSETS / "class_vectors.safetensors")
+        facts = {"names": [n.lower() for n in names], "calibration": {}}
+        facts_file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    facts = json.loads(facts_file.read_text(encoding="utf-8")) | {"calibration": base_calibrations()}
+    facts_file.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

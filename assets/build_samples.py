@@ -69,7 +69,7 @@ def main() -> None:
         for row in csv.DictReader(f):
             if row["category"] in CATEGORIES:
                 rows.append((f"clipart/{row['file_name']}", row["text"], row["split"]))
-    preset = PRESETS["efficientnet-lite0-minilm"]
+    preset = PRESETS["efficientnet-lite0-devise"]
     tower = EfficientNetTower(preset, decide_compute("cpu"), load_class_vectors())
     table, pictures = [], []
     for name, text, split in rows:

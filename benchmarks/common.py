@@ -40,7 +40,7 @@ class Clipart:
     names: list[str]  # of the files
 
 
-def load_clipart(preset: str = "efficientnet-lite0-minilm") -> Clipart:
+def load_clipart(preset: str = "efficientnet-lite0-devise") -> Clipart:
     """Features and text vectors of all drawings, each a match of its own."""
     towers, _ = load_towers(find_preset(preset), load_settings({}, device="cpu"))
     with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:

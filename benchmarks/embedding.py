@@ -50,7 +50,7 @@ def plain_loop(network: torch.nn.Module, tower: EfficientNetTower, paths: list[P
 
 def main() -> None:
     """Print images per second both ways and the ratio."""
-    preset = find_preset("efficientnet-lite0-minilm")
+    preset = find_preset("efficientnet-lite0-devise")
     network = plain_network(preset)
     towers, _ = load_towers(preset, load_settings({}, device="cpu"))
     tower = towers.media

@@ -1,6 +1,6 @@
 """Retrieval on the validation drawings: the base version, and heads tuned on the train drawings (3 seeds).
 
-python benchmarks/quality.py [--preset efficientnet-lite2-minilm]
+python benchmarks/quality.py [--preset efficientnet-lite2-devise]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mmdemo.training.trainables.head import train_head
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--preset", default="efficientnet-lite0-minilm")
+    parser.add_argument("--preset", default="efficientnet-lite0-devise")
     art = load_clipart(parser.parse_args().preset)
     held_out = art.pairs.take(art.validation)
     compute = decide_compute("cpu")

@@ -43,7 +43,7 @@ class Settings:
 
     workspace: Path  # the folder of media, vectors, weights and (by default) the database
     database_url: str = ""  # an SQLAlchemy URL; empty: SQLite in the workspace
-    model: str = "efficientnet-lite0-minilm"  # the preset that is the base version of image-text
+    model: str = "efficientnet-lite0-devise"  # the preset that is the base version of image-text
     speech_model: str = "whisper-tiny-en-minilm"  # the preset that is the base version of speech-text
     video_model: str = "efficientnet-lite0-minilm-video"  # the preset that is the base version of video-text
     captioner: str = ""  # a captioner of transformers, by Hub id or folder; empty: captions are proposed

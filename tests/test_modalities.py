@@ -309,7 +309,7 @@ def test_what_counts_as_a_medium_in_a_folder_is_what_some_modality_calls_so(plug
 def test_settings_name_the_base_models_of_those_that_ship(settings: Settings) -> None:
     chosen = replace(settings, speech_model="clap-htsat-unfused")
     assert [base_model(MODALITIES.get(name), chosen) for name in SHIPPED] == [
-        "efficientnet-lite0-minilm",
+        "efficientnet-lite0-devise",
         "clap-htsat-unfused",
         "efficientnet-lite0-minilm-video",
     ]

@@ -71,7 +71,7 @@ COLLECTIONS = (
         ASSETS,
         ".jpg",
         ASSETS / "samples.safetensors",
-        "efficientnet-lite0-minilm",
+        "efficientnet-lite0-devise",
         "Open Clip Art Library",
         lambda row: {"width": int(row["width"]), "height": int(row["height"])},
     ),

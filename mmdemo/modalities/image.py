@@ -50,7 +50,7 @@ MODALITIES.add(
         noun="picture",
         plural="pictures",
         title="Pictures",
-        default_model="efficientnet-lite0-minilm",
+        default_model="efficientnet-lite0-devise",
         model_setting="model",
         suffixes=frozenset(SUFFIXES.split()),
         describe=describe,

@@ -7,6 +7,8 @@ package      the installed package that carries the weights
 dim, states  D of the shared space, and the features beside the untrained vector that a head learns from
 texts        own: its text tower comes with it; else MiniLM
 trained      no: from scratch, nobody has trained it
+devise       yes: DeViSE is a part of its vector
+replaces     the default that it takes the place of in new workspaces
 size_mb      of the weights, as the Hub gives it for model.safetensors
 """
 
@@ -36,6 +38,8 @@ def _preset(row: dict[str, str]) -> Preset:
         feature_dim=dim + int(row["states"]),
         text_tower="" if row["texts"] == "own" else MINILM,
         scratch=row["trained"] == "no",
+        devise=row["devise"] == "yes",
+        replaces=row["replaces"],
     )
 
 

@@ -50,6 +50,8 @@ class Preset:
     adapter: str = ""  # the folder of LoRA weights that are merged into the tower
     adapter_of: str = ""  # the version they belong to
     scratch: bool = False  # whether its towers are untrained, so that only full training teaches them
+    devise: bool = False  # whether its vector holds what DeViSE makes of the classifier's own weights
+    replaces: str = ""  # the default before it, which workspaces that have begun with that keep
 
     @property
     def media_features(self) -> str:

@@ -236,7 +236,7 @@ class Context:
         preset = find_preset(name)
         if preset.task != task:
             raise UserError(f"{name} is no model of {task}.", "Choose another preset.")
-        self.ws.versions.ensure_base(task, preset.id, preset.name)
+        self.ws.versions.ensure_base(task, preset.id, preset.name, preset.replaces)
 
     def close(self) -> None:
         """End what runs behind the page, let the worker end, and release the database."""

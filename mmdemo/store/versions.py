@@ -27,17 +27,19 @@ class VersionTree:
             else:
                 known.removed_at = None
 
-    def ensure_base(self, task: str, version_id: str, preset: str) -> None:
+    def ensure_base(self, task: str, version_id: str, preset: str, replaces: str = "") -> None:
         """Make sure that the base version of a setting is there, and active where nothing is yet.
 
-        It also replaces another base version that a setting before had made active; what a person activated
-        or promoted stays.
+        It also replaces another base version that a setting before had made active, but for `replaces`: a
+        workspace that has begun with the default of before goes on with that, whose vectors and calibration
+        its labels know, and the new one can be activated. What a person activated or promoted stays.
         """
         self.add_base(task, version_id, preset)
         with self._database.write() as session:
             query = select(Activation).where(Activation.task == task)
             newest = session.scalar(query.order_by(Activation.id.desc()).limit(1))
-            if newest is None or (newest.annotator == BY_SETTING and newest.version_id != version_id):
+            keeps = newest is not None and newest.version_id in {version_id, replaces}
+            if newest is None or (newest.annotator == BY_SETTING and not keeps):
                 session.add(Activation(task=task, version_id=version_id, annotator=BY_SETTING))
 
     def add(self, version: Version) -> None:

@@ -89,7 +89,7 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     page = open_page(f"{address}?view=fine-tune&part=models", tolerate="400 (Bad Request)")
     models = page.locator("[data-models]")
     expect(models).to_contain_text("siglip2-base-patch16-224")
-    expect(models.locator("tr", has_text="efficientnet-lite0-minilm")).to_contain_text("in use")
+    expect(models.locator("tr", has_text=app.settings.model)).to_contain_text("in use")
     expect(page.locator("[data-device]")).to_contain_text("cpu")
     page.get_by_label("Model by hand").fill("nobody/nothing")
     page.get_by_role("button", name="Use this model").click()

@@ -111,7 +111,7 @@ def test_a_model_that_is_private_not_there_or_out_of_reach_is_told(
             assert "HF_TOKEN" in told.value.cure
     with pytest.raises(UserError, match="there is no network") as told:
         fetch(preset("me/clip"), lambda f: None)  # nobody listens there any more
-    assert "Without one there are: efficientnet-lite0-minilm" in told.value.cure
+    assert "Without one there are: efficientnet-lite0-devise" in told.value.cure
 
 
 def test_a_private_model_is_aligned_with_by_who_has_a_token_and_again_without_a_network(

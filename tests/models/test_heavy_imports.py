@@ -53,7 +53,7 @@ def alone(job, *arguments):
     except BaseException:
         failed.append(traceback.format_exc())
 
-jobs = [(config,), (voice,), (load, "efficientnet-lite0-minilm"), (load, f"dual:{clip}"), (learn,)]
+jobs = [(config,), (voice,), (load, "efficientnet-lite0-devise"), (load, f"dual:{clip}"), (learn,)]
 jobs.append((load, "whisper-tiny-en-minilm"))
 threads = [threading.Thread(target=alone, args=job) for job in jobs]
 for thread in threads:

@@ -3,7 +3,9 @@
 The picture's vector is ConSE (Norouzi et al. 2013, arXiv:1312.5650): the mean of the class vectors of the
 ten likeliest ImageNet classes, weighted by their probability. A class vector is the mean of MiniLM's
 vectors of the class name in several phrasings (assets/build_class_vectors.py), and the mean class vector
-is subtracted on both sides, because all MiniLM vectors of class names share a large common part.
+is subtracted on both sides, because all MiniLM vectors of class names share a large common part. Presets of
+today add what DeViSE makes of the pooled features (devise.py), in equal parts; those without it are the
+base versions that workspaces of before were made with.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.encoders.batch_norm import fold_batch_norm
+from mmdemo.models.encoders.devise import load_devise
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import Modality
 from mmdemo.settings import ASSETS, Settings
@@ -126,7 +129,7 @@ def shared_text_tower(compute: Compute) -> MiniLMTower:
 
 
 class EfficientNetTower:
-    """Pictures to (N, 384 + pooled) features: the ConSE vector, then the pooled last feature map."""
+    """Pictures to (N, 384 + pooled) features: the untrained vector, then the pooled last feature map."""
 
     modality: Modality = "image"
     dim = TEXT_DIM
@@ -146,6 +149,7 @@ class EfficientNetTower:
         self._network.requires_grad_(False).to(compute.device, memory_format=torch.channels_last)
         self._class_vectors = torch.from_numpy(classes.vectors).to(compute.device)
         self._mean = torch.from_numpy(classes.mean).to(compute.device)
+        self._devise = load_devise(preset.media_tower).to(compute.device) if preset.devise else None
         self.feature_dim = TEXT_DIM + self._network.num_features
 
     def prepare(self, medium: Image.Image) -> np.ndarray:
@@ -173,16 +177,27 @@ class EfficientNetTower:
         with self._compute.autocast():
             return self._network.forward_features(batch).float()
 
+    @property
+    def classifier(self) -> Tensor:
+        """(1000, K) weights of its last layer."""
+        weights: Tensor = self._network.classifier.weight
+        return weights
+
     def class_logits(self, pooled: Tensor) -> Tensor:
         """(N, 1000) logits of (N, K) pooled features."""
         return self._network.classifier(pooled.to(self._compute.device))
 
     def features(self, pooled: Tensor) -> Tensor:
-        """(N, F) features of (N, K) pooled ones: ConSE in front, so that a head can start as the identity."""
+        """(N, F) features of (N, K) pooled ones: the untrained vector in front, so that a head can start as
+        the identity.
+        """
         top, classes = (self.class_logits(pooled) / CONSE_TEMPERATURE).softmax(1).topk(CONSE_CLASSES, dim=1)
         top = top / top.sum(1, keepdim=True)  # (N, 10)
         mixed = (top.unsqueeze(2) * self._class_vectors[classes]).sum(1)  # (N, D)
-        return torch.cat([normalize(normalize(mixed, dim=1) - self._mean, dim=1), pooled], dim=1)
+        vectors = normalize(normalize(mixed, dim=1) - self._mean, dim=1)  # (N, D)
+        if self._devise is not None:
+            vectors = normalize(vectors + self._devise.vectors(pooled), dim=1)
+        return torch.cat([vectors, pooled], dim=1)
 
     def likely_classes(self, features: np.ndarray, count: int) -> list[str]:
         """The names of the likeliest classes of (F,) features, likeliest first."""
