@@ -10,6 +10,7 @@ from mmdemo.errors import UserError
 from mmdemo.heavy_imports import heavy, lazy
 from mmdemo.models.hub.local_cache import hub_repositories
 from mmdemo.models.presets import LOADERS, TEXT_DIM, Described, Loader, Preset, Repository
+from mmdemo.models.speech.wheels import installed_weights
 
 SPEECH = "mmdemo.models.speech"
 # The widths of faster-whisper's models: CTranslate2's files do not say them.
@@ -49,6 +50,8 @@ def _describe_hub(architecture: str, model: str) -> Described:
 
 
 def _faster_whisper_repositories(preset: Preset) -> list[Repository]:
+    if installed_weights(preset.media_tower):
+        return []
     names = heavy("faster_whisper.utils")._MODELS
     return [Repository(names[preset.media_tower], ("model.bin", "*.json", "*.txt"), "model.bin")]
 

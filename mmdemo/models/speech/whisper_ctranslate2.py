@@ -19,6 +19,7 @@ from mmdemo.models.device import Compute
 from mmdemo.models.presets import Preset
 from mmdemo.models.speech.gpu_libraries import preload_cublas
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser
+from mmdemo.models.speech.wheels import installed_weights
 from mmdemo.models.speech.whisper import WhisperRecogniser
 from mmdemo.models.speech.word_alignment import Word, placed
 
@@ -33,12 +34,19 @@ class Recogniser(WhisperRecogniser):
         model: the folder or name.
         place: where and in which numbers it runs, as `Compute.ctranslate2` says it.
         threads: on a CPU; 0: all cores.
+        files: the model's files by name, where they are in memory and not in a folder.
     """
 
-    def __init__(self, model: str, place: Mapping[str, Any] = ON_CPU, threads: int = 0) -> None:
+    def __init__(
+        self,
+        model: str,
+        place: Mapping[str, Any] = ON_CPU,
+        threads: int = 0,
+        files: dict[str, bytes] | None = None,
+    ) -> None:
         if place["device"] == "cuda":
             preload_cublas()
-        self._whisper = heavy("faster_whisper").WhisperModel(model, **place, cpu_threads=threads)
+        self._whisper = heavy("faster_whisper").WhisperModel(model, **place, cpu_threads=threads, files=files)
         super().__init__(self._whisper.hf_tokenizer, self._whisper.model.is_multilingual)
 
     @property
@@ -107,9 +115,10 @@ class Recogniser(WhisperRecogniser):
 
 
 def open_preset(preset: Preset, compute: Compute, threads: int) -> SpeechRecogniser:
-    """The recogniser of a preset: out of its wheel, or one that faster-whisper knows by name."""
+    """The recogniser of a preset: out of packages, or one that faster-whisper fetches by its name."""
     model = bundled_model() if preset.media_package else preset.media_tower
-    return Recogniser(model, compute.ctranslate2, threads)
+    weights = installed_weights(model)
+    return Recogniser(model, compute.ctranslate2, threads, weights.read() if weights else None)
 
 
 def bundled_model() -> str:
