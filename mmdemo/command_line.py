@@ -20,10 +20,11 @@ from typing import Any, NoReturn
 
 from pydantic.fields import FieldInfo
 
+from mmdemo import __version__
 from mmdemo.errors import MmdemoError, UserError, cannot_write
 from mmdemo.media.regular_file import is_there
 from mmdemo.service.operations.requests import is_file, is_lines
-from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.settings import load_settings
 
 Options = argparse.Namespace
@@ -32,7 +33,7 @@ INTERRUPTED = 130  # the exit status of what Ctrl-C has ended, as of shells
 
 @dataclass(frozen=True)
 class Verb:
-    """An operation as it is written on the command line."""
+    """An operation as it is written on the command line, where that is not as it stands in the table."""
 
     operation: str
     positional: tuple[str, ...] = ()  # fields that are written without their name, in this order
@@ -75,6 +76,23 @@ ACTIONS: dict[str, Verb] = {  # of `models`
     "retest": Verb("retest_version"),
     "use": Verb("choose_model"),
 }
+
+
+def _verbs() -> dict[str, Verb]:
+    """Every operation that the command line may ask for: those of VERBS, and the others by their own name,
+    what they need in its place and the rest as options.
+    """
+    named = {verb.operation for verb in (*VERBS.values(), *ACTIONS.values())}
+    others = {
+        name.replace("_", "-"): Verb(name, _needed(operation))
+        for name, operation in OPERATIONS.items()
+        if name not in named and "command" in operation.surfaces
+    }
+    return VERBS | others
+
+
+def _needed(operation: Operation) -> tuple[str, ...]:
+    return tuple(name for name, field in operation.request.model_fields.items() if field.is_required())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,14 +171,16 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--workspace", type=Path, help="the workspace folder (MMDEMO_WORKSPACE)")
     common.add_argument("--json", action="store_true", help="the JSON on one line")
     parser = Parser(prog="mmdemo", description="Align images, speech and video with text.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parser.add_argument("--version", action="version", version=f"mmdemo {__version__}")
+    parser.set_defaults(run=run_nothing)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
 
     def add(name: str, run: Callable[[Options], Any], about: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, parents=[common], help=about, description=about)
         sub.set_defaults(run=run)
         return sub
 
-    for name, verb in VERBS.items():
+    for name, verb in _verbs().items():
         operation = OPERATIONS.get(verb.operation)
         about = " ".join(operation.about.partition("\n\n")[0].split())
         sub = add(name, run_verb, about)
@@ -219,9 +239,14 @@ def _count_rows(done: int, total: int | None) -> None:
         print(f"{done} rows", file=sys.stderr)
 
 
+def run_nothing(options: Options) -> NoReturn:
+    """No verb at all."""
+    raise UserError("No verb is named.", "mmdemo serve opens the page; mmdemo --help lists the others.")
+
+
 def run_verb(options: Options) -> Any:
     """A verb of the table."""
-    verb = VERBS[options.verb]
+    verb = _verbs()[options.verb]
     fields = OPERATIONS.get(verb.operation).request.model_fields
     given = {name: getattr(options, name) for name in fields if getattr(options, name, None) is not None}
     for name, field in fields.items():

@@ -114,9 +114,17 @@ class Registry(Generic[Entry]):
                     self._complete = True
 
 
-def modules_in(package: str) -> list[str]:
-    """The modules of a package by name: what `built_in` of a table is whose entries have a folder."""
-    return [f"{package}.{found.name}" for found in iter_modules(import_module(package).__path__)]
+def modules_in(package: str, *first: str, without: Sequence[str] = ()) -> list[str]:
+    """The modules of a package by name: what `built_in` of a table is whose entries have a folder.
+
+    Args:
+        package: its name.
+        first: those that come before the others, in this order; the others come by the alphabet.
+        without: those that are no entries.
+    """
+    found = [one.name for one in iter_modules(import_module(package).__path__)]
+    names = dict.fromkeys((*first, *found))
+    return [f"{package}.{name}" for name in names if name not in without]
 
 
 _lock = threading.RLock()

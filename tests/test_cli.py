@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import mmdemo
 from mmdemo.command_line import main
 from mmdemo.settings import ASSETS
 from tests.conftest import png
@@ -124,3 +127,57 @@ def test_a_backup_from_the_command_line_restores_into_a_new_workspace(tmp_path: 
     call(tmp_path / "w", "backup", str(tmp_path / "b.zip"))
     assert call(tmp_path / "v", "restore", str(tmp_path / "b.zip"))["workspace"] == str(tmp_path / "v")
     assert call(tmp_path / "v", "models") == call(tmp_path / "w", "models")
+
+
+def test_an_operation_that_is_one_new_file_is_on_every_surface(tmp_path: Path) -> None:
+    shutil.copytree(Path(mmdemo.__file__).parent, tmp_path / "mmdemo")
+    (tmp_path / "assets").symlink_to(ASSETS)
+    (tmp_path / "mmdemo" / "service" / "operations" / "shout.py").write_text(
+        '''"""Words in capitals."""
+from pydantic import Field
+
+from mmdemo.service.app import App
+from mmdemo.service.operations.requests import Answer, Request
+from mmdemo.service.operations.table import operation
+
+
+class ShoutRequest(Request):
+    """What is said."""
+
+    words: str = Field(description="what is said", max_length=40)
+
+
+class ShoutAnswer(Answer):
+    """How it is shouted."""
+
+    loud: str
+
+
+@operation("shout_out", role="viewer", public=True)
+def shout_out(app: App, request: ShoutRequest) -> ShoutAnswer:
+    """Say it louder."""
+    return ShoutAnswer(loud=request.words.upper())
+''',
+        encoding="utf-8",
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MMDEMO_SAMPLES": "0"}
+
+    def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    done = python("-m", "mmdemo", "shout-out", "good morning", "--workspace", str(tmp_path / "w"))
+    assert json.loads(done.stdout) == {"loud": "GOOD MORNING"}
+    refused = python("-m", "mmdemo", "shout-out", "a" * 41, "--workspace", str(tmp_path / "w"))
+    assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1
+    assert "/shout_out" in python("-m", "mmdemo.service.operations.document").stdout
+
+
+def test_no_verb_is_answered_with_what_opens_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert "mmdemo serve" in told and "--help" in told and len(told.splitlines()) == 1
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.split() == ["mmdemo", mmdemo.__version__]

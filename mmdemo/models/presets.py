@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdemo.models.protocols import Task
-from mmdemo.registry import Registry
+from mmdemo.registry import Registry, modules_in
 from mmdemo.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,15 +134,7 @@ class Loader:
     other_types: bool = False  # whether it is meant for all that no other loader of its task names
 
 
-LOADERS: Registry[Loader] = Registry(
-    "loader",
-    built_in=(
-        "mmdemo.models.loaders.bundled",
-        "mmdemo.models.loaders.encoders",
-        "mmdemo.models.loaders.recognisers",
-        "mmdemo.models.loaders.captioners",
-    ),
-)
+LOADERS: Registry[Loader] = Registry("loader", modules_in("mmdemo.models.loaders", "bundled"))
 PRESETS: Registry[Preset] = Registry("model", built_in=("mmdemo.models.catalogue",))
 
 

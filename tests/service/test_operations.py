@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -188,17 +189,14 @@ def test_an_operation_that_is_written_once_is_in_the_page_the_api_and_the_table(
 
 def test_the_table_costs_at_most_a_fifth_of_a_millisecond_a_call(app: App) -> None:
     known: Operation = OPERATIONS.get("label_counts")
-    calls = 1000
 
     def seconds(call: Callable[[], Any]) -> float:
-        best = float("inf")
-        for _ in range(3):  # what is slow once, another program was
-            begun = time.perf_counter()
-            for _ in range(calls):
-                call()
-            best = min(best, time.perf_counter() - begun)
-        return best
+        begun = time.perf_counter()
+        call()
+        return time.perf_counter() - begun
 
-    plain = seconds(lambda: app.labels.counts("image-text"))
-    through = seconds(lambda: known(app, known.parse({"task": "image-text"}, "page")))
-    assert (through - plain) / calls < 0.2e-3
+    plain, through = [], []
+    for _ in range(1000):  # turn about, so that what slows the machine slows both; the median sees no pauses
+        plain.append(seconds(lambda: app.labels.counts("image-text")))
+        through.append(seconds(lambda: known(app, known.parse({"task": "image-text"}, "page"))))
+    assert median(through) - median(plain) < 0.2e-3

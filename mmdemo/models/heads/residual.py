@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from mmdemo.registry import Registry
+from mmdemo.registry import Registry, modules_in
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class ResidualHead(nn.Module):
 
 # By their kind, which a saved head names.
 HEADS: Registry[type[ResidualHead]] = Registry(
-    "head", built_in=("mmdemo.models.heads.temporal", "mmdemo.models.heads.fusion")
+    "head", modules_in("mmdemo.models.heads", "temporal", without=("residual", "saved"))
 )
 HEADS.add("residual", ResidualHead)
 

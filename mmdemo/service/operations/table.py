@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from mmdemo.registry import Registry
+from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import Answer, Request, is_local, refusal
 
@@ -78,20 +78,10 @@ class Operation:
         return answer.model_dump() if isinstance(answer, Answer) else answer
 
 
-SUBJECTS = tuple(
-    f"mmdemo.service.operations.{subject}"
-    for subject in (
-        "media",
-        "pictures",
-        "speech",
-        "video",
-        "modality",
-        "labels",
-        "data",
-        "versions",
-        "training",
-        "page",
-    )
+SUBJECTS = modules_in(
+    "mmdemo.service.operations",
+    *("media", "pictures", "speech", "video", "modality", "labels", "data", "versions", "training"),
+    without=("table", "requests", "document"),
 )
 OPERATIONS: Registry[Operation] = Registry("operation", built_in=SUBJECTS)
 

@@ -17,7 +17,7 @@ from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower
-from mmdemo.registry import Registry
+from mmdemo.registry import Registry, modules_in
 from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
@@ -162,8 +162,7 @@ def compare_ranks(asked: Compared) -> Evidence:
 
 
 RECIPES: Registry[Recipe] = Registry(
-    "recipe",
-    tuple(f"mmdemo.training.recipes.{name}" for name in ("head", "pairs", "transcripts", "captions")),
+    "recipe", modules_in("mmdemo.training.recipes", "head", "pairs", without=("base",))
 )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mmdemo.modality import MODALITIES
-from mmdemo.registry import Registry
+from mmdemo.registry import Registry, modules_in
 from mmdemo.ui.tabs.modality import build
 
 
@@ -27,10 +27,7 @@ class Tab:
 
 
 SHARED = 50  # the place of modalities that have no tab of their own
-TABS: Registry[Tab] = Registry(
-    "tab",
-    [f"mmdemo.ui.tabs.{name}" for name in ("image", "speech", "video", "label", "finetune", "data")],
-)
+TABS: Registry[Tab] = Registry("tab", modules_in("mmdemo.ui.tabs", without=("table", "modality")))
 
 
 def tabs() -> dict[str, Tab]:
