@@ -10,8 +10,8 @@ import torch
 LETTERS = "<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split()  # noqa: SIM905
 
 
-def save_whisper(folder: Path) -> Path:
-    """A Whisper of two layers and 32 channels, with tiny.en's tokens."""
+def save_whisper(folder: Path, multilingual: bool = False) -> Path:
+    """A Whisper of two layers and 32 channels, with tiny.en's tokens, which name all languages."""
     from transformers import (
         WhisperConfig,
         WhisperFeatureExtractor,
@@ -30,12 +30,43 @@ def save_whisper(folder: Path) -> Path:
     )
     model = WhisperForConditionalGeneration(config)
     facts = model.generation_config
-    facts.is_multilingual, facts.no_timestamps_token_id = False, 50362
+    facts.is_multilingual, facts.no_timestamps_token_id = multilingual, 50362
     facts.alignment_heads, facts.forced_decoder_ids = [[1, 0], [1, 1]], None
     facts.suppress_tokens, facts.begin_suppress_tokens = None, None
+    facts._from_model_config = False  # else it is made anew from the configuration, which knows less
     model.save_pretrained(folder)
     WhisperTokenizerFast(tokenizer_file=f"{bundled_model()}/tokenizer.json").save_pretrained(folder)
     WhisperFeatureExtractor().save_pretrained(folder)
+    return folder
+
+
+def save_polyglot(folder: Path, spoken: dict[str, Path]) -> Path:
+    """A multilingual Whisper that hears a language, by its code, in each of two recordings."""
+    from transformers import WhisperForConditionalGeneration
+
+    from mmdemo.media.audio import decode_audio
+    from mmdemo.models.device import decide_compute
+    from mmdemo.models.speech.whisper_transformers import HubWhisper
+
+    save_whisper(folder, multilingual=True)
+    whisper = HubWhisper(str(folder), decide_compute("cpu"))
+    model = WhisperForConditionalGeneration.from_pretrained(folder)
+    start = torch.tensor([[model.config.decoder_start_token_id]])
+    heard = []  # what the decoder holds before it names the language
+    for path in spoken.values():
+        states = torch.from_numpy(whisper._encode_window(decode_audio(path))[0])
+        decoder = model.get_decoder()
+        with torch.no_grad():
+            heard.append(decoder(input_ids=start, encoder_hidden_states=states).last_hidden_state[0, -1])
+    first, second = (h.double() for h in heard)
+    middle, apart = first + second, first - second
+    apart -= middle * (apart @ middle) / (middle @ middle)  # so that one is as far on one side as the other
+    with torch.no_grad():
+        for code, side in zip(spoken, (4.0, -4.0), strict=True):
+            token = whisper.hf_tokenizer.convert_tokens_to_ids(f"<|{code}|>")
+            weight = model.get_input_embeddings().weight  # the output's are the same
+            weight[token] = (side * apart / (apart @ apart)).float()
+    model.save_pretrained(folder)
     return folder
 
 

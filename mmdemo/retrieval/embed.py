@@ -34,6 +34,7 @@ from mmdemo.store.workspace import Workspace
 log = logging.getLogger(__name__)
 
 
+NONE = np.zeros(0, np.float32)  # no sound
 HEARD_S = WINDOW_S * WINDOWS  # of a longer recording the first two minutes make its vector
 Progress = Callable[[int, int], None]  # done, of how many
 PROJECT = 16_384  # rows carried into a version's space at once
@@ -131,19 +132,38 @@ def looked_at(ws: Workspace, aligner: HeadAligner, item: Item) -> Any:
 
 
 def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
-    """A recording's encoder states, computed once and kept in cache/states, 40 kB a second of sound."""
+    """A recording's encoder states and its language, computed once and kept in cache/states, 40 kB a second
+    of sound. Those of a time when every language was taken for English are made again.
+    """
     path = ws.folder / "cache" / "states" / tower.id / item.id[:2] / f"{item.id[2:]}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:
-            windows = tuple(kept[f"window{i}"] for i in range(len(kept.files) - 1))
-            return _finite(EncoderStates(windows, str(kept["heard"])), item, path)
+            named = [name for name in kept.files if name.startswith("window")]
+            windows = tuple(kept[f"window{i}"] for i in range(len(named)))
+            if "language" in kept.files or not tower.recogniser.multilingual:
+                language = (
+                    str(kept["language"]) if "language" in kept.files else tower.recogniser.language(NONE)
+                )
+                return _finite(EncoderStates(windows, str(kept["heard"]), language), item, path)
     made: EncoderStates = tower.prepare(decode_file(tower, ws.media_path(item)))
     states = _finite(made, item, path)
     out = io.BytesIO()
     arrays: dict[str, Any] = {f"window{i}": window for i, window in enumerate(states.windows)}
-    np.savez(out, heard=np.array(states.heard), **arrays)
+    np.savez(out, heard=np.array(states.heard), language=np.array(states.language), **arrays)
     write_durably(path, out.getvalue())
     return states
+
+
+def spoken_language(ws: Workspace, tower: Any, item: Item) -> str:
+    """The language of a recording, as ISO 639-1, heard once; empty where nobody speaks in the first minutes.
+
+    Args:
+        ws: the workspace.
+        tower: whose recogniser hears it; one that knows a single language hears that.
+        item: the recording.
+    """
+    one_only = not tower.recogniser.multilingual
+    return str(tower.recogniser.language(NONE) if one_only else encoder_states(ws, tower, item).language)
 
 
 def _finite(states: EncoderStates, item: Item, path: Path) -> EncoderStates:

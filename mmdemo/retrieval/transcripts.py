@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from mmdemo.media.audio import audio_blocks, decode_audio
-from mmdemo.models.manager import ModelManager
+from mmdemo.media.audio import audio_blocks
+from mmdemo.models.manager import ModelManager, version_source
+from mmdemo.models.presets import LOADERS
 from mmdemo.models.protocols import Task
 from mmdemo.models.speech.aligner import recogniser_of
-from mmdemo.models.speech.recogniser import WINDOW_S, Segment
+from mmdemo.models.speech.recogniser import Segment
 from mmdemo.retrieval.background import Background
+from mmdemo.retrieval.embed import spoken_language
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
 TASK: Task = "speech-text"
 VOCABULARY = "vocabulary.json"  # in a version's folder
+TEXTS_IN = "en"  # what MiniLM, the text tower of every recogniser, was trained on
 
 
 class TranscriptJobs:
@@ -40,11 +43,9 @@ class TranscriptJobs:
             aligner = self._models.aligner(TASK, version)
             recogniser = recogniser_of(aligner.towers.media)
             path = self._ws.media_path(item)
-            language = kept.language if kept else "en"
-            if recogniser.multilingual and kept is None:
-                language = recogniser.language(decode_audio(path, 0.0, WINDOW_S))
+            language = kept.language if kept else spoken_language(self._ws, aligner.towers.media, item)
             pieces = recogniser.transcribe(
-                audio_blocks(path, start_s=done_s), vocabulary_of(self._ws, version), stopped
+                audio_blocks(path, start_s=done_s), vocabulary_of(self._ws, version), stopped, language
             )
             base_s = done_s
             for found, seconds in pieces:
@@ -99,7 +100,18 @@ class TranscriptJobs:
             "eta_s": left_s / rate if running and rate > 0 else None,
             "error": self._background.error(key),
             "note": "No speech was found." if kept and kept.complete and not segments else "",
+            "language_note": self._language_note(version, kept.language) if kept and segments else "",
         }
+
+    def _language_note(self, version: str, language: str) -> str:
+        """What does not work of a recording whose language the version's text tower does not know."""
+        own_texts = LOADERS[version_source(self._ws, version).preset.loader].own_texts
+        if own_texts or language in ("", TEXTS_IN):
+            return ""
+        return (
+            f"This is spoken in the language “{language}”, and the text model knows English only: what it is "
+            "about will not be found. Search for words that are said in it."
+        )
 
 
 def vocabulary_of(ws: Workspace, version: str) -> list[str]:

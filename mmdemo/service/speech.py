@@ -90,17 +90,20 @@ class Speech:
         self._recording(item)
         version = version or self._ws.versions.active(SPEECH)
         from mmdemo.models.speech.aligner import recogniser_of
+        from mmdemo.retrieval.embed import spoken_language
 
-        recogniser = recogniser_of(self._context.models.aligner(SPEECH, version).towers.media)
+        tower = self._context.models.aligner(SPEECH, version).towers.media
+        recogniser = recogniser_of(tower)
+        language = spoken_language(self._ws, tower, item)
         if (item.duration_s or 0.0) <= SHORT_S:
             from mmdemo.media.audio import decode_audio
             from mmdemo.media.voice_activity import has_speech
 
             samples = decode_audio(self._ws.media_path(item))
             silent = not has_speech(samples)
-            words = recogniser.align_words(samples, text)
+            words = recogniser.align_words(samples, text, language=language)
         else:
-            words, silent = self._align_long(item, text, version, recogniser), False
+            words, silent = self._align_long(item, text, version, recogniser, language), False
         rows = [asdict(w) | {"said": not silent and w.probability >= SAID} for w in words]
         for row in rows:
             row["probability"] = round(row["probability"], 4)
@@ -110,7 +113,9 @@ class Speech:
             note = f"{len(missing)} of {len(rows)} words were not heard: {', '.join(missing[:12])}."
         return {"model": version, "text": text, "words": rows, "note": note}
 
-    def _align_long(self, item: Item, text: str, version: str, recogniser: SpeechRecogniser) -> list[Word]:
+    def _align_long(
+        self, item: Item, text: str, version: str, recogniser: SpeechRecogniser, language: str
+    ) -> list[Word]:
         from mmdemo.media.audio import decode_audio
         from mmdemo.models.speech.word_alignment import Word
 
@@ -133,7 +138,8 @@ class Speech:
             end_s = heard[d].start if d < len(heard) else (item.duration_s or start_s + 1.0)
             end_s = min(max(end_s, start_s + 0.2), start_s + SHORT_S)
             samples = decode_audio(self._ws.media_path(item), max(0.0, start_s - 0.1), end_s + 0.1)
-            out += recogniser.align_words(samples, " ".join(wanted[a:b]), max(0.0, start_s - 0.1))
+            words, at_s = " ".join(wanted[a:b]), max(0.0, start_s - 0.1)
+            out += recogniser.align_words(samples, words, at_s, language)
         return out
 
     def live_words(self, data: bytes) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class CtcRecogniser(SpeechRecogniser):
     # What a recogniser answers
 
     def _transcribe_piece(
-        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str]
+        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str], language: str
     ) -> list[Segment]:
         """Words to expect mean nothing to a model that only spells."""
         found: list[Segment] = []
@@ -163,7 +163,7 @@ class CtcRecogniser(SpeechRecogniser):
             if has_speech(part)
             for w in self._greedy(states, len(part) / RATE_HZ)
         ]
-        return EncoderStates(tuple(windows), " ".join(heard))
+        return EncoderStates(tuple(windows), " ".join(heard), self.language(samples))
 
     def evidence(self, states: EncoderStates, texts: Sequence[str]) -> Evidence:
         """Log-likelihood of each text and of its least likely word, in nats a letter."""
@@ -189,7 +189,9 @@ class CtcRecogniser(SpeechRecogniser):
                 best[1, i] = max(best[1, i], worst)
         return Evidence(best[0], best[1])
 
-    def align_words(self, samples: np.ndarray, text: str, offset_s: float = 0.0) -> list[Word]:
+    def align_words(
+        self, samples: np.ndarray, text: str, offset_s: float = 0.0, language: str = ""
+    ) -> list[Word]:
         """When each word of a text is said in at most 30 s of sound; see `SpeechRecogniser`."""
         part = samples[: round(WINDOW_S * RATE_HZ)]
         frames = self._log_probabilities(self._states(part))
@@ -198,7 +200,7 @@ class CtcRecogniser(SpeechRecogniser):
         words = [Word(word, a * each_s, b * each_s, p) for word, a, b, p in found]
         return placed(words, part, offset_s)
 
-    def _span_in(self, window: np.ndarray, text: str) -> tuple[float, float] | None:
+    def _span_in(self, window: np.ndarray, text: str, language: str) -> tuple[float, float] | None:
         frames = self._log_probabilities(window)
         if not _can_hold(frames, self.spell(text)):
             return None

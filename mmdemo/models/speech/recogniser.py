@@ -34,6 +34,7 @@ class EncoderStates:
 
     windows: tuple[np.ndarray, ...]  # each (T, H) float16, 50 a second
     heard: str  # a quick transcript; empty where nobody speaks
+    language: str = ""  # ISO 639-1; empty where nobody speaks
 
     @property
     def pooled(self) -> np.ndarray:
@@ -54,13 +55,14 @@ class Evidence:
 class SpeechRecogniser(ABC):
     """A network that hears; what all of them do alike is done here."""
 
-    multilingual: bool
+    multilingual: bool  # whether it knows several languages, and hears which is spoken
 
     def transcribe(
         self,
         blocks: Iterable[np.ndarray],
         vocabulary: Sequence[str] = (),
         stopped: Callable[[], bool] = lambda: False,
+        language: str = "",
     ) -> Iterator[tuple[list[Segment], float]]:
         """The transcript of a recording, piece by piece.
 
@@ -68,13 +70,15 @@ class SpeechRecogniser(ABC):
             blocks: (N,) float32 at 16 kHz, one after the other.
             vocabulary: words to expect, such as names that people have corrected.
             stopped: asked after each piece.
+            language: that is spoken; empty: it is heard in the first piece in which anybody speaks.
 
         Yields:
             The segments of a piece and the seconds that are done.
         """
         offset_s = 0.0
         for piece in pieces(blocks):
-            segments = self._transcribe_piece(piece, offset_s, vocabulary)
+            language = language or self.language(piece)
+            segments = self._transcribe_piece(piece, offset_s, vocabulary, language)
             offset_s += len(piece) / RATE_HZ
             yield segments, offset_s
             if stopped():
@@ -82,12 +86,12 @@ class SpeechRecogniser(ABC):
 
     @abstractmethod
     def _transcribe_piece(
-        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str]
+        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str], language: str
     ) -> list[Segment]: ...
 
     @abstractmethod
     def language(self, samples: np.ndarray) -> str:
-        """The language spoken in (N,) samples at 16 kHz, as ISO 639-1."""
+        """The language spoken in (N,) samples at 16 kHz, as ISO 639-1; empty where nobody speaks."""
 
     @abstractmethod
     def encode(self, samples: np.ndarray) -> EncoderStates:
@@ -98,13 +102,16 @@ class SpeechRecogniser(ABC):
         """What the sound says about texts; of several windows the one that fits best."""
 
     @abstractmethod
-    def align_words(self, samples: np.ndarray, text: str, offset_s: float = 0.0) -> list[Word]:
+    def align_words(
+        self, samples: np.ndarray, text: str, offset_s: float = 0.0, language: str = ""
+    ) -> list[Word]:
         """When each word of a text is said in at most 30 s of sound.
 
         Args:
             samples: (N,) float32 at 16 kHz.
             text: what is said, or may be: the probability of a word that is not there is low.
             offset_s: added to the times.
+            language: that is spoken; empty: it is heard.
         """
 
     def try_out(self, samples: np.ndarray) -> None:
@@ -122,18 +129,19 @@ class SpeechRecogniser(ABC):
         """Where in its first two minutes a recording is likeliest to say a text: start and end in seconds,
         to a tenth or so; None where there is no sound.
         """
-        fits = [self.evidence(EncoderStates((w,), ""), [text]).likelihood[0] for w in states.windows]
+        one_by_one = [EncoderStates((w,), "", states.language) for w in states.windows]
+        fits = [self.evidence(one, [text]).likelihood[0] for one in one_by_one]
         if not fits:
             return None
         best = int(np.argmax(fits))
-        span = self._span_in(states.windows[best], text)
+        span = self._span_in(states.windows[best], text, states.language)
         if span is None:
             return None
         return round(best * WINDOW_S + span[0], 2), round(best * WINDOW_S + span[1], 2)
 
     @abstractmethod
-    def _span_in(self, window: np.ndarray, text: str) -> tuple[float, float] | None:
-        """Where in (T, H) states a text is said, in seconds; None: it cannot be."""
+    def _span_in(self, window: np.ndarray, text: str, language: str) -> tuple[float, float] | None:
+        """Where in (T, H) states a text of a language is said, in seconds; None: it cannot be."""
 
 
 def first_windows(samples: np.ndarray) -> list[np.ndarray]:

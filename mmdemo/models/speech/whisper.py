@@ -5,6 +5,9 @@
 - **Word times** come from the decoder's cross-attention by dynamic time warping, and are then moved to where
   the sound's energy rises and falls.
 
+- The **language** is heard once per recording, from its states, by those that know several; an English-only
+  model knows no other. Everything that the decoder is asked, it is asked in that language.
+
 Encoder states are computed once per recording and can be kept: everything but a full transcript needs only
 them.
 """
@@ -35,6 +38,7 @@ PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken 
 SLOWEST_S, SLOWEST_LETTER_S = 0.2, 0.07  # a word lasts no longer than this and so much a letter
 MOST_KNOWN = 20_000  # texts whose likelihood without sound is remembered
 FLOOR = 1e-9  # the least probability of a token
+ENGLISH = "en"
 
 
 class WhisperRecogniser(SpeechRecogniser):
@@ -47,11 +51,10 @@ class WhisperRecogniser(SpeechRecogniser):
 
     def __init__(self, tokens: Any, multilingual: bool) -> None:
         self.multilingual = multilingual
-        self._tokenizer = heavy("faster_whisper.tokenizer").Tokenizer(
-            tokens, multilingual, task="transcribe", language="en"
-        )
+        self._tokens = tokens
+        self._tokenizers: dict[str, Any] = {}
         self._lock = threading.Lock()  # CTranslate2 would queue the calls as well, and hold their memory
-        self._known: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+        self._known: dict[tuple[str, tuple[int, ...]], tuple[np.ndarray, np.ndarray]] = {}
         self._silence: np.ndarray | None = None
 
     # What the network does
@@ -61,39 +64,66 @@ class WhisperRecogniser(SpeechRecogniser):
         """(1, T, H) states of at most 30 s with their padding, and the mel frames that hold sound."""
 
     @abstractmethod
-    def _quick_transcript(self, padded: np.ndarray, seconds: float) -> str:
-        """What (1, T, H) states of so many seconds of sound say."""
+    def _quick_transcript(self, padded: np.ndarray, seconds: float, language: str) -> str:
+        """What (1, T, H) states of so many seconds of sound in a language say."""
 
     @abstractmethod
-    def _align(self, window: np.ndarray, ids: Sequence[Sequence[int]], times: bool = False) -> Sequence[Any]:
+    def _align(
+        self, window: np.ndarray, ids: Sequence[Sequence[int]], language: str = "", times: bool = False
+    ) -> Sequence[Any]:
         """For each token sequence its `text_token_probs` in (T, H) states, and where it is asked for its
         `alignments`, (A, 2) token and state.
         """
 
     @abstractmethod
-    def _detect_language(self, samples: np.ndarray) -> str: ...
+    def _hear(self, padded: np.ndarray) -> str:
+        """The language, as ISO 639-1, of (1, T, H) states of speech, by a model that knows several."""
+
+    # The language
 
     def language(self, samples: np.ndarray) -> str:
-        """The language spoken, as ISO 639-1; an English-only model knows no other."""
-        return self._detect_language(samples) if self.multilingual else "en"
+        """The language of the first half minute in which anybody speaks, as ISO 639-1; empty: nobody does."""
+        if not self.multilingual:
+            return ENGLISH
+        spoken = next((part for part in first_windows(samples) if has_speech(part)), None)
+        return "" if spoken is None else self._hear(self._encode_window(spoken)[0])
+
+    @property
+    def _tokenizer(self) -> Any:
+        """Encodes and decodes; these are the same in all languages."""
+        return self._in(ENGLISH)
+
+    def _in(self, language: str) -> Any:
+        """The tokeniser with the prompt of a language, and its way of parting words."""
+        language = language or ENGLISH
+        if language not in self._tokenizers:
+            make = heavy("faster_whisper.tokenizer").Tokenizer
+            self._tokenizers[language] = make(
+                self._tokens, self.multilingual, task="transcribe", language=language
+            )
+        return self._tokenizers[language]
 
     def try_out(self, samples: np.ndarray) -> None:
         """See `SpeechRecogniser`; also what it writes down, and the language where it knows several."""
         super().try_out(samples)
-        self._quick_transcript(self._encode_window(samples)[0], len(samples) / RATE_HZ)
-        self.language(samples)
+        padded, _ = self._encode_window(samples)
+        self._quick_transcript(
+            padded, len(samples) / RATE_HZ, self._hear(padded) if self.multilingual else ""
+        )
 
     # Encoder states
 
     def encode(self, samples: np.ndarray) -> EncoderStates:
         """The states of (N,) float32 samples at 16 kHz, of their first two minutes, and what was heard."""
         windows, heard = [], []
+        language = "" if self.multilingual else ENGLISH
         for part in first_windows(samples):
             padded, frames = self._encode_window(part)
             if has_speech(part):
-                heard.append(self._quick_transcript(padded, len(part) / RATE_HZ))
+                language = language or self._hear(padded)
+                heard.append(self._quick_transcript(padded, len(part) / RATE_HZ, language))
             windows.append(cut_states(padded, frames))
-        return EncoderStates(tuple(windows), " ".join(t for t in heard if t))
+        return EncoderStates(tuple(windows), " ".join(t for t in heard if t), language)
 
     # Likelihood
 
@@ -105,11 +135,11 @@ class WhisperRecogniser(SpeechRecogniser):
         """
         forms = [form for text in texts for form in (_first_lower(text), _first_upper(text))]
         ids = [self._tokenizer.encode(f" {form.strip()}")[:200] for form in forms]
-        known = self._priors(ids)
+        known = self._priors(ids, states.language)
         best = np.full((2, len(texts)), -np.inf)
         for window in states.windows:
             found = np.full((2, len(forms)), -np.inf)
-            for i, p in enumerate(self._token_probabilities(window, ids)):
+            for i, p in enumerate(self._token_probabilities(window, ids, states.language)):
                 prior, bounds = known[i]
                 ratio = np.log(p) - PRIOR_SHARE * prior  # (L,)
                 words = np.add.reduceat(ratio, bounds[:-1]) / np.diff(bounds)
@@ -117,52 +147,61 @@ class WhisperRecogniser(SpeechRecogniser):
             best = np.maximum(best, found.reshape(2, -1, 2).max(2))
         return Evidence(best[0], best[1])
 
-    def _word_bounds(self, ids: Sequence[int]) -> np.ndarray:
+    def _word_bounds(self, ids: Sequence[int], language: str) -> np.ndarray:
         """(W + 1,) where the words of a token sequence begin, and its length."""
-        _, tokens = self._tokenizer.split_to_word_tokens([*ids, self._tokenizer.eot])
+        _, tokens = self._in(language).split_to_word_tokens([*ids, self._tokenizer.eot])
         return np.cumsum([0, *(len(t) for t in tokens[:-1])])
 
-    def _priors(self, ids: Sequence[Sequence[int]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _priors(self, ids: Sequence[Sequence[int]], language: str) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each token sequence (L,) the log-probability of each token where nothing is heard, and its
         `_word_bounds`; those that were asked for lately are known, the others are computed together.
         """
-        keys = [tuple(i) for i in ids]
+        keys = [(language, tuple(i)) for i in ids]
         missing = [key for key in dict.fromkeys(keys) if key not in self._known]
         if missing:
             if self._silence is None:
                 self._silence = cut_states(*self._encode_window(np.zeros(RATE_HZ, np.float32)))
-            found = self._token_probabilities(self._silence, missing)
-            new = {k: (np.log(p), self._word_bounds(k)) for k, p in zip(missing, found, strict=True)}
+            found = self._token_probabilities(self._silence, [i for _, i in missing], language)
+            new = {
+                k: (np.log(p), self._word_bounds(k[1], language)) for k, p in zip(missing, found, strict=True)
+            }
             known = self._known | new
             self._known = known if len(known) <= MOST_KNOWN else new
             return [known[key] for key in keys]
         return [self._known[key] for key in keys]
 
-    def _token_probabilities(self, window: np.ndarray, ids: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        return [np.maximum(np.array(r.text_token_probs), FLOOR) for r in self._align(window, ids)]
+    def _token_probabilities(
+        self, window: np.ndarray, ids: Sequence[Sequence[int]], language: str
+    ) -> list[np.ndarray]:
+        return [np.maximum(np.array(r.text_token_probs), FLOOR) for r in self._align(window, ids, language)]
 
     # Word times
 
-    def align_words(self, samples: np.ndarray, text: str, offset_s: float = 0.0) -> list[Word]:
+    def align_words(
+        self, samples: np.ndarray, text: str, offset_s: float = 0.0, language: str = ""
+    ) -> list[Word]:
         """When each word of a text is said in at most 30 s of sound; see `SpeechRecogniser`."""
-        window = cut_states(*self._encode_window(samples[: round(WINDOW_S * RATE_HZ)]))
-        return placed(without_marks(self._words_in(window, text)), samples, offset_s)
+        padded, frames = self._encode_window(samples[: round(WINDOW_S * RATE_HZ)])
+        if self.multilingual and not language:
+            language = self._hear(padded)
+        words = self._words_in(cut_states(padded, frames), text, language)
+        return placed(without_marks(words), samples, offset_s)
 
-    def _span_in(self, window: np.ndarray, text: str) -> tuple[float, float] | None:
-        words = self._words_in(window, text)
+    def _span_in(self, window: np.ndarray, text: str, language: str) -> tuple[float, float] | None:
+        words = self._words_in(window, text, language)
         if not words:
             return None
         first = words[0]  # the path begins at the recording's beginning, whatever comes before the text
         return max(first.start, first.end - SLOWEST_S - SLOWEST_LETTER_S * len(first.word)), words[-1].end
 
-    def _words_in(self, window: np.ndarray, text: str) -> list[Word]:
+    def _words_in(self, window: np.ndarray, text: str, language: str) -> list[Word]:
         """The words of a text with the times that the attention gives them in (T, H) states."""
         ids = self._tokenizer.encode(f" {text.strip()}")[:440]
         if not ids:
             return []
-        result = self._align(window, [ids], times=True)[0]
-        words, _ = self._tokenizer.split_to_word_tokens([*ids, self._tokenizer.eot])
-        bounds = self._word_bounds(ids)
+        result = self._align(window, [ids], language, times=True)[0]
+        words, _ = self._in(language).split_to_word_tokens([*ids, self._tokenizer.eot])
+        bounds = self._word_bounds(ids, language)
         at = np.array(result.alignments)  # (A, 2): token, state
         jumps = np.concatenate([[True], np.diff(at[:, 0]) > 0])
         times = at[jumps, 1] / STATES_PER_S

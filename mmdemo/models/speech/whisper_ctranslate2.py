@@ -20,7 +20,7 @@ from mmdemo.models.presets import Preset
 from mmdemo.models.speech.gpu_libraries import preload_cublas
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser
 from mmdemo.models.speech.wheels import installed_weights
-from mmdemo.models.speech.whisper import WhisperRecogniser
+from mmdemo.models.speech.whisper import ENGLISH, WhisperRecogniser
 from mmdemo.models.speech.word_alignment import Word, placed
 
 LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
@@ -55,12 +55,12 @@ class Recogniser(WhisperRecogniser):
         return self._whisper
 
     def _transcribe_piece(
-        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str]
+        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str], language: str
     ) -> list[Segment]:
         with self._lock:
             found, _ = self._whisper.transcribe(
                 samples,
-                language="en" if not self.multilingual else None,
+                language=language or ENGLISH,
                 vad_filter=True,
                 word_timestamps=True,
                 condition_on_previous_text=False,
@@ -70,9 +70,10 @@ class Recogniser(WhisperRecogniser):
         words = placed([w for s in segments for w in s.words], samples, offset_s)
         return [s for s in _with_words(segments, words, offset_s) if s.text]
 
-    def _detect_language(self, samples: np.ndarray) -> str:
+    def _hear(self, padded: np.ndarray) -> str:
         with self._lock:
-            return str(self._whisper.detect_language(samples)[0])
+            found = self._whisper.model.detect_language(heavy("ctranslate2").StorageView.from_array(padded))
+        return str(found[0][0][0]).strip("<|>")
 
     def _encode_window(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """(1, T, 384) states of at most 30 s with their padding, and the mel frames that hold sound."""
@@ -84,15 +85,17 @@ class Recogniser(WhisperRecogniser):
                 self._whisper.encode(heavy("faster_whisper.audio").pad_or_trim(mel, length))
             ), frames
 
-    def _quick_transcript(self, padded: np.ndarray, seconds: float) -> str:
-        prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+    def _quick_transcript(self, padded: np.ndarray, seconds: float, language: str) -> str:
+        prompt = [*self._in(language).sot_sequence, self._tokenizer.no_timestamps]
         with self._lock:
             found = self._whisper.model.generate(
                 heavy("ctranslate2").StorageView.from_array(padded), [prompt], beam_size=5, max_length=224
             )
         return str(self._tokenizer.decode(found[0].sequences_ids[0])).strip()
 
-    def _align(self, window: np.ndarray, ids: Sequence[Sequence[int]], times: bool = False) -> list[Any]:
+    def _align(
+        self, window: np.ndarray, ids: Sequence[Sequence[int]], language: str = "", times: bool = False
+    ) -> list[Any]:
         """CTranslate2's alignments of several token sequences with one window, in batches of like length;
         it gives the times whether they are asked for or not.
         """
@@ -105,7 +108,7 @@ class Recogniser(WhisperRecogniser):
             with self._lock:
                 found = self._whisper.model.align(
                     heavy("ctranslate2").StorageView.from_array(batch),
-                    self._tokenizer.sot_sequence,
+                    self._in(language).sot_sequence,
                     [list(ids[i]) for i in rows],
                     [max(2, frames)] * len(rows),
                 )

@@ -23,7 +23,7 @@ from mmdemo.models.device import Compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Preset
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser, sentences
-from mmdemo.models.speech.whisper import WhisperRecogniser
+from mmdemo.models.speech.whisper import ENGLISH, WhisperRecogniser
 
 STATES = 1500  # what the encoder makes of 30 s
 FILTER = 7  # states, of the median filter
@@ -65,6 +65,11 @@ class HubWhisper(WhisperRecogniser):
         self.hf_tokenizer = load_tokenizer(name)
         facts = self._model.generation_config
         super().__init__(self.hf_tokenizer.backend_tokenizer, bool(getattr(facts, "is_multilingual", False)))
+        self._languages = languages_of(self.hf_tokenizer) if self.multilingual else {}
+        if self.multilingual and not getattr(facts, "lang_to_id", None):  # of a checkpoint saved long ago
+            tasks = ("transcribe", "translate")
+            facts.lang_to_id = {f"<|{code}|>": token for code, token in self._languages.items()}
+            facts.task_to_id = {t: self.hf_tokenizer.convert_tokens_to_ids(f"<|{t}|>") for t in tasks}
         self._heads = self._alignment_heads(getattr(facts, "alignment_heads", None))
 
     @property
@@ -96,17 +101,19 @@ class HubWhisper(WhisperRecogniser):
             states = self._model.get_encoder()(self.mel(samples)).last_hidden_state
         return states.float().cpu().numpy(), min(2 * STATES, len(samples) * 100 // RATE_HZ)
 
-    def _quick_transcript(self, padded: np.ndarray, seconds: float) -> str:
-        ids = self._generate(padded, (), seconds)
+    def _quick_transcript(self, padded: np.ndarray, seconds: float, language: str) -> str:
+        ids = self._generate(padded, (), seconds, language)
         return str(self._tokenizer.decode(ids)).strip()
 
     @torch.inference_mode()
-    def _generate(self, padded: np.ndarray, vocabulary: Sequence[str], seconds: float) -> list[int]:
+    def _generate(
+        self, padded: np.ndarray, vocabulary: Sequence[str], seconds: float, language: str
+    ) -> list[int]:
         """The tokens of the text that (1, 1500, d) states of so many seconds of sound hold."""
         states = torch.from_numpy(padded).to(self._compute.device)
         how: dict[str, Any] = {"max_length": min(NEW_TOKENS, 10 + int(seconds * TOKENS_PER_S))}
         if self.multilingual:
-            how |= {"task": "transcribe"}
+            how |= {"task": "transcribe", "language": language or ENGLISH}
         if vocabulary:
             prompt = self.hf_tokenizer.get_prompt_ids(" ".join(vocabulary), return_tensors="pt")
             how |= {"prompt_ids": prompt[: NEW_TOKENS - 10].to(self._compute.device)}
@@ -121,29 +128,33 @@ class HubWhisper(WhisperRecogniser):
         return [i for i in ids if i < self._tokenizer.eot]
 
     def _transcribe_piece(
-        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str]
+        self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str], language: str
     ) -> list[Segment]:
         segments: list[Segment] = []
         for start, end in speech_windows(samples):
             part = samples[start:end]
             padded, _ = self._encode_window(part)
-            text = str(
-                self._tokenizer.decode(self._generate(padded, vocabulary, len(part) / RATE_HZ))
-            ).strip()
+            ids = self._generate(padded, vocabulary, len(part) / RATE_HZ, language)
+            text = str(self._tokenizer.decode(ids)).strip()
             if text:
-                segments += sentences(self.align_words(part, text, offset_s + start / RATE_HZ))
+                segments += sentences(self.align_words(part, text, offset_s + start / RATE_HZ, language))
         return segments
 
-    def _detect_language(self, samples: np.ndarray) -> str:
-        with self._lock, torch.inference_mode(), self._compute.autocast():
-            found = self._model.detect_language(self.mel(samples))
-        return str(self._tokenizer.tokenizer.id_to_token(int(found[0]))).strip("<|>")
+    @torch.inference_mode()
+    def _hear(self, padded: np.ndarray) -> str:
+        states = torch.from_numpy(padded).to(self._compute.device)
+        start = torch.tensor([[self._tokenizer.sot]], device=self._compute.device)
+        with self._lock, self._compute.autocast():
+            made = self._model.get_decoder()(input_ids=start, encoder_hidden_states=states, use_cache=False)
+            logits = self._model.proj_out(made.last_hidden_state[0, -1])  # (V,)
+        return max(self._languages, key=lambda code: float(logits[self._languages[code]]))
 
     @torch.inference_mode()
     def _align(
-        self, window: np.ndarray, ids: Sequence[Sequence[int]], times: bool = False
+        self, window: np.ndarray, ids: Sequence[Sequence[int]], language: str = "", times: bool = False
     ) -> list[TokenAlignment]:
-        device, first = self._compute.device, [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        device = self._compute.device
+        first = [*self._in(language).sot_sequence, self._tokenizer.no_timestamps]
         states = torch.from_numpy(window[None].astype(np.float32)).to(device)
         out: list[TokenAlignment] = []
         for begin in range(0, len(ids), 64):
@@ -177,6 +188,13 @@ class HubWhisper(WhisperRecogniser):
         matrix = smooth.mean(0)[prompt - 1 : -1]  # the row that predicts a token says where it is
         token, state = whisper._dynamic_time_warping(-matrix.double().cpu().numpy())
         return np.column_stack([token, state])
+
+
+def languages_of(tokenizer: Any) -> dict[str, int]:
+    """The token of each language that a multilingual Whisper knows, by its code."""
+    known = tokenizer.get_vocab()
+    codes = heavy("faster_whisper.tokenizer")._LANGUAGE_CODES
+    return {code: known[f"<|{code}|>"] for code in codes if f"<|{code}|>" in known}
 
 
 def feature_size(name: str) -> int:

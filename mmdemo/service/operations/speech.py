@@ -35,6 +35,7 @@ class TranscribeAnswer(Answer):
     words: list[dict[str, Any]] = Field(description="word, start, end, probability")
     segments: list[dict[str, Any]] = Field(description="text, start, end")
     note: str
+    language_note: str = Field("", description="what does not work in this language")
 
 
 @operation("transcribe", role="viewer", public=True)

@@ -20,7 +20,9 @@ from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
 from mmdemo.models.load import load_towers
 from mmdemo.models.speech.recogniser import WINDOW_S
+from mmdemo.retrieval.embed import spoken_language
 from mmdemo.retrieval.transcripts import vocabulary_of
+from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.foretelling import unseen
 from mmdemo.training.outcome import save_learned
@@ -57,7 +59,13 @@ def open_run(started: StartedRun) -> OpenedRun:
         ]
 
     def recordings(examples: list[Example]) -> list[Recording]:
-        return [Recording(partial(decode_audio, ws.media_path(known[e.item])), e.text) for e in examples]
+        return [
+            Recording(partial(decode_audio, ws.media_path(known[e.item])), e.text, language_of(known[e.item]))
+            for e in examples
+        ]
+
+    def language_of(item: Item) -> str:
+        return spoken_language(ws, started.towers().media, item) if adapted.multilingual else "en"
 
     train, validation = short(started.train), short(started.validation)
     if not train:

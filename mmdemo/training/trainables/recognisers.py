@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -33,6 +33,13 @@ class Recording:
 
     load: Callable[[], np.ndarray]  # (N,) float32 at 16 kHz
     text: str
+    language: str = "en"  # that is spoken, ISO 639-1
+
+
+class Listener(Writer, Protocol):
+    """A recogniser that learns."""
+
+    multilingual: bool  # whether it has to be told which language a recording is in
 
 
 class AdaptedWhisper:
@@ -56,7 +63,7 @@ class AdaptedWhisper:
         self._features = load_part("WhisperFeatureExtractor", name)
         self._tokenizer = load_tokenizer(name)
         self._eot = int(self._tokenizer.eos_token_id)
-        self._multilingual = bool(getattr(whisper.generation_config, "is_multilingual", False))
+        self.multilingual = bool(getattr(whisper.generation_config, "is_multilingual", False))
 
     def save(self, folder: Path) -> None:
         """Write what was learned, as peft or transformers read it."""
@@ -68,11 +75,9 @@ class AdaptedWhisper:
         """(B, M, 3000) spectrograms, (B, L) tokens that go in, (B, L) tokens that should come out."""
         sounds = [r.load()[: round(WINDOW_S * RATE_HZ)] for r in recordings]
         mel = self._features(sounds, sampling_rate=RATE_HZ, return_tensors="pt").input_features
-        tell = self._tokenizer.convert_tokens_to_ids
-        names = ["<|startoftranscript|>", *(["<|en|>", "<|transcribe|>"] if self._multilingual else [])]
-        prompt = [tell(name) for name in (*names, "<|notimestamps|>")]
+        prompts = [self._prompt(r.language) for r in recordings]
         rows = []
-        for recording in recordings:
+        for recording, prompt in zip(recordings, prompts, strict=True):
             text = self._tokenizer(f" {recording.text.strip()}", add_special_tokens=False).input_ids[:400]
             rows.append([*prompt, *text, self._eot])
         longest = max(map(len, rows)) - 1
@@ -80,9 +85,16 @@ class AdaptedWhisper:
         wanted = torch.full((len(rows), longest), IGNORED)
         for i, row in enumerate(rows):
             given[i, : len(row) - 1] = torch.tensor(row[:-1])
-            wanted[i, len(prompt) - 1 : len(row) - 1] = torch.tensor(row[len(prompt) :])
+            begin = len(prompts[i])
+            wanted[i, begin - 1 : len(row) - 1] = torch.tensor(row[begin:])
         device = self.compute.device
         return mel.to(device), given.to(device), wanted.to(device)
+
+    def _prompt(self, language: str) -> list[int]:
+        """What the decoder is told before a text."""
+        told = [f"<|{language or 'en'}|>", "<|transcribe|>"] if self.multilingual else []
+        names = ["<|startoftranscript|>", *told, "<|notimestamps|>"]
+        return [int(self._tokenizer.convert_tokens_to_ids(name)) for name in names]
 
     def loss(self, examples: Sequence[Recording]) -> tuple[Tensor, int]:
         """The cross-entropy of the texts' tokens and the end, in nats; see `Writer`."""
@@ -97,6 +109,7 @@ class AdaptedCtc:
     """A model of letters that learns; arguments as `AdaptedWhisper`."""
 
     at_once = AT_ONCE
+    multilingual = False
 
     def __init__(self, name: str, compute: Compute, how: Method) -> None:
         self.rates = {"lora": 1e-3, "full": 3e-5}
@@ -137,6 +150,8 @@ class AdaptedCtc:
         return total, letters
 
 
-LEARNERS: Registry[Callable[[str, Compute, Method], Writer]] = Registry("recogniser that learns")  # by loader
+LEARNERS: Registry[Callable[[str, Compute, Method], Listener]] = Registry(
+    "recogniser that learns"
+)  # by loader
 LEARNERS.add("whisper", AdaptedWhisper)
 LEARNERS.add("ctc", AdaptedCtc)

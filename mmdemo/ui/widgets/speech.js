@@ -92,6 +92,7 @@ $("[data-record]").onclick = async () => {
 };
 
 /* Transcribe: the server works behind the page, and the text appears as it comes */
+const languageName = (code) => { try { return new Intl.DisplayNames(["en"], { type: "language" }).of(code); } catch { return code; } };
 function showWords(list) { if ((state.mode === "align") === (list === aligned?.words) || !list.length) wave.words(list); }
 function look(s) {
   heard = s;
@@ -105,7 +106,9 @@ function look(s) {
   box.hidden = !s.words.length && !s.note;
   box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => wave.playSpan(w.start, w.end) }, w.word), " "])));
   $("[data-after]").hidden = !s.words.length;
-  if (s.complete) $("[data-progress]").replaceChildren(h("p", { class: "mm-faint" }, `${s.words.length} words · language ${s.language || "en"} · ${s.model}`));
+  if (s.complete) $("[data-progress]").replaceChildren(...[
+    h("p", { class: "mm-faint" }, [`${s.words.length} words`, s.language && `language ${languageName(s.language)}`, s.model].filter(Boolean).join(" · ")),
+    s.language_note && h("p", { class: "mm-note", role: "status", "data-language-note": true }, s.language_note)].filter(Boolean));
   if (state.mode === "transcribe") wave.words(s.words);
 }
 async function transcribe() {
