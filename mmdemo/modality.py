@@ -47,6 +47,9 @@ class Spans:
     """
 
     parts: Callable[[Workspace, str, Any], Any]  # of places by a tower's id: `heads.residual.Sequences`
+    clips: Callable[
+        [Workspace, str, Any], Any
+    ]  # of places by a tower's id: all parts of each, with their times
     is_kept: Callable[[Workspace, str, str], bool]  # whether an item's parts are on disk, by the tower's id
     cut: Callable[[Any, float | None, float | None], Any]  # a span of a decoded medium
     end_s: Callable[[Any], float]  # of a decoded medium

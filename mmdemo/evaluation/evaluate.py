@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,22 +14,22 @@ from mmdemo.data.rows import Row
 from mmdemo.errors import MediaError, UserError
 from mmdemo.evaluation.localisation import Localisation, Span, best_overlap
 from mmdemo.evaluation.measure import measure
-from mmdemo.evaluation.metrics import Retrieval, evaluate_retrieval, evaluate_scores
-from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features, with_cells
+from mmdemo.evaluation.metrics import Retrieval, codes
+from mmdemo.evaluation.pair_arrays import AskedPairs, PairArrays, load_arrays, prepare_features, with_cells
 from mmdemo.label_kinds import training_of
 from mmdemo.labeling.snapshot import Example, take_snapshot
-from mmdemo.modality import modality_of
+from mmdemo.modality import Spans, modality_of
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.fused_aligner import cells_of
-from mmdemo.models.heads.fusion import FusedHead, pair_logits
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import has_head, load_head
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import moments_of
-from mmdemo.retrieval.embed import decode_file, embed_items, media_vectors, text_vectors
+from mmdemo.retrieval.embed import decode_file, text_vectors
 from mmdemo.retrieval.encode_stream import encode_stream
+from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
@@ -63,16 +63,10 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Measured:
         raise UserError(
             "There are no held-out matches to measure on.", "Label some, or name a manifest with --pairs."
         )
-    embed_items(ws, aligner.towers, list(ws.items.of([e.item for e in examples]).values()))
-    if aligner.fuses:
-        preset = version_source(ws, aligner.version).preset
-        return Measured(retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples))
+    preset = version_source(ws, aligner.version).preset
+    retrieval = retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples)
     spans = modality_of(aligner.task).spans
-    moments = spans.localise(ws, aligner, examples) if spans is not None else None
-    media = media_vectors(ws, aligner, [(e.item, e.start, e.end) for e in examples])
-    text = aligner.project_text(text_vectors(ws, aligner.towers, [e.text for e in examples]))
-    ids = [e.medium for e in examples], [text_key(e.text) for e in examples]
-    return Measured(evaluate_retrieval(media, text, *ids), moments)
+    return Measured(retrieval, spans.localise(ws, aligner, examples) if spans is not None else None)
 
 
 def head_of(ws: Workspace, version_id: str) -> ResidualHead | None:
@@ -88,9 +82,12 @@ def retrieval_with(
     head: ResidualHead | None,
     measured: Sequence[Example],
 ) -> Retrieval:
-    """Retrieval on examples by towers and a head; the towers are loaded only if a feature is lacking."""
+    """Retrieval on examples by towers and a head, ranked as a search ranks.
+
+    The towers are loaded only if a feature is lacking, or more is to be asked of pairs.
+    """
     prepare_features(ws, preset, measured, towers)
-    arrays = load_arrays(ws, preset, measured)
+    arrays = load_arrays(ws, preset, measured, towers)
     if head is not None and head.shape.kind == "cross-attention":
         arrays = with_cells(ws, towers(), measured, arrays)
     return measure(head, arrays, preset.dim)
@@ -136,38 +133,72 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
         if (not r.verdict or training_of(r.verdict) == "positive") and (wanted is None or r.split == wanted)
     ]
 
-    kept: list[Row] = []
-    vectors = []
-    overlaps: list[float] = []
-    cells: list[np.ndarray] = []
     spans = modality_of(aligner.task).spans
-    if spans is not None:
-        for row, medium in _media(aligner, rows):
-            kept.append(row)
-            span = medium if row.start_s is None else spans.cut(medium, row.start_s, row.end_s)
-            vectors.append(aligner.encode_media([span]))
-            if row.start_s is not None:
-                right = (row.start_s, row.end_s if row.end_s is not None else spans.end_s(medium))
-                overlaps.append(best_overlap(aligner.place(medium, row.corrected or row.text), [right]))
-    else:
-        for batch, part in encode_stream(aligner.towers.media, lambda row: _load(aligner, row), rows):
-            kept += batch
-            vectors.append(part if aligner.fuses else aligner.project_media(part))
-            if aligner.fuses:
-                media = [_load(aligner, row) for row in batch]
-                cells.append(cells_of(aligner.towers.media, media, part))
+    found = _of_clips(aligner, rows, spans) if spans is not None else _of_media(aligner, rows)
+    kept, arrays, overlaps = found
     if len(kept) < 2:
         raise UserError(
             f"{source} has {len(kept)} pairs to measure on.", "Name a manifest with at least two."
         )
-    texts = [r.corrected or r.text for r in kept]
-    ids = [_place(r) for r in kept], [text_key(t) for t in texts]
-    if isinstance(aligner.head, FusedHead):
-        base = aligner.towers.text.encode(texts)
-        table = pair_logits(aligner.head, np.concatenate(cells), np.concatenate(vectors), base)
-        return Measured(evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids))
-    retrieval = evaluate_retrieval(np.concatenate(vectors), aligner.encode_text(texts), *ids)
+    retrieval = measure(aligner.head, arrays, aligner.dim)
     return Measured(retrieval, Localisation(np.array(overlaps)) if overlaps else None)
+
+
+Found = tuple[list[Row], PairArrays, list[float]]  # what could be read, and how well spans were found
+
+
+def _of_media(aligner: HeadAligner, rows: Sequence[Row]) -> Found:
+    """The tower outputs of rows whose media have one text each."""
+    kept: list[Row] = []
+    features: list[np.ndarray] = []
+    cells: list[np.ndarray] = []
+    media: dict[str, Any] = {}  # by place, where they are asked about texts
+    tower = aligner.towers.media
+    for batch, part in encode_stream(tower, lambda row: _load(aligner, row), rows):
+        kept += batch
+        features.append(part)
+        if aligner.fuses:
+            cells.append(cells_of(tower, [_load(aligner, row) for row in batch], part))
+        if aligner.evidence_of_towers:
+            media |= {_place(row): tower.prepare(_load(aligner, row)) for row in batch}
+    arrays = _arrays(aligner, kept, np.concatenate(features) if features else np.empty((0, 0)))
+    if cells:
+        arrays = replace(arrays, cells=np.concatenate(cells))
+    if media:
+        places, texts = tuple(_place(row) for row in kept), tuple(_text(row) for row in kept)
+        ask = remembered(lambda place, asked: aligner.evidence(media[place], asked))
+        asked = AskedPairs(ask, aligner.decided, places, texts, aligner.reranks, aligner.reranks_texts)
+        arrays = replace(arrays, asked=asked)
+    return kept, arrays, []
+
+
+def _of_clips(aligner: HeadAligner, rows: Sequence[Row], spans: Spans) -> Found:
+    """The same where spans have texts of their own."""
+    kept: list[Row] = []
+    clips: list[Any] = []
+    overlaps: list[float] = []
+    for row, medium in _media(aligner, rows):
+        kept.append(row)
+        clips.append(medium if row.start_s is None else spans.cut(medium, row.start_s, row.end_s))
+        if row.start_s is not None:
+            right = (row.start_s, row.end_s if row.end_s is not None else spans.end_s(medium))
+            overlaps.append(best_overlap(aligner.place(medium, _text(row)), [right]))
+    features = aligner.towers.media.encode(clips) if clips else np.empty((0, 0))
+    return kept, replace(_arrays(aligner, kept, features), clips=clips), overlaps
+
+
+def _arrays(aligner: HeadAligner, rows: Sequence[Row], features: np.ndarray) -> PairArrays:
+    return PairArrays(
+        features,
+        aligner.towers.text.encode([_text(row) for row in rows]),
+        np.ones(len(rows), bool),
+        codes([_place(row) for row in rows]),
+        codes([text_key(_text(row)) for row in rows]),
+    )
+
+
+def _text(row: Row) -> str:
+    return row.corrected or row.text
 
 
 def _load(aligner: HeadAligner, row: Row) -> Any:

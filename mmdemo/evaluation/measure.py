@@ -1,30 +1,77 @@
-"""Retrieval over pairs by a head on cached features."""
+"""Retrieval over pairs by a head on cached features, in the order in which a search shows its answers."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mmdemo.evaluation.metrics import Retrieval, evaluate_retrieval, evaluate_scores
+from mmdemo.evaluation.metrics import PairTable, Retrieval, evaluate_table, vector_table
 from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.models.fused_aligner import RERANKED
 from mmdemo.models.heads.fusion import FusedHead, pair_logits
 from mmdemo.models.heads.residual import Projection, ResidualHead
 from mmdemo.models.heads.saved import make_head
+from mmdemo.models.video.aligner import clip_vectors
+from mmdemo.models.video.moments import best_scores
+from mmdemo.retrieval.video_search import LOOKED_AT
 
 
 def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval:
-    """Retrieval over pairs by a head on cached features; None is the base version."""
+    """Retrieval over pairs by a head on cached features; None is the base version.
+
+    Raises:
+        UserError: a score is no number.
+    """
     if head is not None and next(head.parameters()).device.type != "cpu":
         copy = make_head(head.shape)
         copy.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
         head = copy
     projection = Projection(dim, head)
+    if pairs.clips is not None:
+        table = _of_clips(projection, pairs)
+    elif isinstance(head, FusedHead):
+        table = _of_fused(projection, head, pairs)
+    else:
+        table = _of_vectors(media_vectors(projection, pairs), projection.text(pairs.texts), pairs)
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
-    if isinstance(head, FusedHead):
-        table = pair_logits(head, cells_in(pairs), pairs.features, pairs.texts)
-        return evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids, pairs.said)
-    return evaluate_retrieval(
-        media_vectors(projection, pairs), projection.text(pairs.texts), *ids, pairs.said
+    return evaluate_table(table, *ids, pairs.said)
+
+
+def _of_vectors(media: np.ndarray, text: np.ndarray, pairs: PairArrays) -> PairTable:
+    space, asked = vector_table(media, text, pairs.said), pairs.asked
+    if asked is None:
+        return space
+    return PairTable(space.near, asked.numbers, asked.media_asked, asked.texts_asked)
+
+
+def _of_fused(projection: Projection, head: FusedHead, pairs: PairArrays) -> PairTable:
+    """The nearest in the shared space, in the order of the head's own logits."""
+    space = _of_vectors(media_vectors(projection, pairs), projection.text(pairs.texts), pairs)
+    table = pair_logits(head, cells_in(pairs), pairs.features, pairs.texts)
+    return PairTable(
+        space.near,
+        lambda media, texts, similarity: table[media, texts].astype(np.float64),
+        RERANKED,
+        RERANKED,
     )
+
+
+def _of_clips(projection: Projection, pairs: PairArrays) -> PairTable:
+    """Videos or spans of them by their best frame, the first of them in the order of their best moment."""
+    assert pairs.clips is not None
+    vectors = [clip_vectors(projection, clip) for clip in pairs.clips]  # each (M, D)
+    text = projection.text(pairs.texts)
+    moments: dict[int, np.ndarray] = {}
+
+    def near(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return np.stack([(vectors[row] @ text[columns].T).max(0) for row in rows.tolist()])
+
+    def decide(media: np.ndarray, texts: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        for row in set(media.tolist()) - moments.keys():
+            clip = pairs.clips[row]  # type: ignore[index]
+            moments[row] = best_scores(clip.times, vectors[row] @ text.T, clip.shots)
+        return np.array([moments[m][t] for m, t in zip(media.tolist(), texts.tolist(), strict=True)])
+
+    return PairTable(near, decide, LOOKED_AT, LOOKED_AT)
 
 
 def media_vectors(projection: Projection, pairs: PairArrays) -> np.ndarray:

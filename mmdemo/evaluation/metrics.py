@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmdemo.finite import require_finite
+from mmdemo.retrieval.ranking import sort_keys
 
 RECALL_AT = (1, 5, 10)
 CHUNK = 1024  # queries ranked at once
@@ -92,19 +93,83 @@ def evaluate_retrieval(
         NumberError: a vector is infinite or not a number.
     """
     said = said or (lambda row: f"pair {row + 1} ({text_ids[row]})")
+    return evaluate_table(vector_table(media, text, said), media_ids, text_ids, said)
+
+
+def vector_table(media: np.ndarray, text: np.ndarray, said: Said) -> PairTable:
+    """How (N, D) vectors of media and of texts compare, by their cosines.
+
+    Raises:
+        NumberError: a vector is infinite or not a number.
+    """
     left, right = media.astype(np.float32), text.astype(np.float32)
     require_finite(left, lambda row: f"The vector of the medium of {said(row)}", CURE)
     require_finite(right, lambda row: f"The vector of the text of {said(row)}", CURE)
-    return evaluate_scores(lambda rows, columns: left[rows] @ right[columns].T, media_ids, text_ids, said)
+    return PairTable(lambda rows, columns: left[rows] @ right[columns].T)
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """N pairs whose every medium and text can be compared; row i of either side belongs to pair i."""
+
+    near: Scores  # (C, G) similarities of C rows of media with G rows of texts
+    # (K,) numbers by which the candidates of one query are ordered, from (K,) rows of media, (K,) rows of
+    # texts and the (K,) similarities of those pairs; None: the similarities order them.
+    decide: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
+    media_asked: int = 0  # that are decided about for a text
+    texts_asked: int = 0  # that are decided about for a medium
+
+    def of_texts(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(C, G) what C rows of texts order G rows of media by, the greatest first."""
+        near = self.near(columns, rows).T  # (C, G)
+
+        def decided(text: int, at: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+            assert self.decide is not None
+            return self.decide(columns[at], np.full(len(at), text), similarity)
+
+        return self._keys(rows, near, self.media_asked, decided)
+
+    def of_media(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(C, G) what C rows of media order G rows of texts by, the greatest first."""
+        near = self.near(rows, columns)  # (C, G)
+
+        def decided(medium: int, at: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+            assert self.decide is not None
+            return self.decide(np.full(len(at), medium), columns[at], similarity)
+
+        return self._keys(rows, near, self.texts_asked, decided)
+
+    def _keys(
+        self,
+        queries: np.ndarray,
+        near: np.ndarray,
+        depth: int,
+        decided: Callable[[int, np.ndarray, np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        if self.decide is None:
+            return near
+        lines = []
+        for query, line in zip(queries.tolist(), near, strict=True):
+            lines.append(
+                sort_keys(line, depth, lambda at, query=query, line=line: decided(query, at, line[at]))  # type: ignore[misc]
+            )
+        return np.stack(lines) if lines else near
 
 
 def evaluate_scores(
     scores: Scores, media_ids: Sequence[str], text_ids: Sequence[str], said: Said | None = None
 ) -> Retrieval:
-    """Retrieval both ways over N pairs whose every medium and text has a score.
+    """As `evaluate_table` where one score orders all: (C, G) of C rows of media with G rows of texts."""
+    return evaluate_table(PairTable(scores), media_ids, text_ids, said)
+
+
+def evaluate_table(
+    table: PairTable, media_ids: Sequence[str], text_ids: Sequence[str], said: Said | None = None
+) -> Retrieval:
+    """Retrieval both ways over N pairs, ranked as a search ranks.
 
     Args:
-        scores: (C, G) of C rows of media with G rows of texts.
+        table: how their media and texts compare.
         media_ids: N ids; equal ids are one item.
         text_ids: N ids; equal ids are one text.
         said: what a pair is called in a sentence; None: by its number and its text's id.
@@ -117,10 +182,12 @@ def evaluate_scores(
     joined: set[tuple[int, int]] = set(zip(media_code.tolist(), text_code.tolist(), strict=True))
 
     def of_media(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return require_finite(scores(rows, columns), lambda i: f"A score of {said(int(rows[i]))}", CURE)
+        found = table.of_media(rows, columns)
+        return require_finite(found, lambda i: f"A score of {said(int(rows[i]))}", CURE)
 
     def of_texts(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return require_finite(scores(columns, rows).T, lambda i: f"A score of {said(int(rows[i]))}", CURE)
+        found = table.of_texts(rows, columns)
+        return require_finite(found, lambda i: f"A score of {said(int(rows[i]))}", CURE)
 
     return Retrieval(
         pairs=len(media_code),

@@ -12,9 +12,10 @@ import numpy as np
 from mmdemo.evaluation.metrics import codes
 from mmdemo.labeling.snapshot import Example
 from mmdemo.modality import modality_of
-from mmdemo.models.aligner import Towers
+from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.heads.residual import Sequences
-from mmdemo.models.presets import Preset
+from mmdemo.models.presets import LOADERS, Preset
+from mmdemo.models.video.aligner import FrameFeatures
 from mmdemo.retrieval.embed import (
     cell_features,
     embed_items,
@@ -23,8 +24,34 @@ from mmdemo.retrieval.embed import (
     text_id,
     text_vectors,
 )
+from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class AskedPairs:
+    """What is known beside the shared space of any medium of N examples with any of their texts.
+
+    It is asked for when it is needed: a recording takes a hundredth of a second for each text.
+    """
+
+    ask: Callable[[Sequence[str], Sequence[str]], np.ndarray]  # K media and K texts: (K, E) evidence
+    decided: Callable[[np.ndarray, np.ndarray], np.ndarray]  # of one query's answers, as HeadAligner.decided
+    media: tuple[str, ...]  # N names that `ask` knows
+    texts: tuple[str, ...]
+    media_asked: int  # candidates for a text
+    texts_asked: int  # candidates for a medium
+
+    def take(self, rows: np.ndarray) -> AskedPairs:
+        """Those of some of the examples."""
+        media, texts = (tuple(side[i] for i in rows.tolist()) for side in (self.media, self.texts))
+        return replace(self, media=media, texts=texts)
+
+    def numbers(self, media: np.ndarray, texts: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """(K,) what orders the answers to one query, of (K,) rows of media and of texts."""
+        items, asked = [self.media[i] for i in media.tolist()], [self.texts[i] for i in texts.tolist()]
+        return self.decided(self.ask(items, asked), similarity)
 
 
 @dataclass(frozen=True)
@@ -40,6 +67,8 @@ class PairArrays:
     cells: np.ndarray | None = None  # (N, T, F) float16 of their parts, for a head that looks at pairs
     weight: np.ndarray | None = None  # (N,) float32 how sure each label is; None: all are
     said: Callable[[int], str] = lambda row: f"example {row + 1}"  # what an example is called in a sentence
+    asked: AskedPairs | None = None  # of a modality that tells more of a pair than its place in the space
+    clips: Sequence[FrameFeatures] | None = None  # of spans of videos: all of their frames with their times
 
     def __len__(self) -> int:
         return len(self.match)
@@ -56,6 +85,8 @@ class PairArrays:
             self.cells[rows] if self.cells is not None else None,
             self.weight[rows] if self.weight is not None else None,
             lambda row: self.said(int(rows[row])),
+            self.asked.take(rows) if self.asked is not None else None,
+            [self.clips[i] for i in rows.tolist()] if self.clips is not None else None,
         )
 
 
@@ -84,16 +115,36 @@ def prepare_features(
         text_vectors(ws, towers(), [e.text for e in examples])
 
 
-def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> PairArrays:
-    """The tower outputs of examples that `prepare_features` has seen to."""
+def load_arrays(
+    ws: Workspace,
+    preset: Preset,
+    examples: Sequence[Example],
+    towers: Callable[[], Towers] | None = None,
+) -> PairArrays:
+    """The tower outputs of examples that `prepare_features` has seen to.
+
+    Args:
+        ws: the workspace.
+        preset: whose.
+        examples: N of them.
+        towers: loads the towers, where the examples are to be ranked and more is known of a pair than its
+            place in the shared space; None: they are trained on only.
+    """
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
     texts = ws.vectors(preset.text_vectors, preset.dim)
     keys = [text_id(e.text) for e in examples]
     items = [e.item for e in examples]
     spans = modality_of(preset.task).spans
     frames: Sequences | None = None
+    clips: list[FrameFeatures] | None = None
     if spans is not None:
-        frames = spans.parts(ws, preset.media_features, [(e.item, e.start, e.end) for e in examples])
+        places = [(e.item, e.start, e.end) for e in examples]
+        frames = spans.parts(ws, preset.media_features, places)
+        if towers is not None:
+            clips = spans.clips(ws, preset.media_features, places)
+    asked = None
+    if towers is not None and LOADERS[preset.loader].gives_evidence:
+        asked = asked_pairs(ws, preset, examples, towers)
     known = ws.items.of(sorted(set(items)))
     text_of = dict(zip(keys, (e.text for e in examples), strict=True))
 
@@ -109,6 +160,26 @@ def load_arrays(ws: Workspace, preset: Preset, examples: Sequence[Example]) -> P
         frames=frames,
         weight=np.array([e.agreement for e in examples], np.float32),
         said=said,
+        asked=asked,
+        clips=clips,
+    )
+
+
+def asked_pairs(
+    ws: Workspace, preset: Preset, examples: Sequence[Example], towers: Callable[[], Towers]
+) -> AskedPairs:
+    """The evidence of a preset's towers about examples, kept on the disk: an evaluation asks it again."""
+    make = LOADERS[preset.loader].make_aligner or HeadAligner
+    loaded = towers()
+    aligner = make(preset.id, preset.task, loaded, None, loaded.calibration)
+    evidence = PairEvidence(ws, aligner, keep=True)
+    return AskedPairs(
+        evidence.of,
+        aligner.decided,
+        tuple(e.item for e in examples),
+        tuple(e.text for e in examples),
+        aligner.reranks,
+        aligner.reranks_texts,
     )
 
 

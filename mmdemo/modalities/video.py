@@ -77,6 +77,7 @@ MODALITIES.add(
         load=lazy(f"{FRAMES}:frame_features"),
         spans=Spans(
             parts=lazy(f"{FRAMES}:span_frames"),
+            clips=lazy(f"{FRAMES}:span_clips"),
             is_kept=lazy(f"{FRAMES}:is_kept"),
             cut=cut,
             end_s=end_s,

@@ -28,8 +28,8 @@ class Towers:
 class HeadAligner:
     """Media and texts in one space.
 
-    Where `reranks` is not zero, `probability_of` says more of a pair than the shared space does, and takes
-    longer: so many of the nearest are asked about.
+    Where `evidence_dim` is not zero, `evidence` says more of a pair than the shared space does, and takes
+    longer: it is asked about so many of the nearest as `reranks` says.
 
     Args:
         version: its id.
@@ -40,8 +40,10 @@ class HeadAligner:
     """
 
     fuses = False  # whether its head looks at both sides of a pair together
-    reranks = 0
-    always_reranks = False  # even where none of the nearest is likely
+    evidence_dim = 0  # E, the numbers that `evidence` gives of a pair
+    evidence_of_towers = False  # whether they are the same for every version on the same towers
+    reranks = 0  # media that are asked about for a text
+    reranks_texts = 0  # texts that are asked about for a medium
 
     def __init__(
         self, version: str, task: Task, towers: Towers, head: ResidualHead | None, calibration: Calibration
@@ -102,9 +104,21 @@ class HeadAligner:
             for text, s, p in zip(texts, similarity, probability, strict=True)
         ]
 
+    def evidence(self, medium: Any, texts: Sequence[str]) -> np.ndarray:
+        """(T, E) float32 of what a medium says about texts beside its place in the shared space."""
+        return np.empty((len(texts), 0), np.float32)
+
+    def judged(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """(K,) probability that pairs match, from their (K, E) evidence and (K,) similarity."""
+        return self.calibration.probability(similarity)
+
+    def decided(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """(K,) the number by which the answers to one query are ordered and that is shown; as `judged`."""
+        return self.judged(evidence, similarity)
+
     def probability_of(self, medium: Any, texts: Sequence[str], similarity: np.ndarray) -> np.ndarray:
         """(T,) probability that each text fits, given its (T,) similarity in the shared space."""
-        return self.calibration.probability(similarity)
+        return self.judged(self.evidence(medium, texts), similarity)
 
     def place(self, medium: Any, text: str) -> tuple[float, float] | None:
         """Where in a medium a text is found, start and end in seconds; None: it has no time, or nowhere."""

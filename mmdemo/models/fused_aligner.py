@@ -35,8 +35,9 @@ class FusedAligner(HeadAligner):
     """An aligner whose probability of a pair is the fused head's; search stays in the shared space."""
 
     fuses = True
+    evidence_dim = 1  # the head's logit
     reranks = RERANKED
-    always_reranks = True
+    reranks_texts = RERANKED
 
     def __init__(
         self,
@@ -51,17 +52,17 @@ class FusedAligner(HeadAligner):
         self._fused = head
         self.of_pairs = of_pairs
 
-    def pair_probability(self, cells: np.ndarray, features: np.ndarray, texts: np.ndarray) -> np.ndarray:
-        """(N, M) probability that each medium matches each text; arguments as `pair_logits`."""
-        return self.of_pairs.probability(pair_logits(self._fused, cells, features, texts) / 10)
-
-    def probability_of(self, medium: Any, texts: Sequence[str], similarity: np.ndarray) -> np.ndarray:
-        """(T,) probability that each text fits; `medium` is decoded, or what `FusedInput` keeps of it."""
+    def evidence(self, medium: Any, texts: Sequence[str]) -> np.ndarray:
+        """(T, 1) the head's logits; `medium` is decoded, or what `FusedInput` keeps of it."""
         if not isinstance(medium, FusedInput):
             features = self.media_features([medium])
             medium = FusedInput(cells_of(self.towers.media, [medium], features)[0], features[0])
         base = self.text_vectors(texts)
-        return self.pair_probability(medium.cells[None], medium.features[None], base)[0]
+        return pair_logits(self._fused, medium.cells[None], medium.features[None], base).T
+
+    def judged(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """(K,) probability that pairs match, by their (K, 1) logits."""
+        return self.of_pairs.probability(evidence[:, 0] / 10)
 
     def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
         """How well each text fits: the similarity of the shared space, the probability of the fused head."""

@@ -120,6 +120,9 @@ class Loader:
     base_calibration: Callable[[Preset], Calibration] | None = None  # without loading the towers
     # Takes version, task, towers, head and calibration; None: HeadAligner, the shared space alone.
     make_aligner: Callable[..., HeadAligner] | None = None
+    gives_evidence: bool = (
+        False  # whether its aligner's `evidence` is the same for every version on the towers
+    )
     load_captioner: Callable[[Preset, Compute], Captioner] | None = None  # of captioning, in towers' place
     heads: tuple[str, ...] = ()  # rows of HEADS that suit its features; the first is the default
     methods: tuple[str, ...] = ("head",)  # head, lora, full; the first is the default

@@ -124,7 +124,14 @@ def is_kept(ws: Workspace, tower_id: str, item_id: str) -> bool:
 def span_frames(
     ws: Workspace, tower_id: str, spans: Sequence[tuple[str, float | None, float | None]]
 ) -> Sequences:
-    """The features of the frames of spans (item, start and end in seconds; None: open).
+    """The features of the frames of spans, as they are trained on; see `span_clips`."""
+    return sequences(span_clips(ws, tower_id, spans))
+
+
+def span_clips(
+    ws: Workspace, tower_id: str, spans: Sequence[tuple[str, float | None, float | None]]
+) -> list[FrameFeatures]:
+    """All frames of spans (item, start and end in seconds; None: open), each span by itself.
 
     Raises:
         DataError: a video was not looked through.
@@ -133,7 +140,11 @@ def span_frames(
     lost = [item for item, found in kept.items() if found is None]
     if lost:
         raise DataError(f"The frames of {lost[0][:12]} are not at hand.", "Start the run again.")
-    return sequences([found.cut(start, end) for item, start, end in spans if (found := kept[item])])
+    return [
+        found if start is None and end is None else found.cut(start, end)
+        for item, start, end in spans
+        if (found := kept[item])
+    ]
 
 
 def _path(ws: Workspace, tower_id: str, item_id: str) -> Path:

@@ -5,86 +5,47 @@ enough.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
 
 import numpy as np
 
 from mmdemo.errors import UserError
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.calibration import Calibration
 from mmdemo.models.protocols import Task
-from mmdemo.retrieval.embed import looked_at, text_vectors, version_file
+from mmdemo.retrieval.embed import text_vectors, version_file
+from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.query import MAX_K, Query
+from mmdemo.retrieval.ranking import sort_keys
+from mmdemo.retrieval.results import Result, Results, best_text
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView
-from mmdemo.store.texts import clean_text
+from mmdemo.store.tables import Item
+from mmdemo.store.texts import clean_text, text_key
 from mmdemo.store.workspace import Workspace
 
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
 THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
-RERANKED_TEXTS = 50  # texts that are scored by their likelihood for a recording
+PLACED = 0.5  # the least probability of an answer whose place in the recording is looked for
 
 
 @dataclass(frozen=True)
-class Result:
-    """One answer."""
+class Candidates:
+    """What may answer a query, before it is ordered."""
 
-    item: str
-    name: str
-    text: str  # a confirmed text of the item, else one it came with
-    score: float  # cosine
-    probability: float  # calibrated
-    verdict: str | None  # of a label on this item with the query's own words
-    start: float | None = None  # seconds, where the query was found in sound or video
-    end: float | None = None
+    ids: list[str]  # C items
+    near: np.ndarray  # (C,) similarities
 
 
 @dataclass(frozen=True)
-class SpokenHit:
-    """Whether and where a text was said in a recording."""
+class Answer:
+    """One candidate in its place."""
 
-    probability: float
-    place: tuple[float, float] | None  # start and end in seconds
-
-
-@dataclass(frozen=True)
-class Results:
-    """The answers, best first, and whether the best is good enough."""
-
-    version: str
-    results: tuple[Result, ...]
-    threshold: float  # cosine below which nothing in this collection matches
-    stale_share: float
-
-    @property
-    def no_match(self) -> bool:
-        """Whether even the best answer is below the threshold."""
-        return not self.results or self.results[0].score < self.threshold
-
-    def as_json(self) -> dict[str, Any]:
-        """The JSON of `search`."""
-        return {
-            "model": self.version,
-            "no_match": self.no_match,
-            "threshold": round(self.threshold, 4),
-            "stale": round(self.stale_share, 3),
-            "results": [
-                {
-                    "item": r.item,
-                    "file": r.name,
-                    "text": r.text,
-                    "score": round(r.score, 4),
-                    "probability": round(r.probability, 4),
-                    "start": r.start,
-                    "end": r.end,
-                    "verdict": r.verdict,
-                }
-                for r in self.results
-            ],
-        }
+    id: str
+    near: float
+    number: float  # that is shown, and that orders
 
 
 class Searcher:
@@ -95,50 +56,73 @@ class Searcher:
         self._keeper = keeper
         self._task: Task = task
         self._thresholds: dict[tuple[str, int], float] = {}
+        self._evidence: tuple[HeadAligner, PairEvidence] | None = None  # of the aligner that serves
         self._lock = threading.Lock()
 
     def search(self, query: Query) -> Results:
         """The nearest items or texts.
 
         Raises:
-            UserError: nothing to look for, or an item that is not there.
+            UserError: nothing to look for, an item that is not there, or a model whose scores are no numbers.
         """
         if query.target not in {"media", "text"}:
             raise UserError(f"The target {query.target!r} is unknown.", "Use media or text.")
         k = max(1, min(int(query.k), MAX_K))
         serving = self._keeper.serving()
-        vector = self._query_vector(serving, query)
         if query.target == "text":
-            return self._search_texts(serving, vector, k, query)
+            return self._search_texts(serving, query, k)
+        depth, beside = self._depth(serving, query), serving.aligner.calibration
+        found = self._candidates(serving, query, max(k, depth))
+
+        def decide(rows: np.ndarray) -> np.ndarray:
+            return self._numbers(serving, query, [found.ids[i] for i in rows], found.near[rows])
+
+        return self._results(serving, _ordered(found, depth or len(found.ids), decide, beside)[:k], query)
+
+    def _depth(self, serving: Serving, query: Query) -> int:
+        """How many of the nearest items are asked about; 0: the similarity's order stands."""
+        return serving.aligner.reranks if self._by_words(query) else 0
+
+    @staticmethod
+    def _by_words(query: Query) -> bool:
+        """Whether a query is words alone."""
+        return bool(query.text.strip()) and query.medium is None and not query.item
+
+    def _candidates(self, serving: Serving, query: Query, wanted: int) -> Candidates:
+        """The items nearest to a query in the shared space."""
+        vector = self._query_vector(serving, query)
         file = version_file(self._ws, serving.aligner)
         allowed = self._allowed(query, serving)
-        wanted = max(k, serving.aligner.reranks)
         scores, rows = serving.index.search(vector[None], wanted + (query.item is not None), allowed)
-        ids = file.keys_at(rows[0])
-        near = [(i, float(s)) for i, s in zip(ids, scores[0], strict=True) if i != query.item][:wanted]
-        if serving.aligner.reranks and query.text.strip() and query.medium is None and not query.item:
-            near, said = self._reranked(serving, near, clean_text(query.text))
-            return self._results(serving, near[:k], query.text, said)
-        return self._results(serving, near[:k], query.text)
+        kept = [(i, s) for i, s in zip(file.keys_at(rows[0]), scores[0], strict=True) if i != query.item]
+        kept = kept[:wanted]
+        return Candidates([i for i, _ in kept], np.array([s for _, s in kept], np.float32))
 
-    def _reranked(
-        self, serving: Serving, near: list[tuple[str, float]], text: str
-    ) -> tuple[list[tuple[str, float]], dict[str, SpokenHit]]:
-        """The first of the nearest by the probability that the text was said there, where anybody says it.
-
-        Where nobody does, the query is a topic and the shared space's order stands.
-        """
+    def _numbers(self, serving: Serving, query: Query, ids: Sequence[str], near: np.ndarray) -> np.ndarray:
+        """(C,) the number that is shown with each of some items."""
         aligner = serving.aligner
-        items = self._ws.items.of([i for i, _ in near[: aligner.reranks]])
-        said: dict[str, SpokenHit] = {}
-        for item_id, score in near[: aligner.reranks]:
-            if item_id in items:
-                states = looked_at(self._ws, aligner, items[item_id])
-                sure = float(aligner.probability_of(states, [text], np.array([score]))[0])
-                said[item_id] = SpokenHit(sure, aligner.place(states, text) if sure >= 0.5 else None)
-        if aligner.always_reranks or any(one.probability >= 0.5 for one in said.values()):
-            near = sorted(near, key=lambda found: -said[found[0]].probability if found[0] in said else 0.0)
-        return near, said
+        if not aligner.evidence_dim or not self._by_words(query):
+            return aligner.calibration.probability(near)
+        text = clean_text(query.text)
+        return aligner.decided(self._evidence_of(aligner).of(ids, [text] * len(ids)), near)
+
+    def _evidence_of(self, aligner: HeadAligner) -> PairEvidence:
+        with self._lock:
+            if self._evidence is None or self._evidence[0] is not aligner:
+                self._evidence = aligner, PairEvidence(self._ws, aligner)
+            return self._evidence[1]
+
+    def _places(
+        self, serving: Serving, query: Query, answers: Sequence[Answer]
+    ) -> dict[str, tuple[float, float]]:
+        """Where in its sound or pictures an item answers, start and end in seconds, of those that do."""
+        aligner = serving.aligner
+        if not aligner.evidence_of_towers or not self._by_words(query):
+            return {}
+        text, evidence = clean_text(query.text), self._evidence_of(aligner)
+        said = [a for a in answers if a.number >= PLACED]
+        found = {a.id: aligner.place(evidence.medium(a.id), text) for a in said}
+        return {item: place for item, place in found.items() if place is not None}
 
     def _query_vector(self, serving: Serving, query: Query) -> np.ndarray:
         aligner = serving.aligner
@@ -148,13 +132,23 @@ class Searcher:
         if query.medium is not None:
             parts.append(aligner.encode_media([query.medium])[0])
         if query.item:
-            if self._ws.items.get(query.item) is None:
-                raise UserError(f"There is no item {query.item[:12]}.", "Search with another one.")
+            self._item(query)
             parts.append(self._keeper.version_vectors(aligner, [query.item])[0])
         if not parts:
             raise UserError("There is nothing to look for.", "Write some words or drop a file.")
         total = np.sum(parts, axis=0)
         return (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+
+    def _item(self, query: Query) -> Item:
+        """The item that is searched by.
+
+        Raises:
+            UserError: there is none of that id.
+        """
+        item = self._ws.items.get(query.item or "")
+        if item is None:
+            raise UserError(f"There is no item {(query.item or '')[:12]}.", "Search with another one.")
+        return item
 
     def _wanted(self, query: Query) -> set[str] | None:
         """The items that the query's filters leave; None: it has none."""
@@ -176,73 +170,74 @@ class Searcher:
         mask[rows[(rows >= 0) & (rows < len(mask))]] = True
         return mask
 
-    def _results(
-        self,
-        serving: Serving,
-        near: Sequence[tuple[str, float]],
-        words: str,
-        said: dict[str, SpokenHit] | None = None,
-    ) -> Results:
-        items = self._ws.items.of([i for i, _ in near])
+    def _results(self, serving: Serving, answers: Sequence[Answer], query: Query) -> Results:
+        items = self._ws.items.of([a.id for a in answers])
         pairs = self._ws.pairs.of_items(self._task, list(items))
-        calibration = serving.aligner.calibration
+        answers = [a for a in answers if a.id in items]
+        places = self._places(serving, query, answers)
+        asked = text_key(query.text) if query.text.strip() else ""
         results = []
-        for item_id, score in near:
-            if item_id not in items:
-                continue
-            heard = (said or {}).get(item_id) or SpokenHit(float(calibration.probability(score)), None)
-            start, end = heard.place or (None, None)
-            asked = [p for p in pairs[item_id] if words and p.text == words]
+        for answer in answers:
+            start, end = places.get(answer.id, (None, None))
+            same = [p for p in pairs[answer.id] if asked and text_key(p.text) == asked]
             results.append(
                 Result(
-                    item=item_id,
-                    name=items[item_id].name,
-                    text=best_text(pairs[item_id]),
-                    score=score,
-                    probability=heard.probability,
-                    verdict=asked[0].verdict if asked else None,
+                    item=answer.id,
+                    name=items[answer.id].name,
+                    text=best_text(pairs[answer.id]),
+                    score=answer.near,
+                    probability=answer.number,
+                    verdict=same[0].verdict if same else None,
                     start=start,
                     end=end,
                 )
             )
-        status = self._keeper.status
-        is_said = bool(said) and bool(results) and results[0].probability >= 0.5
-        threshold = -1.0 if is_said else self.threshold(serving)
-        return Results(serving.version, tuple(results), threshold, status.stale_share)
+        said = bool(places) and bool(results)
+        threshold = -1.0 if said else self.threshold(serving)
+        return Results(serving.version, tuple(results), threshold, self._keeper.status.stale_share)
 
-    def _search_texts(self, serving: Serving, vector: np.ndarray, k: int, query: Query) -> Results:
-        found: dict[str, PairView] = {}
+    def _search_texts(self, serving: Serving, query: Query, k: int) -> Results:
+        known: dict[str, PairView] = {}  # by the key that equal texts share
         for pair in self._ws.pairs.browse(self._task):
             if pair.is_own:
-                found.setdefault(pair.final_text, pair)
-        texts = list(found)
-        if not texts:
-            return Results(serving.version, (), self.threshold(serving), 0.0)
-        base = text_vectors(self._ws, serving.aligner.towers, texts)
-        scores = serving.aligner.project_text(base) @ vector  # (T,)
-        best = np.argsort(-scores, kind="stable")[: max(k, RERANKED_TEXTS) if serving.aligner.reranks else k]
-        probability = serving.aligner.calibration.probability(scores)
-        medium = query.medium
-        if serving.aligner.reranks and (medium is not None or query.item):
-            item = self._ws.items.get(query.item) if query.item else None
-            states = looked_at(self._ws, serving.aligner, item) if item else medium
-            said = serving.aligner.probability_of(states, [texts[i] for i in best], scores[best])
-            probability = np.array(probability)
-            probability[best] = said
-            best = best[np.argsort(-said, kind="stable")]
-        best = best[:k]
+                known.setdefault(text_key(pair.final_text), pair)
+        pairs = list(known.values())
+        texts = [pair.final_text for pair in pairs]
+        near = self._text_similarities(serving, query, texts) if texts else np.empty(0, np.float32)
+        found = Candidates([str(i) for i in range(len(texts))], near)
+        asked = self._texts_asked(serving, query)
+
+        def decide(rows: np.ndarray) -> np.ndarray:
+            return self._text_numbers(serving, query, [texts[i] for i in rows], near[rows])
+
+        answers = _ordered(found, asked or len(texts), decide, serving.aligner.calibration)[:k]
         results = tuple(
             Result(
-                found[texts[i]].item,
-                found[texts[i]].name,
-                texts[i],
-                float(scores[i]),
-                float(probability[i]),
-                None,
+                pairs[int(a.id)].item, pairs[int(a.id)].name, texts[int(a.id)], a.near, a.number, verdict=None
             )
-            for i in best
+            for a in answers
         )
         return Results(serving.version, results, self.threshold(serving), self._keeper.status.stale_share)
+
+    def _texts_asked(self, serving: Serving, query: Query) -> int:
+        """How many of the nearest texts are asked about; 0: the similarity's order stands."""
+        return 0 if query.text.strip() else serving.aligner.reranks_texts
+
+    def _text_similarities(self, serving: Serving, query: Query, texts: Sequence[str]) -> np.ndarray:
+        """(T,) similarities of a query with texts."""
+        base = text_vectors(self._ws, serving.aligner.towers, texts)
+        return serving.aligner.project_text(base) @ self._query_vector(serving, query)
+
+    def _text_numbers(
+        self, serving: Serving, query: Query, texts: Sequence[str], near: np.ndarray
+    ) -> np.ndarray:
+        """(T,) the number that is shown with each of some texts."""
+        aligner = serving.aligner
+        if not aligner.evidence_dim or query.text.strip():
+            return aligner.calibration.probability(near)
+        if query.item:
+            return aligner.decided(self._evidence_of(aligner).of([query.item] * len(texts), texts), near)
+        return aligner.decided(aligner.evidence(query.medium, texts), near)
 
     def threshold(self, serving: Serving) -> float:
         """The cosine below which the best answer is no good match in this collection.
@@ -282,18 +277,35 @@ def best_cut(present: np.ndarray, absent: np.ndarray) -> float:
     return float(cuts[np.argmax(above - false)])
 
 
-def best_text(pairs: Sequence[PairView]) -> str:
-    """The text to show with an item: a confirmed one, else one it came with, else none."""
-    came_with = (p for p in pairs if p.verdict is None and p.is_own)
-    pair = next(chain((p for p in pairs if p.is_confirmed), came_with), None)
-    return pair.final_text if pair else ""
+def _ordered(
+    found: Candidates, depth: int, decide: Callable[[np.ndarray], np.ndarray], beside: Calibration
+) -> list[Answer]:
+    """Candidates in the order in which they are shown.
+
+    Those that were not decided about come last; their number is that of the shared space, but none is said to
+    be likelier than what stands before it.
+    """
+    numbers = np.array(beside.probability(found.near), np.float64)
+    most = np.inf
+
+    def told(rows: np.ndarray) -> np.ndarray:
+        nonlocal most
+        found_here = np.asarray(decide(rows), np.float64)
+        most = float(found_here.min(initial=np.inf))
+        numbers[:] = np.minimum(numbers, most)
+        numbers[rows] = found_here
+        return found_here
+
+    order = np.argsort(-sort_keys(found.near, depth, told), kind="stable").tolist()
+    return [Answer(found.ids[i], float(found.near[i]), float(numbers[i])) for i in order]
 
 
 def nearest_labelled_texts(
     ws: Workspace, aligner: HeadAligner, vector: np.ndarray, task: Task, count: int
 ) -> list[str]:
     """Confirmed texts, those that fit a (D,) media vector best first: what a captioner proposes from."""
-    texts = list(dict.fromkeys(p.final_text for p in ws.pairs.browse(task, training="positive")))
+    confirmed = {text_key(p.final_text): p.final_text for p in ws.pairs.browse(task, training="positive")}
+    texts = list(confirmed.values())
     if not texts:
         return []
     scores = aligner.project_text(text_vectors(ws, aligner.towers, texts)) @ vector

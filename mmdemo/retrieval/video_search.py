@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -11,52 +11,74 @@ import numpy as np
 from mmdemo.modality import modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoAligner
-from mmdemo.models.video.moments import moments_of
-from mmdemo.retrieval.embed import text_vectors
-from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix
-from mmdemo.retrieval.query import MAX_K, Query
+from mmdemo.models.video.moments import Moment, best_scores, moments_of
+from mmdemo.retrieval.embed import load_medium, text_vectors
+from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix, VideoFrames
+from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import (
     THRESHOLD_LEAST,
     THRESHOLD_PAIRS,
-    Results,
+    Answer,
+    Candidates,
     Searcher,
-    SpokenHit,
     best_cut,
 )
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.texts import clean_text
 from mmdemo.store.workspace import Workspace
 
+LOOKED_AT = 50  # videos, of those with the best frames, whose moments are looked for: half a millisecond each
+
 
 class VideoSearcher(Searcher):
-    """Answers words from the frames, and everything else from the videos' own vectors."""
+    """Answers words from the frames, and a video's likes from the videos' own vectors."""
 
     def __init__(self, ws: Workspace, keeper: IndexKeeper, task: Task) -> None:
         super().__init__(ws, keeper, task)
         self._frames_lock = threading.Lock()
         self._frames: tuple[str, FrameIndex] | None = None  # of a version
 
-    def search(self, query: Query) -> Results:
-        """The nearest videos with the moment that fits, or texts; see `Searcher.search`."""
-        if query.target != "media" or not query.text.strip() or query.medium is not None or query.item:
-            return super().search(query)
-        serving = self._keeper.serving()
+    def _depth(self, serving: Serving, query: Query) -> int:
+        return LOOKED_AT if self._by_words(query) else 0
+
+    def _texts_asked(self, serving: Serving, query: Query) -> int:
+        return 0 if query.text.strip() else LOOKED_AT
+
+    def _candidates(self, serving: Serving, query: Query, wanted: int) -> Candidates:
+        """The videos whose best frames are nearest to words."""
+        if not self._by_words(query):
+            return super()._candidates(serving, query, wanted)
         frames = self._frame_index(serving)
-        text = serving.aligner.encode_text([clean_text(query.text)])  # (1, D)
-        scores = frames.scores(text)[:, 0]  # (V,)
+        scores = frames.scores(self._text(serving, query)[None])[:, 0]  # (V,)
         allowed = self._wanted(query)
         ids = frames.ids
-        order = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
-        found: list[tuple[str, float]] = []
-        places: dict[str, SpokenHit] = {}
-        for i in order[: max(1, min(int(query.k), MAX_K))]:
-            video = frames.videos[ids[i]]
-            best = moments_of(video.times, video.vectors @ text[0], video.shots)[0]
-            chance = float(serving.aligner.calibration.probability(best.score))
-            places[ids[i]] = SpokenHit(chance, (round(best.start, 3), round(best.end, 3)))
-            found.append((ids[i], float(scores[i])))
-        results = self._results(serving, found, query.text, places)
-        return replace(results, threshold=self.threshold(serving))
+        rows = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
+        return Candidates([ids[i] for i in rows[:wanted]], scores[rows[:wanted]])
+
+    def _numbers(self, serving: Serving, query: Query, ids: Sequence[str], near: np.ndarray) -> np.ndarray:
+        if not self._by_words(query):
+            return super()._numbers(serving, query, ids, near)
+        scores = [moment.score for moment in self._moments(serving, query, ids)]
+        return serving.aligner.calibration.probability(np.array(scores))
+
+    def _places(
+        self, serving: Serving, query: Query, answers: Sequence[Answer]
+    ) -> dict[str, tuple[float, float]]:
+        if not self._by_words(query):
+            return {}
+        ids = [a.id for a in answers]
+        moments = self._moments(serving, query, ids)
+        return {i: (round(m.start, 3), round(m.end, 3)) for i, m in zip(ids, moments, strict=True)}
+
+    def _moments(self, serving: Serving, query: Query, ids: Sequence[str]) -> list[Moment]:
+        """The best moment of each video for words."""
+        text, videos = self._text(serving, query), self._frame_index(serving).videos
+        return [moments_of(v.times, v.vectors @ text, v.shots)[0] for v in (videos[i] for i in ids)]
+
+    @staticmethod
+    def _text(serving: Serving, query: Query) -> np.ndarray:
+        """(D,) the vector of words."""
+        return serving.aligner.encode_text([clean_text(query.text)])[0]
 
     def _frame_index(self, serving: Serving) -> FrameMatrix:
         with self._frames_lock:
@@ -64,6 +86,39 @@ class VideoSearcher(Searcher):
                 self._frames = serving.version, FrameIndex(self._ws, cast(VideoAligner, serving.aligner))
             index = self._frames[1]
         return index.extend(self._ws.items.ids(modality_of(self._task).name))
+
+    def _asked_video(self, serving: Serving, query: Query) -> VideoFrames | None:
+        """The frames of the video that texts are looked for; None: they are looked for by words too."""
+        if query.text.strip() or (query.medium is None and not query.item):
+            return None
+        aligner = cast(VideoAligner, serving.aligner)
+        medium = query.medium
+        if medium is None:
+            item = self._item(query)
+            known = self._frame_index(serving).videos.get(item.id)
+            if known is not None:
+                return known
+            medium = load_medium(self._ws, aligner.towers.media, item)
+        return VideoFrames(medium.times, medium.shots, aligner.frame_vectors(medium))
+
+    def _text_similarities(self, serving: Serving, query: Query, texts: Sequence[str]) -> np.ndarray:
+        video = self._asked_video(serving, query)
+        if video is None:
+            return super()._text_similarities(serving, query, texts)
+        return np.asarray((video.vectors @ self._projected(serving, texts).T).max(0))
+
+    def _text_numbers(
+        self, serving: Serving, query: Query, texts: Sequence[str], near: np.ndarray
+    ) -> np.ndarray:
+        video = self._asked_video(serving, query)
+        if video is None:
+            return super()._text_numbers(serving, query, texts, near)
+        cosines = video.vectors @ self._projected(serving, texts).T
+        return serving.aligner.calibration.probability(best_scores(video.times, cosines, video.shots))
+
+    def _projected(self, serving: Serving, texts: Sequence[str]) -> np.ndarray:
+        """(T, D) vectors of texts."""
+        return serving.aligner.project_text(text_vectors(self._ws, serving.aligner.towers, texts))
 
     def _fit_threshold(self, serving: Serving) -> float:
         """As `Searcher`'s, with each video's best frame in the place of its vector."""

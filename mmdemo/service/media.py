@@ -15,7 +15,8 @@ from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
 if TYPE_CHECKING:
-    from mmdemo.retrieval.search import Query, Results
+    from mmdemo.retrieval.query import Query
+    from mmdemo.retrieval.results import Results
 
 
 CAPTIONS = 5  # that are proposed

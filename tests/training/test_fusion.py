@@ -11,7 +11,7 @@ import torch
 
 from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 from mmdemo.evaluation.measure import measure
-from mmdemo.evaluation.metrics import evaluate_retrieval, evaluate_scores
+from mmdemo.evaluation.metrics import PairTable, evaluate_retrieval, evaluate_table
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import decide_compute
 from mmdemo.models.fused_aligner import FusedAligner
@@ -94,7 +94,7 @@ def test_ranks_by_scores_are_those_by_vectors() -> None:
     ids = [str(i % 20) for i in range(30)], [str(i % 17) for i in range(30)]
     table = media @ text.T
     by_vectors = evaluate_retrieval(media, text, *ids)
-    by_scores = evaluate_scores(lambda rows, columns: table[np.ix_(rows, columns)], *ids)
+    by_scores = evaluate_table(PairTable(lambda rows, columns: table[np.ix_(rows, columns)]), *ids)
     assert by_vectors.as_json() == by_scores.as_json()
 
 

@@ -26,6 +26,7 @@ def _recogniser(name: str, opened_by: str, learns: bool = False, **more: object)
         load_towers=partial(lazy(f"{SPEECH}.aligner:load_towers"), opened),
         base_calibration=lazy(f"{SPEECH}.aligner:base_calibration"),
         make_aligner=lazy(f"{SPEECH}.aligner:SpeechAligner"),
+        gives_evidence=True,
         heads=("residual",),  # the likelihood of words judges pairs, so none is fused
         methods=("head", "lora", "full") if learns else ("head",),
         recipe="transcripts" if learns else "",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,9 @@ from mmdemo.settings import ASSETS, Settings
 
 LEAST_LIKELIHOOD = -12.0  # nats a token; below it everything is equally impossible
 SILENT = 0.001  # the probability of any text where nobody speaks
+SILENCE = -1e6  # its evidence there, in nats
+# A query that nobody is so likely to have said is a topic; with 0.2, single words lose up to 3 points.
+LEAST_SAID = 0.05
 OpenRecogniser = Callable[[Preset, Compute, int], SpeechRecogniser]  # with so many threads on a CPU
 
 
@@ -89,7 +93,10 @@ class SpeechTower:
 class SpeechAligner(HeadAligner):
     """A speech aligner, whose score of a pair is the likelihood's."""
 
-    reranks = 10
+    evidence_dim = 2  # nats a token of the text, and of its least likely word
+    evidence_of_towers = True
+    reranks = 200
+    reranks_texts = 100
 
     def align(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> list[Score]:
         """How likely it is that each text was said; the similarity is that of the shared space."""
@@ -106,25 +113,48 @@ class SpeechAligner(HeadAligner):
             for text, s, p in zip(texts, similarity, probability, strict=True)
         ]
 
-    def probability_of(
-        self, medium: np.ndarray | EncoderStates, texts: Sequence[str], similarity: np.ndarray
-    ) -> np.ndarray:
-        """(T,) probability that each text was said, given its (T,) similarity in the shared space."""
+    def evidence(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> np.ndarray:
+        """(T, 2) nats a token of each text and of its least likely word; SILENCE where nobody speaks."""
         tower = self.towers.media
         assert isinstance(tower, SpeechTower)
         states = tower.prepare(medium)
         if not states.heard:
-            return np.full(len(texts), SILENT)
+            return np.full((len(texts), 2), SILENCE, np.float32)
         found = tower.recogniser.evidence(states, texts)
         for measured in (found.likelihood, found.worst):
             require_finite(measured, lambda i: f"The likelihood of “{texts[i][:60]}”", CURE_OF_MODEL)
-        return spoken_score().probability(found, self.calibration.probability(similarity))
+        return np.column_stack([found.likelihood, found.worst]).clip(SILENCE).astype(np.float32)
+
+    def judged(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """(K,) probability that the texts of pairs were said."""
+        return said(evidence, similarity, self.calibration)
+
+    def decided(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """See `said_or_about`."""
+        return said_or_about(evidence, similarity, self.calibration)
 
     def place(self, medium: np.ndarray | EncoderStates, text: str) -> tuple[float, float] | None:
         """Where a text is said, start and end in seconds."""
         tower = self.towers.media
         assert isinstance(tower, SpeechTower)
         return tower.recogniser.place(tower.prepare(medium), text)
+
+
+def said(evidence: np.ndarray, similarity: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """(K,) probability that the texts of pairs were said, from (K, 2) evidence and (K,) similarity."""
+    found = Evidence(evidence[:, 0].astype(np.float64), evidence[:, 1].astype(np.float64))
+    sure = spoken_score().probability(found, calibration.probability(similarity))
+    return np.where(evidence[:, 0] <= SILENCE, SILENT, sure)
+
+
+def said_or_about(evidence: np.ndarray, similarity: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """(K,) numbers that order the answers to one query: that it was said or, where nobody is likely to have
+    said it, that it is what they speak about.
+    """
+    sure = said(evidence, similarity, calibration)
+    if len(sure) and sure.max() >= LEAST_SAID:
+        return sure
+    return np.where(evidence[:, 0] <= SILENCE, SILENT, calibration.probability(similarity))
 
 
 def hears_words(tower: MediaTower) -> bool:
@@ -146,6 +176,7 @@ def recogniser_of(tower: MediaTower) -> SpeechRecogniser:
     return cast(SpeechTower, tower).recogniser
 
 
+@cache
 def spoken_score() -> SpokenScore:
     """The regression that ships in assets/."""
     return SpokenScore(**_facts()["score"])

@@ -15,7 +15,7 @@ import numpy as np
 from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.encoders.video_clips import over_frames
-from mmdemo.models.heads.residual import Sequences
+from mmdemo.models.heads.residual import Projection, Sequences
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import Encoder, MediaTower, Modality, Score
 from mmdemo.models.video.moments import Moment, find_moments, shot_rows, similarity_curve
@@ -65,6 +65,11 @@ def sequences(spans: Sequence[FrameFeatures]) -> Sequences:
     return Sequences(rows, np.cumsum([0, *map(len, parts)]))
 
 
+def clip_vectors(projection: Projection, clip: FrameFeatures) -> np.ndarray:
+    """(N, D) unit vectors of the frames of a video or a span of one."""
+    return projection.frames(clip.features, shot_rows(clip.times, clip.shots))
+
+
 class VideoTower:
     """Videos to (N, F) features: the mean over the frames of the picture tower's."""
 
@@ -96,7 +101,7 @@ class VideoAligner(HeadAligner):
 
     def frame_vectors(self, medium: FrameFeatures) -> np.ndarray:
         """(N, D) unit vectors of a video's frames."""
-        return self._projection.frames(medium.features, shot_rows(medium.times, medium.shots))
+        return clip_vectors(self._projection, medium)
 
     def encode_media(self, media: Sequence[FrameFeatures]) -> np.ndarray:
         """(N, D) unit vectors of N videos or spans."""

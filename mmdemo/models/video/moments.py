@@ -79,6 +79,16 @@ def moments_of(times: np.ndarray, scores: np.ndarray, shots: np.ndarray, count: 
     return find_moments(times, similarity_curve(times, scores, shots), shots, count)
 
 
+def best_scores(times: np.ndarray, scores: np.ndarray, shots: np.ndarray) -> np.ndarray:
+    """(T,) the score of the best moment for each of T texts, by (N, T) cosines of frames; as `moments_of`."""
+    if len(shots) > 1 or float(shots[-1, 1] - shots[0, 0]) >= LONG_S:
+        found = [moments_of(times, column, shots) for column in scores.T]
+        return np.array([best[0].score if best else -1.0 for best in found])
+    curve = np.stack([similarity_curve(times, column, shots) for column in scores.T], axis=1)  # (N, T)
+    weights = np.exp((curve - curve.max(0)) / ATTENTION)
+    return np.asarray((weights * curve).sum(0) / weights.sum(0))
+
+
 def pooled(scores: np.ndarray) -> float:
     """The cosines of a moment's frames as one: the more a frame fits the text, the more it counts.
 

@@ -62,7 +62,7 @@ def open_run(started: StartedRun) -> OpenedRun:
 
     check = None
     if started.validation:
-        check = recall_of(head, _arrays(started, started.validation, kind), preset.dim)
+        check = recall_of(head, _arrays(started, started.validation, kind, ranked=True), preset.dim)
     return OpenedRun(HeadLearning(head, train, settings, compute), save, started.train, check)
 
 
@@ -73,7 +73,7 @@ def conclude(finished: FinishedRun) -> Conclusion:
     finished.opened.save(started.folder)
     old, new = head_of(ws, run.parent), load_head(started.folder)
     before, after = (
-        measure(head, _arrays(started, measured, head.shape.kind if head else ""), preset.dim)
+        measure(head, _arrays(started, measured, head.shape.kind if head else "", ranked=True), preset.dim)
         for head in (old, new)
     )
     result = comparison(before, after, measured) | finished.facts
@@ -105,9 +105,9 @@ def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
     return np.asarray(matrix[::step], dtype=np.float32)
 
 
-def _arrays(started: StartedRun, examples: Sequence[Example], kind: str) -> PairArrays:
-    """The tower outputs of examples, as a kind of head takes them."""
-    arrays = load_arrays(started.ws, started.preset, examples)
+def _arrays(started: StartedRun, examples: Sequence[Example], kind: str, ranked: bool = False) -> PairArrays:
+    """The tower outputs of examples, as a kind of head takes them; to be ranked, or only trained on."""
+    arrays = load_arrays(started.ws, started.preset, examples, started.towers if ranked else None)
     if kind == LOOKS_AT_CELLS:
         return with_cells(started.ws, started.towers(), examples, arrays)
     return arrays
@@ -148,7 +148,7 @@ def _foretold(started: StartedRun, old: ResidualHead | None, new: ResidualHead) 
     validation = [e for e in judged if e.split == VALIDATION]
 
     def measured(head: ResidualHead | None, on: Sequence[Example]) -> Retrieval:
-        return measure(head, _arrays(started, on, head.shape.kind if head else ""), preset.dim)
+        return measure(head, _arrays(started, on, head.shape.kind if head else "", ranked=True), preset.dim)
 
     if len({e.item for e in validation}) >= ENOUGH:
         return rank_evidence(measured(old, validation), measured(new, validation), validation)
@@ -169,7 +169,10 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
     if len(started.validation) < 2:
         return {}
     kind = started.settings.head or preset.heads[0]
-    train, validation = (_arrays(started, of, kind) for of in (started.train, started.validation))
+    train, validation = (
+        _arrays(started, started.train, kind),
+        _arrays(started, started.validation, kind, True),
+    )
     curve = learning_curve(train, validation, preset.dim, _fit(started))
     return {} if curve is None else {"curve": curve.as_json()}
 
