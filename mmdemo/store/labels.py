@@ -19,6 +19,7 @@ from mmdemo.store.database import Database, in_parts
 from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, PairStore, check_span
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
+from mmdemo.store.words import LABEL, add_in
 
 MAX_KEY = 64  # characters; SQLite would take more, PostgreSQL not
 
@@ -137,6 +138,8 @@ class LabelLog:
         )
         session.add(row)
         session.flush()
+        if text:
+            add_in(session, pair.item_id, LABEL, str(row.id), text)
         pair.label_id = row.id
         return row.id
 

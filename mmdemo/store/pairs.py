@@ -21,6 +21,7 @@ from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED, Training, names_of, trai
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import Item, Label, Pair, TextSplit
 from mmdemo.store.texts import clean_text, text_key
+from mmdemo.store.words import PAIR, add_in
 
 TRAIN, VALIDATION, HELD_OUT = "train", "validation", "held-out"
 VALIDATION_SHARE = 0.1  # of what would be train
@@ -155,6 +156,7 @@ class PairStore:
         )
         session.add(pair)
         session.flush()
+        add_in(session, item_id, PAIR, str(pair.id), text)
         return pair, True
 
     def place_text(self, session: Session, item_id: str, text: str) -> str | None:

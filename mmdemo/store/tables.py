@@ -118,6 +118,18 @@ class Transcript(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 
+class SearchableText(Base):
+    """A text by whose words an item is found; a full-text index follows this table by itself."""
+
+    __tablename__ = "searchable_texts"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))  # pair, label, said, heard or written
+    ref: Mapped[str] = mapped_column(String(80))  # the pair, the label, or what read or heard it
+    body: Mapped[str] = mapped_column(Text)
+    __table_args__ = (Index("uq_searchable_texts", "kind", "ref", "item_id", unique=True),)
+
+
 class Version(Base):
     """Weights that can be activated; immutable once written."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import Transcript, now
+from mmdemo.store.words import SAID, put_in
 
 
 class TranscriptStore:
@@ -54,3 +55,4 @@ class TranscriptStore:
                     created_at=now(),
                 )
             )
+            put_in(session, item_id, SAID, version_id, " ".join(s["text"] for s in segments))

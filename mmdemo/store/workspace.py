@@ -33,6 +33,7 @@ from mmdemo.store.tables import Item
 from mmdemo.store.transcripts import TranscriptStore
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.versions import VersionTree
+from mmdemo.store.words import WordIndex
 
 FOLDERS = ("media", "vectors", "versions", "runs", "cache")
 
@@ -62,6 +63,7 @@ class Workspace:
         self.pairs = PairStore(self.database, settings.held_out_share)
         self.labels = LabelLog(self.database, self.pairs)
         self.transcripts = TranscriptStore(self.database)
+        self.words = WordIndex(self.database)
         self.versions = VersionTree(self.database)
         self.runs = RunLog(self.database)
         self.attempts = AttemptLog(self.database)

@@ -1,0 +1,129 @@
+"""Texts that are found by their words: of pairs, corrected ones, transcripts, what is written in pictures.
+
+They stand in one table. Its full-text index (FTS5 in SQLite, tsvector in PostgreSQL) follows it by the
+database itself, and the table is written in the transaction that writes what it is made from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.orm import Session
+
+from mmdemo.store.database import Database, in_parts
+from mmdemo.store.tables import Item, SearchableText
+
+PAIR, LABEL, SAID, HEARD, WRITTEN = "pair", "label", "said", "heard", "written"
+SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
+MOST_WORDS = 32  # of a query that are looked for
+
+FIND = {  # the ids of texts that hold one of the words, best first
+    "sqlite": "SELECT rowid AS id, -rank AS score FROM searchable_texts_words "
+    "WHERE searchable_texts_words MATCH :query ORDER BY rank LIMIT :most",
+    "postgresql": "SELECT id, ts_rank_cd(to_tsvector('english', body), query) AS score "
+    "FROM searchable_texts, to_tsquery('english', :query) query "
+    "WHERE to_tsvector('english', body) @@ query ORDER BY score DESC, id LIMIT :most",
+}
+JOINED = {"sqlite": " OR ", "postgresql": " | "}
+QUOTED = {"sqlite": '"{}"', "postgresql": "'{}'"}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A text that holds some of the words looked for."""
+
+    item: str
+    kind: str  # pair, label, said, heard or written
+    body: str
+    score: float  # greater is better; comparable within one answer
+
+
+class WordIndex:
+    """The table and its index."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, query: str, modality: str, limit: int) -> list[Hit]:
+        """Texts of a modality's collection that hold one of a query's words, best first.
+
+        Args:
+            query: words; those that carry no meaning are passed over where others are there.
+            modality: its name.
+            limit: at most so many texts.
+        """
+        words = content_words(query)[:MOST_WORDS]
+        if not words:
+            return []
+        dialect = self._database.engine.dialect.name
+        asked = JOINED[dialect].join(QUOTED[dialect].format(word) for word in words)
+        with self._database.read() as session:
+            rows = session.execute(text(FIND[dialect]), {"query": asked, "most": limit}).all()
+            scores = {int(row.id): float(row.score) for row in rows}
+            found: dict[int, Hit] = {}
+            for part in in_parts(list(scores)):
+                wanted = select(SearchableText).join(Item, Item.id == SearchableText.item_id)
+                wanted = wanted.where(Item.listed, Item.modality == modality, SearchableText.id.in_(part))
+                for row in session.scalars(wanted):
+                    found[row.id] = Hit(row.item_id, row.kind, row.body, scores[row.id])
+        return [found[i] for i in scores if i in found]
+
+    def put(self, item: str, kind: str, ref: str, body: str) -> None:
+        """Keep a text of an item in the place of the one before it."""
+        with self._database.write() as session:
+            put_in(session, item, kind, ref, body)
+
+    def known(self, kind: str, ref: str) -> dict[str, str]:
+        """The texts of a kind that one source has given, by item; an empty one says that it looked."""
+        query = select(SearchableText.item_id, SearchableText.body)
+        query = query.where(SearchableText.kind == kind, SearchableText.ref == ref)
+        with self._database.read() as session:
+            return {item: body for item, body in session.execute(query)}
+
+    def of_items(self, ids: Sequence[str], kinds: Sequence[str]) -> dict[str, list[Hit]]:
+        """The texts of some kinds of each of those items; their score is 0."""
+        found: dict[str, list[Hit]] = {i: [] for i in ids}
+        with self._database.read() as session:
+            for part in in_parts(ids):
+                query = select(SearchableText).where(SearchableText.item_id.in_(part))
+                for row in session.scalars(query.where(SearchableText.kind.in_(kinds))):
+                    found[row.item_id].append(Hit(row.item_id, row.kind, row.body, 0.0))
+        return found
+
+
+def add_in(session: Session, item: str, kind: str, ref: str, body: str) -> None:
+    """Keep a text whose source is new within a write session: it is found as soon as that is on disk."""
+    session.add(SearchableText(item_id=item, kind=kind, ref=ref, body=body))
+
+
+def put_in(session: Session, item: str, kind: str, ref: str, body: str) -> None:
+    """As `add_in`, in the place of the text that the source gave before."""
+    same = (SearchableText.kind == kind, SearchableText.ref == ref, SearchableText.item_id == item)
+    session.execute(delete(SearchableText).where(*same))
+    add_in(session, item, kind, ref, body)
+
+
+def content_words(query: str) -> list[str]:
+    """The words that carry meaning, in lower case, each once; all where none does."""
+    words = list(dict.fromkeys(re.findall(r"[^\W_]+", query.casefold())))
+    return [word for word in words if word not in SMALL_WORDS] or words
+
+
+def stem(word: str) -> str:
+    """A word without its plural: enough to tell whether a text that was found holds it."""
+    for ending, instead in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")):
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            return word[: -len(ending)] + instead
+    return (
+        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+    )
+
+
+def held_share(query: str, body: str) -> float:
+    """The share of a query's meaningful words that a text holds, 0..1."""
+    wanted = {stem(word) for word in content_words(query)}
+    there = {stem(word) for word in re.findall(r"[^\W_]+", body.casefold())}
+    return len(wanted & there) / len(wanted) if wanted else 0.0

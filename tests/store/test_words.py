@@ -1,0 +1,81 @@
+"""What is written of items is found by its words, as soon as it is on disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.words import HEARD, content_words, held_share
+from mmdemo.store.workspace import Workspace
+from tests.conftest import TASK, png
+
+
+def add(ws: Workspace, red: int, text: str) -> tuple[str, int]:
+    item = ws.add_media("image", png((red, 0, 0)), f"{red}.png", source="test")
+    with ws.database.write() as session:
+        pair, _ = ws.pairs.add(session, TASK, item.id, text, source="test")
+    return item.id, pair.id
+
+
+def found(ws: Workspace, query: str) -> list[str]:
+    return [hit.item for hit in ws.words.find(query, "image", 10)]
+
+
+def test_a_text_is_found_by_its_words_whatever_their_form_and_the_small_ones_do_not_count(
+    ws: Workspace,
+) -> None:
+    moon, _ = add(ws, 1, "The moon")
+    apples, _ = add(ws, 2, "Three red apples in the basket")
+    assert found(ws, "the moon") == [moon]
+    assert found(ws, "an APPLE") == [apples]
+    assert found(ws, "a red moon")[0] in {moon, apples} and len(found(ws, "a red moon")) == 2
+    assert found(ws, "musical instrument") == [] and found(ws, "?!") == []
+
+
+def test_more_of_the_words_and_rarer_ones_come_first(ws: Workspace) -> None:
+    for i in range(5):
+        add(ws, 10 + i, f"A red thing number {i}")
+    both, _ = add(ws, 3, "A red hat")
+    assert found(ws, "red hat")[0] == both
+
+
+@pytest.mark.parametrize("query", ["AND", 'a "quote', "moon* OR", "NEAR(", "o'clock & | !", "-- ;"])
+def test_what_means_something_to_the_database_is_only_words(ws: Workspace, query: str) -> None:
+    add(ws, 1, "The moon")
+    assert isinstance(found(ws, query), list)
+
+
+def test_a_corrected_text_and_a_transcript_are_found_and_a_new_one_takes_the_old_ones_place(
+    ws: Workspace,
+) -> None:
+    item, pair = add(ws, 1, "A thing")
+    ws.labels.add(pair, NewLabel("match", text="A lighthouse"))
+    assert found(ws, "lighthouse") == [item]
+    ws.words.put(item, HEARD, "whisper", "seven in the morning")
+    assert found(ws, "morning") == [item]
+    ws.words.put(item, HEARD, "whisper", "eight in the evening")
+    assert found(ws, "morning") == [] and found(ws, "evening") == [item]
+    ws.transcripts.put(item, "base", "en", [{"text": "It is raining"}, {"text": "again"}], 1.0, True)
+    assert found(ws, "rain again")[0] == item
+    assert ws.words.known(HEARD, "whisper") == {item: "eight in the evening"}
+
+
+def test_what_was_not_saved_is_not_found(ws: Workspace) -> None:
+    item, _ = add(ws, 1, "A thing")
+    with pytest.raises(RuntimeError), ws.database.write() as session:
+        ws.pairs.add(session, TASK, item, "A volcano", source="test")
+        raise RuntimeError
+    assert found(ws, "volcano") == []
+
+
+def test_only_the_collection_is_searched(ws: Workspace) -> None:
+    item = ws.add_media("image", png((9, 9, 9)), "own.png", source="upload", listed=False)
+    ws.words.put(item.id, HEARD, "x", "secret words")
+    assert found(ws, "secret") == []
+
+
+def test_the_words_that_carry_meaning_are_what_is_held() -> None:
+    assert content_words("The moon and the STARS, the moon") == ["moon", "stars"]
+    assert content_words("the of") == ["the", "of"]
+    assert held_share("red apples", "An apple") == 0.5 and held_share("berries", "A red berry") == 1.0
+    assert held_share("glass", "A glass") == 1.0 and held_share("!", "x") == 0.0
