@@ -327,3 +327,30 @@ def test_with_a_pass_phrase_the_page_asks_once_and_then_labels(open_page: Open, 
     finally:
         served.close(verbose=False)
         app.close()
+
+
+def test_a_heat_map_lies_on_the_picture_and_nowhere_beside_it_at_every_width(
+    served: Served, open_page: Open
+) -> None:
+    page = open_page(served[1])
+    expect(page.locator("[data-score]").first).to_be_visible()
+    for width in (1440, 1000, 900, 820, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            """() => {
+              const canvas = document.querySelector('.mm-stage canvas').getBoundingClientRect();
+              const picture = document.querySelector('.mm-stage img'), box = picture.getBoundingClientRect();
+              const scale = Math.min(box.width / picture.naturalWidth, box.height / picture.naturalHeight);
+              const seen = [picture.naturalWidth * scale, picture.naturalHeight * scale];
+              const middle = (b) => [b.left + b.width / 2, b.top + b.height / 2];
+              return Math.abs(canvas.width - seen[0]) < 2 && Math.abs(canvas.height - seen[1]) < 2
+                && middle(canvas).every((at, k) => Math.abs(at - middle(box)[k]) < 2);
+            }"""
+        )
+
+
+def test_the_page_about_the_api_can_be_opened_on_a_phone(served: Served, open_page: Open) -> None:
+    page = open_page(served[1])
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.get_by_role("button", name=re.compile("API")).click()
+    expect(page.locator(".api-docs-wrap")).to_be_visible()

@@ -102,8 +102,12 @@ function heat(i) {
   });
   small.getContext("2d").putImageData(pixels, 0, 0);
   const draw = () => {
-    canvas.width = picture.clientWidth; canvas.height = picture.clientHeight;
-    canvas.style.left = `${picture.offsetLeft}px`; canvas.style.top = `${picture.offsetTop}px`;
+    // the picture's own pixels: its element may be wider or higher than they are (object-fit: contain)
+    const { clientWidth: width, clientHeight: height, naturalWidth: across, naturalHeight: down } = picture;
+    const scale = Math.min(width / across, height / down);
+    canvas.width = Math.round(across * scale); canvas.height = Math.round(down * scale);
+    canvas.style.left = `${picture.offsetLeft + (width - canvas.width) / 2}px`;
+    canvas.style.top = `${picture.offsetTop + (height - canvas.height) / 2}px`;
     const pen = canvas.getContext("2d");
     pen.imageSmoothingQuality = "high";
     pen.drawImage(small, 0, 0, canvas.width, canvas.height);
