@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from mmdemo.errors import MediaError
+from mmdemo.errors import MediaError, MmdemoError
 from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
 from mmdemo.service.context import Context
@@ -35,7 +35,12 @@ class Video:
         self._ws = context.ws
 
     def moments(
-        self, item: Item, query: str, version: str | None = None, wait: bool = True
+        self,
+        item: Item,
+        query: str,
+        version: str | None = None,
+        wait: bool = True,
+        listen: bool = False,
     ) -> dict[str, Any]:
         """The JSON of `moments`: where in a video a text is shown or said, best first, and the curve.
 
@@ -45,6 +50,8 @@ class Video:
             version: by default the active one.
             wait: look through the whole video first; else answer from a few key frames where that was not
                 done yet, and go on behind the page: `complete` says which.
+            listen: write down what is said first, where that was not done yet; else what was heard so far
+                counts. `note` says where it cannot be done.
 
         Raises:
             MediaError: the item is no video.
@@ -56,6 +63,7 @@ class Video:
         from mmdemo.models.video.moments import find_moments
 
         seen = find_moments(frames.times, curve, frames.shots, MOMENTS)
+        note = self._listen(item) if listen else ""
         chance = aligner.calibration.probability
         rows: list[dict[str, Any]] = [
             {
@@ -76,6 +84,7 @@ class Video:
             ],
             "shots": [[round(float(a), 3), round(float(b), 3)] for a, b in frames.shots],
             "complete": complete,
+            "note": note,
         }
 
     def describe(self, item: Item, version: str | None = None) -> dict[str, Any]:
@@ -190,6 +199,16 @@ class Video:
         path = self._ws.media_path(item)
         times = [start + (end - start) * (i + 1) / (count + 1) for i in range(count)]
         return [frame_at(path, t, WRITTEN_PX).image for t in times]
+
+    def _listen(self, item: Item) -> str:
+        """Write down what is said in a video; returns why not, where it cannot be done."""
+        try:
+            self._context.transcripts.transcribe(item, self._ws.versions.active("speech-text"))
+        except MediaError:
+            return ""  # it has no sound, or none that can be read: nothing is said in it
+        except MmdemoError as e:
+            return f"Only the pictures were looked through. {e}"
+        return ""
 
     def _said(self, item: Item, query: str) -> list[dict[str, Any]]:
         """The sentences of a video's transcript that hold the query's words."""

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from mmdemo.media.video import decode_video, frame_at
 from mmdemo.retrieval.frames import analyse_video, frame_features, is_kept
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
+from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
@@ -65,6 +67,23 @@ def test_what_is_said_is_found_too_and_told_apart(app: App) -> None:
         and "grapes" in said[0]["text"].lower()
     )
     assert any(m["found_by"] == "pictures" for m in found["moments"])
+
+
+def test_who_asks_for_moments_once_gets_what_is_said_without_having_asked_for_a_transcript(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise UserError("The recogniser is not here.", "Install it.")
+
+    item = video(app)
+    found = ask(app, "moments", item=item.id, query="grapes")
+    version = app.ws.versions.active("speech-text")
+    assert found["note"] == "" and app.ws.transcripts.get(item.id, version)
+    assert any(m["found_by"] == "words" for m in found["moments"])
+    with monkeypatch.context() as patch:
+        patch.setattr(app.context.transcripts, "transcribe", refuse)
+        other = ask(app, "moments", item=video(app, 3).id, query="a drawing")
+    assert other["note"].startswith("Only the pictures were looked through.") and other["moments"]
 
 
 def test_each_shot_is_described_with_its_times_and_all_in_a_sentence(app: App) -> None:
@@ -212,7 +231,7 @@ def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     space = ["--workspace", str(tmp_path / "w")]
     assert main(["moments", str(path), "a drawing", "--json", *space]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"model", "moments", "curve"} and found["moments"][0]["end"] <= 17.4
+    assert set(found) == {"model", "moments", "curve", "note"} and found["moments"][0]["end"] <= 17.4
     (tmp_path / "x.mp4").write_text("words")
     assert main(["moments", str(tmp_path / "x.mp4"), "a drawing", *space]) == 2
     assert "not a video that can be read" in capsys.readouterr().err

@@ -47,13 +47,14 @@ class MomentsAnswer(Answer):
     model: str
     moments: list[MomentRow]
     curve: list[list[float]] = Field(description="[seconds, score] of each frame that was looked at")
+    note: str = Field("", description="why what is said does not count, where that is so")
 
 
 @operation("moments", role="viewer", public=True)
 def moments(app: App, request: MomentsRequest) -> MomentsAnswer:
     """Find where in a video a text is shown or said."""
     item = item_of(app, request.file, request.item, VIDEO)
-    found = app.video.moments(item, request.query, request.version or None)
+    found = app.video.moments(item, request.query, request.version or None, listen=True)
     return MomentsAnswer(**{name: found[name] for name in MomentsAnswer.model_fields})
 
 
