@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(answer, str):
             _write(answer)
         elif answer is not None:
-            _write(json.dumps(answer, ensure_ascii=False, indent=None if options.json else 2) + "\n")
+            _write(_as_json(answer, None if options.json else 2) + "\n")
 
     return exit_status(run)
 
@@ -128,6 +128,16 @@ def exit_status(run: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def _as_json(answer: Any, indent: int | None) -> str:
+    """The answer in JSON, its letters escaped where standard output cannot show them."""
+    text = json.dumps(answer, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(answer, indent=indent)
+    return text
 
 
 def _write(text: str) -> None:

@@ -43,9 +43,19 @@ def heavy(name: str) -> Any:
                 transformers = import_module("transformers")
                 for part in SHARED:
                     getattr(transformers, part)
+                _quieten(transformers.utils.logging)
                 _modules["transformers"] = transformers
             _modules[name] = import_module(name)
     return _modules[name]
+
+
+def _quieten(logs: Any) -> None:
+    """Leave it to mmdemo to say what is wrong with a model, unless TRANSFORMERS_VERBOSITY asks for more:
+    reports of a hundred lines and bars come between whoever asks and the one sentence.
+    """
+    logs.disable_progress_bar()
+    if logs.get_verbosity() == logs.WARNING:
+        logs.set_verbosity_error()
 
 
 def lazy(path: str) -> Callable[..., Any]:

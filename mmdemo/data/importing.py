@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import importer_for, takes
-from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.rows import Row, Skipped, require_storable
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.media.regular_file import is_there
 from mmdemo.modality import is_medium, modality_of
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.texts import text_key
+from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
 NO_LABEL = "none"  # in the place of a verdict
@@ -40,7 +40,7 @@ class ImportReport:
             "items": self.items,
             "pairs": self.pairs,
             "labels": self.labels,
-            "skipped": [{"row": s.row, "file": s.file, "reason": s.reason} for s in self.skipped],
+            "skipped": [{"row": s.row, "file": storable(s.file), "reason": s.reason} for s in self.skipped],
         }
 
 
@@ -102,7 +102,7 @@ def import_source(
     _, rows = source_rows(source)
     report = ImportReport()
     seen: dict[tuple[str, str, float | None, float | None], int] = {}
-    label = Path(source).name or source
+    label = storable(Path(source).name or source)
     done = 0
     for done, row in enumerate(rows, 1):
         if stopped():
@@ -145,6 +145,7 @@ def _import_row(
     seen: dict[tuple[str, str, float | None, float | None], int],
     report: ImportReport,
 ) -> None:
+    require_storable(row)
     data = row.data if row.data is not None else row.file or b""
     item, new_item = ws.add_listed(modality_of(task).name, data, row.name, source)
     report.items += new_item

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdemo.errors import ImportRowError
+from mmdemo.errors import ImportRowError, MediaError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 from mmdemo.media.regular_file import TABLE_MB, require_file
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and bytes that are no characters
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,49 @@ def file_name(name: str) -> str:
     return Path(name.replace("\\", "/")).name
 
 
+# What a value of a table is, where it is no text.
+NOUNS: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
+
+
+def read_field(value: Any, name: str, *types: type) -> str:
+    """A text as a source writes it, without the blanks around it; empty where it has none.
+
+    What is no text is not made one: "{'en': 'a cat'}" is nobody's caption.
+
+    Args:
+        value: of the source.
+        name: of its column.
+        types: what it may be beside a text, such as int for names that are numbers.
+
+    Raises:
+        ImportRowError: it is of another type.
+    """
+    if value is None or value != value:  # as a table writes what is not there
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, *types)):
+        what = NOUNS.get(type(value), f"of the type {type(value).__name__}")
+        raise ImportRowError(f"{name} is {what}, not a text.")
+    return str(value).strip()
+
+
+def require_storable(row: Row) -> None:
+    """Refuse a row with a character that a database cannot store, instead of leaving it out.
+
+    Raises:
+        ImportRowError: which of its texts has one.
+    """
+    texts = {"name": row.name, "text": row.text, "corrected text": row.corrected}
+    for what, text in (texts | {"annotator": row.annotator, "comment": row.comment}).items():
+        if UNSTORABLE.search(text):
+            raise ImportRowError(f"The {what} holds a character that cannot be stored: {ascii(text)[:80]}.")
+
+
 def read_verdict(value: Any) -> str:
     """The name of a label kind as a source writes it; empty where nobody has said anything.
 
@@ -89,15 +136,14 @@ def file_inside(root: Path, name: str) -> Path:
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, UTF-16 with its mark, or else Windows-1252, which any bytes are.
+    """A text file in UTF-8, UTF-16 with its mark, or else Windows-1252; none of its bytes is passed over.
 
     Raises:
-        MediaError: it is no file that can be read, or larger than what is held in memory.
+        MediaError: it is no file that can be read, larger than what is held in memory, or in none of these.
     """
     data = require_file(path, TABLE_MB, may_be_empty=True).read_bytes()
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return data.decode(encoding)
+    raise MediaError(f"{path} is not a text in UTF-8, UTF-16 or Windows-1252.", "Save it as UTF-8.")

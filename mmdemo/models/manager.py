@@ -298,7 +298,10 @@ class ModelManager:
                 raise
             message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"
             self._statuses[preset.task] = ModelStatus("failed", message)
-            log.exception("loading %s failed", name)
+            if isinstance(e, MmdemoError):  # whoever asked is told
+                log.info("loading %s failed: %s", name, e)
+            else:
+                log.exception("loading %s failed", name)
             raise
         seconds = time.perf_counter() - begun
         self._ready[preset.media_features] = ModelStatus("ready", f"{name} on {device}", device, seconds)

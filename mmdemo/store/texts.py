@@ -27,6 +27,11 @@ def clean_text(text: str) -> str:
     return kept
 
 
+def storable(name: str) -> str:
+    """The name of a file, where bytes of it that are no characters are written as what they are."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\x00", "")
+
+
 def text_key(text: str) -> str:
     """SHA-256 of the text without regard to case, width and blanks: copies of one text share it."""
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -11,6 +11,8 @@ from mmdemo.store.tables import Activation, Version, now
 BY_SETTING = "(setting)"  # the annotator of an activation that nobody asked for
 BY_GATE = "(gate)"  # of one that the test of before and after let through
 
+SHOWN = 8  # versions that a refusal names
+
 
 class VersionTree:
     """The versions of each task and the history of their activation."""
@@ -55,9 +57,11 @@ class VersionTree:
         """
         with self._database.read() as session:
             version = session.get(Version, version_id)
-        if version is None or version.removed_at is not None:
-            raise UserError(f"There is no version {version_id!r}.", "List them with `models`.")
-        return version
+            if version is not None and version.removed_at is None:
+                return version
+            query = select(Version.id).where(Version.removed_at.is_(None)).order_by(Version.created_at.desc())
+            known = ", ".join(session.scalars(query.limit(SHOWN)))
+        raise UserError(f"There is no version {version_id!r}.", f"The newest are: {known}.")
 
     def of_task(self, task: str) -> list[Version]:
         """All versions of a task, oldest first."""

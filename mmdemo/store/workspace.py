@@ -30,6 +30,7 @@ from mmdemo.store.media_store import MediaStore, byte_count, write_durably
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.tables import Item
+from mmdemo.store.texts import storable
 from mmdemo.store.transcripts import TranscriptStore
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.versions import VersionTree
@@ -115,8 +116,8 @@ class Workspace:
         item = Item(
             id=item_id,
             modality=modality,
-            name=Path(name).name[:300] or modality,
-            source=source[:120],
+            name=storable(Path(name).name)[:300] or modality,
+            source=storable(source)[:120],
             bytes=byte_count(data),
             listed=listed,
             suffix=known.suffix if known else facts.suffix,

@@ -13,9 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    MalformedRangeHeader,
+    RangeNotSatisfiable,
+    Response,
+)
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from mmdemo.errors import AccessError, MmdemoError, UserError
 from mmdemo.modality import MODALITIES
@@ -29,7 +37,33 @@ log = logging.getLogger(__name__)
 THUMB_SIDES = (320, 1280)
 MAX_JSON_BYTES = 2_000_000
 MAX_LIVE_BYTES = 2 * 16_000 * 31
+RANGE_CURE = "Ask for bytes=FIRST-LAST, of %d bytes in all."
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+class MediaResponse(FileResponse):
+    """A file, of which a browser may ask for a part; parts that it does not have are refused as JSON."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file, or why there is no such part."""
+        wanted = Headers(scope=scope).get("range")
+        if wanted is not None and self.stat_result is None:
+            self.stat_result = Path(self.path).stat()
+            self.set_stat_headers(self.stat_result)
+        size = self.stat_result.st_size if self.stat_result else 0
+        try:
+            if wanted is not None:
+                self._parse_range_header(wanted, size)
+        except (MalformedRangeHeader, RangeNotSatisfiable) as e:
+            told = {
+                "error": f"The range {(wanted or '')[:60]!r} is none of this file's.",
+                "cure": RANGE_CURE % size,
+            }
+            unsatisfied = isinstance(e, RangeNotSatisfiable)
+            headers = {"Content-Range": f"bytes */{size}"} if unsatisfied else None
+            await JSONResponse(told, 416 if unsatisfied else 400, headers)(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
 
 def page_routes(app: App) -> list[BaseRoute]:
@@ -40,7 +74,7 @@ def page_routes(app: App) -> list[BaseRoute]:
         if item is None:
             return JSONResponse({"error": "There is no such item."}, 404)
         kind = media_type(item.suffix)
-        return FileResponse(app.ws.media_path(item), media_type=kind, headers=FOREVER)
+        return MediaResponse(app.ws.media_path(item), media_type=kind, headers=FOREVER)
 
     async def thumb(request: Request) -> Response:
         item = _item(app, request)
@@ -51,7 +85,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             path = await run_in_threadpool(app.ws.thumbnail, item, side)
         except MmdemoError as e:
             return _refusal(e)
-        return FileResponse(path, media_type="image/webp", headers=FOREVER)
+        return MediaResponse(path, media_type="image/webp", headers=FOREVER)
 
     async def player(request: Request) -> Response:
         """A video as browsers play it."""
@@ -62,7 +96,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             path = await run_in_threadpool(app.ws.playable, item)
         except MmdemoError as e:
             return _refusal(e)
-        return FileResponse(path, media_type=media_type(path.suffix), headers=FOREVER)
+        return MediaResponse(path, media_type=media_type(path.suffix), headers=FOREVER)
 
     async def frame(request: Request) -> Response:
         """What a video shows at `?t=` seconds, as a small picture."""
@@ -77,7 +111,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             path = await run_in_threadpool(app.ws.video_frame, item, time_s, THUMB_SIDES[False])
         except MmdemoError as e:
             return _refusal(e)
-        return FileResponse(path, media_type="image/webp", headers=FOREVER)
+        return MediaResponse(path, media_type="image/webp", headers=FOREVER)
 
     async def strip(request: Request) -> Response:
         """Small frames of a whole video, side by side."""
@@ -95,7 +129,7 @@ def page_routes(app: App) -> list[BaseRoute]:
         if item is None or not MODALITIES.get(item.modality).has_sound:
             return JSONResponse({"error": "There is no such recording."}, 404)
         path = await run_in_threadpool(app.ws.peaks, item)
-        return FileResponse(path, media_type="application/octet-stream", headers=FOREVER)
+        return MediaResponse(path, media_type="application/octet-stream", headers=FOREVER)
 
     async def sound(request: Request) -> Response:
         item = _item(app, request)
@@ -103,7 +137,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             return JSONResponse({"error": "There is no such recording."}, 404)
         path = await run_in_threadpool(app.ws.sound, item)
         kind = media_type(path.suffix)
-        return FileResponse(path, media_type=kind, headers=FOREVER)
+        return MediaResponse(path, media_type=kind, headers=FOREVER)
 
     async def live(request: Request) -> Response:
         """16-bit samples at 16 kHz as the raw body: what is said in them, while it is being said."""
@@ -144,7 +178,7 @@ def page_routes(app: App) -> list[BaseRoute]:
         path = download_path(request.path_params["token"])
         if path is None:
             return JSONResponse({"error": "This download has expired. Make it again."}, 404)
-        return FileResponse(path, filename=path.name, headers={"X-Content-Type-Options": "nosniff"})
+        return MediaResponse(path, filename=path.name, headers={"X-Content-Type-Options": "nosniff"})
 
     return [
         Route("/mmdemo/media/{item}", media),
@@ -187,7 +221,9 @@ async def _json_body(request: Request) -> dict[str, Any]:
     async for part in request.stream():
         data += part
         if len(data) > MAX_JSON_BYTES:
-            raise UserError("The request is too large.", "Send less at once.")
+            raise UserError(
+                f"The request is over the limit of {MAX_JSON_BYTES // 1_000_000} MB.", "Send less at once."
+            )
     try:
         body = json.loads(bytes(data) or b"{}")
     except (ValueError, RecursionError) as e:

@@ -257,3 +257,66 @@ def test_an_export_never_writes_over_anything(ws: Workspace, folder: Path, tmp_p
 def test_every_importer_and_format_is_in_the_readme() -> None:
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
     assert all(name in readme for name in (*IMPORTERS, *EXPORTERS))
+
+
+def test_a_value_that_is_no_text_is_never_made_one(ws: Workspace, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"file_name": "a.png", "text": {"en": "a cat"}},
+        {"file_name": "b.png", "text": ["a cat", "a dog"]},
+        {"file_name": "c.png", "text": 5},
+        {"file_name": "d.png", "text": True},
+        {"file_name": "e.png", "text": "one\u2028line", "annotator": 7},
+        {"file_name": "a.png", "text": "good", "corrected_text": [1]},
+        {"file_name": "b.png", "text": "a\x00cat"},
+        {"file_name": "b.png", "text": "a\ud800cat"},
+        {"file_name": "c.png", "text": "late", "start": "nan"},
+    ]
+    (folder / "m.jsonl").write_text("\n".join(json.dumps(row) for row in rows[:4]))
+    with (folder / "m.jsonl").open("a", encoding="utf-8", errors="surrogatepass") as file:
+        file.write("\n" + json.dumps(rows[4], ensure_ascii=False) + "\n")
+        file.write("\n".join(json.dumps(row) for row in rows[5:]) + "\n")
+    report = import_source(ws, str(folder / "m.jsonl"), TASK)
+    assert reasons(report) == {
+        1: "text is an object, not a text.",
+        2: "text is a list, not a text.",
+        3: "text is a number, not a text.",
+        4: "text is true or false, not a text.",
+        6: "corrected_text is a list, not a text.",
+        7: "The text holds a character that cannot be stored: 'a\\x00cat'.",
+        8: "The text holds a character that cannot be stored: 'a\\ud800cat'.",
+        9: "start is 'nan', which is not a number of seconds.",
+    }
+    assert [p.text for p in ws.pairs.browse(TASK)] == ["one line"]
+
+
+def test_a_zero_byte_in_a_table_is_told_and_not_left_out(ws: Workspace, folder: Path) -> None:
+    (folder / "m.csv").write_bytes(b"file_name,text\na.png,a c\x00at\nb.png,good\n")
+    assert reasons(import_source(ws, str(folder / "m.csv"), TASK)) == {
+        1: "The text holds a character that cannot be stored: 'a c\\x00at'."
+    }
+    (folder / "wide.csv").write_bytes("file_name,text\na.png,wide\n".encode("utf-16-le"))
+    with pytest.raises(UserError, match="its first line holds zero bytes"):
+        import_source(ws, str(folder / "wide.csv"), TASK)
+    (folder / "odd.csv").write_bytes(b"file_name,text\na.png,\x81\xfe\n")
+    with pytest.raises(UserError, match=r"odd.csv is not a text in UTF-8, UTF-16 or Windows-1252"):
+        import_source(ws, str(folder / "odd.csv"), TASK)
+
+
+def test_a_caption_of_coco_that_is_no_text_is_passed_over_with_its_reason(
+    ws: Workspace, folder: Path
+) -> None:
+    images = [{"id": i, "file_name": f"{name}.png"} for i, name in enumerate("ab")]
+    texts = [{"image_id": 0, "caption": {"en": "x"}}, {"image_id": 1, "caption": "good"}]
+    (folder / "c.json").write_text(json.dumps({"images": images, "annotations": texts}))
+    report = import_source(ws, str(folder / "c.json"), TASK)
+    assert reasons(report) == {1: "caption is an object, not a text."} and report.pairs == 1
+
+
+def test_a_file_whose_name_is_no_text_is_passed_over(ws: Workspace, folder: Path) -> None:
+    (folder / "a.png").rename(folder / "bad\udcff.png")
+    report = import_source(ws, str(folder), TASK)
+    assert len(report.skipped) == 1 and "The name holds a character" in report.skipped[0].reason
+    json.dumps(report.as_json(), ensure_ascii=False).encode()
+    assert ws.add_media("image", folder / "bad\udcff.png", "bad\udcff.png", source="upload").name.startswith(
+        "bad\\udcff"
+    )

@@ -222,8 +222,8 @@ def _spoil(folder: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ("half-downloaded", "could not be loaded"),
-        ("a pickle", "could not be loaded"),
+        ("half-downloaded", "model.safetensors is cut off"),
+        ("a pickle", "has its weights only as pytorch_model.bin"),
         ("other keys", "lacks tensors of CLIPModel: visual_projection.weight"),
         ("remote code", "could not be found"),
         ("another architecture", "is a model of type 'bert'"),
@@ -277,7 +277,7 @@ def test_a_model_is_chosen_while_another_serves_and_one_that_cannot_be_loaded_ch
     damaged = PICTURES["clip"](tmp_path / "damaged")
     _spoil(damaged, "half-downloaded")
     for name, says in {
-        f"dual:{damaged}": "could not be loaded",
+        f"dual:{damaged}": "model.safetensors is cut off",
         "whisper-tiny-en-minilm": "is a model of speech-text",
         "no-such-model": "no-such-model could not be found",
         "nothing:at-all": "could not be found",

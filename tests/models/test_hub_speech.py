@@ -129,7 +129,7 @@ def test_every_preset_says_what_it_is_and_a_name_that_is_none_is_told_so(whisper
     assert find_preset(f"ctc:{ctc}").feature_dim == 384 + 32
     assert find_preset("faster-whisper:distil-large-v3").feature_dim == 384 + 1280
     for wrong, says in {
-        "whisper:/no/such/folder": "could not be found",
+        "whisper:/no/such/folder": "There is no folder /no/such/folder",
         "faster-whisper:gigantic": "has no model",
         "whisperer": "There is no model",
     }.items():
@@ -139,7 +139,9 @@ def test_every_preset_says_what_it_is_and_a_name_that_is_none_is_told_so(whisper
 
 def test_a_model_that_is_not_at_hand_is_told_with_what_to_do(tmp_path: Path) -> None:
     for load in (HubWhisper, CtcRecogniser):
-        with pytest.raises(UserError, match=r"could not be loaded.*Check its name") as refused:
+        with pytest.raises(
+            UserError, match=r"has no model.safetensors.*choose another checkpoint"
+        ) as refused:
             load(str(tmp_path), CPU)
         assert "Traceback" not in str(refused.value)
 

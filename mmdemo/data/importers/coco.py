@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_inside, read_text, read_verdict
+from mmdemo.data.rows import Row, Skipped, file_inside, read_field, read_text, read_verdict
 from mmdemo.errors import ImportRowError, UserError
 
 
@@ -35,9 +35,9 @@ class CocoCaptions:
             raise UserError(f"{path} does not exist.", "Check the path.")
         try:
             table: Any = json.loads(read_text(path))
-            name_of = {image["id"]: str(image["file_name"]) for image in table["images"]}
+            name_of = {image["id"]: read_field(image["file_name"], "file_name") for image in table["images"]}
             annotations = list(table["annotations"])
-        except (ValueError, KeyError, TypeError) as e:
+        except (ValueError, KeyError, TypeError, ImportRowError) as e:
             raise UserError(
                 f"{path.name} is not COCO captions JSON.",
                 "It needs images with id and file_name, and annotations with image_id and caption.",
@@ -48,7 +48,7 @@ class CocoCaptions:
         for number, annotation in enumerate(annotations, 1):
             try:
                 name = name_of[annotation["image_id"]]
-                text = str(annotation["caption"])
+                text = annotation["caption"]
             except (KeyError, TypeError):
                 yield Skipped(number, "The annotation has no caption, or no image of that id.")
                 continue
@@ -58,11 +58,12 @@ class CocoCaptions:
                 yield Skipped(number, f"{name} is missing.", name)
                 continue
             try:
+                text = read_field(text, "caption")
                 verdict = read_verdict(annotation.get("verdict"))
+                who = read_field(annotation.get("annotator"), "annotator", int)
             except ImportRowError as e:
                 yield Skipped(number, str(e), name)
                 continue
-            who = str(annotation.get("annotator", ""))
             yield Row(number, file.name, file, text=text, verdict=verdict, annotator=who)
 
 

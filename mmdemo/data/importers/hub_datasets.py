@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, read_verdict
+from mmdemo.data.rows import Row, Skipped, read_field, read_verdict
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.store.pairs import SPLIT_NAMES
 
@@ -85,24 +85,22 @@ def _rows(
         value = names[value].replace("_", " ")
     texts = value if isinstance(value, list) else [value]
     name = Path(stored.get("path") or f"picture-{number}{_suffix(data)}").name
-    try:
-        verdict = read_verdict(line.get("verdict"))
-    except ImportRowError as e:
-        yield Skipped(number, str(e), name)
-        return
     for one in texts:
-        yield Row(
-            number,
-            name,
-            file,
-            data,
-            text=str(one or ""),
-            split=split,
-            verdict=verdict,
-            corrected=str(line.get("corrected_text") or ""),
-            annotator=str(line.get("annotator") or ""),
-            comment=str(line.get("comment") or ""),
-        )
+        try:
+            yield Row(
+                number,
+                name,
+                file,
+                data,
+                text=read_field(one, text or "text"),
+                split=split,
+                verdict=read_verdict(line.get("verdict")),
+                corrected=read_field(line.get("corrected_text"), "corrected_text"),
+                annotator=read_field(line.get("annotator"), "annotator", int),
+                comment=read_field(line.get("comment"), "comment"),
+            )
+        except ImportRowError as e:
+            yield Skipped(number, str(e), name)
 
 
 def _suffix(data: bytes | None) -> str:

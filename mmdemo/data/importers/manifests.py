@@ -8,14 +8,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmdemo.data.formulas import unquote_formula
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_row, read_text, read_verdict
-from mmdemo.errors import ImportRowError, UserError
+from mmdemo.data.rows import Row, Skipped, file_row, read_field, read_text, read_verdict
+from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.modality import is_medium
 from mmdemo.store.pairs import SPLIT_NAMES
 
@@ -81,24 +82,23 @@ def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:
 def _row(
     number: int, line: Mapping[str, Any], root: Path, file_column: str, text_column: str
 ) -> Row | Skipped:
-    def value(column: str) -> str:
-        raw = line.get(column)
-        return "" if raw is None or raw != raw else str(raw).strip()
+    def value(column: str, *types: type) -> str:
+        return read_field(line.get(column), column, *types)
 
-    split = value("split").lower()
+    split = value("split", int).lower()
     if split and split not in SPLIT_NAMES:
         raise ImportRowError(f"The split {split!r} is neither train nor held-out.")
     return file_row(
         number,
         root,
-        value(file_column),
+        value(file_column, int),
         text=value(text_column),
-        verdict=read_verdict(value("verdict")),
+        verdict=read_verdict(value("verdict", int)),
         corrected=value("corrected_text"),
-        start_s=_seconds(value("start"), "start"),
-        end_s=_seconds(value("end"), "end"),
+        start_s=_seconds(value("start", int, float), "start"),
+        end_s=_seconds(value("end", int, float), "end"),
         split=SPLIT_NAMES.get(split, ""),
-        annotator=value("annotator"),
+        annotator=value("annotator", int),
         comment=value("comment"),
     )
 
@@ -107,9 +107,12 @@ def _seconds(value: str, name: str) -> float | None:
     if not value:
         return None
     try:
-        return float(value)
+        seconds = float(value)
     except ValueError:
-        raise ImportRowError(f"{name} is {value!r}, which is not a number of seconds.") from None
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise ImportRowError(f"{name} is {value!r}, which is not a number of seconds.")
+    return seconds
 
 
 def _lines(table: Path) -> Iterator[dict[str, Any] | str]:
@@ -118,7 +121,7 @@ def _lines(table: Path) -> Iterator[dict[str, Any] | str]:
     if suffix == ".parquet":
         yield from _parquet(table)
     elif suffix in {".jsonl", ".ndjson"}:
-        for text in read_text(table).splitlines():
+        for text in read_text(table).split("\n"):  # a line separator within a text ends no line
             if not text.strip():
                 continue
             try:
@@ -132,18 +135,23 @@ def _lines(table: Path) -> Iterator[dict[str, Any] | str]:
 
 
 def _csv(table: Path) -> Iterator[dict[str, Any] | str]:
-    text = read_text(table).replace("\x00", "")
+    text = read_text(table)
     head = text.split("\n", 1)[0]
+    if "\x00" in head:
+        raise UserError(f"{table.name} is not a text: its first line holds zero bytes.", "Save it as UTF-8.")
     if not head.strip():
         raise UserError(f"{table.name} is empty.", "Its first line must name the columns file_name and text.")
     delimiter = "\t" if table.suffix.lower() == ".tsv" else max(",;\t", key=head.count)
     csv.field_size_limit(10_000_000)
-    for line in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
-        line.pop(None, None)
-        yield {name: unquote_formula(cell) if cell else cell for name, cell in line.items()}
+    try:
+        for line in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
+            line.pop(None, None)
+            yield {name: unquote_formula(cell) if cell else cell for name, cell in line.items()}
+    except csv.Error as e:
+        yield f"The table cannot be read from here on: {e}."
 
 
-def _parquet(table: Path) -> Iterator[dict[str, Any]]:
+def _parquet(table: Path) -> Iterator[dict[str, Any] | str]:
     import pyarrow
     import pyarrow.parquet
 
@@ -152,8 +160,11 @@ def _parquet(table: Path) -> Iterator[dict[str, Any]]:
     except (pyarrow.ArrowInvalid, OSError) as e:
         raise UserError(f"{table.name} is not a Parquet file.", "Export it again, or use CSV.") from e
     with file:
-        for batch in file.iter_batches(1024):
-            yield from batch.to_pylist()
+        try:
+            for batch in file.iter_batches(1024):
+                yield from batch.to_pylist()
+        except (pyarrow.ArrowException, OSError, ValueError) as e:
+            yield f"The table cannot be read from here on: {reason(e)}."
 
 
 IMPORTERS.add(Manifest.name, Manifest())

@@ -25,7 +25,7 @@ class LJSpeech:
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """One row a line, with the normalised text where there is one."""
-        for number, line in enumerate(read_text(path / "metadata.csv").splitlines(), 1):
+        for number, line in enumerate(read_text(path / "metadata.csv").split("\n"), 1):
             if not line.strip():
                 continue
             fields = line.split("|")
@@ -84,7 +84,7 @@ class LibriSpeech:
         for table in sorted(path.rglob("*.trans.txt")):
             parts = table.relative_to(path.parent).parts
             split = next((SPLIT_NAMES[p.split("-")[0]] for p in parts if p.split("-")[0] in SPLIT_NAMES), "")
-            for line in read_text(table).splitlines():
+            for line in read_text(table).split("\n"):
                 if not line.strip():
                     continue
                 number += 1

@@ -111,7 +111,7 @@ class QvHighlights:
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """One row a window; a query without windows, as in the test split, is a row of the whole video."""
         videos, number = videos_below(path.parent), 0
-        for line in read_text(path).splitlines():
+        for line in read_text(path).split("\n"):
             if not line.strip():
                 continue
             try:

@@ -17,6 +17,7 @@ from typing import Any
 from mmdemo.errors import UserError
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.local_cache import is_cached, repositories
+from mmdemo.models.hub.reach import require_hub
 from mmdemo.models.presets import Preset, Repository, split_revision
 
 BAR = "huggingface_hub.snapshot_download"  # the name of the bar that counts bytes
@@ -58,6 +59,7 @@ def fetch(
     """
     for repository in repositories(preset):
         if not is_cached(repository.name, repository.weights):
+            require_hub(repository.name, "fetched")
             _fetch_one(repository, told, stopped)
 
 

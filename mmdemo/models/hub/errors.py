@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlparse
 
-from mmdemo.errors import UserError
+from mmdemo.errors import UserError, one_line, reason
 from mmdemo.models.hub.local_cache import is_local
 from mmdemo.models.presets import PRESETS
 
-NO_NETWORK = {"ConnectError", "ConnectTimeout", "ReadTimeout", "ConnectionError"}  # of the clients beneath
+NO_NETWORK = {
+    "ConnectError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "ConnectionError",
+    "ProxyError",
+}  # of the clients beneath
 
 
 def unavailable(name: str, e: Exception, done: str = "loaded") -> UserError:
@@ -28,14 +36,27 @@ def unavailable(name: str, e: Exception, done: str = "loaded") -> UserError:
     offline = errors.OfflineModeIsEnabled | errors.LocalEntryNotFoundError | ConnectionError
     if any(issubclass(k, offline) or k.__name__ in NO_NETWORK for k in kinds):
         return UserError(
-            f"The model {name} could not be {done}: it was not downloaded before, and there is no network.",
+            f"The model {name} could not be {done}: it was not downloaded before, and there is no network"
+            f"{_host()}.",
             f"Without one there are: {', '.join(_local_models())}.",
         )
-    why = (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(".")
+    if Path(name).is_dir():
+        cure = "Choose another checkpoint, or save it again."
+        why = one_line(str(e) or type(e).__name__)[:300].rstrip(".")
+        return UserError(f"The model in {name} could not be {done}: {why}.", cure)
     return UserError(
-        f"The model {name} could not be {done}: {why}.",
+        f"The model {name} could not be {done}: {reason(e)}.",
         "Check its name or folder, and that there is a network or that it was downloaded before.",
     )
+
+
+def _host() -> str:
+    """Which host was asked, as the end of a sentence."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return ", as HF_HUB_OFFLINE says"
+    return f": {urlparse(constants.ENDPOINT).netloc} cannot be reached"
 
 
 def _causes(e: BaseException | None) -> Iterator[BaseException]:

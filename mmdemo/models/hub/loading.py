@@ -8,14 +8,17 @@ architecture is refused instead of being filled with random numbers.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from mmdemo.errors import UserError
 from mmdemo.heavy_imports import heavy
+from mmdemo.models.hub.checkpoint_files import require_config, require_weights, wrong_text
 from mmdemo.models.hub.errors import unavailable
+from mmdemo.models.hub.reach import hub_options
 from mmdemo.models.presets import split_revision
 
 log = logging.getLogger(__name__)
@@ -28,11 +31,33 @@ def load_config(name: str) -> Any:
     Raises:
         UserError: there is no such model, or of no architecture that transformers knows.
     """
-    repo, how = split_revision(name)
+    if Path(name).is_dir():
+        require_config(Path(name))
+    repo, how = _place(name, "found")
     try:
         return heavy("transformers").AutoConfig.from_pretrained(repo, trust_remote_code=False, **how)
-    except (OSError, ValueError, KeyError) as e:
-        raise unavailable(name, e, "found") from e
+    except Exception as e:  # of transformers and what it checks configurations with: many kinds
+        raise _wrong(name, e, "found") from e
+
+
+def _place(name: str, done: str = "loaded") -> tuple[str, dict[str, Any]]:
+    """What `from_pretrained` takes: the folder, or the Hub id with what is told of it.
+
+    Raises:
+        UserError: there is no such folder, or no way to the Hub.
+    """
+    repo, revision = split_revision(name)
+    if Path(repo).is_dir():
+        return repo, revision
+    if repo.startswith((".", "~")) or repo.count("/") != repo.strip("/").count("/") or repo.count("/") > 1:
+        raise UserError(f"There is no folder {repo}.", "Check the path; a Hub id is written as NAME/MODEL.")
+    return repo, revision | hub_options(name, done)
+
+
+def _wrong(name: str, e: Exception, done: str = "loaded") -> UserError:
+    """What to say of a model that a library fails at: the file that is wrong, where one is."""
+    found = wrong_text(Path(name)) if Path(name).is_dir() else None
+    return found or unavailable(name, e, done)
 
 
 def load_network(architecture: str, name: str, device: torch.device, adapter: str = "", **how: Any) -> Any:
@@ -48,8 +73,9 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
     Raises:
         UserError: it is not at hand, not in safetensors, damaged, or of another architecture.
     """
-    heavy("transformers").utils.logging.disable_progress_bar()
-    repo, revision = split_revision(name)
+    if Path(name).is_dir():
+        require_weights(Path(name))
+    repo, revision = _place(name)
     try:
         model, told = getattr(heavy("transformers"), architecture).from_pretrained(
             repo,
@@ -57,11 +83,13 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
             trust_remote_code=False,
             dtype=torch.float32,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by their names
             **revision,
             **how,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
-        raise unavailable(name, e) from e
+    except Exception as e:  # of transformers, safetensors and PyTorch: many kinds
+        raise _wrong(name, e) from e
+    _require_shapes(name, told["mismatched_keys"])
     lacking = sorted(told["missing_keys"])
     if lacking:
         more = f" and {len(lacking) - SHOWN_KEYS} more" if len(lacking) > SHOWN_KEYS else ""
@@ -83,6 +111,23 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
     if adapter:
         model = heavy("peft").PeftModel.from_pretrained(model, adapter).merge_and_unload()
     return model.to(device).eval().requires_grad_(False)
+
+
+def _require_shapes(name: str, mismatched: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
+    """Refuse tensors of other shapes than the configuration says."""
+    wrong = sorted(mismatched)
+    if wrong:
+        tensor, has, wanted = wrong[0]
+        others = f", and {len(wrong) - 1} more do not fit" if len(wrong) > 1 else ""
+        raise UserError(
+            f"The model {name} has the tensor {tensor} of {_words(has)} numbers, "
+            f"and its config.json says {_words(wanted)}{others}.",
+            "Put the config.json beside it that it was saved with.",
+        )
+
+
+def _words(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "1"
 
 
 def require_numbers(model: Any, name: str) -> None:
@@ -123,8 +168,8 @@ def load_part(kind: str, name: str) -> Any:
     Raises:
         UserError: it is not at hand or cannot be read.
     """
-    repo, how = split_revision(name)
+    repo, how = _place(name)
     try:
         return getattr(heavy("transformers"), kind).from_pretrained(repo, trust_remote_code=False, **how)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as e:
-        raise unavailable(name, e) from e
+    except Exception as e:  # of transformers and tokenizers: many kinds
+        raise _wrong(name, e) from e

@@ -1,0 +1,65 @@
+"""Whether the Hub can be reached: asked once and shortly, before a library tries for half a minute."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from mmdemo.models.hub.errors import unavailable
+from mmdemo.models.hub.local_cache import is_cached
+
+ASKED_S = 5.0  # that an answer may take; who is slower than that fetches no model
+KNOWN_S = 30.0  # that an answer holds for: one model is loaded in several parts
+_known: dict[str, tuple[float, Exception | None]] = {}  # by address: when it was asked, and what was wrong
+
+
+def hub_options(name: str, done: str) -> dict[str, Any]:
+    """What `from_pretrained` is told of a repository: that only its local files are read, where there is no
+    network and it was downloaded before.
+
+    Args:
+        name: of the repository, perhaps with @REVISION.
+        done: what is about to be done with it, as "found" or "fetched".
+
+    Raises:
+        UserError: it is not here, and the Hub cannot be reached.
+    """
+    if _unreachable() is None:
+        return {}
+    if not is_cached(name, "config.json"):
+        require_hub(name, done)
+    return {"local_files_only": True}
+
+
+def require_hub(name: str, done: str) -> None:
+    """Refuse what needs the Hub where it cannot be reached.
+
+    Raises:
+        UserError: it cannot.
+    """
+    wrong = _unreachable()
+    if wrong is not None:
+        raise unavailable(name, wrong, done) from wrong
+
+
+def _unreachable() -> Exception | None:
+    """What was wrong when the Hub was asked last; None: it answers, or nobody may ask."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    logger = logging.getLogger("huggingface_hub")
+    if logger.level == logging.WARNING:  # its default: a line a retry
+        logger.setLevel(logging.ERROR)
+    if constants.HF_HUB_OFFLINE:
+        return None
+    address = constants.ENDPOINT
+    asked, wrong = _known.get(address, (-KNOWN_S, None))
+    if time.monotonic() - asked > KNOWN_S:
+        try:
+            get_session().head(address, timeout=ASKED_S)
+            wrong = None
+        except Exception as e:  # of whichever client is beneath: no name, no route, no answer, no proxy
+            wrong = e
+        _known[address] = (time.monotonic(), wrong)
+    return wrong
