@@ -24,11 +24,19 @@ def nobody() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_a_model_that_cannot_be_fetched_is_one_line_and_quick(tmp_path: Path, nobody: str) -> None:
-    own = {"HF_ENDPOINT": f"http://{nobody}", "HF_HUB_CACHE": str(tmp_path), "MMDEMO_DEVICE": "cpu"}
+@pytest.mark.parametrize("asked", [("models", "use", "me/clip"), ("import", "datasets:me/pictures")])
+def test_what_cannot_be_fetched_is_one_line_and_quick(
+    asked: tuple[str, ...], tmp_path: Path, nobody: str
+) -> None:
+    own = {
+        "HF_ENDPOINT": f"http://{nobody}",
+        "HF_HUB_CACHE": str(tmp_path),
+        "MMDEMO_DEVICE": "cpu",
+        "HF_DATASETS_CACHE": str(tmp_path),
+    }
     environment = {k: v for k, v in os.environ.items() if k != "HF_HUB_OFFLINE"} | own
     done = subprocess.run(
-        [sys.executable, "-m", "mmdemo", "models", "use", "me/clip", "--workspace", str(tmp_path / "w")],
+        [sys.executable, "-m", "mmdemo", *asked, "--workspace", str(tmp_path / "w")],
         env=environment | {"MMDEMO_SAMPLES": "0"},
         capture_output=True,
         text=True,

@@ -10,6 +10,7 @@ from typing import Any
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_field, read_verdict
 from mmdemo.errors import ImportRowError, UserError
+from mmdemo.models.hub.reach import unreachable_host
 from mmdemo.store.pairs import SPLIT_NAMES
 
 PREFIX = "datasets:"
@@ -39,9 +40,12 @@ class HubDatasets:
         loaded: Any
         try:
             if str(path).startswith(PREFIX):
+                _require_way_to(str(path).removeprefix(PREFIX))
                 loaded = datasets.load_dataset(str(path).removeprefix(PREFIX))
             else:
                 loaded = datasets.load_from_disk(str(path))
+        except UserError:
+            raise
         except Exception as e:  # the library raises many kinds for one thing: it is not to be had
             raise UserError(
                 f"The data set {path} could not be loaded: {str(e).splitlines()[0][:200]}",
@@ -57,6 +61,22 @@ class HubDatasets:
                 yield from _rows(
                     number, line, picture, text, names, SPLIT_NAMES.get(line.get("split") or split, "")
                 )
+
+
+def _require_way_to(name: str) -> None:
+    """Refuse a data set that was not downloaded before where the Hub does not answer; the library would try
+    for half a minute.
+    """
+    import datasets
+
+    kept = Path(datasets.config.HF_DATASETS_CACHE) / name.replace("/", "___")
+    host = "" if kept.is_dir() else unreachable_host()
+    if host:
+        raise UserError(
+            f"The data set {name} could not be loaded: it was not downloaded before, and {host} cannot be "
+            "reached.",
+            "Import a folder or a manifest, or try again when there is a network.",
+        )
 
 
 def _columns(path: Path, table: Any) -> tuple[str, str]:

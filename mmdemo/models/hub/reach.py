@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
+from urllib.parse import urlparse
 
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.local_cache import is_cached
@@ -30,6 +31,13 @@ def hub_options(name: str, done: str) -> dict[str, Any]:
     if not is_cached(name, "config.json"):
         require_hub(name, done)
     return {"local_files_only": True}
+
+
+def unreachable_host() -> str:
+    """The host of the Hub where it does not answer; empty where it does, or nobody may ask."""
+    from huggingface_hub import constants
+
+    return urlparse(constants.ENDPOINT).netloc if _unreachable() is not None else ""
 
 
 def require_hub(name: str, done: str) -> None:
