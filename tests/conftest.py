@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +32,9 @@ from mmdemo.store.workspace import Workspace
 from tests import postgresql as private_postgresql
 
 TASK = "image-text"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts a job in the background says so
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("mmdemo", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("mmdemo")
 

@@ -32,7 +32,7 @@ from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
 from mmdemo.store.media_store import file_sha256, sha256
-from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
+from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
@@ -125,8 +125,10 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     Raises:
         UserError: nothing there can be measured on.
     """
-    wanted = SPLIT_NAMES.get(split, split) if split else None
     rows = [r for r in source_rows(source)[1] if isinstance(r, Row) and r.text.strip()]
+    wanted = SPLIT_NAMES.get(split, split) if split else None
+    if split in VALIDATION_NAMES and any(r.split == VALIDATION for r in rows):
+        wanted = VALIDATION
     rows = [
         r
         for r in rows

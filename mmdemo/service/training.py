@@ -145,6 +145,8 @@ class Training:
 
 
 def _told(record: EpochRecord) -> None:
+    if record.loss is None:
+        return
     found = record.validation_recall
     recall = "" if found is None else f", validation recall {found:.1f} %"
     log.info("epoch %d/%d: loss %.3f%s", record.epoch, record.epochs, record.loss, recall)

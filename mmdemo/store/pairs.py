@@ -25,18 +25,26 @@ from mmdemo.store.words import PAIR, add_in
 
 TRAIN, VALIDATION, HELD_OUT = "train", "validation", "held-out"
 VALIDATION_SHARE = 0.1  # of what would be train
-SPLIT_NAMES = {
+VALIDATION_NAMES = ("validation", "valid", "val", "dev")
+HELD_OUT_NAMES = ("held-out", "held_out", "test")
+SPLIT_NAMES = {  # a table that has no test rows is measured on its validation rows; see `split_names`
     "train": TRAIN,
     "training": TRAIN,
-    "held-out": HELD_OUT,
-    "held_out": HELD_OUT,
-    "validation": HELD_OUT,
-    "valid": HELD_OUT,
-    "val": HELD_OUT,
-    "dev": HELD_OUT,
-    "test": HELD_OUT,
+    **dict.fromkeys((*HELD_OUT_NAMES, *VALIDATION_NAMES), HELD_OUT),
 }
 HARD_NEGATIVE = "hard-negative"  # the source of proposals: a picture with another's text
+
+
+def split_names(found: Iterable[str]) -> dict[str, str]:
+    """What the names of splits in a table mean: where it has rows to measure on, its validation rows choose
+    epochs and decide nothing.
+
+    Args:
+        found: the names in it, in lower case.
+    """
+    if not set(HELD_OUT_NAMES) & set(found):
+        return SPLIT_NAMES
+    return SPLIT_NAMES | dict.fromkeys(VALIDATION_NAMES, VALIDATION)
 
 
 @dataclass(frozen=True)

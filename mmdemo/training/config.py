@@ -68,7 +68,7 @@ class EpochRecord:
 
     epoch: int  # from 1
     epochs: int
-    loss: float  # mean training loss of the epoch
+    loss: float | None  # mean training loss of the epoch; None: it was told of before
     validation_recall: float | None  # mean recall of the validation pairs, percent; None: there are too few
     seconds: float  # since the run began, pauses left out
     eta_s: float

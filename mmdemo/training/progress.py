@@ -33,7 +33,7 @@ def append_progress(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
     with (folder / PROGRESS).open("a", encoding="utf-8") as file:
 
         def write(record: EpochRecord) -> None:
-            if record.loss:  # a record without one only hands over what was finished before
+            if record.loss is not None:  # a record without one only hands over what was finished before
                 file.write(json.dumps(asdict(record)) + "\n")
                 file.flush()
                 os.fsync(file.fileno())

@@ -237,7 +237,7 @@ class Trainer:
         if self._best is not None:
             self._best.restore(self._learner.weights)
         if not yielded and self._done >= self._plan.steps:
-            yield self._record(0.0, None)
+            yield self._record(None, None)
 
     def _over(self) -> bool:
         return self._done >= self._plan.total or (self._best is not None and self._best.waited_enough)
@@ -343,7 +343,7 @@ class Trainer:
                 self._best.offer(self._learner.weights, found)
         return found
 
-    def _record(self, loss: float, found: float | None) -> EpochRecord:
+    def _record(self, loss: float | None, found: float | None) -> EpochRecord:
         recall, likelihood = (
             found if self._trainable.measures == m else None for m in ("recall", "likelihood")
         )

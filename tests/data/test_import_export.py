@@ -320,3 +320,28 @@ def test_a_file_whose_name_is_no_text_is_passed_over(ws: Workspace, folder: Path
     assert ws.add_media("image", folder / "bad\udcff.png", "bad\udcff.png", source="upload").name.startswith(
         "bad\\udcff"
     )
+
+
+def splits_of(ws: Workspace) -> dict[str, str]:
+    return {pair.text: pair.split for pair in ws.pairs.browse(TASK, limit=100)}
+
+
+@pytest.mark.parametrize(
+    ("names", "sides"),
+    [
+        ("train validation test", "train validation held-out"),
+        ("train val held-out", "train validation held-out"),
+        ("train validation", "train held-out"),
+    ],
+)
+def test_validation_rows_choose_epochs_where_a_table_has_test_rows_and_are_measured_on_where_it_has_none(
+    ws: Workspace, tmp_path: Path, names: str, sides: str
+) -> None:
+    lines = ["file_name,text,split"]
+    for number, name in enumerate(names.split()):
+        (tmp_path / f"{number}.png").write_bytes(png((40 * number, 9, 9)))
+        lines.append(f"{number}.png,text {number},{name}")
+    (tmp_path / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
+    import_source(ws, str(tmp_path), TASK)
+    found = splits_of(ws)
+    assert [found[f"text {number}"] for number in range(len(found))] == sides.split()

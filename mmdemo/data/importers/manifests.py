@@ -18,7 +18,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_row, read_field, read_text, read_verdict
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.modality import is_medium
-from mmdemo.store.pairs import SPLIT_NAMES
+from mmdemo.store.pairs import split_names
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")
@@ -49,6 +49,7 @@ class Manifest:
         if table is None:
             raise UserError(f"{path} does not exist.", "Check the path.")
         file_column = text_column = ""
+        splits = split_names(_splits_in(table))
         for number, line in enumerate(_lines(table), 1):
             if isinstance(line, str):
                 yield Skipped(number, line)
@@ -56,7 +57,7 @@ class Manifest:
             if not file_column:
                 file_column, text_column = _columns(table, line)
             try:
-                yield _row(number, line, table.parent, file_column, text_column)
+                yield _row(number, line, table.parent, file_column, text_column, splits)
             except ImportRowError as e:
                 yield Skipped(number, str(e), str(line.get(file_column) or ""))
 
@@ -79,15 +80,26 @@ def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:
     return file_column, text_column or "text"
 
 
+def _splits_in(table: Path) -> set[str]:
+    """The names of splits that a table uses."""
+    lines = (line for line in _lines(table) if not isinstance(line, str))
+    return {str(line.get("split") or "").strip().lower() for line in lines}
+
+
 def _row(
-    number: int, line: Mapping[str, Any], root: Path, file_column: str, text_column: str
+    number: int,
+    line: Mapping[str, Any],
+    root: Path,
+    file_column: str,
+    text_column: str,
+    splits: Mapping[str, str],
 ) -> Row | Skipped:
     def value(column: str, *types: type) -> str:
         return read_field(line.get(column), column, *types)
 
     split = value("split", int).lower()
-    if split and split not in SPLIT_NAMES:
-        raise ImportRowError(f"The split {split!r} is neither train nor held-out.")
+    if split and split not in splits:
+        raise ImportRowError(f"The split {split!r} is neither train, validation nor held-out.")
     return file_row(
         number,
         root,
@@ -97,7 +109,7 @@ def _row(
         corrected=value("corrected_text"),
         start_s=_seconds(value("start", int, float), "start"),
         end_s=_seconds(value("end", int, float), "end"),
-        split=SPLIT_NAMES.get(split, ""),
+        split=splits.get(split, ""),
         annotator=value("annotator", int),
         comment=value("comment"),
     )
