@@ -114,6 +114,7 @@ class Training:
         from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
         from mmdemo.models.manager import version_source
         from mmdemo.models.presets import PROPOSED
+        from mmdemo.training.losses import LOSSES
         from mmdemo.training.promotion import outlook
 
         known = version_task(task)
@@ -140,6 +141,7 @@ class Training:
             "methods": list(preset.methods) if preset else [],
             "heads": list(preset.heads) if preset else [],
             "recipe": preset.recipe if preset else "",
+            "losses": list(LOSSES),
             "gate": outlook(self._ws, known, snapshot),
         }
 

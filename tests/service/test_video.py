@@ -292,3 +292,10 @@ def test_a_strip_of_small_frames_shows_the_video_where_one_points(app: App) -> N
     shown = frame_at(app.ws.media_path(item), times[cell]).image.convert("RGB").resize((72, 54))
     seen = strip.convert("RGB").crop((96 * cell + 12, 0, 96 * cell + 84, 54))
     assert np.abs(np.asarray(shown, int) - np.asarray(seen, int)).mean() < 8
+
+
+def test_a_label_on_a_span_without_an_end_is_refused(app: App) -> None:
+    labels = app.ws.labels.total()
+    with pytest.raises(UserError, match="has a start and an end"):
+        ask(app, "label_span", item=video(app).id, text="a harp", verdict="match", start=1.0)
+    assert app.ws.labels.total() == labels

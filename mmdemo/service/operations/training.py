@@ -43,7 +43,7 @@ class TrainRequest(Request):
     batch: Whole = Field(0, description="pairs a step, over all processes; 0: the method's default")
     part: Whole = Field(0, description="the micro-batch size: pairs embedded at once; 0: the batch")
     dropout: Number = Field(None, description="of a head; default 0.5")
-    loss: Name = Field("", description="infonce, sigmoid, triplet or matching")
+    loss: Name = Field("", description="infonce, sigmoid, triplet, matching, or one that a package brings")
     head: Name = Field("", description="residual, temporal, concatenation or cross-attention")
     alone: bool = Field(False, description="whether a fused head answers without the shared space")
     ema: Number = Field(None, description="averages the weights over about 1 / (1 - EMA) steps; 0: not")

@@ -144,7 +144,8 @@ def describe_video(app: App, request: WatchRequest) -> dict[str, Any]:
 @operation("label_span", role="annotator", quick=True)
 def label_span(app: App, request: LabelOnRequest) -> LabelAnswer:
     """Record a label on a span of a video with a text."""
+    if request.start is None or request.end is None:
+        raise UserError("A span of a video has a start and an end.", "Give both, in seconds.")
     # the span is the pair's own: the label corrects nothing in it
     new = replace(on_answer(request, "moment"), start_s=None, end_s=None)
-    span = request.start or 0.0, request.end or 0.0
-    return LabelAnswer(**app.labels.add_on(request.item, request.text, new, *span))
+    return LabelAnswer(**app.labels.add_on(request.item, request.text, new, request.start, request.end))

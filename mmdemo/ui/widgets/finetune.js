@@ -3,6 +3,7 @@ let run = null;
 const HEADS = { residual: "shared space: one vector for each side", temporal: "temporal Transformer over a span's frames", concatenation: "concatenation: both vectors end to end", "cross-attention": "cross-attention: the text looks at the parts" };
 const LORA = { captions: "LoRA on the captioner", transcripts: "LoRA on the network that hears" }, FULL = { captions: "full: the whole captioner" };
 const WAYS = (recipe) => ({ head: "head, on cached features", lora: LORA[recipe] || "LoRA on both encoders", full: FULL[recipe] || "full: the whole network" });
+const LOSSES = { infonce: "InfoNCE", sigmoid: "pairwise sigmoid (SigLIP)", triplet: "triplet, hard negatives", matching: "binary matching" };
 const method = $("[name=method]"), heads = $("[name=head]"), form = $("[data-settings]");
 const options = (select, of, words) => { const key = of.map((one) => words[one] || one).join() + chosenTask(); if (select.dataset.of === key) return; select.dataset.of = key; const at = select.value; select.replaceChildren(...of.map((one) => h("option", { value: one }, words[one] || one))); if (of.includes(at)) select.value = at; };
 
@@ -58,6 +59,7 @@ async function refreshData() {
   $("[data-start]").disabled = !learns;
   options(method, d.methods, WAYS(d.recipe));
   options(heads, d.heads, HEADS);
+  options($("[name=loss]"), d.losses, LOSSES);
   const byHead = method.value === "head", pairs = !byHead && d.recipe === "pairs";
   $("[data-head]").hidden = !byHead || d.heads.length < 2;
   $("[data-alone]").hidden = !byHead || !["concatenation", "cross-attention"].includes(heads.value);
