@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 from mmdemo import __version__
 from mmdemo.errors import MmdemoError, UserError, cannot_write
 from mmdemo.media.regular_file import is_there
-from mmdemo.service.operations.requests import is_file, is_lines
+from mmdemo.service.operations.requests import about, is_file, is_lines
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.settings import load_settings
 
@@ -192,8 +192,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, verb in _verbs().items():
         operation = OPERATIONS.get(verb.operation)
-        about = " ".join(operation.about.partition("\n\n")[0].split())
-        sub = add(name, run_verb, about)
+        sub = add(name, run_verb, " ".join(operation.about.partition("\n\n")[0].split()))
         for field_name, field in operation.request.model_fields.items():
             if field_name not in verb.hidden:
                 _add_field(sub, verb, field_name, field)
@@ -209,12 +208,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_field(parser: argparse.ArgumentParser, verb: Verb, name: str, field: FieldInfo) -> None:
     shown = dict(verb.renamed).get(name, name)
-    about = (field.description or "").replace("%", "%%")
-    how: dict[str, Any] = {"help": about, "metavar": shown.upper() if name not in verb.positional else shown}
+    told = about(field).replace("%", "%%")
+    how: dict[str, Any] = {"help": told, "metavar": shown.upper() if name not in verb.positional else shown}
     if name in verb.positional:
         parser.add_argument(name, nargs="+" if is_lines(field) else None, **how)
     elif field.annotation is bool:
-        parser.add_argument(f"--{shown.replace('_', '-')}", dest=name, action="store_true", help=about)
+        parser.add_argument(f"--{shown.replace('_', '-')}", dest=name, action="store_true", help=told)
     else:
         dashes = "-" if len(shown) == 1 else "--"
         parser.add_argument(f"{dashes}{shown.replace('_', '-')}", dest=name, default=None, **how)
@@ -226,7 +225,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("version", nargs="*", help="a version; of `use` a model, as dual:HUB_ID_OR_FOLDER")
     parser.add_argument("--task", default=None, help="of which task; default: image-text")
     parser.add_argument("--out", type=Path, help="of `export`: a new folder")
-    parser.add_argument("--split", default="held-out", help="of `compare`: held-out, train or all")
+    parser.add_argument("--split", help="of `compare`: held-out, the default, validation, train or all")
     parser.add_argument("--to", help="of `push`: a repository of the Hub, as YOUR-NAME/MODEL")
     parser.add_argument("--public", action="store_true", help="of `push`: a new repository is public")
 
@@ -280,18 +279,26 @@ def run_models(options: Options) -> Any:
     if options.action == "export" and options.out is None:
         raise UserError("No folder is named.", "Write: models export VERSION --out FOLDER.")
     name = options.version[0] if options.version else ""
-    values = {
-        "task": options.task,
-        "version": name,
-        "versions": options.version,
-        "model": name,
-        "split": options.split,
-        "out": str(options.out or ""),
-        "repo": options.to or "",
-        "private": not options.public,
+    named = {"version": name, "versions": options.version, "model": name}
+    written = {  # fields that are written as options, and how
+        "task": ("--task", options.task),
+        "split": ("--split", options.split),
+        "out": ("--out", None if options.out is None else str(options.out)),
+        "repo": ("--to", options.to),
+        "private": ("--public", False if options.public else None),
     }
-    given = {key: value for key, value in values.items() if value is not None}
-    return _ask(options, ACTIONS[options.action].operation, given)
+    operation = ACTIONS[options.action].operation
+    fields = OPERATIONS.get(operation).request.model_fields
+    given = {field: value for field, value in named.items() if field in fields}
+    if len(options.version) > 1 and "versions" not in fields:
+        raise UserError(f"{options.version[1]} is one name too many.", "Name one version.")
+    for field, (option, value) in written.items():
+        if value is None:
+            continue
+        if field not in fields:
+            raise UserError(f"models {options.action} takes no {option}.".replace("  ", " "), "Leave it out.")
+        given[field] = value
+    return _ask(options, operation, given)
 
 
 def run_restore(options: Options) -> Any:

@@ -32,11 +32,12 @@ from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
 from mmdemo.store.media_store import file_sha256, sha256
-from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, VALIDATION, VALIDATION_NAMES
+from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
+SIDES = (TRAIN, VALIDATION, HELD_OUT)
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,24 @@ class Measured:
         return self.retrieval.as_json() | spans
 
 
-def evaluate_workspace(ws: Workspace, aligner: HeadAligner) -> Measured:
-    """Retrieval over the held-out matches.
+def evaluate_workspace(ws: Workspace, aligner: HeadAligner, split: str = HELD_OUT) -> Measured:
+    """Retrieval over the matches of a side, the held-out ones unless another is asked for.
+
+    Args:
+        ws: the workspace.
+        aligner: the version to measure.
+        split: one of the workspace's sides, a manifest's name for one, or all.
 
     Raises:
         UserError: there are none.
     """
-    examples = take_snapshot(ws, aligner.task).of(HELD_OUT, match=True)
+    side = split if split in SIDES else SPLIT_NAMES.get(split, split)
+    matches = [e for e in take_snapshot(ws, aligner.task).examples if e.match]
+    examples = [e for e in matches if side in {e.split, "all"}]
     if not examples:
         raise UserError(
-            "There are no held-out matches to measure on.", "Label some, or name a manifest with --pairs."
+            f"There are no {'' if side == 'all' else f'{side} '}matches to measure on.",
+            "Label some, or name a manifest with --pairs.",
         )
     preset = version_source(ws, aligner.version).preset
     retrieval = retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples)

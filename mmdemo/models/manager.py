@@ -151,14 +151,14 @@ class ModelManager:
         """The aligner of a version, by default the active one; waits while it loads.
 
         Raises:
-            UserError: no such version.
+            UserError: no such version of that task.
             StorageError: its weights cannot be read.
         """
         wanted = version_id or self._active(task)
         if not version_id:
             self._answering[task] = wanted
-        elif wanted in self._aligners:
-            self._source(wanted)  # raises where another process has removed it
+        elif (of := self._source(wanted).task) != task:  # it raises where another process has removed it
+            raise UserError(f"{wanted} is a version of {of}.", f"Choose one of {task}.")
         with self._guard:
             if wanted in self._aligners:
                 self._aligners.move_to_end(wanted)

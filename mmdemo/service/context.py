@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mmdemo.training.job_queue import JobRunner
 
 log = logging.getLogger(__name__)
+SOURCES_SHOWN = 12  # in a sentence
 
 
 def check_task(task: str) -> Task:
@@ -42,6 +43,22 @@ def check_task(task: str) -> Task:
     if task not in TASKS:
         raise UserError(f"There is no task {task!r}.", f"Use one of: {', '.join(TASKS)}.")
     return task
+
+
+def check_source(ws: Workspace, task: str, source: str) -> None:
+    """Refuse a source, such as an import, that nothing of the task comes from; an empty one is none.
+
+    Raises:
+        UserError: nothing comes from it; the sentence lists some that there are.
+    """
+    if not source:
+        return
+    known = sorted({*ws.pairs.sources(check_task(task)), *ws.items.sources(modality_of(task).name)})
+    if source not in known:
+        raise UserError(
+            f"Nothing of {task} comes from {source[:60]!r}.",
+            f"Use one of: {', '.join(known[:SOURCES_SHOWN])}." if known else "Import something first.",
+        )
 
 
 def version_task(task: str) -> Task:
@@ -92,6 +109,17 @@ class Context:
             if name not in self._made:
                 self._made[name] = make()
             return self._made[name]
+
+    def version_of(self, task: Task, version: str | None = None) -> str:
+        """The id of a version of a task, by default of the active one.
+
+        Raises:
+            UserError: there is no such version, or it is of another task.
+        """
+        known = self.ws.versions.get(version or self.ws.versions.active(task))
+        if known.task != task:
+            raise UserError(f"{known.id} is a version of {known.task}.", f"Choose one of {task}.")
+        return known.id
 
     def keeper_of(self, task: Task) -> IndexKeeper:
         """The index of a task."""

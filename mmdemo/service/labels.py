@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.errors import UserError
+from mmdemo.modality import modality_of
 from mmdemo.models.protocols import DEFAULT_TASK
-from mmdemo.service.context import Context, check_task
+from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import PairView
+from mmdemo.store.pairs import PairView, check_span
 
 if TYPE_CHECKING:
     from mmdemo.labeling.queue import PairQueue
+
+OVER_S = 0.5  # by which a span may end after its file: players and containers round differently
 
 
 class Labels:
@@ -24,20 +28,47 @@ class Labels:
         self._ws = context.ws
 
     def next_pair(self, task: str, batch: str = "", holder: str = "api") -> dict[str, Any]:
-        """The JSON of `/next_pair`."""
+        """The JSON of `/next_pair`.
+
+        Raises:
+            UserError: there is no such task, or nothing comes from that batch.
+        """
+        check_source(self._ws, task, batch)
         found = self._context.queue_of(check_task(task)).next(1, holder, batch)
         if not found:
             return {"pair": None, "reason": "Every pair has its label. Import more in the Data tab."}
         return pair_json(*found[0])
 
-    def add(self, pair: int, label: NewLabel) -> dict[str, Any]:
-        """Record a label; the answer comes once it is on disk."""
+    def add(self, pair: int, label: NewLabel, task: str = "") -> dict[str, Any]:
+        """Record a label; the answer comes once it is on disk.
+
+        Args:
+            pair: its number.
+            label: what is said of it.
+            task: of the pair, where the sender knows; empty: whichever it is.
+
+        Raises:
+            UserError: no such pair in that task, no such version, or a span that the pair cannot have.
+        """
+        view = self._ws.pairs.get(pair)
+        if view is None or (task and view.task != task):
+            raise UserError(f"There is no pair {pair}{f' in {task}' if task else ''}.", "Reload the page.")
+        self._check_version(label.version_id)
+        check_span_of(view.task, view.duration_s, label.start_s, label.end_s)
+        if label.start_s is not None or label.end_s is not None:
+            start = view.start_s if label.start_s is None else label.start_s
+            check_span(start, view.end_s if label.end_s is None else label.end_s)
         if label.origin == "label" and label.version_id is None:  # what showed it
-            view = self._ws.pairs.get(pair)
-            label = replace(label, version_id=self._ws.versions.active(view.task) if view else None)
+            label = replace(label, version_id=self._ws.versions.active(view.task))
         label_id = self._ws.labels.add(pair, label)
-        self._queue_of_pair(pair).labelled(pair, label.verdict)
+        self._context.queue_of(view.task).labelled(pair, label.verdict)
         return {"label": label_id, "saved": "disk", "pair": pair}
+
+    def _check_version(self, version: str | None) -> None:
+        if version is not None and not self._ws.versions.was_there(version):
+            raise UserError(
+                f"There is no version {version[:60]!r}.", "Leave it out, or list them with /versions."
+            )
 
     def _queue_of_pair(self, pair: int) -> PairQueue:
         view = self._ws.pairs.get(pair)
@@ -51,9 +82,16 @@ class Labels:
         start_s: float | None = None,
         end_s: float | None = None,
     ) -> dict[str, Any]:
-        """Record a label on an item with any text, such as a search result with the query."""
+        """Record a label on an item with any text, such as a search result with the query.
+
+        Raises:
+            UserError: no such item or version, or a span that the item cannot have.
+        """
         known = self._media.item(item)
         task = self._media.task_of(known)
+        self._check_version(label.version_id)
+        check_span_of(task, known.duration_s, start_s, end_s)
+        check_span_of(task, known.duration_s, label.start_s, label.end_s)
         label_id, pair = self._ws.labels.add_on(
             task, item, text, label, source=label.origin, start_s=start_s, end_s=end_s
         )
@@ -74,6 +112,25 @@ class Labels:
         """The JSON of `/label_counts`."""
         check_task(task)
         return self._ws.labels.counts(task).as_json()
+
+
+def check_span_of(task: str, duration_s: float | None, start_s: float | None, end_s: float | None) -> None:
+    """Refuse a span of what has no time, or beyond its end.
+
+    Raises:
+        UserError: it is one.
+    """
+    if start_s is None and end_s is None:
+        return
+    noun = modality_of(task).noun
+    if duration_s is None:
+        raise UserError(f"A {noun} has no span in seconds.", "Leave start and end out.")
+    last = max(start_s or 0.0, end_s or 0.0)
+    if last > duration_s + OVER_S or (start_s or 0.0) >= duration_s > 0:
+        raise UserError(
+            f"The span reaches to {last:g} s, and the {noun} ends at {duration_s:g} s.",
+            "Give start and end within it.",
+        )
 
 
 def pair_json(pair: PairView, why: str = "") -> dict[str, Any]:

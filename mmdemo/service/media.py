@@ -11,6 +11,7 @@ from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, modality_of, task_of_file
 from mmdemo.models.protocols import DEFAULT_TASK, Task
 from mmdemo.service.context import Context
+from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
@@ -99,13 +100,24 @@ class Media:
     def evaluate(
         self, task: Task, version: str | None = None, pairs: str = "", split: str | None = None
     ) -> dict[str, Any]:
-        """The JSON of `evaluate`: of a manifest where one is named, else of the held-out matches."""
+        """The JSON of `evaluate`: of a manifest where one is named, else of the workspace's own matches.
+
+        Args:
+            task: whose pairs.
+            version: of the model; None: the active one.
+            pairs: a manifest; empty: the workspace.
+            split: only pairs of this side; all: of every side; None: held-out, of a manifest all.
+
+        Raises:
+            UserError: there is no such version, or nothing to measure on.
+        """
         from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 
         aligner = self._context.models.aligner(task, version)
-        measured = (
-            evaluate_manifest(aligner, pairs, split) if pairs else evaluate_workspace(self._ws, aligner)
-        )
+        if pairs:
+            measured = evaluate_manifest(aligner, pairs, None if split == "all" else split)
+        else:
+            measured = evaluate_workspace(self._ws, aligner, split or HELD_OUT)
         return {"task": task, "model": aligner.version, **measured.as_json()}
 
     def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:

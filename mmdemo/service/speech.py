@@ -40,17 +40,25 @@ class Speech:
             MediaError: the item is no recording.
         """
         self._recording(item)
-        return self._context.transcripts.transcribe(item, version or self._ws.versions.active(SPEECH))
+        return self._context.transcripts.transcribe(item, self._context.version_of(SPEECH, version))
 
     def transcript(self, item: Item, version: str | None = None, start: bool = False) -> dict[str, Any]:
         """Where a transcript stands; begun behind the page where asked to."""
         self._recording(item)
-        version = version or self._ws.versions.active(SPEECH)
+        version = self._context.version_of(SPEECH, version)
         state = self._context.transcripts.state(item, version)
         if start and not state["complete"]:
             self._context.transcripts.start(item, version)
             state = self._context.transcripts.state(item, version)
         return state
+
+    def stop(self, item: Item, version: str | None = None) -> None:
+        """Ask a transcript to stop; what there is of it is kept.
+
+        Raises:
+            UserError: there is no such version of recordings.
+        """
+        self._context.transcripts.stop(item, self._context.version_of(SPEECH, version))
 
     def title(self, text: str) -> str:
         """A title made from a transcript: its first sentence, cut at a few words."""
@@ -88,7 +96,7 @@ class Speech:
         """
         text = clean_text(text)
         self._recording(item)
-        version = version or self._ws.versions.active(SPEECH)
+        version = self._context.version_of(SPEECH, version)
         from mmdemo.models.speech.aligner import recogniser_of
         from mmdemo.retrieval.embed import spoken_language
 

@@ -24,13 +24,22 @@ class Training:
         self._ws = context.ws
 
     def estimate(self, task: str, method: str, settings: dict[str, Any]) -> dict[str, Any]:
-        """How long a run would take here and what memory; empty while the model is not loaded."""
-        from mmdemo.training.config import settings_from_json
+        """How long a run would take here and what memory; empty while the model is not loaded.
+
+        Raises:
+            UserError: a method or setting that cannot work.
+        """
+        from mmdemo.models.manager import version_source
+        from mmdemo.models.presets import PROPOSED
+        from mmdemo.training.config import settings_for, settings_from_json
         from mmdemo.training.estimate import estimate, estimate_captioning
 
         known, chosen = version_task(task), settings_from_json(settings)
-        chosen.check()
         nothing: dict[str, Any] = {"seconds": None, "sentence": ""}
+        active = self._ws.versions.active(known)
+        if active == PROPOSED:
+            return nothing
+        chosen = settings_for(version_source(self._ws, active).preset, method, chosen)
         if known == CAPTIONING:
             writer = self._context.models.loaded_captioner()
             return estimate_captioning(self._ws, writer, method, chosen) if writer else nothing

@@ -162,22 +162,26 @@ class Versions:
         self._ws.versions.add_base(known, preset.id, preset.name)
         return self.activate(preset.id, annotator)
 
-    def compare(self, versions: Sequence[str], split: str = "held-out") -> dict[str, Any]:
+    def compare(self, versions: Sequence[str], split: str = "held-out", task: str = "") -> dict[str, Any]:
         """Any number of versions of a task on the same matches: a row each, with its gain over the first; of
         two also the gain of each figure, and who moved.
 
         Args:
             versions: their ids.
             split: held-out, validation, train, or all.
+            task: of the versions; empty: that of the first.
 
         Raises:
-            UserError: they are of different tasks, or there is nothing to measure on.
+            UserError: one is named twice, they are of different tasks, or there is nothing to measure on.
         """
         from mmdemo.evaluation.comparison import comparison, paired_bootstrap
 
         if len(versions) < 2:
             raise UserError("One version is nothing to compare.", "Choose two or more.")
-        examples, found = self._measured(versions, split)
+        twice = next((v for v in versions if versions.count(v) > 1), None)
+        if twice is not None:
+            raise UserError(f"{twice[:60]} is named twice.", "Name each version once.")
+        examples, found = self._measured(versions, split, task)
         first = found[0].recall_by_query()
         rows = [
             {"version": version, "mean_recall": round(one.mean_recall, 1)}
@@ -188,12 +192,14 @@ class Versions:
         two = comparison(found[0], found[1], examples) if len(versions) == 2 else None
         return {"split": split, "pairs": len(examples), "rows": rows, "two": two}
 
-    def _measured(self, versions: Sequence[str], split: str) -> tuple[list[Example], list[Retrieval]]:
+    def _measured(
+        self, versions: Sequence[str], split: str, task: str
+    ) -> tuple[list[Example], list[Retrieval]]:
         from mmdemo.evaluation.evaluate import head_of, retrieval_with
         from mmdemo.labeling.snapshot import take_snapshot
 
         sources = [version_source(self._ws, version) for version in versions]
-        task = sources[0].task
+        task = task or sources[0].task
         if task == CAPTIONING:
             raise UserError("Captioners are compared by their runs.", "Look at a run's result.")
         for source in sources:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import func, select, true
+from sqlalchemy import ColumnElement, func, select, true
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import UNLABELLED
 from mmdemo.modality import MODALITIES
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import Item, Pair
+
+Number = ColumnElement[int]
+ITEM_STATES: dict[
+    str, Callable[[Number, Number], ColumnElement[bool]]
+] = {  # of numbers of pairs, of labelled
+    "all": lambda pairs, labelled: true(),
+    "labelled": lambda pairs, labelled: labelled > 0,
+    UNLABELLED: lambda pairs, labelled: (pairs > 0) & (labelled == 0),
+    "unpaired": lambda pairs, labelled: pairs == 0,
+}
 
 
 class ItemStore:
@@ -102,15 +112,9 @@ class ItemStore:
         pairs, labelled = func.count(Pair.id), func.count(Pair.label_id)
         query = select(Item, pairs, labelled).outerjoin(Pair, of_item).group_by(Item.id)
         query = query.where(Item.listed, Item.modality == modality)
-        states = {
-            "all": true(),
-            "labelled": labelled > 0,
-            UNLABELLED: (pairs > 0) & (labelled == 0),
-            "unpaired": pairs == 0,
-        }
-        if state not in states:
-            raise UserError(f"No items are {state!r}.", f"Use one of: {', '.join(states)}.")
-        query = query.having(states[state])
+        if state not in ITEM_STATES:
+            raise UserError(f"No items are {state!r}.", f"Use one of: {', '.join(ITEM_STATES)}.")
+        query = query.having(ITEM_STATES[state](pairs, labelled))
         if split:
             query = query.where(Item.split == split)
         if source:

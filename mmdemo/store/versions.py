@@ -63,6 +63,11 @@ class VersionTree:
             known = ", ".join(session.scalars(query.limit(SHOWN)))
         raise UserError(f"There is no version {version_id!r}.", f"The newest are: {known}.")
 
+    def was_there(self, version_id: str) -> bool:
+        """Whether there is such a version, or was one that has been removed."""
+        with self._database.read() as session:
+            return session.get(Version, version_id) is not None
+
     def of_task(self, task: str) -> list[Version]:
         """All versions of a task, oldest first."""
         with self._database.read() as session:

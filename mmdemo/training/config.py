@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from mmdemo.errors import UserError
+from mmdemo.models.presets import Preset
 from mmdemo.training.losses import LOSSES
 
 BATCH = 128  # pairs of a step, where nothing else is asked for
@@ -73,6 +74,23 @@ class EpochRecord:
     seconds: float  # since the run began, pauses left out
     eta_s: float
     validation_likelihood: float | None = None  # of the validation texts, percent a token; of what writes
+
+
+def settings_for(preset: Preset, method: str, settings: TrainSettings) -> TrainSettings:
+    """The settings of a run of a model by a method, with the head that it would have.
+
+    Raises:
+        UserError: the model cannot be trained so, or a value cannot work.
+    """
+    if method not in preset.methods:
+        raise UserError(
+            f"{preset.id} cannot be trained by the method {method!r}.", f"Use: {' or '.join(preset.methods)}."
+        )
+    chosen = replace(settings, head=settings.head or (preset.heads or ("",))[0])
+    if preset.heads and chosen.head not in preset.heads:
+        raise UserError(f"{preset.id} has no head {chosen.head!r}.", f"Use: {' or '.join(preset.heads)}.")
+    chosen.check()
+    return chosen
 
 
 def settings_from_json(values: dict[str, object]) -> TrainSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from mmdemo.errors import MmdemoError, UserError, is_disk_full
 from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
@@ -16,7 +16,7 @@ from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.config import EpochRecord, TrainSettings
+from mmdemo.training.config import EpochRecord, TrainSettings, settings_for
 from mmdemo.training.lease import Lease
 from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_lost
 from mmdemo.training.progress import append_progress, step_writer, stop_flag
@@ -55,14 +55,7 @@ def create_run(
     if ws.versions.active(task) == PROPOSED:
         raise UserError("No captioner is active.", "Choose one under Base models first.")
     preset = version_source(ws, ws.versions.active(task)).preset
-    if method not in preset.methods:
-        raise UserError(
-            f"{preset.id} cannot be trained by the method {method!r}.", f"Use: {' or '.join(preset.methods)}."
-        )
-    settings = replace(settings, head=settings.head or (preset.heads or ("",))[0])
-    if preset.heads and settings.head not in preset.heads:
-        raise UserError(f"{preset.id} has no head {settings.head!r}.", f"Use: {' or '.join(preset.heads)}.")
-    settings.check()
+    settings = settings_for(preset, method, settings)
     snapshot = snapshot or take_snapshot(ws, DEFAULT_TASK if task == CAPTIONING else task)
     require_data(ws, snapshot)
     values = asdict(settings) | {"promote": promote}

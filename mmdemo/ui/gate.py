@@ -63,6 +63,6 @@ def ask(
     operation = OPERATIONS.get(name)
     require_role(app.settings, operation.role, caller)
     app.context.wait_for_samples()  # half a second, at the first start
-    if caller.name:
+    if caller.name and "annotator" in operation.fields:
         values = {**values, "annotator": caller.name}
     return operation(app, operation.parse(values, surface, files))

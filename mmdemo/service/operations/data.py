@@ -5,38 +5,46 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import importers
-from mmdemo.data.importing import preview, require_verdict, source_in
+from mmdemo.data.importing import NO_LABEL, preview, source_in
 from mmdemo.data.rows import Skipped
 from mmdemo.errors import UserError
+from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.service.app import App
+from mmdemo.service.context import check_source
 from mmdemo.service.exchange import batch_folder, new_folder, offer, pack
 from mmdemo.service.operations.pictures import NothingRequest
 from mmdemo.service.operations.requests import (
     LOCAL,
-    TASK_ABOUT,
     Answer,
     Count,
     Name,
+    OneOf,
     Request,
     TaskName,
     Whole,
 )
 from mmdemo.service.operations.table import operation
+from mmdemo.store.items import ITEM_STATES
+from mmdemo.store.pairs import HELD_OUT, STATES, TRAIN, VALIDATION
 
 PREVIEWED = 8
-Verdict = Annotated[Name, AfterValidator(require_verdict)]
+Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]
+Split = Annotated[str, OneOf("split", lambda: (TRAIN, VALIDATION, HELD_OUT), empty="")]
+Format = Annotated[str, OneOf("export format", formats)]
+PairState = Annotated[str, OneOf("label state", lambda: [*STATES, *LABEL_KINDS], empty="all")]
+ItemState = Annotated[str, OneOf("state of items", lambda: ITEM_STATES, empty="all")]
 
 
 class ImportRequest(Request):
     """A source and what to say of its pairs."""
 
     path: Name = Field(description="a folder, a manifest, or datasets:NAME", json_schema_extra=LOCAL)
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
     verdict: Verdict = Field("none", description="recorded as a label on each pair")
 
 
@@ -51,7 +59,7 @@ class SourceRequest(Request):
 
     source: Name = Field("", description="a path of this machine, or datasets:NAME; empty: what was uploaded")
     batch: Name = Field("", description="the upload")
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
     verdict: Verdict = Field("none", description="recorded as a label on each pair")
 
 
@@ -106,7 +114,7 @@ def import_stop(app: App, request: NothingRequest) -> dict[str, Any]:
 class TaskRequest(Request):
     """A task."""
 
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
 
 
 @operation("data", role="viewer", quick=True)
@@ -130,19 +138,21 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
 class BrowseRequest(Request):
     """Filters, and which page of what fits them."""
 
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
-    state: Name = Field("all", description="all, labelled, unlabelled, or a verdict")
-    split: Name = Field("", description="train, validation or held-out")
+    task: TaskName = Field(DEFAULT_TASK)
+    split: Split = Field("", description="only of this side; empty: all")
     source: Name = Field("", description="where it comes from")
     contains: Name = Field("", description="characters of its name or text")
     limit: Whole = Field(30, ge=1, le=200, description="how many")
     offset: Count = Field(0, description="how many to pass over")
 
-    @property
-    def filters(self) -> dict[str, Any]:
-        """As the store takes them."""
+    def filters(self, app: App) -> dict[str, Any]:
+        """As the store takes them.
+
+        Raises:
+            UserError: nothing comes from the source.
+        """
+        check_source(app.ws, self.task, self.source)
         return {
-            "state": self.state,
             "split": self.split or None,
             "source": self.source or None,
             "contains": self.contains.strip(),
@@ -151,10 +161,22 @@ class BrowseRequest(Request):
         }
 
 
+class PairsRequest(BrowseRequest):
+    """Filters of pairs."""
+
+    state: PairState = Field("all", description="of their labels")
+
+
+class ItemsRequest(BrowseRequest):
+    """Filters of items."""
+
+    state: ItemState = Field("all", description="of their pairs")
+
+
 @operation("pairs", role="viewer", quick=True)
-def pairs(app: App, request: BrowseRequest) -> dict[str, Any]:
+def pairs(app: App, request: PairsRequest) -> dict[str, Any]:
     """A page of pairs that fit the filters."""
-    found = app.ws.pairs.browse(request.task, **request.filters)
+    found = app.ws.pairs.browse(request.task, state=request.state, **request.filters(app))
     names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
     return {
         "pairs": [
@@ -164,9 +186,10 @@ def pairs(app: App, request: BrowseRequest) -> dict[str, Any]:
 
 
 @operation("items", role="viewer", quick=True)
-def items(app: App, request: BrowseRequest) -> dict[str, Any]:
+def items(app: App, request: ItemsRequest) -> dict[str, Any]:
     """A page of items that fit the filters, those without a pair too."""
-    found = app.ws.items.browse(modality_of(request.task).name, request.task, **request.filters)
+    filters = {"state": request.state, **request.filters(app)}
+    found = app.ws.items.browse(modality_of(request.task).name, request.task, **filters)
     rows = [
         {
             "item": item.id,
@@ -188,8 +211,8 @@ def items(app: App, request: BrowseRequest) -> dict[str, Any]:
 class ExportRequest(Request):
     """Of which task, in which format."""
 
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
-    format: Name = Field("jsonl", description=", ".join(formats()))
+    task: TaskName = Field(DEFAULT_TASK)
+    format: Format = Field("jsonl")
     out: Name = Field("", description="a new folder; empty: a zip to fetch", json_schema_extra=LOCAL)
 
 

@@ -11,17 +11,17 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mmdemo.service.operations.requests import is_file, is_lines
+from mmdemo.service.operations.requests import about, is_file, is_lines
 from mmdemo.service.operations.table import OPERATIONS, SUBJECTS, Operation
 
 
 def described(operation: Operation) -> str:
     """What it does, its parameters and its answer, as a docstring."""
-    about, _, returns = operation.about.partition("\n\nReturns:")
-    parts = [" ".join(about.split())]
+    does, _, returns = operation.about.partition("\n\nReturns:")
+    parts = [" ".join(does.split())]
     fields = operation.fields
     if fields:
-        rows = [f"    {name}: {(field.description or name).rstrip('.')}." for name, field in fields.items()]
+        rows = [f"    {name}: {about(field) or name}." for name, field in fields.items()]
         parts.append("\n".join(["Args:", *rows]))
     answer = returns.strip() or (shape(operation.answer) if operation.answer else "")
     if answer:
@@ -40,7 +40,7 @@ def _value(field: FieldInfo) -> str:
     )
     if inner is not None:
         return f"[{shape(inner)}]" if typing.get_origin(field.annotation) is list else shape(inner)
-    return field.description or type_name(field)
+    return about(field) or type_name(field)
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
@@ -93,12 +93,12 @@ def markdown() -> str:
         "",
     ]
     for operation in _shipped():
-        about, _, returns = operation.about.partition("\n\nReturns:")
-        lines += [f"## /{operation.name}", "", " ".join(about.split()), "", f"Role: {operation.role}.", ""]
+        does, _, returns = operation.about.partition("\n\nReturns:")
+        lines += [f"## /{operation.name}", "", " ".join(does.split()), "", f"Role: {operation.role}.", ""]
         lines += ["| parameter | type | default | what it is |", "|---|---|---|---|"]
         for name, field in operation.fields.items():
             default = "" if field.is_required() else f"`{field.get_default(call_default_factory=True)!r}`"
-            told = (field.description or "").replace("|", "\\|").replace("\n", " ")
+            told = about(field).replace("|", "\\|").replace("\n", " ")
             lines.append(f"| `{name}` | {type_name(field)} | {default} | {told} |")
         answer = returns.strip() or (shape(operation.answer) if operation.answer else "JSON")
         lines += ["", "Answer:", "", "```", " ".join(answer.split()), "```", ""]

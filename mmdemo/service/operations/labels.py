@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.service.app import App
+from mmdemo.service.context import check_source
 from mmdemo.service.labels import pair_json
 from mmdemo.service.operations.media import ITEM, VERSION
 from mmdemo.service.operations.requests import (
-    TASK_ABOUT,
     Answer,
-    Count,
+    AnyTask,
     Id,
     Ids,
     Name,
+    OneOf,
     Request,
     Seconds,
     TaskName,
     Text,
+    Verdict,
     Whole,
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.store.labels import NewLabel
 
 LONGEST_COMMENT = 2000
+SHOWN_IN = ("label", "search", "caption", "align", "span", "moment", "transcribe", "api")
+Origin = Annotated[str, OneOf("origin", lambda: SHOWN_IN, empty="")]
 
 
 class LabelRequest(Request):
     """A label on a pair."""
 
     pair: Id = Field(description="its number, from /next_pair")
-    verdict: Name = Field(description='"match", "mismatch" or "unsure"')
+    verdict: Verdict
     text: Text = Field("", description="a corrected text, or empty")
     start: Seconds = Field(None, description="a corrected start in seconds, or null")
     end: Seconds = Field(None, description="a corrected end in seconds, or null")
@@ -43,7 +47,8 @@ class LabelRequest(Request):
     key: Name = Field(
         "", description="the sender's own; what comes again with its key is one label", max_length=64
     )
-    origin: Name = Field("api", description="where the pair was shown")
+    origin: Origin = Field("api", description="where the pair was shown")
+    task: AnyTask = Field("", description="of the pair, which is refused if it is of another; empty: any")
 
 
 class LabelAnswer(Answer):
@@ -59,10 +64,10 @@ class LabelOnRequest(Request):
 
     item: Name = Field(description=ITEM)
     text: Text = Field(description="the text that was shown with it")
-    verdict: Name = Field(description='"match", "mismatch" or "unsure"')
-    origin: Name = Field("", description="where it was shown: search, caption, align, span, moment")
+    verdict: Verdict
+    origin: Origin = Field("", description="where it was shown")
     query: Text | None = Field(None, description="what was searched for")
-    rank: Count | None = Field(None, description="its place among the results, from 1")
+    rank: Id | None = Field(None, description="its place among the results, from 1")
     start: Seconds = None
     end: Seconds = None
     comment: Text = Field("", max_length=LONGEST_COMMENT)
@@ -79,7 +84,7 @@ def new_label(request: LabelRequest | LabelOnRequest, origin: str, **more: Any) 
         end_s=request.end,
         comment=request.comment,
         annotator=request.annotator,
-        origin=origin[:16],
+        origin=origin,
         version_id=request.version or None,
         key=request.key or None,
         **more,
@@ -94,7 +99,8 @@ def on_answer(request: LabelOnRequest, origin: str) -> NewLabel:
 @operation("label", role="annotator", public=True, quick=True)
 def label(app: App, request: LabelRequest) -> LabelAnswer:
     """Record a label on a pair; the answer comes once the label is on disk."""
-    return LabelAnswer(**app.labels.add(request.pair, new_label(request, request.origin, text=request.text)))
+    new = new_label(request, request.origin or "api", text=request.text)
+    return LabelAnswer(**app.labels.add(request.pair, new, request.task))
 
 
 @operation("label_result", role="annotator", quick=True)
@@ -129,7 +135,7 @@ def undo(app: App, request: UndoRequest) -> UndoAnswer:
 class NextPairRequest(Request):
     """Whose turn it is."""
 
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
     batch: Name = Field("", description="only pairs from this source, such as an import; empty: all")
     annotator: Name = Field("", description="who asks; each gets pairs of their own")
 
@@ -148,7 +154,7 @@ def next_pair(app: App, request: NextPairRequest) -> dict[str, Any]:
 class CountsRequest(Request):
     """Of which task."""
 
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
 
 
 @operation("label_counts", role="viewer", public=True, quick=True)
@@ -165,7 +171,7 @@ def label_counts(app: App, request: CountsRequest) -> dict[str, int]:
 class QueueRequest(Request):
     """The next pairs for one screen."""
 
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
     count: Whole = Field(12, ge=1, le=100, description="how many")
     holder: Name = Field("", description="whose screen it is")
     batch: Name = Field("", description="only pairs from this source")
@@ -175,6 +181,7 @@ class QueueRequest(Request):
 @operation("queue", role="viewer", quick=True)
 def queue(app: App, request: QueueRequest) -> dict[str, Any]:
     """The next pairs for one screen."""
+    check_source(app.ws, request.task, request.batch)
     if request.task != DEFAULT_TASK:
         app.context.warm(request.task)
     pairs = app.context.queue_of(request.task).next(

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from mmdemo.errors import UserError
+from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.service.app import App
+from mmdemo.service.context import check_source
 from mmdemo.service.operations.requests import (
     LOCAL,
-    TASK_ABOUT,
     Answer,
+    AnyTask,
     File,
     Lines,
     Medium,
     Name,
+    OneOf,
     Request,
     TaskName,
     Text,
     Whole,
 )
 from mmdemo.service.operations.table import operation
+from mmdemo.service.versions import SPLITS
+from mmdemo.store.pairs import SPLIT_NAMES
 from mmdemo.store.tables import Item
 
 ITEM = "an item of the collection by its id, in the place of a file"
+ItemLabel = Annotated[str, OneOf("label state", lambda: [UNLABELLED, *LABEL_KINDS], empty="")]
+# A manifest's splits have more names; in the workspace each of them is one of its own.
+Measured = Annotated[str, OneOf("split", lambda: dict.fromkeys([*SPLITS, *SPLIT_NAMES]), empty="")]
 VERSION = "a version of the model by its id; empty: the active one"
 
 
@@ -34,9 +42,10 @@ def item_of(app: App, file: Medium | None, item: str = "", task: str = "") -> It
     """The item that a request is about; a file becomes one that nobody else finds.
 
     Raises:
-        UserError: there is neither, or no such item.
+        UserError: there is neither, or both, or no such item.
         MediaError: the file cannot be read.
     """
+    check_one(file, item)
     if file is None or file.item:
         wanted = item or (file.item if file else "")
         if not wanted:
@@ -44,6 +53,16 @@ def item_of(app: App, file: Medium | None, item: str = "", task: str = "") -> It
         return app.media.item(wanted)
     assert file.path is not None  # a Medium has one or the other
     return app.media.keep(file.path, "upload", task or app.media.task_of_file(file.path))
+
+
+def check_one(file: Medium | None, item: str) -> None:
+    """Refuse a file beside an item: which of them is meant cannot be known.
+
+    Raises:
+        UserError: there are both.
+    """
+    if file is not None and item:
+        raise UserError("There are a file and an item.", "Send one of them.")
 
 
 class ScoreRow(Answer):
@@ -59,7 +78,7 @@ class AlignRequest(Request):
 
     file: File = Field(None, description='the picture, recording or video, as handle_file("cat.jpg")')
     texts: Lines = Field([], description='the captions, one a line, such as "a tabby cat\\na dog"')
-    task: TaskName = Field("", validate_default=False, description=TASK_ABOUT)
+    task: AnyTask = Field("", description="of the file; empty: what it can be read as")
     item: Name = Field("", description=ITEM)
     version: Name = Field("", description=VERSION)
 
@@ -131,11 +150,11 @@ class SearchRequest(Request):
 
     query: Text = Field("", description='words, such as "a red apple"; empty when a file alone is meant')
     file: File = Field(None, description='a picture or recording, as handle_file("apple.jpg"), or null')
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
     k: Whole = Field(10, ge=1, le=MAX_K, description=f"how many results, 1 to {MAX_K}")
     item: Name = Field("", description=ITEM)
     target: Literal["media", "text"] = Field("media", description='what to find: "media" or "text"')
-    state: Name = Field("", description="only items with a pair in this label state, such as match")
+    state: ItemLabel = Field("", description="only items with a pair in this label state; empty: all")
     source: Name = Field("", description="only items from this source")
 
 
@@ -152,13 +171,15 @@ class SearchAnswer(Answer):
 @operation("search", role="viewer", public=True)
 def search(app: App, request: SearchRequest) -> SearchAnswer:
     """Search the collection by words, by a picture or recording, or by both together."""
+    check_one(request.file, request.item)
+    check_source(app.ws, request.task, request.source)
     medium: Any = None
     if request.file is not None and request.file.path is not None:
         medium = app.media.decoded(request.file.path, request.task)
     query = Query(
         text=request.query.strip(),
         medium=medium,
-        item=request.item or None,
+        item=request.item or (request.file.item if request.file else "") or None,
         k=request.k,
         target=request.target,
         state=request.state,
@@ -171,9 +192,13 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
 class EvaluateRequest(Request):
     """What to measure, and on what."""
 
-    task: TaskName = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: TaskName = Field(DEFAULT_TASK)
     pairs: Name = Field("", description="a manifest; empty: the held-out matches", json_schema_extra=LOCAL)
-    split: Name = Field("", description="only the manifest's rows of this split", json_schema_extra=LOCAL)
+    split: Measured = Field(
+        "",
+        description="only pairs of this split; empty: held-out, of a manifest all",
+        json_schema_extra=LOCAL,
+    )
     model: Name = Field("", description=VERSION)
 
 

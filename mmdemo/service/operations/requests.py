@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,16 +14,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     PlainValidator,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
 
 from mmdemo.errors import MmdemoError, UserError
-from mmdemo.modality import DEFAULT_TASK
-from mmdemo.service.context import check_task, version_task
+from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.modality import CAPTIONING, DEFAULT_TASK, TASKS
 
 LONGEST_TEXT = 100_000  # characters of any text; what is stored has limits of its own
 LONGEST_NAME = 1000
@@ -33,9 +35,9 @@ SHOWN = 60  # characters of a value that a sentence repeats
 
 
 class Request(BaseModel):
-    """What an operation is asked."""
+    """What an operation is asked. A field that it does not have is refused, not passed over."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, extra="forbid")
 
 
 class Answer(BaseModel):
@@ -92,32 +94,90 @@ def _emptied(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _task(value: str) -> str:
-    return check_task(value or DEFAULT_TASK)
+@dataclass(frozen=True)
+class OneOf:
+    """The names that a field takes, as they stand in a table when somebody asks: plug-ins add to tables.
+
+    It is an annotation of a `str`: a value that is none of them is refused with the list, and `about` and
+    the documentation of every surface list them too.
+    """
+
+    kind: str  # what a name is of, as in "There is no task 'x'."
+    names: Callable[[], Iterable[str]]
+    empty: str | None = None  # what an empty text stands for; None: it is refused as any other
+
+    def check(self, value: str) -> str:
+        """The value, if it is one of the names.
+
+        Raises:
+            UserError: it is none; the sentence lists them.
+        """
+        if value == "" and self.empty is not None:
+            return self.empty
+        known = tuple(self.names())
+        if value not in known:
+            raise UserError(f"There is no {self.kind} {shown(value)}.", f"Use one of: {', '.join(known)}.")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __str__(self) -> str:
+        *most, last = [f'"{name}"' for name in self.names()]
+        return f"{', '.join(most)} or {last}" if most else last
 
 
-def _version_task(value: str) -> str:
-    return version_task(value or DEFAULT_TASK)
+def _tasks_with_versions() -> list[str]:
+    return [*TASKS, CAPTIONING]
 
 
-Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_plain)]
-Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_plain)]
+def _shorter(limit: int) -> AfterValidator:
+    """At most so many characters. A limit of Field's would take the place of a field's own, silently."""
+
+    def check(text: str) -> str:
+        if len(text) > limit:
+            raise UserErrorInField(f"has {len(text)} characters, over the limit of {limit}.", "Shorten it.")
+        return text
+
+    return AfterValidator(check)
+
+
+def _within(low: int, high: int) -> AfterValidator:
+    """A number from `low` to `high`; for the same reason no limit of Field's."""
+
+    def check(value: int) -> int:
+        if not low <= value <= high:
+            side, bound = ("at least", low) if value < low else ("at most", high)
+            raise UserErrorInField(f"is {shown(value)}.", f"Use a number of {side} {bound}.")
+        return value
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, _shorter(LONGEST_TEXT), AfterValidator(_plain)]
+Name = Annotated[str, _shorter(LONGEST_NAME), AfterValidator(_plain)]
 Lines = Annotated[list[Text], BeforeValidator(_lines), Field(max_length=MOST_TEXTS)]
-Names = Annotated[list[Name], Field(max_length=MOST_TEXTS)]
+Names = list[Name]  # a field says how many
 Id = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=LARGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=100_000)]
 Whole = Annotated[
-    int, BeforeValidator(lambda value: 0 if value in ("", None) else value), BeforeValidator(_no_bool)
+    int,
+    BeforeValidator(lambda value: 0 if value in ("", None) else value),
+    BeforeValidator(_no_bool),
+    _within(0, LARGEST_ID),
 ]
 Number = Annotated[float | None, BeforeValidator(_emptied), BeforeValidator(_no_bool)]
-Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=LARGEST_ID)]
+Count = Annotated[int, BeforeValidator(_no_bool), _within(0, LARGEST_ID)]
 Seconds = Annotated[
     Annotated[float, Field(allow_inf_nan=False, ge=0, le=1e7)] | None,
     BeforeValidator(_emptied),
     BeforeValidator(_no_bool),
 ]
-TaskName = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_task)]
-VersionTask = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_version_task)]
+TaskName = Annotated[str, OneOf("task", lambda: TASKS, empty=DEFAULT_TASK)]
+AnyTask = Annotated[str, OneOf("task", lambda: TASKS, empty="")]  # empty: the operation finds out
+VersionTask = Annotated[str, OneOf("task", _tasks_with_versions, empty=DEFAULT_TASK)]
+AnyVersionTask = Annotated[str, OneOf("task", _tasks_with_versions, empty="")]
+Verdict = Annotated[str, OneOf("verdict", lambda: LABEL_KINDS)]
 File = Annotated[
     Medium | None,
     PlainValidator(_medium),
@@ -125,7 +185,12 @@ File = Annotated[
 ]
 LOCAL: Any = {"local": True}  # json_schema_extra of a field that names a path of this machine
 
-TASK_ABOUT = '"image-text", "speech-text" or "video-text".'
+
+def about(field: FieldInfo) -> str:
+    """What a field is, with the names that it takes now."""
+    said = (field.description or "").rstrip(".")
+    names = next((str(m) for m in field.metadata if isinstance(m, OneOf)), "")
+    return ": ".join(filter(None, (names, said)))
 
 
 def is_local(field: FieldInfo) -> bool:
@@ -154,20 +219,19 @@ def refusal(error: ValidationError, request: type[BaseModel]) -> MmdemoError:
     if isinstance(cause, UserErrorInField):
         return UserError(f"{name} {cause.what}", cause.cure)
     field = request.model_fields.get(loc[0]) if loc else None
-    about = (field.description or "") if field else ""
-    return _worded(first["type"], name, first["input"], first.get("ctx", {}), about)
+    return _worded(first["type"], name, first["input"], first.get("ctx", {}), about(field) if field else "")
 
 
-def _worded(kind: str, name: str, value: Any, facts: dict[str, Any], about: str) -> UserError:
-    shown = _shown(value)
+def _worded(kind: str, name: str, value: Any, facts: dict[str, Any], what: str) -> UserError:
+    told = shown(value)
     bound = next((facts[k] for k in ("ge", "gt", "le", "lt") if k in facts), None)
     if kind == "string_unicode":
         return UserError(f"{name} holds a character that cannot be stored.", "Remove it.")
     if kind == "missing":
-        return UserError(f"{name} is missing.", f"Send {about.rstrip('.')}." if about else f"Send {name}.")
+        return UserError(f"{name} is missing.", f"Send {what}." if what else f"Send {name}.")
     if bound is not None:
         side = "at least" if {"ge", "gt"} & set(facts) else "at most"
-        return UserError(f"{name} is {_shown(value).strip(chr(39))}.", f"Use a number of {side} {bound:g}.")
+        return UserError(f"{name} is {told.strip(chr(39))}.", f"Use a number of {side} {bound}.")
     if kind == "string_too_long":
         return UserError(
             f"{name} has {len(value)} characters, over the limit of {facts['max_length']}.", "Shorten it."
@@ -178,23 +242,22 @@ def _worded(kind: str, name: str, value: Any, facts: dict[str, Any], about: str)
             "Send fewer at once.",
         )
     if kind == "finite_number":
-        return UserError(f"{name} is {shown}, which is not a finite number.", "Write a number.")
+        return UserError(f"{name} is {told}, which is not a finite number.", "Write a number.")
     if kind == "literal_error":
-        return UserError(f"{name} is {shown}.", f"Use one of: {facts['expected']}.")
-    for ending, what in (("int", "a whole number"), ("float", "a number"), ("bool", "yes or no")):
+        return UserError(f"{name} is {told}.", f"Use one of: {facts['expected']}.")
+    for ending, wanted in (("int", "a whole number"), ("float", "a number"), ("bool", "yes or no")):
         if kind.startswith(ending):
-            return UserError(f"{name} is {shown}, which is not {what}.", f"Write {what}.")
+            return UserError(f"{name} is {told}, which is not {wanted}.", f"Write {wanted}.")
     if kind == "value_error":  # a truth value where a number is wanted
-        return UserError(f"{name} is {shown}, which is not a number.", "Write a number.")
-    wanted = {"string_type": "a text", "list_type": "a list", "dict_type": "an object"}.get(kind)
-    if wanted:
-        return UserError(f"{name} is not {wanted}.", f"Send {wanted}.")
-    return UserError(
-        f"{name} is {shown}, which cannot be used.", f"Send {about.rstrip('.')}." if about else ""
-    )
+        return UserError(f"{name} is {told}, which is not a number.", "Write a number.")
+    kinds = {"string_type": "a text", "list_type": "a list", "dict_type": "an object"}
+    if kind in kinds:
+        return UserError(f"{name} is not {kinds[kind]}.", f"Send {kinds[kind]}.")
+    return UserError(f"{name} is {told}, which cannot be used.", f"Send {what}." if what else "")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a sentence repeats it: cut short, and without characters that cannot be sent."""
     text = repr(value) if isinstance(value, str) else str(value)
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

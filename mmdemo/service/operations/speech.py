@@ -77,36 +77,49 @@ def recording(app: App, request: ItemRequest) -> dict[str, Any]:
     }
 
 
-class TranscriptRequest(Request):
-    """A recording whose transcript is made behind the page."""
+class HeardRequest(Request):
+    """A recording as a version hears it."""
 
     item: Name = Field(description=ITEM)
     version: Name = Field("", description=VERSION)
+
+
+class TranscriptRequest(HeardRequest):
+    """A recording whose transcript is made behind the page."""
+
     start: bool = Field(False, description="whether to begin it")
-    format: Format = Field("srt", description="of subtitles")
 
 
 @operation("transcript", role="viewer", quick=True)
 def transcript(app: App, request: TranscriptRequest) -> dict[str, Any]:
     """Where the transcript of a recording stands; begun behind the page where the request says so."""
+    return _transcript(app, request, request.start)
+
+
+def _transcript(app: App, request: HeardRequest, start: bool = False) -> dict[str, Any]:
     item = app.media.item(request.item)
-    state = app.speech.transcript(item, request.version or None, start=request.start)
+    state = app.speech.transcript(item, request.version or None, start=start)
     state["words"] = with_corrections(state["words"], app.ws.pairs.browse(SPEECH, item=item.id))
     return state
 
 
 @operation("transcript_stop", role="viewer", quick=True)
-def transcript_stop(app: App, request: TranscriptRequest) -> dict[str, Any]:
+def transcript_stop(app: App, request: HeardRequest) -> dict[str, Any]:
     """Ask a transcript to stop; what there is of it is kept."""
-    version = request.version or app.ws.versions.active(SPEECH)
-    app.context.transcripts.stop(app.media.item(request.item), version)
+    app.speech.stop(app.media.item(request.item), request.version or None)
     return {}
 
 
+class SubtitlesRequest(HeardRequest):
+    """A recording whose transcript is written as a file."""
+
+    format: Format = Field("srt", description="of the text")
+
+
 @operation("subtitles", role="viewer", quick=True)
-def subtitles(app: App, request: TranscriptRequest) -> dict[str, Any]:
+def subtitles(app: App, request: SubtitlesRequest) -> dict[str, Any]:
     """The transcript as the text of a file, corrections included."""
-    return {"text": transcript_as(request.format, transcript(app, request))}
+    return {"text": transcript_as(request.format, _transcript(app, request))}
 
 
 class SpokenTextsRequest(Request):

@@ -21,9 +21,10 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
+from mmdemo.errors import UserError
 from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
-from mmdemo.service.operations.requests import Answer, Request, is_local, refusal
+from mmdemo.service.operations.requests import Answer, Request, is_local, refusal, shown
 
 Role = Literal["viewer", "annotator", "trainer", "owner"]
 ROLES: tuple[Role, ...] = ("viewer", "annotator", "trainer", "owner")  # each may do what those before it may
@@ -57,18 +58,23 @@ class Operation:
         """The request that some values make.
 
         Args:
-            values: by the names of its fields; those that are of no field are passed over.
+            values: by the names of its fields.
             surface: where they come from; paths of this machine are taken from the command line only.
             files: says of what is sent as a file which path it may be opened by; None: no file is taken.
 
         Raises:
-            UserError: the first value that cannot be used, and what can.
+            UserError: the first name that is of no field, or the first value that cannot be used, and what
+                can.
         """
         known = self.request.model_fields if surface == "command" else self.fields
-        try:
-            return self.request.model_validate(
-                {name: value for name, value in values.items() if name in known}, context={"files": files}
+        unknown = next((name for name in values if name not in known), None)
+        if unknown is not None:
+            raise UserError(
+                f"{self.name} takes no {shown(unknown)}.",
+                f"It takes {', '.join(known)}." if known else "Send it nothing.",
             )
+        try:
+            return self.request.model_validate(dict(values), context={"files": files})
         except ValidationError as e:
             raise refusal(e, self.request) from e
 

@@ -7,21 +7,31 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from mmdemo.models.presets import LOADERS
 from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.service.app import App
 from mmdemo.service.operations.pictures import NothingRequest
 from mmdemo.service.operations.requests import (
     Answer,
+    AnyVersionTask,
     Name,
     Number,
+    OneOf,
     Request,
     UserErrorInField,
     VersionTask,
     Whole,
 )
 from mmdemo.service.operations.table import operation
-from mmdemo.service.operations.versions import TASK_ABOUT, VersionsRequest
+from mmdemo.service.operations.versions import VersionsRequest
 
+
+def _methods() -> dict[str, None]:
+    return dict.fromkeys(method for loader in LOADERS.values() for method in loader.methods)
+
+
+Method = Annotated[str, OneOf("method", _methods)]
+AnyMethod = Annotated[str, OneOf("method", _methods, empty="")]
 RUN = "a run by its id; empty: the latest"
 
 
@@ -34,8 +44,8 @@ def _rate(value: float | None) -> float | None:
 class TrainRequest(Request):
     """How to train; what is left out is the default."""
 
-    task: VersionTask = Field(DEFAULT_TASK, description=TASK_ABOUT)
-    method: Name = Field("head", description='"head", "lora" or "full"')
+    task: VersionTask = Field(DEFAULT_TASK)
+    method: Method = Field("head", description="of those that the model has")
     epochs: Whole = Field(0, description="how many, or 0 for the method's default")
     seed: Whole = Field(0, description="of every random choice")
     learning_rate: Annotated[Number, AfterValidator(_rate)] = Field(None, description="default: the method's")
@@ -69,7 +79,7 @@ class TrainRequest(Request):
 class TrainHereRequest(TrainRequest):
     """How to train in this process."""
 
-    method: Name = Field("", description="head, lora or full; default: the first that the model has")
+    method: AnyMethod = Field("", description="default: the first that the model has")
 
 
 @operation("train", role="trainer", surfaces=("command",))
@@ -95,7 +105,7 @@ class RunRequest(Request):
     """A run."""
 
     run: Name = Field("", description=RUN)
-    task: VersionTask = Field("", validate_default=False, description=TASK_ABOUT)
+    task: AnyVersionTask = Field("", description="of the latest run; empty: image-text")
 
 
 class StatusRequest(Request):
@@ -176,7 +186,7 @@ def decide(app: App, request: DecideRequest) -> dict[str, Any]:
 class RollBackRequest(Request):
     """Of which task."""
 
-    task: VersionTask = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: VersionTask = Field(DEFAULT_TASK)
     annotator: Name = ""
 
 

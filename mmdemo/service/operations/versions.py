@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -15,17 +15,29 @@ from mmdemo.models.registry import loaders_by_hand
 from mmdemo.service.app import App
 from mmdemo.service.exchange import new_folder, offer, pack
 from mmdemo.service.operations.pictures import NothingRequest
-from mmdemo.service.operations.requests import LOCAL, Answer, Name, Names, Request, VersionTask
+from mmdemo.service.operations.requests import (
+    LOCAL,
+    Answer,
+    AnyVersionTask,
+    Name,
+    Names,
+    OneOf,
+    Request,
+    VersionTask,
+)
 from mmdemo.service.operations.table import operation
+from mmdemo.service.versions import SPLITS
+from mmdemo.store.pairs import HELD_OUT
 
-TASK_ABOUT = '"image-text", "speech-text", "video-text" or "captioning".'
+MOST_COMPARED = 20  # versions side by side: each is measured on every pair
+Split = Annotated[str, OneOf("split", lambda: SPLITS)]
 VERSION = "a version by its id, from /versions"
 
 
 class VersionsRequest(Request):
     """Of which task."""
 
-    task: VersionTask = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: VersionTask = Field(DEFAULT_TASK)
 
 
 class VersionRow(Answer):
@@ -81,7 +93,7 @@ def retest_version(app: App, request: VersionRequest) -> RetestAnswer:
 class ChooseRequest(Request):
     """A base model."""
 
-    task: VersionTask = Field(DEFAULT_TASK, description=TASK_ABOUT)
+    task: VersionTask = Field(DEFAULT_TASK)
     model: Name = Field("", description="the id of a preset, a Hub id, a folder, or LOADER:NAME")
     annotator: Name = ""
 
@@ -161,14 +173,19 @@ def version_card(app: App, request: VersionRequest) -> dict[str, Any]:
 class CompareRequest(Request):
     """Versions and the pairs to measure them on."""
 
-    versions: Names = Field(description="their ids, the first is what the others are compared with")
-    split: Name = Field("held-out", description="held-out, validation, train or all")
+    versions: Names = Field(
+        description="their ids, the first is what the others are compared with", max_length=MOST_COMPARED
+    )
+    split: Split = Field(HELD_OUT, description="of the pairs")
+    task: AnyVersionTask = Field(
+        "", description="of the versions, which are refused if they are of another; empty: any"
+    )
 
 
 @operation("compare_versions", role="viewer", surfaces=("page", "command"))
 def compare_versions(app: App, request: CompareRequest) -> dict[str, Any]:
     """Two or more versions on the same pairs; of two also the gain of each figure, and who moved."""
-    return app.versions.compare(request.versions, request.split)
+    return app.versions.compare(request.versions, request.split, request.task)
 
 
 @operation("remove_version", role="owner", surfaces=("page", "command"))

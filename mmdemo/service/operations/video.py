@@ -89,11 +89,16 @@ def video(app: App, request: ItemRequest) -> dict[str, Any]:
     }
 
 
-class WatchRequest(Request):
-    """A video that is looked through behind the page."""
+class SeenRequest(Request):
+    """A video as a version sees it."""
 
     item: Name = Field(description=ITEM)
     version: Name = Field("", description=VERSION)
+
+
+class WatchRequest(SeenRequest):
+    """A video that is looked through behind the page."""
+
     agreed: bool = Field(False, description="whether a person has agreed to the time that a long one takes")
 
 
@@ -104,13 +109,13 @@ def watch(app: App, request: WatchRequest) -> dict[str, Any]:
 
 
 @operation("watching", role="viewer")
-def watching(app: App, request: WatchRequest) -> dict[str, Any]:
+def watching(app: App, request: SeenRequest) -> dict[str, Any]:
     """How far that is."""
     return app.video.watching(app.media.item(request.item), request.version or None)
 
 
 @operation("watch_stop", role="viewer", quick=True)
-def watch_stop(app: App, request: WatchRequest) -> dict[str, Any]:
+def watch_stop(app: App, request: ItemRequest) -> dict[str, Any]:
     """Stop it."""
     app.context.frame_jobs.stop(app.media.item(request.item))
     return {}
@@ -132,7 +137,7 @@ def find_moments(app: App, request: FindRequest) -> dict[str, Any]:
 
 
 @operation("describe_video", role="viewer")
-def describe_video(app: App, request: WatchRequest) -> dict[str, Any]:
+def describe_video(app: App, request: SeenRequest) -> dict[str, Any]:
     """A caption for each shot, as JSON, as subtitles and as chapters."""
     told = app.video.describe(app.media.item(request.item), request.version or None)
     return told | {
