@@ -35,8 +35,10 @@ CPU = decide_compute("cpu")
 
 
 def label_samples(app: App, count: int, verdict: str = "match") -> None:
-    for pair in app.ws.pairs.browse(TASK, state="unlabelled")[:count]:
-        app.ws.labels.add(pair.id, NewLabel(verdict))
+    """Label pairs all over the collection: the first ones are photographs and animals alone."""
+    waiting = app.ws.pairs.browse(TASK, state="unlabelled")
+    for row in np.linspace(0, len(waiting) - 1, min(count, len(waiting))).astype(int):
+        app.ws.labels.add(waiting[row].id, NewLabel(verdict))
 
 
 def run(app: App, promote: str = "when-better", **settings: object):  # type: ignore[no-untyped-def]
