@@ -40,12 +40,12 @@ class Clipart:
     names: list[str]  # of the files
 
 
-def load_clipart(preset: str = "efficientnet-lite0-devise") -> Clipart:
-    """Features and text vectors of all drawings, each a match of its own."""
+def load_clipart(preset: str = "efficientnet-lite0-devise", root: Path = ASSETS / "clipart") -> Clipart:
+    """Features and text vectors of all drawings of a folder, each a match of its own."""
     towers, _ = load_towers(find_preset(preset), load_settings({}, device="cpu"))
-    with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
+    with (root / "metadata.csv").open(encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
-    paths = [ASSETS / "clipart" / row["file_name"] for row in rows]
+    paths = [root / row["file_name"] for row in rows]
     features = np.concatenate([f for _, f in encode_stream(towers.media, decode_image, paths)])
     texts = towers.text.encode([row["text"] for row in rows])
     codes = np.arange(len(rows), dtype=np.int64)

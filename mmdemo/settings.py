@@ -58,7 +58,7 @@ class Settings:
     server_port: int = 0  # 0: GRADIO_SERVER_PORT, else the first free port from 7860
     max_upload_mb: int = 200  # one uploaded file
     max_megapixels: int = 100  # a larger picture is refused before it is decoded
-    held_out_share: float = 0.2  # the share of items that is kept for measuring
+    held_out_share: float = 0.25  # the share of items that is kept for measuring
     max_file_mb: int = MAX_FILE_MB  # one file named by its path, which is never in memory whole
 
     @property

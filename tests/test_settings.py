@@ -9,7 +9,7 @@ from mmdemo.settings import load_settings
 def test_a_flag_beats_a_variable_and_a_variable_beats_the_default(tmp_path: Path) -> None:
     environment = {"MMDEMO_WORKSPACE": str(tmp_path / "a"), "MMDEMO_MAX_UPLOAD_MB": "7"}
     settings = load_settings(environment, workspace=tmp_path / "b")
-    assert (settings.workspace, settings.max_upload_mb, settings.held_out_share) == (tmp_path / "b", 7, 0.2)
+    assert (settings.workspace, settings.max_upload_mb, settings.held_out_share) == (tmp_path / "b", 7, 0.25)
 
 
 def test_a_number_that_is_none_is_named() -> None:

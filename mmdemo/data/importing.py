@@ -13,10 +13,11 @@ from typing import Any
 from mmdemo.data.importers.base import importer_for, takes
 from mmdemo.data.rows import Row, Skipped, require_storable
 from mmdemo.errors import UserError
-from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.label_kinds import LABEL_KINDS, training_of
 from mmdemo.media.regular_file import is_there
 from mmdemo.modality import is_medium, modality_of
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.pairs import CLASS_ITEMS
 from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
@@ -71,6 +72,17 @@ def count_rows(source: str) -> int | None:
     return sum(1 for _ in source_rows(source)[1]) if is_there(Path(source).expanduser()) else None
 
 
+def classes_of(source: str) -> set[str]:
+    """The keys of those texts of a source on this disk that have items enough to be classes; it is read once
+    before its import, so that the first of their items can stand on any side.
+    """
+    files: dict[str, set[str]] = {}
+    for row in source_rows(source)[1] if is_there(Path(source).expanduser()) else ():
+        if isinstance(row, Row) and row.text.strip() and training_of(row.verdict) != "negative":
+            files.setdefault(text_key(row.text), set()).add(str(row.file or row.number))
+    return {key for key, own in files.items() if len(own) >= CLASS_ITEMS}
+
+
 def preview(source: str, count: int = 8) -> tuple[str, list[Row | Skipped]]:
     """The importer that would be used and its first rows."""
     name, rows = source_rows(source)
@@ -99,6 +111,7 @@ def import_source(
         UserError: nothing there can be imported.
     """
     verdict = "" if require_verdict(verdict) == NO_LABEL else verdict
+    ws.pairs.declare_classes(classes_of(source))
     _, rows = source_rows(source)
     report = ImportReport()
     seen: dict[tuple[str, str, float | None, float | None], int] = {}

@@ -18,7 +18,7 @@ from mmdemo.label_kinds import MATCH
 from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES
+from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, TRAIN
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
@@ -133,7 +133,7 @@ def _seed(ws: Workspace, of: Collection) -> int:
             session.add(item)
         session.flush()
         for row in rows:
-            split = SPLIT_NAMES[row["split"]]
+            split = TRAIN if SPLIT_NAMES[row["split"]] == TRAIN else HELD_OUT  # they have these two sides
             span = {"start_s": float(row["start"]), "end_s": float(row["end"])} if row.get("start") else {}
             pair, _ = ws.pairs.add(
                 session, of.task, row["sha256"], row["text"], source=SOURCE, split=split, **span

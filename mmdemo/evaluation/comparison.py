@@ -74,7 +74,17 @@ def comparison(before: Retrieval, after: Retrieval, measured: Sequence[Example])
         "after": after.as_json() | {"mean_recall": round(after.mean_recall, 2)},
         "gains": gains(before, after),
         "changes": rank_changes(measured, before.text_to_media, after.text_to_media),
-    }
+    } | _accuracy(before, after, measured)
+
+
+def _accuracy(before: Retrieval, after: Retrieval, measured: Sequence[Example]) -> dict[str, Any]:
+    """Of items whose text is a class: how many get the right class first, with the gain's interval."""
+    closed = np.array([e.closed for e in measured], bool)
+    if not closed.any():
+        return {}
+    old, new = (found.media_to_text.first[closed] <= 1 for found in (before, after))
+    sides = {name: round(100.0 * float(side.mean()), 2) for name, side in (("before", old), ("after", new))}
+    return {"accuracy": {"items": int(closed.sum())} | sides | {"gain": paired_bootstrap(old, new).as_json()}}
 
 
 def moment_comparison(before: Localisation, after: Localisation) -> dict[str, Any]:

@@ -62,7 +62,6 @@ class Evidence:
     ]  # (N,) before and after, more is better: what must not fall in the mean
     chance: np.ndarray | None = None  # (N, 2) mean and variance of the unit by chance; None: not known
     unit: Unit = LOG_RANKS
-    shrink: float = 1.0  # by which z is too large, as where one head's train labels are another's test
 
     def votes(self) -> np.ndarray:
         """(n,) float64 mean difference of each item, above 0 where it got better.

@@ -47,6 +47,8 @@ def sign_flip(votes: np.ndarray, alpha: float, seed: int) -> float:
         bits = np.unpackbits(rng.integers(0, 256, (count, -(-len(moved) // 8)), np.uint8), axis=1)
         signs = bits[:, : len(moved)].astype(np.float64) * 2 - 1
         reached += int((signs @ moved >= total - 1e-9).sum())
+        if 1 + reached > alpha * (flips + 1):  # above the level whatever the other draws say
+            return (1 + reached) / (start + count + 1)
     return (1 + reached) / (flips + 1)
 
 
@@ -55,7 +57,7 @@ def label_seed(labels: Sequence[int]) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(sorted(labels)).encode()).digest()[:8], "big")
 
 
-def can_succeed(votes: np.ndarray, items: int, alpha: float, shrink: float = 1.0) -> bool | None:
+def can_succeed(votes: np.ndarray, items: int, alpha: float) -> bool | None:
     """Whether `items` held-out items would let through a gain like that of (v,) validation votes; None: they
     are too few to say.
     """
@@ -64,7 +66,7 @@ def can_succeed(votes: np.ndarray, items: int, alpha: float, shrink: float = 1.0
     spread = float(votes.std(ddof=1))
     if spread == 0.0:
         return bool(votes.mean() > 0)
-    return bool(votes.mean() * math.sqrt(items) / spread / shrink >= z_of(alpha))
+    return bool(votes.mean() * math.sqrt(items) / spread >= z_of(alpha))
 
 
 def z_of(alpha: float) -> float:
@@ -72,14 +74,14 @@ def z_of(alpha: float) -> float:
     return NormalDist().inv_cdf(1 - alpha)
 
 
-def items_needed(votes: np.ndarray, attempt: int, shrink: float = 1.0) -> int | None:
+def items_needed(votes: np.ndarray, attempt: int) -> int | None:
     """Held-out items with which a gain like that of the votes is let through in 80 of 100 cases, at that
     attempt; None: there is no gain.
     """
     mean = float(votes.mean()) if len(votes) else 0.0
     if mean <= 0:
         return None
-    spread = float(votes.std(ddof=1)) * shrink if len(votes) > 1 else SPREAD
+    spread = float(votes.std(ddof=1)) if len(votes) > 1 else SPREAD
     return max(LEAST_ITEMS, math.ceil(((z_of(level(attempt)) + POWER_Z) * spread / mean) ** 2))
 
 
@@ -212,8 +214,7 @@ class _Foretold:
 def _foretold(found: Evidence | None, items: int, attempt: int) -> _Foretold | None:
     """None: what validation pairs say is reason enough for an attempt."""
     votes = found.votes() if found is not None else np.zeros(0)
-    shrink = found.shrink if found is not None else 1.0
-    enough = can_succeed(votes, items, level(attempt), shrink)
+    enough = can_succeed(votes, items, level(attempt))
     if enough:
         return None
     if enough is None:
@@ -221,7 +222,7 @@ def _foretold(found: Evidence | None, items: int, attempt: int) -> _Foretold | N
             f"{len(votes)} validation items do not say whether it is better, so no attempt was spent: "
             f"{LEAST_ASKED} are needed. Label more, or test it now."
         )
-    wanted = items_needed(votes, attempt, shrink)
+    wanted = items_needed(votes, attempt)
     if wanted is None:
         return _Foretold(
             f"{len(votes)} validation items show no gain, so no attempt was spent. Label more to train on."

@@ -12,11 +12,12 @@ from mmdemo.errors import DataError
 from mmdemo.label_kinds import training_of
 from mmdemo.modality import modality_of
 from mmdemo.store.media_store import write_durably
-from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, PairView, validates
+from mmdemo.store.pairs import CLASS, HELD_OUT, TRAIN, VALIDATION, PairView, validates
 from mmdemo.store.tables import TextSplit
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
+CHOSEN_SHARE = 0.1  # of train items, for validation where that side has too few; workspaces keep to it
 MOST_VALIDATION = 0.2  # of the examples that could be trained on
 LEAST_VALIDATION = 5  # matches, below which epochs are not compared
 FEW = 30  # labelled train pairs below which a gain is mostly luck
@@ -81,16 +82,18 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     if modality_of(task).spans is None:  # a word's span is no text of the whole recording
         pairs = [p for p in pairs if p.start_s is None]
     corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
+    closed = ws.pairs.closed(text_key(p.final_text) for p in pairs)
     with ws.database.read() as session:
         side = {key: row.split for key in set(corrected.values()) if (row := session.get(TextSplit, key))}
     agreed = ws.labels.opinions(task)
     examples = []
     for pair in sorted(pairs, key=lambda p: p.label or 0):
         split = pair.split
-        if pair.corrected and side.get(corrected[pair.label]) != split:
+        if pair.corrected and side.get(corrected[pair.label]) not in {split, CLASS}:
             split = None
         if split is not None:
-            examples.append(_example(pair, split, agreed.get(pair.id, {})))
+            one = _example(pair, split, agreed.get(pair.id, {}))
+            examples.append(replace(one, closed=text_key(one.text) in closed))
     return Snapshot(task, tuple(split_validation(examples)))
 
 
@@ -104,10 +107,10 @@ def split_validation(examples: list[Example]) -> list[Example]:
     if sum(e.split == VALIDATION and e.match for e in examples) >= LEAST_VALIDATION:
         return examples
     train = [e for e in examples if e.split == TRAIN]
-    chosen = _most(train, {e.item for e in train if validates(e.item)})
-    while True:  # an item that shares a text with one that stays, stays too, and so on
-        texts = {text_key(e.text) for e in train if e.item not in chosen}
-        shared = {e.item for e in train if e.item in chosen and text_key(e.text) in texts}
+    chosen = _most(train, {e.item for e in train if validates(e.item, CHOSEN_SHARE)})
+    while True:  # an item that shares a text with one that stays, stays too, and so on; classes are shared
+        texts = {text_key(e.text) for e in train if e.item not in chosen and not e.closed}
+        shared = {e.item for e in train if e.item in chosen and text_key(e.text) in texts and not e.closed}
         if not shared:
             break
         chosen -= shared

@@ -18,11 +18,8 @@ from mmdemo.labeling.snapshot import Example
 from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.workspace import Workspace
 
-ENOUGH = 30  # validation items; below, folds say more
+ENOUGH = 60  # validation items; below, folds over all labels say more
 FOLDS = 5
-# By which z is divided where folds share most of their labels (Nadeau & Bengio 2003): without it shuffled
-# labels would be let through in 12 to 19 % of cases.
-OUT_OF_FOLD = 1.5
 
 
 def ancestry(ws: Workspace, version: str | None) -> Iterator[str]:
@@ -81,5 +78,4 @@ def out_of_fold(
         np.concatenate([p.before for p in parts]),
         np.concatenate([p.after for p in parts]),
         (before, after),
-        shrink=OUT_OF_FOLD,
     )

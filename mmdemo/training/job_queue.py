@@ -206,6 +206,7 @@ class JobRunner:
             "moments": result.get("moments"),
             "captions": result.get("captions"),
             "gate": result.get("gate"),
+            "accuracy": result.get("accuracy"),
             "task": run.task,
             "progress": records,
             "validation_recall": last.get("validation_recall"),

@@ -88,6 +88,7 @@ def add_version(
         "calibration": asdict(calibration),
         "pair_calibration": result.get("pair_calibration"),
         "gate": result.get("gate"),
+        "accuracy": result.get("accuracy"),
     }
     write_durably(ws.version_folder(version_id) / "card.json", json.dumps(card, indent=1).encode())
     ws.versions.add(Version(id=version_id, task=run.task, base=preset.name, parent=run.parent, run_id=run.id))

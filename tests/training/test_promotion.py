@@ -19,6 +19,8 @@ from mmdemo.training.foretelling import fold_of, out_of_fold, unseen
 from tests.conftest import TASK
 from tests.training.test_training import label_samples, run
 
+PLENTY = 200  # labels with which the gain on the 112 held-out samples is certain: +9 points; of 60 it is not
+
 
 def card_of(app: App, version: str) -> dict[str, object]:
     found: dict[str, object] = json.loads((app.ws.version_folder(version) / "card.json").read_text())
@@ -42,7 +44,7 @@ def keep_held_out(app: App, count: int) -> list[int]:
 
 
 def test_a_promotion_is_the_gates_and_its_card_says_what_was_tested(app: App) -> None:
-    label_samples(app, 60)
+    label_samples(app, PLENTY)
     done = run(app)
     gate = done.result["gate"]
     assert gate["certain"] and gate["attempt"] == 1 and gate["p"] <= gate["alpha"]
@@ -58,7 +60,7 @@ def test_a_promotion_is_the_gates_and_its_card_says_what_was_tested(app: App) ->
 
 
 def test_a_gain_on_too_few_held_out_items_is_promoted_by_nobody(app: App) -> None:
-    label_samples(app, 60)
+    label_samples(app, PLENTY)
     keep_held_out(app, LEAST_ITEMS - 1)
     done = run(app)
     assert done.result["after"]["mean_recall"] > done.result["before"]["mean_recall"]  # which decided once
@@ -68,7 +70,7 @@ def test_a_gain_on_too_few_held_out_items_is_promoted_by_nobody(app: App) -> Non
 
 
 def test_no_promotion_can_be_asked_for_and_costs_no_attempt(app: App) -> None:
-    label_samples(app, 60)
+    label_samples(app, PLENTY)
     done = run(app, "never")
     assert (done.decision, done.result["gate"]["why"]) == ("", "no-promotion")
     assert app.ws.attempts.upcoming(TASK, 112, "log rank").number == 1
@@ -94,7 +96,7 @@ def test_who_activates_a_candidate_against_the_gate_is_written_on_its_card(
 
 
 def test_what_the_gate_let_through_is_activated_without_a_word(app: App) -> None:
-    label_samples(app, 60)
+    label_samples(app, PLENTY)
     done = run(app, "ask")
     assert done.result["gate"]["certain"] and done.decision == ""
     app.training.decide(done.id, True, "ada")
@@ -102,7 +104,7 @@ def test_what_the_gate_let_through_is_activated_without_a_word(app: App) -> None
 
 
 def test_a_candidate_is_tested_again_when_the_held_out_set_has_grown(app: App) -> None:
-    label_samples(app, 60)
+    label_samples(app, PLENTY)
     away = keep_held_out(app, LEAST_ITEMS - 1)
     version = run(app).version_id
     for pair in away:
@@ -172,6 +174,21 @@ def test_every_fold_is_measured_by_what_learned_from_the_others() -> None:
         return wrong, right
 
     found = out_of_fold(given, given, measure)
-    assert found is not None and sorted(e.label for e in seen) == list(range(60)) and found.shrink == 1.5
+    assert found is not None and sorted(e.label for e in seen) == list(range(60))
     assert (found.votes() > 0).all() and {fold_of(e.item) for e in given} == {0, 1, 2, 3, 4}
     assert out_of_fold(given, given, lambda rest, asked: None) is None
+
+
+def test_classes_are_measured_by_the_way_from_the_item_and_their_accuracy_is_told(app: App) -> None:
+    own = [p for p in app.ws.pairs.browse(TASK) if p.source == "samples"]
+    train, held_out = ([p for p in own if p.split == side][:40] for side in (TRAIN, HELD_OUT))
+    rows = [
+        p for both in zip(train[::2], train[1::2], held_out[::2], held_out[1::2], strict=True) for p in both
+    ]
+    for i, pair in enumerate(rows):  # two classes, which say nothing of the drawings
+        app.ws.labels.add_on(TASK, pair.item, f"class {i % 2}", NewLabel("match"), "t")
+    examples = [e for e in take_snapshot(app.ws, TASK).of(HELD_OUT, match=True) if e.closed]
+    done = run(app, "ask", epochs=1)
+    assert done.result["accuracy"]["items"] == len(examples) > 0
+    assert set(done.result["accuracy"]) == {"items", "before", "after", "gain"}
+    assert card_of(app, done.version_id)["accuracy"] == done.result["accuracy"]

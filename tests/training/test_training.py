@@ -211,8 +211,8 @@ def test_a_corrected_text_is_a_match_and_never_crosses_the_split(ws: Workspace) 
 # Runs
 
 
-def test_sixty_labels_make_the_model_better_and_it_is_promoted(app: App) -> None:
-    label_samples(app, 60)
+def test_two_hundred_labels_make_the_model_better_and_it_is_promoted(app: App) -> None:
+    label_samples(app, 200)
     done = run(app)
     assert done.status == "done" and done.decision == "promoted" == done.decision
     assert done.result["after"]["mean_recall"] > done.result["before"]["mean_recall"]
@@ -220,7 +220,7 @@ def test_sixty_labels_make_the_model_better_and_it_is_promoted(app: App) -> None
     card = app.ws.version_folder(done.version_id) / "card.json"
     assert '"base_licence": "Apache-2.0"' in card.read_text()
     learned, chosen = (done.result["trained_on"][side] for side in ("match", "validation"))
-    assert learned + chosen == 60 and 5 <= chosen <= 12
+    assert learned + chosen == 200 and 10 <= chosen <= 40
     points = done.result["curve"]["points"]
     assert [p["labels"] for p in points] == [0, *(round(f * learned) for f in (0.25, 0.5, 0.75, 1.0))]
     assert {f.suffix for f in app.ws.version_folder(done.version_id).iterdir()} == {".json", ".safetensors"}
