@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -45,8 +45,8 @@ class DeviseMap:
 
 def load_devise(tower: str, folder: Path = ASSETS) -> DeviseMap:
     """The map of a network by its name in timm. It ships: to fit it takes a fifth of a second."""
-    tensors = load_file(folder / FILE)
-    return DeviseMap(*(tensors[f"{tower}.{part}"].float() for part in ("weight", "mean")))
+    with safe_open(folder / FILE, framework="pt") as tensors:  # of the other network nothing is read
+        return DeviseMap(*(tensors.get_tensor(f"{tower}.{part}").float() for part in ("weight", "mean")))
 
 
 def fit_devise(classifier: Tensor, classes: Tensor, ridge: float = RIDGE) -> Tensor:
