@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 from pydantic.fields import FieldInfo
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import described, type_name
-from mmdemo.service.operations.requests import Medium, is_file, is_lines
+from mmdemo.service.operations.requests import is_file, is_lines
 from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.ui.files import FROM_CLIENT, sent_files
 from mmdemo.ui.gate import HEADER, Caller, ask
+
+MISSING = inspect.Parameter.empty  # in the place of a value that was not sent and has no default
 
 
 def add_endpoints(app: App) -> None:
@@ -37,11 +38,13 @@ def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
     """An operation as a function of its fields, which Gradio reads the types and the docstring of."""
 
     def call(request: gr.Request, *given: Any, **named: Any) -> Any:
-        values = dict(zip(operation.fields, given, strict=False)) | named
+        sent = dict(zip(operation.fields, given, strict=False)) | named
+        values = {name: value for name, value in sent.items() if value is not MISSING}
         headers = request.headers if request else {}
         caller = Caller(headers.get(HEADER), str(getattr(request, "username", None) or ""))
         try:
-            return ask(app, operation.name, values, "api", caller, uploaded)
+            with sent_files(app.settings, FROM_CLIENT) as files:
+                return ask(app, operation.name, values, "api", caller, files)
         except MmdemoError as e:
             raise gr.Error(str(e), print_exception=False) from e
 
@@ -52,6 +55,7 @@ def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
             inspect.Parameter(name, kind, default=_default(field), annotation=_annotation(field))
         )
     call.__name__ = operation.name
+    call.operation = operation  # type: ignore[attr-defined]
     call.__doc__ = described(operation)
     call.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": dict[str, Any]}
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -60,19 +64,28 @@ def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
     return call
 
 
-def uploaded(value: Any) -> Medium:
-    """The file of a request, which must be one that was uploaded here.
-
-    Raises:
-        UserError: it is none.
+def take_as_sent(page: gr.Blocks) -> None:
+    """Hand the values of a call to its operation as they were sent: those that are left out at the end have
+    their defaults, those too many are refused, and files are the operation's own to check. Gradio's texts on
+    either are for who writes a page.
     """
-    path = value.get("path") if isinstance(value, dict) else None
-    if not isinstance(path, str) or not path:
-        raise UserError("No file was given.", "Pass handle_file(path).")
-    found, folder = Path(path).resolve(), Path(get_upload_folder()).resolve()
-    if not found.is_relative_to(folder) or not found.is_file():
-        raise UserError("That is no file that was uploaded here.", "Pass handle_file(path).")
-    return Medium(path=found)
+    of_components = page.preprocess_data
+
+    async def values_of(function: Any, inputs: list[Any], *more: Any, **named: Any) -> Any:
+        operation: Operation | None = getattr(function.fn, "operation", None)
+        if operation is None:
+            return await of_components(function, inputs, *more, **named)
+        fields = operation.fields
+        if len(inputs) > len(fields):
+            refused = UserError(
+                f"{operation.name} takes {len(fields)} values, and {len(inputs)} were sent.",
+                f"In their order they are {', '.join(fields)}." if fields else "Send none.",
+            )
+            raise gr.Error(str(refused), print_exception=False)
+        left_out = list(fields.values())[len(inputs) :]
+        return [*inputs, *(MISSING if field.is_required() else _default(field) for field in left_out)]
+
+    page.preprocess_data = values_of
 
 
 def _default(field: FieldInfo) -> Any:

@@ -1,34 +1,89 @@
-"""The MCP tools answer in JSON: as structured content, and as the JSON's text for agents that read only that.
+"""The MCP tools: the public operations of the table, asked by agents.
 
-Gradio writes a dictionary as Python does, which no agent can parse.
+Gradio serves the protocol. What the tools take, their calls and their answers are the table's own: Gradio
+would answer in Python's notation, which no agent can parse, refuse in its own and jsonschema's words, and
+hand over no file. A refusal is one sentence, with isError.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+from functools import partial
 from typing import Any
 
 import gradio as gr
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
+from mmdemo.errors import MmdemoError, UserError
+from mmdemo.service.app import App
+from mmdemo.service.operations.requests import about, is_file, is_lines, shown
+from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.ui.files import FROM_AGENT, sent_files
+from mmdemo.ui.gate import HEADER, Caller, ask
+
+log = logging.getLogger(__name__)
+AT_ONCE = 4  # calls that are carried out beside each other; the others wait their turn
+FILE = (
+    "a data: URL in base64, a public http(s) URL, or the path or address of a file that was sent to "
+    "/gradio_api/upload"
+)
 
 
-def answer_in_json(page: gr.Blocks) -> None:
-    """Make the tools of a launched page answer in JSON."""
+def input_schema(operation: Operation) -> dict[str, Any]:
+    """What a tool takes, as JSON schema."""
+    schema = operation.request.model_json_schema()
+    properties: dict[str, Any] = {}
+    for name, field in operation.fields.items():
+        said = {key: value for key, value in schema["properties"][name].items() if key != "title"}
+        if is_file(field):
+            said = {"type": ["string", "null"], "default": None}
+        elif is_lines(field):
+            said = {"type": "string"} | ({} if field.is_required() else {"default": ""})
+        told = f"{about(field)}: {FILE}" if is_file(field) else about(field)
+        properties[name] = said | {"description": told}
+    required = [name for name, field in operation.fields.items() if field.is_required()]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def answer_agents(page: gr.Blocks, app: App) -> None:
+    """Make the tools of a launched page those of the table."""
     server: Any = page.mcp_server_obj
     from mcp import types
 
-    def as_json(data: list[Any], root_url: str) -> list[Any]:
-        return [types.TextContent(type="text", text=json.dumps(one, ensure_ascii=False)) for one in data]
+    tools = {tool: OPERATIONS.get(endpoint.strip("/")) for tool, endpoint in server.tool_to_endpoint.items()}
+    limiter = CapacityLimiter(AT_ONCE)
 
-    server.postprocess_output_data = as_json
-    handlers = server.mcp_server.request_handlers
-    call = handlers[types.CallToolRequest]
+    def schema_of(tool: str, parameters: Any = None) -> tuple[dict[str, Any], list[list[str]]]:
+        files = [[name] for name, field in tools[tool].fields.items() if is_file(field)]
+        return input_schema(tools[tool]), files
+
+    def carry_out(name: str, arguments: dict[str, Any], caller: Caller) -> Any:
+        with sent_files(app.settings, FROM_AGENT) as files:
+            return ask(app, name, arguments, "api", caller, files)
+
+    def refused(sentence: str) -> Any:
+        text = types.TextContent(type="text", text=sentence)
+        return types.ServerResult(types.CallToolResult(content=[text], isError=True))
 
     async def call_tool(request: Any) -> Any:
-        found = await call(request)
-        result = found.root
-        if not result.isError and len(result.content) == 1:
-            answer = json.loads(result.content[0].text)
-            result.structuredContent = answer if isinstance(answer, dict) else {"result": answer}
-        return found
+        asked = request.params
+        try:
+            chosen = server.get_selected_tools_from_request() or tools
+            if asked.name not in tools or asked.name not in chosen:
+                raise UserError(f"There is no tool {shown(asked.name)}.", f"Use one of: {', '.join(chosen)}.")
+            came_by = server.mcp_server.request_context.request
+            caller = Caller(came_by.headers.get(HEADER) if came_by else None)
+            work = partial(carry_out, tools[asked.name].name, asked.arguments or {}, caller)
+            answer = await run_sync(work, limiter=limiter)
+        except MmdemoError as e:
+            return refused(str(e))
+        except Exception:
+            log.exception("%s failed", asked.name)
+            return refused("Something went wrong in mmdemo. Its log says what.")
+        text = types.TextContent(type="text", text=json.dumps(answer, ensure_ascii=False))
+        return types.ServerResult(types.CallToolResult(content=[text], structuredContent=answer))
 
-    handlers[types.CallToolRequest] = call_tool
+    server.get_input_schema = schema_of
+    server.mcp_server.request_handlers[types.CallToolRequest] = call_tool

@@ -16,9 +16,9 @@ from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings
-from mmdemo.ui.api import add_endpoints
+from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken, require_address
-from mmdemo.ui.mcp import answer_in_json
+from mmdemo.ui.mcp import answer_agents
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import tabs
 from mmdemo.ui.widgets import widget
@@ -41,6 +41,7 @@ def build_page(app: App) -> gr.Blocks:
                 tab.select(None, js=f"() => mm.address.view('{name}')", api_visibility="private")
         page.load(_tab_of_link, None, row, queue=False, show_progress="hidden", api_visibility="private")
         add_endpoints(app)
+    take_as_sent(page)
     return page
 
 
@@ -81,7 +82,7 @@ def _launch(page: gr.Blocks, app: App) -> str:
         ssr_mode=False,
         quiet=True,
     )
-    answer_in_json(page)
+    answer_agents(page, app)
     return str(address)
 
 

@@ -198,6 +198,12 @@ def test_no_value_of_any_field_is_a_fault_of_ours(client: TestClient, name: str,
     assert "Traceback" not in got.text
 
 
+def test_a_number_of_thousands_of_digits_is_a_number_that_is_too_large(client: TestClient) -> None:
+    body = '{"query": "x", "k": ' + "9" * 5000 + "}"
+    got = client.post("/mmdemo/api/search", content=body, headers={"content-type": "application/json"})
+    assert got.status_code == 400 and got.json()["cure"] == "Use a number of at most 200."
+
+
 def test_json_that_is_nested_too_deep_is_refused(client: TestClient) -> None:
     got = client.post(
         "/mmdemo/api/queue", content="[" * 100_000, headers={"content-type": "application/json"}

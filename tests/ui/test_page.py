@@ -233,6 +233,76 @@ def test_the_same_functions_are_mcp_tools_that_answer_in_json(api: tuple[App, An
     )
 
 
+def test_an_agent_passes_a_file_as_a_data_url_or_as_what_it_uploaded(api: tuple[App, Any, str]) -> None:
+    import base64
+
+    import httpx
+
+    _, _, address = api
+    photo = (ASSETS / "photos" / "coffee.jpg").read_bytes()
+    path = httpx.post(f"{address}gradio_api/upload", files={"files": ("c.jpg", photo)}).json()[0]
+    sent = f"data:image/jpeg;base64,{base64.b64encode(photo).decode()}"
+    for file in (sent, path, f"{address}gradio_api/file={path}"):
+        _, found = agent(
+            address, "align", {"file": file, "texts": "a rocket\na cup of espresso", "task": TASK}
+        )
+        assert not found.isError, found.content[0].text
+        assert found.structuredContent["scores"][1]["probability"] > 0.5
+    for file in (str(ASSETS / "photos" / "coffee.jpg"), f"{address}app.py", "file:///etc/passwd", "\0", 5):
+        _, refused = agent(address, "align", {"file": file, "texts": "a cup"})
+        assert refused.isError and "Send a data: URL" in refused.content[0].text
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("label", {"pair": 999999, "verdict": "match"}, "There is no pair 999999. Reload the page."),
+        ("undo", {"label": 999999}, "There is no label 999999 to undo. Reload the page."),
+        ("label", {"verdict": "match"}, "pair is missing. Send its number, from /next_pair."),
+        ("search", {"query": "x", "colour": 1}, "search takes no 'colour'. It takes query"),
+        ("search", {"query": "\ud800"}, "query holds a character that cannot be stored. Remove it."),
+        ("search", {"query": ["x"]}, "query is not a text. Send a text."),
+    ],
+)
+def test_an_agent_is_refused_in_one_sentence(
+    api: tuple[App, Any, str], tool: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    import httpx
+
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": tool, "arguments": arguments},
+    }
+    headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+    got = httpx.post(f"{api[2]}gradio_api/mcp/", content=json.dumps(call), headers=headers)
+    line = next(one for one in got.text.splitlines() if one.startswith("data:"))
+    result = json.loads(line.removeprefix("data:"))["result"]
+    assert result["isError"] and result["content"][0]["text"].startswith(sentence)
+
+
+def called(address: str, name: str, values: list[Any]) -> str:
+    """What a raw call of an endpoint answers."""
+    import httpx
+
+    begun = httpx.post(f"{address}gradio_api/call/{name}", json={"data": values}).json()["event_id"]
+    return httpx.get(f"{address}gradio_api/call/{name}/{begun}").text
+
+
+def test_values_that_a_raw_call_leaves_out_have_their_defaults(
+    api: tuple[App, Any, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    address = api[2]
+    assert "event: complete" in called(address, "search", ["an apple"])
+    assert "There is nothing to look for." in called(address, "search", [])
+    assert "pair is missing." in called(address, "label", [])
+    assert "label_counts takes 1 values, and 2 were sent." in called(address, "label_counts", [TASK, 1])
+    url = {"path": "http://127.0.0.1:1/x.png", "meta": {"_type": "gradio.FileData"}}
+    assert "127.0.0.1' is not on the public network. Pass handle_file" in called(address, "align", [url, "x"])
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
 def test_a_bad_value_is_the_same_sentence_on_every_surface(
     api: tuple[App, Any, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
