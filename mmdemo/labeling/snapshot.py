@@ -160,7 +160,8 @@ def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
     if not snapshot.examples:
         missing.append("There are no labels to train on. Label some pairs in the Label tab.")
     elif not train:
-        missing.append(f"All {len(held_out)} labels are on the held-out side, which is only measured on. Label more: most pairs are to train on.")
+        what = f"All {len(held_out)} labels are on the held-out side, which is only measured on."
+        missing.append(f"{what} Label more: most pairs are to train on.")
     elif not matches:
         missing.append("There are only mismatches. Label some matches: a model learns what fits from them.")
     elif len({text_key(e.text) for e in matches}) < 2:
