@@ -97,10 +97,10 @@ def test_a_removed_run_leaves_its_version_and_one_that_works_is_not_removed(app:
 
 
 def test_any_two_versions_are_compared_on_any_split(app: App) -> None:
-    label_samples(app, 30)
+    label_samples(app, 60)
     done = run(app, "ask", epochs=3)
     base = app.settings.model
-    for split, pairs in (("held-out", 112), ("train", 24), ("validation", 6), ("all", 142)):
+    for split, pairs in (("held-out", 112), ("train", 52), ("validation", 8), ("all", 172)):
         found = app.versions.compare([base, done.version_id], split)
         assert found["pairs"] == found["two"]["before"]["pairs"] == pairs
     held_out = app.versions.compare([base, done.version_id])["two"]
