@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -192,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, verb in _verbs().items():
         operation = OPERATIONS.get(verb.operation)
-        sub = add(name, run_verb, " ".join(operation.about.partition("\n\n")[0].split()))
+        sub = add(name, partial(run_verb, verb), " ".join(operation.about.partition("\n\n")[0].split()))
         for field_name, field in operation.request.model_fields.items():
             if field_name not in verb.hidden:
                 _add_field(sub, verb, field_name, field)
@@ -253,9 +254,8 @@ def run_nothing(options: Options) -> NoReturn:
     raise UserError("No verb is named.", "mmdemo serve opens the page; mmdemo --help lists the others.")
 
 
-def run_verb(options: Options) -> Any:
+def run_verb(verb: Verb, options: Options) -> Any:
     """A verb of the table."""
-    verb = _verbs()[options.verb]
     fields = OPERATIONS.get(verb.operation).request.model_fields
     given = {name: getattr(options, name) for name in fields if getattr(options, name, None) is not None}
     for name, field in fields.items():

@@ -19,6 +19,13 @@ from mmdemo.settings import Settings
 
 DEFAULT_TASK = "image-text"
 CAPTIONING = "captioning"  # a task of no modality: it learns from the labels of pictures
+
+
+def labelled_task(task: str) -> str:
+    """The task whose labels a model learns from: captioners learn from those of pictures."""
+    return DEFAULT_TASK if task == CAPTIONING else task
+
+
 NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")  # what the database's columns hold
 # What importers and archives are called; a file of a modality so named could not be told from them.
 TABLES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json", ".txt", ".zip"])

@@ -53,7 +53,7 @@ def paired_bootstrap(before: np.ndarray, after: np.ndarray, seed: int = 0) -> In
 
 
 def gains(before: Retrieval, after: Retrieval) -> dict[str, Any]:
-    """The gain and interval of each figure of the table, and of the mean recall that decides."""
+    """The gain and interval of each figure of the table, and of the mean recall."""
     table: dict[str, Any] = {}
     sides = {
         "text_to_media": (before.text_to_media, after.text_to_media),

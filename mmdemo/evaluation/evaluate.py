@@ -97,7 +97,7 @@ def retrieval_with(
     """
     prepare_features(ws, preset, measured, towers)
     arrays = load_arrays(ws, preset, measured, towers)
-    if head is not None and head.shape.kind == "cross-attention":
+    if head is not None and head.looks_at_parts:
         arrays = with_cells(ws, towers(), measured, arrays)
     return measure(head, arrays, preset.dim)
 

@@ -29,7 +29,8 @@ class Unit:
 
 def nearer(mean: float) -> float:
     """By how many percent right answers stand nearer to the top, of a mean difference in log rank."""
-    return 100.0 * (1 - math.exp(-mean)) if mean >= 0 else 100.0 * (1 - math.exp(mean)) * -1
+    size = 100.0 * (1 - math.exp(-abs(mean)))
+    return size if mean >= 0 else -size
 
 
 def _nearer(mean: float) -> str:

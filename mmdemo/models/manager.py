@@ -22,6 +22,7 @@ from mmdemo.models.presets import LOADERS, PROPOSED, Preset
 from mmdemo.models.protocols import CAPTIONING, Task
 from mmdemo.models.registry import find_preset
 from mmdemo.settings import Settings
+from mmdemo.store.cards import CARD
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
@@ -224,7 +225,7 @@ class ModelManager:
         if source.folder is None:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
-        card = json.loads((source.folder / "card.json").read_text(encoding="utf-8"))
+        card = json.loads((source.folder / CARD).read_text(encoding="utf-8"))
         calibration = Calibration(**card["calibration"])
         if head is not None and head.fuses:
             of_pairs = Calibration(**card["pair_calibration"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,8 @@ class PairEvidence:
         """
         pairs = list(zip(items, texts, strict=True))
         self._read([pair for pair in dict.fromkeys(pairs) if pair not in self._known])
-        missing: dict[str, list[str]] = {}
-        for item, text in dict.fromkeys(pairs):
-            if (item, text) not in self._known:
-                missing.setdefault(item, []).append(text)
         fresh: list[tuple[str, str]] = []
-        for item, asked in missing.items():
+        for item, asked in _unknown(pairs, self._known).items():
             found = self._aligner.evidence(self.medium(item), asked)
             for text, row in zip(asked, np.asarray(found, np.float32), strict=True):
                 self._known[item, text] = row
@@ -123,15 +119,22 @@ def remembered(
 
     def of(media: Sequence[str], texts: Sequence[str]) -> np.ndarray:
         pairs = list(zip(media, texts, strict=True))
-        missing: dict[str, list[str]] = {}
-        for medium, text in dict.fromkeys(pairs):
-            if (medium, text) not in known:
-                missing.setdefault(medium, []).append(text)
-        for medium, asked in missing.items():
+        for medium, asked in _unknown(pairs, known).items():
             known.update(zip([(medium, text) for text in asked], evidence(medium, asked), strict=True))
         return np.stack([known[pair] for pair in pairs])
 
     return of
+
+
+def _unknown(
+    pairs: Sequence[tuple[str, str]], known: Mapping[tuple[str, str], np.ndarray]
+) -> dict[str, list[str]]:
+    """The texts of pairs that are not known yet, each once, by their medium."""
+    missing: dict[str, list[str]] = {}
+    for medium, text in dict.fromkeys(pairs):
+        if (medium, text) not in known:
+            missing.setdefault(medium, []).append(text)
+    return missing
 
 
 def _key(item: str, text: str) -> str:

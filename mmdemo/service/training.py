@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
-from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
+from mmdemo.modality import labelled_task
+from mmdemo.models.protocols import CAPTIONING
 from mmdemo.service.context import Context, version_task
 from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
 
@@ -127,7 +128,7 @@ class Training:
         from mmdemo.training.promotion import outlook
 
         known = version_task(task)
-        labelled = DEFAULT_TASK if known == CAPTIONING else known
+        labelled = labelled_task(known)
         snapshot = take_snapshot(self._ws, labelled)
         report = check_snapshot(self._ws, snapshot)
         counts = self._ws.labels.counts(labelled)

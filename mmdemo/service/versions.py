@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from mmdemo.errors import UserError
 from mmdemo.models.manager import version_source
 from mmdemo.models.protocols import CAPTIONING
 from mmdemo.service.context import Context, version_task
+from mmdemo.store.cards import read_card
 from mmdemo.store.tables import Version
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ class Versions:
 
     def _row(self, version: Version, depth: int) -> dict[str, Any]:
         folder = self._ws.version_folder(version.id)
-        card: dict[str, Any] = {}
-        if (folder / "card.json").exists():
-            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        card = read_card(folder)
         captions = card.get("captions") or {}
         before = (card.get("before") or {}).get("mean_recall", (captions.get("before") or {}).get("BLEU-4"))
         after = (card.get("after") or {}).get("mean_recall", (captions.get("after") or {}).get("BLEU-4"))
@@ -97,9 +95,9 @@ class Versions:
             raise UserError("Captions are proposed without a network.", "Choose a captioner.")
         source = version_source(self._ws, version)
         preset = source.preset
-        file = self._ws.version_folder(version) / "card.json"
-        card = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-        own_mb = sum(f.stat().st_size for f in file.parent.rglob("*") if f.is_file()) / 1e6
+        folder = self._ws.version_folder(version)
+        card = read_card(folder) or None
+        own_mb = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
         base = {
             "name": preset.name,
             "about": preset.about,

@@ -11,6 +11,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.service.context import Context
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
+from mmdemo.store.words import SMALL_WORDS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,7 +23,6 @@ MOMENTS = 5
 ASKED_S = 1800.0  # a longer video is looked through only when somebody agrees
 HEARD_SHARE = 0.6  # of the query's words that a sentence must hold to be a moment
 AROUND = 3  # words before and after those that were asked for
-SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
 SUMMARY_SHOTS = 5
 WRITTEN_PX = 384  # the shorter side of a frame that a captioner sees
 

@@ -118,7 +118,7 @@ class LabelLog:
         if known is not None:
             sent = (pair.id, label.verdict, text or pair.text, label.start_s, label.end_s)
             if sent != (known.pair_id, known.verdict, known.text or pair.text, known.start_s, known.end_s):
-                raise _taken(known.key or "")
+                raise _taken(known)
             return known.id
         if text:
             self._pairs.place_text(session, pair.item_id, text)
@@ -153,7 +153,7 @@ class LabelLog:
             known = _known(session, key)
             if known is not None:
                 if known.undoes != label_id:
-                    raise _taken(known.key or "")
+                    raise _taken(known)
                 return known.id
             label = session.get(Label, label_id)
             if label is None or label.undoes is not None:
@@ -238,8 +238,10 @@ def _known(session: Session, key: str | None) -> Label | None:
     return session.scalar(select(Label).where(Label.key == key)) if key else None
 
 
-def _taken(key: str) -> UserError:
-    return UserError(f"The key {key!r} belongs to another label already.", "Send a key of its own with each.")
+def _taken(by: Label) -> UserError:
+    return UserError(
+        f"The key {by.key!r} belongs to another label already.", "Send a key of its own with each."
+    )
 
 
 def label_in_force(session: Session, pair_id: int) -> int | None:

@@ -7,7 +7,6 @@ other four.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.evaluation.metrics import Retrieval
 from mmdemo.labeling.snapshot import Example
+from mmdemo.store.cards import read_card
 from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.workspace import Workspace
 
@@ -33,11 +33,8 @@ def unseen(ws: Workspace, version: str, examples: Sequence[Example]) -> list[Exa
     """The examples whose items neither a version nor one that it stands on has learned from."""
     learned: set[int] = set()
     for one in ancestry(ws, version):
-        card = ws.version_folder(one) / "card.json"
-        if card.exists():
-            said = json.loads(card.read_text(encoding="utf-8"))
-            # earlier cards name all labels that the run knew
-            learned |= set(said.get("learned_labels", said.get("labels", [])))
+        card = read_card(ws.version_folder(one))
+        learned |= set(card.get("learned_labels", card.get("labels", [])))  # earlier ones name all it knew
     seen = ws.labels.items_of(sorted(learned))
     return [e for e in examples if e.item not in seen]
 

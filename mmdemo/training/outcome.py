@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,7 +13,7 @@ from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.manager import ADAPTER, NETWORK
 from mmdemo.models.presets import Preset
-from mmdemo.store.media_store import write_durably
+from mmdemo.store.cards import write_card
 from mmdemo.store.pairs import TRAIN
 from mmdemo.store.tables import Run, Version, now
 from mmdemo.store.versions import BY_GATE
@@ -90,7 +89,7 @@ def add_version(
         "gate": result.get("gate"),
         "accuracy": result.get("accuracy"),
     }
-    write_durably(ws.version_folder(version_id) / "card.json", json.dumps(card, indent=1).encode())
+    write_card(ws.version_folder(version_id), card)
     ws.versions.add(Version(id=version_id, task=run.task, base=preset.name, parent=run.parent, run_id=run.id))
     return version_id
 

@@ -9,13 +9,13 @@ from mmdemo.errors import UserError
 from mmdemo.evaluation.evidence import LOG_RANKS
 from mmdemo.evaluation.gate import LEAST_ITEMS, UNMEASURED, Question, Verdict, ask, smallest_visible
 from mmdemo.labeling.snapshot import Snapshot, take_snapshot
+from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.models.aligner import Towers
-from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
+from mmdemo.store.cards import note_on_card, read_card
 from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.tables import Run
 from mmdemo.store.versions import BY_GATE
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.activation import read_card, write_card
 from mmdemo.training.outcome import version_of
 from mmdemo.training.recipes.base import Compared, Conclusion, recipe_for
 
@@ -65,7 +65,8 @@ def retest(ws: Workspace, version_id: str, towers: Callable[[str], Towers], anno
             "Label some pairs of the held-out side first.",
         )
     active = ws.versions.active(version.task)
-    recipe = recipe_for(ws, version.parent or active, str(read_card(ws, version_id).get("method", "head")))
+    method = str(read_card(ws.version_folder(version_id)).get("method", "head"))
+    recipe = recipe_for(ws, version.parent or active, method)
     found = recipe.compare(Compared(ws, active, version_id, examples, towers)) if examples else None
     if found is None:
         return UNMEASURED
@@ -73,15 +74,10 @@ def retest(ws: Workspace, version_id: str, towers: Callable[[str], Towers], anno
         version.task, version_id, active, found, held_out_labels(snapshot), annotator=annotator
     )
     verdict = ask(ws.attempts, question)
-    write_card(ws, version_id, gate=verdict.as_json())
+    note_on_card(ws.version_folder(version_id), gate=verdict.as_json())
     if verdict.certain:
         ws.versions.activate(version_id, BY_GATE)
     return verdict
-
-
-def labelled_task(task: str) -> str:
-    """The task whose labels a model learns from: captioners learn from those of pictures."""
-    return DEFAULT_TASK if task == CAPTIONING else task
 
 
 def outlook(ws: Workspace, task: str, snapshot: Snapshot) -> dict[str, Any]:

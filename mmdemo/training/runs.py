@@ -9,11 +9,11 @@ from dataclasses import asdict
 
 from mmdemo.errors import MmdemoError, UserError, is_disk_full
 from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
+from mmdemo.modality import labelled_task
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import reproducible
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import PROPOSED
-from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, TrainSettings, settings_for
@@ -56,7 +56,7 @@ def create_run(
         raise UserError("No captioner is active.", "Choose one under Base models first.")
     preset = version_source(ws, ws.versions.active(task)).preset
     settings = settings_for(preset, method, settings)
-    snapshot = snapshot or take_snapshot(ws, DEFAULT_TASK if task == CAPTIONING else task)
+    snapshot = snapshot or take_snapshot(ws, labelled_task(task))
     require_data(ws, snapshot)
     values = asdict(settings) | {"promote": promote}
     return ws.runs.create(

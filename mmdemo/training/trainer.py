@@ -200,7 +200,7 @@ class Trainer:
         """Train, or go on.
 
         Yields:
-            A record of each epoch; one with a loss of 0 hands over what was finished before.
+            A record of each epoch; one without a loss hands over what was finished before.
 
         Raises:
             DataError: the loss or its gradient is no number, again and again.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import MODALITIES
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import LOADERS, Preset
+from mmdemo.store.cards import CARD, read_card
 from mmdemo.store.workspace import Workspace
 
 
@@ -38,7 +37,7 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
         if how.save_network is not None:
             how.save_network(source.preset, decide_compute(ws.settings.device), part)
         kept = ws.version_folder(version_id)
-        for name in ("head.safetensors", "head.json", "card.json"):
+        for name in ("head.safetensors", "head.json", CARD):
             if (kept / name).exists():
                 shutil.copyfile(kept / name, part / name)
         if (kept / "adapter").is_dir():
@@ -91,9 +90,7 @@ def publish_version(ws: Workspace, version_id: str, repo: str, token: str = "", 
 
 def _page(preset: Preset, version_id: str, kept: Path) -> str:
     """A model card in the Hub's form: what it is, on what it was trained, what was measured."""
-    card: dict[str, Any] = {}
-    if (kept / "card.json").exists():
-        card = json.loads((kept / "card.json").read_text(encoding="utf-8"))
+    card = read_card(kept)
     head = ["---", "library_name: mmdemo"]
     base = card.get("base", preset.name).partition(":")[2] or preset.media_tower
     if re.fullmatch(r"[\w.-]+/[\w.-]+", base):  # on the Hub; a folder of somebody's means nothing there

@@ -21,6 +21,7 @@ from mmdemo.modality import is_medium
 from mmdemo.store.pairs import split_names
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+LINES_OF_THEIR_OWN = (".jsonl", ".ndjson")  # whose lines need not have the same columns
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")
 TEXT_COLUMNS = ("text", "caption", "sentence", "transcription", "transcript", "title", "description")
 
@@ -81,9 +82,15 @@ def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _splits_in(table: Path) -> set[str]:
-    """The names of splits that a table uses."""
-    lines = (line for line in _lines(table) if not isinstance(line, str))
-    return {str(line.get("split") or "").strip().lower() for line in lines}
+    """The names of splits that a table uses; one without that column is not read for them."""
+    found: set[str] = set()
+    for line in _lines(table):
+        if isinstance(line, str):
+            continue
+        if "split" not in line and table.suffix.lower() not in LINES_OF_THEIR_OWN:
+            break
+        found.add(str(line.get("split") or "").strip().lower())
+    return found
 
 
 def _row(

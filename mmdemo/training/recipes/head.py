@@ -21,7 +21,7 @@ from mmdemo.evaluation.transcripts import measure_transcripts
 from mmdemo.labeling.snapshot import Example
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.heads.residual import ResidualHead
+from mmdemo.models.heads.residual import HEADS, ResidualHead
 from mmdemo.models.heads.saved import load_head, make_head, save_head
 from mmdemo.models.load import base_calibration
 from mmdemo.models.presets import LOADERS, Preset
@@ -44,7 +44,6 @@ from mmdemo.training.recipes.base import (
 from mmdemo.training.trainables.head import HeadLearning, head_defaults, new_head, recall_of, train_head
 
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
-LOOKS_AT_CELLS = "cross-attention"  # the head that needs the features of parts of media
 
 
 def open_run(started: StartedRun) -> OpenedRun:
@@ -108,7 +107,7 @@ def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
 def _arrays(started: StartedRun, examples: Sequence[Example], kind: str, ranked: bool = False) -> PairArrays:
     """The tower outputs of examples, as a kind of head takes them; to be ranked, or only trained on."""
     arrays = load_arrays(started.ws, started.preset, examples, started.towers if ranked else None)
-    if kind == LOOKS_AT_CELLS:
+    if kind and HEADS[kind].looks_at_parts:
         return with_cells(started.ws, started.towers(), examples, arrays)
     return arrays
 

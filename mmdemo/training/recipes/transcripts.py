@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from mmdemo.models.load import load_towers
 from mmdemo.models.speech.recogniser import WINDOW_S
 from mmdemo.retrieval.embed import spoken_language
 from mmdemo.retrieval.transcripts import vocabulary_of
+from mmdemo.store.cards import read_card
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.foretelling import unseen
@@ -123,10 +123,8 @@ def _copy_head(ws: Workspace, parent: str, target: Path) -> ResidualHead | None:
 
 def _calibration(ws: Workspace, parent: str, towers: Towers) -> Calibration:
     """The shared space is the parent's, and so is its calibration."""
-    card = ws.version_folder(parent) / "card.json"
-    if not card.exists():
-        return towers.calibration
-    return Calibration(**json.loads(card.read_text(encoding="utf-8"))["calibration"])
+    card = read_card(ws.version_folder(parent))
+    return Calibration(**card["calibration"]) if card else towers.calibration
 
 
 def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> None:
