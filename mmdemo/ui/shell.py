@@ -26,6 +26,13 @@ from mmdemo.ui.widgets import widget
 log = logging.getLogger(__name__)
 SCRIPTS = ("page.js", "answers.js", "wave.js", "player.js")
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
+# Gradio's semi-bold of this font has Cyrillic letters, A and B: bold words would be set in two typefaces.
+FONT = [
+    gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)),
+    "ui-sans-serif",
+    "system-ui",
+    "sans-serif",
+]
 WAITED_S = 0.5  # between looks at whether the page is still served
 UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
 
@@ -70,7 +77,7 @@ def _launch(page: gr.Blocks, app: App) -> str:
         server_port=settings.server_port or None,
         share=settings.share,
         prevent_thread_lock=True,
-        theme=gr.themes.Default(primary_hue="blue"),
+        theme=gr.themes.Default(primary_hue="blue", font=FONT),
         css=read_asset("page.css"),
         head=f"<script>{_tables()}{''.join(map(read_asset, SCRIPTS))}</script>",
         run_history=False,

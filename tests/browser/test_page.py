@@ -354,3 +354,16 @@ def test_the_page_about_the_api_can_be_opened_on_a_phone(served: Served, open_pa
     page.set_viewport_size({"width": 390, "height": 800})
     page.get_by_role("button", name=re.compile("API")).click()
     expect(page.locator(".api-docs-wrap")).to_be_visible()
+
+
+def test_a_bold_word_is_set_in_one_typeface(served: Served, open_page: Open) -> None:
+    page = open_page(served[1])
+    page.get_by_role("button", name="Align", exact=True).wait_for()
+    page.evaluate("document.fonts.ready")
+    browser = page.context.new_cdp_session(page)
+    browser.send("DOM.enable")
+    browser.send("CSS.enable")
+    root = browser.send("DOM.getDocument", {"depth": -1})["root"]["nodeId"]
+    word = browser.send("DOM.querySelector", {"nodeId": root, "selector": "#mm-image .mm-segments button"})
+    fonts = browser.send("CSS.getPlatformFontsForNode", {"nodeId": word["nodeId"]})["fonts"]
+    assert len(fonts) == 1 and fonts[0]["isCustomFont"], fonts
