@@ -77,6 +77,8 @@ class Modality:
     describe: Callable[[bytes | Path, Settings], Facts]  # raises MediaError where it is no file of the kind
     decode: Callable[[Tower, bytes | Path, Settings | None], Any]  # what the tower takes of a file
     draw: Callable[[Workspace, Item, int], Any]  # a PIL picture of an item, its side at least so many pixels
+    # The PIL pictures of an item in which something may be written; None: nothing is read in it.
+    pictures: Callable[[Workspace, Item], Any] | None = None
     model_setting: str = ""  # the field of Settings that names another base version
     tab: str = ""  # the page's own tab; empty: one like those of all others
     player: Literal["", "wave", "video"] = ""  # how the page plays it; empty: it shows its picture

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mmdemo.store.workspace import Workspace
 
 SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .ico .tga .jfif"
+READ_PX = 960  # the longer side to which rapidocr shrinks a picture by itself
 
 
 def describe(data: bytes | Path, settings: Settings) -> Facts:
@@ -42,6 +43,11 @@ def draw(ws: Workspace, item: Item, side_px: int) -> Image:
     return decode_image(path, at_least_px=side_px, max_megapixels=ws.settings.max_megapixels)
 
 
+def pictures(ws: Workspace, item: Item) -> list[Image]:
+    """The picture, large enough to read in."""
+    return [draw(ws, item, READ_PX)]
+
+
 MODALITIES.add(
     "image",
     Modality(
@@ -56,6 +62,7 @@ MODALITIES.add(
         describe=describe,
         decode=decode,
         draw=draw,
+        pictures=pictures,
         tab="image",
         media_types={
             ".jpg": "image/jpeg",

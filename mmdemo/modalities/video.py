@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FRAMES = "mmdemo.retrieval.frames"
 SUFFIXES = ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg .ts .mts .m2ts .ogv .3gp .gif"
+READ_IN, READ_PX = 8, 960  # frames, and the side at which what is written in them is read
 SHOWN_AT = 0.1  # of its length: what its picture shows, as openings are often black
 
 
@@ -41,6 +42,14 @@ def draw(ws: Workspace, item: Item, side_px: int) -> Image:
     from mmdemo.media.video import frame_at
 
     return frame_at(ws.media_path(item), (item.duration_s or 0.0) * SHOWN_AT, side_px).image
+
+
+def pictures(ws: Workspace, item: Item) -> list[Image]:
+    """Frames spread over it, large enough to read in."""
+    from mmdemo.media.video import frame_at
+
+    path, length_s = ws.media_path(item), item.duration_s or 0.0
+    return [frame_at(path, length_s * (i + 0.5) / READ_IN, READ_PX).image for i in range(READ_IN)]
 
 
 def cut(medium: FrameFeatures, start_s: float | None, end_s: float | None) -> FrameFeatures:
@@ -67,6 +76,7 @@ MODALITIES.add(
         describe=describe,
         decode=decode,
         draw=draw,
+        pictures=pictures,
         tab="video",
         player="video",
         media_types={".mp4": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"},

@@ -24,6 +24,11 @@ class VectorIndex:
     def __len__(self) -> int:
         return len(self._matrix)
 
+    @property
+    def matrix(self) -> np.ndarray:
+        """(N, D) the rows."""
+        return self._matrix
+
     def search(
         self, queries: np.ndarray, k: int, allowed: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -19,3 +19,8 @@ class Query:
     target: str = "media"  # media or text
     state: str = ""  # only items with a pair in this label state: the name of a kind, or unlabelled
     source: str = ""  # only items from this source
+    everything: bool = False  # also what does not fit
+    given: bool = (
+        True  # whether the texts and labels that people gave count; not where they are what is sought
+    )
+    vector: Any = None  # (D,) its vector, once it is known

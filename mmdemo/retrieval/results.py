@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
+from mmdemo.label_kinds import training_of
 from mmdemo.store.pairs import PairView
+
+Fit = Literal["best", "weaker", "none"]
+BEST, WEAKER = 0.5, 0.25  # the least probability of either
+NEAREST = 3  # answers that are shown where none fits
+
+
+def fit_of(probability: float) -> Fit:
+    """What is said of an answer with that probability."""
+    return "best" if probability >= BEST else "weaker" if probability >= WEAKER else "none"
+
+
+def cut(results: Sequence[Result], no_match: bool) -> tuple[Result, ...]:
+    """The answers up to where matches end; what somebody has judged stays, to be judged otherwise.
+
+    Where nothing matches, the nearest few.
+    """
+    if no_match:
+        return tuple(results[:NEAREST])
+    return tuple(r for r in results if r.fit != "none" or r.verdict is not None)
 
 
 @dataclass(frozen=True)
@@ -22,21 +42,25 @@ class Result:
     verdict: str | None  # of a label on this item with the query's own words
     start: float | None = None  # seconds, where the query was found in sound or video
     end: float | None = None
+    label: int | None = None  # the label in force that says the verdict
+    found_by: str = ""  # words, of a text that holds all that were asked for; empty: by likeness alone
+
+    @property
+    def fit(self) -> Fit:
+        """How well it fits; what a person has judged is as they said."""
+        judged: dict[str, Fit] = {"positive": "best", "negative": "none", "none": fit_of(self.probability)}
+        return judged[training_of(self.verdict)]
 
 
 @dataclass(frozen=True)
 class Results:
-    """The answers, best first, and whether the best is good enough."""
+    """The answers, best first, and whether any is good enough."""
 
     version: str
     results: tuple[Result, ...]
-    threshold: float  # cosine below which nothing in this collection matches
+    threshold: float  # cosine below which nothing in this collection matches by likeness alone
     stale_share: float
-
-    @property
-    def no_match(self) -> bool:
-        """Whether even the best answer is below the threshold."""
-        return not self.results or self.results[0].score < self.threshold
+    no_match: bool  # whether none is good enough; the nearest are there all the same
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `search`."""
@@ -55,6 +79,9 @@ class Results:
                     "start": r.start,
                     "end": r.end,
                     "verdict": r.verdict,
+                    "fit": r.fit,
+                    "found_by": r.found_by,
+                    "label": r.label,
                 }
                 for r in self.results
             ],

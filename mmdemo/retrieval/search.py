@@ -5,8 +5,8 @@ enough.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.protocols import Task
+from mmdemo.retrieval.by_words import WordHit, word_hits
 from mmdemo.retrieval.embed import text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
+from mmdemo.retrieval.feedback import feedback_on, middle_of, moved
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.ranking import sort_keys
-from mmdemo.retrieval.results import Result, Results, best_text
+from mmdemo.retrieval.results import Result, Results, best_text, cut
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
@@ -37,6 +39,7 @@ class Candidates:
 
     ids: list[str]  # C items
     near: np.ndarray  # (C,) similarities
+    words: Mapping[str, WordHit] = field(default_factory=dict)  # of the items that words found
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,37 @@ class Searcher:
         serving = self._keeper.serving()
         if query.target == "text":
             return self._search_texts(serving, query, k)
+        query = replace(query, vector=self._query_vector(serving, query))
         depth, beside = self._depth(serving, query), serving.aligner.calibration
         found = self._candidates(serving, query, max(k, depth))
+        if self._by_words(query):
+            found = self._with_words(serving, query, found)
+        said = {i: hit.sure for i, hit in found.words.items()}
 
         def decide(rows: np.ndarray) -> np.ndarray:
-            return self._numbers(serving, query, [found.ids[i] for i in rows], found.near[rows])
+            ids = [found.ids[i] for i in rows]
+            by_words = np.array([said.get(i, 0.0) for i in ids])
+            return 1 - (1 - self._numbers(serving, query, ids, found.near[rows])) * (1 - by_words)
 
-        return self._results(serving, _ordered(found, depth or len(found.ids), decide, beside)[:k], query)
+        answers = _ordered(found, depth or len(found.ids), decide, beside)
+        return self._results(serving, answers[:k], query, {i for i, sure in said.items() if sure > 0})
+
+    def _with_words(self, serving: Serving, query: Query, found: Candidates) -> Candidates:
+        """The candidates with those that the query's words find."""
+        hits = word_hits(self._ws, self._task, query.text, query.given)
+        wanted = self._wanted(query)
+        lacking = [i for i in hits if i not in set(found.ids) and (wanted is None or i in wanted)]
+        near = self._similarities(serving, query, lacking)
+        kept = [i for i, one in zip(lacking, near, strict=True) if np.isfinite(one)]  # the rest comes later
+        return Candidates([*found.ids, *kept], np.concatenate([found.near, near[np.isfinite(near)]]), hits)
+
+    def _similarities(self, serving: Serving, query: Query, ids: Sequence[str]) -> np.ndarray:
+        """(C,) float32 similarities of a query with items; -inf where the index does not hold one yet."""
+        near = np.full(len(ids), -np.inf, np.float32)
+        rows = version_file(self._ws, serving.aligner).rows_of(ids)
+        there = (rows >= 0) & (rows < len(serving.index))
+        near[there] = serving.index.matrix[rows[there]] @ self._query_vector(serving, query)
+        return near
 
     def _depth(self, serving: Serving, query: Query) -> int:
         """How many of the nearest items are asked about; 0: the similarity's order stands."""
@@ -125,6 +152,9 @@ class Searcher:
         return {item: place for item, place in found.items() if place is not None}
 
     def _query_vector(self, serving: Serving, query: Query) -> np.ndarray:
+        """(D,) float32 what is looked for: words, a medium or both, and what people said of the answers."""
+        if query.vector is not None:
+            return np.asarray(query.vector)
         aligner = serving.aligner
         parts: list[np.ndarray] = []
         if query.text.strip():
@@ -137,7 +167,20 @@ class Searcher:
         if not parts:
             raise UserError("There is nothing to look for.", "Write some words or drop a file.")
         total = np.sum(parts, axis=0)
-        return (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+        vector = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
+        return self._judged(serving, query, vector) if self._by_words(query) and query.given else vector
+
+    def _judged(self, serving: Serving, query: Query, vector: np.ndarray) -> np.ndarray:
+        """(D,) a query's vector, moved by what people said of its answers; see `feedback.moved`."""
+        said = feedback_on(self._ws, self._task, query.text)
+        if not said:
+            return vector
+        known = set(self._ws.items.of([*said.ticked, *said.crossed]))
+        sides = [[i for i in side if i in known] for side in (said.ticked, said.crossed)]
+        ticked, crossed = (
+            self._keeper.version_vectors(serving.aligner, ids) if ids else vector[None][:0] for ids in sides
+        )
+        return moved(vector, ticked, crossed, middle_of(serving.index.matrix))
 
     def _item(self, query: Query) -> Item:
         """The item that is searched by.
@@ -170,7 +213,9 @@ class Searcher:
         mask[rows[(rows >= 0) & (rows < len(mask))]] = True
         return mask
 
-    def _results(self, serving: Serving, answers: Sequence[Answer], query: Query) -> Results:
+    def _results(
+        self, serving: Serving, answers: Sequence[Answer], query: Query, worded: Collection[str] = ()
+    ) -> Results:
         items = self._ws.items.of([a.id for a in answers])
         pairs = self._ws.pairs.of_items(self._task, list(items))
         answers = [a for a in answers if a.id in items]
@@ -179,7 +224,7 @@ class Searcher:
         results = []
         for answer in answers:
             start, end = places.get(answer.id, (None, None))
-            same = [p for p in pairs[answer.id] if asked and text_key(p.text) == asked]
+            same = [p for p in pairs[answer.id] if asked and text_key(p.text) == asked and p.label]
             results.append(
                 Result(
                     item=answer.id,
@@ -190,11 +235,27 @@ class Searcher:
                     verdict=same[0].verdict if same else None,
                     start=start,
                     end=end,
+                    label=same[0].label if same else None,
+                    found_by="words" if answer.id in worded else "",
                 )
             )
-        said = bool(places) and bool(results)
-        threshold = -1.0 if said else self.threshold(serving)
-        return Results(serving.version, tuple(results), threshold, self._keeper.status.stale_share)
+        return self._ended(serving, query, results)
+
+    def _ended(self, serving: Serving, query: Query, results: Sequence[Result]) -> Results:
+        """The results up to where matches end.
+
+        Where a medium alone is asked for media, they are its likes: no probability says where those end.
+        """
+        threshold, stale = self.threshold(serving), self._keeper.status.stale_share
+        by_likeness = query.target == "media" and not self._by_words(query)
+        fits = [r for r in results if r.fit != "none"]
+        # A probability above one half by likeness alone is not enough where many wrong answers compete.
+        sure = [r for r in fits if r.found_by or r.verdict or serving.aligner.evidence_dim]
+        none = not fits or (not sure and results[0].score < threshold)
+        if by_likeness:
+            none = not results or results[0].score < threshold
+        kept = tuple(results) if query.everything or by_likeness else cut(results, none)
+        return Results(serving.version, kept, threshold, stale, none)
 
     def _search_texts(self, serving: Serving, query: Query, k: int) -> Results:
         known: dict[str, PairView] = {}  # by the key that equal texts share
@@ -211,13 +272,13 @@ class Searcher:
             return self._text_numbers(serving, query, [texts[i] for i in rows], near[rows])
 
         answers = _ordered(found, asked or len(texts), decide, serving.aligner.calibration)[:k]
-        results = tuple(
+        results = [
             Result(
                 pairs[int(a.id)].item, pairs[int(a.id)].name, texts[int(a.id)], a.near, a.number, verdict=None
             )
             for a in answers
-        )
-        return Results(serving.version, results, self.threshold(serving), self._keeper.status.stale_share)
+        ]
+        return self._ended(serving, query, results)
 
     def _texts_asked(self, serving: Serving, query: Query) -> int:
         """How many of the nearest texts are asked about; 0: the similarity's order stands."""
@@ -296,7 +357,9 @@ def _ordered(
         numbers[rows] = found_here
         return found_here
 
-    order = np.argsort(-sort_keys(found.near, depth, told), kind="stable").tolist()
+    by_words = np.array([found.words[i].score if i in found.words else -np.inf for i in found.ids])
+    keys = sort_keys(found.near, depth, told, [by_words] if len(by_words) else [])
+    order = np.argsort(-keys, kind="stable").tolist()
     return [Answer(found.ids[i], float(found.near[i]), float(numbers[i])) for i in order]
 
 

@@ -19,8 +19,10 @@ from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
+from mmdemo.models.written import can_read
 from mmdemo.retrieval.embed import embed_items, project_items, version_file
 from mmdemo.retrieval.index import VectorIndex
+from mmdemo.retrieval.written import read_where_possible
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -186,12 +188,24 @@ class IndexKeeper:
             try:
                 self.update()
                 self._failed = ""
+                self._read_written()
             except Exception as e:
                 self._failed = wanted
                 known = isinstance(e, MmdemoError)
                 log.error("the index could not be updated: %s", e, exc_info=not known)
             if not self._wanted.is_set():
                 self._idle.set()
+
+    def _read_written(self) -> None:
+        """What takes a second an item: it waits until all can be searched, and ends for a newer wish."""
+        if self._wanted.is_set() or not can_read():
+            return
+        self._idle.set()
+        self._working = "reading what is written"
+        try:
+            read_where_possible(self._ws, self._task, lambda: self._closed or self._wanted.is_set())
+        finally:
+            self._working = ""
 
     def _report(self, done: int, total: int) -> None:
         self._working = f"embedding {done} of {total}"

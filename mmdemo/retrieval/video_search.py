@@ -24,7 +24,6 @@ from mmdemo.retrieval.search import (
     best_cut,
 )
 from mmdemo.retrieval.serving import IndexKeeper, Serving
-from mmdemo.store.texts import clean_text
 from mmdemo.store.workspace import Workspace
 
 LOOKED_AT = 50  # videos, of those with the best frames, whose moments are looked for: half a millisecond each
@@ -49,7 +48,7 @@ class VideoSearcher(Searcher):
         if not self._by_words(query):
             return super()._candidates(serving, query, wanted)
         frames = self._frame_index(serving)
-        scores = frames.scores(self._text(serving, query)[None])[:, 0]  # (V,)
+        scores = frames.scores(self._query_vector(serving, query)[None])[:, 0]  # (V,)
         allowed = self._wanted(query)
         ids = frames.ids
         rows = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
@@ -72,13 +71,13 @@ class VideoSearcher(Searcher):
 
     def _moments(self, serving: Serving, query: Query, ids: Sequence[str]) -> list[Moment]:
         """The best moment of each video for words."""
-        text, videos = self._text(serving, query), self._frame_index(serving).videos
+        text, videos = self._query_vector(serving, query), self._frame_index(serving).videos
         return [moments_of(v.times, v.vectors @ text, v.shots)[0] for v in (videos[i] for i in ids)]
 
-    @staticmethod
-    def _text(serving: Serving, query: Query) -> np.ndarray:
-        """(D,) the vector of words."""
-        return serving.aligner.encode_text([clean_text(query.text)])[0]
+    def _similarities(self, serving: Serving, query: Query, ids: Sequence[str]) -> np.ndarray:
+        vector, videos = self._query_vector(serving, query), self._frame_index(serving).videos
+        found = [float((videos[i].vectors @ vector).max()) if i in videos else -np.inf for i in ids]
+        return np.array(found, np.float32)
 
     def _frame_index(self, serving: Serving) -> FrameMatrix:
         with self._frames_lock:

@@ -40,6 +40,8 @@ SPLIT_NAMES = {  # a table that has no test rows is measured on its validation r
     **dict.fromkeys((*HELD_OUT_NAMES, *VALIDATION_NAMES), HELD_OUT),
 }
 HARD_NEGATIVE = "hard-negative"  # the source of proposals: a picture with another's text
+# The sources of pairs that exist because somebody judged an answer: without that label they say nothing.
+OF_ANSWERS = frozenset({"search", "caption", "align", "moment", "span", "transcribe"})
 
 
 def split_names(found: Iterable[str]) -> dict[str, str]:
@@ -87,8 +89,9 @@ class PairView:
 
     @property
     def is_own(self) -> bool:
-        """Whether the text is the item's: no proposal that nobody confirmed, and not marked as wrong."""
-        return self.is_confirmed or (self.training != "negative" and self.source != HARD_NEGATIVE)
+        """Whether the text is the item's: no proposal or answer that nobody confirms, and not marked as wrong."""
+        proposed = self.source == HARD_NEGATIVE or self.source in OF_ANSWERS
+        return self.is_confirmed or (self.training != "negative" and not proposed)
 
     @property
     def is_waiting(self) -> bool:
@@ -307,6 +310,12 @@ class PairStore:
                 for view in _views(session.execute(query.order_by(Pair.id))):
                     found[view.item].append(view)
         return found
+
+    def with_text(self, task: str, key: str) -> list[PairView]:
+        """The pairs of any item with a text, by the key that its copies share, oldest first."""
+        with self._database.read() as session:
+            query = _joined().where(Pair.task == task, Pair.text_key == key)
+            return _views(session.execute(query.order_by(Pair.id)))
 
     def sources(self, task: str) -> list[str]:
         """Every source of a pair of the task."""

@@ -66,11 +66,18 @@ def test_a_score_that_is_no_number_is_an_error_and_never_a_rank() -> None:
 
 
 def places_in_search(app: App, task: str, texts: dict[str, str]) -> dict[str, tuple[int, int]]:
-    """For each item its place when its text is searched for, and that of its text when it is searched by."""
+    """For each item its place when its text is searched for, and that of its text when it is searched by.
+
+    Texts that people gave are the answers here, so words do not look in them.
+    """
     found = {}
     for item, text in texts.items():
-        items = [r.item for r in app.media.search(Query(text=text, k=200), task).results]
-        by_item = [r.text for r in app.media.search(Query(item=item, target="text", k=200), task).results]
+        items = [
+            r.item
+            for r in app.media.search(Query(text=text, k=200, everything=True, given=False), task).results
+        ]
+        back = Query(item=item, target="text", k=200, everything=True)
+        by_item = [r.text for r in app.media.search(back, task).results]
         found[item] = (items.index(item) + 1, by_item.index(text) + 1)
     return found
 

@@ -143,6 +143,9 @@ class ResultRow(Answer):
     start: float | None = Field(description="seconds, where the query was found in sound or video")
     end: float | None
     verdict: str | None = Field(None, description="of a label on this item with the query's own words")
+    fit: str = Field("", description='"best", "weaker" or "none": how well it fits')
+    found_by: str = Field("", description='"words" where a text of it holds those of the query')
+    label: int | None = Field(None, description="the number of the label that says the verdict")
 
 
 class SearchRequest(Request):
@@ -156,13 +159,14 @@ class SearchRequest(Request):
     target: Literal["media", "text"] = Field("media", description='what to find: "media" or "text"')
     state: ItemLabel = Field("", description="only items with a pair in this label state; empty: all")
     source: Name = Field("", description="only items from this source")
+    everything: bool = Field(False, description="also what does not fit")
 
 
 class SearchAnswer(Answer):
     """Results, best first."""
 
     model: str
-    no_match: bool = Field(description="whether even the best is below the threshold of this collection")
+    no_match: bool = Field(description="whether none fits; the nearest few are there all the same")
     threshold: float
     results: list[ResultRow]
     stale: float = Field(0.0, description="the share of the collection that the index does not hold yet")
@@ -170,7 +174,10 @@ class SearchAnswer(Answer):
 
 @operation("search", role="viewer", public=True)
 def search(app: App, request: SearchRequest) -> SearchAnswer:
-    """Search the collection by words, by a picture or recording, or by both together."""
+    """Search the collection by words, by a picture or recording, or by both together.
+
+    The answers end where matches end; labels on them move the next search for the same words.
+    """
     check_one(request.file, request.item)
     check_source(app.ws, request.task, request.source)
     medium: Any = None
@@ -184,6 +191,7 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
         target=request.target,
         state=request.state,
         source=request.source,
+        everything=request.everything,
     )
     found = app.media.search(query, request.task)
     return SearchAnswer(**found.as_json())

@@ -168,6 +168,7 @@ const card = (result, rank, query, model) => mm.answers.card(result, rank, query
   },
   similarTitle: "Search by this picture",
   similar: () => { show(result.item, result.text); words.value = ""; search(true); },
+  then: () => { if (words.value.trim() === query) search(false); },  // what people say of answers moves the others
 });
 function search(byPicture = false) {
   const box = $("[data-results]"), query = words.value.trim();
@@ -182,7 +183,7 @@ function search(byPicture = false) {
       ? answer.results.map((r, i) => h("div", { class: "mm-line" },
           h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), h("span", { class: "mm-faint" }, percent(r.probability))),
           state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null))
-      : [h("div", { class: "mm-cards" }, answer.results.map((r, i) => card(r, i + 1, query, answer.model)))];
+      : mm.answers.parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model)), (cards) => h("div", { class: "mm-cards" }, cards));
     box.replaceChildren(...[by, note, ...list].filter(Boolean));
   });
 }

@@ -1,5 +1,5 @@
 // The tab of a modality without one of its own: `about` is its task, and its pictures are what the server draws.
-const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks, score, card, note } = mm.answers;
+const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks, score, card, note, parts } = mm.answers;
 const { noun, plural } = mm.modalityOf(about);
 const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), texts = $("textarea"), words = $("input[type=search]"), file = $("input[type=file]"), versions = $(".mm-version select");
@@ -75,9 +75,10 @@ function search(byItem) {
   const body = { task: about, k: 24, query, item: byItem ? state.item : "", state: $("[data-state]").value, source: $("[data-source]").value };
   return into(box, () => api("search", body), (answer) => box.replaceChildren(...[
     legend([query && `“${query}”`, byItem && `the ${noun}`].filter(Boolean).join(" and "), answer.model), note(answer),
-    h("div", { class: "mm-cards" }, answer.results.map((r, i) => card(r, i + 1, query, answer.model, {
+    ...parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model, {
+      then: () => { if (words.value.trim() === query) search(byItem); },
       openTitle: `Align this ${noun}`, open: () => look(r.item).catch((e) => fail(box, e)),
-      similarTitle: `Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search(true); } })))].filter(Boolean)));
+      similarTitle: `Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search(true); } })), (cards) => h("div", { class: "mm-cards" }, cards))].filter(Boolean)));
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(false); };
 $("[data-similar]").onclick = () => search(true);

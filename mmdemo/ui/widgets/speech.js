@@ -152,8 +152,8 @@ for (const button of element.querySelectorAll("[data-format]")) button.onclick =
 };
 
 /* Labels on an answer */
-const marks = (text, { item, origin, query, rank, version, said }) => mm.marks(text, (verdict, box) =>
-  save("label_result", { item, text, verdict, origin, query, rank, version }).then((r) => { box.title = `Label ${r.label} saved on disk`; }), said);
+const marks = (text, { item, origin, query, rank, version, said, then = () => {} }) => mm.marks(text, (verdict, box) =>
+  save("label_result", { item, text, verdict, origin, query, rank, version }).then((r) => { box.title = `Label ${r.label} saved on disk`; then(); }), said);
 
 /* Align */
 async function wordsOf(text) {
@@ -186,16 +186,16 @@ function search(body) {
   const box = $("[data-results]");
   remember();
   return into(box, () => api("search", { task: "speech-text", k: 12, ...body }), (answer) => {
-    const note = answer.no_match && answer.results.length ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.") : null;
+    const note = mm.answers.note(answer), again = body.query && body.target !== "text" ? () => { if (words.value.trim() === body.query) search(body); } : undefined;
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, body.query ? `“${body.query}”` : "by this recording"), h("span", {}, answer.model)), note,
-      ...answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
+      ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("button", { class: "mm-caption", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
           if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
           await choose(r.item, r.start === null); open("transcribe");
           if (r.start !== null) wave.playSpan(r.start, r.end);
         } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${percent(r.probability)}${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
-        marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict })))].filter(Boolean));
+        marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, then: again }))))].filter(Boolean));
   });
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); if (!words.value.trim()) return fail($("[data-results]"), new Error("There is nothing to look for. Write some words.")); search({ query: words.value.trim() }); };

@@ -75,8 +75,8 @@ samples.onchange = () => { if (samples.value) choose(samples.value).catch((e) =>
 const needed = (box) => state.item || (fail(box, new Error("There is no video yet. Upload one, or choose a sample.")), false);
 
 /* Labels on an answer */
-const marks = (text, how) => mm.marks(text, (verdict) =>
-  save("label_span", { ...how, text, verdict }).then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk`; }, (x) => error(x.message)));
+const marks = (text, { said, then = () => {}, ...how }) => mm.marks(text, (verdict) =>
+  save("label_span", { ...how, text, verdict }).then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk`; then(); }, (x) => error(x.message)), said);
 const span = (a, b) => `${player.text(a)}–${player.text(b)}`;
 
 /* Find */
@@ -138,13 +138,13 @@ function search() {
   if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
   remember();
   return into(box, () => api("search", { task: "video-text", k: 12, query: text }), (answer) => {
-    const note = answer.no_match && answer.results.length ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.") : null;
+    const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(); };
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”`), h("span", {}, answer.model)), note,
-      ...answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
+      ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         h("button", { class: "mm-caption", type: "button", title: "Play from here", onclick: async () => {
           try { if (r.item !== state.item) await choose(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
         } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file), h("span", { class: "mm-faint" }, `${span(r.start, r.end)} · ${percent(r.probability)}`)),
-        marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model })))].filter(Boolean));
+        marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model, said: r.verdict, then: again }))))].filter(Boolean));
   });
 }
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };

@@ -1,0 +1,54 @@
+"""What a query finds by words: in the texts that people gave, in what was said, in what is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmdemo.modality import modality_of
+from mmdemo.store.texts import text_key
+from mmdemo.store.words import HEARD, LABEL, PAIR, SAID, WRITTEN, held_share
+from mmdemo.store.workspace import Workspace
+
+MOST_HITS = 200  # texts
+# How likely an item is an answer whose text of a kind holds all of the query's words. A transcript errs, and
+# what a recogniser only took down in passing errs more.
+SURE = {PAIR: 0.9, LABEL: 0.95, WRITTEN: 0.8, SAID: 0.8, HEARD: 0.0}
+GIVEN = frozenset({PAIR, LABEL})  # by people: the answers, where it is measured how well they are found
+
+
+@dataclass(frozen=True)
+class WordHit:
+    """An item that was found by words."""
+
+    score: float  # of the full-text index; greater is better
+    sure: float  # 0..1, how likely it is an answer by its words alone: 0 unless a text holds all of them
+    kind: str  # of the text: pair, label, said, heard or written
+
+
+def word_hits(ws: Workspace, task: str, query: str, given: bool = True) -> dict[str, WordHit]:
+    """The items of a task's collection with a text that holds words of the query, the best of each.
+
+    Args:
+        ws: the workspace.
+        task: whose collection.
+        query: words.
+        given: whether the texts that people gave are looked in.
+    """
+    hits = [
+        h for h in ws.words.find(query, modality_of(task).name, MOST_HITS) if given or h.kind not in GIVEN
+    ]
+    items = list(dict.fromkeys(hit.item for hit in hits))
+    own = {
+        item: {text_key(pair.final_text) for pair in pairs if pair.is_own}
+        for item, pairs in ws.pairs.of_items(task, items).items()
+    }
+    found: dict[str, WordHit] = {}
+    for hit in hits:
+        if hit.kind in GIVEN and text_key(hit.body) not in own[hit.item]:
+            continue  # marked as wrong, corrected or taken back
+        sure = SURE[hit.kind] if held_share(query, hit.body) == 1.0 else 0.0
+        known = found.get(hit.item)
+        if known is None or sure > known.sure:
+            score = known.score if known else hit.score
+            found[hit.item] = WordHit(max(score, hit.score), sure, hit.kind)
+    return found
