@@ -161,8 +161,8 @@ def test_its_items_are_imported_searched_labelled_and_learned_from(
     done = ask(app, "import", path=str(tmp_path / "files"), task=task)
     assert (done["items"], done["labels"], done["skipped"]) == (files, len(rows), [])
     app.context.keeper_of(task).update()
-    found = ask(app, "search", query=rows[0][1], task=task, k=3)["results"]
-    assert len(found) == min(3, files) and found[0]["score"] >= found[-1]["score"]
+    found = ask(app, "search", query=rows[0][1], task=task, k=3, everything=True)["results"]
+    assert len(found) == min(3, files) and found[0]["probability"] >= found[-1]["probability"]
     own = app.ws.items.listed(modality.name)[0].id
     near = ask(app, "search", query="", item=own, task=task, k=files)["results"]
     assert len(near) == files - 1 and own not in {r["item"] for r in near}

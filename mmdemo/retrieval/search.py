@@ -230,7 +230,7 @@ class Searcher:
                     item=answer.id,
                     name=items[answer.id].name,
                     text=best_text(pairs[answer.id]),
-                    score=answer.near,
+                    score=min(1.0, max(-1.0, answer.near)),  # ticks move it
                     probability=answer.number,
                     verdict=same[0].verdict if same else None,
                     start=start,

@@ -89,7 +89,7 @@ class PairView:
 
     @property
     def is_own(self) -> bool:
-        """Whether the text is the item's: no proposal or answer that nobody confirms, and not marked as wrong."""
+        """Whether the text is the item's: no proposal or answer that nobody confirms, nor marked as wrong."""
         proposed = self.source == HARD_NEGATIVE or self.source in OF_ANSWERS
         return self.is_confirmed or (self.training != "negative" and not proposed)
 

@@ -153,7 +153,7 @@ def test_a_dual_encoder_aligns_searches_captions_explains_learns_and_is_activate
     assert captions[0]["source"] == "written" and len(captions) == 5
     assert app.pictures.explain(items[0], ["a cat"])[1].maps.shape == (1, 7, 7)
     app.context.keeper.update()
-    assert len(app.media.search(Query(text="a cat", k=3)).as_json()["results"]) == 3
+    assert len(app.media.search(Query(text="a cat", k=3, everything=True)).as_json()["results"]) == 3
     for i, item in enumerate(items):
         with app.ws.database.write() as session:
             split = "held-out" if i % 4 == 0 else "train"

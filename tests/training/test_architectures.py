@@ -83,7 +83,7 @@ def test_towers_from_scratch_learn_from_labelled_pictures_and_are_opened_again(
     assert np.allclose(again.media.encode([picture]), own.media.encode([picture]), atol=1e-5)
     assert np.allclose(again.text.encode(["a cat"]), own.text.encode(["a cat"]), atol=1e-5)
     app.context.keeper.update()
-    found = app.media.search(Query(text="a cat", k=3))
+    found = app.media.search(Query(text="a cat", k=3, everything=True))
     assert len(found.results) == 3 and found.version == app.ws.versions.active("image-text")
 
 

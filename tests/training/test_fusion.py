@@ -120,7 +120,7 @@ def test_a_fused_version_scores_pairs_and_puts_search_results_in_its_order(app: 
     app.context.keeper.update()
     aligner = app.models.aligner("image-text")
     assert isinstance(aligner, FusedAligner)
-    found = app.media.search(Query(text="a dog", k=8)).results
+    found = app.media.search(Query(text="a dog", k=8, everything=True, given=False)).results
     assert len(found) == 8
     sure = [r.probability for r in found]
     assert sure == sorted(sure, reverse=True)
