@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mmdemo.modality import modality_of
 from mmdemo.store.texts import text_key
-from mmdemo.store.words import HEARD, LABEL, PAIR, SAID, WRITTEN, held_share
+from mmdemo.store.words import EVERY, HEARD, KINDS, LABEL, PAIR, SAID, WRITTEN, held_share
 from mmdemo.store.workspace import Workspace
 
 MOST_HITS = 200  # texts
@@ -25,7 +26,9 @@ class WordHit:
     kind: str  # of the text: pair, label, said, heard or written
 
 
-def word_hits(ws: Workspace, task: str, query: str, given: bool = True) -> dict[str, WordHit]:
+def word_hits(
+    ws: Workspace, task: str, query: str, given: bool = True, among: Collection[str] | None = None
+) -> dict[str, WordHit]:
     """The items of a task's collection with a text that holds words of the query, the best of each.
 
     Args:
@@ -33,10 +36,11 @@ def word_hits(ws: Workspace, task: str, query: str, given: bool = True) -> dict[
         task: whose collection.
         query: words.
         given: whether the texts that people gave are looked in.
+        among: only these items; None: all.
     """
-    hits = [
-        h for h in ws.words.find(query, modality_of(task).name, MOST_HITS) if given or h.kind not in GIVEN
-    ]
+    kinds = KINDS if given else KINDS - GIVEN
+    hits = ws.words.find(query, modality_of(task).name, MOST_HITS if among is None else EVERY, kinds)
+    hits = [hit for hit in hits if among is None or hit.item in among][:MOST_HITS]
     items = list(dict.fromkeys(hit.item for hit in hits))
     own = {
         item: {text_key(pair.final_text) for pair in pairs if pair.is_own}

@@ -25,9 +25,9 @@ def cut(results: Sequence[Result], no_match: bool) -> tuple[Result, ...]:
 
     Where nothing matches, the nearest few.
     """
-    if no_match:
-        return tuple(results[:NEAREST])
-    return tuple(r for r in results if r.fit != "none" or r.verdict is not None)
+    nearest = {r.item for r in results[:NEAREST]} if no_match else set()
+    fits = {r.item for r in results if r.fit != "none"} if not no_match else set()
+    return tuple(r for r in results if r.item in nearest | fits or r.verdict is not None)
 
 
 @dataclass(frozen=True)

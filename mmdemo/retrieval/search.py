@@ -18,7 +18,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.retrieval.by_words import WordHit, word_hits
 from mmdemo.retrieval.embed import text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
-from mmdemo.retrieval.feedback import feedback_on, middle_of, moved
+from mmdemo.retrieval.feedback import Feedback, feedback_on, middle_of, moved
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.ranking import sort_keys
 from mmdemo.retrieval.results import Result, Results, best_text, cut
@@ -30,6 +30,7 @@ from mmdemo.store.workspace import Workspace
 
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
 THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
+DENIED = 0.05  # what is left of the number of an answer that people crossed
 PLACED = 0.5  # the least probability of an answer whose place in the recording is looked for
 
 
@@ -74,26 +75,30 @@ class Searcher:
         serving = self._keeper.serving()
         if query.target == "text":
             return self._search_texts(serving, query, k)
-        query = replace(query, vector=self._query_vector(serving, query))
+        judged = self._feedback(query)
+        query = replace(query, vector=self._judged(serving, judged, self._query_vector(serving, query)))
         depth, beside = self._depth(serving, query), serving.aligner.calibration
         found = self._candidates(serving, query, max(k, depth))
         if self._by_words(query):
-            found = self._with_words(serving, query, found)
+            found = self._with_words(serving, query, found, judged)
         said = {i: hit.sure for i, hit in found.words.items()}
 
         def decide(rows: np.ndarray) -> np.ndarray:
             ids = [found.ids[i] for i in rows]
             by_words = np.array([said.get(i, 0.0) for i in ids])
-            return 1 - (1 - self._numbers(serving, query, ids, found.near[rows])) * (1 - by_words)
+            denied = np.array([DENIED if i in judged.crossed else 1.0 for i in ids])
+            return denied * (1 - (1 - self._numbers(serving, query, ids, found.near[rows])) * (1 - by_words))
 
         answers = _ordered(found, depth or len(found.ids), decide, beside)
-        return self._results(serving, answers[:k], query, {i for i, sure in said.items() if sure > 0})
+        shown = with_crossed(answers, k, judged.crossed)
+        return self._results(serving, shown, query, {i for i, sure in said.items() if sure > 0})
 
-    def _with_words(self, serving: Serving, query: Query, found: Candidates) -> Candidates:
-        """The candidates with those that the query's words find."""
-        hits = word_hits(self._ws, self._task, query.text, query.given)
-        wanted = self._wanted(query)
-        lacking = [i for i in hits if i not in set(found.ids) and (wanted is None or i in wanted)]
+    def _with_words(self, serving: Serving, query: Query, found: Candidates, judged: Feedback) -> Candidates:
+        """The candidates with those that the query's words find, and those that people crossed."""
+        wanted, there = self._wanted(query), set(found.ids)
+        hits = word_hits(self._ws, self._task, query.text, query.given, wanted)
+        crossed = [i for i in judged.crossed if wanted is None or i in wanted]
+        lacking = [i for i in dict.fromkeys([*hits, *crossed]) if i not in there]
         near = self._similarities(serving, query, lacking)
         kept = [i for i, one in zip(lacking, near, strict=True) if np.isfinite(one)]  # the rest comes later
         return Candidates([*found.ids, *kept], np.concatenate([found.near, near[np.isfinite(near)]]), hits)
@@ -168,11 +173,10 @@ class Searcher:
             raise UserError("There is nothing to look for.", "Write some words or drop a file.")
         total = np.sum(parts, axis=0)
         vector = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
-        return self._judged(serving, query, vector) if self._by_words(query) and query.given else vector
+        return vector
 
-    def _judged(self, serving: Serving, query: Query, vector: np.ndarray) -> np.ndarray:
+    def _judged(self, serving: Serving, said: Feedback, vector: np.ndarray) -> np.ndarray:
         """(D,) a query's vector, moved by what people said of its answers; see `feedback.moved`."""
-        said = feedback_on(self._ws, self._task, query.text)
         if not said:
             return vector
         known = set(self._ws.items.of([*said.ticked, *said.crossed]))
@@ -181,6 +185,11 @@ class Searcher:
             self._keeper.version_vectors(serving.aligner, ids) if ids else vector[None][:0] for ids in sides
         )
         return moved(vector, ticked, crossed, middle_of(serving.index.matrix))
+
+    def _feedback(self, query: Query) -> Feedback:
+        """What people said of the answers to a query's words; nothing where that is what is sought."""
+        asked = self._by_words(query) and query.given
+        return feedback_on(self._ws, self._task, query.text) if asked else Feedback((), ())
 
     def _item(self, query: Query) -> Item:
         """The item that is searched by.
@@ -328,6 +337,14 @@ class Searcher:
         own = np.einsum("nd,nd->n", serving.aligner.project_text(texts), vectors)
         other = np.where(found[:, 0] == own_rows, scores[:, 1], scores[:, 0])
         return best_cut(np.maximum(own, other), other)
+
+
+def with_crossed(answers: Sequence[Answer], k: int, crossed: Collection[str]) -> list[Answer]:
+    """K answers: the first, and all that people crossed, so that they can take it back."""
+    room = max(0, k - sum(a.id in crossed for a in answers))
+    first = [a for a in answers if a.id not in crossed][:room]
+    kept = {a.id for a in first} | set(crossed)
+    return [a for a in answers if a.id in kept][:k]
 
 
 def best_cut(present: np.ndarray, absent: np.ndarray) -> float:

@@ -7,25 +7,33 @@ database itself, and the table is written in the transaction that writes what it
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
 from mmdemo.store.database import Database, in_parts
-from mmdemo.store.tables import Item, SearchableText
+from mmdemo.store.tables import SearchableText
 
 PAIR, LABEL, SAID, HEARD, WRITTEN = "pair", "label", "said", "heard", "written"
+KINDS = frozenset({PAIR, LABEL, SAID, HEARD, WRITTEN})
 SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
+EVERY = 2**31 - 1  # texts: as good as no limit, and one that both databases take
 MOST_WORDS = 32  # of a query that are looked for
 
-FIND = {  # the ids of texts that hold one of the words, best first
-    "sqlite": "SELECT rowid AS id, -rank AS score FROM searchable_texts_words "
-    "WHERE searchable_texts_words MATCH :query ORDER BY rank LIMIT :most",
-    "postgresql": "SELECT id, ts_rank_cd(to_tsvector('english', body), query) AS score "
-    "FROM searchable_texts, to_tsquery('english', :query) query "
-    "WHERE to_tsvector('english', body) @@ query ORDER BY score DESC, id LIMIT :most",
+_COLLECTION = "items.listed AND items.modality = :modality AND found.kind IN :kinds"
+FIND = {  # texts of a collection that hold one of the words, best first
+    "sqlite": "SELECT found.item_id, found.kind, found.body, -words.rank AS score "
+    "FROM searchable_texts_words words JOIN searchable_texts found ON found.id = words.rowid "
+    "JOIN items ON items.id = found.item_id "
+    f"WHERE words.searchable_texts_words MATCH :query AND {_COLLECTION} "
+    "ORDER BY words.rank, found.id LIMIT :most",
+    "postgresql": "SELECT found.item_id, found.kind, found.body, "
+    "ts_rank_cd(to_tsvector('english', found.body), query) AS score "
+    "FROM searchable_texts found JOIN items ON items.id = found.item_id, to_tsquery('english', :query) query "
+    f"WHERE to_tsvector('english', found.body) @@ query AND {_COLLECTION} "
+    "ORDER BY score DESC, found.id LIMIT :most",
 }
 JOINED = {"sqlite": " OR ", "postgresql": " | "}
 QUOTED = {"sqlite": '"{}"', "postgresql": "'{}'"}
@@ -47,29 +55,24 @@ class WordIndex:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, query: str, modality: str, limit: int) -> list[Hit]:
+    def find(self, query: str, modality: str, limit: int, kinds: Collection[str] = KINDS) -> list[Hit]:
         """Texts of a modality's collection that hold one of a query's words, best first.
 
         Args:
             query: words; those that carry no meaning are passed over where others are there.
             modality: its name.
-            limit: at most so many texts.
+            limit: at most so many texts of that collection and those kinds.
+            kinds: of the texts that are looked in.
         """
         words = content_words(query)[:MOST_WORDS]
-        if not words:
+        if not words or not kinds:
             return []
         dialect = self._database.engine.dialect.name
         asked = JOINED[dialect].join(QUOTED[dialect].format(word) for word in words)
+        wanted = text(FIND[dialect]).bindparams(bindparam("kinds", expanding=True))
+        values = {"query": asked, "modality": modality, "kinds": sorted(kinds), "most": limit}
         with self._database.read() as session:
-            rows = session.execute(text(FIND[dialect]), {"query": asked, "most": limit}).all()
-            scores = {int(row.id): float(row.score) for row in rows}
-            found: dict[int, Hit] = {}
-            for part in in_parts(list(scores)):
-                wanted = select(SearchableText).join(Item, Item.id == SearchableText.item_id)
-                wanted = wanted.where(Item.listed, Item.modality == modality, SearchableText.id.in_(part))
-                for row in session.scalars(wanted):
-                    found[row.id] = Hit(row.item_id, row.kind, row.body, scores[row.id])
-        return [found[i] for i in scores if i in found]
+            return [Hit(*row) for row in session.execute(wanted, values)]
 
     def put(self, item: str, kind: str, ref: str, body: str) -> None:
         """Keep a text of an item in the place of the one before it."""

@@ -3,21 +3,30 @@ mm.answers = (() => {
   const { h, thumb, percent, save } = mm;
   const legend = (what, model) => h("div", { class: "mm-legend" }, h("span", {}, what), h("span", {}, model));
   // Labels wherever an answer stands: a tick or a cross, pressed again to take it back
-  function marks(item, text, { said, known, then = () => {}, ...how }) {
+  function taken(text, { said, known, then = () => {} }, send, done = () => {}, failed = null) {
     let label = known ? Promise.resolve(known) : null, was = (known && said) || "";
-    return mm.marks(text, async (verdict, box) => {
+    const receipt = (label) => `Label ${label} saved on disk`;
+    const marked = mm.marks(text, async (verdict, box) => {
       const before = label, taken = was === verdict;
       label = null;
       was = taken ? "" : verdict;
       if (taken) for (const b of box.children) b.setAttribute("aria-pressed", false);
       const undone = before && save("undo", { label: await before });
+      box.title = "";
       if (taken) { await undone; return then(); }
-      label = save("label_result", { item, text, verdict, ...how }).then((receipt) => {
-        box.title = `Label ${receipt.label} saved on disk`;
+      label = send(verdict).then((got) => {
+        box.title = receipt(got.label);
+        done(receipt(got.label));
         then();
-        return receipt.label;
+        return got.label;
       });
+      if (failed) label = label.catch(failed);
     }, said);
+    if (known) marked.title = receipt(known);
+    return marked;
+  }
+  function marks(item, text, { said, known, then, ...how }) {
+    return taken(text, { said, known, then }, (verdict) => save("label_result", { item, text, verdict, ...how }));
   }
   // How well a text fits; `press` says what a click on it does.
   function score({ text, probability, similarity }, i, marked, press = null) {
@@ -45,11 +54,35 @@ mm.answers = (() => {
   const nothing = (answer) => (answer.no_match && answer.results.length
     ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.")
     : !answer.results.length && h("p", { class: "mm-note" }, "Nothing is left with these filters."));
-  // The nodes of results, the best before the weaker, with what stands between and after them.
-  function parts(answer, drawn, wrap = (nodes) => nodes) {
-    const weak = answer.results.findIndex((r) => r.fit !== "best" && !r.verdict), plain = answer.no_match || weak <= 0;
-    if (plain) return [wrap(drawn)].flat();
-    return [wrap(drawn.slice(0, weak)), h("p", { class: "mm-faint mm-weaker" }, "These fit less well"), wrap(drawn.slice(weak))].flat();
+  // The nodes of results: the best, the weaker, and what does not fit, each with what is said of them.
+  const SAID = { weaker: "These fit less well", none: "These do not fit" };
+  function parts(answer, drawn, { wrap = (nodes) => nodes, all = null } = {}) {
+    const found = [], fits = answer.results.map((r) => (answer.no_match ? "nearest" : r.verdict ? "best" : r.fit));
+    for (let from = 0, to; from < drawn.length; from = to) {
+      for (to = from + 1; to < drawn.length && (fits[to] === fits[from] || fits[to] === "best");) to += 1;
+      if (from && SAID[fits[from]]) found.push(h("p", { class: "mm-faint mm-weaker" }, SAID[fits[from]]));
+      found.push(wrap(drawn.slice(from, to)));
+    }
+    if (all) found.push(h("button", { class: "mm-button mm-all", type: "button", onclick: all }, "Show more, whatever fits"));
+    return found.flat();
   }
-  return { legend, marks, score, card, note: nothing, parts };
+  // What a search asks for besides its words and the item that it looks by; a link says it, and reopens exactly that.
+  const NO_WISHES = { by: "", find: "", only: "", from: "", all: "" };
+  const CHOSEN = { find: "[data-target]", only: "[data-state]", from: "[data-source]" };
+  function wishes(element, { by, find = "", all }) {
+    const said = { by: by ? "item" : "", find, all: all ? "1" : "" };
+    for (const [name, where] of Object.entries(CHOSEN)) {
+      const select = element.querySelector(where);
+      if (select) said[name] = select.selectedIndex > 0 ? select.value : "";
+    }
+    return { ...NO_WISHES, ...said };
+  }
+  function choose(element, link) {
+    for (const [name, where] of Object.entries(CHOSEN)) {
+      const select = element.querySelector(where);
+      if (select && [...select.options].some((o) => o.value === link[name])) select.value = link[name];
+    }
+  }
+  const request = ({ find, only, from, all }) => ({ target: find || "media", state: only, source: from, everything: Boolean(all) });
+  return { legend, marks, score, card, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
 })();

@@ -137,7 +137,7 @@ window.mm = (() => {
       const own = modalities.find((m) => m.tab === name);
       const keep = own ? mm.states[name] || { view: viewOf(own.task) } : { view: name };
       if (own) task.set(own.task);
-      this.write({ view: "", item: "", text: "", version: "", mode: "", part: "", learns: "", ...keep, task: task.name });
+      this.write({ view: "", item: "", text: "", version: "", mode: "", part: "", learns: "", ...mm.answers.NO_WISHES, ...keep, task: task.name });
     },
     async share() {
       try {

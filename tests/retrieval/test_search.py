@@ -10,6 +10,7 @@ from mmdemo.models.written import Reader, can_read
 from mmdemo.retrieval.feedback import moved
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.results import BEST, NEAREST, WEAKER
+from mmdemo.retrieval.search import Answer, with_crossed
 from mmdemo.retrieval.written import read_written
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
@@ -122,3 +123,19 @@ def test_what_is_written_in_a_picture_is_read_once_and_found(app: App) -> None:
 @pytest.mark.skipif(not can_read(), reason="rapidocr is optional")
 def test_a_sign_is_read() -> None:
     assert "STOP" in Reader().read([Image.open(drawing("stop_sign"))])
+
+
+def test_what_people_crossed_is_kept_within_k_in_the_place_of_what_came_last() -> None:
+    answers = [Answer(name, 0.0, 1.0 - i / 10) for i, name in enumerate("abcdef")]
+    assert "".join(a.id for a in with_crossed(answers, 3, {})) == "abc"
+    assert "".join(a.id for a in with_crossed(answers, 3, {"f", "b"})) == "abf"
+    assert "".join(a.id for a in with_crossed(answers, 1, {"f", "b"})) == "b"
+
+
+def test_crossed_answers_stand_at_the_end_and_stay_where_nothing_else_matches(app: App) -> None:
+    asked = Query(text="quarterly tax report", k=6)
+    first = app.media.search(asked).results[0]
+    tick(app, first.item, asked.text, "mismatch")
+    found = app.media.search(asked)
+    assert found.no_match and [r.item for r in found.results].index(first.item) == NEAREST
+    assert found.results[-1].verdict == "mismatch" and found.results[-1].probability < 0.05

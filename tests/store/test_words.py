@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from mmdemo.media.audio import wav_bytes
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.words import HEARD, content_words, held_share
+from mmdemo.store.words import HEARD, WRITTEN, content_words, held_share
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
@@ -79,3 +81,16 @@ def test_the_words_that_carry_meaning_are_what_is_held() -> None:
     assert content_words("the of") == ["the", "of"]
     assert held_share("red apples", "An apple") == 0.5 and held_share("berries", "A red berry") == 1.0
     assert held_share("glass", "A glass") == 1.0 and held_share("!", "x") == 0.0
+
+
+def test_texts_of_other_collections_and_kinds_do_not_crowd_out_the_ones_asked_for(ws: Workspace) -> None:
+    for i in range(12):
+        add(ws, 20 + i, "moon")
+    kept, _ = add(ws, 1, "A picture of the old moon above a wide and quiet sea")
+    ws.words.put(kept, WRITTEN, "reader", "the moon hotel, open all through the night and on Sundays too")
+    other = ws.add_media("image", png((9, 9, 9)), "own.png", source="upload", listed=False)
+    ws.words.put(other.id, HEARD, "x", "moon")
+    recording = ws.add_media("audio", wav_bytes(np.zeros(1600, np.float32)), "a.wav", source="test")
+    ws.words.put(recording.id, HEARD, "x", "far below the quiet waters shone the reflection of a moon")
+    assert [hit.item for hit in ws.words.find("moon", "audio", 1)] == [recording.id]
+    assert [(hit.item, hit.kind) for hit in ws.words.find("moon", "image", 1, {WRITTEN})] == [(kept, WRITTEN)]

@@ -3,15 +3,15 @@ const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
-let maps = [], shown = -1, picture = null, writing = 0;
+let maps = [], shown = -1, picture = null, writing = 0, asked = {};
 let quiet = !mm.ofImage;  // the link is of another tab: it stays
 
 /* The address and the views */
 function remember() {
   state.text = state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "";
-  mm.states.image = { ...state };
+  mm.states.image = { ...state, ...(state.view === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
   clearTimeout(writing);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
-  writing = setTimeout(() => { if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...state }); });
+  writing = setTimeout(() => { if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...mm.states.image }); });
 }
 function open(view) {
   state.view = view;
@@ -39,7 +39,7 @@ async function choose(item, name, texts) {
   quiet = false;
   show(item, name);
   if (state.view === "caption") return propose();
-  if (state.view === "search") return search(true);
+  if (state.view === "search") return search({ by: true });
   if (texts && (!captions.value.trim() || captions.dataset.given === "1")) { captions.value = texts.join("\n"); captions.dataset.given = "1"; }
   if (captions.value.trim()) align();
 }
@@ -167,29 +167,31 @@ const card = (result, rank, query, model) => mm.answers.card(result, rank, query
     align();
   },
   similarTitle: "Search by this picture",
-  similar: () => { show(result.item, result.text); words.value = ""; search(true); },
-  then: () => { if (words.value.trim() === query) search(false); },  // what people say of answers moves the others
+  similar: () => { show(result.item, result.text); words.value = ""; search({ by: true }); },
+  then: () => { if (words.value.trim() === query) search(asked); },  // what people say of answers moves the others
 });
-function search(byPicture = false) {
+function search({ by: byPicture = false, all = false } = {}) {
   const box = $("[data-results]"), query = words.value.trim();
+  asked = { by: byPicture, all };
   if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by the picture."));
   if (byPicture && !state.item) return fail(box, new Error("There is no picture to search by. Drop one on the left, or choose a sample."));
   remember();
-  const body = { k: 24, query, item: byPicture ? state.item : "", target: $("[data-target]").value, state: $("[data-state]").value, source: $("[data-source]").value };
+  const body = { k: 24, query, item: byPicture ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => {
     const note = mm.answers.note(answer);
     const by = legend(query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture", answer.model);
+    const more = !all && answer.results.length < body.k ? () => search({ by: byPicture, all: true }) : null;
     const list = body.target === "text"
-      ? answer.results.map((r, i) => h("div", { class: "mm-line" },
+      ? mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line" },
           h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), h("span", { class: "mm-faint" }, percent(r.probability))),
-          state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null))
-      : mm.answers.parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model)), (cards) => h("div", { class: "mm-cards" }, cards));
+          state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null)), { all: more })
+      : mm.answers.parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model)), { wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: more });
     box.replaceChildren(...[by, note, ...list].filter(Boolean));
   });
 }
-$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(false); };
-$("[data-similar]").onclick = () => search(true);
-for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(!words.value.trim()); };
+$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
+$("[data-similar]").onclick = () => search({ by: true });
+for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
 /* Versions: the active one unless a link or the person says otherwise */
 const fillVersions = mm.versionList(versions, "image-text", () => api("start"));
@@ -214,10 +216,11 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (view === "search") words.value = link.text || ""; else captions.value = link.text || "";
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n"); captions.dataset.given = "1"; }
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
+  if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(view);
   await mm.drawn();  // the model's work would take the processor from the page that is being drawn
   if (["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn)) return;  // the person was quicker
   if (view === "align" && captions.value) align();
   if (view === "caption" && state.item) propose();
-  if (view === "search" && (link.text || there)) search(!link.text);
+  if (view === "search" && (link.text || there)) search({ by: Boolean(link.by && there) || !link.text, all: Boolean(link.all) });
 })();

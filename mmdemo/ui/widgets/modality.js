@@ -4,7 +4,7 @@ const { noun, plural } = mm.modalityOf(about);
 const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), texts = $("textarea"), words = $("input[type=search]"), file = $("input[type=file]"), versions = $(".mm-version select");
 const state = { view: about, mode: "align", item: "", text: "", version: "" };
-let begun = false;
+let begun = false, asked = {};
 $("[data-noun]").setAttribute("aria-label", noun[0].toUpperCase() + noun.slice(1));
 stage.setAttribute("aria-label", `Drop or choose a ${noun}`);
 $(".mm-empty").textContent = `Drop a ${noun}, or choose one below`;
@@ -13,8 +13,8 @@ $("[data-similar]").textContent = `By this ${noun}`;
 /* The address and the views */
 function remember() {
   state.text = (state.mode === "search" ? words : texts).value.trim();
-  mm.states[about] = { ...state };
-  if (element.offsetParent !== null) address.write({ task: about, ...state });
+  mm.states[about] = { ...state, ...(state.mode === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
+  if (element.offsetParent !== null) address.write({ task: about, ...mm.states[about] });
 }
 function open(mode) {
   state.mode = mode;
@@ -35,7 +35,7 @@ function show(item, name) {
 }
 async function take(blob) {
   stage.classList.add("busy");
-  try { const got = await upload(blob, blob.name, "", about); show(got.item, got.name); if (state.mode === "search") search(true); else if (texts.value.trim()) align(); } catch (e) { toast(e.message, true); }
+  try { const got = await upload(blob, blob.name, "", about); show(got.item, got.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); } catch (e) { toast(e.message, true); }
   stage.classList.remove("busy");
 }
 $("[data-upload]").onclick = () => file.click();
@@ -68,20 +68,23 @@ async function look(item) {
   show(found.item, found.name);
   align();
 }
-function search(byItem) {
+function search({ by: byItem = false, all = false } = {}) {
   const box = $("[data-results]"), query = words.value.trim();
+  asked = { by: byItem, all };
   if (byItem ? !needed(box) : !query) return byItem || fail(box, new Error("There is nothing to look for. Write some words."));
   remember();
-  const body = { task: about, k: 24, query, item: byItem ? state.item : "", state: $("[data-state]").value, source: $("[data-source]").value };
+  const body = { task: about, k: 24, query, item: byItem ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => box.replaceChildren(...[
     legend([query && `“${query}”`, byItem && `the ${noun}`].filter(Boolean).join(" and "), answer.model), note(answer),
     ...parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model, {
-      then: () => { if (words.value.trim() === query) search(byItem); },
+      then: () => { if (words.value.trim() === query) search(asked); },
       openTitle: `Align this ${noun}`, open: () => look(r.item).catch((e) => fail(box, e)),
-      similarTitle: `Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search(true); } })), (cards) => h("div", { class: "mm-cards" }, cards))].filter(Boolean)));
+      similarTitle: `Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search({ by: true }); } })), {
+      wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: !all && answer.results.length < body.k ? () => search({ by: byItem, all: true }) : null })].filter(Boolean)));
 }
-$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(false); };
-$("[data-similar]").onclick = () => search(true);
+$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
+$("[data-similar]").onclick = () => search({ by: true });
+for (const name of ["state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
 const fillVersions = mm.versionList(versions, about, () => api("samples", { task: about }));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.mode === "align") align(); };
@@ -97,14 +100,15 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   fillVersions(start.versions, state.version);
   $("[data-state]").append(...mm.options(mm.kinds));
   $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));
-  const pick = (s) => { show(s.item, s.text || s.name); if (state.mode === "search") search(true); else if (texts.value.trim()) align(); };
+  const pick = (s) => { show(s.item, s.text || s.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); };
   $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.text || s.name, onclick: () => pick(s) }, h("img", { src: thumb(s.item), alt: s.text || s.name }))));
   if (!start.samples.length) $(".mm-empty").textContent = `There are no ${plural} here yet. Import some in the Data tab, or drop one.`;
   words.value = (link.mode === "search" && link.text) || "";
   texts.value = (link.mode !== "search" && link.text) || [...new Set(start.samples.map((s) => s.text).filter(Boolean))].slice(0, 4).join("\n");
+  if (link.mode === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(link.mode === "search" ? "search" : "align");
   const first = link.item ? await api("medium", { item: link.item }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
   if (first) show(first.item, first.text || first.name);
   if (state.mode === "align" && state.item && texts.value.trim()) align();
-  if (state.mode === "search" && (words.value || link.item)) search(!words.value);
+  if (state.mode === "search" && (words.value || link.item)) search({ by: Boolean(link.by && state.item) || !words.value, all: Boolean(link.all) });
 })();

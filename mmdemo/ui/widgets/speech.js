@@ -3,13 +3,13 @@ const $ = (selector) => element.querySelector(selector);
 const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), versions = $(".mm-version select"), samples = $("[data-samples]");
 const state = { view: "speech", mode: "transcribe", item: "", text: "", version: "" };
 const wave = mm.wave($("[data-wave]"), { onspan: correctSpan });
-let known = null, heard = null, aligned = null, begun = false;
+let known = null, heard = null, aligned = null, begun = false, asked = {};
 const mine = () => address.link.view === "speech";
 
 function remember() {
   state.text = state.mode === "align" ? texts.value.trim() : state.mode === "search" ? words.value.trim() : "";
-  mm.states.speech = { ...state };
-  if (element.offsetParent !== null) address.write({ task: "speech-text", ...state });
+  mm.states.speech = { ...state, ...(state.mode === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
+  if (element.offsetParent !== null) address.write({ task: "speech-text", ...mm.states.speech });
 }
 function open(mode) {
   state.mode = mode;
@@ -152,8 +152,7 @@ for (const button of element.querySelectorAll("[data-format]")) button.onclick =
 };
 
 /* Labels on an answer */
-const marks = (text, { item, origin, query, rank, version, said, then = () => {} }) => mm.marks(text, (verdict, box) =>
-  save("label_result", { item, text, verdict, origin, query, rank, version }).then((r) => { box.title = `Label ${r.label} saved on disk`; then(); }), said);
+const marks = (text, { item, ...how }) => mm.answers.marks(item, text, how);
 
 /* Align */
 async function wordsOf(text) {
@@ -182,11 +181,16 @@ $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
 
 /* Search */
-function search(body) {
-  const box = $("[data-results]");
+function search({ by = false, find = "", all = false } = {}) {
+  const box = $("[data-results]"), query = by ? "" : words.value.trim();
+  asked = { by, find, all };
+  if (by ? !needed(box) : !query) return by || fail(box, new Error("There is nothing to look for. Write some words."));
+  if (by) words.value = "";
   remember();
-  return into(box, () => api("search", { task: "speech-text", k: 12, ...body }), (answer) => {
-    const note = mm.answers.note(answer), again = body.query && body.target !== "text" ? () => { if (words.value.trim() === body.query) search(body); } : undefined;
+  const body = { task: "speech-text", k: 12, query, item: by ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
+  return into(box, () => api("search", body), (answer) => {
+    const note = mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
+    const more = !all && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, body.query ? `“${body.query}”` : "by this recording"), h("span", {}, answer.model)), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
@@ -195,12 +199,12 @@ function search(body) {
           await choose(r.item, r.start === null); open("transcribe");
           if (r.start !== null) wave.playSpan(r.start, r.end);
         } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${percent(r.probability)}${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
-        marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, then: again }))))].filter(Boolean));
+        marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, known: r.label, then: again }))), { all: more })].filter(Boolean));
   });
 }
-$("form.mm-search").onsubmit = (e) => { e.preventDefault(); if (!words.value.trim()) return fail($("[data-results]"), new Error("There is nothing to look for. Write some words.")); search({ query: words.value.trim() }); };
-$("[data-texts]").onclick = () => { if (needed($("[data-results]"))) search({ query: "", item: state.item, target: "text" }); };
-$("[data-similar]").onclick = () => { if (needed($("[data-results]"))) search({ query: "", item: state.item }); };
+$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
+$("[data-texts]").onclick = () => search({ by: true, find: "text" });
+$("[data-similar]").onclick = () => search({ by: true });
 
 const fillVersions = mm.versionList(versions, "speech-text", () => api("speech_start"));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); };
@@ -217,8 +221,9 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   texts.value = (link.mode === "align" && link.text) || start.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n");
   words.value = (link.mode === "search" && link.text) || "";
   const first = link.item || start.samples[0]?.item;
+  if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
   open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
   if (first) await show(first).catch((e) => error(e.message));
   if (state.mode === "align" && link.text) align();
-  if (state.mode === "search" && link.text) search({ query: words.value.trim() });
+  if (state.mode === "search" && (link.text || (link.by && state.item))) search(asked);
 })();

@@ -2,12 +2,13 @@ const { h, api, upload, save, percent, address, poll, seconds, fail, into } = mm
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, versions = $("select[aria-label^=Version]"), samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
-let known = null, looked = null, described = null, begun = false, subtitles = "";
+let known = null, looked = null, described = null, begun = false, subtitles = "", asked = {};
 
 const mine = () => address.link.view === "video";
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 function remember() {
-  mm.states.video = { view: "video", mode: state.view, item: state.item, version: state.version, text: state.view === "find" ? query.value : state.view === "search" ? words.value : "" };
+  mm.states.video = { view: "video", mode: state.view, item: state.item, version: state.version, text: state.view === "find" ? query.value : state.view === "search" ? words.value : "",
+    ...(state.view === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
   if (element.offsetParent !== null) address.write({ task: "video-text", ...mm.states.video });
 }
 function open(view) {
@@ -75,8 +76,10 @@ samples.onchange = () => { if (samples.value) choose(samples.value).catch((e) =>
 const needed = (box) => state.item || (fail(box, new Error("There is no video yet. Upload one, or choose a sample.")), false);
 
 /* Labels on an answer */
-const marks = (text, { said, then = () => {}, ...how }) => mm.marks(text, (verdict) =>
-  save("label_span", { ...how, text, verdict }).then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk`; then(); }, (x) => error(x.message)), said);
+function marks(text, how, { said, known, then } = {}) {
+  return mm.answers.taken(text, { said, known, then }, (verdict) => save("label_span", { ...how, text, verdict }),  // how: as it is when it is pressed
+    (receipt) => { $("[data-receipt]").textContent = receipt; }, (x) => error(x.message));
+}
 const span = (a, b) => `${player.text(a)}–${player.text(b)}`;
 
 /* Find */
@@ -97,8 +100,13 @@ function find() {
           h("img", { src: `mmdemo/frame/${state.item}?t=${((m.start + m.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
           h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), where);
         // the ends were dragged on the time line: a label is on the corrected span
-        button.correct = (moved) => { how.start = moved.start; how.end = moved.end; where.textContent = `${span(moved.start, moved.end)} · corrected`; };
-        return h("div", { class: "mm-line" }, button, marks(text, how));
+        let marked = marks(text, how);
+        button.correct = (moved) => {
+          how.start = moved.start; how.end = moved.end; where.textContent = `${span(moved.start, moved.end)} · corrected`;
+          const fresh = marks(text, how);  // nothing was said of the corrected one yet
+          marked.replaceWith(fresh); marked = fresh;
+        };
+        return h("div", { class: "mm-line" }, button, marked);
       })].filter(Boolean));
     const best = answer.moments[0];
     if (best) player.seek(best.start + 0.01);
@@ -133,18 +141,20 @@ for (const button of element.querySelectorAll("[data-format]")) button.onclick =
 };
 
 /* Search the collection */
-function search() {
+function search({ all = false } = {}) {
   const box = $("[data-results]"), text = words.value.trim();
+  asked = { all };
   if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
   remember();
-  return into(box, () => api("search", { task: "video-text", k: 12, query: text }), (answer) => {
-    const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(); };
+  return into(box, () => api("search", { task: "video-text", k: 12, query: text, everything: all }), (answer) => {
+    const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(asked); };
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”`), h("span", {}, answer.model)), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         h("button", { class: "mm-caption", type: "button", title: "Play from here", onclick: async () => {
           try { if (r.item !== state.item) await choose(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
         } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file), h("span", { class: "mm-faint" }, `${span(r.start, r.end)} · ${percent(r.probability)}`)),
-        marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model, said: r.verdict, then: again }))))].filter(Boolean));
+        marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model }, { said: r.verdict, known: r.label, then: again }))),
+      { all: !all && answer.results.length < 12 ? () => search({ all: true }) : null })].filter(Boolean));
   });
 }
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
@@ -161,10 +171,11 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   state.version = link.version || "";
   fillVersions(start.versions, state.version);
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
+  if (link.mode === "search") asked = { all: Boolean(link.all) };
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
   if (state.view === "search") words.value = link.text || ""; else query.value = link.text || (link.item ? "" : start.query);
   const first = link.item || start.samples[0]?.item;
   if (first) await show(first).catch((e) => error(e.message));
   if (state.view === "find" && query.value && state.item) find();
-  if (state.view === "search" && words.value) search();
+  if (state.view === "search" && words.value) search(asked);
 })();

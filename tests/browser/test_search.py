@@ -1,0 +1,106 @@
+"""Searching in the real page: it ends, it follows ticks and crosses, and its links reopen exactly it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from mmdemo.retrieval.results import NEAREST
+from mmdemo.service.app import App
+
+Served = tuple[App, str]
+Open = Callable[..., Page]
+FIRST_S = 60_000  # ms; the first answer waits for the model
+
+
+def shown(box: Locator) -> list[str]:
+    """The items of the results, in their order."""
+    return [str(card.get_attribute("data-item")) for card in box.locator("[data-results] [data-item]").all()]
+
+
+def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served[1]}?view=search&text=quarterly+tax+report")
+    box = page.locator("#mm-image")
+    expect(box.get_by_text("No good match in this collection.")).to_be_visible(timeout=FIRST_S)
+    found = shown(box)
+    assert len(found) == NEAREST
+    box.get_by_role("button", name="Show more, whatever fits").click()
+    expect(box.locator(".mm-card")).to_have_count(24)
+    assert shown(box)[: len(found)] == found and "all=1" in page.url
+    again = open_page(page.url).locator("#mm-image")
+    expect(again.locator(".mm-card")).to_have_count(24, timeout=FIRST_S)
+    expect(again.get_by_role("button", name="Show more, whatever fits")).to_have_count(0)
+
+
+def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken_back(
+    served: Served, open_page: Open
+) -> None:
+    page = open_page(f"{served[1]}?view=search&text=an+animal")
+    box = page.locator("#mm-image")
+    expect(box.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
+    before = shown(box)
+
+    def cross(card: Locator) -> None:
+        with page.expect_response("**/api/search"):
+            card.get_by_label("mismatch: an animal", exact=True).click()
+
+    cross(box.locator(f".mm-card[data-item='{before[0]}']"))
+    expect(box.locator(".mm-card").first).not_to_have_attribute("data-item", before[0])
+    page.reload()
+    own = box.locator(f".mm-card[data-item='{before[0]}']")
+    expect(own.get_by_label("mismatch: an animal", exact=True)).to_have_attribute(
+        "aria-pressed", "true", timeout=FIRST_S
+    )
+    cross(own)
+    expect(box.locator(".mm-card").first).to_have_attribute("data-item", before[0])
+    assert shown(box) == before
+
+
+@pytest.mark.parametrize(
+    ("view", "act"),
+    [
+        ("view=align", "By this picture"),
+        ("view=speech&mode=search", "Texts for this recording"),
+        ("view=speech&mode=search", "Recordings like this one"),
+    ],
+)
+def test_a_link_to_a_search_by_a_picture_or_recording_reopens_exactly_it(
+    served: Served, open_page: Open, view: str, act: str
+) -> None:
+    page = open_page(f"{served[1]}?{view}")
+    box = page.locator("#mm-speech" if "speech" in view else "#mm-image")
+    box.get_by_role("tab", name="Search", exact=True).click()
+    expect(box.locator("img, [data-name]:not(:empty)").first).to_be_visible(timeout=FIRST_S)
+    box.get_by_role("button", name=act, exact=True).click()
+    expect(box.locator("[data-results] [data-item]").first).to_be_visible(timeout=FIRST_S)
+    found, texts = shown(box), box.locator("[data-results] .mm-text").all_inner_texts()
+    again = open_page(page.url).locator(f"#{box.get_attribute('id')}")
+    expect(again.locator("[data-results] [data-item]").first).to_be_visible(timeout=FIRST_S)
+    assert shown(again) == found and again.locator("[data-results] .mm-text").all_inner_texts() == texts
+
+
+def test_a_link_to_texts_that_are_found_by_words_and_to_filters_reopens_exactly_them(
+    served: Served, open_page: Open
+) -> None:
+    page = open_page(f"{served[1]}?view=search&text=a+dog")
+    box = page.locator("#mm-image")
+    expect(box.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
+    box.get_by_label("Find").select_option("text")
+    expect(box.locator("[data-results] .mm-line").first).to_be_visible()
+    expect(box.locator(".mm-card")).to_have_count(0)
+    texts = box.locator("[data-results] .mm-text").all_inner_texts()
+    again = open_page(page.url).locator("#mm-image")
+    expect(again.locator("[data-results] .mm-line").first).to_be_visible(timeout=FIRST_S)
+    assert again.locator("[data-results] .mm-text").all_inner_texts() == texts
+    box.get_by_label("Find").select_option("media")
+    expect(box.locator(".mm-card").first).to_be_visible()
+    with page.expect_response("**/api/search"):
+        box.get_by_label("Label").select_option("unlabelled")
+    expect(box.locator("[data-results]")).not_to_have_attribute("aria-busy", "true")
+    found = shown(box)
+    again = open_page(page.url).locator("#mm-image")
+    expect(again.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
+    assert shown(again) == found
+    expect(again.get_by_label("Label")).to_have_value("unlabelled")
