@@ -11,6 +11,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
+from starlette.middleware import Middleware
 
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
@@ -19,6 +21,7 @@ from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken, require_address
 from mmdemo.ui.mcp import answer_agents
+from mmdemo.ui.refusals import PlainRefusals, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import tabs
 from mmdemo.ui.widgets import widget
@@ -84,7 +87,11 @@ def _launch(page: gr.Blocks, app: App) -> str:
         footer_links=["api"],
         max_file_size=settings.max_upload_mb * 1_000_000,
         state_session_capacity=SESSIONS,
-        app_kwargs={"routes": page_routes(app)},
+        app_kwargs={
+            "routes": page_routes(app),
+            "middleware": [Middleware(PlainRefusals, max_mb=2 + settings.max_upload_mb * 4 // 3)],
+            "exception_handlers": {RequestValidationError: unreadable},
+        },
         mcp_server=True,
         ssr_mode=False,
         quiet=True,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
-from mmdemo.settings import ASSETS, load_settings
-from mmdemo.ui import shell
+from mmdemo.settings import ASSETS
 from mmdemo.ui.routes import page_routes
 from tests.conftest import TASK, png
+from tests.ui.conftest import agent
 
 
 @pytest.fixture
@@ -130,23 +128,6 @@ def test_a_space_without_a_lasting_disk_is_warned_of(
 # The named endpoints, through gradio_client, as people's scripts call them
 
 
-@pytest.fixture(scope="module")
-def api(
-    tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]
-) -> Iterator[tuple[App, Any, str]]:
-    """A served page and a client of it."""
-    from gradio_client import Client
-
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    settings = load_settings({}, workspace=tmp_path_factory.mktemp("api"), device="cpu", server_port=port)
-    app, address, page = shell.serve(settings, block=False)
-    yield app, Client(address, verbose=False), address
-    page.close(verbose=False)
-    app.close()
-
-
 def test_the_api_answers_as_the_command_line_does(api: tuple[App, Any, str]) -> None:
     from gradio_client import handle_file
 
@@ -193,26 +174,6 @@ def test_an_api_error_is_a_sentence(api: tuple[App, Any, str]) -> None:
 
     with pytest.raises(AppError, match="no pair 999999"):
         api[1].predict(999999, "match", api_name="/label")
-
-
-def agent(address: str, name: str, arguments: dict[str, Any]) -> tuple[list[Any], Any]:
-    """What an agent sees: the tools, and the result of one."""
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    from mcp import ClientSession
-    from mcp.client.streamable_http import streamable_http_client
-
-    async def talk() -> tuple[list[Any], Any]:
-        async with (
-            streamable_http_client(f"{address}gradio_api/mcp/") as (read, write, _),
-            ClientSession(read, write) as session,
-        ):
-            await session.initialize()
-            return (await session.list_tools()).tools, await session.call_tool(name, arguments)
-
-    with ThreadPoolExecutor(1) as thread:  # this one may have the browser tests' event loop
-        return thread.submit(lambda: asyncio.run(talk())).result()
 
 
 def test_the_same_functions_are_mcp_tools_that_answer_in_json(api: tuple[App, Any, str]) -> None:

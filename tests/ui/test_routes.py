@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from mmdemo.service.app import App
+from mmdemo.settings import ASSETS
 from mmdemo.ui.routes import MAX_JSON_BYTES, page_routes
 
 
@@ -44,3 +47,29 @@ def test_a_version_that_is_not_there_is_refused_without_a_word_of_the_command_li
     refused = client.post("/mmdemo/api/version_card", json={"version": "v99"}).json()
     assert refused["error"] == "There is no version 'v99'."
     assert "efficientnet-lite0-minilm" in refused["cure"] and "`" not in refused["cure"]
+
+
+@pytest.mark.parametrize("way", ["media", "thumb", "player", "frame", "strip", "peaks", "sound"])
+def test_an_item_whose_file_is_gone_from_the_disk_is_told_by_its_name(
+    app: App, client: TestClient, tmp_path: Path, way: str
+) -> None:
+    modality = {"media": "image", "thumb": "image", "peaks": "audio", "sound": "audio"}.get(way, "video")
+    sources = {
+        "image": ASSETS / "photos" / "coffee.jpg",
+        "audio": next((ASSETS / "speech" / "samples").iterdir()),
+        "video": next((ASSETS / "video").glob("*.mp4")),
+    }
+    changed = tmp_path / f"gone{sources[modality].suffix}"
+    changed.write_bytes(sources[modality].read_bytes() + b"\0")  # no sample: nothing is made of it yet
+    item = app.ws.add_media(modality, changed, "gone.file", source="upload")
+    app.ws.media_path(item).unlink()
+    gone = client.get(f"/mmdemo/{way}/{item.id}")
+    assert gone.status_code == 404, gone.text
+    assert gone.json()["error"] == "The file of gone.file is gone from the workspace."
+
+
+def test_an_id_that_is_none_and_an_item_of_another_modality_are_told_so(app: App, client: TestClient) -> None:
+    picture = app.ws.items.listed("image", limit=1)[0].id
+    for address in ("media/x", "thumb/%00", f"media/{'0' * 64}", f"sound/{picture}", f"player/{picture}"):
+        refused = client.get(f"/mmdemo/{address}")
+        assert refused.status_code == 404 and refused.json()["error"].startswith("There is no such ")

@@ -222,6 +222,11 @@ def refusal(error: ValidationError, request: type[BaseModel]) -> MmdemoError:
     return _worded(first["type"], name, first["input"], first.get("ctx", {}), about(field) if field else "")
 
 
+def is_missing(name: str, field: FieldInfo) -> UserError:
+    """The refusal of a request that lacks a field."""
+    return _worded("missing", name.replace("_", " "), None, {}, about(field))
+
+
 def _worded(kind: str, name: str, value: Any, facts: dict[str, Any], what: str) -> UserError:
     told = shown(value)
     bound = next((facts[k] for k in ("ge", "gt", "le", "lt") if k in facts), None)

@@ -15,7 +15,7 @@ an error and who may ask stand in one place:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from mmdemo.errors import UserError
 from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
-from mmdemo.service.operations.requests import Answer, Request, is_local, refusal, shown
+from mmdemo.service.operations.requests import Answer, Request, is_local, is_missing, refusal, shown
 
 Role = Literal["viewer", "annotator", "trainer", "owner"]
 ROLES: tuple[Role, ...] = ("viewer", "annotator", "trainer", "owner")  # each may do what those before it may
@@ -66,17 +66,30 @@ class Operation:
             UserError: the first name that is of no field, or the first value that cannot be used, and what
                 can.
         """
-        known = self.request.model_fields if surface == "command" else self.fields
-        unknown = next((name for name in values if name not in known), None)
+        self._require_known(values, self.request.model_fields if surface == "command" else self.fields)
+        try:
+            return self.request.model_validate(dict(values), context={"files": files})
+        except ValidationError as e:
+            raise refusal(e, self.request) from e
+
+    def require_names(self, names: Collection[str]) -> None:
+        """Check the names alone of values that are sent from elsewhere.
+
+        Raises:
+            UserError: one is of no field, or one that is needed is not among them.
+        """
+        self._require_known(names, self.fields)
+        for name, field in self.fields.items():
+            if field.is_required() and name not in names:
+                raise is_missing(name, field)
+
+    def _require_known(self, names: Collection[str], known: Collection[str]) -> None:
+        unknown = next((name for name in names if name not in known), None)
         if unknown is not None:
             raise UserError(
                 f"{self.name} takes no {shown(unknown)}.",
                 f"It takes {', '.join(known)}." if known else "Send it nothing.",
             )
-        try:
-            return self.request.model_validate(dict(values), context={"files": files})
-        except ValidationError as e:
-            raise refusal(e, self.request) from e
 
     def __call__(self, app: App, request: Request) -> Any:
         """Carry it out; the answer as JSON."""
