@@ -26,10 +26,12 @@ from mmdemo.service.operations.table import OPERATIONS, Operation
 log = logging.getLogger(__name__)
 CALLED = re.compile(r"/gradio_api/(run|api|call|call/v2)/([^/]*)/?")  # a named endpoint
 DIRECT = ("run", "api")  # these answer at once, the others by way of the queue
+OF_THE_PAGE = ("run", "predict")  # where Gradio's page asks its own functions, by their number
 NO_FIELDS = ("oauth_token",)  # Gradio takes it out of the body
 # What the machine raises. All else that escapes a route of Gradio's is a value that it did not count on.
 OF_THE_MACHINE = (OSError, MemoryError)
 BODY_CURE = 'Send a JSON object, as in {"data": [...]}.'
+USELESS = UserError("The request cannot be used.", BODY_CURE)
 
 
 def refusal(error: MmdemoError) -> JSONResponse:
@@ -85,6 +87,9 @@ class PlainRefusals:
                 await self.app(scope, receive, watched)
                 return
             way, name = called.groups()
+            if (way, name) == OF_THE_PAGE:
+                await self.app(scope, receive, _DirectAnswer(watched, faults=False))
+                return
             if name not in OPERATIONS or "api" not in OPERATIONS.get(name).surfaces:
                 raise _NoEndpoint(name)
             receive = await self._checked(OPERATIONS.get(name), way, receive)
@@ -99,7 +104,7 @@ class PlainRefusals:
                 raise
             log.warning("%s %s could not be answered", scope["method"], scope["path"], exc_info=True)
             mistaken = not isinstance(e, OF_THE_MACHINE)
-            answer = _told(UserError("The request cannot be used.", BODY_CURE), 400) if mistaken else fault()
+            answer = _told(USELESS, 400) if mistaken else fault()
             await answer(scope, receive, send)
 
     async def _checked(self, operation: Operation, way: str, receive: Receive) -> Receive:
@@ -143,10 +148,15 @@ class _NoEndpoint(UserError):
 class _DirectAnswer:
     """The answer of an endpoint that was called directly. Gradio says 500 of what an operation refuses and of
     a fault alike; a refusal has a sentence, and a fault has none.
+
+    Args:
+        send: where the answer goes.
+        faults: whether what has no sentence is a fault; else it is a value that nothing on the page sends.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, faults: bool = True) -> None:
         self.send = send
+        self.faults = faults
         self.start: Message | None = None
         self.body = b""
 
@@ -163,6 +173,8 @@ class _DirectAnswer:
     async def _judge(self, start: Message) -> None:
         told = _json(self.body)
         sentence = told.get("error") if isinstance(told, dict) else None
+        if not sentence and not self.faults:
+            sentence = str(USELESS)
         if sentence:
             start["status"] = 400
             self.body = json.dumps({"error": sentence, "detail": sentence}).encode()

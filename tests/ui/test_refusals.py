@@ -79,7 +79,13 @@ def test_an_endpoint_that_there_is_not_is_refused_with_the_list(http: httpx.Clie
     for way in ("run", "api", "call", "call/v2"):
         sentence = told(sent(http, f"gradio_api/{way}/nope", {"data": []}))
         assert sentence.startswith("There is no endpoint 'nope'. Use one of: align, ")
-    assert "no endpoint 'predict'" in told(sent(http, "gradio_api/run/predict", {"data": []}))
+    assert told(sent(http, "gradio_api/run/predict", {"data": []})).startswith("The request cannot be used.")
+
+
+def test_the_page_asks_its_own_functions_by_their_number(served: Served, http: httpx.Client) -> None:
+    loads = next(number for number, f in served[1].fns.items() if f.name == "_tab_of_link")
+    body = {"data": [], "fn_index": loads, "session_hash": "x", "trigger_id": None}
+    assert sent(http, "gradio_api/run/predict", body).status_code == 200
 
 
 def test_a_value_that_an_operation_refuses_is_its_sentence_on_a_direct_call_too(http: httpx.Client) -> None:
