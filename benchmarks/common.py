@@ -38,6 +38,7 @@ class Clipart:
     train: np.ndarray  # row numbers
     validation: np.ndarray
     names: list[str]  # of the files
+    titles: list[str]
 
 
 def load_clipart(preset: str = "efficientnet-lite0-devise", root: Path = ASSETS / "clipart") -> Clipart:
@@ -52,7 +53,12 @@ def load_clipart(preset: str = "efficientnet-lite0-devise", root: Path = ASSETS 
     pairs = PairArrays(features, texts, np.ones(len(rows), bool), codes, codes)
     held_out = np.array([row["split"] == "validation" for row in rows])
     return Clipart(
-        towers, pairs, np.flatnonzero(~held_out), np.flatnonzero(held_out), [p.name for p in paths]
+        towers,
+        pairs,
+        np.flatnonzero(~held_out),
+        np.flatnonzero(held_out),
+        [p.name for p in paths],
+        [row["text"] for row in rows],
     )
 
 

@@ -14,7 +14,7 @@ from mmdemo.evaluation.metrics import CURE, RECALL_AT, Ranks, Retrieval
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.finite import require_finite
 from mmdemo.labeling.snapshot import Example
-from mmdemo.models.calibration import Calibration, fit_calibration
+from mmdemo.models.calibration import BASE_RATE, Calibration, fit_calibration
 from mmdemo.models.heads.fusion import CALIBRATION as PAIR_PRIOR
 from mmdemo.models.heads.fusion import FusedHead, pair_logits
 from mmdemo.models.heads.residual import Projection, ResidualHead
@@ -115,7 +115,7 @@ def rank_changes(examples: Sequence[Example], before: Ranks, after: Ranks) -> di
 
 
 def calibrate(head: ResidualHead | None, pairs: PairArrays, dim: int, prior: Calibration) -> Calibration:
-    """Scale and bias from held-out labels: matches against marked mismatches and as many random ones as lack.
+    """Scale and bias from labels: matches against marked mismatches and random ones, four for each match.
 
     Only pairs that were not trained on are asked: of those that were, the model is too sure.
     """
@@ -138,7 +138,7 @@ def calibrate_pairs(head: FusedHead, pairs: PairArrays) -> Calibration:
 
 def _judged(pairs: PairArrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(K,) rows of media, (K,) rows of texts, (K,) whether they match: the pairs, and random ones beside."""
-    lacking = int(max(0, pairs.match.sum() - (~pairs.match).sum()))
+    lacking = int(max(0, (1 - BASE_RATE) / BASE_RATE * pairs.match.sum() - (~pairs.match).sum()))
     left, right = np.random.default_rng(0).integers(0, len(pairs), (2, 4 * lacking))
     apart = (pairs.item_code[left] != pairs.item_code[right]) & (
         pairs.text_code[left] != pairs.text_code[right]

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.modality import modality_of
-from mmdemo.models.calibration import Calibration
+from mmdemo.models.calibration import BASE, Calibration, PairFit
 from mmdemo.models.heads.residual import Projection, ResidualHead, Sequences
+from mmdemo.models.judge import NO_GROUNDS, Grounds, Judge
 from mmdemo.models.protocols import MediaTower, Score, Task, TextTower
+from mmdemo.models.reliability import Zones
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,23 @@ class Towers:
     text: TextTower
     calibration: Calibration  # the base version's own
     version: str  # the base version's id
+    grounds: Grounds = NO_GROUNDS  # what its versions judge by
 
 
 class HeadAligner:
     """Media and texts in one space.
 
-    Where `evidence_dim` is not zero, `evidence` says more of a pair than the shared space does, and takes
-    longer: it is asked about so many of the nearest as `reranks` says.
+    `probabilities` says how likely texts fit media, for whatever answers: align, search, captions. Where
+    `evidence_dim` is not zero, `evidence` says more of a pair than the shared space does, and takes longer:
+    it is asked about so many of the nearest as `reranks` says.
 
     Args:
         version: its id.
         task: the modality pair.
         towers: the frozen towers.
         head: the trained part; None is the base version.
-        calibration: from similarity to probability.
+        calibration: from similarity to probability, where nothing more is known of a pair.
+        fit: from all that is known of a pair; None: the one that ships for its base.
     """
 
     fuses = False  # whether its head looks at both sides of a pair together
@@ -46,7 +52,13 @@ class HeadAligner:
     reranks_texts = 0  # texts that are asked about for a medium
 
     def __init__(
-        self, version: str, task: Task, towers: Towers, head: ResidualHead | None, calibration: Calibration
+        self,
+        version: str,
+        task: Task,
+        towers: Towers,
+        head: ResidualHead | None,
+        calibration: Calibration,
+        fit: PairFit | None = None,
     ) -> None:
         self.version = version
         self.task: Task = task
@@ -55,6 +67,35 @@ class HeadAligner:
         self._projection = Projection(towers.media.dim, head)
         self.calibration = calibration
         self.dim = towers.media.dim
+        self.judge = self._judge(fit)
+
+    def _judge(self, fit: PairFit | None) -> Judge:
+        """What judges pairs in this version's space, beside the base version where it learned from that."""
+        grounds = self.towers.grounds
+        shipped = grounds.fit if self.head is None else grounds.tuned
+        fit = fit or shipped or PairFit.from_similarity(self.calibration)
+        base = None
+        if BASE in fit.weights and grounds.fit is not None:
+            base = Judge(grounds, Projection(self.dim, None), grounds.fit)
+        return Judge(grounds, self._projection, fit, base)
+
+    @property
+    def zones(self) -> Zones:
+        """The limits of fits and doesn't fit."""
+        return self.judge.fit.zones
+
+    def known_of_pairs(self, features: np.ndarray, texts: np.ndarray) -> dict[str, np.ndarray]:
+        """(M, T) of each thing that is known of M media with T texts; arguments as `probabilities`."""
+        return self.judge.evidence(features, texts)
+
+    def probabilities(self, features: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        """(M, T) probability that each text fits each medium, at one right text in five.
+
+        Args:
+            features: (M, F) of the media tower, as they are stored.
+            texts: (T, D) of the text tower, before any head, as they are stored.
+        """
+        return np.asarray(expit(self.judge.log_odds(features, texts)))
 
     def project_media(self, features: np.ndarray) -> np.ndarray:
         """(N, D) float32 unit vectors from (N, F) features of the media tower."""
@@ -93,14 +134,18 @@ class HeadAligner:
         """(N, D) float32 unit vectors of N texts."""
         return self.project_text(self.text_vectors(texts))
 
-    def scores(self, media_vector: np.ndarray, texts: Sequence[str]) -> list[Score]:
-        """The score of each text for one (D,) media vector, in the order given."""
+    def scores(self, features: np.ndarray, texts: Sequence[str]) -> list[Score]:
+        """The score of each text for one medium by its (F,) features, in the order given."""
         if not texts:
             return []
-        similarity = self.encode_text(texts) @ media_vector  # (T,)
-        probability = self.calibration.probability(similarity)
+        vectors = self.text_vectors(texts)
+        similarity = self.project_text(vectors) @ self.project_media(features[None])[0]  # (T,)
+        return self.scored(texts, similarity, self.probabilities(features[None], vectors)[0])
+
+    def scored(self, texts: Sequence[str], similarity: np.ndarray, probability: np.ndarray) -> list[Score]:
+        """T scores, each with the word of its zone."""
         return [
-            Score(text, round(float(s), 4), round(float(p), 4))
+            Score(text, round(float(s), 4), round(float(p), 4), self.zones.word(float(p)))
             for text, s, p in zip(texts, similarity, probability, strict=True)
         ]
 
@@ -117,8 +162,10 @@ class HeadAligner:
         return self.judged(evidence, similarity)
 
     def probability_of(self, medium: Any, texts: Sequence[str], similarity: np.ndarray) -> np.ndarray:
-        """(T,) probability that each text fits, given its (T,) similarity in the shared space."""
-        return self.judged(self.evidence(medium, texts), similarity)
+        """(T,) probability that each text fits a decoded medium, given its (T,) similarity."""
+        if self.evidence_dim:
+            return self.judged(self.evidence(medium, texts), similarity)
+        return self.probabilities(self.media_features([medium]), self.text_vectors(texts))[0]
 
     def place(self, medium: Any, text: str) -> tuple[float, float] | None:
         """Where in a medium a text is found, start and end in seconds; None: it has no time, or nowhere."""
@@ -126,7 +173,7 @@ class HeadAligner:
 
     def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
         """How well each text fits a decoded medium, in the order given."""
-        return self.scores(self.encode_media([medium])[0], texts)
+        return self.scores(self.media_features([medium])[0], texts)
 
 
 def encode_texts(tower: TextTower, texts: Sequence[str]) -> np.ndarray:

@@ -6,6 +6,9 @@ which on a globally pooled map is Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02
 ConSE and through the head, so the map changes with the text and with the version. For any other network
 parts of the picture are covered in turn: where that lowers the similarity most, the text is found (Zeiler
 and Fergus 2014, arXiv:1311.2901).
+
+Any text has a brightest point, so a map by itself does not say that there is anything to find. Only the map
+of a text that is said to fit is lit, as brightly as it is likely; of the others a sentence says why not.
 """
 
 from __future__ import annotations
@@ -22,9 +25,16 @@ from torch.nn.functional import normalize
 from mmdemo.media.image import pixels
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Score
+from mmdemo.models.reliability import CANNOT_TELL, DOES_NOT_FIT
 
 CELLS = 7  # on a side, that are covered in turn
 MAP_SCALE = 2  # the map is read at twice the input size: 14 x 14 cells instead of 7 x 7
+
+
+UNLIT = {  # why nothing is lit, by the word of the zone
+    CANNOT_TELL: "The model can't tell whether “{text}” fits, so nothing is lit.",
+    DOES_NOT_FIT: "“{text}” doesn't fit this picture, so nothing is lit.",
+}
 
 
 @dataclass(frozen=True)
@@ -32,18 +42,27 @@ class Explanation:
     """Scores of texts for one picture, and where each is found."""
 
     scores: tuple[Score, ...]
-    maps: np.ndarray  # (T, h, w) float32, 0..1, upright as the picture
+    maps: np.ndarray  # (T, h, w) float32, 0 to the text's probability, upright; all 0 where nothing is lit
+    notes: tuple[str, ...]  # T sentences on what is not lit; empty where something is
 
 
 def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> Explanation:
-    """Scores and heat maps of texts for a decoded picture.
+    """Scores and heat maps of texts for a decoded picture."""
+    scores = tuple(aligner.align(picture, texts))
+    notes = tuple(UNLIT.get(score.zone, "").format(text=score.text) for score in scores)
+    light = np.array([0.0 if note else score.probability for score, note in zip(scores, notes, strict=True)])
+    maps = where(aligner, picture, texts) * light[:, None, None]
+    return Explanation(scores, maps.astype(np.float32), notes)
+
+
+def where(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> np.ndarray:
+    """(T, h, w) float32, 0..1: where each text is found, if it is there at all; 1 at its brightest point.
 
     Of a tower that shows no feature map the map is made by occlusion.
     """
     tower: Any = aligner.towers.media
     if not hasattr(tower, "feature_map"):
-        return Explanation(tuple(aligner.align(picture, texts)), occlusion(aligner, picture, texts))
-    scores = aligner.align(picture, texts)
+        return occlusion(aligner, picture, texts)
     vectors = torch.from_numpy(aligner.encode_text(texts))  # (T, D)
     large = torch.from_numpy(pixels(picture, tower.input_px * MAP_SCALE)).unsqueeze(0)
     with torch.no_grad():
@@ -60,7 +79,7 @@ def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) ->
         (weights,) = torch.autograd.grad(similarity[row], pooled, retain_graph=True)
         heat = torch.einsum("k,khw->hw", weights[0], fmap).clamp_min(0)
         maps.append((heat / heat.max().clamp_min(1e-9)).numpy())
-    return Explanation(tuple(scores), np.stack(maps).astype(np.float32))
+    return np.stack(maps).astype(np.float32)
 
 
 def occlusion(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> np.ndarray:

@@ -12,6 +12,7 @@ from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.heads.fusion import CALIBRATION, FusedHead, pair_logits
 from mmdemo.models.protocols import Score, Task
+from mmdemo.models.reliability import Zones
 
 RERANKED = 50  # of the shared space's nearest, that are looked at with the text
 
@@ -52,6 +53,11 @@ class FusedAligner(HeadAligner):
         self._fused = head
         self.of_pairs = of_pairs
 
+    @property
+    def zones(self) -> Zones:
+        """Those of a calibrated probability: the shared space's were read from another one."""
+        return Zones()
+
     def evidence(self, medium: Any, texts: Sequence[str]) -> np.ndarray:
         """(T, 1) the head's logits; `medium` is decoded, or what `FusedInput` keeps of it."""
         if not isinstance(medium, FusedInput):
@@ -72,7 +78,4 @@ class FusedAligner(HeadAligner):
         looked = FusedInput(cells_of(self.towers.media, [medium], features)[0], features[0])
         similarity = self.encode_text(texts) @ self.project_media(features)[0]
         probability = self.probability_of(looked, texts, similarity)
-        return [
-            Score(text, round(float(s), 4), round(float(p), 4))
-            for text, s, p in zip(texts, similarity, probability, strict=True)
-        ]
+        return self.scored(texts, similarity, probability)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MmdemoError, UserError
-from mmdemo.models.calibration import Calibration
+from mmdemo.models.calibration import Calibration, PairFit
 from mmdemo.models.hub.local_cache import is_local
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.loaded_models import LoadedModels
@@ -230,7 +230,8 @@ class ModelManager:
         if head is not None and head.fuses:
             of_pairs = Calibration(**card["pair_calibration"])
             return FusedAligner(source.id, source.task, towers, cast(FusedHead, head), calibration, of_pairs)
-        return kind(source.id, source.task, towers, head, calibration)
+        fit = PairFit.of(card["fit"]) if card.get("fit") else None
+        return kind(source.id, source.task, towers, head, calibration, fit)
 
     def captioner(self) -> Captioner | None:
         """The active captioner, loaded once; None: there is none, captions are proposed.

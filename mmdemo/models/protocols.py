@@ -60,7 +60,8 @@ class Score:
 
     text: str
     similarity: float  # cosine in the shared space, -1..1
-    probability: float  # calibrated: the share of such pairs that match, 0..1
+    probability: float  # calibrated: the share of such pairs that match, 0..1, at one right text in five
+    zone: str = ""  # fits, can't tell or doesn't fit
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ def add_version(
         "pair_calibration": result.get("pair_calibration"),
         "gate": result.get("gate"),
         "accuracy": result.get("accuracy"),
+        "fit": result.get("fit"),
     }
     write_card(ws.version_folder(version_id), card)
     ws.versions.add(Version(id=version_id, task=run.task, base=preset.name, parent=run.parent, run_id=run.id))

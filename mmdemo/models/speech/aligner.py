@@ -23,11 +23,12 @@ from scipy.special import expit, logit
 from mmdemo.errors import UserError
 from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.calibration import Calibration
+from mmdemo.models.calibration import BASE_RATE, Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.encoders.efficientnet_minilm import shared_text_tower
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower, Modality, Score, TextTower
+from mmdemo.models.reliability import Zones
 from mmdemo.models.speech.recogniser import EncoderStates, Evidence, SpeechRecogniser
 from mmdemo.settings import ASSETS, Settings
 
@@ -56,6 +57,7 @@ class SpokenScore:
             + self.worst * np.maximum(found.worst, LEAST_LIKELIHOOD)
             + self.shared * odds
             + self.bias
+            + logit(BASE_RATE)  # it is fitted where as many texts were said as were not
         )
 
 
@@ -98,20 +100,22 @@ class SpeechAligner(HeadAligner):
     reranks = 200
     reranks_texts = 100
 
+    @property
+    def zones(self) -> Zones:
+        """Those of a calibrated probability: that of what was said is no matter of the shared space."""
+        return Zones()
+
     def align(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> list[Score]:
         """How likely it is that each text was said; the similarity is that of the shared space."""
         tower = self.towers.media
         assert isinstance(tower, SpeechTower)
         states = tower.prepare(medium)
         if not states.heard:
-            return [Score(text, 0.0, SILENT) for text in texts]
+            return self.scored(texts, np.zeros(len(texts)), np.full(len(texts), SILENT))
         vector = self.encode_media([states])[0]
         similarity = self.encode_text(texts) @ vector
         probability = self.probability_of(states, texts, similarity)
-        return [
-            Score(text, round(float(s), 4), round(float(p), 4))
-            for text, s, p in zip(texts, similarity, probability, strict=True)
-        ]
+        return self.scored(texts, similarity, probability)
 
     def evidence(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> np.ndarray:
         """(T, 2) nats a token of each text and of its least likely word; SILENCE where nobody speaks."""

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import expit
 
 from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.calibration import BASE, SIMILARITY
 from mmdemo.models.encoders.video_clips import over_frames
 from mmdemo.models.heads.residual import Projection, Sequences
+from mmdemo.models.judge import Judge
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import Encoder, MediaTower, Modality, Score
-from mmdemo.models.video.moments import Moment, find_moments, shot_rows, similarity_curve
+from mmdemo.models.video.moments import Moment, find_moments, moments_of, shot_rows, similarity_curve
 
 
 @dataclass(frozen=True)
@@ -120,18 +123,62 @@ class VideoAligner(HeadAligner):
 
     def align(self, medium: FrameFeatures, texts: Sequence[str]) -> list[Score]:
         """How well each text fits the moment that it fits best."""
-        scores = []
-        for text in texts:
-            best = self.moments(medium, text, 1)
-            similarity = best[0].score if best else -1.0
-            probability = float(self.calibration.probability(similarity))
-            scores.append(Score(text, round(similarity, 4), round(probability, 4)))
-        return scores
+        if not texts:
+            return []
+        vectors = self.text_vectors(texts)
+        evidence = moment_evidence(self.judge, self._projection, medium, vectors)
+        return self.scored(texts, evidence[SIMILARITY], expit(self._odds(evidence, medium, vectors)))
+
+    def probability_of(
+        self, medium: FrameFeatures, texts: Sequence[str], similarity: np.ndarray
+    ) -> np.ndarray:
+        """(T,) probability that each text fits some moment, given how well it fits the best: (T,)."""
+        vectors = self.text_vectors(texts)
+        evidence = moment_evidence(self.judge, self._projection, medium, vectors, similarity)
+        return np.asarray(expit(self._odds(evidence, medium, vectors)))
+
+    def _odds(
+        self, evidence: dict[str, np.ndarray], medium: FrameFeatures, vectors: np.ndarray
+    ) -> np.ndarray:
+        """(T,) log-odds, with the base version's where the fit asks for them."""
+        base = self.judge.base
+        if base is not None:
+            before = moment_evidence(base, Projection(self.dim, None), medium, vectors)
+            evidence = evidence | {BASE: base.fit.log_odds(before)}
+        return self.judge.fit.log_odds(evidence)
 
     def place(self, medium: FrameFeatures, text: str) -> tuple[float, float] | None:
         """The start and end of the best moment, in seconds."""
         best = self.moments(medium, text, 1)
         return (round(best[0].start, 3), round(best[0].end, 3)) if best else None
+
+
+def moment_evidence(
+    judge: Judge,
+    space: Projection,
+    medium: FrameFeatures,
+    texts: np.ndarray,
+    similarity: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """What is known of a video with T texts, each at the moment that it fits best: (T,) of each name.
+
+    Args:
+        judge: of a version.
+        space: that version's.
+        medium: the video.
+        texts: (T, D) of the text tower.
+        similarity: (T,) that of the text's best moment, or of another one that is meant.
+    """
+    frames = space.frames(medium.features, shot_rows(medium.times, medium.shots))  # (N, D)
+    curves = frames @ space.text(texts).T  # (N, T)
+    reaches = judge.reaches_anywhere(frames)
+    rows = []
+    for i in range(len(texts)):
+        best = moments_of(medium.times, curves[:, i], medium.shots)[0]
+        features = medium.within(best.start, best.end)[None]
+        score = best.score if similarity is None else float(similarity[i])
+        rows.append(judge.evidence(features, texts[i : i + 1], np.array([[score]]), reaches))
+    return {name: np.array([row[name][0, 0] for row in rows]) for name in rows[0]}
 
 
 class FrameTower(MediaTower, Protocol):

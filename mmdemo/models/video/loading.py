@@ -9,6 +9,7 @@ from mmdemo.models.encoders import dual
 from mmdemo.models.encoders.dual import DualMediaTower, DualTextTower, open_encoder
 from mmdemo.models.encoders.efficientnet_minilm import (
     EfficientNetTower,
+    grounds_of,
     load_class_vectors,
     shared_text_tower,
 )
@@ -23,7 +24,8 @@ def bundled_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
     compute = decide_compute(settings.device, settings.threads)
     frames = EfficientNetTower(preset, compute, load_class_vectors())
     media, text = VideoTower(preset, frames), shared_text_tower(compute)
-    return Towers(media, text, bundled_calibration(preset), preset.id), str(compute)
+    grounds = grounds_of(preset, frames)
+    return Towers(media, text, bundled_calibration(preset), preset.id, grounds), str(compute)
 
 
 def bundled_calibration(preset: Preset) -> Calibration:

@@ -70,7 +70,8 @@ class ScoreRow(Answer):
 
     text: str
     similarity: float = Field(description="a cosine, -1 to 1")
-    probability: float = Field(description="calibrated, 0 to 1")
+    probability: float = Field(description="calibrated, 0 to 1, at one right text in five")
+    zone: str = Field("", description="fits, can't tell or doesn't fit")
 
 
 class AlignRequest(Request):

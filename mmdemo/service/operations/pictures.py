@@ -81,7 +81,9 @@ class ExplainRequest(Request):
 
 @operation("explain", role="viewer")
 def explain(app: App, request: ExplainRequest) -> dict[str, Any]:
-    """Scores of captions and where in the picture each is found (0-255, row by row)."""
+    """Scores of captions and where in the picture each is found (0-255, row by row; 255 is certain), with a
+    sentence for each of which nothing is lit.
+    """
     version, found = app.pictures.explain(
         app.media.item(request.item), request.texts, request.version or None
     )
@@ -90,4 +92,5 @@ def explain(app: App, request: ExplainRequest) -> dict[str, Any]:
         "model": version,
         "scores": [vars(score) for score in found.scores],
         "maps": [m.tolist() for m in maps],
+        "notes": list(found.notes),
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mmdemo.evaluation.calibrating import fit_version
 from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
 from mmdemo.evaluation.evaluate import head_of
 from mmdemo.evaluation.evidence import Evidence, rank_evidence
@@ -28,7 +29,7 @@ from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
-from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.pairs import TRAIN, VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.foretelling import ENOUGH, out_of_fold, unseen
@@ -83,7 +84,10 @@ def conclude(finished: FinishedRun) -> Conclusion:
     if modality.vocabulary is not None:
         result["vocabulary"] = modality.vocabulary(ws, started.towers(), started.train)
         write_durably(started.folder / VOCABULARY, json.dumps(result["vocabulary"]).encode())
-    pairs = _arrays(started, started.snapshot.of(HELD_OUT), new.shape.kind)
+    pairs = _arrays(started, started.snapshot.of(VALIDATION), new.shape.kind)
+    if modality.spans is None:  # a video's similarity is that of a moment: the fit that ships stands
+        fit = fit_version(_aligner(started, new), pairs)
+        result["fit"] = fit.as_json() if fit is not None else None
     if new.fuses:
         result["pair_calibration"] = asdict(calibrate_pairs(new, pairs))  # type: ignore[arg-type]
     return Conclusion(

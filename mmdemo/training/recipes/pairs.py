@@ -22,7 +22,7 @@ from mmdemo.models.encoders.dual import DualTextTower, stacked
 from mmdemo.models.load import base_calibration, load_towers
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.models.protocols import Encoder, MediaTower
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.pairs import VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import let_learn
@@ -70,9 +70,9 @@ def conclude(finished: FinishedRun) -> Conclusion:
     after, _ = load_towers(learned, ws.settings)
     before = retrieval_with(ws, preset, started.towers, head_of(ws, run.parent), measured)
     reached = retrieval_with(ws, learned, lambda: after, None, measured)
-    held_out = started.snapshot.of(HELD_OUT)
-    prepare_features(ws, learned, held_out, lambda: after)
-    pairs = load_arrays(ws, learned, held_out)
+    calibrating = started.snapshot.of(VALIDATION)
+    prepare_features(ws, learned, calibrating, lambda: after)
+    pairs = load_arrays(ws, learned, calibrating)
 
     def validation() -> Evidence | None:
         asked = unseen(ws, run.parent, started.validation)

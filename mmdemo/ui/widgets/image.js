@@ -3,7 +3,7 @@ const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
-let maps = [], shown = -1, picture = null, writing = 0, asked = {};
+let maps = [], notes = [], shown = -1, picture = null, writing = 0, asked = {};
 let quiet = !mm.ofImage;  // the link is of another tab: it stays
 
 /* The address and the views */
@@ -27,7 +27,7 @@ for (const tab of element.querySelectorAll("[role=tab]")) {
 /* The picture */
 function show(item, name = "") {
   state.item = item;
-  maps = []; shown = -1;
+  maps = []; notes = []; shown = -1;
   $(".mm-heat").hidden = true;
   picture = h("img", { src: thumb(item, 1280), alt: name || "The picture" });
   stage.replaceChildren(picture, h("canvas", { "aria-hidden": "true" }));
@@ -90,15 +90,18 @@ function colour(v) {
 function heat(i) {
   shown = i;
   const canvas = stage.querySelector("canvas");
-  $(".mm-heat").hidden = i < 0;
+  const why = i < 0 ? "" : notes[i] || "";  // nothing is lit
+  $(".mm-heat").hidden = i < 0 || Boolean(why);
+  $("[data-unlit]").textContent = why;
+  $("[data-unlit]").hidden = !why;
   for (const row of element.querySelectorAll("[data-score]")) row.setAttribute("aria-pressed", Number(row.dataset.score) === i);
   if (!canvas) return;
-  if (i < 0 || !maps[i]) { canvas.width = canvas.height = 0; return; }
+  if (i < 0 || !maps[i] || why) { canvas.width = canvas.height = 0; return; }
   const map = maps[i], small = h("canvas", { width: map[0].length, height: map.length });
   const pixels = new ImageData(map[0].length, map.length);
   map.flat().forEach((v, k) => {
     const [r, g, b] = colour(v / 255);
-    pixels.data.set([r, g, b, Math.min(255, 70 + v)], 4 * k);
+    pixels.data.set([r, g, b, v], 4 * k);  // what is not there is not covered
   });
   small.getContext("2d").putImageData(pixels, 0, 0);
   const draw = () => {
@@ -125,7 +128,7 @@ function align() {
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
   remember();
   return into(box, () => api("explain", { item: state.item, texts: captions.value.split("\n").filter((t) => t.trim()), version: state.version }), (answer) => {
-    maps = answer.maps;
+    maps = answer.maps; notes = answer.notes;
     box.replaceChildren(
       legend("probability that it fits · similarity", answer.model),
       ...answer.scores.map((s, i) => scoreRow(s, i, answer.model)));

@@ -1,0 +1,139 @@
+"""How likely a text fits a medium, from all that is known of the pair.
+
+A cosine by itself is a poor witness: some media are near to every text, and some texts to every medium. So
+both sides are compared with a background that has nothing to do with the pair: the highest similarities there
+are what the side reaches for nothing. The background is projected once for each version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mmdemo.models.calibration import (
+    BASE,
+    ENTROPY,
+    OVER_MEDIA,
+    OVER_TEXTS,
+    SIMILARITY,
+    TOP_CLASS,
+    PairFit,
+)
+
+NEAREST_TEXTS = 0.01  # of the background texts: the highest hundredth says what a medium reaches for nothing
+NEAREST_MEDIA = 0.04  # of the background media; there are fewer
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What the versions of one base judge by; what is None is left out of the evidence."""
+
+    fit: PairFit | None = None  # of the base version; None: its `Calibration` alone
+    tuned: PairFit | None = None  # the prior of versions that are tuned from it
+    texts: np.ndarray | None = None  # (B, D) of the text tower: background texts
+    media: np.ndarray | None = None  # (C, F) of the media tower: background media
+    # (N, 1000) probabilities of its classes from (N, F) features, where the media tower has a classifier.
+    classes: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+NO_GROUNDS = Grounds()
+
+
+class Space(Protocol):
+    """The shared space of a version."""
+
+    def media(self, features: np.ndarray) -> np.ndarray:
+        """(N, D) unit vectors from (N, F) features."""
+        ...
+
+    def text(self, vectors: np.ndarray) -> np.ndarray:
+        """(N, D) unit vectors from (N, D) vectors of the text tower."""
+        ...
+
+
+class Judge:
+    """Measures pairs in one version's space.
+
+    Args:
+        grounds: the background, and the classifier.
+        space: the version's.
+        fit: from what was measured to a probability.
+        base: the base version's judge, where the fit asks for its word; None: it doesn't.
+    """
+
+    def __init__(self, grounds: Grounds, space: Space, fit: PairFit, base: Judge | None = None) -> None:
+        self.grounds = grounds
+        self.fit = fit
+        self.base = base
+        self.space = space
+        self._texts: np.ndarray | None = None  # (B, D) in the version's space
+        self._media: np.ndarray | None = None  # (C, D)
+
+    def reaches(self, vectors: np.ndarray) -> np.ndarray | None:
+        """(M,) what (M, D) media vectors reach on background texts; None: there are none."""
+        table = self._with_texts(vectors)
+        return None if table is None else nearest(table, NEAREST_TEXTS)
+
+    def reaches_anywhere(self, frames: np.ndarray) -> np.ndarray | None:
+        """(1,) what a medium of (N, D) frames reaches on background texts, each at the frame it fits best."""
+        table = self._with_texts(frames)
+        return None if table is None else nearest(table.max(0, keepdims=True), NEAREST_TEXTS)
+
+    def _with_texts(self, vectors: np.ndarray) -> np.ndarray | None:
+        """(M, B) cosines of (M, D) media vectors with the background texts."""
+        if self._texts is None and self.grounds.texts is not None:
+            self._texts = self.space.text(self.grounds.texts)
+        return None if self._texts is None else vectors @ self._texts.T
+
+    def reached(self, vectors: np.ndarray) -> np.ndarray | None:
+        """(T,) what (T, D) text vectors reach on background media; None: there are none."""
+        if self._media is None and self.grounds.media is not None:
+            self._media = self.space.media(self.grounds.media)
+        return None if self._media is None else nearest(vectors @ self._media.T, NEAREST_MEDIA)
+
+    def evidence(
+        self,
+        features: np.ndarray,
+        texts: np.ndarray,
+        similarity: np.ndarray | None = None,
+        reaches: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
+        """What is known of M media with T texts: (M, T) float64 of each name.
+
+        Args:
+            features: (M, F) of the media tower.
+            texts: (T, D) of the text tower, before any head.
+            similarity: (M, T) where it is not the cosine of the two vectors, such as that of a moment: then
+                what the base version says is not among it.
+            reaches: (M,) what each medium reaches on background texts, by the same measure.
+        """
+        heads = self.space.text(texts)
+        vectors = self.space.media(features)
+        table = np.asarray(vectors @ heads.T if similarity is None else similarity, dtype=np.float64)
+        found = {SIMILARITY: table}
+        level = self.reaches(vectors) if reaches is None else reaches
+        if level is not None:
+            found[OVER_TEXTS] = table - level[:, None]
+        level = self.reached(heads)
+        if level is not None:
+            found[OVER_MEDIA] = table - level[None]
+        if self.grounds.classes is not None:
+            classes = np.asarray(self.grounds.classes(features), dtype=np.float64).clip(1e-9)
+            found[ENTROPY] = np.broadcast_to(-(classes * np.log(classes)).sum(1)[:, None], table.shape)
+            found[TOP_CLASS] = np.broadcast_to(np.log(classes.max(1))[:, None], table.shape)
+        if self.base is not None and similarity is None:
+            found[BASE] = self.base.log_odds(features, texts)
+        return found
+
+    def log_odds(self, features: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        """(M, T) log-odds that each text fits each medium; arguments as `evidence`."""
+        return self.fit.log_odds(self.evidence(features, texts))
+
+
+def nearest(similarity: np.ndarray, share: float) -> np.ndarray:
+    """(N,) mean of the highest of (N, B) similarities: of that share of them, at least one."""
+    count = max(1, round(share * similarity.shape[1]))
+    return np.asarray(np.partition(similarity, -count, axis=1)[:, -count:].mean(1), dtype=np.float64)
