@@ -127,9 +127,9 @@ class ModelManager:
         if self._answering.get(task, version) == version:
             return WAITING  # it left the memory
         self._answering[task] = version
-        self._statuses[task] = ModelStatus("loading", f"Loading {version}…")
+        loading = self._statuses[task] = ModelStatus("loading", f"Loading {version}…")
         self.load_in_background(task)
-        return self._statuses[task]
+        return loading
 
     def load_in_background(
         self, task: Task = "image-text", then: Callable[[], None] | None = None
