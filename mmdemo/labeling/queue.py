@@ -1,11 +1,11 @@
-"""Which pair next: what would teach most first, some at random for honesty, and hard negatives in between.
+"""Which pair next: at random at first, then what the model is least decided on, and few proposals.
 
-A pair teaches most where the model is least decided (margin sampling, Scheffer et al. 2001): where the
-pair's own text and the best other text score alike, and where the base version and the tuned one disagree
-(query by committee, Seung et al. 1992); of a recording, also where the recogniser heard other words than
-the text's, and where forced alignment, its own times and those of another version lie apart. Every fifth
-pair is drawn at random, so that the labels also say how the model does on ordinary ones. Every fifth is a
-proposal: a picture with the text of one that the model takes for near.
+Up to 150 labels nothing that was tried needs fewer of them than random order. After that the pairs come first
+whose own text and the best other text score alike (margin sampling, Scheffer et al. 2001), and every fifth is
+still drawn at random, so that the labels also say how the model does on ordinary ones. Of recordings, every
+fourth is one where the recogniser heard other words than the text's, or where word times lie apart. Every
+twentieth is a proposal: a picture with the text of one that the model takes for near. Who wants to check
+mismatches has those first. benchmarks/label_order.py measures the order beside random.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import numpy as np
 
@@ -34,7 +33,10 @@ from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody else for so long
-PROPOSALS = 60  # hard negatives that wait at most
+AT_RANDOM = 150  # labels to learn from, up to which the order is random
+PROPOSALS = 12  # hard negatives that wait at most
+CHECKED = 60  # as many where somebody checks mismatches
+EACH_PROPOSAL, EACH_DOUBT, EACH_RANDOM = 20, 4, 5  # one of so many
 RANKED = 5000  # unlabelled pairs that are scored at once
 OTHER_TEXTS = 2000  # texts among which the best other one is looked for
 CLOSE_S = 10.0
@@ -46,7 +48,7 @@ class Waiting:
     """A pair in the queue and why it is there."""
 
     pair: int
-    why: str  # undecided, disagreement, one of the modality's doubts, random, hard-negative
+    why: str  # random, undecided, one of the modality's doubts, hard-negative, undone
 
 
 class PairQueue:
@@ -71,10 +73,16 @@ class PairQueue:
         self._lock = threading.Lock()
         self._making = threading.Lock()
         self._random = random.Random(0)
+        self._proposals = PROPOSALS
         self._closed = False
 
     def next(
-        self, count: int = 1, holder: str = "", batch: str = "", passed: Collection[int] = ()
+        self,
+        count: int = 1,
+        holder: str = "",
+        batch: str = "",
+        passed: Collection[int] = (),
+        mismatches: bool = False,
     ) -> list[tuple[PairView, str]]:
         """The next pairs for one person, and why each; fewer when fewer are left.
 
@@ -83,10 +91,16 @@ class PairQueue:
             holder: who asks; what is on their screen is kept from others for a while.
             batch: only pairs from this source; empty: all.
             passed: pairs they skipped.
+            mismatches: proposals first, for who checks what may well be wrong.
         """
+        if mismatches and self._proposals < CHECKED:
+            self._proposals = CHECKED
+            self.request()
         self._refresh()
         with self._lock:
             order = list(self._order)
+        if mismatches:
+            order.sort(key=lambda waiting: waiting.why != HARD_NEGATIVE)
         now = time.monotonic()
         chosen: list[tuple[PairView, str]] = []
         position = 0
@@ -105,7 +119,7 @@ class PairQueue:
         if not chosen and any(w.pair in self._leases for w in order):
             with self._lock:
                 self._leases.clear()  # all that is left is on other screens: better twice than locked out
-            return self.next(count, holder, batch, passed)
+            return self.next(count, holder, batch, passed, mismatches)
         with self._lock:
             self._leases.update({view.id: (holder, now + LEASE_S) for view, _ in chosen})
         return chosen
@@ -145,19 +159,19 @@ class PairQueue:
             proposals = [p for p in unlabelled if p.source == HARD_NEGATIVE]
             ranked = [Waiting(p.id, "random") for p in own]
             self._random.shuffle(ranked)
+            doubts: list[Waiting] = []
             version = ""
             if self._models.status(self._task).state == "ready":
                 serving = self._keeper.serving()
                 version = serving.version
-                ranked = self._by_teaching(own[:RANKED], serving.aligner) + ranked[RANKED:]
-                if len(proposals) < PROPOSALS // 2:
-                    proposals += self._propose(serving.aligner, PROPOSALS - len(proposals))
-            by_chance = self._random.sample(ranked, len(ranked) // 5)
-            chance = [Waiting(w.pair, "random") for w in by_chance]
-            drawn = {w.pair for w in chance}
-            teaching = [w for w in ranked if w.pair not in drawn]
+                scored = self._scored(own[:RANKED], serving.aligner)
+                doubts = self._doubts(scored, serving.aligner)
+                if self._learned_from() >= AT_RANDOM:
+                    ranked = self._by_margin(scored, ranked, serving.aligner)
+                if len(proposals) < self._proposals // 2:
+                    proposals += self._propose(serving.aligner, self._proposals - len(proposals))
             hard = [Waiting(p.id, HARD_NEGATIVE) for p in proposals]
-            order = _interleave(teaching, chance, hard)
+            order = _sprinkled(_sprinkled(ranked, doubts, EACH_DOUBT), hard, EACH_PROPOSAL)
             with self._lock:
                 self._order = order
                 self._since_order = 0
@@ -190,33 +204,41 @@ class PairQueue:
         lease = self._leases.get(pair_id)
         return lease is None or lease[0] == holder or lease[1] < now
 
-    def _by_teaching(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[Waiting]:
-        """The pairs, most instructive first."""
+    def _learned_from(self) -> int:
+        """Labels that a run would learn from or watch itself by."""
+        counts = self._ws.labels.counts(self._task)
+        return counts.train + counts.validation
+
+    def _scored(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[PairView]:
+        """The pairs whose items the model has seen already."""
         known = feature_file(self._ws, aligner.towers).rows_of([p.item for p in pairs]) >= 0
         modality = modality_of(self._task)
         if modality.spans is not None:
             kept = [modality.spans.is_kept(self._ws, aligner.towers.media.id, p.item) for p in pairs]
             known &= np.array(kept, bool)
-        scored = [p for p, ok in zip(pairs, known, strict=True) if ok]
-        if not scored:
-            return [Waiting(p.id, "random") for p in pairs]
-        base = self._models.aligner(self._task, aligner.towers.version)
-        own, margin = self._margins(scored, aligner)
-        doubt = _ranks(-np.abs(margin))  # 1 for the pair that is least decided
-        why = ["undecided"] * len(scored)
-        if base.version != aligner.version:
-            base_own, _ = self._margins(scored, base)
-            apart = np.abs(aligner.calibration.probability(own) - base.calibration.probability(base_own))
-            disagreement = _ranks(apart)
-            why = ["disagreement" if d > u else "undecided" for d, u in zip(disagreement, doubt, strict=True)]
-            doubt = np.maximum(doubt, disagreement)
-        for name, found in ((name, f(self._ws, aligner, scored)) for name, f in modality.doubts):
+        return [p for p, ok in zip(pairs, known, strict=True) if ok]
+
+    def _doubts(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[Waiting]:
+        """The pairs that the modality itself doubts, most doubtful first."""
+        why, doubt = [""] * len(pairs), np.zeros(len(pairs))
+        for name, doubts in modality_of(self._task).doubts if pairs else ():
+            found = doubts(self._ws, aligner, pairs)
             rank = np.where(found > 0, _ranks(found), 0.0)
-            why = [name if r >= d and r > 0 else w for r, d, w in zip(rank, doubt, why, strict=True)]
+            why = [name if r > d else w for r, d, w in zip(rank, doubt, why, strict=True)]
             doubt = np.maximum(doubt, rank)
         order = np.argsort(-doubt, kind="stable")
-        rest = [Waiting(p.id, "random") for p, ok in zip(pairs, known, strict=True) if not ok]
-        return [Waiting(scored[i].id, why[i]) for i in order] + rest
+        return [Waiting(pairs[i].id, why[i]) for i in order if doubt[i] > 0]
+
+    def _by_margin(
+        self, pairs: Sequence[PairView], shuffled: Sequence[Waiting], aligner: HeadAligner
+    ) -> list[Waiting]:
+        """The pairs, least decided first, and every fifth at random."""
+        if not pairs:
+            return list(shuffled)
+        _, margin = self._margins(pairs, aligner)
+        least = [Waiting(pairs[i].id, "undecided") for i in np.argsort(np.abs(margin), kind="stable")]
+        chance = shuffled[: len(shuffled) // EACH_RANDOM]
+        return _sprinkled([*least, *shuffled], chance, EACH_RANDOM)
 
     def _margins(self, pairs: Sequence[PairView], aligner: HeadAligner) -> tuple[np.ndarray, np.ndarray]:
         """(N,) own similarity, and (N,) its lead over the best other text."""
@@ -290,10 +312,15 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return ranks / len(values)
 
 
-def _interleave(teaching: list[Waiting], chance: list[Waiting], hard: list[Waiting]) -> list[Waiting]:
-    """Three that teach, one at random, one proposal, and so on."""
-    groups = [teaching[i : i + 3] for i in range(0, len(teaching), 3)]
-    mixed: list[Waiting] = []
-    for group, one, proposal in zip_longest(groups, chance, hard):
-        mixed += [*(group or []), *([one] if one else []), *([proposal] if proposal else [])]
-    return mixed
+def _sprinkled(many: Sequence[Waiting], few: Sequence[Waiting], each: int) -> list[Waiting]:
+    """One of the few among `each`, the rest of them at the end; a pair once, where it comes first."""
+    mixed: dict[int, Waiting] = {}
+    taken = {w.pair for w in few}
+    rest, ahead = (w for w in many if w.pair not in taken), iter(few)
+    for position, waiting in enumerate(rest, 1):
+        mixed.setdefault(waiting.pair, waiting)
+        if position % (each - 1) == 0 and (one := next(ahead, None)) is not None:
+            mixed.setdefault(one.pair, one)
+    for waiting in ahead:
+        mixed.setdefault(waiting.pair, waiting)
+    return list(mixed.values())

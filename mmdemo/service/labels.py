@@ -27,14 +27,16 @@ class Labels:
         self._media = media
         self._ws = context.ws
 
-    def next_pair(self, task: str, batch: str = "", holder: str = "api") -> dict[str, Any]:
+    def next_pair(
+        self, task: str, batch: str = "", holder: str = "api", mismatches: bool = False
+    ) -> dict[str, Any]:
         """The JSON of `/next_pair`.
 
         Raises:
             UserError: there is no such task, or nothing comes from that batch.
         """
         check_source(self._ws, task, batch)
-        found = self._context.queue_of(check_task(task)).next(1, holder, batch)
+        found = self._context.queue_of(check_task(task)).next(1, holder, batch, mismatches=mismatches)
         if not found:
             return {"pair": None, "reason": "Every pair has its label. Import more in the Data tab."}
         return pair_json(*found[0])

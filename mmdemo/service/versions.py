@@ -48,13 +48,14 @@ class Versions:
         """
         known = version_task(task)
         active, versions = self._ws.versions.active(known), self._ws.versions.of_task(known)
-        parents = {v.parent for v in versions}
+        parents, candidates = {v.parent for v in versions}, self._ws.versions.candidates(known)
 
         def below(parent: str | None, depth: int) -> Iterator[dict[str, Any]]:
             for v in versions:
                 if v.parent == parent:
                     leaf = v.id not in parents and v.id != active
-                    yield self._row(v, depth) | {"active": v.id == active, "removable": leaf}
+                    more = {"active": v.id == active, "removable": leaf, "candidate": v.id in candidates}
+                    yield self._row(v, depth) | more
                     yield from below(v.id, depth + 1)
 
         return list(below(None, 0))
@@ -74,6 +75,9 @@ class Versions:
             "method": method,
             "head": head if method == "head" else "",
             "labels": len(card.get("labels", [])),
+            "certain": bool((card.get("gate") or {}).get("certain")),
+            "need": (card.get("gate") or {}).get("need"),
+            "overruled": "overruled" in card,
             "score": "BLEU-4" if captions else "mean recall",
             "before": before,
             "after": after,

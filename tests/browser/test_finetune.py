@@ -167,6 +167,32 @@ def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
     assert app.ws.versions.active("captioning") == "proposed"
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_the_gate_says_stands_before_a_run_after_it_and_on_the_version(
+    own: Own, open_page: Open, width: int
+) -> None:
+    app, address = own
+    page = open_page(f"{address}?view=fine-tune", width=width)
+    expect(page.locator("[data-outlook]")).to_contain_text("Attempt 1 on these 112 held-out items")
+    expect(page.locator("[data-outlook]")).to_contain_text("4.2 points of mean recall")
+    train(page, "head", epochs="1")
+    expect(page.locator(".mm-verdict")).to_be_visible(timeout=90_000)
+    version = next(v.id for v in app.ws.versions.of_task(TASK) if v.parent)
+    gate = app.versions.card(version)["card"]["gate"]
+    expect(page.locator(".mm-verdict")).to_contain_text(gate["sentence"])
+    expect(page.locator("[data-tested]")).to_contain_text("112 held-out items")
+    rows = part(page, "versions").locator("[data-tree] tbody tr")
+    expect(rows.filter(has_text=version)).to_contain_text("candidate")
+    rows.filter(has_text=version).get_by_role("button", name="test again").click()
+    expect(page.get_by_text("(attempt 1)").first).to_be_visible()
+    assert len([a for a in app.ws.attempts.of_version(version) if a.number]) == 1
+    rows.filter(has_text=version).get_by_role("button", name="activate").click()
+    expect(rows.filter(has_text=version)).to_contain_text("active")
+    rows.filter(has_text=version).locator("button").first.click()
+    expect(page.locator("[data-card]")).to_contain_text("Activated without the gate")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
+
+
 def test_every_fusion_is_trained_from_the_page_and_one_table_compares_them(own: Own, open_page: Open) -> None:
     app, address = own
     page = open_page(f"{address}?view=fine-tune")

@@ -22,10 +22,49 @@ def test_two_people_never_get_the_same_pair(app: App) -> None:
     assert len(ada) == len(bob) == 20 and not ada & bob
 
 
-def test_the_queue_mixes_what_teaches_with_random_pairs_and_proposals(app: App) -> None:
+def whys(app: App, count: int, **how: bool) -> list[str]:
+    return [why for _, why in app.context.queue.next(count, "ada", **how)]
+
+
+def label_train(app: App, count: int) -> None:
+    train = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"]
+    for pair in train[:count]:
+        app.ws.labels.add(pair.id, NewLabel("match"))
+
+
+def test_up_to_a_hundred_and_fifty_labels_the_order_is_random_and_proposals_are_few(app: App) -> None:
+    label_train(app, 149)  # besides those of the samples, which are held out and taught nothing
     app.context.queue.make()
-    whys = [why for _, why in app.context.queue.next(50, "ada")]
-    assert whys.count("hard-negative") == whys.count("random") == 10 and whys.count("undecided") == 30
+    found = whys(app, 40)
+    assert found.count("hard-negative") == 2 and found.count("random") == 38
+    pairs = [view.id for view, _ in app.context.queue.next(40, "ada")]
+    assert pairs != sorted(pairs)
+
+
+def test_after_that_the_least_decided_come_first_and_every_fifth_is_random(app: App) -> None:
+    label_train(app, 150)
+    app.context.queue.make()
+    found = whys(app, 40)
+    assert found.count("hard-negative") == 2 and 6 <= found.count("random") <= 8
+    assert found.count("undecided") == 40 - 2 - found.count("random")
+
+
+def test_no_pair_is_in_the_queue_twice(app: App) -> None:
+    label_train(app, 150)
+    app.context.queue.make()
+    pairs = [view.id for view, _ in app.context.queue.next(1000, "ada")]
+    assert len(pairs) == len(set(pairs)) >= len(app.ws.pairs.browse(TASK, state="waiting"))
+
+
+def test_who_checks_mismatches_gets_proposals_first(app: App) -> None:
+    queue = app.context.queue
+    queue.make()
+    assert set(whys(app, 5, mismatches=True)) == {"hard-negative"}
+    queue.make()  # as is done behind the page once somebody checks
+    found = whys(app, 60, mismatches=True)
+    assert found.count("hard-negative") > 12 and found == sorted(found, key="hard-negative".__ne__)
+    asked = app.labels.next_pair(TASK, "", "ada", True)
+    assert app.ws.pairs.get(asked["pair"]).source == "hard-negative"  # type: ignore[union-attr]
 
 
 def test_a_proposal_joins_a_picture_with_anothers_text_on_the_same_side(app: App) -> None:
@@ -39,11 +78,12 @@ def test_a_proposal_joins_a_picture_with_anothers_text_on_the_same_side(app: App
 def test_the_first_pairs_are_those_the_model_is_least_decided_on(app: App) -> None:
     import numpy as np
 
+    label_train(app, 150)
     app.context.queue.make()
     pairs = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.source != "hard-negative"]
     _, margin = app.context.queue._margins(pairs, app.models.aligner(TASK))
     doubt = dict(zip([p.id for p in pairs], np.abs(margin), strict=True))
-    first = [doubt[v.id] for v, why in app.context.queue.next(40, "ada") if why == "undecided"]
+    first = [doubt[v.id] for v, why in app.context.queue.next(20, "ada") if why == "undecided"]
     assert np.mean(first) < np.mean(list(doubt.values())) / 2
 
 

@@ -138,6 +138,7 @@ class NextPairRequest(Request):
     task: TaskName = Field(DEFAULT_TASK)
     batch: Name = Field("", description="only pairs from this source, such as an import; empty: all")
     annotator: Name = Field("", description="who asks; each gets pairs of their own")
+    mismatches: bool = Field(False, description="proposals that may well be wrong first, to check them")
 
 
 @operation("next_pair", role="viewer", public=True, quick=True)
@@ -148,7 +149,8 @@ def next_pair(app: App, request: NextPairRequest) -> dict[str, Any]:
         {"pair": 17, "item": "13cf...", "text": "An apple", "file": "mmdemo/media/13cf...", "start": null,
         "end": null}, or {"pair": null, "reason": "..."} when none is left.
     """
-    return app.labels.next_pair(request.task, request.batch, request.annotator or "api")
+    holder = request.annotator or "api"
+    return app.labels.next_pair(request.task, request.batch, holder, request.mismatches)
 
 
 class CountsRequest(Request):
@@ -176,6 +178,7 @@ class QueueRequest(Request):
     holder: Name = Field("", description="whose screen it is")
     batch: Name = Field("", description="only pairs from this source")
     passed: Ids = Field([], description="pairs that were skipped")
+    mismatches: bool = Field(False, description="proposals that may well be wrong first")
 
 
 @operation("queue", role="viewer", quick=True)
@@ -185,6 +188,6 @@ def queue(app: App, request: QueueRequest) -> dict[str, Any]:
     if request.task != DEFAULT_TASK:
         app.context.warm(request.task)
     pairs = app.context.queue_of(request.task).next(
-        request.count, request.holder, request.batch, set(request.passed)
+        request.count, request.holder, request.batch, set(request.passed), request.mismatches
     )
     return {"pairs": [pair_json(*p) for p in pairs], "counts": app.labels.counts(request.task)}

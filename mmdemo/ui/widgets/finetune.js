@@ -32,7 +32,7 @@ function drawRun(s) {
       h("button", { class: "mm-button primary", type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
-    ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
+    ...tested(s.gate), ...accuracy(s), ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: validation recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
     h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.trained_on?.validation > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
@@ -54,6 +54,7 @@ async function refreshData() {
     h("p", { class: "mm-faint" }, `${mm.kinds.filter((kind) => kind.training === "none").map((kind) => `${c[kind.name]} ${kind.name}`).join(", ")}${d.aside ? `, and ${d.aside} across the split` : ""}: not used`),
     ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-active]").replaceChildren(h("span", { class: "mm-dot good" }, d.active), d.parent ? h("span", { class: "mm-faint" }, `from ${d.parent}`) : h("span", { class: "mm-faint" }, "base"));
+  $("[data-outlook]").textContent = learns && !d.missing.length ? d.gate.sentence : "";
   $("[data-none]").hidden = learns;
   form.hidden = !learns;
   $("[data-start]").disabled = !learns;

@@ -3,7 +3,7 @@ const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
-const WHY = { undecided: "the model is undecided", disagreement: "base and tuned version disagree", misheard: "the recogniser heard other words", times: "the words' times disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another one's", undone: "taken back" };
+const WHY = { undecided: "the model is undecided", misheard: "the recogniser heard other words", times: "the words' times disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another one's", undone: "taken back" };
 
 const spoken = h("div", { class: "mm-sound" });
 const wave = mm.wave(spoken, { onspan: moveSpan });

@@ -8,11 +8,12 @@ views.versions = async () => {
   for (const v of ticked) if (!versions.some((o) => o.id === v)) ticked.delete(v);
   $("[data-tree]").replaceChildren(grid(["", "version", "learned by", "labels", versions.some((v) => v.score === "BLEU-4") ? "BLEU-4" : "mean recall", "size", ""], versions.map((v) => row([
     h("td", {}, task === "captioning" ? "" : h("input", { type: "checkbox", "aria-label": `Compare ${v.id}`, checked: ticked.has(v.id), onchange: (e) => { e.target.checked ? ticked.add(v.id) : ticked.delete(v.id); drawCompare(); } })),
-    h("td", { class: "mm-branch", style: `--depth:${v.depth}` }, v.depth ? h("span", { class: "mm-faint mm-twig" }, "└ ") : "", button(v.id, () => drawCard(v.id), { title: "What it was trained on, and what was measured" }), v.active ? h("b", {}, " active") : ""),
+    h("td", { class: "mm-branch", style: `--depth:${v.depth}` }, v.depth ? h("span", { class: "mm-faint mm-twig" }, "└ ") : "", button(v.id, () => drawCard(v.id), { title: "What it was trained on, and what was measured" }), v.active ? h("b", {}, " active") : v.candidate ? h("span", { class: "mm-faint" }, v.certain ? " candidate, certain enough" : v.need ? ` candidate, about ${v.need} more held-out items would tell` : " candidate") : v.overruled ? h("span", { class: "mm-faint" }, " was activated without the gate") : ""),
     v.method ? `${METHODS[v.method] || v.method}${v.head && v.head !== "residual" ? `, ${v.head}` : ""}` : "base", v.method ? String(v.labels) : "",
     v.after === null || v.after === undefined ? "" : `${v.before.toFixed(1)} → ${v.after.toFixed(1)}`, v.own_mb ? mb(v.own_mb) : "",
     h("td", { class: "mm-does" }, [
       !v.active && button("activate", () => api("activate", { version: v.id })),
+      v.candidate && button("test again", async () => { const r = await api("retest_version", { version: v.id }); toast(r.gate.sentence); }, { title: "On the held-out labels of now, beside the active version; it spends an attempt, and promotes what is certain" }),
       v.id !== "proposed" && button("export", async () => { toast("Packing…"); const r = await api("export_version", { version: v.id }); h("a", { href: r.path, download: "" }).click(); }, { title: "Its weights, card and description as a zip that from_pretrained loads" }),
       v.id !== "proposed" && button("push", () => push(v.id), { title: "To a repository of the Hub, with its model card" }),
       v.removable && button("delete", async () => { if (await mm.confirm(`Delete ${v.id}? Its weights${v.own_mb ? ` (${mb(v.own_mb)})` : ""} and vectors are gone for good. Its run and all labels stay.`, "Delete")) { await api("remove_version", { version: v.id }); toast(`${v.id} is deleted.`); } })].filter(Boolean))]))));
@@ -37,7 +38,9 @@ async function drawCard(id) {
     ...fact("base", `${c.base.name} · ${c.base.licence}${c.base.size_mb ? ` · ${mb(c.base.size_mb)}` : ""}`), ...fact("what it is", c.base.about),
     ...(k ? [...fact("from", k.parent), ...fact("run", `${k.run}, ${new Date(k.created).toLocaleString()}`), ...fact("learned by", `${METHODS[k.method] || k.method}${asked ? ` (${asked})` : ""}, seed ${s.seed}`),
       ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches; measured on ${k.trained_on.held_out} others`), ...fact("labels", `${c.labels}, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
-    k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []));
+    k?.gate ? h("p", { class: "mm-note", "data-gate": true }, k.gate.sentence) : "",
+    k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: ${k.overruled.sentence}`) : "",
+    ...tested(k?.gate), ...(k ? accuracy(k) : []), k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []));
 }
 async function push(id) {
   const field = (label, attributes) => { const input = h("input", { autocomplete: "off", ...attributes }); return [h("label", { class: "mm-field" }, label, input), input]; };
