@@ -4,8 +4,8 @@ Two steps of the same kind. `Calibration` is Platt scaling (Platt 1999, "Probabi
 vector machines"): one scale (an inverse temperature) and one bias of the similarity. `PairFit` is logistic
 regression over all that is known of a pair: how far the similarity stands above what the medium reaches on
 texts that have nothing to do with it, and the text on such media (the neighbours of Conneau et al. 2018,
-arXiv:1710.04087), and how sure the medium's classifier is. Each fit is the prior of the next one, so ten
-labels move it a little and a thousand decide.
+arXiv:1710.04087), how sure the medium's classifier is, and what its classes say of the text. Each fit is the
+prior of the next one, so ten labels move it a little and a thousand decide.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SIMILARITY = "similarity"  # the cosine, or that of the best moment
 OVER_TEXTS = "over_texts"  # similarity less what the medium reaches on background texts
 OVER_MEDIA = "over_media"  # similarity less what the text reaches on background media
 ENTROPY = "entropy"  # of the classifier's classes, in nats
-TOP_CLASS = "top_class"  # log-probability of its likeliest class
+CLASSES = "classes"  # log of how much more the likely classes speak for the text than all do
 BASE = "base"  # log-odds of the base version, of a tuned one
 Evidence = Mapping[str, np.ndarray]  # of N pairs: (N,) of each
 

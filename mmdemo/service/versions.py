@@ -86,14 +86,16 @@ class Versions:
         }
 
     def card(self, version: str) -> dict[str, Any]:
-        """What a version is: its base with licence and size, and of a tuned one what it was trained on, how,
-        and what was measured.
+        """What a version is: its base with licence and size, of a tuned one what it was trained on, how, and
+        what was measured, and how far its probabilities are what they say.
 
         Raises:
             UserError: there is no such version.
         """
+        from mmdemo.models.calibration import BASE_RATE
         from mmdemo.models.memory import weights_mb
         from mmdemo.models.presets import PROPOSED
+        from mmdemo.models.shipped import fits_of_version
 
         if version == PROPOSED:
             raise UserError("Captions are proposed without a network.", "Choose a captioner.")
@@ -116,6 +118,12 @@ class Versions:
             "card": card,
             "labels": len(labels),
             "own_mb": own_mb,
+            "base_rate": BASE_RATE,
+            "probabilities": [
+                {"kind": kind, "zones": fit.zones.as_json(), "reliability": fit.reliability.as_json()}
+                for kind, fit in fits_of_version(preset.id, card or {}).items()
+                if fit.reliability is not None
+            ],
         }
 
     def activate(self, version: str, annotator: str = "") -> dict[str, Any]:

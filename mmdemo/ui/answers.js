@@ -28,14 +28,15 @@ mm.answers = (() => {
   function marks(item, text, { said, known, then, ...how }) {
     return taken(text, { said, known, then }, (verdict) => save("label_result", { item, text, verdict, ...how }));
   }
-  // How well a text fits; `press` says what a click on it does.
-  function score({ text, probability, similarity, zone }, i, marked, press = null) {
+  // How well a text fits; `press` says what a click on it does, `kind` which of a task's probabilities it is.
+  function score({ text, probability, similarity, zone, kind = "" }, i, marked, model, press = null) {
     return h("div", { class: "mm-line" },
-      h(press ? "button" : "div", { class: "mm-score", "data-score": i, ...(press && { type: "button", "aria-pressed": "false", onclick: press }) },
-        h("span", { class: "mm-text" }, text),
-        h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${Math.max(1, probability * 100)}%` })),
-        h("span", { class: "mm-number" }, percent(probability)),
-        h("span", { class: "mm-faint" }, `${zone ? `${zone} · ` : ""}${similarity.toFixed(2)}`)),
+      h("div", { class: "mm-score", "data-score": i },
+        h(press ? "button" : "div", { class: "mm-pick", ...(press && { type: "button", "aria-pressed": "false", onclick: press }) },
+          h("span", { class: "mm-text" }, text),
+          h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${Math.max(1, probability * 100)}%` }))),
+        mm.reliability.number(probability, model, kind),
+        h("span", { class: "mm-faint" }, `${zone ? `${zone} · ` : ""}${similarity.toFixed(2).replace("-0.00", "0.00")}`)),
       marked);
   }
   // A result of a search, to open, to label, and to search by.

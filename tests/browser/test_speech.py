@@ -88,7 +88,7 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     speech.get_by_role("tab", name="Align", exact=True).click()
     speech.get_by_label("Texts", exact=True).fill(f"The cat sat on a mat\n{SAID}")
     speech.locator("[data-align]").click()
-    expect(speech.locator("[data-score='1'][aria-pressed=true]")).to_be_visible()
+    expect(speech.locator("[data-score='1'] [aria-pressed=true]")).to_be_visible()
     expect(speech.locator(".mm-word").first).to_be_visible()
 
     tab(page, "Label")

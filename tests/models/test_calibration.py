@@ -21,10 +21,10 @@ from mmdemo.models.calibration import (
     at_base_rate,
     fit_pairs,
 )
-from mmdemo.models.judge import Grounds, Judge, nearest
+from mmdemo.models.judge import Grounds, Judge, nearest, speak_for
 from mmdemo.models.presets import PRESETS
 from mmdemo.models.reliability import CANNOT_TELL, DOES_NOT_FIT, FITS, Zones, find_zones, reliability
-from mmdemo.models.shipped import shipped_fit
+from mmdemo.models.shipped import fits_of_version, shipped_fit
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests.conftest import TASK, drawing
@@ -136,6 +136,31 @@ def test_a_medium_that_is_near_to_everything_has_to_be_nearer_to_a_text() -> Non
     assert found[SIMILARITY][:, 0] == pytest.approx([0.5, 1.0])
     assert found[OVER_TEXTS][:, 0] == pytest.approx([0.0, 1.0])  # the first is as near to every text
     assert found[OVER_MEDIA][:, 0] == pytest.approx([-0.5, 0.0])  # the text has a medium of its own
+
+
+def test_a_likely_class_speaks_for_its_text_however_far_the_others_are() -> None:
+    names, sure = np.eye(4, dtype=np.float32), np.array([[0.97, 0.01, 0.01, 0.01]])
+    said = speak_for(sure, names, names)[0]
+    assert said[0] > 1.0 > -1.0 > said[1] and said[1] == pytest.approx(said[2])
+    unsure = speak_for(np.full((1, 4), 0.25), names, names)[0]
+    assert unsure == pytest.approx(np.zeros(4))  # no class is likelier than another: nothing is said
+
+
+def test_a_version_is_judged_by_its_own_fit_else_by_what_ships_for_its_base() -> None:
+    base, own = "efficientnet-lite0-devise", PairFit({SIMILARITY: 9.0}, -2.0)
+    assert fits_of_version(base, {}) == {"": shipped_fit(base)}
+    assert fits_of_version(base, {"parent": base, "fit": None}) == {"": shipped_fit(f"{base}/tuned")}
+    assert fits_of_version(base, {"parent": base, "fit": own.as_json()}) == {"": own}
+    assert fits_of_version(base, {"pair_calibration": {"scale": 1.0, "bias": 0.0}}) == {}
+    assert fits_of_version("clip-vit-base-patch32", {}) == {}
+
+
+def test_the_card_of_a_version_says_what_its_probabilities_were_measured_on(app: App) -> None:
+    card, fit = app.versions.card(app.settings.model), shipped_fit(app.settings.model)
+    assert fit is not None and fit.reliability is not None
+    (told,) = card["probabilities"]
+    assert card["base_rate"] == 0.2 and told["kind"] == ""
+    assert told["reliability"] == fit.reliability.as_json() and told["zones"] == fit.zones.as_json()
 
 
 def test_the_nearest_are_that_share_and_at_least_one() -> None:

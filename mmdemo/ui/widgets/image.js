@@ -94,7 +94,7 @@ function heat(i) {
   $(".mm-heat").hidden = i < 0 || Boolean(why);
   $("[data-unlit]").textContent = why;
   $("[data-unlit]").hidden = !why;
-  for (const row of element.querySelectorAll("[data-score]")) row.setAttribute("aria-pressed", Number(row.dataset.score) === i);
+  for (const row of element.querySelectorAll("[data-score]")) row.querySelector(".mm-pick").setAttribute("aria-pressed", Number(row.dataset.score) === i);
   if (!canvas) return;
   if (i < 0 || !maps[i] || why) { canvas.width = canvas.height = 0; return; }
   const map = maps[i], small = h("canvas", { width: map[0].length, height: map.length });
@@ -122,7 +122,7 @@ slider.oninput = () => heat(shown);
 new ResizeObserver(() => { if (shown >= 0) heat(shown); }).observe(stage);
 
 /* Align */
-const scoreRow = (score, i, model) => mm.answers.score(score, i, marks(state.item, score.text, { origin: "align", version: model }), () => heat(shown === i ? -1 : i));
+const scoreRow = (score, i, model) => mm.answers.score(score, i, marks(state.item, score.text, { origin: "align", version: model }), model, () => heat(shown === i ? -1 : i));
 function align() {
   const box = $("[data-scores]");
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));

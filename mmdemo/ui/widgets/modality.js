@@ -54,7 +54,7 @@ function align() {
   remember();
   return into(box, () => api("align", { item: state.item, texts: texts.value.split("\n").filter((t) => t.trim()), version: state.version, task: about }), (answer) =>
     box.replaceChildren(legend("probability that it fits · similarity", answer.model),
-      ...answer.scores.map((s, i) => score(s, i, marks(state.item, s.text, { origin: "align", version: answer.model })))));
+      ...answer.scores.map((s, i) => score(s, i, marks(state.item, s.text, { origin: "align", version: answer.model }), answer.model))));
 }
 $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };

@@ -167,14 +167,13 @@ function align() {
   if (!needed(box)) return;
   remember();
   return into(box, () => api("speech_align", { item: state.item, texts: list, version: state.version }), (answer) => {
-    const rows = answer.scores.map((s, i) => {
-      const row = h("button", { class: "mm-score", type: "button", "data-score": i, "aria-pressed": false, onclick: () => { for (const r of box.querySelectorAll(".mm-score")) r.setAttribute("aria-pressed", r === row); wordsOf(s.text).catch((e) => fail(box, e)); } },
-        h("span", { class: "mm-text" }, s.text), h("span", { class: "mm-bar" }, h("i", { style: `width:${Math.max(1, s.probability * 100)}%` })), h("span", { class: "mm-number" }, percent(s.probability)), h("span", { class: "mm-faint" }, s.similarity.toFixed(2)));
-      return h("div", { class: "mm-line" }, row, marks(s.text, { item: state.item, origin: "align", version: answer.model }));
-    });
+    const rows = answer.scores.map((s, i) => mm.answers.score(s, i, marks(s.text, { item: state.item, origin: "align", version: answer.model }), answer.model, () => {
+      for (const pick of box.querySelectorAll(".mm-pick")) pick.setAttribute("aria-pressed", pick.closest("[data-score]").dataset.score === String(i));
+      wordsOf(s.text).catch((e) => fail(box, e));
+    }));
     box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "probability that it was said · similarity"), h("span", {}, answer.model)), ...rows);
     const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
-    rows[best]?.querySelector(".mm-score").click();
+    rows[best]?.querySelector(".mm-pick").click();
   });
 }
 $("[data-align]").onclick = align;

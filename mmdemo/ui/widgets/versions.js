@@ -40,7 +40,8 @@ async function drawCard(id) {
       ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches; measured on ${k.trained_on.held_out} others`), ...fact("labels", `${c.labels}, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
     k?.gate ? h("p", { class: "mm-note", "data-gate": true }, k.gate.sentence) : "",
     k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: ${k.overruled.sentence}`) : "",
-    ...tested(k?.gate), ...(k ? accuracy(k) : []), k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []));
+    ...tested(k?.gate), ...(k ? accuracy(k) : []), k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
+    ...(chosenTask() === "captioning" ? [] : mm.reliability.panel(c)));
 }
 async function push(id) {
   const field = (label, attributes) => { const input = h("input", { autocomplete: "off", ...attributes }); return [h("label", { class: "mm-field" }, label, input), input]; };
