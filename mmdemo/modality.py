@@ -79,6 +79,8 @@ class Modality:
     draw: Callable[[Workspace, Item, int], Any]  # a PIL picture of an item, its side at least so many pixels
     # The PIL pictures of an item in which something may be written; None: nothing is read in it.
     pictures: Callable[[Workspace, Item], Any] | None = None
+    # What a media tower hears somebody say in an item, empty where nobody does; None: nothing is listened to.
+    heard: Callable[[Workspace, Tower, Item], str] | None = None
     model_setting: str = ""  # the field of Settings that names another base version
     tab: str = ""  # the page's own tab; empty: one like those of all others
     player: Literal["", "wave", "video"] = ""  # how the page plays it; empty: it shows its picture

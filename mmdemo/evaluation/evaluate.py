@@ -31,6 +31,7 @@ from mmdemo.retrieval.embed import decode_file, text_vectors
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
+from mmdemo.retrieval.sounds_alike import SoundIndex
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
@@ -178,7 +179,9 @@ def _of_media(aligner: HeadAligner, rows: Sequence[Row]) -> Found:
     if media:
         places, texts = tuple(_place(row) for row in kept), tuple(_text(row) for row in kept)
         ask = remembered(lambda place, asked: aligner.evidence(media[place], asked))
-        asked = AskedPairs(ask, aligner.decided, places, texts, aligner.reranks, aligner.reranks_texts)
+        depths = aligner.reranks, aligner.reranks_texts
+        sounds = SoundIndex({place: getattr(medium, "heard", "") for place, medium in media.items()})
+        asked = AskedPairs(ask, aligner.decided, places, texts, *depths, sounds)
         arrays = replace(arrays, asked=asked)
     return kept, arrays, []
 

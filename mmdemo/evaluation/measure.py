@@ -40,7 +40,7 @@ def _of_vectors(media: np.ndarray, text: np.ndarray, pairs: PairArrays) -> PairT
     space, asked = vector_table(media, text, pairs.said), pairs.asked
     if asked is None:
         return space
-    return PairTable(space.near, asked.numbers, asked.media_asked, asked.texts_asked)
+    return PairTable(space.near, asked.numbers, asked.media_asked, asked.texts_asked, asked.lists)
 
 
 def _of_fused(projection: Projection, head: FusedHead, pairs: PairArrays) -> PairTable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,8 @@ class PairTable:
     decide: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
     media_asked: int = 0  # that are decided about for a text
     texts_asked: int = 0  # that are decided about for a medium
+    # Further lists in which a row of texts finds G rows of media: each (G,), -inf where it does not.
+    lists: Callable[[int, np.ndarray], Sequence[np.ndarray]] = lambda text, media: ()
 
     def of_texts(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """(C, G) what C rows of texts order G rows of media by, the greatest first."""
@@ -127,7 +130,7 @@ class PairTable:
             assert self.decide is not None
             return self.decide(columns[at], np.full(len(at), text), similarity)
 
-        return self._keys(rows, near, self.media_asked, decided)
+        return self._keys(rows, near, self.media_asked, decided, lambda text: self.lists(text, columns))
 
     def of_media(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """(C, G) what C rows of media order G rows of texts by, the greatest first."""
@@ -137,7 +140,7 @@ class PairTable:
             assert self.decide is not None
             return self.decide(np.full(len(at), medium), columns[at], similarity)
 
-        return self._keys(rows, near, self.texts_asked, decided)
+        return self._keys(rows, near, self.texts_asked, decided, lambda medium: ())
 
     def _keys(
         self,
@@ -145,15 +148,21 @@ class PairTable:
         near: np.ndarray,
         depth: int,
         decided: Callable[[int, np.ndarray, np.ndarray], np.ndarray],
+        lists: Callable[[int], Sequence[np.ndarray]],
     ) -> np.ndarray:
         if self.decide is None:
             return near
         lines = []
         for query, line in zip(queries.tolist(), near, strict=True):
-            lines.append(
-                sort_keys(line, depth, lambda at, query=query, line=line: decided(query, at, line[at]))  # type: ignore[misc]
-            )
+            told = partial(_told, decided, query, line)
+            lines.append(sort_keys(line, depth, told, lists(query)))
         return np.stack(lines) if lines else near
+
+
+def _told(
+    decided: Callable[[int, np.ndarray, np.ndarray], np.ndarray], query: int, line: np.ndarray, at: np.ndarray
+) -> np.ndarray:
+    return decided(query, at, line[at])
 
 
 def evaluate_scores(

@@ -25,6 +25,7 @@ from mmdemo.retrieval.embed import (
     text_vectors,
 )
 from mmdemo.retrieval.evidence import PairEvidence
+from mmdemo.retrieval.sounds_alike import SoundIndex
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
@@ -42,6 +43,7 @@ class AskedPairs:
     texts: tuple[str, ...]
     media_asked: int  # candidates for a text
     texts_asked: int  # candidates for a medium
+    sounds: SoundIndex | None = None  # what was heard of the media, where more than those are measured on
 
     def take(self, rows: np.ndarray) -> AskedPairs:
         """Those of some of the examples."""
@@ -52,6 +54,12 @@ class AskedPairs:
         """(K,) what orders the answers to one query, of (K,) rows of media and of texts."""
         items, asked = [self.media[i] for i in media.tolist()], [self.texts[i] for i in texts.tolist()]
         return self.decided(self.ask(items, asked), similarity)
+
+    def lists(self, text: int, media: np.ndarray) -> list[np.ndarray]:
+        """What else finds candidates for a row of texts among (G,) rows of media: how they sound."""
+        if self.sounds is None or len(media) <= self.media_asked:
+            return []
+        return [self.sounds.scores(self.texts[text], [self.media[i] for i in media.tolist()])]
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,16 @@ def asked_pairs(
         tuple(e.text for e in examples),
         aligner.reranks,
         aligner.reranks_texts,
+        _sounds(ws, loaded, aligner, sorted({e.item for e in examples})),
     )
+
+
+def _sounds(ws: Workspace, towers: Towers, aligner: HeadAligner, items: Sequence[str]) -> SoundIndex | None:
+    """What is heard of items where they are too many to be all asked about; None: they aren't."""
+    heard = modality_of(aligner.task).heard
+    if heard is None or len(items) <= aligner.reranks:
+        return None
+    return SoundIndex({key: heard(ws, towers.media, item) for key, item in ws.items.of(items).items()})
 
 
 def with_cells(ws: Workspace, towers: Towers, examples: Sequence[Example], arrays: PairArrays) -> PairArrays:

@@ -55,6 +55,14 @@ def load(ws: Workspace, tower: Any, item: Item) -> Any:
     return decode(tower, ws.media_path(item), ws.settings)
 
 
+def heard(ws: Workspace, tower: Any, item: Item) -> str:
+    """What a recogniser takes down of it in passing; nothing where the tower hears sounds only."""
+    from mmdemo.models.speech.aligner import hears_words
+    from mmdemo.retrieval.embed import encoder_states
+
+    return encoder_states(ws, tower, item).heard if hears_words(tower) else ""
+
+
 def draw(ws: Workspace, item: Item, side_px: int) -> Image:
     """Its waveform."""
     import numpy as np
@@ -79,6 +87,7 @@ MODALITIES.add(
         describe=describe,
         decode=decode,
         draw=draw,
+        heard=heard,
         tab="speech",
         player="wave",
         media_types={

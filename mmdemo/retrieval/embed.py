@@ -133,23 +133,27 @@ def looked_at(ws: Workspace, aligner: HeadAligner, item: Item) -> Any:
 
 def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
     """A recording's encoder states and its language, computed once and kept in cache/states, 40 kB a second
-    of sound. Those of a time when every language was taken for English are made again.
+    of sound. Those of a time when every language was taken for English, or a word by itself was heard
+    otherwise, are made again.
     """
     path = ws.folder / "cache" / "states" / tower.id / item.id[:2] / f"{item.id[2:]}.npz"
     if path.exists():
         with np.load(path, allow_pickle=False) as kept:
             named = [name for name in kept.files if name.startswith("window")]
             windows = tuple(kept[f"window{i}"] for i in range(len(named)))
-            if "language" in kept.files or not tower.recogniser.multilingual:
-                language = (
-                    str(kept["language"]) if "language" in kept.files else tower.recogniser.language(NONE)
-                )
-                return _finite(EncoderStates(windows, str(kept["heard"]), language), item, path)
+            language = str(kept["language"]) if "language" in kept.files else None
+            if language is not None or not tower.recogniser.multilingual:
+                language = tower.recogniser.language(NONE) if language is None else language
+                lead_s = float(kept["lead_s"]) if "lead_s" in kept.files else 0.0
+                states = EncoderStates(windows, str(kept["heard"]), language, lead_s)
+                if not (states.heard and states.is_word and lead_s != tower.recogniser.lead_s):
+                    return _finite(states, item, path)
     made: EncoderStates = tower.prepare(decode_file(tower, ws.media_path(item)))
     states = _finite(made, item, path)
     out = io.BytesIO()
-    arrays: dict[str, Any] = {f"window{i}": window for i, window in enumerate(states.windows)}
-    np.savez(out, heard=np.array(states.heard), language=np.array(states.language), **arrays)
+    facts = {"heard": states.heard, "language": states.language, "lead_s": states.lead_s}
+    arrays: dict[str, Any] = {name: np.array(fact) for name, fact in facts.items()}
+    np.savez(out, **arrays | {f"window{i}": window for i, window in enumerate(states.windows)})
     write_durably(path, out.getvalue())
     return states
 

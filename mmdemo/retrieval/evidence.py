@@ -20,6 +20,7 @@ from mmdemo.store.workspace import Workspace
 
 MOST_PAIRS = 200_000  # that are remembered: 40 MB
 MOST_MEDIA_MB = 128  # of what is kept in memory of media: an hour of encoder states
+KEPT = "evidence-2"  # change it when what aligners know of the same pairs changes
 APPENDED = 256  # pairs written to the disk at once
 
 
@@ -41,7 +42,7 @@ class PairEvidence:
         self._lock = threading.Lock()
         self._file: VectorFile | None = None
         if aligner.evidence_of_towers:
-            name = f"{aligner.towers.media.id}-evidence"
+            name = f"{aligner.towers.media.id}-{KEPT}"
             if keep or (ws.folder / "vectors" / f"{name}.keys").exists():
                 self._file = ws.vectors(name, aligner.evidence_dim)
         self._keep = keep and self._file is not None

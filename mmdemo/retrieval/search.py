@@ -5,22 +5,22 @@ enough.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mmdemo.errors import UserError
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.models.calibration import Calibration
 from mmdemo.models.protocols import Task
-from mmdemo.retrieval.by_words import WordHit, word_hits
+from mmdemo.retrieval.by_words import word_hits
+from mmdemo.retrieval.candidates import Answer, Candidates, ordered, with_crossed
 from mmdemo.retrieval.embed import text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.feedback import Feedback, feedback_on, middle_of, moved
+from mmdemo.retrieval.heard import HeardSounds
 from mmdemo.retrieval.query import MAX_K, Query
-from mmdemo.retrieval.ranking import sort_keys
 from mmdemo.retrieval.results import Result, Results, best_text, cut
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView
@@ -34,24 +34,6 @@ DENIED = 0.05  # what is left of the number of an answer that people crossed
 PLACED = 0.5  # the least probability of an answer whose place in the recording is looked for
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """What may answer a query, before it is ordered."""
-
-    ids: list[str]  # C items
-    near: np.ndarray  # (C,) similarities
-    words: Mapping[str, WordHit] = field(default_factory=dict)  # of the items that words found
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One candidate in its place."""
-
-    id: str
-    near: float
-    number: float  # that is shown, and that orders
-
-
 class Searcher:
     """Answers queries from the index that serves."""
 
@@ -61,6 +43,7 @@ class Searcher:
         self._task: Task = task
         self._thresholds: dict[tuple[str, int], float] = {}
         self._evidence: tuple[HeadAligner, PairEvidence] | None = None  # of the aligner that serves
+        self._sounds = HeardSounds()
         self._lock = threading.Lock()
 
     def search(self, query: Query) -> Results:
@@ -89,7 +72,7 @@ class Searcher:
             denied = np.array([DENIED if i in judged.crossed else 1.0 for i in ids])
             return denied * (1 - (1 - self._numbers(serving, query, ids, found.near[rows])) * (1 - by_words))
 
-        answers = _ordered(found, depth or len(found.ids), decide, beside)
+        answers = ordered(found, depth or len(found.ids), decide, beside)
         shown = with_crossed(answers, k, judged.crossed)
         return self._results(serving, shown, query, {i for i, sure in said.items() if sure > 0})
 
@@ -97,11 +80,20 @@ class Searcher:
         """The candidates with those that the query's words find, and those that people crossed."""
         wanted, there = self._wanted(query), set(found.ids)
         hits = word_hits(self._ws, self._task, query.text, query.given, wanted)
+        sounds = self._sounding(serving, query, wanted)
         crossed = [i for i in judged.crossed if wanted is None or i in wanted]
-        lacking = [i for i in dict.fromkeys([*hits, *crossed]) if i not in there]
+        lacking = [i for i in dict.fromkeys([*hits, *sounds, *crossed]) if i not in there]
         near = self._similarities(serving, query, lacking)
         kept = [i for i, one in zip(lacking, near, strict=True) if np.isfinite(one)]  # the rest comes later
-        return Candidates([*found.ids, *kept], np.concatenate([found.near, near[np.isfinite(near)]]), hits)
+        return Candidates(
+            [*found.ids, *kept], np.concatenate([found.near, near[np.isfinite(near)]]), hits, sounds
+        )
+
+    def _sounding(self, serving: Serving, query: Query, wanted: Collection[str] | None) -> dict[str, float]:
+        """The items in which something sounds like the query, with how much; none where all are asked."""
+        if len(serving.index) <= self._depth(serving, query) or not serving.aligner.evidence_of_towers:
+            return {}
+        return self._sounds.like(self._ws, serving.aligner.towers.media.id, query.text, wanted)
 
     def _similarities(self, serving: Serving, query: Query, ids: Sequence[str]) -> np.ndarray:
         """(C,) float32 similarities of a query with items; -inf where the index does not hold one yet."""
@@ -280,7 +272,7 @@ class Searcher:
         def decide(rows: np.ndarray) -> np.ndarray:
             return self._text_numbers(serving, query, [texts[i] for i in rows], near[rows])
 
-        answers = _ordered(found, asked or len(texts), decide, serving.aligner.calibration)[:k]
+        answers = ordered(found, asked or len(texts), decide, serving.aligner.calibration)[:k]
         results = [
             Result(
                 pairs[int(a.id)].item, pairs[int(a.id)].name, texts[int(a.id)], a.near, a.number, verdict=None
@@ -339,45 +331,12 @@ class Searcher:
         return best_cut(np.maximum(own, other), other)
 
 
-def with_crossed(answers: Sequence[Answer], k: int, crossed: Collection[str]) -> list[Answer]:
-    """K answers: the first, and all that people crossed, so that they can take it back."""
-    room = max(0, k - sum(a.id in crossed for a in answers))
-    first = [a for a in answers if a.id not in crossed][:room]
-    kept = {a.id for a in first} | set(crossed)
-    return [a for a in answers if a.id in kept][:k]
-
-
 def best_cut(present: np.ndarray, absent: np.ndarray) -> float:
     """The value that parts scores of queries with an answer from those without: the greatest Youden's J."""
     cuts = np.unique(np.concatenate([present, absent]))
     above = (present[None, :] >= cuts[:, None]).mean(1)
     false = (absent[None, :] >= cuts[:, None]).mean(1)
     return float(cuts[np.argmax(above - false)])
-
-
-def _ordered(
-    found: Candidates, depth: int, decide: Callable[[np.ndarray], np.ndarray], beside: Calibration
-) -> list[Answer]:
-    """Candidates in the order in which they are shown.
-
-    Those that were not decided about come last; their number is that of the shared space, but none is said to
-    be likelier than what stands before it.
-    """
-    numbers = np.array(beside.probability(found.near), np.float64)
-    most = np.inf
-
-    def told(rows: np.ndarray) -> np.ndarray:
-        nonlocal most
-        found_here = np.asarray(decide(rows), np.float64)
-        most = float(found_here.min(initial=np.inf))
-        numbers[:] = np.minimum(numbers, most)
-        numbers[rows] = found_here
-        return found_here
-
-    by_words = np.array([found.words[i].score if i in found.words else -np.inf for i in found.ids])
-    keys = sort_keys(found.near, depth, told, [by_words] if len(by_words) else [])
-    order = np.argsort(-keys, kind="stable").tolist()
-    return [Answer(found.ids[i], float(found.near[i]), float(numbers[i])) for i in order]
 
 
 def nearest_labelled_texts(

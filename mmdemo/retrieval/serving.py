@@ -21,6 +21,7 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.models.written import can_read
 from mmdemo.retrieval.embed import embed_items, project_items, version_file
+from mmdemo.retrieval.heard import take_down
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.written import read_where_possible
 from mmdemo.store.workspace import Workspace
@@ -188,7 +189,7 @@ class IndexKeeper:
             try:
                 self.update()
                 self._failed = ""
-                self._read_written()
+                self._in_passing()
             except Exception as e:
                 self._failed = wanted
                 known = isinstance(e, MmdemoError)
@@ -196,14 +197,22 @@ class IndexKeeper:
             if not self._wanted.is_set():
                 self._idle.set()
 
-    def _read_written(self) -> None:
+    def _in_passing(self) -> None:
         """What takes a second an item: it waits until all can be searched, and ends for a newer wish."""
-        if self._wanted.is_set() or not can_read():
+        serving = self._serving
+        if self._wanted.is_set() or serving is None:
             return
         self._idle.set()
-        self._working = "reading what is written"
+
+        def stopped() -> bool:
+            return self._closed or self._wanted.is_set()
+
         try:
-            read_where_possible(self._ws, self._task, lambda: self._closed or self._wanted.is_set())
+            self._working = "listening to what is said"
+            take_down(self._ws, self._task, serving.aligner.towers.media, stopped)
+            if can_read():
+                self._working = "reading what is written"
+                read_where_possible(self._ws, self._task, stopped)
         finally:
             self._working = ""
 

@@ -12,14 +12,13 @@ from mmdemo.modality import modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import Moment, best_scores, moments_of
+from mmdemo.retrieval.candidates import Answer, Candidates
 from mmdemo.retrieval.embed import load_medium, text_vectors
 from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix, VideoFrames
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.search import (
     THRESHOLD_LEAST,
     THRESHOLD_PAIRS,
-    Answer,
-    Candidates,
     Searcher,
     best_cut,
 )

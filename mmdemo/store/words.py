@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select, text
+from sqlalchemy import bindparam, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from mmdemo.store.database import Database, in_parts
@@ -85,6 +85,13 @@ class WordIndex:
         query = query.where(SearchableText.kind == kind, SearchableText.ref == ref)
         with self._database.read() as session:
             return {item: body for item, body in session.execute(query)}
+
+    def count(self, kind: str, ref: str) -> int:
+        """How many texts of a kind one source has given."""
+        query = select(func.count()).select_from(SearchableText)
+        query = query.where(SearchableText.kind == kind, SearchableText.ref == ref)
+        with self._database.read() as session:
+            return int(session.scalar(query) or 0)
 
     def of_items(self, ids: Sequence[str], kinds: Sequence[str]) -> dict[str, list[Hit]]:
         """The texts of some kinds of each of those items; their score is 0."""

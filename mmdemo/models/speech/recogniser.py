@@ -15,6 +15,8 @@ from mmdemo.models.speech.word_alignment import Word
 
 WINDOW_S = 30.0  # what a recogniser hears at once
 STATES_PER_S = 50  # of every encoder here: Whisper's and wav2vec 2.0's
+WORD_S = 2.0  # a recording that is no longer holds a word or two
+TAIL = 10  # states that are kept behind the sound
 WINDOWS = 4  # states are kept of the first two minutes
 
 
@@ -35,13 +37,20 @@ class EncoderStates:
     windows: tuple[np.ndarray, ...]  # each (T, H) float16, 50 a second
     heard: str  # a quick transcript; empty where nobody speaks
     language: str = ""  # ISO 639-1; empty where nobody speaks
+    lead_s: float = 0.0  # of silence that was put before the sound
+
+    @property
+    def is_word(self) -> bool:
+        """Whether the recording is no longer than a word or two."""
+        longest = (WORD_S + self.lead_s) * STATES_PER_S + TAIL
+        return len(self.windows) == 1 and len(self.windows[0]) <= longest
 
     @property
     def pooled(self) -> np.ndarray:
         """(H,) float32 mean over time."""
         if not self.windows:
             return np.zeros(0, np.float32)
-        return np.concatenate(self.windows).astype(np.float32).mean(0)
+        return np.concatenate(self.windows)[round(self.lead_s * STATES_PER_S) :].astype(np.float32).mean(0)
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class SpeechRecogniser(ABC):
     """A network that hears; what all of them do alike is done here."""
 
     multilingual: bool  # whether it knows several languages, and hears which is spoken
+    lead_s = 0.0  # of silence before a word by itself, with which its states are made
 
     def transcribe(
         self,
@@ -137,7 +147,8 @@ class SpeechRecogniser(ABC):
         span = self._span_in(states.windows[best], text, states.language)
         if span is None:
             return None
-        return round(best * WINDOW_S + span[0], 2), round(best * WINDOW_S + span[1], 2)
+        start, end = (round(max(0.0, best * WINDOW_S + at - states.lead_s), 2) for at in span)
+        return start, end
 
     @abstractmethod
     def _span_in(self, window: np.ndarray, text: str, language: str) -> tuple[float, float] | None:

@@ -2,6 +2,8 @@
 
 - The **likelihood** of a text is what the decoder, forced to say it, gives its tokens: mean log p(token |
   sound), less a share of what it would give them without sound, so that a rare word is not at a disadvantage.
+  A word by itself is heard with half a second of silence before it, which Whisper knows from what it learned
+  from, and counts as written small and with a capital alike.
 - **Word times** come from the decoder's cross-attention by dynamic time warping, and are then moved to where
   the sound's energy rises and falls.
 
@@ -26,7 +28,9 @@ from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.voice_activity import has_speech
 from mmdemo.models.speech.recogniser import (
     STATES_PER_S,
+    TAIL,
     WINDOW_S,
+    WORD_S,
     EncoderStates,
     Evidence,
     SpeechRecogniser,
@@ -34,6 +38,7 @@ from mmdemo.models.speech.recogniser import (
 )
 from mmdemo.models.speech.word_alignment import Word, placed, without_marks
 
+LEAD_S = 0.5  # of silence before a word by itself; docs/experiments.md compares
 PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
 SLOWEST_S, SLOWEST_LETTER_S = 0.2, 0.07  # a word lasts no longer than this and so much a letter
 MOST_KNOWN = 20_000  # texts whose likelihood without sound is remembered
@@ -48,6 +53,8 @@ class WhisperRecogniser(SpeechRecogniser):
         tokens: its `tokenizers.Tokenizer`.
         multilingual: whether it knows other languages than English.
     """
+
+    lead_s = LEAD_S
 
     def __init__(self, tokens: Any, multilingual: bool) -> None:
         self.multilingual = multilingual
@@ -115,27 +122,32 @@ class WhisperRecogniser(SpeechRecogniser):
 
     def encode(self, samples: np.ndarray) -> EncoderStates:
         """The states of (N,) float32 samples at 16 kHz, of their first two minutes, and what was heard."""
-        windows, heard = [], []
+        windows, heard, lead_s = [], [], 0.0
         language = "" if self.multilingual else ENGLISH
         for part in first_windows(samples):
             padded, frames = self._encode_window(part)
             if has_speech(part):
                 language = language or self._hear(padded)
                 heard.append(self._quick_transcript(padded, len(part) / RATE_HZ, language))
+                if len(samples) <= WORD_S * RATE_HZ:
+                    lead_s = LEAD_S
+                    padded, frames = self._encode_window(np.pad(part, (round(LEAD_S * RATE_HZ), 0)))
             windows.append(cut_states(padded, frames))
-        return EncoderStates(tuple(windows), " ".join(t for t in heard if t), language)
+        return EncoderStates(tuple(windows), " ".join(t for t in heard if t), language, lead_s)
 
     # Likelihood
 
     def evidence(self, states: EncoderStates, texts: Sequence[str]) -> Evidence:
         """Length-normalised log-likelihood ratios of texts and of their least likely words.
 
-        Each text counts as written and with a capital, whichever is likelier; of several windows the one
-        that fits best.
+        Each text counts as written small and with a capital: a sentence as the likelier of the two, since
+        its context says which it is; a word as the mean of both, or one that is often a name would be at an
+        advantage. Of several windows the one that fits best counts.
         """
         forms = [form for text in texts for form in (_first_lower(text), _first_upper(text))]
         ids = [self._tokenizer.encode(f" {form.strip()}")[:200] for form in forms]
         known = self._priors(ids, states.language)
+        alone = np.array([len(text.split()) < 2 for text in texts])
         best = np.full((2, len(texts)), -np.inf)
         for window in states.windows:
             found = np.full((2, len(forms)), -np.inf)
@@ -144,7 +156,8 @@ class WhisperRecogniser(SpeechRecogniser):
                 ratio = np.log(p) - PRIOR_SHARE * prior  # (L,)
                 words = np.add.reduceat(ratio, bounds[:-1]) / np.diff(bounds)
                 found[:, i] = ratio.mean(), words.min()
-            best = np.maximum(best, found.reshape(2, -1, 2).max(2))
+            both = found.reshape(2, -1, 2)
+            best = np.maximum(best, np.where(alone, both.mean(2), both.max(2)))
         return Evidence(best[0], best[1])
 
     def _word_bounds(self, ids: Sequence[int], language: str) -> np.ndarray:
@@ -219,7 +232,7 @@ class WhisperRecogniser(SpeechRecogniser):
 
 def cut_states(padded: np.ndarray, frames: int) -> np.ndarray:
     """(T, 384) float16 of (1, T', 384) states: those of the sound and a fifth of a second more."""
-    return padded[0, : frames // 2 + 10].astype(np.float16)
+    return padded[0, : frames // 2 + TAIL].astype(np.float16)
 
 
 def _first_upper(text: str) -> str:

@@ -1,0 +1,74 @@
+"""What is said in recordings, taken down in passing behind the page: found by its words and by its sound."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+from typing import Any
+
+from mmdemo.errors import MmdemoError
+from mmdemo.modality import modality_of
+from mmdemo.retrieval.query import MAX_K
+from mmdemo.retrieval.sounds_alike import SoundIndex
+from mmdemo.store.words import HEARD
+from mmdemo.store.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+def take_down(ws: Workspace, task: str, tower: Any, stopped: Callable[[], bool]) -> int:
+    """Keep what a media tower hears in the items of a task that it was not asked about yet.
+
+    What it makes of a recording stays on the disk, so that the first search need not wait for it.
+
+    Args:
+        ws: the workspace.
+        task: whose collection; of a modality in which nobody speaks nothing is kept.
+        tower: the media tower that serves.
+        stopped: asked before each item.
+
+    Returns:
+        How many were listened to.
+    """
+    modality = modality_of(task)
+    if modality.heard is None:
+        return 0
+    known = ws.words.known(HEARD, tower.id)
+    todo = [item for item in ws.items.listed(modality.name) if item.id not in known]
+    for done, item in enumerate(todo):
+        if stopped():
+            return done
+        try:
+            body = modality.heard(ws, tower, item)
+        except (MmdemoError, OSError) as e:
+            log.warning("what is said in %s is not taken down: %s", item.name, e)
+            body = ""
+        ws.words.put(item.id, HEARD, tower.id, body)  # an empty one says that it was listened to
+    return len(todo)
+
+
+class HeardSounds:
+    """How what was taken down sounds, kept in memory while nothing is added to it."""
+
+    def __init__(self) -> None:
+        self._index: tuple[tuple[str, int], SoundIndex] | None = None  # of so many texts of a tower
+        self._lock = threading.Lock()
+
+    def like(self, ws: Workspace, tower: str, query: str, among: Collection[str] | None) -> dict[str, float]:
+        """The items in which something sounds like a query, the most alike first, with how much, 0..1.
+
+        Args:
+            ws: the workspace.
+            tower: the id of the media tower that listened.
+            query: words.
+            among: only these items; None: all.
+        """
+        at = tower, ws.words.count(HEARD, tower)
+        with self._lock:
+            if self._index is None or self._index[0] != at:
+                self._index = at, SoundIndex(ws.words.known(HEARD, tower))
+            index = self._index[1]
+        found = index.like(query, MAX_K if among is None else len(index.names))
+        kept = [(item, share) for item, share in found.items() if among is None or item in among]
+        return dict(kept[:MAX_K])
