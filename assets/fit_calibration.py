@@ -5,7 +5,8 @@
 For each bundled preset two fits are made on the train rows of assets/clipart: that of the base version, and
 that of heads, which is where a workspace's own fit begins. Every sixth row is background and nothing else;
 of the others each picture is asked its own title and all the others, which count so that one in five is
-right. A head's evidence comes from five heads, each of which has not seen the fifth that it is asked about.
+right. A head's evidence comes from heads that have not seen the fifth that they are asked about, and that
+have learned from few or many labels: the less a head has learned, the more its base version still says.
 Of videos the drawings are shots of videos made for it. Zones and reliability are cross-fitted: each fifth of
 the rows is judged by a fit on the others. It is all to be run again whenever a base vector changes, for the
 presets that are named, or all.
@@ -48,6 +49,7 @@ from mmdemo.training.trainables.head import train_head
 EVERY = 6  # one row in so many is background
 FOLDS = 5
 VIDEOS = 30
+LABELS = (50, 120, None)  # that a head learns from; None: all that there are
 SHOTS = (1, 2, 4, 8)  # of each video so many of its first shots are a video too
 STRENGTH = 1.0  # weighs next to nothing: a hundred rows and more decide
 PICTURES = "efficientnet-minilm"
@@ -124,11 +126,12 @@ def fit_pictures(towers: Towers, features: np.ndarray, texts: np.ndarray) -> tup
     parts = []
     for i in range(FOLDS):
         rest, asked = np.flatnonzero(fold != i), np.flatnonzero(fold == i)
-        space = head_on(matches_of(features[rest], texts[rest]), features)
-        judge = Judge(towers.grounds, space, first)
-        evidence = judge.evidence(features[asked], texts[asked])
-        evidence[BASE] = base.log_odds(features[asked], texts[asked])
-        parts.append(squared(evidence, fold[asked]))
+        said = base.log_odds(features[asked], texts[asked])
+        for labels in LABELS:
+            taught = np.random.default_rng(i).permutation(rest)[:labels]
+            space = head_on(matches_of(features[taught], texts[taught]), features)
+            evidence = Judge(towers.grounds, space, first).evidence(features[asked], texts[asked])
+            parts.append(squared(evidence | {BASE: said}, fold[asked]))
     return first, fitted(joined(parts), on + ", by heads that learned from the rest")
 
 

@@ -158,7 +158,7 @@ def videos() -> None:
     tower = towers.media
     assert isinstance(tower, VideoTower)
     aligner = VideoAligner("base", "video-text", towers, None, towers.calibration)
-    chosen = choose_shots("validation", VIDEOS, 11)
+    chosen = list(choose_shots("validation", VIDEOS, 11))
     texts = sorted({text for shots in chosen for _, text, _ in shots})
     said, match = [], []
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,8 @@
 
 Two validation drawings at a time are put side by side, and each is looked for by its title (Zhang et al.
 2016, arXiv:1608.00507). Counted are all titles, those that the model says to fit the drawing by itself, and
-those of which the map is lit at all, as the page shows it.
+those of which the map is lit at all, as the page shows it; and, for what can be reached, how often the model
+holds the title likelier of its own drawing than of the other when it sees them one by one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,12 @@ def main() -> None:
     base = HeadAligner("base", "image-text", art.towers, None, art.towers.calibration)
     titles = art.titles
     order = np.random.default_rng(0).permutation(art.validation)
-    right: dict[str, list[bool]] = {"all titles": [], "titles that fit their drawing": [], "lit maps": []}
+    right: dict[str, list[bool]] = {
+        "all titles": [],
+        "titles that fit their drawing": [],
+        "lit maps": [],
+        "drawings one by one": [],
+    }
     for left, other in zip(order[0::2], order[1::2], strict=False):
         if len(right["all titles"]) >= 2 * parser.parse_args().pairs:
             break
@@ -42,7 +48,9 @@ def main() -> None:
             canvas.paste(drawing.resize((SIDE_PX, SIDE_PX)), (column * SIDE_PX, 0))
         texts = [titles[i] for i in (left, other)]
         maps, shown = where(base, canvas, texts), explain(base, canvas, texts).maps
+        alone = base.probabilities(base.media_features(drawings), base.text_vectors(texts))
         for column, (drawing, text) in enumerate(zip(drawings, texts, strict=True)):
+            right["drawings one by one"].append(bool(alone[:, column].argmax() == column))
             at = int(maps[column].argmax()) % maps.shape[2]
             hit = (at >= maps.shape[2] / 2) == bool(column)
             right["all titles"].append(hit)

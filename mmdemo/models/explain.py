@@ -3,7 +3,9 @@
 CAM (Zhou et al. 2016, arXiv:1512.04150) weighs the channels of the last feature map by a classifier's
 weights. Here the weights are the gradient of the pair's similarity with respect to the pooled channels,
 which on a globally pooled map is Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). It passes through
-ConSE and through the head, so the map changes with the text and with the version. For any other network
+ConSE and through the head, so the map changes with the text and with the version. It says which channels
+speak for the text, and a thing beside it may share them; so it is weighed by how likely the text is of the
+parts of the picture that are nearly half as wide and high, judged as pictures are. For any other network
 parts of the picture are covered in turn: where that lowers the similarity most, the text is found (Zeiler
 and Fergus 2014, arXiv:1311.2901).
 
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.functional import normalize
+from torch.nn.functional import avg_pool2d, normalize
 
 from mmdemo.media.image import pixels
 from mmdemo.models.aligner import HeadAligner
@@ -29,6 +31,8 @@ from mmdemo.models.reliability import CANNOT_TELL, DOES_NOT_FIT
 
 CELLS = 7  # on a side, that are covered in turn
 MAP_SCALE = 2  # the map is read at twice the input size: 14 x 14 cells instead of 7 x 7
+WINDOW = 6 / 14  # of the map's side, that are judged together; 3, 5, 7 and 8 cells find as much or less
+LEAST_CHANNELS = 0.5  # of the heat stays where no channel speaks for the text
 
 
 UNLIT = {  # why nothing is lit, by the word of the zone
@@ -74,12 +78,38 @@ def where(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> n
     else:
         media = normalize(features[:, : aligner.dim], dim=1)[0]
     similarity = vectors @ media  # (T,)
+    weight = window_weights(aligner, fmap, texts)
     maps = []
     for row in range(len(texts)):
         (weights,) = torch.autograd.grad(similarity[row], pooled, retain_graph=True)
         heat = torch.einsum("k,khw->hw", weights[0], fmap).clamp_min(0)
-        maps.append((heat / heat.max().clamp_min(1e-9)).numpy())
+        channels = (heat / heat.max().clamp_min(1e-9)).numpy()
+        one = weight[row] * (LEAST_CHANNELS + (1 - LEAST_CHANNELS) * channels)
+        maps.append(one / one.max())
     return np.stack(maps).astype(np.float32)
+
+
+def window_weights(aligner: HeadAligner, fmap: torch.Tensor, texts: Sequence[str]) -> np.ndarray:
+    """(T, h, w) how likely each text is around each cell of a (K, h, w) feature map; 1 at the likeliest.
+
+    A cell's log-odds are the mean of those of the windows that it lies in; the weight is the square of the
+    odds, since windows overlap.
+    """
+    tower: Any = aligner.towers.media
+    _, height, width = fmap.shape
+    high, wide = (max(1, round(WINDOW * side)) for side in (height, width))
+    with torch.no_grad():
+        pooled = avg_pool2d(fmap[None], (high, wide), stride=1)[0]  # (K, h', w')
+        features = tower.features(pooled.flatten(1).T.contiguous()).cpu().numpy()  # (h' w', F)
+    odds = aligner.judge.log_odds(features, aligner.text_vectors(texts)).T  # (T, h' w')
+    odds = odds.reshape(len(texts), *pooled.shape[1:])
+    total, count = np.zeros((len(texts), height, width)), np.zeros((height, width))
+    for y in range(odds.shape[1]):
+        for x in range(odds.shape[2]):
+            total[:, y : y + high, x : x + wide] += odds[:, y, x, None, None]
+            count[y : y + high, x : x + wide] += 1
+    mean = total / count
+    return np.asarray(np.exp(2 * (mean - mean.max((1, 2), keepdims=True))))
 
 
 def occlusion(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> np.ndarray:
