@@ -11,11 +11,14 @@ from scipy.special import expit
 
 from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.modality import modality_of
-from mmdemo.models.calibration import BASE, Calibration, PairFit
+from mmdemo.models.calibration import BASE, BASE_RATE, Calibration, PairFit
 from mmdemo.models.heads.residual import Projection, ResidualHead, Sequences
 from mmdemo.models.judge import NO_GROUNDS, Grounds, Judge
 from mmdemo.models.protocols import MediaTower, Score, Task, TextTower
-from mmdemo.models.reliability import Zones
+from mmdemo.models.reliability import CANNOT_TELL, Zones
+from mmdemo.store.texts import text_key
+
+NO_SPREAD = 1e-6  # of similarities: less than the rounding of a different vector
 
 
 @dataclass(frozen=True)
@@ -143,11 +146,29 @@ class HeadAligner:
         return self.scored(texts, similarity, self.probabilities(features[None], vectors)[0])
 
     def scored(self, texts: Sequence[str], similarity: np.ndarray, probability: np.ndarray) -> list[Score]:
-        """T scores, each with the word of its zone."""
+        """T scores, each with the word of its zone; the base rate where the version can't tell at all."""
+        doubt = self._doubt(texts, similarity)
+        if doubt:
+            return [
+                Score(text, round(float(s), 4), BASE_RATE, CANNOT_TELL, doubt)
+                for text, s in zip(texts, similarity, strict=True)
+            ]
         return [
             Score(text, round(float(s), 4), round(float(p), 4), self.zones.word(float(p)))
             for text, s, p in zip(texts, similarity, probability, strict=True)
         ]
+
+    def _doubt(self, texts: Sequence[str], similarity: np.ndarray) -> str:
+        """A sentence, where the version says the same whatever is asked; else empty."""
+        same = self.judge.says_the_same_of
+        # Without a background it is seen by the texts that are asked; nobody speaks where all are nought.
+        if self.judge.grounds.texts is None and len({text_key(text) for text in texts}) > 1:
+            same = same or ("text" if np.any(similarity) and np.ptp(similarity) < NO_SPREAD else "")
+        if not same:
+            return ""
+        what = "text" if same == "text" else modality_of(self.task).noun
+        said = f"{self.version} says the same of every {what}, so it can't tell what fits."
+        return f"{said} Choose another version."
 
     def evidence(self, medium: Any, texts: Sequence[str]) -> np.ndarray:
         """(T, E) float32 of what a medium says about texts beside its place in the shared space."""

@@ -53,7 +53,7 @@ class Explanation:
 def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> Explanation:
     """Scores and heat maps of texts for a decoded picture."""
     scores = tuple(aligner.align(picture, texts))
-    notes = tuple(UNLIT.get(score.zone, "").format(text=score.text) for score in scores)
+    notes = tuple(score.doubt or UNLIT.get(score.zone, "").format(text=score.text) for score in scores)
     light = np.array([0.0 if note else score.probability for score, note in zip(scores, notes, strict=True)])
     maps = where(aligner, picture, texts) * light[:, None, None]
     return Explanation(scores, maps.astype(np.float32), notes)

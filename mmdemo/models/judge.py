@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ from mmdemo.models.calibration import (
 
 NEAREST_TEXTS = 0.01  # of the background texts: the highest hundredth says what a medium reaches for nothing
 NEAREST_MEDIA = 0.04  # of the background media; there are fewer
+NO_DIFFERENCE = 1e-4  # between numbers of unit vectors
 SHARPNESS = 20.0  # of a class's word for a text, by their cosine: the best of 5, 10, 15, 20, 30 and 40
 
 
@@ -71,8 +73,26 @@ class Judge:
         self.fit = fit
         self.base = base
         self.space = space
-        self._texts: np.ndarray | None = None  # (B, D) in the version's space
-        self._media: np.ndarray | None = None  # (C, D)
+
+    @cached_property
+    def _texts(self) -> np.ndarray | None:
+        """(B, D) the background texts in the version's space; None: there are none."""
+        return None if self.grounds.texts is None else self.space.text(self.grounds.texts)
+
+    @cached_property
+    def _media(self) -> np.ndarray | None:
+        """(C, D) the background media in the version's space; None: there are none."""
+        return None if self.grounds.media is None else self.space.media(self.grounds.media)
+
+    @cached_property
+    def says_the_same_of(self) -> str:
+        """text or medium, where the version has one vector for all of them, as a head that collapsed; empty:
+        neither, or there is no background to see it by.
+        """
+        for side, vectors in (("text", self._texts), ("medium", self._media)):
+            if vectors is not None and one_vector(vectors):
+                return side
+        return ""
 
     def reaches(self, vectors: np.ndarray) -> np.ndarray | None:
         """(M,) what (M, D) media vectors reach on background texts; None: there are none."""
@@ -86,14 +106,10 @@ class Judge:
 
     def _with_texts(self, vectors: np.ndarray) -> np.ndarray | None:
         """(M, B) cosines of (M, D) media vectors with the background texts."""
-        if self._texts is None and self.grounds.texts is not None:
-            self._texts = self.space.text(self.grounds.texts)
         return None if self._texts is None else vectors @ self._texts.T
 
     def reached(self, vectors: np.ndarray) -> np.ndarray | None:
         """(T,) what (T, D) text vectors reach on background media; None: there are none."""
-        if self._media is None and self.grounds.media is not None:
-            self._media = self.space.media(self.grounds.media)
         return None if self._media is None else nearest(vectors @ self._media.T, NEAREST_MEDIA)
 
     def evidence(
@@ -134,6 +150,11 @@ class Judge:
     def log_odds(self, features: np.ndarray, texts: np.ndarray) -> np.ndarray:
         """(M, T) log-odds that each text fits each medium; arguments as `evidence`."""
         return self.fit.log_odds(self.evidence(features, texts))
+
+
+def one_vector(vectors: np.ndarray) -> bool:
+    """Whether (N, D) unit vectors of different things are all the same."""
+    return len(vectors) > 1 and float(np.abs(vectors - vectors[0]).max()) < NO_DIFFERENCE
 
 
 def nearest(similarity: np.ndarray, share: float) -> np.ndarray:

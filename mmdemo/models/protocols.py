@@ -62,6 +62,8 @@ class Score:
     similarity: float  # cosine in the shared space, -1..1
     probability: float  # calibrated: the share of such pairs that match, 0..1, at one right text in five
     zone: str = ""  # fits, can't tell or doesn't fit
+    # Why nothing can be told of the text, in a sentence: its probability is the base rate. Empty: it can.
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

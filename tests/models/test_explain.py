@@ -3,11 +3,15 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import torch
 from PIL import Image
 
 from mmdemo.media.image import decode_image
+from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.calibration import BASE_RATE
 from mmdemo.models.explain import explain, where
-from mmdemo.models.reliability import FITS
+from mmdemo.models.heads.residual import HeadShape, ResidualHead
+from mmdemo.models.reliability import CANNOT_TELL, FITS
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests.conftest import TASK
@@ -45,3 +49,35 @@ def test_of_two_drawings_side_by_side_the_brightest_point_lies_on_the_right_one(
                 assert np.array_equal(shown[column].argmax(), maps[column].argmax())
                 lit.append(hits[-1])
     assert np.mean(hits) >= 0.8 and lit and np.mean(lit) >= 0.8
+
+
+class OneText(ResidualHead):
+    """A head for which all texts are one."""
+
+    def project_text(self, vectors: torch.Tensor) -> torch.Tensor:
+        return super().project_text(torch.ones_like(vectors))
+
+
+def collapsed(towers: Towers, side: str) -> ResidualHead:
+    shape = HeadShape(towers.media.feature_dim, towers.media.dim)
+    if side == "text":
+        return OneText(shape).eval()
+    head = ResidualHead(shape).eval()
+    torch.nn.init.constant_(head.media_out.bias, 1e6)
+    return head
+
+
+def test_a_version_that_says_the_same_of_every_text_can_not_tell_and_gives_no_number(app: App) -> None:
+    towers = app.models.towers(app.settings.model)
+    for side in ("text", "media"):
+        head = collapsed(towers, side)
+        aligner = HeadAligner("v9", TASK, towers, head, towers.calibration)
+        found = explain(aligner, decode_image(ASSETS / "photos" / "chelsea.jpg"), ["a tabby cat", "a rocket"])
+        what = "text" if side == "text" else "picture"
+        for score, note in zip(found.scores, found.notes, strict=True):
+            assert score.zone == CANNOT_TELL and score.probability == BASE_RATE
+            assert score.doubt == note
+            assert note.startswith(f"v9 says the same of every {what}, so it can't tell what fits.")
+        assert found.maps.max() == 0
+    fine = explain(app.models.aligner(TASK), decode_image(ASSETS / "photos" / "chelsea.jpg"), ["a tabby cat"])
+    assert fine.scores[0].doubt == ""

@@ -72,6 +72,7 @@ class ScoreRow(Answer):
     similarity: float = Field(description="a cosine, -1 to 1")
     probability: float = Field(description="calibrated, 0 to 1, at one right text in five")
     zone: str = Field("", description="fits, can't tell or doesn't fit")
+    doubt: str = Field("", description="why nothing can be told of this text: its probability is no number")
 
 
 class AlignRequest(Request):
