@@ -14,6 +14,7 @@ from mmdemo.modality import modality_of
 from mmdemo.models.calibration import BASE, BASE_RATE, Calibration, PairFit
 from mmdemo.models.heads.residual import Projection, ResidualHead, Sequences
 from mmdemo.models.judge import NO_GROUNDS, Grounds, Judge
+from mmdemo.models.languages import language_of
 from mmdemo.models.protocols import MediaTower, Score, Task, TextTower
 from mmdemo.models.reliability import CANNOT_TELL, Zones
 from mmdemo.store.texts import text_key
@@ -147,18 +148,29 @@ class HeadAligner:
 
     def scored(self, texts: Sequence[str], similarity: np.ndarray, probability: np.ndarray) -> list[Score]:
         """T scores, each with the word of its zone; the base rate where the version can't tell at all."""
-        doubt = self._doubt(texts, similarity)
-        if doubt:
-            return [
-                Score(text, round(float(s), 4), BASE_RATE, CANNOT_TELL, doubt)
-                for text, s in zip(texts, similarity, strict=True)
-            ]
-        return [
-            Score(text, round(float(s), 4), round(float(p), 4), self.zones.word(float(p)))
-            for text, s, p in zip(texts, similarity, probability, strict=True)
-        ]
+        same = self._says_the_same(texts, similarity)
+        found = []
+        for text, s, p in zip(texts, similarity, probability, strict=True):
+            doubt = same or self._not_understood(text)
+            sure, word = (BASE_RATE, CANNOT_TELL) if doubt else (float(p), self.zones.word(float(p)))
+            found.append(Score(text, round(float(s), 4), round(sure, 4), word, doubt))
+        return found
 
-    def _doubt(self, texts: Sequence[str], similarity: np.ndarray) -> str:
+    def _not_understood(self, text: str) -> str:
+        """A sentence, where a text seems to be in a language that the text tower doesn't know; else empty."""
+        language = language_of(text) if self.english_only else ""
+        return (
+            f"This looks {language}, and the text model knows English only. Write it in English."
+            if language
+            else ""
+        )
+
+    @property
+    def english_only(self) -> bool:
+        """Whether what is said of a text is said by a text tower that knows no other language."""
+        return bool(getattr(self.towers.text, "english_only", False))
+
+    def _says_the_same(self, texts: Sequence[str], similarity: np.ndarray) -> str:
         """A sentence, where the version says the same whatever is asked; else empty."""
         same = self.judge.says_the_same_of
         # Without a background it is seen by the texts that are asked; nobody speaks where all are nought.

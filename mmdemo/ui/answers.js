@@ -33,10 +33,10 @@ mm.answers = (() => {
     return h("div", { class: "mm-line" },
       h("div", { class: "mm-score", "data-score": i },
         h(press ? "button" : "div", { class: "mm-pick", ...(press && { type: "button", "aria-pressed": "false", onclick: press }) },
-          h("span", { class: "mm-text" }, text),
+          h("span", { class: "mm-text" }, text, doubt && h("span", { class: "mm-doubt" }, doubt)),
           h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${doubt ? 0 : Math.max(1, probability * 100)}%` }))),
         doubt ? h("span", { class: "mm-number" }, "–") : mm.reliability.number(probability, model, kind),
-        h("span", { class: "mm-faint", title: doubt }, `${zone ? `${zone} · ` : ""}${similarity.toFixed(2).replace("-0.00", "0.00")}`)),
+        h("span", { class: "mm-faint" }, `${zone ? `${zone} · ` : ""}${similarity.toFixed(2).replace("-0.00", "0.00")}`)),
       marked);
   }
   // A result of a search, to open, to label, and to search by.

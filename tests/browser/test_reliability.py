@@ -66,3 +66,18 @@ def test_the_card_of_a_version_shows_how_far_its_percent_can_be_trusted(
     diagram = card.get_by_role("img", name="Of what said")
     expect(diagram).to_be_visible()
     assert (diagram.bounding_box() or {"width": 0})["width"] > 200
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_text_in_another_language_has_a_sentence_and_no_percent(
+    served: Served, open_page: Open, width: int
+) -> None:
+    page = open_page(served[1], width=width)
+    page.get_by_label("Captions", exact=True).fill("eine getigerte Katze\na tabby cat")
+    page.locator("[data-align]").click()
+    rows = page.locator("[data-score]")
+    expect(rows.nth(0)).to_contain_text("This looks German, and the text model knows English only.")
+    expect(rows.nth(0)).to_contain_text("can't tell")
+    expect(rows.nth(0)).not_to_contain_text("%")
+    expect(rows.nth(1)).to_contain_text("%")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width

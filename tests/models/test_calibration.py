@@ -262,6 +262,8 @@ def test_a_version_is_fitted_on_validation_pairs_and_its_card_says_on_which(app:
     assert fit.reliability.on.startswith("20 validation pairs") and fit.reliability.pairs == 20
     assert set(fit.weights) == set(aligner.judge.fit.weights) and fit.weights != aligner.judge.fit.weights
     assert fit_version(aligner, pairs.take(np.arange(5))) is None  # too few: what ships stands
+    same = PairArrays(features, texts[[0] * 20], pairs.match, codes, np.zeros(20, np.int64))
+    assert fit_version(aligner, same) is None  # there is no other text that could be wrong
 
 
 def test_a_video_is_judged_by_its_best_moment_and_not_as_a_picture_is(make_app: object) -> None:

@@ -87,6 +87,7 @@ class MiniLMTower:
 
     id = "all-minilm-l6-v2-centred"
     dim = TEXT_DIM
+    english_only = True
 
     def __init__(self, compute: Compute, mean: np.ndarray) -> None:
         transformers = heavy("transformers")

@@ -97,6 +97,7 @@ class SpeechAligner(HeadAligner):
 
     evidence_dim = 2  # nats a token of the text, and of its least likely word
     evidence_of_towers = True
+    english_only = False  # what was said is told by the recogniser
     reranks = 200
     reranks_texts = 100
 
