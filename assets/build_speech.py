@@ -2,7 +2,8 @@
 
     python assets/build_speech.py
 
-It also fits how the scores of a recording with a text become a probability (speech.json). It needs flite,
+It also fits how a similarity in the shared space becomes a probability (speech.json); what that says together
+with the likelihood is fitted by fit_speech.py afterwards. It needs flite,
 with the voices slt, rms, awb and kal16, and espeak-ng on the path. Each voice's recordings are joined to one
 Opus file, and a table says which span of it holds which text. What is written is in the repository, so that
 nobody needs to run it.
@@ -75,7 +76,6 @@ SENTENCES = (
     "Fresh fish arrives at the market every day.",
     "The painter mixed blue and white.",
 )
-SHARED_LEAST = 0.15  # the untrained space adds nothing to the likelihood; a trained one must have a say
 HELD_OUT = 12  # the last sentences are for measuring
 
 # Names and jargon that a small recogniser spells in its own way.
@@ -164,26 +164,24 @@ def with_another_word(text: str, vocabulary: list[str], rng: np.random.Generator
     return " ".join(words)
 
 
-def fit_scores() -> None:
-    """Write speech.json: the calibration of the shared space and the regression of models/spoken.py.
+def fit_space() -> None:
+    """Write speech.json, the calibration of the shared space, and samples.safetensors.
 
     Each word or name is asked its own text, the five others that the recogniser finds likeliest, and five at
     random; each sentence its own text and six with one word replaced. Recordings of three voices for words
     and names, and no held-out text, are used.
     """
     from safetensors.numpy import save_file
-    from scipy.optimize import minimize
 
     from mmdemo.data.samples import spoken_set
     from mmdemo.models.calibration import Calibration, fit_calibration
     from mmdemo.models.load import load_towers
     from mmdemo.models.registry import find_preset
-    from mmdemo.models.speech.aligner import LEAST_LIKELIHOOD, SpeechTower
+    from mmdemo.models.speech.aligner import SpeechTower
     from mmdemo.settings import load_settings
 
     target = FOLDER / "speech.json"
-    first = {"score": {"likelihood": 1.0, "worst": 1.0, "shared": 1.0, "bias": 0.0}}
-    target.write_text(json.dumps(first | {"calibration": {"scale": 6.0, "bias": -2.0}}))
+    target.write_text(json.dumps({"calibration": {"scale": 6.0, "bias": -2.0}}))
     towers, _ = load_towers(find_preset("whisper-tiny-en-minilm"), load_settings({}, device="cpu"))
     tower = towers.media
     assert isinstance(tower, SpeechTower)
@@ -192,14 +190,12 @@ def fit_scores() -> None:
     features = tower.encode([decode_audio(path) for path in files]).astype(np.float16)
     save_file({"features": features}, FOLDER / "speech" / "samples.safetensors")
     rng = np.random.default_rng(0)
-    rows: list[tuple[float, float, float, bool]] = []  # likelihood, worst, cosine, match
+    rows: list[tuple[float, bool]] = []  # cosine, match
 
     def ask(state: EncoderStates, own: str, others: list[str]) -> None:
         texts = [own, *others]
-        found = tower.recogniser.evidence(state, texts)
         cosines = towers.text.encode(texts) @ tower.encode([state])[0, : tower.dim]
-        columns = zip(found.likelihood, found.worst, cosines, strict=True)
-        rows.extend((*values, i == 0) for i, values in enumerate(columns))
+        rows.extend((float(value), i == 0) for i, value in enumerate(cosines))
 
     for name in ("words", "names"):
         texts, states = [], []
@@ -219,37 +215,18 @@ def fit_scores() -> None:
         others = [with_another_word(row["text"], vocabulary, rng) for _ in range(6)]
         ask(tower.prepare(decode_audio(FOLDER / "speech" / row["file_name"])), row["text"], others)
     table = np.array(rows, dtype=np.float64)
-    table[:, :2] = np.maximum(table[:, :2], LEAST_LIKELIHOOD)
-    match = table[:, 3].astype(bool)
-    weight = np.where(
-        match, 0.5 / match.mean(), 0.5 / (~match).mean()
-    )  # as likely as not, before it is heard
+    match = table[:, 1].astype(bool)
     balanced = np.concatenate([np.repeat(np.flatnonzero(match), 10), np.flatnonzero(~match)])
-    shared = fit_calibration(table[balanced, 2], match[balanced], Calibration(6.0, -2.0))
-    odds = np.log(np.clip(shared.probability(table[:, 2]), 1e-4, 1 - 1e-4))
-    odds -= np.log(1 - np.clip(shared.probability(table[:, 2]), 1e-4, 1 - 1e-4))
-    x = np.column_stack([table[:, :2], odds, np.ones(len(table))])
-
-    def loss(at: np.ndarray) -> float:
-        z = x @ at
-        return float((weight * (np.logaddexp(0, z) - match * z)).mean() + 1e-3 * (at[:3] ** 2).sum())
-
-    found = minimize(
-        loss,
-        np.array([1.0, 1.0, 0.5, 0.0]),
-        bounds=[(0, None), (0, None), (SHARED_LEAST, None), (None, None)],
-    )
-    names = ("likelihood", "worst", "shared", "bias")
-    score = {name: round(float(v), 4) for name, v in zip(names, found.x, strict=True)}
+    shared = fit_calibration(table[balanced, 0], match[balanced], Calibration(6.0, -2.0))
     calibration = {"scale": round(shared.scale, 4), "bias": round(shared.bias, 4)}
-    target.write_text(json.dumps({"score": score, "calibration": calibration}, indent=1) + "\n")
-    print(f"{len(table)} pairs, loss {found.fun:.3f}: {score} {calibration}")
+    target.write_text(json.dumps({"calibration": calibration}, indent=1) + "\n")
+    print(f"{len(table)} pairs: {calibration}; now run assets/fit_speech.py")
 
 
 def main() -> None:
     """Write everything below assets/speech, and speech.json."""
     if "--scores-only" in sys.argv:
-        return fit_scores()
+        return fit_space()
     (FOLDER / "speech" / "samples").mkdir(parents=True, exist_ok=True)
     write_samples()
     write_joined("words", [(voice, word, "held-out") for voice in VOICES for word in WORDS])
@@ -259,7 +236,7 @@ def main() -> None:
             voice = VOICES[(i + j) % 4]
             names.append((voice, frame.format(name), "train" if j < len(TRAIN_FRAMES) else "held-out"))
     write_joined("names", names)
-    fit_scores()
+    fit_space()
 
 
 if __name__ == "__main__":

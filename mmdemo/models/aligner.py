@@ -194,6 +194,18 @@ class HeadAligner:
         """(K,) the number by which the answers to one query are ordered and that is shown; as `judged`."""
         return self.judged(evidence, similarity)
 
+    def also(self, evidence: np.ndarray, similarity: np.ndarray) -> dict[str, np.ndarray]:
+        """(K,) of each further probability by its name, where there is more than one; as `judged`."""
+        return {}
+
+    def told_of(self, medium: Any) -> tuple[str, str]:
+        """The language spoken in a decoded medium, and what does not work with it; both may be empty."""
+        return "", ""
+
+    def measure(self, evidence: np.ndarray, similarity: np.ndarray) -> str:
+        """Which of those orders the answers to one query."""
+        return ""
+
     def probability_of(self, medium: Any, texts: Sequence[str], similarity: np.ndarray) -> np.ndarray:
         """(T,) probability that each text fits a decoded medium, given its (T,) similarity."""
         if self.evidence_dim:

@@ -64,6 +64,8 @@ class Score:
     zone: str = ""  # fits, can't tell or doesn't fit
     # Why nothing can be told of the text, in a sentence: its probability is the base rate. Empty: it can.
     doubt: str = ""
+    about: float | None = None  # of a recording: the probability that it is what somebody speaks about
+    about_zone: str = ""  # its word
 
 
 @dataclass(frozen=True)

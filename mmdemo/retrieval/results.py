@@ -44,6 +44,8 @@ class Result:
     end: float | None = None
     label: int | None = None  # the label in force that says the verdict
     found_by: str = ""  # words, of a text that holds all that were asked for; empty: by likeness alone
+    said: float | None = None  # of a recording: the probability that the text was said
+    about: float | None = None  # and that it is what somebody speaks about
 
     @property
     def fit(self) -> Fit:
@@ -61,6 +63,8 @@ class Results:
     threshold: float  # cosine below which nothing in this collection matches by likeness alone
     stale_share: float
     no_match: bool  # whether none is good enough; the nearest are there all the same
+    measure: str = ""  # said or about: which of a recording's two probabilities orders the answers
+    note: str = ""  # what does not work with this query or these answers
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `search`."""
@@ -69,6 +73,8 @@ class Results:
             "no_match": self.no_match,
             "threshold": round(self.threshold, 4),
             "stale": round(self.stale_share, 3),
+            "measure": self.measure,
+            "note": self.note,
             "results": [
                 {
                     "item": r.item,
@@ -82,6 +88,8 @@ class Results:
                     "fit": r.fit,
                     "found_by": r.found_by,
                     "label": r.label,
+                    "said": None if r.said is None else round(r.said, 4),
+                    "about": None if r.about is None else round(r.about, 4),
                 }
                 for r in self.results
             ],

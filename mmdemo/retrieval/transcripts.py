@@ -12,6 +12,7 @@ from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import LOADERS
 from mmdemo.models.protocols import Task
 from mmdemo.models.speech.aligner import recogniser_of
+from mmdemo.models.speech.language import language_note
 from mmdemo.models.speech.recogniser import Segment
 from mmdemo.retrieval.background import Background
 from mmdemo.retrieval.embed import spoken_language
@@ -20,7 +21,6 @@ from mmdemo.store.workspace import Workspace
 
 TASK: Task = "speech-text"
 VOCABULARY = "vocabulary.json"  # in a version's folder
-TEXTS_IN = "en"  # what MiniLM, the text tower of every recogniser, was trained on
 
 
 class TranscriptJobs:
@@ -106,12 +106,7 @@ class TranscriptJobs:
     def _language_note(self, version: str, language: str) -> str:
         """What does not work of a recording whose language the version's text tower does not know."""
         own_texts = LOADERS[version_source(self._ws, version).preset.loader].own_texts
-        if own_texts or language in ("", TEXTS_IN):
-            return ""
-        return (
-            f"This is spoken in the language “{language}”, and the text model knows English only: what it is "
-            "about will not be found. Search for words that are said in it."
-        )
+        return "" if own_texts else language_note(language)
 
 
 def vocabulary_of(ws: Workspace, version: str) -> list[str]:

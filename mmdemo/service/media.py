@@ -64,8 +64,10 @@ class Media:
 
         texts = clean_captions(texts)
         aligner = self._context.models.aligner(self.task_of(item), version or None)
-        scores = aligner.align(load_medium(self._ws, aligner.towers.media, item), texts)
-        return {"model": aligner.version, "scores": [vars(s) for s in scores]}
+        medium = load_medium(self._ws, aligner.towers.media, item)
+        language, note = aligner.told_of(medium)
+        scores = [vars(s) for s in aligner.align(medium, texts)]
+        return {"model": aligner.version, "scores": scores, "language": language, "note": note}
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption` where a modality has no way of its own: what people confirmed of others, the

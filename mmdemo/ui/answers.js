@@ -28,15 +28,16 @@ mm.answers = (() => {
   function marks(item, text, { said, known, then, ...how }) {
     return taken(text, { said, known, then }, (verdict) => save("label_result", { item, text, verdict, ...how }));
   }
-  // How well a text fits; `press` says what a click on it does, `kind` which of a task's probabilities it is.
-  function score({ text, probability, similarity, zone, doubt = "", kind = "" }, i, marked, model, press = null) {
+  // How well a text fits; `press` says what a click on it does, a recording has two probabilities.
+  function score({ text, probability, similarity, zone, doubt = "", about = null, about_zone = "" }, i, marked, model, press = null) {
+    const faint = about === null ? [`${zone ? `${zone} · ` : ""}${similarity.toFixed(2).replace("-0.00", "0.00")}`] : [zone, " · about it ", mm.reliability.number(about, model, "about", { title: `As what is spoken about it ${about_zone}. What was this measured on?` })];
     return h("div", { class: "mm-line" },
       h("div", { class: "mm-score", "data-score": i },
         h(press ? "button" : "div", { class: "mm-pick", ...(press && { type: "button", "aria-pressed": "false", onclick: press }) },
           h("span", { class: "mm-text" }, text, doubt && h("span", { class: "mm-doubt" }, doubt)),
           h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${doubt ? 0 : Math.max(1, probability * 100)}%` }))),
-        doubt ? h("span", { class: "mm-number" }, "–") : mm.reliability.number(probability, model, kind),
-        h("span", { class: "mm-faint" }, `${zone ? `${zone} · ` : ""}${similarity.toFixed(2).replace("-0.00", "0.00")}`)),
+        doubt ? h("span", { class: "mm-number" }, "–") : mm.reliability.number(probability, model, about === null ? "" : "said"),
+        h("span", { class: "mm-faint" }, ...faint)),
       marked);
   }
   // A result of a search, to open, to label, and to search by.

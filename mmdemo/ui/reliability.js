@@ -22,7 +22,7 @@ mm.reliability = (() => {
       ...bins.map((b) => svg("circle", { class: b === mine ? "dot mine" : "dot", cx: X(b.said), cy: Y(b.right), r: 2.5 + 3 * Math.sqrt(b.count / most) })),
       svg("text", { x: X(0), y: H - 10 }, "it says 0 %"), svg("text", { x: X(1), y: H - 10, "text-anchor": "end" }, "100 %"));
   }
-  const NAMED = { "": "that a text fits" };  // of tasks with one probability
+  const NAMED = { "": "that a text fits", said: "that it was said", about: "that it is what is spoken about" };  // by what it is a probability of
   function figure(found, said = null) {
     const { reliability: r, zones, kind } = found;
     // without a number of one's own, the highest that enough answers said

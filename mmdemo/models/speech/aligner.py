@@ -2,17 +2,17 @@
 
 The shared space makes search fast. A recording's features are the text vector of its quick transcript, so
 that an untrained head compares transcripts, and the mean of its encoder states, from which a head learns
-what transcripts get wrong. The score of a recording with a text joins three things by a logistic regression
-(assets/speech.json, fitted with Whisper tiny.en): the likelihood of the text, that of its least likely word,
-so that one wrong word counts in a long text too, and the similarity in the shared space as the version in
-force calibrates it.
+what transcripts get wrong. Two probabilities are two questions. Whether a text **was said** follows from the
+likelihood of the text, from that of its least likely word, so that one wrong word counts in a long text too,
+and from the shared space as the version in force calibrates it. Whether it is what somebody speaks **about**
+follows from the similarity alone. Both are fitted on other pairs (assets/fit_speech.py).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -23,42 +23,28 @@ from scipy.special import expit, logit
 from mmdemo.errors import UserError
 from mmdemo.finite import CURE_OF_MODEL, require_finite
 from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.calibration import BASE_RATE, Calibration
+from mmdemo.models.calibration import CERTAIN, SIMILARITY, Calibration, PairFit
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.encoders.efficientnet_minilm import shared_text_tower
+from mmdemo.models.languages import language_of
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower, Modality, Score, TextTower
 from mmdemo.models.reliability import Zones
-from mmdemo.models.speech.recogniser import EncoderStates, Evidence, SpeechRecogniser
+from mmdemo.models.shipped import shipped_fit
+from mmdemo.models.speech.language import NO_SPEECH, language_note
+from mmdemo.models.speech.recogniser import EncoderStates, SpeechRecogniser
 from mmdemo.settings import ASSETS, Settings
 
+SAID, ABOUT = "said", "about"
+# In assets/calibration.json, by assets/fit_speech.py; other recognisers' likelihoods are judged by them too.
+SAID_FIT, ABOUT_FIT = "whisper-tiny-en-minilm#said", "whisper-tiny-en-minilm#about"
+LIKELIHOOD, WORST, SHARED = "likelihood", "worst", "shared"  # nats, nats and log-odds
 LEAST_LIKELIHOOD = -12.0  # nats a token; below it everything is equally impossible
 SILENT = 0.001  # the probability of any text where nobody speaks
 SILENCE = -1e6  # its evidence there, in nats
 # A query that nobody is so likely to have said is a topic; with 0.2, single words lose up to 3 points.
 LEAST_SAID = 0.05
 OpenRecogniser = Callable[[Preset, Compute, int], SpeechRecogniser]  # with so many threads on a CPU
-
-
-@dataclass(frozen=True)
-class SpokenScore:
-    """The logistic regression from what is measured to the probability that a text was said."""
-
-    likelihood: float  # the weight of nats a token
-    worst: float  # of nats a token of the least likely word
-    shared: float  # of the log-odds in the shared space
-    bias: float
-
-    def probability(self, found: Evidence, shared: np.ndarray) -> np.ndarray:
-        """(T,) probabilities of T texts, given their (T,) probabilities in the shared space."""
-        odds = logit(np.clip(shared, 1e-4, 1 - 1e-4))
-        return expit(
-            self.likelihood * np.maximum(found.likelihood, LEAST_LIKELIHOOD)
-            + self.worst * np.maximum(found.worst, LEAST_LIKELIHOOD)
-            + self.shared * odds
-            + self.bias
-            + logit(BASE_RATE)  # it is fitted where as many texts were said as were not
-        )
 
 
 class SpeechTower:
@@ -103,8 +89,8 @@ class SpeechAligner(HeadAligner):
 
     @property
     def zones(self) -> Zones:
-        """Those of a calibrated probability: that of what was said is no matter of the shared space."""
-        return Zones()
+        """Those of what was said, which is no matter of the shared space."""
+        return fit_of(SAID_FIT).zones
 
     def align(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> list[Score]:
         """How likely it is that each text was said; the similarity is that of the shared space."""
@@ -112,11 +98,16 @@ class SpeechAligner(HeadAligner):
         assert isinstance(tower, SpeechTower)
         states = tower.prepare(medium)
         if not states.heard:
-            return self.scored(texts, np.zeros(len(texts)), np.full(len(texts), SILENT))
+            return [Score(text, 0.0, SILENT, doubt=NO_SPEECH) for text in texts]
         vector = self.encode_media([states])[0]
         similarity = self.encode_text(texts) @ vector
-        probability = self.probability_of(states, texts, similarity)
-        return self.scored(texts, similarity, probability)
+        scores = self.scored(texts, similarity, self.probability_of(states, texts, similarity))
+        fit = fit_of(ABOUT_FIT)
+        topic = [round(float(p), 4) for p in about(similarity)]
+        return [  # a text that the text tower does not understand may have been said all the same
+            s if language_of(s.text) else replace(s, about=p, about_zone=fit.zones.word(p))
+            for s, p in zip(scores, topic, strict=True)
+        ]
 
     def evidence(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> np.ndarray:
         """(T, 2) nats a token of each text and of its least likely word; SILENCE where nobody speaks."""
@@ -132,11 +123,31 @@ class SpeechAligner(HeadAligner):
 
     def judged(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
         """(K,) probability that the texts of pairs were said."""
-        return said(evidence, similarity, self.calibration)
+        return np.where(evidence[:, 0] <= SILENCE, SILENT, self._said(evidence, similarity))
+
+    def _said(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        return probability(SAID_FIT, spoken_evidence(evidence, self.calibration.probability(similarity)))
 
     def decided(self, evidence: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-        """See `said_or_about`."""
-        return said_or_about(evidence, similarity, self.calibration)
+        """That they were said or, where nobody is likely to have said any, what they speak about."""
+        return self.also(evidence, similarity)[self.measure(evidence, similarity)]
+
+    def also(self, evidence: np.ndarray, similarity: np.ndarray) -> dict[str, np.ndarray]:
+        """(K,) of both probabilities."""
+        silent = evidence[:, 0] <= SILENCE
+        topic = np.where(silent, SILENT, about(similarity))
+        return {SAID: self.judged(evidence, similarity), ABOUT: topic}
+
+    def measure(self, evidence: np.ndarray, similarity: np.ndarray) -> str:
+        """Which of the two orders the answers to one query."""
+        return SAID if self.judged(evidence, similarity).max(initial=0.0) >= LEAST_SAID else ABOUT
+
+    def told_of(self, medium: np.ndarray | EncoderStates) -> tuple[str, str]:
+        """The language that is spoken, and that nobody speaks or the text tower does not know it."""
+        tower = self.towers.media
+        assert isinstance(tower, SpeechTower)
+        states = tower.prepare(medium)
+        return (states.language, language_note(states.language)) if states.heard else ("", NO_SPEECH)
 
     def place(self, medium: np.ndarray | EncoderStates, text: str) -> tuple[float, float] | None:
         """Where a text is said, start and end in seconds."""
@@ -145,21 +156,29 @@ class SpeechAligner(HeadAligner):
         return tower.recogniser.place(tower.prepare(medium), text)
 
 
-def said(evidence: np.ndarray, similarity: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """(K,) probability that the texts of pairs were said, from (K, 2) evidence and (K,) similarity."""
-    found = Evidence(evidence[:, 0].astype(np.float64), evidence[:, 1].astype(np.float64))
-    sure = spoken_score().probability(found, calibration.probability(similarity))
-    return np.where(evidence[:, 0] <= SILENCE, SILENT, sure)
+def spoken_evidence(evidence: np.ndarray, shared: np.ndarray) -> dict[str, np.ndarray]:
+    """(K,) of each thing that is known of K pairs.
 
-
-def said_or_about(evidence: np.ndarray, similarity: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """(K,) numbers that order the answers to one query: that it was said or, where nobody is likely to have
-    said it, that it is what they speak about.
+    Args:
+        evidence: (K, 2), see `SpeechAligner.evidence`.
+        shared: (K,) probabilities by the shared space.
     """
-    sure = said(evidence, similarity, calibration)
-    if len(sure) and sure.max() >= LEAST_SAID:
-        return sure
-    return np.where(evidence[:, 0] <= SILENCE, SILENT, calibration.probability(similarity))
+    nats = np.maximum(evidence.astype(np.float64), LEAST_LIKELIHOOD)
+    odds = logit(np.clip(shared, 1e-4, 1 - 1e-4))
+    return {LIKELIHOOD: nats[:, 0], WORST: nats[:, 1], SHARED: odds}
+
+
+def about(similarity: np.ndarray) -> np.ndarray:
+    """(K,) probability that texts are what somebody speaks about, from (K,) similarity."""
+    return probability(ABOUT_FIT, {SIMILARITY: np.asarray(similarity, np.float64)})
+
+
+def probability(name: str, known: dict[str, np.ndarray]) -> np.ndarray:
+    """(K,) probabilities by a fit that ships. None is certain, and still no two are made equal."""
+    fit = fit_of(name)
+    odds = fit.bias + sum(weight * known[n] for n, weight in fit.weights.items())
+    beyond = np.maximum(np.abs(odds) - (CERTAIN - 1), 0.0)
+    return np.asarray(expit(np.sign(odds) * (np.abs(odds) - beyond - np.expm1(-beyond))))
 
 
 def hears_words(tower: MediaTower) -> bool:
@@ -182,9 +201,11 @@ def recogniser_of(tower: MediaTower) -> SpeechRecogniser:
 
 
 @cache
-def spoken_score() -> SpokenScore:
-    """The regression that ships in assets/."""
-    return SpokenScore(**_facts()["score"])
+def fit_of(name: str) -> PairFit:
+    """One of the two fits that ship."""
+    fit = shipped_fit(name)
+    assert fit is not None, name
+    return fit
 
 
 def _facts() -> dict[str, dict[str, float]]:

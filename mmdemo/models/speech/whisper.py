@@ -42,6 +42,9 @@ LEAD_S = 0.5  # of silence before a word by itself; docs/experiments.md compares
 PRIOR_SHARE = 0.3  # of the log-likelihood without sound; 0 and 0.5 rank spoken words less well
 SLOWEST_S, SLOWEST_LETTER_S = 0.2, 0.07  # a word lasts no longer than this and so much a letter
 MOST_KNOWN = 20_000  # texts whose likelihood without sound is remembered
+# The least probability of Whisper's own token for no speech at which a sound is none. The detector takes
+# tunes for speech: those reached 0.91 to 0.95, chords and noise 0.87 and 0.96, single words at most 0.59.
+NOT_SPOKEN = 0.75
 FLOOR = 1e-9  # the least probability of a token
 ENGLISH = "en"
 
@@ -72,7 +75,7 @@ class WhisperRecogniser(SpeechRecogniser):
 
     @abstractmethod
     def _quick_transcript(self, padded: np.ndarray, seconds: float, language: str) -> str:
-        """What (1, T, H) states of so many seconds of sound in a language say."""
+        """What (1, T, H) states of so many seconds of sound in a language say; empty: it is no speech."""
 
     @abstractmethod
     def _align(
@@ -128,7 +131,8 @@ class WhisperRecogniser(SpeechRecogniser):
             padded, frames = self._encode_window(part)
             if has_speech(part):
                 language = language or self._hear(padded)
-                heard.append(self._quick_transcript(padded, len(part) / RATE_HZ, language))
+                text = self._quick_transcript(padded, len(part) / RATE_HZ, language)
+                heard.append(text if any(map(str.isalnum, text)) else "")
                 if len(samples) <= WORD_S * RATE_HZ:
                     lead_s = LEAD_S
                     padded, frames = self._encode_window(np.pad(part, (round(LEAD_S * RATE_HZ), 0)))

@@ -20,7 +20,7 @@ from mmdemo.models.presets import Preset
 from mmdemo.models.speech.gpu_libraries import preload_cublas
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser
 from mmdemo.models.speech.wheels import installed_weights
-from mmdemo.models.speech.whisper import ENGLISH, WhisperRecogniser
+from mmdemo.models.speech.whisper import ENGLISH, NOT_SPOKEN, WhisperRecogniser
 from mmdemo.models.speech.word_alignment import Word, placed
 
 LEAST_FRAMES = 1500  # 15 s: what a shorter recording is padded to; with 10 s, words are repeated
@@ -90,9 +90,15 @@ class Recogniser(WhisperRecogniser):
         prompt = [*self._in(language).sot_sequence, self._tokenizer.no_timestamps]
         with self._lock:
             found = self._whisper.model.generate(
-                heavy("ctranslate2").StorageView.from_array(padded), [prompt], beam_size=5, max_length=224
-            )
-        return str(self._tokenizer.decode(found[0].sequences_ids[0])).strip()
+                heavy("ctranslate2").StorageView.from_array(padded),
+                [prompt],
+                beam_size=5,
+                max_length=224,
+                return_no_speech_prob=True,
+            )[0]
+        if found.no_speech_prob >= NOT_SPOKEN:
+            return ""
+        return str(self._tokenizer.decode(found.sequences_ids[0])).strip()
 
     def _align(
         self, window: np.ndarray, ids: Sequence[Sequence[int]], language: str = "", times: bool = False

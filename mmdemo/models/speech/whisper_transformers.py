@@ -23,7 +23,7 @@ from mmdemo.models.device import Compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Preset
 from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser, sentences
-from mmdemo.models.speech.whisper import ENGLISH, WhisperRecogniser
+from mmdemo.models.speech.whisper import ENGLISH, NOT_SPOKEN, WhisperRecogniser
 
 STATES = 1500  # what the encoder makes of 30 s
 FILTER = 7  # states, of the median filter
@@ -65,6 +65,9 @@ class HubWhisper(WhisperRecogniser):
         self.hf_tokenizer = load_tokenizer(name)
         facts = self._model.generation_config
         super().__init__(self.hf_tokenizer.backend_tokenizer, bool(getattr(facts, "is_multilingual", False)))
+        known = self.hf_tokenizer.get_vocab()
+        # What older checkpoints call captions; one that has neither (id of padding) never says it.
+        self._no_speech = known.get("<|nospeech|>", known.get("<|nocaptions|>", self._tokenizer.eot))
         self._languages = languages_of(self.hf_tokenizer) if self.multilingual else {}
         if self.multilingual and not getattr(facts, "lang_to_id", None):  # of a checkpoint saved long ago
             tasks = ("transcribe", "translate")
@@ -102,6 +105,8 @@ class HubWhisper(WhisperRecogniser):
         return states.float().cpu().numpy(), min(2 * STATES, len(samples) * 100 // RATE_HZ)
 
     def _quick_transcript(self, padded: np.ndarray, seconds: float, language: str) -> str:
+        if self._at_start(padded)[self._no_speech].item() >= NOT_SPOKEN:
+            return ""
         ids = self._generate(padded, (), seconds, language)
         return str(self._tokenizer.decode(ids)).strip()
 
@@ -141,13 +146,18 @@ class HubWhisper(WhisperRecogniser):
         return segments
 
     @torch.inference_mode()
-    def _hear(self, padded: np.ndarray) -> str:
+    def _at_start(self, padded: np.ndarray) -> Tensor:
+        """(V,) float32 probabilities of the first token, which says the language or that nobody speaks."""
         states = torch.from_numpy(padded).to(self._compute.device)
         start = torch.tensor([[self._tokenizer.sot]], device=self._compute.device)
         with self._lock, self._compute.autocast():
             made = self._model.get_decoder()(input_ids=start, encoder_hidden_states=states, use_cache=False)
-            logits = self._model.proj_out(made.last_hidden_state[0, -1])  # (V,)
-        return max(self._languages, key=lambda code: float(logits[self._languages[code]]))
+            logits: Tensor = self._model.proj_out(made.last_hidden_state[0, -1])
+        return logits.float().softmax(-1)
+
+    def _hear(self, padded: np.ndarray) -> str:
+        found = self._at_start(padded)
+        return max(self._languages, key=lambda code: float(found[self._languages[code]]))
 
     @torch.inference_mode()
     def _align(

@@ -73,6 +73,10 @@ class ScoreRow(Answer):
     probability: float = Field(description="calibrated, 0 to 1, at one right text in five")
     zone: str = Field("", description="fits, can't tell or doesn't fit")
     doubt: str = Field("", description="why nothing can be told of this text: its probability is no number")
+    about: float | None = Field(
+        None, description="of a recording: the probability that it is what somebody speaks about"
+    )
+    about_zone: str = Field("", description="the same words of that")
 
 
 class AlignRequest(Request):
@@ -90,6 +94,8 @@ class AlignAnswer(Answer):
 
     model: str
     scores: list[ScoreRow]
+    language: str = Field("", description="that is spoken in a recording, as ISO 639-1")
+    note: str = Field("", description="what does not work with this file, such as that nobody speaks in it")
 
 
 @operation("align", role="viewer", public=True)
@@ -148,6 +154,8 @@ class ResultRow(Answer):
     fit: str = Field("", description='"best", "weaker" or "none": how well it fits')
     found_by: str = Field("", description='"words" where a text of it holds those of the query')
     label: int | None = Field(None, description="the number of the label that says the verdict")
+    said: float | None = Field(None, description="of a recording: the probability that the text was said")
+    about: float | None = Field(None, description="and that it is what somebody speaks about")
 
 
 class SearchRequest(Request):
@@ -172,6 +180,8 @@ class SearchAnswer(Answer):
     threshold: float
     results: list[ResultRow]
     stale: float = Field(0.0, description="the share of the collection that the index does not hold yet")
+    measure: str = Field("", description="of recordings: which probability orders them, said or about")
+    note: str = Field("", description="what does not work with this query or these answers")
 
 
 @operation("search", role="viewer", public=True)

@@ -171,7 +171,9 @@ function align() {
       for (const pick of box.querySelectorAll(".mm-pick")) pick.setAttribute("aria-pressed", pick.closest("[data-score]").dataset.score === String(i));
       wordsOf(s.text).catch((e) => fail(box, e));
     }));
-    box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "probability that it was said · similarity"), h("span", {}, answer.model)), ...rows);
+    const silent = answer.note && answer.scores.every((s) => s.about === null);  // no number is shown that isn't one
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, "probability that it was said · that it is what is spoken about"), h("span", {}, answer.model)), answer.note && h("p", { class: "mm-note", role: "status", "data-align-note": true }, answer.note), ...(silent ? [] : rows)].filter(Boolean));
+    if (silent) return;
     const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
     rows[best]?.querySelector(".mm-pick").click();
   });
@@ -179,7 +181,9 @@ function align() {
 $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
 
-/* Search */
+/* Search: two probabilities are two questions; the list stands in the order of the one that is named first */
+const MEASURED = { said: "probability that it was said", about: "nobody says this; probability that it is what is spoken about" };
+const numbers = (r, measure) => (measure === "said" ? `said ${percent(r.probability)} · about it ${percent(r.about)}` : measure === "about" ? `about it ${percent(r.probability)} · said ${percent(r.said)}` : percent(r.probability));
 function search({ by = false, find = "", all = false } = {}) {
   const box = $("[data-results]"), query = by ? "" : words.value.trim();
   asked = { by, find, all };
@@ -188,16 +192,17 @@ function search({ by = false, find = "", all = false } = {}) {
   remember();
   const body = { task: "speech-text", k: 12, query, item: by ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => {
-    const note = mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
-    const more = !all && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, body.query ? `“${body.query}”` : "by this recording"), h("span", {}, answer.model)), note,
+    const note = answer.note && !answer.results.length ? null : mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
+    const more = !all && !(answer.note && !answer.results.length) && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ")), h("span", {}, answer.model)),
+      answer.note && h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("button", { class: "mm-caption", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
           if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
           await choose(r.item, r.start === null); open("transcribe");
           if (r.start !== null) wave.playSpan(r.start, r.end);
-        } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${percent(r.probability)}${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
+        } }, h("span", { class: "mm-text" }, r.text || r.file), h("span", { class: "mm-faint" }, `${numbers(r, answer.measure)}${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
         marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, known: r.label, then: again }))), { all: more })].filter(Boolean));
   });
 }

@@ -1,0 +1,88 @@
+"""Search in recordings: what was said, what is spoken about, and what cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.speech.aligner import ABOUT, SAID, hears_words
+from mmdemo.models.speech.language import NO_SPEECH, TEXTS_IN, language_note, query_note
+from mmdemo.retrieval.candidates import Answer
+from mmdemo.retrieval.query import Query
+from mmdemo.retrieval.results import Result, Results
+from mmdemo.retrieval.search import PLACED, Searcher
+from mmdemo.retrieval.serving import Serving
+from mmdemo.store.texts import clean_text
+
+
+class SpeechSearcher(Searcher):
+    """As `Searcher`, with both probabilities of each answer."""
+
+    def search(self, query: Query) -> Results:
+        """See `Searcher.search`."""
+        serving = self._keeper.serving()
+        if not hears_words(serving.aligner.towers.media):
+            return super().search(query)
+        if query.medium is not None:  # what is heard of it is asked for several times
+            query = replace(query, medium=serving.aligner.towers.media.prepare(query.medium))
+        note = self._note(serving.aligner, query)
+        if note == NO_SPEECH and not query.text.strip():
+            stale = self._keeper.status.stale_share
+            return Results(serving.version, (), self.threshold(serving), stale, True, note=note)
+        found = super().search(query)
+        if found.version != serving.version or not found.results:  # another one began to serve meanwhile
+            return replace(found, note=note)
+        return self._with_both(serving, query, replace(found, note=note))
+
+    def _places(
+        self, serving: Serving, query: Query, answers: Sequence[Answer]
+    ) -> dict[str, tuple[float, float]]:
+        """As `Searcher._places`, of those that say it: what is only spoken about has no place."""
+        if not answers or not hears_words(serving.aligner.towers.media) or not self._by_words(query):
+            return {}
+        text, ids = clean_text(query.text), [a.id for a in answers]
+        evidence = self._evidence_of(serving.aligner).of(ids, [text] * len(ids))
+        said = serving.aligner.judged(evidence, np.array([a.near for a in answers]))
+        say_it = [a for a, sure in zip(answers, said.tolist(), strict=True) if sure >= PLACED]
+        return super()._places(serving, query, say_it)
+
+    def _note(self, aligner: HeadAligner, query: Query) -> str:
+        """What does not work with a query: nobody speaks in it, or its language is not known."""
+        medium = self._evidence_of(aligner).medium(query.item) if query.item else query.medium
+        return (aligner.told_of(medium)[1] if medium is not None else "") or query_note(query.text)
+
+    def _with_both(self, serving: Serving, query: Query, found: Results) -> Results:
+        """The answers with the probabilities that they were said and that they are what is spoken about."""
+        aligner = serving.aligner
+        evidence = self._known(aligner, query, found.results)
+        if evidence is None:
+            return found
+        near = np.array([r.score for r in found.results])
+        both = aligner.also(evidence, near)
+        sides = zip(found.results, both[SAID].tolist(), both[ABOUT].tolist(), strict=True)
+        rows = [replace(r, said=said, about=about) for r, said, about in sides]
+        note = found.note or self._of_languages(aligner, query, found.results)
+        return replace(found, results=tuple(rows), measure=aligner.measure(evidence, near), note=note)
+
+    def _known(self, aligner: HeadAligner, query: Query, results: Sequence[Result]) -> np.ndarray | None:
+        """(K, E) evidence about the answers, which the search asked for already; None: for none."""
+        if query.target == "media":
+            text = clean_text(query.text)
+            ids = [r.item for r in results]
+            return self._evidence_of(aligner).of(ids, [text] * len(ids)) if self._by_words(query) else None
+        if query.text.strip():
+            return None
+        texts = [r.text for r in results]
+        if query.item:
+            return self._evidence_of(aligner).of([query.item] * len(texts), texts)
+        return aligner.evidence(query.medium, texts)
+
+    def _of_languages(self, aligner: HeadAligner, query: Query, results: Sequence[Result]) -> str:
+        """What does not work with answers in a language that the text tower does not know."""
+        if query.target != "media":
+            return ""
+        spoken = [self._evidence_of(aligner).medium(r.item).language for r in results]
+        return language_note(next((code for code in spoken if code not in ("", TEXTS_IN)), ""))
