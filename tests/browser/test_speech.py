@@ -192,3 +192,20 @@ def test_a_refused_microphone_gets_a_sentence_that_a_recording_on_its_way_does_n
     page.wait_for_url("**item=*")  # written when all of the recording is there
     expect(sentence).to_be_visible()
     expect(page.locator("#mm-speech [data-record]")).to_have_text("Record")
+
+
+def test_what_is_spoken_about_has_a_number_of_its_own_and_where_nobody_speaks_there_is_none(
+    open_page: Callable[..., Page], served: Served, tmp_path: Path
+) -> None:
+    app, address = served
+    page = open_page(f"{address}?view=speech&task=speech-text&mode=search&text=public%20transport")
+    results = page.locator("#mm-speech [data-results]")
+    expect(results.locator(".mm-legend")).to_contain_text("nobody says exactly this", timeout=60_000)
+    told = results.locator(".mm-line .mm-faint").all_inner_texts()
+    about = [int(line.split("about it ")[1].split(" %")[0]) for line in told]
+    assert about == sorted(about, reverse=True) and about[0] >= 50 and "said 0 %" in told[0]
+    (tmp_path / "quiet.wav").write_bytes(wav_bytes(np.zeros(2 * RATE_HZ, np.float32)))
+    quiet = app.media.keep(tmp_path / "quiet.wav", "test", TASK)
+    page.goto(f"{address}?view=speech&task=speech-text&mode=align&item={quiet.id}&text=a%20cat")
+    expect(page.locator("#mm-speech [data-align-note]")).to_contain_text("No speech was found")
+    assert page.locator("#mm-speech [data-scores] .mm-score").count() == 0

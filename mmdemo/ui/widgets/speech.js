@@ -182,8 +182,8 @@ $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
 
 /* Search: two probabilities are two questions; the list stands in the order of the one that is named first */
-const MEASURED = { said: "probability that it was said", about: "nobody says this; probability that it is what is spoken about" };
-const numbers = (r, measure) => (measure === "said" ? `said ${percent(r.probability)} · about it ${percent(r.about)}` : measure === "about" ? `about it ${percent(r.probability)} · said ${percent(r.said)}` : percent(r.probability));
+const MEASURED = { said: "probability that it was said", about: "nobody says exactly this; probability that it is what is spoken about" };
+const numbers = (r, measure) => (r.found_by === "words" && measure && r.said < 0.5 ? `holds these words ${percent(r.probability)} · about it ${percent(r.about)}` : measure === "said" ? `said ${percent(r.probability)} · about it ${percent(r.about)}` : measure === "about" ? `about it ${percent(r.probability)} · said ${percent(r.said)}` : percent(r.probability));
 function search({ by = false, find = "", all = false } = {}) {
   const box = $("[data-results]"), query = by ? "" : words.value.trim();
   asked = { by, find, all };
