@@ -211,6 +211,7 @@ class JobRunner:
             "progress": records,
             "validation_recall": last.get("validation_recall"),
             "validation_likelihood": last.get("validation_likelihood"),
+            "no_curve": result.get("no_curve"),
         }
 
     def decide(self, run_id: str, promote: bool, annotator: str = "") -> str:

@@ -110,6 +110,7 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     expect(runs.locator(".mm-pill.done")).to_have_count(2, timeout=90_000)
     runs.first.locator("button").first.click()
     expect(page.locator(".mm-verdict")).to_be_visible()
+    expect(page.locator("[data-promote]")).to_have_class("mm-button")  # nothing says that it is better
     page.get_by_role("button", name="Promote", exact=True).click()
     expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
     full = app.ws.versions.active(TASK)

@@ -31,7 +31,7 @@ def label_by_keyboard(page: Page, number: int) -> list[tuple[str, str]]:
         while (said.length < number) {
           const pair = root.dataset.pair;
           if (!pair) { await new Promise(requestAnimationFrame); continue; }
-          const proposal = root.querySelector('.mm-why').textContent.includes('proposal');
+          const proposal = root.dataset.why === 'hard-negative';
           const key = proposal ? 'x' : 'm';
           said.push([pair, proposal ? 'mismatch' : 'match']);
           document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
@@ -67,8 +67,12 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     tab(page, "Label")
     expect(page.locator(".mm-picture img")).to_be_visible()
     start = counts(app)
+    expect(page.locator(".mm-why")).to_be_empty()  # why a pair is asked about would hint at the answer
     said = label_by_keyboard(page, 80)  # of fewer, hardly any would be for validation
     wait_saved(page)
+    expect(page.locator(".mm-receipt")).to_contain_text(
+        re.compile("saved on disk · it was (asked|drawn|a proposal)")
+    )
     assert counts(app) == start + 80 and len({pair for pair, _ in said}) == 80
 
     tab(page, "Fine-tune")

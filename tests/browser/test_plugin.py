@@ -109,7 +109,8 @@ def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     expect(label.get_by_role("button", name="Series", exact=True)).to_have_attribute("aria-pressed", "true")
     for _ in range(20):
         expect(label.get_by_alt_text("The series to label")).to_be_visible()
-        proposal = "proposal" in label.locator(".mm-why").inner_text()
+        asked = page.locator("#mm-label[data-why], #mm-label [data-why]").first
+        proposal = asked.get_attribute("data-why") == "hard-negative"
         page.keyboard.press("x" if proposal else "m")
     expect(label.locator(".mm-receipt")).to_contain_text("saved on disk")
     tab(page, "Data")

@@ -134,6 +134,25 @@ def test_a_rank_that_is_no_number_is_an_error_that_names_the_item(ws: Workspace)
     assert ws.attempts.upcoming(TASK, 40, "log rank").number == 1
 
 
+def test_without_held_out_labels_the_sentence_says_how_many_are_needed(ws: Workspace) -> None:
+    verdict = put(ws, evidence(np.zeros(0)), lambda: better(30))
+    assert (verdict.certain, verdict.why, verdict.need, verdict.attempt) == (False, "few", 30, None)
+    assert verdict.sentence == "0 held-out items are too few to decide by: 30 more are needed."
+
+
+@pytest.mark.parametrize(("closed", "texts"), [(True, 1), (False, 1), (False, 0)])
+def test_where_a_model_says_the_same_of_all_no_attempt_is_spent_and_a_sentence_says_so(
+    ws: Workspace, closed: bool, texts: int
+) -> None:
+    some = examples(40, closed=closed, texts=texts)  # one class, one text, a text each
+    found = evaluate_scores(
+        lambda r, c: np.full((len(r), len(c)), 0.5), [e.item for e in some], [e.text for e in some]
+    )
+    verdict = put(ws, rank_evidence(found, found, some), lambda: better(30))
+    assert (verdict.certain, verdict.why, verdict.attempt) == (False, "chance", None)
+    assert "fit neither version" in verdict.sentence
+
+
 # What is decided
 
 

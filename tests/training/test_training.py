@@ -226,6 +226,15 @@ def test_two_hundred_labels_make_the_model_better_and_it_is_promoted(app: App) -
     assert {f.suffix for f in app.ws.version_folder(done.version_id).iterdir()} == {".json", ".safetensors"}
 
 
+def test_a_run_with_too_few_validation_matches_says_why_it_has_no_learning_curve(app: App) -> None:
+    train = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"]
+    for pair in train[:8]:
+        app.ws.labels.add(pair.id, NewLabel("match"))
+    status = app.context.jobs.status(run(app, epochs=1).id)
+    assert status["curve"] is None
+    assert "cannot be said by 0 validation matches: 5 are needed" in status["no_curve"]
+
+
 def test_what_is_not_better_is_kept_as_a_version_and_not_promoted(app: App) -> None:
     pairs = app.ws.pairs.browse(TASK, state="unlabelled")[:40]
     for pair, other in itertools.pairwise(pairs):  # every picture with another's text

@@ -14,6 +14,7 @@ from mmdemo.evaluation.calibrating import fit_version
 from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
 from mmdemo.evaluation.evaluate import head_of
 from mmdemo.evaluation.evidence import Evidence, rank_evidence
+from mmdemo.evaluation.gate import LEAST_ASKED
 from mmdemo.evaluation.learning_curve import learning_curve
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.metrics import Retrieval
@@ -166,18 +167,26 @@ def _foretold(started: StartedRun, old: ResidualHead | None, new: ResidualHead) 
 
 
 def _curve(finished: FinishedRun) -> dict[str, Any]:
-    """What the labels were worth, by heads that learn from the first of them only."""
+    """What the labels were worth, by heads that learn from the first of them only; or why nobody can say."""
     started = finished.started
-    preset = started.preset
-    if len(started.validation) < 2:
-        return {}
+    preset, watched = started.preset, len({e.item for e in started.validation})
+    if watched < LEAST_ASKED:
+        return {
+            "no_curve": f"What more labels would bring cannot be said by {watched} validation matches: "
+            f"{LEAST_ASKED} are needed. Label more, a part of all pairs is for validation."
+        }
     kind = started.settings.head or preset.heads[0]
     train, validation = (
         _arrays(started, started.train, kind),
         _arrays(started, started.validation, kind, True),
     )
     curve = learning_curve(train, validation, preset.dim, _fit(started))
-    return {} if curve is None else {"curve": curve.as_json()}
+    if curve is not None:
+        return {"curve": curve.as_json()}
+    return {
+        "no_curve": "What more labels would bring was not measured: the run was stopped, or it has too few "
+        "matches for heads on parts of them. Label more, and train again."
+    }
 
 
 def _error_rates(finished: FinishedRun, vocabulary: list[str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ function drawRun(s) {
   const goOn = ["stopped", "failed"].includes(s.status) && h("div", { class: "mm-row" }, h("button", { class: "mm-button", type: "button", "data-resume": true, onclick: guard(() => api("resume_training", { run: s.run })) }, "Go on from its last check-point"));
   $("[data-run]").replaceChildren(...[head, bar, s.message && h("p", { class: s.status === "failed" ? "mm-error" : "mm-note" }, s.message), goOn].filter(Boolean));
   $("[data-curves]").replaceChildren(...curves(s.progress));
-  const stamp = JSON.stringify([s.run, s.status, s.decision, s.model, !!s.curve, !!s.transcripts]);
+  const stamp = JSON.stringify([s.run, s.status, s.decision, s.model, !!s.curve, s.no_curve, !!s.transcripts]);
   if (stamp === drawn) return;
   drawn = stamp;
   refreshData();
@@ -29,13 +29,13 @@ function drawRun(s) {
   const decided = { promoted: "Promoted: this version answers everywhere now.", "kept-old": "The old version was kept.", candidate: "It stays a candidate: the old version answers." }[s.decision];
   result.replaceChildren(h("p", { class: "mm-verdict" }, s.gate ? h("b", {}, s.gate.sentence) : "", " ", measured(s)),
     h("div", { class: "mm-row" },
-      h("button", { class: "mm-button primary", type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
+      h("button", { class: `mm-button${s.gate?.certain ? " primary" : ""}`, type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
     ...tested(s.gate), ...accuracy(s), ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: validation recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
-    h("p", { class: "mm-note" }, s.curve.advice)] : s.status === "done" && s.method === "head" && s.trained_on?.validation > 1 ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
+    h("p", { class: "mm-note" }, s.curve.advice)] : s.no_curve ? [h("p", { class: "mm-hint" }, s.no_curve)] : s.status === "done" && s.method === "head" ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
   $("[data-changes]").replaceChildren(...(s.changes ? changes(s.changes) : []));
 }
 
@@ -66,7 +66,7 @@ async function refreshData() {
   $("[data-alone]").hidden = !byHead || !["concatenation", "cross-attention"].includes(heads.value);
   for (const [key, hidden] of [["network", byHead], ["pairs", !byHead && !pairs], ["dropout", !byHead]]) for (const label of element.querySelectorAll(`[data-if~=${key}]`)) label.hidden = hidden;
   $("[data-rollback]").disabled = !d.parent;
-  if (learns && !d.missing.length) estimate(); else $("[data-estimate]").textContent = "";
+  if (learns && !d.missing.length) estimate(); else { clearTimeout(estimating); $("[data-estimate]").textContent = ""; }
 }
 
 function show(name) {
@@ -102,7 +102,7 @@ poll(element, 4000, async () => {
   if (s.device) { $("[data-device]").textContent = device(s.device); return 2000; }
   if (!s.status) return 4000;
   drawRun((run = s));
-  return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && ((!s.curve && s.method === "head") || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
+  return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && ((!s.curve && !s.no_curve && s.method === "head") || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
 });
 let active = "";
 addEventListener("mm-status", (e) => { if (element.offsetParent !== null && e.detail.version !== active) { active = e.detail.version; views[open](); } });

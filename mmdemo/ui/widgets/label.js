@@ -3,7 +3,8 @@ const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
-const WHY = { undecided: "the model is undecided", misheard: "the recogniser heard other words", times: "the words' times disagree", random: "drawn at random", "hard-negative": "a proposal: the text is another one's", undone: "taken back" };
+// Said after the answer only: before it, it would be a hint at it.
+const WHY = { undecided: "asked because the model is undecided", misheard: "asked because the recogniser heard other words", times: "asked because the words' times disagree", random: "drawn at random", "hard-negative": "a proposal with a text of another one" };
 
 const spoken = h("div", { class: "mm-sound" });
 const wave = mm.wave(spoken, { onspan: moveSpan });
@@ -72,6 +73,7 @@ function toggleWords() {
 const again = (rate) => current && (isSound(current) ? wave : isVideo(current) ? player : null)?.replay(rate, spanOf(current));
 function paint() {
   element.dataset.pair = current ? current.pair : "";
+  element.dataset.why = current ? current.why : "";
   if (!current) {
     wave.stop();
     player.stop();
@@ -88,7 +90,7 @@ function paint() {
   if (isVideo(current)) see(current);
   else player.stop();
   $(".mm-pair-text").textContent = current.text;
-  $(".mm-why").textContent = WHY[current.why] || "";
+  $(".mm-why").textContent = "";
 }
 function advance() {
   current = queue.shift() || null;
@@ -121,7 +123,7 @@ function label(verdict, text = "") {
   done.push(entry);
   count(entry, 1);
   entry.receipt = save("label", { task: mm.task.name, pair: current.pair, verdict, text, origin: "label", ...(entry.pair.moved || {}) });
-  entry.receipt.then((r) => { entry.label = r.label; receipt(`Label ${r.label} saved on disk`); }, (e) => { count(entry, -1); receipt(e.message, true); });
+  entry.receipt.then((r) => { entry.label = r.label; const why = WHY[entry.pair.why]; receipt(`Label ${r.label} saved on disk${why ? ` · it was ${why}` : ""}`); }, (e) => { count(entry, -1); receipt(e.message, true); });
   advance();
 }
 async function undo() {
