@@ -337,15 +337,3 @@ def best_cut(present: np.ndarray, absent: np.ndarray) -> float:
     above = (present[None, :] >= cuts[:, None]).mean(1)
     false = (absent[None, :] >= cuts[:, None]).mean(1)
     return float(cuts[np.argmax(above - false)])
-
-
-def nearest_labelled_texts(
-    ws: Workspace, aligner: HeadAligner, vector: np.ndarray, task: Task, count: int
-) -> list[str]:
-    """Confirmed texts, those that fit a (D,) media vector best first: what a captioner proposes from."""
-    confirmed = {text_key(p.final_text): p.final_text for p in ws.pairs.browse(task, training="positive")}
-    texts = list(confirmed.values())
-    if not texts:
-        return []
-    scores = aligner.project_text(text_vectors(ws, aligner.towers, texts)) @ vector
-    return [texts[i] for i in np.argsort(-scores, kind="stable")[:count]]

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mmdemo.errors import UserError
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, modality_of, task_of_file
 from mmdemo.models.protocols import DEFAULT_TASK, Task
+from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.store.pairs import HELD_OUT
 from mmdemo.store.tables import Item
@@ -70,24 +73,31 @@ class Media:
         return {"model": aligner.version, "scores": scores, "language": language, "note": note}
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
-        """The JSON of `caption` where a modality has no way of its own: what people confirmed of others, the
-        best first.
+        """The JSON of `caption` where a modality has no way of its own: what people confirmed of it, and of
+        others what fits, the best first.
         """
-        from mmdemo.models.captioning.proposals import how_sure
+        from scipy.special import logit
+
+        from mmdemo.models.captioning.proposals import PERHAPS, chosen
+        from mmdemo.models.protocols import Caption
+        from mmdemo.retrieval.confirmed import ConfirmedTexts
         from mmdemo.retrieval.embed import load_medium
-        from mmdemo.retrieval.search import nearest_labelled_texts
 
         task = self.task_of(item)
         aligner = self._context.models.aligner(task, version or None)
         medium = load_medium(self._ws, aligner.towers.media, item)
-        known = nearest_labelled_texts(self._ws, aligner, aligner.encode_media([medium])[0], task, CAPTIONS)
-        scores = sorted(aligner.align(medium, known), key=lambda score: -score.probability)
-        rows = [
-            {"text": s.text, "score": s.probability, "start": None, "end": None, "source": "labelled"}
-            | {"sure": how_sure(s.probability)}
-            for s in scores
+        known = ConfirmedTexts(self._ws, aligner, item.id).near(aligner.encode_media([medium])[0], CAPTIONS)
+        others = [text for text in known.nearest if text not in {*known.own, *known.refused}]
+        said = [score.probability for score in aligner.align(medium, others)]
+        chances = chosen(logit(np.clip(said, 1e-6, 1 - 1e-6)), known.texts)
+        found = [Caption(text, 1.0, "confirmed") for text in known.own] + [
+            Caption(text, round(float(p), 4), "labelled")
+            for text, p in zip(others, chances, strict=True)
+            if p >= PERHAPS
         ]
-        return {"model": aligner.version, "captions": rows}
+        counts = CaptionCounts(self._ws, task)
+        rows = [counts.row(caption) for caption in sorted(found, key=lambda c: -c.score)]
+        return answer(aligner.version, rows)
 
     def decoded(self, path: Path, task: Task) -> Any:
         """A file that is no item, decoded for the active version of a task.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdemo.media.image import decode_image
 from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.service.media import clean_captions
 from mmdemo.store.tables import Item
@@ -38,27 +39,16 @@ class Pictures:
         return aligner.version, explain(aligner, self.picture(item), clean_captions(texts))
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
-        """The JSON of `caption` for a picture: proposals, best first."""
-        from mmdemo.models.captioning.proposals import how_sure, propose_captions
-        from mmdemo.retrieval.search import nearest_labelled_texts
+        """The JSON of `caption` for a picture: proposals, best first, or none and a sentence."""
+        from mmdemo.models.captioning.proposals import LABELLED, propose_captions
+        from mmdemo.retrieval.confirmed import ConfirmedTexts
 
         aligner = self._context.models.aligner(DEFAULT_TASK, version or None)
         picture, writer = self.picture(item), self._context.models.captioner()
         features = aligner.media_features([picture])
-        vector = aligner.project_media(features)[0]
-        labelled = nearest_labelled_texts(self._ws, aligner, vector, DEFAULT_TASK, 20)
+        known = ConfirmedTexts(self._ws, aligner, item.id).near(aligner.project_media(features)[0], LABELLED)
         captions = propose_captions(
-            aligner, features[0], labelled, written=writer.caption([picture]) if writer else ""
+            aligner, features[0], known, written=writer.caption([picture]) if writer else ""
         )
-        rows = [
-            {
-                "text": c.text,
-                "score": c.score,
-                "start": c.start,
-                "end": c.end,
-                "source": c.source,
-                "sure": how_sure(c.score),
-            }
-            for c in captions
-        ]
-        return {"model": aligner.version, "captions": rows}
+        counts = CaptionCounts(self._ws, DEFAULT_TASK)
+        return answer(aligner.version, [counts.row(caption) for caption in captions])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.errors import MediaError, MmdemoError
 from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
+from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
@@ -88,38 +89,29 @@ class Video:
         }
 
     def describe(self, item: Item, version: str | None = None) -> dict[str, Any]:
-        """The JSON of `caption` for a video: one caption a shot with its times, equal neighbours merged, and
-        a short summary.
+        """The JSON of `caption` for a video: a caption of each shot that one is certain of, with its times,
+        equal neighbours merged, and a short summary.
 
         Raises:
             MediaError: the item is no video.
         """
-        from mmdemo.models.captioning.proposals import how_sure, propose_captions
-        from mmdemo.retrieval.search import nearest_labelled_texts
+        from mmdemo.models.captioning.proposals import LABELLED, propose_captions
+        from mmdemo.retrieval.confirmed import ConfirmedTexts
 
         aligner, frames, _ = self._frames(item, version, wait=True)
         rows: list[dict[str, Any]] = []
-        writer = self._context.models.captioner()
+        writer, counts = self._context.models.captioner(), CaptionCounts(self._ws, VIDEO)
+        texts = ConfirmedTexts(self._ws, aligner, item.id)
         for start, end in frames.shots.tolist():
             features = frames.within(start, end)
-            vector = aligner.project_media(features[None])[0]
-            known = nearest_labelled_texts(self._ws, aligner, vector, VIDEO, 20)
+            known = texts.near(aligner.project_media(features[None])[0], LABELLED, start, end)
             written = writer.caption(self._stills(item, start, end, writer.frames)) if writer else ""
-            best = propose_captions(aligner, features, known, 1, written)[0]
-            if rows and rows[-1]["text"] == best.text:
-                rows[-1]["end"] = round(end, 3)
-                continue
-            rows.append(
-                {
-                    "text": best.text,
-                    "score": best.score,
-                    "start": round(start, 3),
-                    "end": round(end, 3),
-                    "source": best.source,
-                    "sure": how_sure(best.score),
-                }
-            )
-        return {"model": aligner.version, "captions": rows, "summary": summary_of(rows)}
+            for best in propose_captions(aligner, features, known, 1, written):
+                if rows and rows[-1]["text"] == best.text and rows[-1]["end"] == round(start, 3):
+                    rows[-1]["end"] = round(end, 3)
+                else:
+                    rows.append(counts.row(best, round(start, 3), round(end, 3)))
+        return answer(aligner.version, rows, summary=summary_of(rows))
 
     def watch(self, item: Item, version: str | None = None, agreed: bool = False) -> dict[str, Any]:
         """Begin to look through a video, and to listen to it where it speaks; how far that is.
@@ -249,8 +241,8 @@ def content_words(text: str) -> list[str]:
 
 
 def summary_of(rows: list[dict[str, Any]]) -> str:
-    """What a video shows, in a sentence: its surest captions in the order of time."""
-    best = {r["text"]: r for r in sorted(rows, key=lambda r: r["score"])}
+    """What a video shows, in a sentence: what it is sure of, in the order of time; empty: of nothing."""
+    best = {r["text"]: r for r in sorted(rows, key=lambda r: r["score"]) if r["sure"] == "sure"}
     chosen = sorted(best.values(), key=lambda r: -r["score"])[:SUMMARY_SHOTS]
     texts = [r["text"] for r in sorted(chosen, key=lambda r: r["start"])]
     if not texts:

@@ -38,6 +38,7 @@ class NewLabel:
     query: str | None = None
     rank: int | None = None
     version_id: str | None = None
+    claimed: float | None = None  # how likely the suggestion said it was, 0..1
     key: str | None = None  # the sender's; what comes again with its key is one label
 
 
@@ -135,6 +136,7 @@ class LabelLog:
             rank=label.rank,
             version_id=label.version_id,
             key=label.key,
+            claimed=label.claimed,
         )
         session.add(row)
         session.flush()
@@ -170,6 +172,16 @@ class LabelLog:
             assert pair is not None  # a foreign key holds it
             pair.label_id = label_in_force(session, pair.id)
             return row.id
+
+    def on_claims(self, task: str, origin: str) -> list[tuple[float, str]]:
+        """What suggestions claimed, 0..1, and the verdict in force on each; corrected ones are left out."""
+        query = (
+            select(Label.claimed, Label.verdict)
+            .join(Pair, Pair.label_id == Label.id)
+            .where(Pair.task == task, Label.origin == origin, Label.claimed.is_not(None), Label.text == "")
+        )
+        with self._database.read() as session:
+            return [(claimed or 0.0, verdict) for claimed, verdict in session.execute(query)]
 
     def pair_of(self, label_id: int) -> int | None:
         """The pair that a label is on."""

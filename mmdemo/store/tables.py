@@ -103,6 +103,7 @@ class Label(Base):
     version_id: Mapped[str | None] = mapped_column(String(64))  # the version that showed it
     key: Mapped[str | None] = mapped_column(String(64), unique=True)  # the sender's: sent twice, stored once
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    claimed: Mapped[float | None] = mapped_column(Float)  # how likely the suggestion said it was, 0..1
 
 
 class Transcript(Base):

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.image import decode_image
 from mmdemo.models.calibration import Calibration, fit_calibration
-from mmdemo.models.captioning.proposals import how_sure, propose_captions
+from mmdemo.models.captioning.agreement import count, together
+from mmdemo.models.captioning.proposals import Known, how_sure, propose_captions
+from mmdemo.models.captioning.seen import shipped
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.batch_norm import fold_batch_norm
 from mmdemo.models.encoders.efficientnet_minilm import bundled_weights
@@ -153,23 +155,56 @@ def test_the_heat_map_finds_the_side_on_which_the_thing_is(app: App) -> None:
     assert left[0] > 0.6 > 0.4 > left[1]
 
 
+def seen_in(app: App, name: str) -> np.ndarray:
+    return app.models.towers(app.settings.model).media.encode([decode_image(ASSETS / name)])[0]
+
+
 def test_captions_are_ranked_by_probability_and_name_what_is_there(app: App) -> None:
     aligner = app.models.aligner(TASK)
-    features = aligner.towers.media.encode([decode_image(CUP)])[0]
-    captions = propose_captions(aligner, features, [])
-    assert [c.score for c in captions] == sorted((c.score for c in captions), reverse=True)
-    assert "espresso" in captions[0].text
-    single = {c.text: c.score for c in captions if c.source == "class"}
-    for caption in captions:
-        if caption.source == "combined":
-            assert all(caption.score > single.get(part, 0) for part in caption.text.split(" and "))
+    cup, cat = (
+        propose_captions(aligner, seen_in(app, f"photos/{n}.jpg"), Known()) for n in ("coffee", "chelsea")
+    )
+    assert [c.score for c in cup] == sorted((c.score for c in cup), reverse=True)
+    assert (cup[0].text, cat[0].text) == ("an espresso", "a cat")
+    assert min(cup[0].score, cat[0].score) >= 0.8
+    assert not {"a cup", "food"} & {c.text for c in cup}  # which a sure espresso says already
 
 
-def test_a_confirmed_text_is_proposed_for_a_like_picture(app: App) -> None:
-    aligner = app.models.aligner(TASK)
-    features = aligner.towers.media.encode([decode_image(CUP)])[0]
-    captions = propose_captions(aligner, features, ["a cup of strong espresso coffee"])
-    assert ("a cup of strong espresso coffee", "labelled") in [(c.text, c.source) for c in captions]
+@pytest.mark.parametrize("name", ["gravel", "retina", "cell", "astronaut", "brick"])
+def test_what_no_caption_fits_has_none_and_nothing_is_joined(name: str, app: App) -> None:
+    assert propose_captions(app.models.aligner(TASK), seen_in(app, f"photos/{name}.jpg"), Known()) == []
+
+
+def test_what_several_classes_have_in_common_is_said_where_one_of_them_is_not_sure(app: App) -> None:
+    beagle = propose_captions(
+        app.models.aligner(TASK), seen_in(app, "clipart/images/copper_the_beagle.jpg"), Known()
+    )
+    assert (beagle[0].text, beagle[0].source) == ("a dog", "kind")
+    assert "a basset" not in {c.text for c in beagle if c.score >= 0.8}
+
+
+def test_a_text_is_proposed_where_people_confirmed_it_and_none_that_they_refused(app: App) -> None:
+    aligner, features = app.models.aligner(TASK), seen_in(app, "photos/coffee.jpg")
+    text = "a cup of strong espresso coffee"
+    near = propose_captions(aligner, features, Known(nearest=[text], texts=1))
+    assert (text, "labelled") in [(c.text, c.source) for c in near]
+    own = propose_captions(aligner, features, Known(own=["Espresso"], refused=["a cup"]))
+    assert [(c.text, c.score, c.source) for c in own] == [("Espresso", 1.0, "confirmed")]
+    among_many = propose_captions(aligner, features, Known(nearest=[text], texts=100_000))
+    assert text not in {c.text for c in among_many}  # the best of so many fits by chance
+
+
+def test_agreement_is_counted_and_said_only_of_enough() -> None:
+    counted = count([(0.9, True)] * 8 + [(0.85, False)] * 2 + [(0.6, True)])
+    assert [(a.right, a.of) for a in counted] == [(8, 10), (0, 0), (1, 1), (0, 0)]
+    assert counted[0].sentence == "Of ten captions like this one, people agreed with eight."
+    assert counted[2].sentence == ""
+    assert (together(counted, counted)[0].right, together(counted, counted)[0].of) == (16, 20)
+
+
+def test_the_captions_that_ship_were_counted_right_as_often_as_they_claim() -> None:
+    sure = shipped().agreed[0]
+    assert sure.of >= 50 and sure.right / sure.of >= 0.8
 
 
 def test_how_sure_is_said_in_words() -> None:

@@ -1,29 +1,38 @@
-"""Captions without a network that writes: proposed from what is seen and labelled, ranked by alignment.
+"""Captions without a network that writes: what the classifier sees and what people confirmed, or none.
 
-Nothing is generated freely. The candidates are the classes that the picture tower sees, the texts that
-people confirmed, and pairs of classes joined by "and"; the aligner's calibrated probability ranks them. A
-joined text is kept only when it fits better than either part. With every label there are more texts to
-choose from and, after a fine-tuning, a better ranking.
+Nothing is generated and nothing is joined. What the picture tower sees has the confidence of its own
+classifier, calibrated on pictures that people looked at (seen.py); a confirmed text is judged as any text is,
+at one right text in as many as there are to choose from. Where both say the same it is said once, with the
+surer of the two. What nothing is certain of is not proposed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from scipy.special import expit
 
-from mmdemo.models.aligner import HeadAligner, encode_texts
-from mmdemo.models.encoders.efficientnet_minilm import load_class_vectors
+from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.calibration import BASE_RATE
+from mmdemo.models.captioning.agreement import LIKELY, PERHAPS, SURE
+from mmdemo.models.captioning.seen import has_classifier, seen_captions, words
 from mmdemo.models.protocols import Caption, TextTower
 
-CLASSES = 8  # the likeliest classes that are proposed
-JOINED = 3  # of which this many are tried in pairs
-LABELLED = 20  # confirmed texts that are proposed, nearest first
-RENAMED = {"nipple": "baby bottle teat"}  # ImageNet's name of it is read otherwise on a page
-SURE, LIKELY, PERHAPS = 0.8, 0.65, 0.5  # probabilities
+LABELLED = 20  # confirmed texts that are judged, nearest first
+NONE_FITS = "No caption I know fits. Write one?"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What people confirmed of media."""
+
+    nearest: Sequence[str] = ()  # texts of others, those that fit best first
+    texts: int = 0  # how many there are to choose from
+    own: Sequence[str] = ()  # texts of this very one
+    refused: Sequence[str] = ()  # of this one, with which they disagreed
 
 
 def how_sure(probability: float) -> str:
@@ -35,61 +44,68 @@ def how_sure(probability: float) -> str:
 
 
 def propose_captions(
-    aligner: HeadAligner, features: np.ndarray, labelled: Sequence[str], count: int = 5, written: str = ""
+    aligner: HeadAligner, features: np.ndarray, known: Known, count: int = 5, written: str = ""
 ) -> list[Caption]:
-    """The `count` best captions of one picture, best first.
+    """At most `count` captions of one picture that are likelier right than wrong, best first; none where
+    nothing is.
 
     Args:
-        aligner: the version that ranks.
+        aligner: the version that judges.
         features: (F,) of the picture.
-        labelled: texts that people confirmed for pictures, nearest first; may be empty.
+        known: what people confirmed.
         count: how many to return.
         written: what a captioner wrote, which comes first whatever its score.
     """
-    sources: dict[str, str] = {text: "labelled" for text in labelled[:LABELLED]}
-    if written:
-        sources[written] = "written"
-    tower = getattr(aligner.towers.media, "frames", aligner.towers.media)  # of a video, what sees its frames
-    if hasattr(tower, "likely_classes"):  # it has a classifier of its own
-        seen = [_with_article(name) for name in tower.likely_classes(features, CLASSES)]
-    else:
-        names = _class_texts(aligner.towers.text)
-        near = names.vectors @ normalised(features[: aligner.dim].astype(np.float32))
-        seen = [names.texts[i] for i in np.argsort(-near)[:CLASSES]]
-    for text in seen:
-        sources.setdefault(text, "class")
-    joined = {f"{a} and {b}": (a, b) for a, b in combinations(seen[:JOINED], 2)}
-    texts = [*sources, *joined]
-    score = {s.text: s.probability for s in aligner.scores(features, texts)}
-    for text, parts in joined.items():
-        if score[text] > max(score[part] for part in parts):
-            sources[text] = "combined"
-    best = sorted(sources, key=lambda text: (text != written, -score[text]))[:count]
-    return [Caption(text, score[text], sources[text]) for text in best]
+    found: dict[str, Caption] = {}
+    for caption in [
+        *([Caption(written, judged(aligner, features, [written])[0], "written")] if written else []),
+        *(Caption(text, 1.0, "confirmed") for text in known.own),
+        *_labelled(aligner, features, known),
+        *(seen_captions(aligner, features) if has_classifier(aligner) else _classes_of(aligner, features)),
+    ]:
+        key = _key(caption.text)
+        before = found.get(key)
+        found[key] = replace(before, score=max(before.score, caption.score)) if before else caption
+    refused = {_key(text) for text in known.refused}
+    kept = [
+        c for key, c in found.items() if key not in refused and (c.score >= PERHAPS or c.source == "written")
+    ]
+    return sorted(kept, key=lambda c: (c.source != "written", -c.score))[:count]
 
 
-@dataclass(frozen=True)
-class _ClassTexts:
-    texts: tuple[str, ...]
-    vectors: np.ndarray  # (1000, D) unit vectors
+def judged(aligner: HeadAligner, features: np.ndarray, texts: Sequence[str], among: int = 1) -> list[float]:
+    """The probability that each text fits (F,) features, where it was chosen among so many."""
+    return _chances(aligner, features, aligner.text_vectors(list(texts)), among)
 
 
-_classes_of: WeakKeyDictionary[TextTower, _ClassTexts] = WeakKeyDictionary()
+def chosen(odds: np.ndarray, among: int) -> np.ndarray:
+    """The probability of texts with (N,) log-odds at one right in five, where one in so many is."""
+    return np.asarray(expit(odds - np.log(max(1.0, (among - 1) * BASE_RATE / (1 - BASE_RATE)))))
 
 
-def _class_texts(tower: TextTower) -> _ClassTexts:
-    """The ImageNet classes as texts in the space of a text tower, encoded once: 1,000 texts."""
-    if tower not in _classes_of:
-        texts = tuple(_with_article(name) for name in load_class_vectors().names)
-        _classes_of[tower] = _ClassTexts(texts, encode_texts(tower, texts))
-    return _classes_of[tower]
+def _chances(aligner: HeadAligner, features: np.ndarray, vectors: np.ndarray, among: int) -> list[float]:
+    odds = aligner.judge.log_odds(features[None], vectors)[0]
+    return [round(float(p), 4) for p in chosen(odds, among)]
 
 
-def normalised(vector: np.ndarray) -> np.ndarray:
-    """(D,) of unit length."""
-    return vector / max(float(np.linalg.norm(vector)), 1e-12)
+def _key(text: str) -> str:
+    """What two captions that say the same have in common."""
+    return text.casefold().strip(" .").removeprefix("a ").removeprefix("an ")
 
 
-def _with_article(name: str) -> str:
-    name = RENAMED.get(name, name)
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+def _labelled(aligner: HeadAligner, features: np.ndarray, known: Known) -> list[Caption]:
+    texts = list(known.nearest[:LABELLED])
+    said = judged(aligner, features, texts, known.texts) if texts else []
+    return [Caption(text, p, "labelled") for text, p in zip(texts, said, strict=True)]
+
+
+def _classes_of(aligner: HeadAligner, features: np.ndarray) -> list[Caption]:
+    """The classes that fit by the shared space alone, of towers without a classifier: one of a thousand."""
+    tower, texts = aligner.towers.text, [word.text for word in words()]
+    if tower not in _class_vectors:
+        _class_vectors[tower] = aligner.text_vectors(texts)
+    said = _chances(aligner, features, _class_vectors[tower], len(texts))
+    return [Caption(text, p, "class") for text, p in zip(texts, said, strict=True) if p >= PERHAPS]
+
+
+_class_vectors: WeakKeyDictionary[TextTower, np.ndarray] = WeakKeyDictionary()  # encoded once: 1,000 texts

@@ -74,6 +74,7 @@ class LabelOnRequest(Request):
     annotator: Name = ""
     version: Name = ""
     key: Name = Field("", max_length=64)
+    claimed: float | None = Field(None, description="what the suggestion claimed, 0 to 1", ge=0, le=1)
 
 
 def new_label(request: LabelRequest | LabelOnRequest, origin: str, **more: Any) -> NewLabel:
@@ -93,7 +94,8 @@ def new_label(request: LabelRequest | LabelOnRequest, origin: str, **more: Any) 
 
 def on_answer(request: LabelOnRequest, origin: str) -> NewLabel:
     """The label on an answer: with the query and the rank."""
-    return new_label(request, request.origin or origin, query=request.query or None, rank=request.rank)
+    how = {"query": request.query or None, "rank": request.rank, "claimed": request.claimed}
+    return new_label(request, request.origin or origin, **how)
 
 
 @operation("label", role="annotator", public=True, quick=True)

@@ -114,6 +114,9 @@ class CaptionRow(Answer):
     end: float | None
     source: str = Field("", description="where the words come from")
     sure: str = Field("", description="the probability in words")
+    agreed: int | None = Field(None, description="with so many captions like this one people agreed")
+    judged: int | None = Field(None, description="of so many that were judged")
+    like_this: str = Field("", description="the same in a sentence")
 
 
 class CaptionRequest(Request):
@@ -125,10 +128,12 @@ class CaptionRequest(Request):
 
 
 class CaptionAnswer(Answer):
-    """Proposals, best first."""
+    """Proposals, best first; none where nothing is certain."""
 
     model: str
     captions: list[CaptionRow]
+    summary: str = Field("", description="of a video: what it is sure to show")
+    note: str = Field("", description="why there is none")
 
 
 @operation("caption", role="viewer", public=True)

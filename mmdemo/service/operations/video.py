@@ -138,12 +138,10 @@ def find_moments(app: App, request: FindRequest) -> dict[str, Any]:
 
 @operation("describe_video", role="viewer")
 def describe_video(app: App, request: SeenRequest) -> dict[str, Any]:
-    """A caption for each shot, as JSON, as subtitles and as chapters."""
+    """A caption for each shot that there is one for, as JSON; what is sure also as subtitles and chapters."""
     told = app.video.describe(app.media.item(request.item), request.version or None)
-    return told | {
-        "vtt": captions_as("vtt", told["captions"]),
-        "chapters": captions_as("chapters", told["captions"]),
-    }
+    sure = [row for row in told["captions"] if row["sure"] == "sure"]
+    return told | {"vtt": captions_as("vtt", sure), "chapters": captions_as("chapters", sure)}
 
 
 @operation("label_span", role="annotator", quick=True)

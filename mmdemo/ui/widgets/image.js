@@ -141,21 +141,27 @@ captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey))
 captions.oninput = () => { captions.dataset.given = ""; remember(); };
 
 /* Caption */
-const ORIGIN = { class: "a class the model sees", labelled: "a text that people confirmed", combined: "two classes together", written: "written by the captioner" };
+const ORIGIN = { class: "a class the model sees", kind: "what several classes have in common", labelled: "a text that people confirmed of others", confirmed: "a text that people confirmed of this picture", written: "written by the captioner" };
 function propose() {
   const box = $("[data-captions]");
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
   remember();
   return into(box, () => api("caption", { item: state.item, version: state.version }), (answer) => {
-    const doubtful = !answer.captions.length || answer.captions[0].score < 0.5;
     box.replaceChildren(
-      doubtful ? h("p", { class: "mm-note" }, "No caption is supported by the scores; these are guesses.") : "",
+      answer.note ? h("p", { class: "mm-note", role: "status" }, answer.note) : "",
       ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
         h("div", { class: i ? "mm-caption" : "mm-caption best" }, h("span", { class: "mm-text" }, c.text),
-          h("span", { class: "mm-faint", title: ORIGIN[c.source] }, `${c.sure} · ${percent(c.score)} · ${ORIGIN[c.source]}`)),
-        marks(state.item, c.text, { origin: "caption", version: answer.model }))),
+          h("span", { class: "mm-faint" }, `${c.source === "confirmed" ? "" : `${c.sure} · ${percent(c.score)} · `}${ORIGIN[c.source]}`),
+          c.like_this ? h("span", { class: "mm-faint", title: `${c.agreed} of ${c.judged} were right` }, c.like_this) : ""),
+        marks(state.item, c.text, { origin: "caption", version: answer.model, claimed: c.source === "written" || c.source === "confirmed" ? null : c.score }))),
+      h("form", { class: "mm-row", onsubmit: (e) => { e.preventDefault(); write(e.target); } },
+        h("input", { type: "text", maxlength: 2000, "aria-label": "A caption of your own", placeholder: "a caption of your own" }), h("button", { class: "mm-button", type: "submit" }, "Save as a label")),
       h("p", { class: "mm-hint" }, "A tick here is a label: confirmed texts are proposed for like pictures from then on."));
   });
+}
+function write(form) {
+  const text = form.querySelector("input").value.trim();
+  if (text) mm.save("label_result", { item: state.item, text, verdict: mm.confirms(), origin: "caption" }).then(() => propose(), (e) => fail($("[data-captions]"), e));
 }
 $("[data-caption]").onclick = propose;
 

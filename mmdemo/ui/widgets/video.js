@@ -121,17 +121,21 @@ function describe() {
   return into(box, () => api("describe_video", { item: state.item, version: state.version }), (answer) => {
     described = answer;
     $("[data-summary]").textContent = answer.summary;
-    $("[data-after]").hidden = !answer.captions.length;
+    $("[data-after]").hidden = !answer.chapters;
     if (subtitles) URL.revokeObjectURL(subtitles);
     subtitles = URL.createObjectURL(new Blob([answer.vtt], { type: "text/vtt" }));
-    player.subtitles(subtitles);
-    box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "each shot · how sure"), h("span", {}, answer.model)), ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
+    shown();
+    if (answer.note) return box.replaceChildren(h("p", { class: "mm-note", role: "status" }, answer.note));
+    box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "each shot that it can tell · how sure"), h("span", {}, answer.model)), ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
       h("button", { class: "mm-caption", type: "button", onclick: () => player.playSpan(c.start, c.end) },
         h("img", { src: `mmdemo/frame/${state.item}?t=${((c.start + c.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
-        h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `${span(c.start, c.end)} · ${c.sure}, ${percent(c.score)}`)),
-      marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model }))));
+        h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `${span(c.start, c.end)} · ${c.source === "confirmed" ? "confirmed by people" : `${c.sure}, ${percent(c.score)}`}`),
+        c.like_this ? h("span", { class: "mm-faint", title: `${c.agreed} of ${c.judged} were right` }, c.like_this) : ""),
+      marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.source === "written" || c.source === "confirmed" ? null : c.score }))));
   });
 }
+const shown = () => player.subtitles($("[data-subtitles]").checked ? subtitles : "");
+$("[data-subtitles]").onchange = shown;
 $("[data-describe]").onclick = describe;
 for (const button of element.querySelectorAll("[data-format]")) button.onclick = () => {
   const text = button.dataset.format === "vtt" ? described.vtt : described.chapters;

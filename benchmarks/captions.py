@@ -1,0 +1,70 @@
+"""How often a caption that claims 80 % is right, and how many pictures have one, as `caption` answers.
+
+    python benchmarks/captions.py
+
+On the validation drawings, on which nothing was fitted, and on the photographs of assets, in a workspace
+without labels. A caption counts as right where somebody who saw the picture said so in
+assets/judged_captions.csv; what nobody has looked at counts as wrong, and is listed.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import tempfile
+from pathlib import Path
+
+from common import ROOT
+
+from mmdemo.service.app import App
+from mmdemo.settings import ASSETS, load_settings
+
+CLAIMS = (0.8, 0.65, 0.5)
+
+
+def judged() -> dict[tuple[str, str], bool]:
+    """By file and caption, whether it is right."""
+    with (ASSETS / "judged_captions.csv").open(encoding="utf-8") as f:
+        return {(row["file_name"], row["text"]): row["right"] == "1" for row in csv.DictReader(f)}
+
+
+def told(app: App, name: str, files: list[str], known: dict[tuple[str, str], bool]) -> None:
+    """Print how many pictures have a caption that claims so much, and how many of those are right."""
+    first = {}
+    for file in files:
+        captions = app.caption(app.media.keep(ASSETS / file))["captions"]
+        if captions:
+            first[file] = (captions[0]["text"], captions[0]["score"])
+    for least in CLAIMS:
+        claims = [(file, text) for file, (text, score) in first.items() if score >= least]
+        for claim in claims:
+            if claim not in known:
+                print(f"not looked at: {claim}", file=sys.stderr)
+        right = sum(known.get(claim, False) for claim in claims)
+        share = f"{100 * right / len(claims):.0f} % right" if claims else "none"
+        print(
+            f"{name}: {len(claims)} of {len(files)} ({100 * len(claims) / len(files):.1f} %) have one that "
+            f"claims {100 * least:.0f} %; {right} of {len(claims)}, {share}",
+            flush=True,
+        )
+        if least == CLAIMS[0]:
+            print("  wrong: ", [claim for claim in claims if not known.get(claim)])
+
+
+def main() -> None:
+    """Measure both."""
+    with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
+        rows = list(csv.DictReader(f))
+    known = judged()
+    with tempfile.TemporaryDirectory() as folder:
+        app = App(load_settings({}, workspace=Path(folder) / "w", samples=False, device="cpu"))
+        validation = [f"clipart/{row['file_name']}" for row in rows if row["split"] == "validation"]
+        told(app, "drawings", validation, known)
+        photos = [f"photos/{p.name}" for p in sorted((ASSETS / "photos").glob("*.jpg"))]
+        told(app, "photographs", photos, known)
+        app.close()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
