@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mmdemo.models.protocols import Caption
 
 CAPTION = "caption"  # the origin of labels on proposals
-NETWORKLESS = frozenset({"class", "kind", "labelled"})  # sources of which agreement is counted
+COUNTED = frozenset({"class", "kind"})  # sources of which agreement is counted: what ships knows no other
 
 
 class CaptionCounts:
@@ -36,7 +36,7 @@ class CaptionCounts:
         from mmdemo.models.captioning.agreement import kind_of
         from mmdemo.models.captioning.proposals import how_sure
 
-        like = self._counts[kind_of(caption.score)] if caption.source in NETWORKLESS else None
+        like = self._counts[kind_of(caption.score)] if caption.source in COUNTED else None
         return {
             "text": caption.text,
             "score": caption.score,

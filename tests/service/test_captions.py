@@ -25,3 +25,11 @@ def test_where_no_caption_fits_there_is_none_and_a_sentence(app: App) -> None:
     item = next(i for i in app.ws.items.listed("image") if i.name == "gravel.jpg").id
     told = ask(app, "caption", item=item)
     assert told["captions"] == [] and told["note"] == "No caption I know fits. Write one?"
+
+
+def test_a_text_that_people_confirmed_of_others_has_no_count_of_what_the_classifier_saw(app: App) -> None:
+    item = next(i for i in app.ws.items.listed("image") if i.name == "tiger.jpg").id
+    told = ask(app, "caption", item=item)["captions"]
+    assert {c["source"] for c in told} == {"class", "labelled"}
+    for caption in told:
+        assert bool(caption["like_this"]) == (caption["source"] == "class")

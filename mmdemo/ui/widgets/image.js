@@ -153,7 +153,7 @@ function propose() {
         h("div", { class: i ? "mm-caption" : "mm-caption best" }, h("span", { class: "mm-text" }, c.text),
           h("span", { class: "mm-faint" }, `${c.source === "confirmed" ? "" : `${c.sure} · ${percent(c.score)} · `}${ORIGIN[c.source]}`),
           c.like_this ? h("span", { class: "mm-faint", title: `${c.agreed} of ${c.judged} were right` }, c.like_this) : ""),
-        marks(state.item, c.text, { origin: "caption", version: answer.model, claimed: c.source === "written" || c.source === "confirmed" ? null : c.score }))),
+        marks(state.item, c.text, { origin: "caption", version: answer.model, claimed: c.judged === null ? null : c.score }))),
       h("form", { class: "mm-row", onsubmit: (e) => { e.preventDefault(); write(e.target); } },
         h("input", { type: "text", maxlength: 2000, "aria-label": "A caption of your own", placeholder: "a caption of your own" }), h("button", { class: "mm-button", type: "submit" }, "Save as a label")),
       h("p", { class: "mm-hint" }, "A tick here is a label: confirmed texts are proposed for like pictures from then on."));

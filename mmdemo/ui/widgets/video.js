@@ -129,9 +129,8 @@ function describe() {
     box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "each shot that it can tell · how sure"), h("span", {}, answer.model)), ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
       h("button", { class: "mm-caption", type: "button", onclick: () => player.playSpan(c.start, c.end) },
         h("img", { src: `mmdemo/frame/${state.item}?t=${((c.start + c.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
-        h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, `${span(c.start, c.end)} · ${c.source === "confirmed" ? "confirmed by people" : `${c.sure}, ${percent(c.score)}`}`),
-        c.like_this ? h("span", { class: "mm-faint", title: `${c.agreed} of ${c.judged} were right` }, c.like_this) : ""),
-      marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.source === "written" || c.source === "confirmed" ? null : c.score }))));
+        h("span", { class: "mm-text" }, c.text, c.like_this ? h("div", { class: "mm-faint", title: `${c.agreed} of ${c.judged} were right` }, c.like_this) : ""), h("span", { class: "mm-faint" }, `${span(c.start, c.end)} · ${c.source === "confirmed" ? "confirmed by people" : `${c.sure}, ${percent(c.score)}`}`)),
+      marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.judged === null ? null : c.score }))));
   });
 }
 const shown = () => player.subtitles($("[data-subtitles]").checked ? subtitles : "");
