@@ -95,7 +95,9 @@ function find() {
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, answer.complete ? "where it is · probability" : "a first look at a few key frames; the whole video follows"), h("span", {}, answer.model)),
       ...answer.moments.map((m, i) => {
         const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model };
-        const where = h("span", { class: "mm-faint" }, `${span(m.start, m.end)} · ${percent(m.probability)}`);
+        const where = h("span", { class: "mm-faint" }, span(m.start, m.end));
+        // that it is said is no matter of the model of pictures
+        const sure = m.found_by === "words" ? h("span", { class: "mm-number" }, percent(m.probability)) : mm.reliability.number(m.probability, answer.model);
         const button = h("button", { class: "mm-caption", type: "button", "data-moment": i, onclick: () => player.playSpan(how.start, how.end) },
           h("img", { src: `mmdemo/frame/${state.item}?t=${((m.start + m.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
           h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), where);
@@ -103,10 +105,11 @@ function find() {
         let marked = marks(text, how);
         button.correct = (moved) => {
           how.start = moved.start; how.end = moved.end; where.textContent = `${span(moved.start, moved.end)} · corrected`;
+          sure.remove();
           const fresh = marks(text, how);  // nothing was said of the corrected one yet
           marked.replaceWith(fresh); marked = fresh;
         };
-        return h("div", { class: "mm-line" }, button, marked);
+        return h("div", { class: "mm-line" }, button, sure, marked);
       })].filter(Boolean));
     const best = answer.moments[0];
     if (best) player.seek(best.start + 0.01);
