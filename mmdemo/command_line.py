@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser = _parser()
         options = parser.parse_args(arguments)
         with redirect_stdout(sys.stderr):
-            answer = options.run(options)
+            answer = options.carry_out(options)
         if isinstance(answer, str):
             _write(answer)
         elif answer is not None:
@@ -183,12 +183,12 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="the JSON on one line")
     parser = Parser(prog="mmdemo", description="Align images, speech and video with text.")
     parser.add_argument("--version", action="version", version=f"mmdemo {__version__}")
-    parser.set_defaults(run=run_nothing)
+    parser.set_defaults(carry_out=run_nothing)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
 
     def add(name: str, run: Callable[[Options], Any], about: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, parents=[common], help=about, description=about)
-        sub.set_defaults(run=run)
+        sub.set_defaults(carry_out=run)  # no field of an operation is called so
         return sub
 
     for name, verb in _verbs().items():

@@ -181,3 +181,8 @@ def test_no_verb_is_answered_with_what_opens_the_page(capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.split() == ["mmdemo", mmdemo.__version__]
+
+
+def test_a_verb_with_a_field_called_run_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(tmp_path / "w", "training-status")["status"]
+    assert "0123" in refused(capsys, "training-status", "--run", "0123", "--workspace", str(tmp_path / "w"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -22,7 +21,7 @@ from mmdemo.models.presets import LOADERS, PROPOSED, Preset
 from mmdemo.models.protocols import CAPTIONING, Task
 from mmdemo.models.registry import find_preset
 from mmdemo.settings import Settings
-from mmdemo.store.cards import CARD
+from mmdemo.store.cards import damaged_card, read_card
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
@@ -225,12 +224,15 @@ class ModelManager:
         if source.folder is None:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
-        card = json.loads((source.folder / CARD).read_text(encoding="utf-8"))
-        calibration = Calibration(**card["calibration"])
-        if head is not None and head.fuses:
-            of_pairs = Calibration(**card["pair_calibration"])
+        card = read_card(source.folder)
+        try:
+            calibration = Calibration(**card["calibration"])
+            of_pairs = Calibration(**card["pair_calibration"]) if head is not None and head.fuses else None
+            fit = PairFit.of(card["fit"]) if card.get("fit") else None
+        except (KeyError, TypeError, ValueError, AttributeError) as e:
+            raise damaged_card(source.folder) from e
+        if of_pairs is not None:
             return FusedAligner(source.id, source.task, towers, cast(FusedHead, head), calibration, of_pairs)
-        fit = PairFit.of(card["fit"]) if card.get("fit") else None
         return kind(source.id, source.task, towers, head, calibration, fit)
 
     def captioner(self) -> Captioner | None:

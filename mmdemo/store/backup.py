@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmdemo.errors import StorageError, UserError, cannot_write, reason
-from mmdemo.media.regular_file import require_file
+from mmdemo.media.regular_file import is_there, require_file
 from mmdemo.store.tables import now
 from mmdemo.store.workspace import Workspace
 
@@ -29,15 +29,15 @@ def back_up(ws: Workspace, out: Path) -> Path:
     The database goes first, by SQLite's own backup, so every file that it names is there when it is copied.
 
     Raises:
-        UserError: the database is not in the workspace, or the zip cannot be made there.
+        UserError: the database is not in the workspace, the zip cannot be made there, or something else than
+            an earlier backup has its name.
         StorageError: the disk refused; no half-written zip stays.
     """
     if ws.database.engine.dialect.name != "sqlite":
         raise UserError(
             "The database is not in the workspace.", "Back it up with its own tools, such as pg_dump."
         )
-    if out.is_dir():
-        raise UserError(f"{out} is a folder.", "Name a zip that is not there yet, such as backup.zip in it.")
+    _require_free(out)
     part = out.with_name(f".part-{out.name}")
     try:
         part.touch()  # before any work: whether the place can be written to
@@ -63,6 +63,31 @@ def back_up(ws: Workspace, out: Path) -> Path:
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return out
+
+
+def _require_free(out: Path) -> None:
+    """Refuse a name that something else has than an earlier backup, in whose place a new one may come."""
+    try:
+        if out.is_dir():
+            raise UserError(
+                f"{out} is a folder.", "Name a zip that is not there yet, such as backup.zip in it."
+            )
+        if (out.is_symlink() or is_there(out)) and not _is_backup(out):
+            raise UserError(
+                f"{out} is there already and is no backup of mmdemo.", "Name a zip that is not there yet."
+            )
+    except OSError as e:
+        raise cannot_write(f"The backup could not be written to {out}", e, named=True) from e
+
+
+def _is_backup(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return DATABASE in archive.namelist()
+    except UNREADABLE:
+        return False
 
 
 def restore(archive: Path, folder: Path) -> None:

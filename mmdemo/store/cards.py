@@ -6,16 +6,33 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mmdemo.errors import StorageError
 from mmdemo.store.media_store import write_durably
 
 CARD = "card.json"  # in a version's folder
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card in a version's folder; empty where there is none, as of a base."""
+    """The card in a version's folder; empty where there is none, as of a base.
+
+    Raises:
+        StorageError: it is damaged.
+    """
     path = folder / CARD
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as e:
+        raise damaged_card(folder) from e
+    if not isinstance(found, dict):
+        raise damaged_card(folder)
     return found
+
+
+def damaged_card(folder: Path) -> StorageError:
+    """What to say of a version whose card lacks what belongs on it."""
+    return StorageError(f"The card of {folder.name} cannot be read.", "Activate another version.")
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:

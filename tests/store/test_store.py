@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import zipfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmdemo.errors import UserError
+from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
@@ -150,6 +151,28 @@ def test_restoring_over_a_workspace_keeps_what_was_there_in_a_backup_of_its_own(
     ws = Workspace(load_settings({}, workspace=tmp_path / "before"))
     assert ws.pairs.get(pair.id).verdict == "match"
     ws.close()
+
+
+@pytest.mark.usefixtures("only_sqlite")
+def test_a_backup_takes_the_place_of_an_earlier_one_and_of_nothing_else(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    earlier = back_up(ws, tmp_path / "b.zip")
+    assert back_up(ws, earlier) == earlier
+    (tmp_path / "precious.txt").write_text("precious")
+    (tmp_path / "link.zip").symlink_to(earlier)
+    os.mkfifo(tmp_path / "pipe")
+    for taken in (
+        ws.folder / "mmdemo.sqlite3",
+        *(tmp_path / name for name in ("precious.txt", "link.zip", "pipe")),
+        Path("/dev/null"),
+    ):
+        with pytest.raises(UserError, match="is there already and is no backup"):
+            back_up(ws, taken)
+    assert (tmp_path / "precious.txt").read_text() == "precious" and Path("/dev/null").is_char_device()
+    with pytest.raises(MmdemoError, match="could not be written"):
+        back_up(ws, tmp_path / ("n" * 300))
+    ws.add_media("image", png(), "still works.png", source="t")
 
 
 @pytest.mark.usefixtures("only_sqlite")

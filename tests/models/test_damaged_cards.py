@@ -1,0 +1,33 @@
+"""A version whose card is damaged is told so in a sentence, and another one can be activated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmdemo.errors import StorageError
+from mmdemo.models.manager import VersionSource
+from mmdemo.models.registry import find_preset
+from mmdemo.service.app import App
+from mmdemo.store.cards import read_card
+from tests.conftest import TASK
+
+DAMAGED = (b"", b"\xff\xfe\x00junk", b"[]", b"{}", b'{"calibration": 5}', b'{"calibration": {"scale": 1}}')
+
+
+@pytest.mark.parametrize("card", DAMAGED)
+def test_a_version_with_a_damaged_card_cannot_be_loaded_and_says_so(
+    app: App, tmp_path: Path, card: bytes
+) -> None:
+    folder = tmp_path / "v7"
+    folder.mkdir()
+    (folder / "card.json").write_bytes(card)
+    source = VersionSource("v7", TASK, find_preset(app.settings.model), folder)
+    with pytest.raises(StorageError, match=r"The card of v7 cannot be read. Activate another version."):
+        app.models._make(source)
+
+
+def test_a_version_without_a_folder_has_no_card(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert read_card(tmp_path / "none") == {} and read_card(tmp_path / "file" / "v") == {}
