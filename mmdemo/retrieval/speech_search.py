@@ -70,9 +70,10 @@ class SpeechSearcher(Searcher):
     def _known(self, aligner: HeadAligner, query: Query, results: Sequence[Result]) -> np.ndarray | None:
         """(K, E) evidence about the answers, which the search asked for already; None: for none."""
         if query.target == "media":
-            text = clean_text(query.text)
+            if not self._by_words(query):  # likes of a recording: nothing is said of a text
+                return None
             ids = [r.item for r in results]
-            return self._evidence_of(aligner).of(ids, [text] * len(ids)) if self._by_words(query) else None
+            return self._evidence_of(aligner).of(ids, [clean_text(query.text)] * len(ids))
         if query.text.strip():
             return None
         texts = [r.text for r in results]
