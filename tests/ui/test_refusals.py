@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -111,12 +112,13 @@ def test_a_call_cannot_ask_another_function_than_the_one_it_names(http: httpx.Cl
 
 
 def test_a_fault_of_ours_is_a_500_without_a_word_of_the_code(
-    served: Served, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(task: str) -> None:
+    def broken(app: App, request: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(served[0].ws.labels, "counts", broken)
+    operation = replace(OPERATIONS.get("label_counts"), run=broken)
+    monkeypatch.setitem(OPERATIONS._entries, "label_counts", operation)
     answer = sent(http, "gradio_api/run/label_counts", {"data": ["image-text"]})
     assert answer.status_code == 500 and answer.json()["error"] == "Something went wrong in mmdemo."
 
