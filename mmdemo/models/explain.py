@@ -54,9 +54,12 @@ def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) ->
     """Scores and heat maps of texts for a decoded picture."""
     scores = tuple(aligner.align(picture, texts))
     notes = tuple(score.doubt or UNLIT.get(score.zone, "").format(text=score.text) for score in scores)
-    light = np.array([0.0 if note else score.probability for score, note in zip(scores, notes, strict=True)])
-    maps = where(aligner, picture, texts) * light[:, None, None]
-    return Explanation(scores, maps.astype(np.float32), notes)
+    lit = [i for i, note in enumerate(notes) if not note]
+    found = where(aligner, picture, [texts[i] for i in lit]) if lit else np.empty((0, CELLS, CELLS))
+    maps = np.zeros((len(scores), *found.shape[1:]), np.float32)
+    for i, one in zip(lit, found, strict=True):
+        maps[i] = one * scores[i].probability
+    return Explanation(scores, maps, notes)
 
 
 def where(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> np.ndarray:
