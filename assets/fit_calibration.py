@@ -28,6 +28,7 @@ from safetensors.numpy import load_file, save_file
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from mmdemo.evaluation.calibrating import measured, unseen
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import Towers
@@ -38,7 +39,6 @@ from mmdemo.models.heads.residual import Projection
 from mmdemo.models.judge import Judge
 from mmdemo.models.load import load_towers
 from mmdemo.models.presets import PRESETS, Preset
-from mmdemo.models.reliability import find_zones, reliability
 from mmdemo.models.shipped import BACKGROUND, FITS
 from mmdemo.models.video.aligner import FrameFeatures, VideoTower, moment_evidence, sequences
 from mmdemo.retrieval.encode_stream import encode_stream
@@ -65,11 +65,6 @@ class Judged:
     fold: np.ndarray  # (N,)
     weight: np.ndarray  # (N,) at the base rate, of each medium that was asked
 
-    def take(self, rows: np.ndarray) -> Judged:
-        """Some of the pairs."""
-        found = {name: values[rows] for name, values in self.evidence.items()}
-        return Judged(found, self.matches[rows], self.fold[rows], self.weight[rows])
-
 
 def joined(parts: list[Judged]) -> Judged:
     """All pairs of several."""
@@ -80,17 +75,13 @@ def joined(parts: list[Judged]) -> Judged:
 
 def fitted(pairs: Judged, on: str) -> PairFit:
     """A fit on all pairs, with zones and reliability of fits that did not see what they judge."""
-    said = np.zeros(len(pairs.matches))
-    for fold in range(FOLDS):
-        train, test = (
-            pairs.take(np.flatnonzero(which)) for which in (pairs.fold != fold, pairs.fold == fold)
-        )
-        said[pairs.fold == fold] = fit_pairs(
-            train.evidence, train.matches, train.weight, strength=STRENGTH
-        ).probability(test.evidence)
-    whole = fit_pairs(pairs.evidence, pairs.matches, pairs.weight, strength=STRENGTH)
-    measured = reliability(said, pairs.matches, pairs.weight, on)
-    return replace(whole, zones=find_zones(said, pairs.matches, pairs.weight), reliability=measured)
+
+    def fit(rows: np.ndarray) -> PairFit:
+        part = {name: values[rows] for name, values in pairs.evidence.items()}
+        return fit_pairs(part, pairs.matches[rows], pairs.weight[rows], strength=STRENGTH)
+
+    said = unseen(fit, pairs.evidence, pairs.fold)
+    return measured(fit(np.ones(len(said), bool)), said, pairs.matches, pairs.weight, on)
 
 
 def squared(evidence: dict[str, np.ndarray], fold: np.ndarray) -> Judged:

@@ -20,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from mmdemo.evaluation.calibrating import unseen
 from mmdemo.media.image import decode_image
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.models.aligner import HeadAligner
@@ -75,11 +76,7 @@ def main() -> None:
     towers, _ = load_towers(find_preset(PRESET), load_settings({}, device="cpu"))
     aligner = HeadAligner(PRESET, DEFAULT_TASK, towers, None, towers.calibration)
     found, right, picture = measured(aligner, "train")
-    said = np.empty(len(right))
-    for fold in range(FOLDS):
-        out = picture % FOLDS == fold
-        fit = fitted(found, right, ~out)
-        said[out] = fit.probability({name: found[name][out] for name in found})
+    said = unseen(lambda rows: fitted(found, right, rows), found, picture % FOLDS)
     agreed = count(zip(said.tolist(), right.tolist(), strict=True))
     fit = fitted(found, right, np.ones(len(right), bool))
     row = {"least_seen": LEAST_SEEN, "fit": fit.as_json(), "agreed": [vars(one) for one in agreed]}

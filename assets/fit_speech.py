@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from build_speech import with_another_word
 
 from mmdemo.data.samples import spoken_set
+from mmdemo.evaluation.calibrating import measured, unseen
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import SIMILARITY, PairFit, at_base_rate, fit_pairs
 from mmdemo.models.load import load_towers
 from mmdemo.models.registry import find_preset
-from mmdemo.models.reliability import find_zones, reliability
+from mmdemo.models.reliability import reliability
 from mmdemo.models.shipped import FITS
 from mmdemo.models.speech.aligner import ABOUT_FIT, SAID_FIT, SpeechTower, spoken_evidence
 from mmdemo.models.speech.recogniser import EncoderStates
@@ -135,20 +136,16 @@ def ask_about(towers: Towers, asked: list[Recording]) -> Asked:
 def fitted(pairs: Asked, on: str, show: bool) -> PairFit:
     """A fit on all pairs, with zones and reliability of fits that did not hear the voice that they judge."""
 
-    def fit(of: Asked) -> PairFit:
+    def fit(rows: np.ndarray) -> PairFit:
+        of = pairs.take(rows)
         return fit_pairs(of.evidence, of.match, of.weight, strength=STRENGTH)
 
-    said = np.zeros(len(pairs.match))
-    for voice in np.unique(pairs.voice):
-        test = pairs.voice == voice
-        others = fit(pairs.take(np.flatnonzero(~test)))
-        said[test] = others.probability(pairs.take(np.flatnonzero(test)).evidence)
+    said = unseen(fit, pairs.evidence, pairs.voice)
     for column in (pairs.set_name, pairs.voice) if show else ():
         for name in np.unique(column):
             here = column == name
             tell(name, said[here], pairs.match[here])
-    measured = reliability(said, pairs.match, pairs.weight, on)
-    return replace(fit(pairs), zones=find_zones(said, pairs.match, pairs.weight), reliability=measured)
+    return measured(fit(np.ones(len(said), bool)), said, pairs.match, pairs.weight, on)
 
 
 def tell(name: str, said: np.ndarray, match: np.ndarray) -> None:

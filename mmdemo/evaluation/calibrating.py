@@ -7,6 +7,7 @@ by a fit that has not seen it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -43,7 +44,7 @@ def fit_version(aligner: HeadAligner, pairs: PairArrays) -> PairFit | None:
     match = np.array(
         [[(int(m), int(t)) in right for t in pairs.text_code[texts]] for m in pairs.item_code[media]]
     )
-    table = aligner.known_of_pairs(pairs.features[media], pairs.texts[texts])
+    table = aligner.judge.evidence(pairs.features[media], pairs.texts[texts])
     evidence = {
         name: np.array(np.broadcast_to(values, match.shape)).ravel() for name, values in table.items()
     }
@@ -58,13 +59,36 @@ def _cross_fitted(evidence: Evidence, match: np.ndarray, fold: np.ndarray, prior
         part = {name: values[rows] for name, values in asked.items()}
         return fit_pairs(part, match[rows], at_base_rate(match[rows]), prior, STRENGTH)
 
-    said = np.zeros(len(match))
-    for i in range(FOLDS):
-        test = fold == i
-        said[test] = fitted(~test).probability({name: values[test] for name, values in asked.items()})
-    weight = at_base_rate(match)
     on = f"{int(match.sum())} validation pairs of this workspace, each beside the other texts"
-    zones = find_zones(said, match, weight)
+    whole = fitted(np.ones(len(match), bool))
+    return measured(whole, unseen(fitted, asked, fold), match, at_base_rate(match), on)
+
+
+def unseen(fitted: Callable[[np.ndarray], PairFit], evidence: Evidence, fold: np.ndarray) -> np.ndarray:
+    """(N,) probabilities of N pairs, each by a fit that has not seen its fold.
+
+    Args:
+        fitted: the fit on some pairs, (N,) bool.
+        evidence: of the pairs.
+        fold: (N,) to which each belongs.
+    """
+    said = np.zeros(len(fold))
+    for one in np.unique(fold):
+        test = fold == one
+        said[test] = fitted(~test).probability({name: values[test] for name, values in evidence.items()})
+    return said
+
+
+def measured(fit: PairFit, said: np.ndarray, match: np.ndarray, weight: np.ndarray, on: str) -> PairFit:
+    """A fit with the zones and the reliability of what fits like it said of pairs that they had not seen.
+
+    Args:
+        fit: on all pairs.
+        said: (N,) of `unseen`.
+        match: (N,) whether each pair matches.
+        weight: (N,) how much each counts.
+        on: what the pairs are, in words.
+    """
     return replace(
-        fitted(np.ones(len(match), bool)), zones=zones, reliability=reliability(said, match, weight, on)
+        fit, zones=find_zones(said, match, weight), reliability=reliability(said, match, weight, on)
     )

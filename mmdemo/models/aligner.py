@@ -88,10 +88,6 @@ class HeadAligner:
         """The limits of fits and doesn't fit."""
         return self.judge.fit.zones
 
-    def known_of_pairs(self, features: np.ndarray, texts: np.ndarray) -> dict[str, np.ndarray]:
-        """(M, T) of each thing that is known of M media with T texts; arguments as `probabilities`."""
-        return self.judge.evidence(features, texts)
-
     def probabilities(self, features: np.ndarray, texts: np.ndarray) -> np.ndarray:
         """(M, T) probability that each text fits each medium, at one right text in five.
 
