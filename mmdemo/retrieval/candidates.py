@@ -48,13 +48,10 @@ def ordered(
     be likelier than what stands before it.
     """
     numbers = np.array(beside.probability(found.near), np.float64)
-    most = np.inf
 
     def told(rows: np.ndarray) -> np.ndarray:
-        nonlocal most
         found_here = np.asarray(decide(rows), np.float64)
-        most = float(found_here.min(initial=np.inf))
-        numbers[:] = np.minimum(numbers, most)
+        numbers[:] = np.minimum(numbers, found_here.min(initial=np.inf))
         numbers[rows] = found_here
         return found_here
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from mmdemo.errors import MmdemoError
 from mmdemo.modality import modality_of
+from mmdemo.retrieval.in_passing import look_through
 from mmdemo.retrieval.query import MAX_K
 from mmdemo.retrieval.sounds_alike import SoundIndex
 from mmdemo.store.words import HEARD
 from mmdemo.store.workspace import Workspace
-
-log = logging.getLogger(__name__)
 
 
 def take_down(ws: Workspace, task: str, tower: Any, stopped: Callable[[], bool]) -> int:
@@ -34,18 +33,8 @@ def take_down(ws: Workspace, task: str, tower: Any, stopped: Callable[[], bool])
     modality = modality_of(task)
     if modality.heard is None:
         return 0
-    known = ws.words.known(HEARD, tower.id)
-    todo = [item for item in ws.items.listed(modality.name) if item.id not in known]
-    for done, item in enumerate(todo):
-        if stopped():
-            return done
-        try:
-            body = modality.heard(ws, tower, item)
-        except (MmdemoError, OSError) as e:
-            log.warning("what is said in %s is not taken down: %s", item.name, e)
-            body = ""
-        ws.words.put(item.id, HEARD, tower.id, body)  # an empty one says that it was listened to
-    return len(todo)
+    listen = partial(modality.heard, ws, tower)
+    return look_through(ws, modality.name, (HEARD, tower.id), lambda: listen, stopped, MmdemoError)
 
 
 class HeardSounds:

@@ -23,7 +23,7 @@ from mmdemo.models.written import can_read
 from mmdemo.retrieval.embed import embed_items, project_items, version_file
 from mmdemo.retrieval.heard import take_down
 from mmdemo.retrieval.index import VectorIndex
-from mmdemo.retrieval.written import read_where_possible
+from mmdemo.retrieval.written import read_written
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ class IndexKeeper:
             take_down(self._ws, self._task, serving.aligner.towers.media, stopped)
             if can_read():
                 self._working = "reading what is written"
-                read_where_possible(self._ws, self._task, stopped)
+                read_written(self._ws, self._task, stopped)
         finally:
             self._working = ""
 

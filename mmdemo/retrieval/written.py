@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
-from mmdemo.errors import MediaError
 from mmdemo.modality import modality_of
-from mmdemo.models.written import READER, Reader, can_read
+from mmdemo.models.written import READER, Reader
+from mmdemo.retrieval.in_passing import look_through
+from mmdemo.store.tables import Item
 from mmdemo.store.words import WRITTEN
 from mmdemo.store.workspace import Workspace
 
-log = logging.getLogger(__name__)
 
-
-def read_written(ws: Workspace, task: str, stopped: Callable[[], bool], make: Callable[[], Reader]) -> int:
+def read_written(
+    ws: Workspace, task: str, stopped: Callable[[], bool], make: Callable[[], Reader] = Reader
+) -> int:
     """Read what is written in the items of a task that were not looked through yet; returns how many were.
 
     Args:
@@ -26,22 +26,10 @@ def read_written(ws: Workspace, task: str, stopped: Callable[[], bool], make: Ca
     modality = modality_of(task)
     if modality.pictures is None:
         return 0
-    known = ws.words.known(WRITTEN, READER)
-    todo = [item for item in ws.items.listed(modality.name) if item.id not in known]
-    reader: Reader | None = None
-    for done, item in enumerate(todo):
-        if stopped():
-            return done
-        reader = reader or make()
-        try:
-            body = reader.read(modality.pictures(ws, item))
-        except (MediaError, OSError) as e:
-            log.warning("what is written in %s is not read: %s", item.name, e)
-            body = ""
-        ws.words.put(item.id, WRITTEN, READER, body)  # an empty one says that it was looked at
-    return len(todo)
+    pictures = modality.pictures
 
+    def opened() -> Callable[[Item], str]:
+        reader = make()
+        return lambda item: reader.read(pictures(ws, item))
 
-def read_where_possible(ws: Workspace, task: str, stopped: Callable[[], bool]) -> int:
-    """As `read_written` where a reader is installed; else nothing."""
-    return read_written(ws, task, stopped, Reader) if can_read() else 0
+    return look_through(ws, modality.name, (WRITTEN, READER), opened, stopped)
