@@ -15,7 +15,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,6 +43,20 @@ def refusal(error: MmdemoError) -> JSONResponse:
 def fault() -> JSONResponse:
     """The response to what went wrong and is nobody's mistake but ours."""
     return JSONResponse({"error": "Something went wrong in mmdemo.", "cure": "Its log says what."}, 500)
+
+
+async def read_body(request: Request, most_mb: int) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        UserError: it is too large; the rest of it is not received.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most_mb * 1_000_000:
+            raise UserError(f"The request is over the limit of {most_mb} MB.", "Send less at once.")
+    return bytes(body)
 
 
 def unreadable(request: Request, error: Exception) -> JSONResponse:
@@ -92,8 +106,10 @@ class PlainRefusals:
                 return
             if name not in OPERATIONS or "api" not in OPERATIONS.get(name).surfaces:
                 raise _NoEndpoint(name)
-            receive = await self._checked(OPERATIONS.get(name), way, receive)
+            receive = await self._checked(OPERATIONS.get(name), way, scope, receive)
             await self.app(scope, receive, _DirectAnswer(watched) if way in DIRECT else watched)
+        except ClientDisconnect:  # nobody waits for an answer
+            return
         except MmdemoError as e:
             await _told(e, 404 if isinstance(e, _NoEndpoint) else 400)(scope, receive, send)
         except Exception as e:
@@ -107,21 +123,15 @@ class PlainRefusals:
             answer = _told(USELESS, 400) if mistaken else fault()
             await answer(scope, receive, send)
 
-    async def _checked(self, operation: Operation, way: str, receive: Receive) -> Receive:
+    async def _checked(self, operation: Operation, way: str, scope: Scope, receive: Receive) -> Receive:
         """The body of a call, to be received once more.
 
         Raises:
             UserError: it is too large, it says by number which function it means, or its names are not those
                 of the operation.
         """
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self.max_mb * 1_000_000:
-                raise UserError(f"The request is over the limit of {self.max_mb} MB.", "Send less at once.")
-        values = _json(bytes(body))
+        body = await read_body(Request(scope, receive), self.max_mb)
+        values = _json(body)
         if isinstance(values, dict):  # the rest is refused by the route itself
             if way == "call/v2":
                 operation.require_names([name for name in values if name not in NO_FIELDS])
@@ -131,7 +141,7 @@ class PlainRefusals:
                 raise UserError(
                     "A call takes no 'fn_index'.", "Leave it out: the address names the endpoint."
                 )
-        waiting: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+        waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> Message:
             return waiting.pop() if waiting else await receive()

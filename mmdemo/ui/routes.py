@@ -23,11 +23,11 @@ from mmdemo.service.exchange import download_path
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.ui.gate import HEADER, Caller, ask
 from mmdemo.ui.media_routes import MediaResponse, media_routes
-from mmdemo.ui.refusals import fault, refusal
+from mmdemo.ui.refusals import fault, read_body, refusal
 from mmdemo.ui.uploads import receive
 
 log = logging.getLogger(__name__)
-MAX_JSON_BYTES = 2_000_000
+MAX_JSON_MB = 2
 LONGEST_NUMBER = 400  # digits: Python reads no more than 4300, and every bound has far fewer
 MAX_LIVE_BYTES = 2 * 16_000 * 31
 
@@ -94,15 +94,9 @@ async def _json_body(request: Request) -> dict[str, Any]:
         raise UserError(
             "The request is not JSON.", "Send a JSON object."
         )  # a foreign page's form cannot do that
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > MAX_JSON_BYTES:
-            raise UserError(
-                f"The request is over the limit of {MAX_JSON_BYTES // 1_000_000} MB.", "Send less at once."
-            )
+    data = await read_body(request, MAX_JSON_MB)
     try:
-        body = json.loads(bytes(data) or b"{}", parse_int=lambda digits: int(digits[:LONGEST_NUMBER]))
+        body = json.loads(data or b"{}", parse_int=lambda digits: int(digits[:LONGEST_NUMBER]))
     except (ValueError, RecursionError) as e:
         raise UserError("The request is not JSON.", "Send a JSON object.") from e
     if not isinstance(body, dict):

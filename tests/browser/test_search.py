@@ -20,6 +20,14 @@ def shown(box: Locator) -> list[str]:
     return [str(card.get_attribute("data-item")) for card in box.locator("[data-results] [data-item]").all()]
 
 
+def searched(served: Served, open_page: Open, words: str) -> tuple[Page, Locator]:
+    """The page with the answers to some words, and its Image tab."""
+    page = open_page(f"{served[1]}?view=search&text={words}")
+    box = page.locator("#mm-image")
+    expect(box.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
+    return page, box
+
+
 def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served, open_page: Open) -> None:
     page = open_page(f"{served[1]}?view=search&text=quarterly+tax+report")
     box = page.locator("#mm-image")
@@ -37,9 +45,7 @@ def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served,
 def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken_back(
     served: Served, open_page: Open
 ) -> None:
-    page = open_page(f"{served[1]}?view=search&text=an+animal")
-    box = page.locator("#mm-image")
-    expect(box.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
+    page, box = searched(served, open_page, "an+animal")
     before = shown(box)
 
     def cross(card: Locator) -> None:
@@ -84,9 +90,7 @@ def test_a_link_to_a_search_by_a_picture_or_recording_reopens_exactly_it(
 def test_a_link_to_texts_that_are_found_by_words_and_to_filters_reopens_exactly_them(
     served: Served, open_page: Open
 ) -> None:
-    page = open_page(f"{served[1]}?view=search&text=a+dog")
-    box = page.locator("#mm-image")
-    expect(box.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
+    page, box = searched(served, open_page, "a+dog")
     box.get_by_label("Find").select_option("text")
     expect(box.locator("[data-results] .mm-line").first).to_be_visible()
     expect(box.locator(".mm-card")).to_have_count(0)

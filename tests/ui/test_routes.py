@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
-from mmdemo.ui.routes import MAX_JSON_BYTES, page_routes
+from mmdemo.ui.routes import MAX_JSON_MB, page_routes
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_part_of_a_file_that_is_not_there_is_refused_in_json_and_one_that_is_c
 
 
 def test_a_request_that_is_too_large_is_told_the_limit(client: TestClient) -> None:
-    body = b'{"query": "' + b"a" * MAX_JSON_BYTES + b'"}'
+    body = b'{"query": "' + b"a" * MAX_JSON_MB * 1_000_000 + b'"}'
     refused = client.post("/mmdemo/api/search", content=body, headers={"Content-Type": "application/json"})
     assert refused.status_code == 400 and "over the limit of 2 MB" in refused.json()["error"]
 

@@ -209,11 +209,6 @@ class EfficientNetTower:
             vectors = normalize(vectors + self._devise.vectors(pooled), dim=1)
         return torch.cat([vectors, pooled], dim=1)
 
-    def likely_classes(self, features: np.ndarray, count: int) -> list[str]:
-        """The names of the likeliest classes of (F,) features, likeliest first."""
-        order = np.argsort(-self.class_probabilities(features[None])[0])
-        return [self.classes.names[i] for i in order[:count]]
-
     @torch.inference_mode()
     def class_probabilities(self, features: np.ndarray) -> np.ndarray:
         """(N, 1000) probabilities from stored (N, F) features, without the picture."""

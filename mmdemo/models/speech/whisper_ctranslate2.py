@@ -18,7 +18,7 @@ from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
 from mmdemo.models.presets import Preset
 from mmdemo.models.speech.gpu_libraries import preload_cublas
-from mmdemo.models.speech.recogniser import Segment, SpeechRecogniser
+from mmdemo.models.speech.recogniser import TAIL, Segment, SpeechRecogniser
 from mmdemo.models.speech.wheels import installed_weights
 from mmdemo.models.speech.whisper import ENGLISH, NOT_SPOKEN, WhisperRecogniser
 from mmdemo.models.speech.word_alignment import Word, placed
@@ -108,7 +108,7 @@ class Recogniser(WhisperRecogniser):
         """
         results: list[Any] = [None] * len(ids)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        frames = 2 * (len(window) - 10)  # `cut_states` left ten states behind the sound
+        frames = 2 * (len(window) - TAIL)
         for start in range(0, len(order), AT_ONCE):
             rows = order[start : start + AT_ONCE]
             batch = np.ascontiguousarray(np.repeat(window[None].astype(np.float32), len(rows), 0))
