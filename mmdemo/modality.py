@@ -197,7 +197,7 @@ def any_medium() -> str:
 
 
 def base_model(modality: Modality, settings: Settings) -> str:
-    """The preset that is a modality's base version."""
+    """The preset that is a modality's base version, by its setting: it may be auto."""
     return (
         str(getattr(settings, modality.model_setting)) if modality.model_setting else modality.default_model
     )

@@ -19,6 +19,7 @@ _INSTALLED = _PACKAGE / "assets"  # where a wheel has them; in a clone they lie 
 ASSETS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "assets"
 
 
+AUTO = "auto"  # of a base version: the best that is on this machine
 MAX_FILE_MB = 20_000  # a whole day of video at a usual rate; more is a mistake
 
 
@@ -43,9 +44,11 @@ class Settings:
 
     workspace: Path  # the folder of media, vectors, weights and (by default) the database
     database_url: str = ""  # an SQLAlchemy URL; empty: SQLite in the workspace
-    model: str = "efficientnet-lite0-devise"  # the preset that is the base version of image-text
-    speech_model: str = "whisper-tiny-en-minilm"  # the preset that is the base version of speech-text
-    video_model: str = "efficientnet-lite0-minilm-video"  # the preset that is the base version of video-text
+    # The presets that are the base versions of image-text, speech-text and video-text. auto: a new workspace
+    # begins with the best one on this machine, and keeps it.
+    model: str = AUTO
+    speech_model: str = AUTO
+    video_model: str = AUTO
     captioner: str = ""  # a captioner of transformers, by Hub id or folder; empty: captions are proposed
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     model_memory_mb: int = 0  # of all models that are loaded; 0: half of the device's

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"  # of what a Hub of the tests holds
 LETTERS = "<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split()  # noqa: SIM905
+
+
+def put_in_cache(folder: Path, name: str) -> Path:
+    """Copy a checkpoint to where the Hub's client keeps what it has downloaded; returns the copy's folder."""
+    from huggingface_hub import constants
+
+    own = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    (own / "refs").mkdir(parents=True)
+    (own / "refs" / "main").write_text(COMMIT)
+    return Path(shutil.copytree(folder, own / "snapshots" / COMMIT))
 
 
 def save_whisper(folder: Path, multilingual: bool = False) -> Path:
@@ -124,15 +136,15 @@ TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num
 VISION = {**TEXT, "image_size": 32, "patch_size": 8}
 
 
-def save_clip(folder: Path) -> Path:
-    """A CLIP of two layers, 32 channels and a shared space of 16."""
+def save_clip(folder: Path, dim: int = 16) -> Path:
+    """A CLIP of two layers, 32 channels and a shared space of `dim`."""
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
     torch.manual_seed(0)
     size = _save_words(folder)
     ids = {"bos_token_id": 2, "eos_token_id": size - 1, "pad_token_id": 0}
     config = CLIPConfig(
-        text_config=TEXT | ids | {"vocab_size": size}, vision_config=VISION, projection_dim=16
+        text_config=TEXT | ids | {"vocab_size": size}, vision_config=VISION, projection_dim=dim
     )
     CLIPModel(config).save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import secrets
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # each of the two that run at a time ha
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Models that were downloaded on this machine are no part of a test: a new workspace would begin with them.
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mmdemo-hub-")
 
 import hypothesis
 import pytest
 from PIL import Image
 
 from mmdemo import registry
+from mmdemo.modality import MODALITIES
 from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
@@ -31,7 +36,10 @@ from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from tests import postgresql as private_postgresql
 
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+
 TASK = "image-text"
+BASE = MODALITIES.get("image").default_model
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts a job in the background says so
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,7 +57,7 @@ def settings(tmp_path: Path) -> Settings:
 def ws(settings: Settings) -> Iterator[Workspace]:
     """An empty workspace with its base version."""
     workspace = Workspace(settings)
-    workspace.versions.ensure_base(TASK, settings.model, settings.model)
+    workspace.versions.ensure_base(TASK, BASE, BASE)
     yield workspace
     workspace.close()
 

@@ -27,7 +27,7 @@ from mmdemo.retrieval.embed import load_medium
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import modalities
 from mmdemo.service.operations.table import OPERATIONS, ask
-from mmdemo.settings import ASSETS, Settings
+from mmdemo.settings import AUTO, ASSETS, Settings
 from tests.conftest import png
 from tests.series_data import write_series
 
@@ -309,8 +309,13 @@ def test_what_counts_as_a_medium_in_a_folder_is_what_some_modality_calls_so(plug
 def test_settings_name_the_base_models_of_those_that_ship(settings: Settings) -> None:
     chosen = replace(settings, speech_model="clap-htsat-unfused")
     assert [base_model(MODALITIES.get(name), chosen) for name in SHIPPED] == [
-        "efficientnet-lite0-devise",
+        AUTO,
         "clap-htsat-unfused",
+        AUTO,
+    ]
+    assert [MODALITIES.get(name).default_model for name in SHIPPED] == [
+        "efficientnet-lite0-devise",
+        "whisper-tiny-en-minilm",
         "efficientnet-lite0-minilm-video",
     ]
 

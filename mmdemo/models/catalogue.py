@@ -8,7 +8,9 @@ dim, states  D of the shared space, and the features beside the untrained vector
 texts        own: its text tower comes with it; else MiniLM
 trained      no: from scratch, nobody has trained it
 devise       yes: DeViSE is a part of its vector
-replaces     the default that it takes the place of in new workspaces
+published    a percentage that others measured, untrained on the data; it orders the models of a task.
+             Empty: none is known that compares, so the model is neither begun with nor offered
+published_as of what, and where it stands
 size_mb      of the weights, as the Hub gives it for model.safetensors
 """
 
@@ -39,7 +41,8 @@ def _preset(row: dict[str, str]) -> Preset:
         text_tower="" if row["texts"] == "own" else MINILM,
         scratch=row["trained"] == "no",
         devise=row["devise"] == "yes",
-        replaces=row["replaces"],
+        published=float(row["published"] or 0),
+        published_as=row["published_as"],
     )
 
 

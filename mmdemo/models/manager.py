@@ -86,6 +86,8 @@ class ModelManager:
         active: the id of the active version of a task.
         source: what it takes to load a version.
         towers: those that are loaded already, by preset; shared by whoever opens several workspaces.
+        fall_back: makes another version of a task active in the place of one that could not be loaded, for
+            that reason; whether it did.
     """
 
     def __init__(
@@ -94,10 +96,12 @@ class ModelManager:
         active: Callable[[Task], str],
         source: Callable[[str], VersionSource],
         towers: dict[str, Towers] | None = None,
+        fall_back: Callable[[Task, str, Exception], bool] = lambda task, version, why: False,
     ) -> None:
         self._settings = settings
         self._active = active
         self._source = source
+        self._fall_back = fall_back
         kept: dict[str, Any] = {} if towers is None else cast("dict[str, Any]", towers)
         self._loaded = LoadedModels(self._room_mb, kept, self._let_go_of, self._give_back)
         self._aligners: OrderedDict[str, HeadAligner] = OrderedDict()
@@ -164,8 +168,13 @@ class ModelManager:
                 self._aligners.move_to_end(wanted)
                 return self._aligners[wanted]
         source = self._source(wanted)
-        self._fetch(source.preset)
-        aligner = self._make(source)
+        try:
+            self._fetch(source.preset)
+            aligner = self._make(source)
+        except Exception as e:
+            if version_id or not self._fall_back(task, wanted, e):
+                raise
+            return self.aligner(task)
         with self._guard:
             aligner = self._aligners.setdefault(wanted, aligner)  # another thread may have been quicker
             self._aligners.move_to_end(wanted)

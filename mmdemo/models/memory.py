@@ -1,15 +1,20 @@
-"""Memory: what a model needs, what is free on the device, and how busy the device is."""
+"""Memory: what a model needs, what is free on the device, and how busy the device is.
+
+PyTorch is imported only by what asks about the device: what a model needs is asked before the page answers.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
-from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.hub.local_cache import cached_bytes
 from mmdemo.models.presets import Preset
 from mmdemo.settings import Settings
+
+if TYPE_CHECKING:
+    from mmdemo.models.device import Compute
 
 CONTAINER = Path("/sys/fs/cgroup")  # where Linux says what a container may take (cgroup v2)
 ROOM = 1.3  # times the weights: what loading them takes at its height, since they are read by memory map
@@ -37,8 +42,18 @@ def loaded_mb(preset: Preset) -> int:
 
 def models_mb(settings: Settings) -> int:
     """What the loaded models may need together."""
-    compute = decide_compute(settings.device, settings.threads)
-    return settings.model_memory_mb or _memory(compute)[1] // 2_000_000
+    return settings.model_memory_mb or _memory(_compute(settings))[1] // 2_000_000
+
+
+def models_mb_of_machine(settings: Settings) -> int:
+    """The same on the machine's own memory, whatever device there is."""
+    return settings.model_memory_mb or _machine()[1] // 2_000_000
+
+
+def _compute(settings: Settings) -> Compute:
+    from mmdemo.models.device import decide_compute
+
+    return decide_compute(settings.device, settings.threads)
 
 
 def _folder(preset: Preset) -> Path | None:
@@ -67,6 +82,11 @@ def _memory(compute: Compute) -> tuple[int, int]:
 
         free, total = torch.cuda.mem_get_info(compute.device)
         return int(free), int(total)
+    return _machine()
+
+
+def _machine() -> tuple[int, int]:
+    """Bytes of the machine, or of the container, that are free, and in all."""
     import psutil
 
     found = psutil.virtual_memory()
@@ -99,7 +119,7 @@ def require_room(preset: Preset, settings: Settings) -> None:
     Raises:
         UserError: how much it needs, and how much there is.
     """
-    compute = decide_compute(settings.device, settings.threads)
+    compute = _compute(settings)
     needed, free = memory_mb(preset), free_mb(compute)
     if needed > free:
         raise UserError(
@@ -113,7 +133,7 @@ def device_facts(settings: Settings) -> dict[str, Any]:
     import psutil
     import torch
 
-    compute = decide_compute(settings.device, settings.threads)
+    compute = _compute(settings)
     free, total = _memory(compute)
     busy: float | None
     if compute.device.type == "cuda":

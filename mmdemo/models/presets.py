@@ -51,7 +51,8 @@ class Preset:
     adapter_of: str = ""  # the version they belong to
     scratch: bool = False  # whether its towers are untrained, so that only full training teaches them
     devise: bool = False  # whether its vector holds what DeViSE makes of the classifier's own weights
-    replaces: str = ""  # the default before it, which workspaces that have begun with that keep
+    published: float = 0.0  # the figure that orders the models of a task, more is better; 0: none is known
+    published_as: str = ""  # of what it is the percentage, and where it stands; ends a sentence
 
     @property
     def media_features(self) -> str:

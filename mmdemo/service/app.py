@@ -33,8 +33,8 @@ class App:
     def __init__(
         self, settings: Settings, towers: dict[str, Towers] | None = None, *, samples_later: bool = False
     ) -> None:
-        self.settings = settings
         self.context = Context(settings, towers, samples_later=samples_later)
+        self.settings = self.context.settings
         self.ws, self.models = self.context.ws, self.context.models
         self.media = Media(self.context)
         self.pictures = Pictures(self.context)

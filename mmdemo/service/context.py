@@ -8,17 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
-from mmdemo.modality import MODALITIES, base_model, modality_of
+from mmdemo.modality import MODALITIES, Modality, base_model, modality_of
+from mmdemo.models.automatic import begin_with
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, TASKS, Task
 from mmdemo.models.registry import captioner_preset, find_preset
-from mmdemo.settings import Settings
+from mmdemo.settings import AUTO, Settings
 from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class Context:
     """An open workspace and what stands on it.
 
     Args:
-        settings: where it is and how to run.
+        settings: where it is and how to run; its own have the preset in the place of each base that is auto.
         towers: models that are loaded already, by preset.
         samples_later: whether a new workspace gets its samples by `start_behind_the_page`, for which
             `wait_for_samples` waits; else it has them when this returns.
@@ -79,14 +81,15 @@ class Context:
     def __init__(
         self, settings: Settings, towers: dict[str, Towers] | None = None, *, samples_later: bool = False
     ) -> None:
-        self.settings = settings
+        self._asked = settings
         self.ws = Workspace(settings)
-        self._ensure_bases()
+        self._unusable: set[str] = set()  # presets that were begun with and could not be loaded
+        self.settings = self._ensure_bases()
         self._seeded = threading.Event()
         if not samples_later:
             self._put_samples()
         self.models = ModelManager(
-            settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers
+            settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers, self._fall_back
         )
         self.imports = ImportJob()
         self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
@@ -245,26 +248,56 @@ class Context:
             self.keeper_of(known).request()
             self.queue_of(known).request()
 
-    def _ensure_bases(self) -> None:
+    def _ensure_bases(self) -> Settings:
+        """Give every task its base version; returns the settings with the preset of each."""
+        settings = self._asked
         for modality in list(MODALITIES.values()):
             try:
-                self._ensure_base(modality.task, base_model(modality, self.settings))
+                preset = self._ensure_base(modality)
+                if modality.model_setting:
+                    chosen: dict[str, Any] = {modality.model_setting: preset}
+                    settings = replace(settings, **chosen)
             except UserError as e:
                 if modality.model_setting:  # somebody named it
                     raise
                 log.error("The modality %s is left out: %s", modality.name, e)
                 MODALITIES.remove(modality.name)
-        if not self.settings.captioner:
+        if not settings.captioner:
             self.ws.versions.ensure_base(CAPTIONING, PROPOSED, PROPOSED)
-            return
-        writer = captioner_preset(self.settings.captioner)
+            return settings
+        writer = captioner_preset(settings.captioner)
         self.ws.versions.ensure_base(CAPTIONING, writer.id, writer.name)
+        return settings
 
-    def _ensure_base(self, task: Task, name: str) -> None:
+    def _ensure_base(self, modality: Modality) -> str:
+        """Give a task the base version of its setting; returns the preset's name."""
+        name, task = base_model(modality, self._asked), modality.task
+        asked = name != AUTO
+        if not asked:
+            begun = self.ws.versions.is_begun(task)  # and goes on with what it began with
+            name = modality.default_model if begun else begin_with(modality, self._asked)
         preset = find_preset(name)
         if preset.task != task:
             raise UserError(f"{name} is no model of {task}.", "Choose another preset.")
-        self.ws.versions.ensure_base(task, preset.id, preset.name, preset.replaces)
+        self.ws.versions.ensure_base(task, preset.id, preset.name, asked=asked)
+        return preset.name
+
+    def _fall_back(self, task: Task, version: str, why: Exception) -> bool:
+        """Make the next best base of a task active, where nobody chose the one that could not be loaded;
+        whether there is one.
+        """
+        if task not in TASKS or self.ws.versions.is_chosen(task):
+            return False
+        modality = modality_of(task)
+        if base_model(modality, self._asked) != AUTO:
+            return False
+        self._unusable.add(self.ws.versions.get(version).base)
+        preset = find_preset(begin_with(modality, self._asked, self._unusable))
+        if preset.name in self._unusable:
+            return False
+        log.warning("%s could not be loaded, so %s begins in its place: %s", version, preset.id, why)
+        self.ws.versions.ensure_base(task, preset.id, preset.name)
+        return True
 
     def close(self) -> None:
         """End what runs behind the page, let the worker end, and release the database."""

@@ -29,19 +29,23 @@ class VersionTree:
             else:
                 known.removed_at = None
 
-    def ensure_base(self, task: str, version_id: str, preset: str, replaces: str = "") -> None:
-        """Make sure that the base version of a setting is there, and active where nothing is yet.
+    def ensure_base(self, task: str, version_id: str, preset: str, *, asked: bool = True) -> None:
+        """Make sure that a base version is there, and active where nothing is yet.
 
-        It also replaces another base version that a setting before had made active, but for `replaces`: a
-        workspace that has begun with the default of before goes on with that, whose vectors and calibration
-        its labels know, and the new one can be activated. What a person activated or promoted stays.
+        Args:
+            task: whose.
+            version_id: its id.
+            preset: the name of its preset.
+            asked: whether somebody named it: then it also replaces another base version that nobody chose.
+                What a person activated or promoted stays; and so does, where it was not named, the base that
+                a workspace has begun with, whose vectors and calibration its labels know.
         """
         self.add_base(task, version_id, preset)
         with self._database.write() as session:
             query = select(Activation).where(Activation.task == task)
             newest = session.scalar(query.order_by(Activation.id.desc()).limit(1))
-            keeps = newest is not None and newest.version_id in {version_id, replaces}
-            if newest is None or (newest.annotator == BY_SETTING and not keeps):
+            other = newest is not None and newest.version_id != version_id
+            if newest is None or (asked and other and newest.annotator == BY_SETTING):
                 session.add(Activation(task=task, version_id=version_id, annotator=BY_SETTING))
 
     def add(self, version: Version) -> None:
@@ -90,19 +94,26 @@ class VersionTree:
             session.merge(Version(id=version_id, removed_at=now()))
         return version
 
+    def is_begun(self, task: str) -> bool:
+        """Whether a version of a task is in force."""
+        return self._newest(task) is not None
+
+    def is_chosen(self, task: str) -> bool:
+        """Whether a person, or the gate, made the version in force that."""
+        newest = self._newest(task)
+        return newest is not None and newest.annotator != BY_SETTING
+
+    def _newest(self, task: str) -> Activation | None:
+        query = select(Activation).where(Activation.task == task).order_by(Activation.id.desc())
+        with self._database.read() as session:
+            return session.scalar(query.limit(1))
+
     def active(self, task: str) -> str:
         """The id of the version in force."""
-        with self._database.read() as session:
-            query = (
-                select(Activation.version_id)
-                .where(Activation.task == task)
-                .order_by(Activation.id.desc())
-                .limit(1)
-            )
-            version_id = session.scalar(query)
-        if version_id is None:
+        newest = self._newest(task)
+        if newest is None:
             raise UserError(f"No model is set up for {task}.", "Choose another task.")
-        return version_id
+        return newest.version_id
 
     def activate(self, version_id: str, annotator: str = "") -> Version:
         """Make a version the one in force; the page uses it at once.

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlparse
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+from tests.checkpoints import COMMIT
 
 
 class Repository:

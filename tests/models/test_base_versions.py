@@ -23,7 +23,7 @@ from mmdemo.models.presets import PRESETS
 from mmdemo.retrieval.embed import feature_file
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
-from mmdemo.settings import ASSETS, Settings
+from mmdemo.settings import ASSETS
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
@@ -85,20 +85,24 @@ def test_what_is_trained_next_stands_on_the_version_that_is_active(old: App) -> 
         assert old.models.aligner(TASK, done.version_id).towers.version == base
 
 
-def test_a_setting_replaces_a_base_but_the_new_default_not_the_old_one(ws: Workspace) -> None:
-    assert PRESETS[NEW].replaces == OLD
+def test_a_base_that_somebody_names_replaces_one_that_nobody_chose_and_auto_replaces_none(
+    ws: Workspace,
+) -> None:
     other = "another-task"  # in which nothing is active yet
-    ws.versions.ensure_base(other, "a", "a")
-    ws.versions.ensure_base(other, "b", "b", replaces="a")
+    ws.versions.ensure_base(other, "a", "a", asked=False)
+    ws.versions.ensure_base(other, "b", "b", asked=False)
     assert ws.versions.active(other) == "a" and [v.id for v in ws.versions.of_task(other)] == ["a", "b"]
     ws.versions.ensure_base(other, "c", "c")
     assert ws.versions.active(other) == "c"
-    ws.versions.ensure_base(other, "b", "b", replaces="a")
-    assert ws.versions.active(other) == "b"  # as "c" was another setting, and not the default of before
+    ws.versions.ensure_base(other, "a", "a", asked=False)
+    assert ws.versions.active(other) == "c"
+    ws.versions.activate("b", "ada")
+    ws.versions.ensure_base(other, "c", "c")
+    assert ws.versions.active(other) == "b"  # as a person chose it
 
 
-def test_a_new_workspace_begins_with_the_new_base(app: App, settings: Settings) -> None:
-    assert app.ws.versions.active(TASK) == settings.model == NEW
+def test_a_new_workspace_begins_with_the_new_base(app: App) -> None:
+    assert app.ws.versions.active(TASK) == app.settings.model == NEW
     assert rows_of(app, NEW) and not rows_of(app, OLD)
 
 

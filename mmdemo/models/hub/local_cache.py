@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from mmdemo.errors import UserError
+from mmdemo.models.hub.checkpoint_files import WEIGHTS, require_weights
 from mmdemo.models.presets import LOADERS, Preset, Repository, split_revision
 
 WANTED = (  # of a repository; never a pickle, never code
@@ -34,6 +36,25 @@ def is_local(preset: Preset) -> bool:
     if preset.media_package:
         return importlib.util.find_spec(preset.media_package) is not None
     return all(is_cached(one.name, one.weights) for one in repositories(preset))
+
+
+def damage(preset: Preset) -> str:
+    """What is wrong with the downloaded files of a model, in a sentence; empty: nothing that the beginnings
+    of its weights and its configuration tell.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    for one in repositories(preset):
+        repo, how = split_revision(one.name)
+        config = try_to_load_from_cache(repo, "config.json", **how)
+        if not isinstance(config, str):
+            return f"{one.name} has no config.json."
+        try:
+            if one.weights == WEIGHTS:
+                require_weights(Path(config).parent)
+        except UserError as e:
+            return e.what
+    return ""
 
 
 def cached_bytes(preset: Preset) -> int:
