@@ -27,7 +27,7 @@ from mmdemo.retrieval.embed import load_medium
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import modalities
 from mmdemo.service.operations.table import OPERATIONS, ask
-from mmdemo.settings import AUTO, ASSETS, Settings
+from mmdemo.settings import ASSETS, AUTO, Settings
 from tests.conftest import png
 from tests.series_data import write_series
 
