@@ -7,6 +7,7 @@ door of whatever makes, keeps or compares it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,30 @@ def require_finite(values: Any, named: Named, cure: str) -> np.ndarray:
     return array
 
 
-def _sentence(named: Named, row: int, values: np.ndarray) -> str:
+def require_finite_answer(answer: Any, name: str) -> None:
+    """Check the numbers of an answer in JSON, which has no word for others: libraries would write null.
+
+    Args:
+        answer: dicts, lists, texts and numbers.
+        name: what it answers.
+
+    Raises:
+        NumberError: one of them is infinite or not a number; the sentence says which.
+    """
+    waiting: list[tuple[str, Any]] = [("", answer)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend((f"{place} {key}", one) for key, one in value.items())
+        elif isinstance(value, list | tuple):
+            waiting.extend((place, one) for one in value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise NumberError(
+                _sentence(f"{place.strip() or 'the answer'} of {name}", 0, value), CURE_OF_MODEL
+            )
+
+
+def _sentence(named: Named, row: int, values: np.ndarray | float) -> str:
     what = named if isinstance(named, str) else named(row)
     kind = "not a number" if np.isnan(values).any() else "infinite"
     return f"{what} is {kind}."

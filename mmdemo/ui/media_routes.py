@@ -14,7 +14,6 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import (
     FileResponse,
-    JSONResponse,
     MalformedRangeHeader,
     RangeNotSatisfiable,
     Response,
@@ -25,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.app import App
+from mmdemo.service.operations.requests import shown
 from mmdemo.store.tables import Item
 from mmdemo.ui.refusals import refusal
 
@@ -53,13 +53,10 @@ class MediaResponse(FileResponse):
             if wanted is not None:
                 self._parse_range_header(wanted, size)
         except (MalformedRangeHeader, RangeNotSatisfiable) as e:
-            told = {
-                "error": f"The range {(wanted or '')[:60]!r} is none of this file's.",
-                "cure": RANGE_CURE % size,
-            }
+            told = UserError(f"The range {shown(wanted or '')} is none of this file's.", RANGE_CURE % size)
             unsatisfied = isinstance(e, RangeNotSatisfiable)
             headers = {"Content-Range": f"bytes */{size}"} if unsatisfied else None
-            await JSONResponse(told, 416 if unsatisfied else 400, headers)(scope, receive, send)
+            await refusal(told, 416 if unsatisfied else 400, headers)(scope, receive, send)
             return
         await super().__call__(scope, receive, send)
 
@@ -135,13 +132,13 @@ def _endpoint(
         item_id = request.path_params["item"]
         item = app.ws.items.get(item_id) if re.fullmatch(r"[0-9a-f]{64}", item_id) else None
         if item is None or (has and not has(MODALITIES.get(item.modality))):
-            return JSONResponse({"error": f"There is no such {noun}."}, 404)
+            return refusal(UserError(f"There is no such {noun}.", "Reload the page."), 404)
         try:
             return await run_in_threadpool(answer, item, request)
         except (MmdemoError, OSError) as e:
             if not app.ws.media_path(item).is_file():
                 gone = f"The file of {item.name} is gone from the workspace."
-                return JSONResponse({"error": gone, "cure": "Import it again, or restore a backup."}, 404)
+                return refusal(UserError(gone, "Import it again, or restore a backup."), 404)
             if isinstance(e, MmdemoError):
                 return refusal(e)
             raise

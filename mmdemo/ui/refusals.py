@@ -7,42 +7,59 @@ fault of ours.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mmdemo.errors import AccessError, MmdemoError, UserError
+from mmdemo.errors import AccessError, MmdemoError, UserError, reason
 from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
 
 log = logging.getLogger(__name__)
 CALLED = re.compile(r"/gradio_api/(run|api|call|call/v2)/([^/]*)/?")  # a named endpoint
 DIRECT = ("run", "api")  # these answer at once, the others by way of the queue
 OF_THE_PAGE = ("run", "predict")  # where Gradio's page asks its own functions, by their number
 NO_FIELDS = ("oauth_token",)  # Gradio takes it out of the body
+GRADIOS = "/gradio_api/"  # below it all is Gradio's own, but for the downloads
+OURS = "/gradio_api/file=mmdemo/"
 # What the machine raises. All else that escapes a route of Gradio's is a value that it did not count on.
 OF_THE_MACHINE = (OSError, MemoryError)
+NO_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)  # what the system says of a name that no file has
 BODY_CURE = 'Send a JSON object, as in {"data": [...]}.'
 USELESS = UserError("The request cannot be used.", BODY_CURE)
 
 
-def refusal(error: MmdemoError) -> JSONResponse:
-    """A refusal as a response."""
-    status = 401 if isinstance(error, AccessError) else 400 if isinstance(error, UserError) else 507
-    return _told(error, status)
+def refusal(
+    error: MmdemoError, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """A refusal as a response: `error` is what is wrong, `cure` what to do, and `detail`, where Gradio's
+    clients look, both.
+
+    Args:
+        error: the refusal.
+        status: None: the one of its kind.
+        headers: of the response.
+    """
+    if status is None:
+        status = 401 if isinstance(error, AccessError) else 400 if isinstance(error, UserError) else 507
+    told = {"error": error.what, "cure": error.cure, "detail": str(error)}
+    return JSONResponse(told, status, dict(headers or {}))
 
 
 def fault() -> JSONResponse:
     """The response to what went wrong and is nobody's mistake but ours."""
-    return JSONResponse({"error": "Something went wrong in mmdemo.", "cure": "Its log says what."}, 500)
+    return refusal(MmdemoError("Something went wrong in mmdemo.", "Its log says what."), 500)
 
 
 async def read_body(request: Request, most_mb: int) -> bytes:
@@ -68,7 +85,15 @@ def unreadable(request: Request, error: Exception) -> JSONResponse:
         if name
         else "The request cannot be read."
     )
-    return _told(UserError(what, BODY_CURE), 422)
+    return refusal(UserError(what, BODY_CURE), 422)
+
+
+def refused_by_gradio(request: Request, error: Exception) -> Response:
+    """The response to what a route of Gradio's refuses by itself, in the one form that refusals have."""
+    known = error if isinstance(error, HTTPException) else HTTPException(400)
+    if known.status_code in (204, 304):  # no refusal, and without a body
+        return Response(status_code=known.status_code, headers=known.headers)
+    return refusal(UserError(str(known.detail)), known.status_code, known.headers)
 
 
 class PlainRefusals:
@@ -96,6 +121,11 @@ class PlainRefusals:
             await send(message)
 
         try:
+            if scope["method"] == "POST" and AGENTS.fullmatch(scope["path"]):
+                body = await read_body(Request(scope, receive), self.max_mb)
+                require_message(body)
+                await self.app(scope, _again(body, receive), watched)
+                return
             called = CALLED.fullmatch(scope["path"]) if scope["method"] == "POST" else None
             if called is None:
                 await self.app(scope, receive, watched)
@@ -110,18 +140,17 @@ class PlainRefusals:
             await self.app(scope, receive, _DirectAnswer(watched) if way in DIRECT else watched)
         except ClientDisconnect:  # nobody waits for an answer
             return
+        except MessageError as e:
+            await refusal_of(e)(scope, receive, send)
         except MmdemoError as e:
-            await _told(e, 404 if isinstance(e, _NoEndpoint) else 400)(scope, receive, send)
+            await refusal(e, 404 if isinstance(e, _NoEndpoint) else 400)(scope, receive, send)
         except Exception as e:
             if begun and isinstance(e.__cause__, HTTPException):  # a stream has told its reader why it ends
                 await send({"type": "http.response.body", "body": b""})
                 return
             if begun:
                 raise
-            log.warning("%s %s could not be answered", scope["method"], scope["path"], exc_info=True)
-            mistaken = not isinstance(e, OF_THE_MACHINE)
-            answer = _told(USELESS, 400) if mistaken else fault()
-            await answer(scope, receive, send)
+            await _answer_to(e, scope)(scope, receive, send)
 
     async def _checked(self, operation: Operation, way: str, scope: Scope, receive: Receive) -> Receive:
         """The body of a call, to be received once more.
@@ -141,12 +170,34 @@ class PlainRefusals:
                 raise UserError(
                     "A call takes no 'fn_index'.", "Leave it out: the address names the endpoint."
                 )
-        waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        return _again(body, receive)
 
-        async def again() -> Message:
-            return waiting.pop() if waiting else await receive()
 
-        return again
+def _again(body: bytes, receive: Receive) -> Receive:
+    """What receives a body that was read already, and then what comes after it."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return received
+
+
+def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
+    """The response to what has escaped a route: a name that no file can have, a value that a route of
+    Gradio's did not count on, or a fault of ours. Each is told in the log; only the fault says where it was.
+    """
+    path: str = scope["path"]
+    asked = f"{scope['method']} {shown(path)}"
+    if isinstance(error, OSError) and error.errno in NO_NAME and scope["method"] in ("GET", "HEAD"):
+        return refusal(UserError("There is no file of that name.", "Check the address."), 404)
+    mistaken = path.startswith(GRADIOS) and not path.startswith(OURS)
+    if mistaken and not isinstance(error, OF_THE_MACHINE):
+        log.warning("%s cannot be used: %s: %s", asked, type(error).__name__, reason(error))
+        log.debug("where it failed", exc_info=error)
+        return refusal(USELESS, 400)
+    log.error("%s failed", asked, exc_info=error)
+    return fault()
 
 
 class _NoEndpoint(UserError):
@@ -187,7 +238,7 @@ class _DirectAnswer:
             sentence = str(USELESS)
         if sentence:
             start["status"] = 400
-            self.body = json.dumps({"error": sentence, "detail": sentence}).encode()
+            self.body = bytes(refusal(UserError(sentence)).body)
         else:
             self.body = bytes(fault().body)
         MutableHeaders(scope=start)["content-length"] = str(len(self.body))
@@ -200,8 +251,3 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _told(error: MmdemoError, status: int) -> JSONResponse:
-    """A refusal; `detail` is where Gradio's clients look for it."""
-    return JSONResponse({"error": error.what, "cure": error.cure, "detail": str(error)}, status)

@@ -5,7 +5,6 @@ ask for. `POST /mmdemo/api/NAME` takes the request of an operation as JSON and r
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ from mmdemo.service.exchange import download_path
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.ui.gate import HEADER, Caller, ask
 from mmdemo.ui.media_routes import MediaResponse, media_routes
-from mmdemo.ui.refusals import fault, read_body, refusal
+from mmdemo.ui.refusals import read_body, refusal
 from mmdemo.ui.uploads import receive
 
-log = logging.getLogger(__name__)
 MAX_JSON_MB = 2
 LONGEST_NUMBER = 400  # digits: Python reads no more than 4300, and every bound has far fewer
 MAX_LIVE_BYTES = 2 * 16_000 * 31
@@ -50,16 +48,13 @@ def page_routes(app: App) -> list[BaseRoute]:
     async def call(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in OPERATIONS or "page" not in OPERATIONS.get(name).surfaces:
-            return JSONResponse({"error": "There is no such operation."}, 404)
+            return refusal(UserError("There is no such operation.", "Reload the page."), 404)
         try:
             body = await _json_body(request)
             answer = await run_in_threadpool(ask, app, name, body, "page", _caller(request))
             return JSONResponse(answer)
         except MmdemoError as e:
             return refusal(e)
-        except Exception:
-            log.exception("%s failed", name)
-            return fault()
 
     async def upload(request: Request) -> Response:
         """A file as the raw body; `?name=` says what it is called and `?batch=` which import it is for."""
@@ -71,7 +66,7 @@ def page_routes(app: App) -> list[BaseRoute]:
     async def download(request: Request) -> Response:
         path = download_path(request.path_params["token"])
         if path is None or not path.is_file():
-            return JSONResponse({"error": "This download has expired. Make it again."}, 404)
+            return refusal(UserError("This download has expired.", "Make it again."), 404)
         return MediaResponse(path, filename=path.name, headers={"X-Content-Type-Options": "nosniff"})
 
     return [

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mmdemo.label_kinds import LABEL_KINDS
@@ -21,7 +22,7 @@ from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken, require_address
 from mmdemo.ui.mcp import answer_agents
-from mmdemo.ui.refusals import PlainRefusals, unreadable
+from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import tabs
 from mmdemo.ui.widgets import widget
@@ -90,7 +91,7 @@ def _launch(page: gr.Blocks, app: App) -> str:
         app_kwargs={
             "routes": page_routes(app),
             "middleware": [Middleware(PlainRefusals, max_mb=2 + settings.max_upload_mb * 4 // 3)],
-            "exception_handlers": {RequestValidationError: unreadable},
+            "exception_handlers": {RequestValidationError: unreadable, HTTPException: refused_by_gradio},
         },
         mcp_server=True,
         ssr_mode=False,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.ui.refusals import PlainRefusals
 from tests.ui.conftest import agent
 
 Served = tuple[App, Any, str]
@@ -121,6 +125,144 @@ def test_a_fault_of_ours_is_a_500_without_a_word_of_the_code(
     monkeypatch.setitem(OPERATIONS._entries, "label_counts", operation)
     answer = sent(http, "gradio_api/run/label_counts", {"data": ["image-text"]})
     assert answer.status_code == 500 and answer.json()["error"] == "Something went wrong in mmdemo."
+
+
+def test_what_goes_wrong_in_our_own_routes_is_a_500_and_no_mistake_of_the_caller(
+    served: Served, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*given: Any, **named: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("mmdemo.ui.routes.download_path", broken)
+    monkeypatch.setattr("mmdemo.ui.uploads.check_task", broken)
+    monkeypatch.setattr(served[0].speech, "live_words", broken)
+    for method, path in (
+        ("GET", "mmdemo/download/x"),
+        ("GET", "gradio_api/file=mmdemo/download/x"),
+        ("POST", "mmdemo/upload"),
+        ("POST", "mmdemo/live"),
+    ):
+        caplog.clear()
+        answer = http.request(method, path)
+        assert answer.status_code == 500 and answer.json()["detail"] == (
+            "Something went wrong in mmdemo. Its log says what."
+        )
+        assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [
+            True
+        ]
+
+
+def test_a_name_that_no_file_can_have_is_a_file_that_there_is_not(
+    http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("static/", "assets/", "static/fonts/", "svelte/", "gradio_api/file=", "gradio_api/file/"):
+        for name in ("x" * 300, "x" * 5000, "x/" * 3000):
+            for method in ("GET", "HEAD"):
+                answer = http.request(method, path + name)
+                assert answer.status_code in (403, 404, 405), (path, answer.text)
+                assert method == "HEAD" or answer.json()["detail"]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+RPC: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+FOR_AGENTS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (NESTED, "is not JSON"),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "is not JSON"),
+        (json.dumps(RPC | {"params": {}})[:-2].encode() + b'"a":' + NESTED + b"}}", "is not JSON"),
+        (b'{"jsonrpc": "2.0", "method": "ping", "id": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b"", "is not JSON"),
+        (b"[]", "no JSON-RPC message"),
+        (b'{"data": []}', "no JSON-RPC message"),
+        (b'{"jsonrpc": "2.0", "id": 1}', "without a method"),
+        (json.dumps(RPC | {"id": "\ud800"}).encode(), "character that cannot be sent back"),
+        (json.dumps(RPC | {"method": "\ud800"}).encode(), "character that cannot be sent back"),
+        (json.dumps(RPC | {"id": math.inf}).encode(), "neither a text nor a whole number"),
+        (json.dumps(RPC | {"id": None}).encode(), "neither a text nor a whole number"),
+        (json.dumps(RPC | {"params": [1]}).encode(), "are no object"),
+    ],
+)
+def test_a_body_of_an_agent_that_is_no_message_is_refused_in_a_sentence(
+    http: httpx.Client, caplog: pytest.LogCaptureFixture, body: bytes, says: str
+) -> None:
+    answer = http.post("gradio_api/mcp/", content=body, headers=FOR_AGENTS)
+    assert answer.status_code == 400 and says in answer.json()["error"]["message"]
+    assert not caplog.records
+    assert '"result":{}' in http.post("gradio_api/mcp/", json=RPC, headers=FOR_AGENTS).text
+
+
+def test_every_refusal_says_what_is_wrong_and_what_to_do_under_the_same_names(http: httpx.Client) -> None:
+    answers = [
+        http.post("mmdemo/api/nope", json={}),
+        http.post("mmdemo/api/label", json={}),
+        http.get("mmdemo/media/nope"),
+        http.get("mmdemo/download/nope"),
+        http.get("nope"),
+        http.get("static/" + "x" * 300),
+        http.put("config"),
+        sent(http, "gradio_api/run/nope", {}),
+        sent(http, "gradio_api/run/label_counts", {"data": ["nope"]}),
+        sent(http, "gradio_api/run/label_counts", b"{"),
+        sent(http, "gradio_api/queue/join", {}),
+        sent(http, "gradio_api/component_server", {}),
+        http.post("gradio_api/upload", json={}),
+    ]
+    for answer in answers:
+        told = answer.json()
+        assert set(told) == {"error", "cure", "detail"}, (answer.url, told)
+        assert told["detail"] == f"{told['error']} {told['cure']}".strip()
+
+
+def test_a_caller_who_goes_away_leaves_no_trace_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last request is answered after those before it were given up, one after the other."""
+    given_up = threading.Semaphore(0)
+    passed_on = PlainRefusals.__call__
+
+    async def watched(*given: Any) -> None:
+        try:
+            await passed_on(*given)
+        finally:
+            given_up.release()
+
+    monkeypatch.setattr(PlainRefusals, "__call__", watched)
+    host = served[2].removeprefix("http://").strip("/")
+    name, port = host.split(":")
+    for path in (
+        "mmdemo/upload",
+        "mmdemo/live",
+        "mmdemo/api/align",
+        "gradio_api/run/align",
+        "gradio_api/mcp/",
+    ):
+        head = (
+            f"POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9999\r\nContent-Type: application/json"
+        )
+        with socket.create_connection((name, int(port))) as line:
+            line.sendall(f"{head}\r\n\r\n{{".encode())
+        assert given_up.acquire(timeout=30)
+    assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_an_answer_with_a_number_that_is_none_is_an_error_with_a_sentence(
+    served: Served, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unbounded(app: App, request: Any) -> dict[str, Any]:
+        return {"found": [{"score": math.inf}]}
+
+    operation = replace(OPERATIONS.get("label_counts"), run=unbounded)
+    monkeypatch.setitem(OPERATIONS._entries, "label_counts", operation)
+    sentence = "found score of label_counts is infinite."
+    assert told(http.post("mmdemo/api/label_counts", json={})).startswith(sentence)
+    assert told(sent(http, "gradio_api/run/label_counts", {"data": []})).startswith(sentence)
+    _, answer = agent(served[2], "label_counts", {})
+    assert answer.isError and answer.content[0].text.startswith(sentence)
 
 
 def test_no_route_answers_500_whatever_is_sent_to_it(served: Served, http: httpx.Client) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from pydantic import BaseModel, ValidationError
 
 from mmdemo.errors import UserError
+from mmdemo.finite import require_finite_answer
 from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import Answer, Request, is_local, is_missing, refusal, shown
@@ -92,9 +93,15 @@ class Operation:
             )
 
     def __call__(self, app: App, request: Request) -> Any:
-        """Carry it out; the answer as JSON."""
+        """Carry it out; the answer as JSON.
+
+        Raises:
+            NumberError: a number of the answer is infinite or not a number.
+        """
         answer = self.run(app, request)
-        return answer.model_dump() if isinstance(answer, Answer) else answer
+        told = answer.model_dump() if isinstance(answer, Answer) else answer
+        require_finite_answer(told, self.name)
+        return told
 
 
 SUBJECTS = modules_in(
