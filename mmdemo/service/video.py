@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError, MmdemoError
@@ -12,7 +11,7 @@ from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
-from mmdemo.store.words import SMALL_WORDS
+from mmdemo.store.words import held_share, stems
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -204,15 +203,15 @@ class Video:
 
     def _said(self, item: Item, query: str) -> list[dict[str, Any]]:
         """The sentences of a video's transcript that hold the query's words."""
-        wanted = set(content_words(query))
+        wanted = stems(query)
         kept = self._ws.transcripts.get(item.id, self._ws.versions.active("speech-text"))
         rows = []
         for segment in kept.segments if kept and wanted else []:
-            share = len(wanted & set(content_words(segment["text"]))) / len(wanted)
+            share = held_share(query, segment["text"])
             if share < HEARD_SHARE:
                 continue
             words = segment["words"]
-            hits = [i for i, w in enumerate(words) if wanted & set(content_words(w["word"]))]
+            hits = [i for i, w in enumerate(words) if wanted & stems(w["word"])]
             if not hits:
                 continue
             part = words[max(0, hits[0] - AROUND) : hits[-1] + AROUND + 1]
@@ -232,12 +231,6 @@ class Video:
     def _video(item: Item) -> None:
         if MODALITIES.get(item.modality).task != VIDEO:
             raise MediaError(f"{item.name} is no video.", "Choose a video.")
-
-
-def content_words(text: str) -> list[str]:
-    """The words that carry meaning, in lower case, plurals without their s."""
-    words = re.findall(r"[^\W_]+", text.casefold())
-    return [w.removesuffix("s") if len(w) > 3 else w for w in words if w not in SMALL_WORDS]
 
 
 def summary_of(rows: list[dict[str, Any]]) -> str:

@@ -132,8 +132,13 @@ def stem(word: str) -> str:
     )
 
 
+def stems(query: str) -> set[str]:
+    """The words that carry meaning, without their plurals."""
+    return {stem(word) for word in content_words(query)}
+
+
 def held_share(query: str, body: str) -> float:
     """The share of a query's meaningful words that a text holds, 0..1."""
-    wanted = {stem(word) for word in content_words(query)}
+    wanted = stems(query)
     there = {stem(word) for word in re.findall(r"[^\W_]+", body.casefold())}
     return len(wanted & there) / len(wanted) if wanted else 0.0

@@ -7,7 +7,7 @@ import pytest
 
 from mmdemo.media.audio import wav_bytes
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.words import HEARD, WRITTEN, content_words, held_share
+from mmdemo.store.words import HEARD, WRITTEN, content_words, held_share, stems
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
@@ -81,6 +81,7 @@ def test_the_words_that_carry_meaning_are_what_is_held() -> None:
     assert content_words("the of") == ["the", "of"]
     assert held_share("red apples", "An apple") == 0.5 and held_share("berries", "A red berry") == 1.0
     assert held_share("glass", "A glass") == 1.0 and held_share("!", "x") == 0.0
+    assert stems("The churches, a glass, the cats") == {"church", "glass", "cat"}
 
 
 def test_texts_of_other_collections_and_kinds_do_not_crowd_out_the_ones_asked_for(ws: Workspace) -> None:
