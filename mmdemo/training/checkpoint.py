@@ -68,7 +68,8 @@ class StateKeeper:
                 _, i, name = key.split(".", 2)
                 slots.setdefault(int(i), {})[name] = tensor
         optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
-        return int(facts["epoch"]), float(facts["seconds"])
+        step = facts["step"] if "step" in facts else facts["epoch"]  # what it was called before
+        return int(step), float(facts["seconds"])
 
     def _named(self) -> str:
         """The file that there is to go on from."""
@@ -83,7 +84,7 @@ class StateKeeper:
             (self._folder / name).unlink(missing_ok=True)
             raise
         part = self._folder / "state.part"
-        part.write_text(json.dumps({"epoch": step, "seconds": seconds, "file": name}), encoding="utf-8")
+        part.write_text(json.dumps({"step": step, "seconds": seconds, "file": name}), encoding="utf-8")
         part.replace(self._folder / "state.json")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -182,6 +183,18 @@ def test_a_state_that_is_cut_off_leaves_the_one_before_whole(
     nn.init.zeros_(net.weight)
     assert StateKeeper(tmp_path).load(net, optimiser) == (6, 1.0)
     assert float(net.weight.detach().sum()) == 24.0
+
+
+def test_a_state_counts_steps_and_one_that_called_them_epochs_is_still_gone_on_from(tmp_path: Path) -> None:
+    net = nn.Linear(2, 2)
+    optimiser = torch.optim.AdamW(net.parameters())
+    keeper, facts = StateKeeper(tmp_path), tmp_path / "state.json"
+    keeper.save(net, optimiser, 7, 1.0)
+    keeper.wait()
+    kept = json.loads(facts.read_text())
+    assert kept["step"] == 7 and "epoch" not in kept
+    facts.write_text(json.dumps({"epoch": kept.pop("step")} | kept))
+    assert keeper.load(net, optimiser) == (7, 1.0)
 
 
 def test_when_the_memory_is_full_the_parts_are_halved_and_nothing_else_changes(tmp_path: Path) -> None:
