@@ -6,8 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
-from mmdemo.modality import labelled_task
-from mmdemo.models.protocols import CAPTIONING
+from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.service.context import Context, version_task
 from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
 
@@ -122,6 +121,7 @@ class Training:
     def data(self, task: str) -> dict[str, Any]:
         """The labels by side and verdict, what they lack, and how the active model can learn from them."""
         from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
+        from mmdemo.models.heads.residual import HEADS
         from mmdemo.models.manager import version_source
         from mmdemo.models.presets import PROPOSED
         from mmdemo.training.losses import LOSSES
@@ -149,7 +149,10 @@ class Training:
             "active": active,
             "parent": self._ws.versions.previous(known),
             "methods": list(preset.methods) if preset else [],
-            "heads": list(preset.heads) if preset else [],
+            "heads": [
+                {"name": name, "about": HEADS[name].about, "fuses": HEADS[name].fuses}
+                for name in (preset.heads if preset else ())
+            ],
             "recipe": preset.recipe if preset else "",
             "losses": list(LOSSES),
             "gate": outlook(self._ws, known, snapshot),

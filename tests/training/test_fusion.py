@@ -16,7 +16,7 @@ from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import decide_compute
 from mmdemo.models.fused_aligner import FusedAligner
 from mmdemo.models.heads.fusion import FusedHead, pair_logits
-from mmdemo.models.heads.residual import HeadShape
+from mmdemo.models.heads.residual import HEADS, HeadShape
 from mmdemo.models.heads.saved import load_head, make_head, save_head
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
@@ -109,6 +109,13 @@ def test_an_unsure_label_teaches_less(app: App) -> None:
         media = head.project_media(torch.from_numpy(pairs.features[:1]))
         weights.append(float((media @ head.project_text(torch.from_numpy(pairs.texts[:1])).T).detach()))
     assert weights[0] > weights[1] + 0.01
+
+
+def test_the_page_is_told_of_each_head_what_it_is_and_whether_it_fuses(app: App) -> None:
+    told = app.training.data("image-text")["heads"]
+    assert [head["name"] for head in told if head["fuses"]] == KINDS
+    assert all(head["about"] == HEADS[head["name"]].about for head in told)
+    assert all("about" in vars(head) for head in HEADS.values())  # its own, and not the shared space's
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -64,6 +64,8 @@ class ConcatenationHead(FusedHead):
     Its first layer is a sum of one for each side, so each side goes through once for all pairs.
     """
 
+    about = "concatenation: both vectors end to end"
+
     def __init__(self, shape: HeadShape, scale: float = 10.0) -> None:
         super().__init__(shape, scale)
         self.from_media = nn.Linear(shape.feature_dim, JOINT)
@@ -85,6 +87,7 @@ class CrossAttentionHead(FusedHead):
     arXiv:2203.15086, does with the frames of a video), and what it sees is judged together with it.
     """
 
+    about = "cross-attention: the text looks at the parts"
     looks_at_parts = True
 
     def __init__(self, shape: HeadShape, scale: float = 10.0) -> None:

@@ -40,6 +40,7 @@ class ResidualHead(nn.Module):
         scale: the initial inverse temperature of the losses.
     """
 
+    about = "shared space: one vector for each side"  # for who chooses
     sees_time = False  # whether a frame's vector depends on the frames around it
     fuses = False  # whether it scores pairs beside the shared space
     looks_at_parts = False  # whether it wants features of a medium's parts, not of the whole alone

@@ -29,6 +29,7 @@ class TemporalHead(ResidualHead):
         scale: the initial inverse temperature of the losses.
     """
 
+    about = "temporal Transformer over a span's frames"
     sees_time = True
 
     def __init__(self, shape: HeadShape, scale: float = 10.0) -> None:

@@ -1,6 +1,5 @@
 // The Train view: what it will train on, the run, before and after, promote or not; and which view is open
 let run = null;
-const HEADS = { residual: "shared space: one vector for each side", temporal: "temporal Transformer over a span's frames", concatenation: "concatenation: both vectors end to end", "cross-attention": "cross-attention: the text looks at the parts" };
 const LORA = { captions: "LoRA on the captioner", transcripts: "LoRA on the network that hears" }, FULL = { captions: "full: the whole captioner" };
 const WAYS = (recipe) => ({ head: "head, on cached features", lora: LORA[recipe] || "LoRA on both encoders", full: FULL[recipe] || "full: the whole network" });
 const LOSSES = { infonce: "InfoNCE", sigmoid: "pairwise sigmoid (SigLIP)", triplet: "triplet, hard negatives", matching: "binary matching" };
@@ -59,11 +58,11 @@ async function refreshData() {
   form.hidden = !learns;
   $("[data-start]").disabled = !learns;
   options(method, d.methods, WAYS(d.recipe));
-  options(heads, d.heads, HEADS);
+  options(heads, d.heads.map((one) => one.name), Object.fromEntries(d.heads.map((one) => [one.name, one.about])));
   options($("[name=loss]"), d.losses, LOSSES);
   const byHead = method.value === "head", pairs = !byHead && d.recipe === "pairs";
   $("[data-head]").hidden = !byHead || d.heads.length < 2;
-  $("[data-alone]").hidden = !byHead || !["concatenation", "cross-attention"].includes(heads.value);
+  $("[data-alone]").hidden = !byHead || !d.heads.find((one) => one.name === heads.value)?.fuses;
   for (const [key, hidden] of [["network", byHead], ["pairs", !byHead && !pairs], ["dropout", !byHead]]) for (const label of element.querySelectorAll(`[data-if~=${key}]`)) label.hidden = hidden;
   $("[data-rollback]").disabled = !d.parent;
   if (learns && !d.missing.length) estimate(); else { clearTimeout(estimating); $("[data-estimate]").textContent = ""; }
