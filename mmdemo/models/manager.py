@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MmdemoError, UserError
+from mmdemo.modality import CAPTIONING
 from mmdemo.models.calibration import Calibration, PairFit
 from mmdemo.models.hub.local_cache import is_local
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.loaded_models import LoadedModels
 from mmdemo.models.presets import LOADERS, PROPOSED, Preset
-from mmdemo.models.protocols import CAPTIONING, Task
+from mmdemo.models.protocols import Task
 from mmdemo.models.registry import find_preset
 from mmdemo.settings import Settings
 from mmdemo.store.cards import damaged_card, read_card

@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mmdemo.modality import CAPTIONING, DEFAULT_TASK, TASKS
-
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
     from mmdemo.models.device import Compute
-
-__all__ = ["CAPTIONING", "DEFAULT_TASK", "TASKS"]
 
 Modality = str  # the name of one in MODALITIES
 Task = str  # that of one of them, or CAPTIONING

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
-from mmdemo.modality import MODALITIES, Modality, base_model, modality_of
+from mmdemo.modality import CAPTIONING, DEFAULT_TASK, MODALITIES, TASKS, Modality, base_model, modality_of
 from mmdemo.models.automatic import begin_with
 from mmdemo.models.manager import ModelManager, version_source
 from mmdemo.models.presets import PROPOSED
-from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK, TASKS, Task
+from mmdemo.models.protocols import Task
 from mmdemo.models.registry import captioner_preset, find_preset
 from mmdemo.settings import AUTO, Settings
 from mmdemo.store.workspace import Workspace

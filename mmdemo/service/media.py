@@ -10,8 +10,8 @@ import numpy as np
 
 from mmdemo.errors import UserError
 from mmdemo.media.regular_file import require_file
-from mmdemo.modality import MODALITIES, modality_of, task_of_file
-from mmdemo.models.protocols import DEFAULT_TASK, Task
+from mmdemo.modality import DEFAULT_TASK, MODALITIES, modality_of, task_of_file
+from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.store.pairs import HELD_OUT

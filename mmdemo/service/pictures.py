@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.media.image import decode_image
-from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.service.media import clean_captions

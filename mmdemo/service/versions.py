@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
+from mmdemo.modality import CAPTIONING
 from mmdemo.models.manager import version_source
-from mmdemo.models.protocols import CAPTIONING
 from mmdemo.service.context import Context, version_task
 from mmdemo.store.cards import read_card
 from mmdemo.store.tables import Version

@@ -13,11 +13,12 @@ import numpy as np
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.labeling.snapshot import Example, take_snapshot
 from mmdemo.media.image import decode_image
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.memory import free_mb, weights_mb
-from mmdemo.models.protocols import DEFAULT_TASK, Captioner
+from mmdemo.models.protocols import Captioner
 from mmdemo.store.pairs import TRAIN
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import BATCH, TrainSettings

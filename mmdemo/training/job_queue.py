@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.errors import UserError
-from mmdemo.models.protocols import CAPTIONING, DEFAULT_TASK
+from mmdemo.modality import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.tables import Run, now
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.activation import activate

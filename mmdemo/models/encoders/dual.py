@@ -21,12 +21,13 @@ from torch.nn.functional import normalize
 
 from mmdemo.errors import UserError
 from mmdemo.media.audio import RATE_HZ
+from mmdemo.modality import TASKS
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Described, Preset
-from mmdemo.models.protocols import TASKS, Encoder, Modality
+from mmdemo.models.protocols import Encoder, Modality
 from mmdemo.registry import Registry
 from mmdemo.settings import Settings
 

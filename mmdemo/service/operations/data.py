@@ -17,15 +17,16 @@ from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.service.app import App
 from mmdemo.service.context import check_source
 from mmdemo.service.exchange import batch_folder, new_folder, offer, pack
-from mmdemo.service.operations.pictures import NothingRequest
 from mmdemo.service.operations.requests import (
     LOCAL,
     Answer,
     Count,
     Name,
+    NothingRequest,
     OneOf,
     Request,
     TaskName,
+    TaskRequest,
     Whole,
 )
 from mmdemo.service.operations.table import operation
@@ -109,12 +110,6 @@ def import_stop(app: App, request: NothingRequest) -> dict[str, Any]:
     """Ask the import to stop."""
     app.context.imports.stop()
     return {}
-
-
-class TaskRequest(Request):
-    """A task."""
-
-    task: TaskName = Field(DEFAULT_TASK)
 
 
 @operation("data", role="viewer", quick=True)

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
 from mmdemo.service.context import check_source
 from mmdemo.service.labels import pair_json
-from mmdemo.service.operations.media import ITEM, VERSION
 from mmdemo.service.operations.requests import (
+    ITEM,
+    VERSION,
     Answer,
     AnyTask,
     Id,

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
-from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.service.app import App
 from mmdemo.service.context import check_source
 from mmdemo.service.operations.requests import (
+    ITEM,
     LOCAL,
+    VERSION,
     Answer,
     AnyTask,
     File,
@@ -31,11 +33,9 @@ from mmdemo.service.versions import SPLITS
 from mmdemo.store.pairs import SPLIT_NAMES
 from mmdemo.store.tables import Item
 
-ITEM = "an item of the collection by its id, in the place of a file"
 ItemLabel = Annotated[str, OneOf("label state", lambda: [UNLABELLED, *LABEL_KINDS], empty="")]
 # A manifest's splits have more names; in the workspace each of them is one of its own.
 Measured = Annotated[str, OneOf("split", lambda: dict.fromkeys([*SPLITS, *SPLIT_NAMES]), empty="")]
-VERSION = "a version of the model by its id; empty: the active one"
 
 
 def item_of(app: App, file: Medium | None, item: str = "", task: str = "") -> Item:

@@ -6,8 +6,7 @@ from typing import Any
 
 from mmdemo.modality import modality_of
 from mmdemo.service.app import App
-from mmdemo.service.operations.data import TaskRequest
-from mmdemo.service.operations.pictures import ItemRequest
+from mmdemo.service.operations.requests import ItemRequest, TaskRequest
 from mmdemo.service.operations.table import operation
 
 SAMPLES = 12

@@ -7,8 +7,7 @@ from typing import Any
 
 from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.service.app import App
-from mmdemo.service.operations.data import TaskRequest
-from mmdemo.service.operations.pictures import NothingRequest
+from mmdemo.service.operations.requests import NothingRequest, TaskRequest
 from mmdemo.service.operations.table import operation
 
 

@@ -6,10 +6,17 @@ from typing import Any
 
 from pydantic import Field
 
-from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
-from mmdemo.service.operations.media import ITEM, VERSION
-from mmdemo.service.operations.requests import Lines, Name, Request
+from mmdemo.service.operations.requests import (
+    ITEM,
+    VERSION,
+    ItemRequest,
+    Lines,
+    Name,
+    NothingRequest,
+    Request,
+)
 from mmdemo.service.operations.table import operation
 
 SAMPLES = (
@@ -26,16 +33,6 @@ SAMPLES = (
     "watermelon.jpg",
     "lighthouse.jpg",
 )
-
-
-class NothingRequest(Request):
-    """No parameters."""
-
-
-class ItemRequest(Request):
-    """One item."""
-
-    item: Name = Field(description=ITEM)
 
 
 @operation("start", role="viewer", quick=True)

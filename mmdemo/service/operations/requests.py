@@ -184,6 +184,24 @@ File = Annotated[
     WithJsonSchema({"anyOf": [{"type": "object", "title": "FileData"}, {"type": "null"}]}),
 ]
 LOCAL: Any = {"local": True}  # json_schema_extra of a field that names a path of this machine
+ITEM = "an item of the collection by its id, in the place of a file"
+VERSION = "a version of the model by its id; empty: the active one"
+
+
+class NothingRequest(Request):
+    """No parameters."""
+
+
+class ItemRequest(Request):
+    """One item."""
+
+    item: Name = Field(description=ITEM)
+
+
+class TaskRequest(Request):
+    """A task."""
+
+    task: TaskName = Field(DEFAULT_TASK)
 
 
 def about(field: FieldInfo) -> str:

@@ -8,9 +8,18 @@ from pydantic import Field
 
 from mmdemo.data.subtitles import transcript_as
 from mmdemo.service.app import App
-from mmdemo.service.operations.media import ITEM, VERSION, item_of
-from mmdemo.service.operations.pictures import ItemRequest, NothingRequest
-from mmdemo.service.operations.requests import Answer, File, Lines, Name, Request, Text
+from mmdemo.service.operations.media import item_of
+from mmdemo.service.operations.requests import (
+    ITEM,
+    VERSION,
+    Answer,
+    File,
+    ItemRequest,
+    Name,
+    NothingRequest,
+    Request,
+    Text,
+)
 from mmdemo.service.operations.table import operation
 from mmdemo.service.speech import SPEECH, with_corrections
 
@@ -120,20 +129,6 @@ class SubtitlesRequest(HeardRequest):
 def subtitles(app: App, request: SubtitlesRequest) -> dict[str, Any]:
     """The transcript as the text of a file, corrections included."""
     return {"text": transcript_as(request.format, _transcript(app, request))}
-
-
-class SpokenTextsRequest(Request):
-    """A recording and texts."""
-
-    item: Name = Field(description=ITEM)
-    texts: Lines = Field(description="what may have been said")
-    version: Name = Field("", description=VERSION)
-
-
-@operation("speech_align", role="viewer")
-def speech_align(app: App, request: SpokenTextsRequest) -> dict[str, Any]:
-    """Which of the texts was said."""
-    return app.media.align(app.media.item(request.item), request.texts, request.version or None)
 
 
 class SpokenTextRequest(Request):

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.models.presets import LOADERS
-from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.service.app import App
-from mmdemo.service.operations.pictures import NothingRequest
 from mmdemo.service.operations.requests import (
     Answer,
     AnyVersionTask,
     Name,
+    NothingRequest,
     Number,
     OneOf,
     Request,

@@ -9,18 +9,18 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mmdemo.errors import UserError
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.models.presets import PRESETS, PROPOSED
-from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.models.registry import loaders_by_hand
 from mmdemo.service.app import App
 from mmdemo.service.exchange import new_folder, offer, pack
-from mmdemo.service.operations.pictures import NothingRequest
 from mmdemo.service.operations.requests import (
     LOCAL,
     Answer,
     AnyVersionTask,
     Name,
     Names,
+    NothingRequest,
     OneOf,
     Request,
     VersionTask,

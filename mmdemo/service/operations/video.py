@@ -11,9 +11,18 @@ from mmdemo.data.subtitles import captions_as
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.labels import LabelAnswer, LabelOnRequest, on_answer
-from mmdemo.service.operations.media import ITEM, VERSION, item_of
-from mmdemo.service.operations.pictures import ItemRequest, NothingRequest
-from mmdemo.service.operations.requests import Answer, File, Name, Request, Text
+from mmdemo.service.operations.media import item_of
+from mmdemo.service.operations.requests import (
+    ITEM,
+    VERSION,
+    Answer,
+    File,
+    ItemRequest,
+    Name,
+    NothingRequest,
+    Request,
+    Text,
+)
 from mmdemo.service.operations.table import operation
 from mmdemo.service.video import VIDEO
 

@@ -13,12 +13,12 @@ from mmdemo.evaluation.caption_scores import bleu4, caption_comparison
 from mmdemo.evaluation.evidence import CAPTION_SCORES, Evidence
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.image import decode_image
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import ModelManager, version_source
-from mmdemo.models.protocols import DEFAULT_TASK
 from mmdemo.retrieval.embed import decode_file
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace

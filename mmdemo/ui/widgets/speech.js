@@ -166,7 +166,7 @@ function align() {
   const box = $("[data-scores]"), list = texts.value.split("\n").filter((t) => t.trim());
   if (!needed(box)) return;
   remember();
-  return into(box, () => api("speech_align", { item: state.item, texts: list, version: state.version }), (answer) => {
+  return into(box, () => api("align", { item: state.item, texts: list, version: state.version }), (answer) => {
     const rows = answer.scores.map((s, i) => mm.answers.score(s, i, marks(s.text, { item: state.item, origin: "align", version: answer.model }), answer.model, () => {
       for (const pick of box.querySelectorAll(".mm-pick")) pick.setAttribute("aria-pressed", pick.closest("[data-score]").dataset.score === String(i));
       wordsOf(s.text).catch((e) => fail(box, e));
