@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import sysconfig
-import time
 import tomllib
-import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from hatchling.plugin.manager import PluginManager
 
 import mmdemo
 from mmdemo.settings import ASSETS
+from tests.waiting import free_port, wait_for, wait_for_page
 
 ROOT = ASSETS.parent
 PINS = re.findall(r"(?m)^([\w\[\].-]+==[\w.]+)", (ROOT / "requirements.txt").read_text())
@@ -90,9 +88,7 @@ def test_the_installed_command_aligns_serves_and_trains_in_an_empty_folder(
 ) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # nothing leads to the clone
     variables |= {"MMDEMO_DEVICE": "cpu", "MMDEMO_WORKSPACE": "w", "GRADIO_SERVER_PORT": str(port)}
 
@@ -108,24 +104,14 @@ def test_the_installed_command_aligns_serves_and_trains_in_an_empty_folder(
     with (tmp_path / "log").open("w") as log:
         page = subprocess.Popen([str(installed), "serve"], cwd=folder, env=variables, stdout=log, stderr=log)
     try:
-        client = connected(f"http://127.0.0.1:{port}", page, tmp_path / "log")
+        wait_for_page(f"http://127.0.0.1:{port}", page, tmp_path / "log")
+        client = Client(f"http://127.0.0.1:{port}", verbose=False)
         assert client.predict("a cat", None, "image-text", 3, api_name="/search")["results"]
         run = client.predict("image-text", "head", 1, 0, api_name="/start_training")["run"]
-        while (at := client.predict(run, api_name="/training_status"))["status"] in {"queued", "running"}:
-            time.sleep(0.2)
+        under_way = {"queued", "running"}
+        wait_for(lambda: client.predict(run, api_name="/training_status")["status"] not in under_way)
+        at = client.predict(run, api_name="/training_status")
         assert at["status"] == "done" and at["after"], at
     finally:
         page.terminate()
         page.wait(30)
-
-
-def connected(address: str, page: subprocess.Popen[bytes], log: Path) -> Client:
-    """A client of a page that is starting."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return Client(address, verbose=False)
-        except OSError:
-            assert page.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)

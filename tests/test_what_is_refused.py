@@ -19,6 +19,7 @@ from mmdemo.errors import MediaError, StorageError, UserError, cannot_write
 from mmdemo.media.regular_file import require_file
 from mmdemo.settings import ASSETS, load_settings
 from tests.conftest import png
+from tests.waiting import free_port
 
 ROOT = ASSETS.parent
 
@@ -276,9 +277,7 @@ def test_ctrl_c_ends_with_130_and_without_a_traceback(
 
 
 def test_ctrl_c_ends_a_served_page_with_130(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     served = subprocess.Popen(
         [sys.executable, "app.py", "--workspace", str(tmp_path / "w"), "--port", str(port)],
         cwd=ROOT,

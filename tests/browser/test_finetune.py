@@ -13,8 +13,8 @@ from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from tests import checkpoints
-from tests.browser.conftest import free_port
 from tests.conftest import TASK, drawing
+from tests.waiting import free_port
 
 Open = Callable[..., Page]
 Own = tuple[App, str]

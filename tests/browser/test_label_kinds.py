@@ -6,10 +6,10 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from mmdemo.settings import load_settings
-from tests.browser.conftest import free_port
 from tests.browser.test_page import tab, wait_saved
 from tests.conftest import TASK
 from tests.test_label_kinds import PARTLY
+from tests.waiting import free_port
 
 
 def test_a_kind_that_another_package_brings_has_a_button_a_key_a_count_and_a_filter(

@@ -311,7 +311,7 @@ def test_no_tab_overflows_its_window(served: Served, open_page: Open, width: int
 def test_with_a_pass_phrase_the_page_asks_once_and_then_labels(open_page: Open, tmp_path: Path) -> None:
     from mmdemo.settings import load_settings
     from mmdemo.ui.shell import serve
-    from tests.browser.conftest import free_port
+    from tests.waiting import free_port
 
     settings = load_settings(
         {}, workspace=tmp_path / "w", device="cpu", server_port=free_port(), passphrase="let me in"

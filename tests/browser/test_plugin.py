@@ -6,16 +6,14 @@ import os
 import re
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import free_port
 from tests.series_data import write_series
+from tests.waiting import free_port, wait_for_page
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., Page]
@@ -41,13 +39,7 @@ def page_of_series(series_text: Path, tmp_path_factory: pytest.TempPathFactory) 
     server = subprocess.Popen([*start, "serve"], env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}/"
     try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except OSError:
-                assert server.poll() is None, (folder / "log").read_text()
-                time.sleep(0.1)
+        wait_for_page(address, server, folder / "log")
         yield address, folder
     finally:
         server.terminate()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from mmdemo.store.tables import Pair
 from mmdemo.training.progress import read_progress
 from tests import checkpoints
 from tests.training.test_architectures import labelled
+from tests.waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,9 +33,7 @@ def test_two_processes_that_accelerate_launches_write_the_version_that_one_write
     with app.ws.database.write() as session:  # an odd number of validation pairs, and batches of three
         for pair in app.ws.pairs.browse("image-text", split=TRAIN)[:LEAST_VALIDATION]:
             session.get(Pair, pair.id).split = VALIDATION  # type: ignore[union-attr]
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = str(s.getsockname()[1])
+    port = str(free_port())
     variables = os.environ | {
         "MMDEMO_MODEL": model,
         "MMDEMO_SAMPLES": "0",

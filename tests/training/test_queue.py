@@ -27,8 +27,9 @@ from mmdemo.training.job_queue import JobRunner
 from mmdemo.training.runs import create_run
 from mmdemo.training.worker import Worker, page_is_there
 from tests.conftest import TASK, execute_run
-from tests.training.test_runs import wait_for, without_worker
+from tests.training.test_runs import without_worker
 from tests.training.test_training import label_samples
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 

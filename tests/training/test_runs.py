@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -19,6 +18,7 @@ from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests.conftest import TASK, execute_run
 from tests.training.test_training import label_samples, run
+from tests.waiting import wait_for
 
 
 def execute(app: App, run_id: str, stop_after: int = 0):  # type: ignore[no-untyped-def]
@@ -29,14 +29,6 @@ def execute(app: App, run_id: str, stop_after: int = 0):  # type: ignore[no-unty
             app.context.jobs.stop(run_id)
 
     return execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model), progress)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    """Look again and again until something is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
 
 
 def without_worker(app: App) -> None:

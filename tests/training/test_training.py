@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from mmdemo.training.progress import read_progress
 from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.head import train_head
 from tests.conftest import TASK, execute_run, png
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = decide_compute("cpu")
@@ -290,9 +290,12 @@ def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(ap
         env=os.environ | variables,
         cwd=ROOT,
     )
-    deadline = time.monotonic() + 60
-    while len(read_progress(app.ws, run_id)) < 3 and time.monotonic() < deadline:
+
+    def has_begun() -> bool:
         assert worker.poll() is None
+        return len(read_progress(app.ws, run_id)) >= 3
+
+    wait_for(has_begun)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     done_before = len(read_progress(app.ws, run_id))

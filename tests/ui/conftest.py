@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.ui import shell
+from tests.waiting import free_port
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +19,7 @@ def served(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]
 ) -> Iterator[tuple[App, Any, str]]:
     """A workspace, its served page and the page's address."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     settings = load_settings({}, workspace=tmp_path_factory.mktemp("api"), device="cpu", server_port=port)
     app, address, page = shell.serve(settings, block=False)
     yield app, page, address

@@ -20,6 +20,7 @@ from mmdemo.settings import ASSETS
 from mmdemo.ui.routes import page_routes
 from tests.conftest import TASK, png
 from tests.ui.conftest import agent
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -153,12 +154,9 @@ def test_the_api_labels_undoes_counts_and_trains(api: tuple[App, Any, str]) -> N
         pair = client.predict(TASK, "samples", api_name="/next_pair")
         client.predict(pair["pair"], "match", api_name="/label")
     run = client.predict(TASK, "head", 3, 0, api_name="/start_training")["run"]
-    status: dict[str, Any] = {}
-    import time
-
-    deadline = time.monotonic() + 90
-    while status.get("status") not in {"done", "failed"} and time.monotonic() < deadline:
-        status = client.predict(run, api_name="/training_status")
+    ended = {"done", "failed", "stopped"}
+    wait_for(lambda: client.predict(run, api_name="/training_status")["status"] in ended)
+    status = client.predict(run, api_name="/training_status")
     assert status["status"] == "done" and status["epochs"] == 3 and status["after"]["pairs"] == 112
     versions = client.predict(TASK, api_name="/versions")["versions"]
     assert versions[-1]["id"] == status["model"] and versions[-1]["active"] == status["promoted"]

@@ -14,7 +14,7 @@ from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import load_settings
 from mmdemo.ui.shell import serve
 from mmdemo.ui.tabs.table import TABS, Tab, tabs
-from tests.browser.conftest import free_port
+from tests.waiting import free_port
 
 PLUG_IN = '''
 from pathlib import Path
