@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.exporters.base import EXPORTERS, MEDIA, ExportedLabel
+from mmdemo.data.exporters.base import EXPORTERS, MEDIA, ExportedLabel, formats
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.media.regular_file import is_there
+from mmdemo.modality import modality_of
 from mmdemo.store.pairs import PairView
 from mmdemo.store.workspace import Workspace
 
@@ -31,18 +32,23 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
     """Write every labelled pair of a task, with its files, below the folder `out`.
 
     Raises:
-        UserError: an unknown format, a folder that holds something else or cannot be made, or nothing to
-            export.
+        UserError: an unknown format or one that has no place for the task's files, a folder that holds
+            something else or cannot be made, or nothing to export.
         StorageError: the disk refused.
     """
-    exporter = EXPORTERS.get(format)
+    exporter, modality = EXPORTERS.get(format), modality_of(task)
+    if not exporter.takes(modality.name):
+        raise UserError(
+            f"{format} has no place for {modality.plural}.",
+            f"Use one of: {', '.join(formats(modality.name))}.",
+        )
     _require_new(out)
     pairs = ws.pairs.browse(task, state="labelled")
     if not pairs:
         raise UserError(f"There are no {task} labels to export.", "Label some pairs first.")
     try:
         (out / MEDIA).mkdir(parents=True)
-        path = exporter.write(out, [_with_file(ws, out, pair) for pair in pairs])
+        path = exporter.write(out, [_with_file(ws, out, pair, modality.name) for pair in pairs])
     except OSError as e:
         raise cannot_write(f"The export could not be written to {out}", e, named=True) from e
     return Exported(len(pairs), sum(p.label is not None for p in pairs), path)
@@ -59,7 +65,7 @@ def _require_new(out: Path) -> None:
         raise cannot_write(f"{out} cannot be looked into", e, named=True) from e
 
 
-def _with_file(ws: Workspace, out: Path, pair: PairView) -> ExportedLabel:
+def _with_file(ws: Workspace, out: Path, pair: PairView, modality: str) -> ExportedLabel:
     name = f"{MEDIA}/{pair.item[:16]}{pair.suffix}"
     if not (out / name).exists():
         shutil.copyfile(ws.media.path(pair.item, pair.suffix), out / name)
@@ -76,4 +82,5 @@ def _with_file(ws: Workspace, out: Path, pair: PairView) -> ExportedLabel:
         item=pair.item,
         label=pair.label or 0,
         source=pair.source,
+        modality=modality,
     )

@@ -32,7 +32,7 @@ CLASS = "class"  # instead of the side of a text that has items on every side
 CLASS_ITEMS = 4  # with so many a text is a class
 SMALL_CLASS = 50  # items, below which more of a class are held out
 SMALL_CLASS_SHARE = 0.4  # of those: 20 items and 5 classes need so many to show a gain
-VALIDATION_NAMES = ("validation", "valid", "val", "dev")
+VALIDATION_NAMES = ("validation", "validate", "valid", "val", "dev")
 HELD_OUT_NAMES = ("held-out", "held_out", "test")
 SPLIT_NAMES = {  # a table that has no test rows is measured on its validation rows; see `split_names`
     "train": TRAIN,

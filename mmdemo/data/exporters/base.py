@@ -18,6 +18,7 @@ from typing import Any
 
 from mmdemo.registry import Registry, modules_in
 
+KNOWN = frozenset({"image", "audio", "video"})  # modalities that other tools have a name for
 MEDIA = "media"  # the folder with the files, inside the export's
 
 
@@ -37,11 +38,17 @@ class ExportedLabel:
     item: str
     label: int
     source: str
+    modality: str  # the name of the file's
 
     @property
     def final_text(self) -> str:
         """The corrected text where there is one."""
         return self.corrected_text or self.text
+
+    @property
+    def key(self) -> str:
+        """What tools call a file of its modality; of one that they do not know, `file`."""
+        return self.modality if self.modality in KNOWN else "file"
 
 
 COLUMNS = tuple(field.name for field in fields(ExportedLabel))
@@ -58,15 +65,20 @@ class Exporter:
 
     It may move or remove those files, and raises OSError where the disk refuses.
     """
+    modalities: frozenset[str] | None = None  # the names of those that it has a place for; None: any
+
+    def takes(self, modality: str) -> bool:
+        """Whether it has a place for files of a modality."""
+        return self.modalities is None or modality in self.modalities
 
 
 EXPORTERS: Registry[Exporter] = Registry("export format", modules_in(__package__))
 
 
-def formats() -> dict[str, str]:
-    """Each format's name and what it is, in their order."""
+def formats(modality: str = "") -> dict[str, str]:
+    """The name of each format and what it is, in their order; of a modality, those that take it."""
     found = sorted(EXPORTERS.items(), key=lambda entry: entry[1].order)
-    return {name: exporter.about for name, exporter in found}
+    return {name: exporter.about for name, exporter in found if not modality or exporter.takes(modality)}
 
 
 def write_json(path: Path, value: Any) -> Path:

@@ -25,4 +25,4 @@ def write_coco(out: Path, labels: Sequence[ExportedLabel]) -> Path:
     return write_json(out / "captions.json", {"images": images, "annotations": annotations})
 
 
-EXPORTERS.add("coco", Exporter("COCO captions JSON", 300, write_coco))
+EXPORTERS.add("coco", Exporter("COCO captions JSON", 300, write_coco, frozenset({"image"})))

@@ -6,27 +6,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.exporters.base import EXPORTERS, ExportedLabel, Exporter, write_json
+from mmdemo.data.exporters.base import EXPORTERS, KNOWN, ExportedLabel, Exporter, write_json
 
 
 def write_label_studio(out: Path, labels: Sequence[ExportedLabel]) -> Path:
-    """tasks.json for Label Studio's import, each with a finished annotation."""
+    """tasks.json for Label Studio's import, each with a finished annotation. A file stands under the name of
+    its modality, as its tag in the labelling interface does: <Audio name="audio" value="$audio"/>.
+    """
     return write_json(out / "tasks.json", [_task(label) for label in labels])
 
 
 def _task(label: ExportedLabel) -> dict[str, Any]:
-    result = [_result("verdict", "choices", label.verdict)]
+    result = [_result("verdict", label.modality, "choices", label.verdict)]
     if label.corrected_text:
-        result.append(_result("text", "textarea", label.corrected_text))
+        result.append(_result("text", label.modality, "textarea", label.corrected_text))
+    span = {"start": label.start, "end": label.end}
     return {
-        "data": {"image": label.file_name, "text": label.text, "split": label.split},
+        "data": {label.modality: label.file_name, "text": label.text, "split": label.split}
+        | {name: seconds for name, seconds in span.items() if seconds is not None},
         "annotations": [{"result": result, "completed_by": {"email": label.annotator}}],
     }
 
 
-def _result(name: str, control: str, value: str) -> dict[str, Any]:
+def _result(name: str, tag: str, control: str, value: str) -> dict[str, Any]:
     key = {"choices": "choices", "textarea": "text"}[control]
-    return {"from_name": name, "to_name": "image", "type": control, "value": {key: [value]}}
+    return {"from_name": name, "to_name": tag, "type": control, "value": {key: [value]}}
 
 
-EXPORTERS.add("label-studio", Exporter("finished tasks for Label Studio", 310, write_label_studio))
+ABOUT = "finished tasks for Label Studio"
+EXPORTERS.add("label-studio", Exporter(ABOUT, 310, write_label_studio, KNOWN))

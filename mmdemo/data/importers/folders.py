@@ -8,11 +8,18 @@ from pathlib import Path
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.modality import any_medium, is_medium
-from mmdemo.store.pairs import SPLIT_NAMES
+from mmdemo.store.pairs import SPLIT_NAMES, split_names
 
 
 def _visible(path: Path) -> list[Path]:
     return sorted(f for f in path.iterdir() if not f.name.startswith("."))
+
+
+def _splits_in(path: Path) -> dict[Path, str]:
+    """The folders directly below one that are named like splits, and which side each is."""
+    named = {f: f.name.lower() for f in _visible(path) if f.is_dir() and f.name.lower() in SPLIT_NAMES}
+    meaning = split_names(named.values())
+    return {folder: meaning[name] for folder, name in named.items()}
 
 
 class ClassTree:
@@ -26,27 +33,35 @@ class ClassTree:
         """A folder with pictures in its folders and none beside them."""
         if not path.is_dir() or any(is_medium(f) for f in path.iterdir() if f.is_file()):
             return False
-        return any(is_medium(f) for f in path.glob("*/*")) or any(is_medium(f) for f in path.glob("*/*/*"))
+        if any(is_medium(f) for folder in _splits_in(path) for f in folder.iterdir() if f.is_file()):
+            return False  # the folder of a split is no class
+        return any(is_medium(f) for folder, _ in self._classes(path) for f in folder.iterdir())
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The pictures, class by class."""
         number = 0
+        for folder, split in self._classes(path):
+            for file in (f for f in _visible(folder) if f.is_file()):
+                number += 1
+                if is_medium(file):
+                    yield Row(number, file.name, file, text=folder.name.replace("_", " "), split=split)
+                else:
+                    yield Skipped(number, f"{file.name} is not named like {any_medium()}.", file.name)
+
+    @staticmethod
+    def _classes(path: Path) -> Iterator[tuple[Path, str]]:
+        """The folders of classes, each with its split."""
+        splits = _splits_in(path)
         for folder in (f for f in _visible(path) if f.is_dir()):
-            split = SPLIT_NAMES.get(folder.name.lower(), "")
-            classes = [c for c in _visible(folder) if c.is_dir()] if split else [folder]
-            for kind in classes:
-                for file in (f for f in _visible(kind) if f.is_file()):
-                    number += 1
-                    if is_medium(file):
-                        yield Row(number, file.name, file, text=kind.name.replace("_", " "), split=split)
-                    else:
-                        yield Skipped(number, f"{file.name} is not named like {any_medium()}.", file.name)
+            below = [c for c in _visible(folder) if c.is_dir()] if folder in splits else [folder]
+            yield from ((one, splits.get(folder, "")) for one in below)
 
 
 class PictureFolder:
     """A folder of pictures, searched through to its last sub-folder, or one picture.
 
-    A .txt file of the same name beside a picture is its text.
+    A .txt file of the same name beside a picture is its text; folders called train, validation and test are
+    splits.
     """
 
     name = "folder"
@@ -60,6 +75,7 @@ class PictureFolder:
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The pictures in the order of their paths."""
         files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
+        splits = _splits_in(path) if path.is_dir() else {}
         root = path.resolve()
         number = 0
         for file in files:
@@ -74,7 +90,8 @@ class PictureFolder:
                 continue
             beside = file.with_suffix(".txt")
             text = read_text(beside).strip() if beside.is_file() else ""
-            yield Row(number, file.name, file, text=text)
+            split = next((side for folder, side in splits.items() if file.is_relative_to(folder)), "")
+            yield Row(number, file.name, file, text=text, split=split)
 
 
 IMPORTERS.add(ClassTree.name, ClassTree())

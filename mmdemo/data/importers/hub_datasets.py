@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.columns import TEXT_COLUMNS, said_in
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, read_field, read_verdict
+from mmdemo.data.rows import Row, Skipped, read_field
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.models.hub.reach import unreachable_host
-from mmdemo.store.pairs import SPLIT_NAMES
+from mmdemo.store.pairs import split_names
 
 PREFIX = "datasets:"
-TEXT_COLUMNS = ("text", "caption", "captions", "sentence", "title", "description", "label")
+TEXTS = (*TEXT_COLUMNS, "captions", "label")
 
 
 class HubDatasets:
-    """A picture column with a text or class column."""
+    """A column of pictures, sound, videos or other files with a text or class column."""
 
     name = "datasets"
     about = "a data set of the datasets library, saved on disk or as datasets:NAME"
@@ -30,10 +31,10 @@ class HubDatasets:
         return saved or str(path).startswith(PREFIX)
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
-        """One row a picture and text, split after split.
+        """One row a file and text, split after split.
 
         Raises:
-            UserError: it cannot be loaded, or has no picture column.
+            UserError: it cannot be loaded, or has no column of files.
         """
         import datasets
 
@@ -51,16 +52,28 @@ class HubDatasets:
                 f"The data set {path} could not be loaded: {str(e).splitlines()[0][:200]}",
                 "Check its name and the network.",
             ) from e
-        splits = loaded if isinstance(loaded, dict) else {"": loaded}
+        parts = loaded if isinstance(loaded, dict) else {"": loaded}
+        splits = split_names(_splits_in(parts))
         number = 0
-        for split, table in splits.items():
-            picture, text = _columns(path, table)
+        for split, table in parts.items():
+            media, text = _columns(path, table)
             names = getattr(table.features.get(text), "names", None)
-            for line in table.cast_column(picture, datasets.Image(decode=False)):
+            for line in _undecoded(table, media):
                 number += 1
-                yield from _rows(
-                    number, line, picture, text, names, SPLIT_NAMES.get(line.get("split") or split, "")
-                )
+                said = str(line.get("split") or split).strip().lower()
+                yield from _rows(number, line, media, text, names, splits.get(said, ""))
+
+
+def _splits_in(parts: Mapping[str, Any]) -> set[str]:
+    """The names of splits that a data set uses, for its parts and in columns."""
+    named = (table.unique("split") for table in parts.values() if "split" in table.features)
+    return {str(name or "").strip().lower() for name in (*parts, *chain.from_iterable(named))}
+
+
+def _undecoded(table: Any, media: str) -> Any:
+    """The table, whose files come as the bytes that they are: mmdemo reads them itself."""
+    feature = table.features[media]
+    return table if isinstance(feature, dict) else table.cast_column(media, type(feature)(decode=False))
 
 
 def _require_way_to(name: str) -> None:
@@ -82,29 +95,34 @@ def _require_way_to(name: str) -> None:
 def _columns(path: Path, table: Any) -> tuple[str, str]:
     import datasets
 
-    picture = next((n for n, f in table.features.items() if isinstance(f, datasets.Image)), None)
-    if picture is None:
+    known = (datasets.Image, datasets.Audio, datasets.Video)
+
+    def holds_files(feature: Any) -> bool:
+        return isinstance(feature, known) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
+
+    media = next((name for name, feature in table.features.items() if holds_files(feature)), None)
+    if media is None:
         raise UserError(
-            f"The data set {path} has no picture column; it has {', '.join(table.features)}.",
-            "Choose one with pictures.",
+            f"The data set {path} has no column of files; it has {', '.join(table.features)}.",
+            "Choose one with a column of the type Image, Audio or Video.",
         )
-    return picture, next((c for c in TEXT_COLUMNS if c in table.features), "")
+    return media, next((c for c in TEXTS if c in table.features), "")
 
 
 def _rows(
-    number: int, line: dict[str, Any], picture: str, text: str, names: list[str] | None, split: str
+    number: int, line: dict[str, Any], media: str, text: str, names: list[str] | None, split: str
 ) -> Iterator[Row | Skipped]:
-    stored = line[picture] or {}
+    stored = line[media] or {}
     data = stored.get("bytes")
     file = Path(stored["path"]) if not data and stored.get("path") else None
     if not data and (file is None or not file.is_file()):
-        yield Skipped(number, "The row has no picture.")
+        yield Skipped(number, f"The row has no {media}.")
         return
     value = line.get(text) if text else None
     if names and isinstance(value, int):
         value = names[value].replace("_", " ")
     texts = value if isinstance(value, list) else [value]
-    name = Path(stored.get("path") or f"picture-{number}{_suffix(data)}").name
+    name = Path(stored.get("path") or f"{media}-{number}").name
     for one in texts:
         try:
             yield Row(
@@ -114,23 +132,10 @@ def _rows(
                 data,
                 text=read_field(one, text or "text"),
                 split=split,
-                verdict=read_verdict(line.get("verdict")),
-                corrected=read_field(line.get("corrected_text"), "corrected_text"),
-                annotator=read_field(line.get("annotator"), "annotator", int),
-                comment=read_field(line.get("comment"), "comment"),
+                **said_in(line),
             )
         except ImportRowError as e:
             yield Skipped(number, str(e), name)
-
-
-def _suffix(data: bytes | None) -> str:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data or b"")) as image:
-            return f".{(image.format or 'img').lower()}"
-    except OSError:
-        return ".img"
 
 
 IMPORTERS.add(HubDatasets.name, HubDatasets())

@@ -8,22 +8,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.columns import TEXT_COLUMNS, said_in
 from mmdemo.data.formulas import unquote_formula
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_row, read_field, read_text, read_verdict
+from mmdemo.data.rows import Row, Skipped, file_row, read_field, read_text
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.modality import is_medium
-from mmdemo.store.pairs import split_names
+from mmdemo.store.pairs import HELD_OUT_NAMES, SPLIT_NAMES, VALIDATION_NAMES, split_names
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-LINES_OF_THEIR_OWN = (".jsonl", ".ndjson")  # whose lines need not have the same columns
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")
-TEXT_COLUMNS = ("text", "caption", "sentence", "transcription", "transcript", "title", "description")
 
 
 class Manifest:
@@ -50,8 +48,7 @@ class Manifest:
         if table is None:
             raise UserError(f"{path} does not exist.", "Check the path.")
         file_column = text_column = ""
-        splits = split_names(_splits_in(table))
-        for number, line in enumerate(_lines(table), 1):
+        for number, (line, splits) in enumerate(_with_splits(_lines(table)), 1):
             if isinstance(line, str):
                 yield Skipped(number, line)
                 continue
@@ -81,16 +78,32 @@ def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:
     return file_column, text_column or "text"
 
 
-def _splits_in(table: Path) -> set[str]:
-    """The names of splits that a table uses; one without that column is not read for them."""
-    found: set[str] = set()
-    for line in _lines(table):
-        if isinstance(line, str):
-            continue
-        if "split" not in line and table.suffix.lower() not in LINES_OF_THEIR_OWN:
-            break
-        found.add(str(line.get("split") or "").strip().lower())
-    return found
+def _with_splits(
+    lines: Iterable[dict[str, Any] | str],
+) -> Iterator[tuple[dict[str, Any] | str, Mapping[str, str]]]:
+    """Each line with what the names of splits mean in its table, which is read once: lines from the first
+    validation row on wait until a row to measure on comes, or the end.
+    """
+    waiting: list[dict[str, Any] | str] = []
+    meaning: Mapping[str, str] | None = None
+    for line in lines:
+        split = "" if isinstance(line, str) else _split(line)
+        if meaning is None and split in HELD_OUT_NAMES:
+            meaning = split_names([split])
+            for earlier in waiting:
+                yield earlier, meaning
+            waiting = []
+        if meaning is None and (waiting or split in VALIDATION_NAMES):
+            waiting.append(line)
+        else:
+            yield line, meaning or SPLIT_NAMES
+    for line in waiting:
+        yield line, SPLIT_NAMES
+
+
+def _split(line: Mapping[str, Any]) -> str:
+    """The name of a line's split as it is looked up; empty where it has none."""
+    return str(line.get("split") or "").strip().lower()
 
 
 def _row(
@@ -101,37 +114,12 @@ def _row(
     text_column: str,
     splits: Mapping[str, str],
 ) -> Row | Skipped:
-    def value(column: str, *types: type) -> str:
-        return read_field(line.get(column), column, *types)
-
-    split = value("split", int).lower()
+    split = read_field(line.get("split"), "split", int).lower()
     if split and split not in splits:
         raise ImportRowError(f"The split {split!r} is neither train, validation nor held-out.")
-    return file_row(
-        number,
-        root,
-        value(file_column, int),
-        text=value(text_column),
-        verdict=read_verdict(value("verdict", int)),
-        corrected=value("corrected_text"),
-        start_s=_seconds(value("start", int, float), "start"),
-        end_s=_seconds(value("end", int, float), "end"),
-        split=splits.get(split, ""),
-        annotator=value("annotator", int),
-        comment=value("comment"),
-    )
-
-
-def _seconds(value: str, name: str) -> float | None:
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not math.isfinite(seconds):
-        raise ImportRowError(f"{name} is {value!r}, which is not a number of seconds.")
-    return seconds
+    text = read_field(line.get(text_column), text_column)
+    name = read_field(line.get(file_column), file_column, int)
+    return file_row(number, root, name, text=text, split=splits.get(split, ""), **said_in(line))
 
 
 def _lines(table: Path) -> Iterator[dict[str, Any] | str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_row, read_text
-from mmdemo.store.pairs import SPLIT_NAMES
+from mmdemo.store.pairs import SPLIT_NAMES, split_names
 
 
 class LJSpeech:
@@ -55,6 +55,7 @@ class CommonVoice:
         folder = path.parent if path.is_file() else path
         split_tables = [folder / name for name in self.tables[1:] if (folder / name).is_file()]
         tables = [path] if path.is_file() else split_tables or [folder / self.tables[0]]
+        splits = split_names(table.stem for table in tables)
         number = 0
         for table in tables:
             reader = csv.DictReader(
@@ -63,7 +64,7 @@ class CommonVoice:
             for line in reader:
                 number += 1
                 name, text = line.get("path") or "", line.get("sentence") or ""
-                file, split = f"clips/{name}" if name else "", SPLIT_NAMES.get(table.stem, "")
+                file, split = f"clips/{name}" if name else "", splits.get(table.stem, "")
                 yield file_row(number, folder, file, text=text.strip(), split=split)
 
 
@@ -80,10 +81,11 @@ class LibriSpeech:
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The utterances, chapter by chapter; the name of a folder such as dev-clean says the split."""
+        tables = {table: self._split(path, table) for table in sorted(path.rglob("*.trans.txt"))}
+        splits = split_names(tables.values())
         number = 0
-        for table in sorted(path.rglob("*.trans.txt")):
-            parts = table.relative_to(path.parent).parts
-            split = next((SPLIT_NAMES[p.split("-")[0]] for p in parts if p.split("-")[0] in SPLIT_NAMES), "")
+        for table, name_of_split in tables.items():
+            split = splits.get(name_of_split, "")
             for line in read_text(table).split("\n"):
                 if not line.strip():
                     continue
@@ -91,6 +93,11 @@ class LibriSpeech:
                 name, _, text = line.strip().partition(" ")
                 text = text.strip().capitalize()
                 yield file_row(number, table.parent, f"{name}.flac", text=text, split=split)
+
+    @staticmethod
+    def _split(path: Path, table: Path) -> str:
+        words = (part.split("-")[0] for part in table.relative_to(path.parent).parts)
+        return next((word for word in words if word in SPLIT_NAMES), "")
 
 
 IMPORTERS.add(LJSpeech.name, LJSpeech())

@@ -12,7 +12,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.errors import UserError
 from mmdemo.modality import MODALITIES
-from mmdemo.store.pairs import SPLIT_NAMES
+from mmdemo.store.pairs import SPLIT_NAMES, split_names
 
 HEAD = 4096  # characters by which a file is told from another
 
@@ -86,13 +86,13 @@ class MsrVtt:
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """One row a sentence."""
         table = _json(path, "videos and sentences")
-        split_of = {
-            v.get("video_id"): SPLIT_NAMES.get(str(v.get("split")), "") for v in table.get("videos", [])
-        }
+        named = {v.get("video_id"): str(v.get("split")) for v in table.get("videos", [])}
+        splits = split_names(named.values())
         videos = videos_below(path.parent)
         for number, sentence in enumerate(table["sentences"], 1):
             name = str(sentence.get("video_id", ""))
-            yield video_row(number, videos, name, sentence.get("caption"), None, split_of.get(name, ""))
+            split = splits.get(named.get(name, ""), "")
+            yield video_row(number, videos, name, sentence.get("caption"), None, split)
 
 
 class QvHighlights:

@@ -124,7 +124,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "media_bytes": app.ws.media.size_bytes(),
         "free_bytes": app.ws.media.free_bytes(),
         "kinds": [importer.about for importer in importers()],
-        "formats": list(formats()),
+        "formats": list(formats(modality_of(task).name)),
         "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(modality_of(task).name)}),
         "paths": app.settings.local,
     }

@@ -117,7 +117,12 @@ async function refresh() {
   const sources = $("[name=source]"), was = sources.value;
   sources.replaceChildren(h("option", { value: "" }, "any"), ...d.sources.map((s) => h("option", { value: s }, s)));
   sources.value = was;
-  if (!$("[data-format]").children.length) $("[data-format]").append(...d.formats.map((f) => h("option", { value: f }, f)));
+  const format = $("[data-format]"), chosen = format.value;
+  if (format.dataset.of !== d.formats.join()) {  // a task's files have a place in some formats only
+    format.dataset.of = d.formats.join();
+    format.replaceChildren(...d.formats.map((f) => h("option", { value: f }, f)));
+    if (d.formats.includes(chosen)) format.value = chosen;
+  }
 }
 element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; form.elements.source.value = ""; refresh(); browse(); named(); }));
 function named() { form.elements.what.options[1].textContent = mm.task.modality.plural; }
