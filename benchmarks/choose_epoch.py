@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=8)
     draws = parser.parse_args().draws
     art, compute = load_clipart(), decide_compute("cpu")
-    measured = art.pairs.take(art.validation)
+    measured = art.measured
 
     def both(train: PairArrays, validation: PairArrays, seed: int) -> tuple[float, float]:
         best, kept = -1.0, None

@@ -11,14 +11,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.evaluation.pair_arrays import BankArrays, PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import Towers
 from mmdemo.models.load import load_towers
@@ -39,6 +39,12 @@ class Clipart:
     validation: np.ndarray
     names: list[str]  # of the files
     titles: list[str]
+
+    @property
+    def measured(self) -> PairArrays:
+        """The validation side, beside the train side by which hubs are known."""
+        bank = BankArrays(self.pairs.features[self.train], self.pairs.texts[self.train])
+        return replace(self.pairs.take(self.validation), bank=bank)
 
 
 def load_clipart(preset: str = "efficientnet-lite0-devise", root: Path = ASSETS / "clipart") -> Clipart:

@@ -46,7 +46,7 @@ def main() -> None:
         ]
     ).astype(np.float16)
     pairs = replace(art.pairs, cells=cells)
-    held_out, matches = pairs.take(art.validation), pairs.take(art.train)
+    held_out, matches = replace(pairs.take(art.validation), bank=art.measured.bank), pairs.take(art.train)
     base = Projection(384, None)
     near = base.media(matches.features) @ base.text(matches.texts).T
     np.fill_diagonal(near, -1)

@@ -22,7 +22,7 @@ from mmdemo.training.trainables.head import train_head
 def main() -> None:
     """Print the table."""
     art = load_clipart()
-    held_out = art.pairs.take(art.validation)
+    held_out = art.measured
     compute = decide_compute("cpu")
     base = Projection(384, None)
     print(f"base: {measure(None, held_out, 384).mean_recall:.1f}")

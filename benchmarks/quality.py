@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", default="efficientnet-lite0-devise")
     art = load_clipart(parser.parse_args().preset)
-    held_out = art.pairs.take(art.validation)
+    held_out = art.measured
     compute = decide_compute("cpu")
     rows = [("base", measure(None, held_out, 384))]
     for seed in range(3):

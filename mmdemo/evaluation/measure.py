@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mmdemo.evaluation.metrics import PairTable, Retrieval, evaluate_table, vector_table
-from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.evaluation.pair_arrays import BankArrays, PairArrays
 from mmdemo.models.fused_aligner import RERANKED
 from mmdemo.models.heads.fusion import FusedHead, pair_logits
 from mmdemo.models.heads.residual import Projection, ResidualHead
 from mmdemo.models.heads.saved import make_head
 from mmdemo.models.video.aligner import clip_vectors
 from mmdemo.models.video.moments import best_scores
+from mmdemo.retrieval.hubness import above_mean, reached
 from mmdemo.retrieval.video_search import LOOKED_AT
 
 
@@ -31,27 +34,41 @@ def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval
     elif isinstance(head, FusedHead):
         table = _of_fused(projection, head, pairs)
     else:
-        table = _of_vectors(media_vectors(projection, pairs), projection.text(pairs.texts), pairs)
+        table = _of_vectors(projection, pairs)
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
     return evaluate_table(table, *ids, pairs.said)
 
 
-def _of_vectors(media: np.ndarray, text: np.ndarray, pairs: PairArrays) -> PairTable:
+def _of_vectors(projection: Projection, pairs: PairArrays) -> PairTable:
+    media, text = media_vectors(projection, pairs), projection.text(pairs.texts)
     space, asked = vector_table(media, text, pairs.said), pairs.asked
     if asked is None:
-        return space
+        return _without_hubs(space, projection, media, text, pairs.bank)
     return PairTable(space.near, asked.numbers, asked.media_asked, asked.texts_asked, asked.lists)
 
 
 def _of_fused(projection: Projection, head: FusedHead, pairs: PairArrays) -> PairTable:
     """The nearest in the shared space, in the order of the head's own logits."""
-    space = _of_vectors(media_vectors(projection, pairs), projection.text(pairs.texts), pairs)
+    space = _of_vectors(projection, pairs)
     table = pair_logits(head, cells_in(pairs), pairs.features, pairs.texts)
-    return PairTable(
-        space.near,
-        lambda media, texts, similarity: table[media, texts].astype(np.float64),
-        RERANKED,
-        RERANKED,
+    return replace(
+        space,
+        decide=lambda media, texts, similarity: table[media, texts].astype(np.float64),
+        media_asked=RERANKED,
+        texts_asked=RERANKED,
+    )
+
+
+def _without_hubs(
+    table: PairTable, projection: Projection, media: np.ndarray, text: np.ndarray, bank: BankArrays | None
+) -> PairTable:
+    """The table with what the similarities are lessened by, of either side that has a bank."""
+    if bank is None:
+        return table
+    return replace(
+        table,
+        media_less=above_mean(reached(media, projection.text(bank.texts))),
+        text_less=above_mean(reached(text, projection.media(bank.features))),
     )
 
 

@@ -121,10 +121,14 @@ class PairTable:
     texts_asked: int = 0  # that are decided about for a medium
     # Further lists in which a row of texts finds G rows of media: each (G,), -inf where it does not.
     lists: Callable[[int, np.ndarray], Sequence[np.ndarray]] = lambda text, media: ()
+    media_less: np.ndarray | None = None  # (N,) what the similarities of media are lessened by; None: nothing
+    text_less: np.ndarray | None = None  # (N,) and those of texts
 
     def of_texts(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """(C, G) what C rows of texts order G rows of media by, the greatest first."""
         near = self.near(columns, rows).T  # (C, G)
+        if self.media_less is not None:
+            near = near - self.media_less[columns]
 
         def decided(text: int, at: np.ndarray, similarity: np.ndarray) -> np.ndarray:
             assert self.decide is not None
@@ -135,6 +139,8 @@ class PairTable:
     def of_media(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """(C, G) what C rows of media order G rows of texts by, the greatest first."""
         near = self.near(rows, columns)  # (C, G)
+        if self.text_less is not None:
+            near = near - self.text_less[columns]
 
         def decided(medium: int, at: np.ndarray, similarity: np.ndarray) -> np.ndarray:
             assert self.decide is not None

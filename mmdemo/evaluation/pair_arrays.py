@@ -25,6 +25,7 @@ from mmdemo.retrieval.embed import (
     text_vectors,
 )
 from mmdemo.retrieval.evidence import PairEvidence
+from mmdemo.retrieval.hubness import bank_of
 from mmdemo.retrieval.sounds_alike import SoundIndex
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -63,6 +64,14 @@ class AskedPairs:
 
 
 @dataclass(frozen=True)
+class BankArrays:
+    """The tower outputs of what stands in for other queries; either side may be empty."""
+
+    features: np.ndarray  # (B, F) of the media tower
+    texts: np.ndarray  # (B, D) of the text tower
+
+
+@dataclass(frozen=True)
 class PairArrays:
     """Cached tower outputs of N examples."""
 
@@ -77,6 +86,7 @@ class PairArrays:
     said: Callable[[int], str] = lambda row: f"example {row + 1}"  # what an example is called in a sentence
     asked: AskedPairs | None = None  # of a modality that tells more of a pair than its place in the space
     clips: Sequence[FrameFeatures] | None = None  # of spans of videos: all of their frames with their times
+    bank: BankArrays | None = None  # by which hubs are known, where the examples are to be ranked
 
     def __len__(self) -> int:
         return len(self.match)
@@ -95,6 +105,7 @@ class PairArrays:
             lambda row: self.said(int(rows[row])),
             self.asked.take(rows) if self.asked is not None else None,
             [self.clips[i] for i in rows.tolist()] if self.clips is not None else None,
+            self.bank,
         )
 
 
@@ -150,6 +161,7 @@ def load_arrays(
         frames = spans.parts(ws, preset.media_features, places)
         if towers is not None:
             clips = spans.clips(ws, preset.media_features, places)
+    bank = _bank(ws, preset, examples, towers) if towers is not None else None
     asked = None
     if towers is not None and LOADERS[preset.loader].gives_evidence:
         asked = asked_pairs(ws, preset, examples, towers)
@@ -170,7 +182,26 @@ def load_arrays(
         said=said,
         asked=asked,
         clips=clips,
+        bank=bank,
     )
+
+
+def _bank(
+    ws: Workspace, preset: Preset, examples: Sequence[Example], towers: Callable[[], Towers]
+) -> BankArrays | None:
+    """The train side without what is measured on; None: hubs are not known by it."""
+    found = bank_of(ws, preset.task, {e.item for e in examples}, {text_key(e.text) for e in examples})
+    if not found.items and not found.texts:
+        return None
+    features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
+    texts = ws.vectors(preset.text_vectors, preset.dim)
+    if lacking := features.missing(found.items):
+        embed_items(ws, towers(), list(ws.items.of(lacking).values()))
+    unreadable = set(features.missing(found.items))
+    keys = [text_id(text) for text in found.texts]
+    if texts.missing(keys):
+        text_vectors(ws, towers(), found.texts)
+    return BankArrays(features.get([i for i in found.items if i not in unreadable]), texts.get(keys))
 
 
 def asked_pairs(

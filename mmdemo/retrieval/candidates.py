@@ -18,6 +18,7 @@ class Candidates:
 
     ids: list[str]  # C items
     near: np.ndarray  # (C,) similarities
+    less: np.ndarray  # (C,) what those are lessened by, of hubs
     words: Mapping[str, WordHit] = field(default_factory=dict)  # of the items that words found
     sounds: Mapping[str, float] = field(default_factory=dict)  # 0..1, of those in which it sounds alike
 
@@ -47,7 +48,8 @@ def ordered(
     Those that were not decided about come last; their number is that of the shared space, but none is said to
     be likelier than what stands before it.
     """
-    numbers = np.array(beside.probability(found.near), np.float64)
+    near = found.near - found.less
+    numbers = np.array(beside.probability(near), np.float64)
 
     def told(rows: np.ndarray) -> np.ndarray:
         found_here = np.asarray(decide(rows), np.float64)
@@ -57,6 +59,6 @@ def ordered(
 
     by_words = np.array([found.words[i].score if i in found.words else -np.inf for i in found.ids])
     by_sound = np.array([found.sounds.get(i, -np.inf) for i in found.ids])
-    keys = sort_keys(found.near, depth, told, [by_words, by_sound] if found.ids else [])
+    keys = sort_keys(near, depth, told, [by_words, by_sound] if found.ids else [])
     order = np.argsort(-keys, kind="stable").tolist()
     return [Answer(found.ids[i], float(found.near[i]), float(numbers[i])) for i in order]

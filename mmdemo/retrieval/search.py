@@ -20,6 +20,7 @@ from mmdemo.retrieval.embed import text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.feedback import Feedback, feedback_on, middle_of, moved
 from mmdemo.retrieval.heard import HeardSounds
+from mmdemo.retrieval.hubness import REACH, Hubs, has_hubs
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.results import Result, Results, best_text, cut
 from mmdemo.retrieval.serving import IndexKeeper, Serving
@@ -31,6 +32,7 @@ from mmdemo.store.workspace import Workspace
 THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
 THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
 DENIED = 0.05  # what is left of the number of an answer that people crossed
+FAR = 2.0  # behind all that was looked at
 PLACED = 0.5  # the least probability of an answer whose place in the recording is looked for
 
 
@@ -44,6 +46,7 @@ class Searcher:
         self._thresholds: dict[tuple[str, int], float] = {}
         self._evidence: tuple[HeadAligner, PairEvidence] | None = None  # of the aligner that serves
         self._sounds = HeardSounds()
+        self._hubs = Hubs(ws, task) if has_hubs(task) else None
         self._lock = threading.Lock()
 
     def search(self, query: Query) -> Results:
@@ -70,7 +73,8 @@ class Searcher:
             ids = [found.ids[i] for i in rows]
             by_words = np.array([said.get(i, 0.0) for i in ids])
             denied = np.array([DENIED if i in judged.crossed else 1.0 for i in ids])
-            return denied * (1 - (1 - self._numbers(serving, query, ids, found.near[rows])) * (1 - by_words))
+            near = (found.near - found.less)[rows]
+            return denied * (1 - (1 - self._numbers(serving, query, ids, near)) * (1 - by_words))
 
         answers = ordered(found, depth or len(found.ids), decide, beside)
         shown = with_crossed(answers, k, judged.crossed)
@@ -86,8 +90,18 @@ class Searcher:
         near = self._similarities(serving, query, lacking)
         kept = [i for i, one in zip(lacking, near, strict=True) if np.isfinite(one)]  # the rest comes later
         return Candidates(
-            [*found.ids, *kept], np.concatenate([found.near, near[np.isfinite(near)]]), hits, sounds
+            [*found.ids, *kept],
+            np.concatenate([found.near, near[np.isfinite(near)]]),
+            np.concatenate([found.less, self._less(serving, kept)]),
+            hits,
+            sounds,
         )
+
+    def _less(self, serving: Serving, ids: Sequence[str]) -> np.ndarray:
+        """(C,) what the similarities of items are lessened by, of hubs."""
+        if self._hubs is None:
+            return np.zeros(len(ids), np.float32)
+        return self._hubs.of_media(serving, version_file(self._ws, serving.aligner).rows_of(ids))
 
     def _sounding(self, serving: Serving, query: Query, wanted: Collection[str] | None) -> dict[str, float]:
         """The items in which something sounds like the query, with how much; none where all are asked."""
@@ -113,14 +127,20 @@ class Searcher:
         return bool(query.text.strip()) and query.medium is None and not query.item
 
     def _candidates(self, serving: Serving, query: Query, wanted: int) -> Candidates:
-        """The items nearest to a query in the shared space."""
+        """The items nearest to a query in the shared space; of words those that are nearest without hubs."""
         vector = self._query_vector(serving, query)
         file = version_file(self._ws, serving.aligner)
         allowed = self._allowed(query, serving)
-        scores, rows = serving.index.search(vector[None], wanted + (query.item is not None), allowed)
-        kept = [(i, s) for i, s in zip(file.keys_at(rows[0]), scores[0], strict=True) if i != query.item]
-        kept = kept[:wanted]
-        return Candidates([i for i, _ in kept], np.array([s for _, s in kept], np.float32))
+        without = self._by_words(query) and self._hubs is not None
+        asked = max(wanted, REACH) if without else wanted + (query.item is not None)
+        scores, rows = serving.index.search(vector[None], asked, allowed)
+        near, less = scores[0], np.zeros(len(scores[0]), np.float32)
+        if without and self._hubs is not None:
+            less = self._hubs.of_media(serving, rows[0])
+        order = np.argsort(less - near, kind="stable")
+        ids = file.keys_at(rows[0][order])
+        kept = [at for at, item in zip(order.tolist(), ids, strict=True) if item != query.item][:wanted]
+        return Candidates(file.keys_at(rows[0][kept]), near[kept], less[kept])
 
     def _numbers(self, serving: Serving, query: Query, ids: Sequence[str], near: np.ndarray) -> np.ndarray:
         """(C,) the number that is shown with each of some items."""
@@ -266,11 +286,16 @@ class Searcher:
         pairs = list(known.values())
         texts = [pair.final_text for pair in pairs]
         near = self._text_similarities(serving, query, texts) if texts else np.empty(0, np.float32)
-        found = Candidates([str(i) for i in range(len(texts))], near)
+        less = np.zeros(len(texts), np.float32)
+        if self._hubs is not None and not query.text.strip():
+            first = np.argsort(-near, kind="stable")[:REACH]
+            less[:] = FAR
+            less[first] = self._hubs.of_texts(serving, texts, first)
+        found = Candidates([str(i) for i in range(len(texts))], near, less)
         asked = self._texts_asked(serving, query)
 
         def decide(rows: np.ndarray) -> np.ndarray:
-            return self._text_numbers(serving, query, [texts[i] for i in rows], near[rows])
+            return self._text_numbers(serving, query, [texts[i] for i in rows], (near - less)[rows])
 
         answers = ordered(found, asked or len(texts), decide, serving.aligner.calibration)[:k]
         results = [

@@ -51,7 +51,8 @@ class VideoSearcher(Searcher):
         allowed = self._wanted(query)
         ids = frames.ids
         rows = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
-        return Candidates([ids[i] for i in rows[:wanted]], scores[rows[:wanted]])
+        kept = rows[:wanted]
+        return Candidates([ids[i] for i in kept], scores[kept], np.zeros(len(kept), np.float32))
 
     def _numbers(self, serving: Serving, query: Query, ids: Sequence[str], near: np.ndarray) -> np.ndarray:
         if not self._by_words(query):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ from mmdemo.data.importing import import_source
 from mmdemo.data.samples import SPEECH
 from mmdemo.errors import NumberError
 from mmdemo.evaluation.evaluate import retrieval_with
+from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.metrics import PairTable, evaluate_table
+from mmdemo.evaluation.pair_arrays import load_arrays
 from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.models.manager import version_source
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.ranking import fused, places, sort_keys
 from mmdemo.service.app import App
+from mmdemo.settings import ASSETS
 from tests.conftest import drawing
 
 SPOKEN = "speech-text"
@@ -91,19 +95,24 @@ def places_in_evaluation(app: App, task: str) -> dict[str, tuple[int, int]]:
     return {e.item: (int(a), int(b)) for e, (a, b) in zip(examples, both, strict=True)}
 
 
-def imported(app: App, folder: Path, rows: list[tuple[Path, str]], task: str) -> dict[str, str]:
-    """A collection whose every pair is a held-out match; the text of each item."""
+def imported(
+    app: App, folder: Path, rows: list[tuple[Path, str]], task: str, train: Sequence[tuple[Path, str]] = ()
+) -> dict[str, str]:
+    """A collection whose every pair of `rows` is a held-out match, and those of `train` are learned from; the
+    text of each held-out item.
+    """
     folder.mkdir()
     with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as f:
         out = csv.writer(f)
         out.writerow(["file_name", "text", "split", "verdict"])
-        for path, text in rows:
+        sides = [(row, "held-out") for row in rows] + [(row, "train") for row in train]
+        for (path, text), side in sides:
             shutil.copy(path, folder / path.name)
-            out.writerow([path.name, text, "held-out", "match"])
+            out.writerow([path.name, text, side, "match"])
     report = import_source(app.ws, str(folder / "metadata.csv"), task)
     assert not report.skipped
     app.context.keeper_of(task).update()
-    return {p.item: p.text for p in app.ws.pairs.browse(task)}
+    return {p.item: p.text for p in app.ws.pairs.browse(task, split="held-out")}
 
 
 def test_pictures_are_ranked_by_evaluate_as_by_search(make_app: Callable[..., App], tmp_path: Path) -> None:
@@ -120,6 +129,32 @@ def test_pictures_are_ranked_by_evaluate_as_by_search(make_app: Callable[..., Ap
     rows = [(drawing(name), text) for name, text in words.items()]
     texts = imported(app, tmp_path / "set", rows, "image-text")
     assert places_in_evaluation(app, "image-text") == places_in_search(app, "image-text", texts)
+
+
+def test_pictures_are_ranked_without_hubs_by_evaluate_as_by_search(
+    make_app: Callable[..., App], tmp_path: Path
+) -> None:
+    app = make_app(samples=False)
+    with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
+        drawings = [(ASSETS / "clipart" / row["file_name"], row["text"]) for row in csv.DictReader(f)]
+    held_out, train = drawings[:10], drawings[10:55]
+    texts = imported(app, tmp_path / "set", held_out, "image-text", train)
+    measured = places_in_evaluation(app, "image-text")
+    # A search looks among the train side too, so what is compared is the order of those that are measured.
+    aligner = app.models.aligner("image-text")
+    preset = version_source(app.ws, aligner.version).preset
+    examples = take_snapshot(app.ws, "image-text").of("held-out", match=True)
+    pairs = load_arrays(app.ws, preset, examples, lambda: aligner.towers)
+    assert pairs.bank is not None and len(pairs.bank.texts) == len(pairs.bank.features) == 45
+    plain = measure(None, replace(pairs, bank=None), preset.dim)
+    assert [measured[e.item][0] for e in examples] != plain.text_to_media.first.tolist()
+    for item, text in texts.items():
+        asked = Query(text=text, k=200, everything=True, given=False)
+        found = [r.item for r in app.media.search(asked).results if r.item in texts]
+        assert found.index(item) + 1 == measured[item][0]
+        asked = Query(item=item, target="text", k=200, everything=True)
+        said = [r.text for r in app.media.search(asked).results if r.text in texts.values()]
+        assert said.index(text) + 1 == measured[item][1]
 
 
 def test_recordings_are_ranked_by_evaluate_as_by_search(make_app: Callable[..., App], tmp_path: Path) -> None:
