@@ -17,6 +17,7 @@ from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.retrieval.embed import text_vectors, version_file
 from mmdemo.retrieval.serving import Serving
+from mmdemo.store.imported import imported_pairs, latest_import
 from mmdemo.store.pairs import TRAIN
 from mmdemo.store.workspace import Workspace
 
@@ -53,7 +54,7 @@ def bank_of(
     """
     if not has_hubs(task):
         return Bank()
-    rows = ws.pairs.imported(task, TRAIN)
+    rows = imported_pairs(ws.database, task, TRAIN)
     texts = {key: text for _, key, text in rows if key not in but_texts}
     items = sorted({item for item, _, _ in rows if item not in but_items})
     return Bank(_enough(items), _enough([texts[key] for key in sorted(texts)]))
@@ -104,7 +105,7 @@ class Hubs:
         return self._sides(serving).texts.of(which.tolist(), len(texts), vectors, texts.__getitem__)
 
     def _sides(self, serving: Serving) -> _Sides:
-        at = serving.version, len(serving.index), self._ws.pairs.latest_import(self._task)
+        at = serving.version, len(serving.index), latest_import(self._ws.database, self._task)
         with self._lock:
             if self._known is None or self._known[0] != at:
                 self._known = at, self._made(serving)

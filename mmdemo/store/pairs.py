@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -317,18 +317,6 @@ class PairStore:
             query = _joined().where(Pair.task == task, Pair.text_key == key)
             return _views(session.execute(query.order_by(Pair.id)))
 
-    def imported(self, task: str, split: str) -> list[tuple[str, str, str]]:
-        """The item, the key of the text and the text of the pairs of a side that came with the collection."""
-        query = select(Pair.item_id, Pair.text_key, Pair.text).where(Pair.split == split, _came(task))
-        with self._database.read() as session:
-            return [(item, key, text) for item, key, text in session.execute(query.order_by(Pair.id))]
-
-    def latest_import(self, task: str) -> int:
-        """The number of the newest pair of a task that came with the collection; 0: there is none."""
-        query = select(Pair.id).where(_came(task)).order_by(Pair.id.desc()).limit(1)
-        with self._database.read() as session:
-            return session.scalar(query) or 0
-
     def sources(self, task: str) -> list[str]:
         """Every source of a pair of the task."""
         with self._database.read() as session:
@@ -357,11 +345,6 @@ def _items_of_text(session: Session, key: str) -> dict[str, str | None]:
         .where((Pair.source != HARD_NEGATIVE) | Label.verdict.in_(names_of("positive")))
     )
     return {item: side for item, side in session.execute(own)}
-
-
-def _came(task: str) -> ColumnElement[bool]:
-    """Pairs of a task that are neither proposals nor answers that people judged."""
-    return and_(Pair.task == task, Pair.source.not_in([HARD_NEGATIVE, *OF_ANSWERS]))
 
 
 def _waiting() -> ColumnElement[bool]:

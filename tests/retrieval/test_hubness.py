@@ -14,6 +14,7 @@ from mmdemo.retrieval.hubness import LEAST, MOST, NEAREST, WEIGHT, Hubs, above_m
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
+from mmdemo.store.imported import imported_pairs
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import TRAIN
 
@@ -58,7 +59,7 @@ def test_the_bank_is_the_train_side_without_what_is_measured(
 ) -> None:
     app = make_app(samples=False)
     import_drawings(app, tmp_path / "set", 60)
-    rows = app.ws.pairs.imported(TASK, TRAIN)
+    rows = imported_pairs(app.ws.database, TASK, TRAIN)
     whole = bank_of(app.ws, TASK)
     assert set(whole.texts) == {text for _, _, text in rows} and set(whole.items) == {i for i, _, _ in rows}
     held_out = {p.text for p in app.ws.pairs.browse(TASK, split="held-out")}
