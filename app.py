@@ -3,27 +3,29 @@
 python app.py [--share] [--workspace DIR] [--port N]
 """
 
+import signal
 import sys
-from pathlib import Path
 
 
 def main() -> int:
-    """Read the flags and serve; returns the exit status. Ctrl-C is quiet from the first import on."""
+    """Read the flags and serve; returns the exit status. Ctrl-C is quiet from the first import to the end."""
     try:
         from mmdemo.command_line import exit_status
 
-        return exit_status(run)
+        status = exit_status(run)
     except KeyboardInterrupt:
-        return 130
+        status = 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: Python would tell it at its end
+    return status
 
 
 def run() -> None:
     """Serve what the flags say."""
-    from mmdemo.command_line import Parser
+    from mmdemo.command_line import Parser, named_path
     from mmdemo.settings import load_settings
 
     parser = Parser(description="mmdemo in the browser.")
-    parser.add_argument("--workspace", type=Path, help="where labels are kept (MMDEMO_WORKSPACE)")
+    parser.add_argument("--workspace", type=named_path, help="where labels are kept (MMDEMO_WORKSPACE)")
     parser.add_argument("--port", type=int, help="the port (GRADIO_SERVER_PORT)")
     parser.add_argument(
         "--share", action="store_true", default=None, help="a public link; changes ask for a pass phrase"

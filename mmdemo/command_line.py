@@ -11,9 +11,11 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +31,7 @@ from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.settings import load_settings
 
 Options = argparse.Namespace
-INTERRUPTED = 130  # the exit status of what Ctrl-C has ended, as of shells
+INTERRUPTED, TERMINATED = 130, 143  # the exit status of what Ctrl-C or SIGTERM has ended, as of shells
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def exit_status(run: Callable[[], None]) -> int:
     """Run something and say in one line on standard error what was wrong; returns the exit status."""
     try:
-        run()
+        with _ended_by_sigterm():
+            run()
     except UserError as e:
         print(f"mmdemo: {e}", file=sys.stderr)
         return 2
@@ -129,6 +132,31 @@ def exit_status(run: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Within this block SIGTERM ends the process as sys.exit does, so that nothing half-made stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending: once more would cut that short
+        sys.exit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def named_path(text: str) -> Path:
+    """A path as it was written; an empty one would be the folder that the command stands in."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty, and names no file or folder")
+    return Path(text)
 
 
 def _as_json(answer: Any, indent: int | None) -> str:
@@ -179,7 +207,7 @@ class Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     common = Parser(add_help=False)
-    common.add_argument("--workspace", type=Path, help="the workspace folder (MMDEMO_WORKSPACE)")
+    common.add_argument("--workspace", type=named_path, help="the workspace folder (MMDEMO_WORKSPACE)")
     common.add_argument("--json", action="store_true", help="the JSON on one line")
     parser = Parser(prog="mmdemo", description="Align images, speech and video with text.")
     parser.add_argument("--version", action="version", version=f"mmdemo {__version__}")
@@ -200,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.extra(sub)
     _add_models(add("models", run_models, "List the versions; or do something with one."))
     sub = add("restore", run_restore, "Unpack a backup into a new workspace.")
-    sub.add_argument("archive", type=Path)
+    sub.add_argument("archive", type=named_path)
     add("settings", run_settings, "Print the settings in force.")
     sub = add("serve", run_serve, "Serve the page, as python app.py does.")
     sub.add_argument("--share", action="store_true", default=None, help="a public link")
@@ -225,7 +253,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
                         help=f"one of: {', '.join(filter(None, ACTIONS))}")  # fmt: skip
     parser.add_argument("version", nargs="*", help="a version; of `use` a model, as dual:HUB_ID_OR_FOLDER")
     parser.add_argument("--task", default=None, help="of which task; default: image-text")
-    parser.add_argument("--out", type=Path, help="of `export`: a new folder")
+    parser.add_argument("--out", type=named_path, help="of `export`: a new folder")
     parser.add_argument("--split", help="of `compare`: held-out, the default, validation, train or all")
     parser.add_argument("--to", help="of `push`: a repository of the Hub, as YOUR-NAME/MODEL")
     parser.add_argument("--public", action="store_true", help="of `push`: a new repository is public")
@@ -258,6 +286,8 @@ def run_verb(verb: Verb, options: Options) -> Any:
     """A verb of the table."""
     fields = OPERATIONS.get(verb.operation).request.model_fields
     given = {name: getattr(options, name) for name in fields if getattr(options, name, None) is not None}
+    if empty := next((name for name in verb.positional if given.get(name) == ""), None):
+        raise UserError(f"{dict(verb.renamed).get(empty, empty)} is empty.", f"Write {about(fields[empty])}.")
     for name, field in fields.items():
         if is_file(field) and name in given:
             given[name] = Path(given[name])

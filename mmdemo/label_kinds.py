@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmdemo.errors import RegistryError
+from mmdemo.records import require_entry, require_fields
 from mmdemo.registry import Registry
 
 Training = Literal["positive", "negative", "none"]
@@ -44,6 +45,7 @@ class LabelKind:
     settles: bool = True  # whether the pair has had its turn in the queue
 
     def __post_init__(self) -> None:
+        require_fields(self)
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", self.name):
             raise RegistryError(
                 f"{self.name!r} is no name for a label kind.",
@@ -66,6 +68,7 @@ class LabelKinds(Registry[LabelKind]):
             RegistryError: its name or one of its keys is taken.
         """
         keys = {key: kind.name for kind in self._entries.values() for key in kind.keys}
+        require_entry(self.kind, name, entry, next(iter(self._entries.values()), None))
         for key in entry.keys:
             if key in keys or key in TAB_KEYS:
                 raise RegistryError(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmdemo.errors import MediaError, RegistryError, UserError
+from mmdemo.records import require_fields
 from mmdemo.registry import Registry
 from mmdemo.settings import Settings
 
@@ -105,6 +106,7 @@ class Modality:
     pipeline_tag: str = ""  # the Hub's word for what its models do
 
     def __post_init__(self) -> None:
+        require_fields(self)
         for what, name in (("name", self.name), ("task", self.task)):
             if not NAME.fullmatch(name):
                 raise RegistryError(

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from mmdemo.errors import MmdemoError, RegistryError, UserError, one_line
+from mmdemo.records import require_entry
 
 GROUP = "mmdemo.plugins"
 Entry = TypeVar("Entry")
@@ -46,11 +47,12 @@ class Registry(Generic[Entry]):
         """Add an entry.
 
         Raises:
-            RegistryError: there is one of that name.
+            RegistryError: there is one of that name, or a field of the entry is not what its class says.
         """
         by_plugin = bool(_calling) and _is_from_a_plugin()
         if by_plugin:  # what ships comes first, so that a plug-in that doubles it is the one that is refused
             self._load_built_in()
+        require_entry(self.kind, name, entry, next(iter(self._entries.values()), None))
         if name in self._entries:
             raise RegistryError(
                 f"There is a {self.kind} named {name!r} already.",

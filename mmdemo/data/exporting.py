@@ -12,6 +12,7 @@ from mmdemo.errors import UserError, cannot_write
 from mmdemo.media.regular_file import is_there
 from mmdemo.modality import modality_of
 from mmdemo.store.pairs import PairView
+from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
 
@@ -34,7 +35,7 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
     Raises:
         UserError: an unknown format or one that has no place for the task's files, a folder that holds
             something else or cannot be made, or nothing to export.
-        StorageError: the disk refused.
+        StorageError: the disk refused; nothing half-written stays.
     """
     exporter, modality = EXPORTERS.get(format), modality_of(task)
     if not exporter.takes(modality.name):
@@ -47,11 +48,15 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
     if not pairs:
         raise UserError(f"There are no {task} labels to export.", "Label some pairs first.")
     try:
-        (out / MEDIA).mkdir(parents=True)
-        path = exporter.write(out, [_with_file(ws, out, pair, modality.name) for pair in pairs])
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(out.parent) as temporary:
+            made = temporary / out.name
+            (made / MEDIA).mkdir(parents=True)
+            path = exporter.write(made, [_with_file(ws, made, pair, modality.name) for pair in pairs])
+            put(made, out)
     except OSError as e:
         raise cannot_write(f"The export could not be written to {out}", e, named=True) from e
-    return Exported(len(pairs), sum(p.label is not None for p in pairs), path)
+    return Exported(len(pairs), sum(p.label is not None for p in pairs), out / path.relative_to(made))
 
 
 def _require_new(out: Path) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SOURCES_SHOWN = 12  # in a sentence
+FOLLOWED_S = 5.0  # that whoever activates a version waits for the index; a head's takes a fifth of one
 
 
 def check_task(task: str) -> Task:
@@ -213,6 +214,7 @@ class Context:
         def ready() -> None:
             try:
                 self.jobs.resume_interrupted()
+                self.ws.remove_abandoned()
             except Exception:
                 log.exception("starting behind the page failed")
 
@@ -247,6 +249,16 @@ class Context:
         if f"keeper {known}" in self._made:  # else nobody has asked for it yet, as in a command
             self.keeper_of(known).request()
             self.queue_of(known).request()
+
+    def version_changed(self, task: str) -> None:
+        """Another version is active: return when the index answers by it, as the next search is meant to.
+
+        Where its vectors take longer, of new towers or many items, the version before answers meanwhile.
+        """
+        self.data_changed(task)
+        known = version_task(task)
+        if f"keeper {known}" in self._made:
+            self.keeper_of(known).wait(FOLLOWED_S)
 
     def _ensure_bases(self) -> Settings:
         """Give every task its base version; returns the settings with the preset of each."""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import secrets
 import shutil
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from mmdemo.errors import UserError
+from mmdemo.store.texts import short_name
+from mmdemo.store.unfinished import LOCK, unfinished
 
 KEPT_S = 24 * 3600.0  # an upload or download that nobody fetched is deleted after a day
 _folder: Path | None = None
+_open = ExitStack()  # of the folder, for as long as this process lives
 _downloads: dict[str, Path] = {}
 _lock = threading.Lock()
 
 
 def exchange_folder() -> Path:
-    """The temporary folder of this process, outside everything that is served by path."""
+    """The temporary folder of this process, outside everything that is served by path; it ends with it."""
     global _folder
     with _lock:
         if _folder is None:
-            _folder = Path(tempfile.mkdtemp(prefix="mmdemo-"))
+            _folder = _open.enter_context(unfinished(Path(tempfile.gettempdir())))
+            atexit.register(_open.close)
         return _folder
 
 
@@ -36,7 +42,7 @@ def sweep(now: float | None = None) -> None:
     """Delete what has lain longer than a day."""
     bound = (now or time.time()) - KEPT_S
     for path in exchange_folder().iterdir():
-        if path.stat().st_mtime < bound:
+        if path.name != LOCK and path.stat().st_mtime < bound:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
@@ -52,7 +58,7 @@ def batch_folder(batch: str) -> Path:
 
 
 def file_in_batch(batch: str, name: str) -> Path:
-    """Where a file of that name, perhaps with folders in it, waits.
+    """Where a file of that name, perhaps with folders in it, waits; names that are too long are shortened.
 
     Raises:
         UserError: not a name that can be used.
@@ -60,7 +66,7 @@ def file_in_batch(batch: str, name: str) -> Path:
     parts = [p for p in name.replace("\\", "/").split("/") if p not in {"", "."}]
     if not parts or ".." in parts or any("\x00" in p for p in parts):
         raise UserError(f"{name!r} is no file name that can be used.", "Rename the file.")
-    return batch_folder(batch).joinpath(*parts)
+    return batch_folder(batch).joinpath(*map(short_name, parts))
 
 
 def pack(folder: Path, name: str) -> Path:

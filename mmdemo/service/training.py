@@ -109,13 +109,13 @@ class Training:
     def decide(self, run: str, promote: bool, annotator: str = "") -> str:
         """Promote what a run made, or keep the version before it; returns the version that answers."""
         task = self._context.jobs.decide(run, promote, annotator)
-        self._context.data_changed(task)
+        self._context.version_changed(task)
         return self._ws.versions.active(task)
 
     def roll_back(self, task: str, annotator: str = "") -> str:
         """Activate the parent of the active version; returns its id."""
         version = self._context.jobs.roll_back(task, annotator)
-        self._context.data_changed(task)
+        self._context.version_changed(task)
         return version
 
     def data(self, task: str) -> dict[str, Any]:

@@ -127,11 +127,11 @@ class Versions:
         }
 
     def activate(self, version: str, annotator: str = "") -> dict[str, Any]:
-        """Activate a version and bring the index over to it behind the page."""
+        """Activate a version; the next search answers by it, unless its vectors take long to make."""
         from mmdemo.training.activation import activate
 
         task = activate(self._ws, version, annotator).task
-        self._context.data_changed(task)
+        self._context.version_changed(task)
         return self.listed(task)
 
     def retest(self, version: str, annotator: str = "") -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Versions:
         verdict = retest(self._ws, version, towers, annotator)
         task = self._ws.versions.get(version).task
         if verdict.certain:
-            self._context.data_changed(task)
+            self._context.version_changed(task)
         return {"version": version, "promoted": verdict.certain, "gate": verdict.as_json()}
 
     def choose_model(self, task: str, name: str, annotator: str = "") -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import shutil
 import sqlite3
-import tempfile
 import zipfile
 import zlib
 from contextlib import suppress
@@ -13,7 +12,9 @@ from pathlib import Path
 
 from mmdemo.errors import StorageError, UserError, cannot_write, reason
 from mmdemo.media.regular_file import is_there, require_file
+from mmdemo.store.media_store import PART
 from mmdemo.store.tables import now
+from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
 DATABASE = "mmdemo.sqlite3"
@@ -38,11 +39,10 @@ def back_up(ws: Workspace, out: Path) -> Path:
             "The database is not in the workspace.", "Back it up with its own tools, such as pg_dump."
         )
     _require_free(out)
-    part = out.with_name(f".part-{out.name}")
     try:
-        part.touch()  # before any work: whether the place can be written to
-        with tempfile.TemporaryDirectory(dir=ws.folder) as temporary:
-            copy = Path(temporary) / DATABASE
+        # the folder beside the zip comes before any work: whether the place can be written to
+        with unfinished(out.parent) as beside, unfinished(ws.folder) as temporary:
+            part, copy = beside / "backup.zip", temporary / DATABASE
             source, target = sqlite3.connect(ws.folder / DATABASE), sqlite3.connect(copy)
             with target:
                 source.backup(target)
@@ -52,16 +52,13 @@ def back_up(ws: Workspace, out: Path) -> Path:
                 archive.write(copy, DATABASE)
                 for name in PARTS:
                     for file in sorted((ws.folder / name).rglob("*")):
-                        if file.is_file() and not file.name.startswith(".part-") and file.suffix != ".lock":
+                        if file.is_file() and not file.name.startswith(PART) and file.suffix != ".lock":
                             archive.write(file, file.relative_to(ws.folder))
             part.replace(out)
     except sqlite3.Error as e:
         raise StorageError(f"The database could not be copied: {reason(e)}.", "Free some disk space.") from e
     except OSError as e:
         raise cannot_write(f"The backup could not be written to {out}", e, named=True) from e
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return out
 
 
@@ -99,6 +96,8 @@ def restore(archive: Path, folder: Path) -> None:
     """
     if (folder / DATABASE).exists():
         raise UserError(f"{folder} already holds a workspace.", "Restore into a new folder.")
+    if holds := next((name for name in PARTS if any(folder.glob(f"{name}/*"))), None):
+        raise UserError(f"{folder} already holds something in {holds}.", "Restore into a new folder.")
     require_file(archive, BACKUP_MB)
     try:
         with zipfile.ZipFile(archive) as zipped:
@@ -118,12 +117,14 @@ def restore(archive: Path, folder: Path) -> None:
                     f"and {free / 1e6:.0f} MB of the disk are free.",
                     "Free some disk space.",
                 )
-            with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-                zipped.extractall(temporary)
-                folder.mkdir(parents=True, exist_ok=True)
-                for name in [*PARTS, DATABASE]:  # the database last: a workspace is there when it is
-                    if (Path(temporary) / name).exists():
-                        shutil.move(str(Path(temporary) / name), str(folder / name))
+            with unfinished(folder if folder.is_dir() else folder.parent) as temporary:
+                fresh = temporary / "workspace"
+                fresh.mkdir()
+                zipped.extractall(fresh, [n for n in names if n == DATABASE or Path(n).parts[0] in PARTS])
+                for name in PARTS:  # whose place may have an empty folder of that name
+                    with suppress(FileNotFoundError):
+                        (folder / name).rmdir()
+                put(fresh, folder)
     except UNREADABLE as e:
         raise UserError(
             f"{archive.name} is not a zip that can be read.", "Choose a zip that Back up made."
@@ -142,14 +143,15 @@ def replace(ws: Workspace, archive: Path) -> Path:
     kept = ws.folder / "backups" / f"before-restore-{now():%Y%m%d-%H%M%S}.zip"
     kept.parent.mkdir(exist_ok=True)
     back_up(ws, kept)
-    with tempfile.TemporaryDirectory(dir=ws.folder) as temporary:
-        fresh = Path(temporary) / "workspace"
+    with unfinished(ws.folder) as temporary:
+        fresh, before = temporary / "workspace", temporary / "before"
+        before.mkdir()
         restore(archive, fresh)
         with ws.replaced():
-            for name in PARTS:
-                shutil.rmtree(ws.folder / name, ignore_errors=True)
+            for name in PARTS:  # by their names alone: what is copied may be cut off in its middle
+                (ws.folder / name).replace(before / name)
                 if (fresh / name).exists():
-                    shutil.move(str(fresh / name), str(ws.folder / name))
+                    (fresh / name).replace(ws.folder / name)
             for leftover in ("-wal", "-shm"):
                 (ws.folder / f"{DATABASE}{leftover}").unlink(missing_ok=True)
             (fresh / DATABASE).replace(ws.folder / DATABASE)

@@ -6,11 +6,15 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from mmdemo.errors import cannot_write
 
 COPIED_AT_ONCE = 1 << 20  # bytes
+PART = ".part-"  # how a file that is not whole yet is called
+ABANDONED_S = 3600.0  # no file takes that long to be written
 
 
 def byte_count(data: bytes | Path) -> int:
@@ -38,7 +42,7 @@ def write_durably(path: Path, data: bytes | Path) -> None:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PART)
         with os.fdopen(handle, "wb") as f:
             if isinstance(data, Path):
                 with data.open("rb") as source:
@@ -49,9 +53,18 @@ def write_durably(path: Path, data: bytes | Path) -> None:
             os.fsync(f.fileno())
         Path(temporary).replace(path)
     except OSError as e:
+        raise cannot_write(f"{path.name} could not be saved", e) from e
+    finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise cannot_write(f"{path.name} could not be saved", e) from e
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the files below a folder that a process which was killed has not written to their ends."""
+    for part in folder.rglob(f"{PART}*"):
+        with suppress(OSError):  # it was another process's, and is whole by now
+            if time.time() - part.stat().st_mtime > ABANDONED_S:
+                part.unlink()
 
 
 class MediaStore:

@@ -8,6 +8,8 @@ import unicodedata
 from mmdemo.errors import UserError
 
 MAX_TEXT = 10_000  # characters
+LONGEST_NAME = 200  # bytes of the name of a file; file systems take 255, and what is beside it adds to that
+LONGEST_SUFFIX = 12  # characters; what is longer after a dot is no suffix
 
 
 def clean_text(text: str) -> str:
@@ -36,3 +38,17 @@ def text_key(text: str) -> str:
     """SHA-256 of the text without regard to case, width and blanks: copies of one text share it."""
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def short_name(name: str) -> str:
+    """A name of a file, cut in the middle where no file system takes it: its suffix stays, and a part of its
+    hash keeps it apart from others with the same beginning.
+    """
+    if len(name.encode("utf-8", "surrogatepass")) <= LONGEST_NAME:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or len(suffix) > LONGEST_SUFFIX:
+        stem, dot, suffix = name, "", ""
+    end = f"-{text_key(name)[:8]}{dot}{suffix}"
+    room = LONGEST_NAME - len(end.encode("utf-8", "surrogatepass"))
+    return stem.encode("utf-8", "surrogatepass")[:room].decode("utf-8", "ignore") + end

@@ -26,12 +26,13 @@ from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
-from mmdemo.store.media_store import MediaStore, byte_count, write_durably
+from mmdemo.store.media_store import MediaStore, byte_count, remove_abandoned, write_durably
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.tables import Item
-from mmdemo.store.texts import storable
+from mmdemo.store.texts import short_name, storable
 from mmdemo.store.transcripts import TranscriptStore
+from mmdemo.store.unfinished import remove_left
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.versions import VersionTree
 from mmdemo.store.words import WordIndex
@@ -58,6 +59,8 @@ class Workspace:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as e:
             raise cannot_write(f"The workspace {self.folder} cannot be used", e, named=True) from e
+        remove_left(self.folder)
+        remove_left(self.folder.parent)  # of a restore
         self.database = Database(settings.url)
         self.media = MediaStore(self.folder / "media", self.folder / "cache")
         self.items = ItemStore(self.database)
@@ -116,7 +119,7 @@ class Workspace:
         item = Item(
             id=item_id,
             modality=modality,
-            name=storable(Path(name).name)[:300] or modality,
+            name=short_name(storable(Path(name).name)) or modality,
             source=storable(source)[:120],
             bytes=byte_count(data),
             listed=listed,
@@ -191,6 +194,11 @@ class Workspace:
         if item.suffix in SEEKABLE:
             return self.media_path(item)
         return self._made_once("sounds", item, ".ogg", write_opus)
+
+    def remove_abandoned(self) -> None:
+        """Remove what processes that were killed have left half-written among the files."""
+        for name in ("media", "cache"):
+            remove_abandoned(self.folder / name)
 
     def version_folder(self, version_id: str) -> Path:
         """Where the weights and the card of a version lie."""

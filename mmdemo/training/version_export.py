@@ -13,6 +13,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.store.cards import CARD, read_card
+from mmdemo.store.unfinished import unfinished
 from mmdemo.store.workspace import Workspace
 
 
@@ -30,24 +31,24 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     source = version_source(ws, version_id)
     if out.exists():
         raise UserError(f"{out} is there already.", "Name a new folder.")
-    part = out.with_name(out.name + ".part")
     try:
-        part.mkdir(parents=True)
-        how = LOADERS[source.preset.loader]
-        if how.save_network is not None:
-            how.save_network(source.preset, decide_compute(ws.settings.device), part)
-        kept = ws.version_folder(version_id)
-        for name in ("head.safetensors", "head.json", CARD):
-            if (kept / name).exists():
-                shutil.copyfile(kept / name, part / name)
-        if (kept / "adapter").is_dir():
-            shutil.copytree(kept / "adapter", part / "adapter")
-        (part / "README.md").write_text(_page(source.preset, version_id, kept), encoding="utf-8")
-        part.replace(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(out.parent) as temporary:
+            part = temporary / out.name
+            part.mkdir()
+            how = LOADERS[source.preset.loader]
+            if how.save_network is not None:
+                how.save_network(source.preset, decide_compute(ws.settings.device), part)
+            kept = ws.version_folder(version_id)
+            for name in ("head.safetensors", "head.json", CARD):
+                if (kept / name).exists():
+                    shutil.copyfile(kept / name, part / name)
+            if (kept / "adapter").is_dir():
+                shutil.copytree(kept / "adapter", part / "adapter")
+            (part / "README.md").write_text(_page(source.preset, version_id, kept), encoding="utf-8")
+            part.replace(out)
     except OSError as e:
         raise cannot_write(f"{out} could not be written", e, named=True) from e
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return out
 
 

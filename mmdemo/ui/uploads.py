@@ -17,6 +17,8 @@ from mmdemo.service.context import check_task
 from mmdemo.service.exchange import exchange_folder, file_in_batch, sweep
 from mmdemo.ui.gate import Caller, require_role
 
+LONGEST_PATH = 2000  # characters of a name with its folders
+
 
 async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
     """Take one file in.
@@ -25,10 +27,12 @@ async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
     one it waits for its import.
 
     Raises:
-        UserError: too large, or not a file of that task.
+        UserError: too large, its name too long, or not a file of that task.
         AccessError: an import is not the caller's to begin.
     """
-    name = request.query_params.get("name", "picture")[:500]
+    name = request.query_params.get("name", "picture")
+    if len(name) > LONGEST_PATH:
+        raise UserError(f"The name of the file has {len(name)} characters.", "Choose a shorter one.")
     batch = request.query_params.get("batch", "")
     task = check_task(request.query_params.get("task", "") or DEFAULT_TASK)
     if batch:

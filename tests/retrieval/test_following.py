@@ -35,6 +35,18 @@ def test_a_promotion_by_another_process_is_followed(
     assert found_by(page) == base
 
 
+def test_the_first_search_after_an_activation_answers_by_the_version_that_was_activated(
+    make_app: Callable[..., App],
+) -> None:
+    page = make_app("activated")
+    base = found_by(page)
+    label_samples(page, 20)
+    done = run(page, "ask", epochs=2)
+    for version in (str(done.version_id), base) * 3:
+        page.versions.activate(version)
+        assert found_by(page) == version
+
+
 def test_a_version_that_cannot_be_served_is_tried_once(
     make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from mmdemo.service.app import App
+from mmdemo.service.exchange import batch_folder
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import ASSETS
 from mmdemo.ui.routes import page_routes
@@ -49,6 +50,19 @@ def test_an_upload_that_is_no_picture_or_too_large_is_refused_with_a_sentence(cl
     assert got.status_code == 400 and "not a picture" in got.json()["error"]
     climbs = client.post("/mmdemo/upload?name=..%2F..%2Fx&batch=abcdefgh12", content=png())
     assert climbs.status_code == 400 and "no file name" in climbs.json()["error"]
+
+
+def test_an_uploaded_file_with_a_name_that_is_too_long_is_kept_by_a_shorter_one(client: TestClient) -> None:
+    for letter, colour in (("n", (1, 2, 3)), ("é", (1, 2, 4)), ("🙂", (1, 2, 5))):
+        name, data = f"{letter * 400}.png", png(colour)
+        kept = client.post("/mmdemo/upload", params={"name": name}, content=data).json()["name"]
+        assert kept.startswith(letter * 40) and kept.endswith(".png") and len(kept.encode()) <= 200
+        for other in ("a", "b"):
+            params = {"name": f"x/{letter * 400}{other}.png", "batch": f"batch{ord(letter)}"}
+            assert client.post("/mmdemo/upload", params=params, content=data).status_code == 200
+        waiting = list((batch_folder(f"batch{ord(letter)}") / "x").iterdir())
+        assert len(waiting) == 2 and all(path.suffix == ".png" for path in waiting)
+    assert client.post("/mmdemo/upload", params={"name": "n" * 3000}, content=png()).status_code == 400
 
 
 def test_every_refusal_is_a_sentence_and_no_stack_trace(client: TestClient) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mmdemo import registry
+from mmdemo.data.exporters.base import EXPORTERS, Exporter
 from mmdemo.errors import RegistryError, UserError
+from mmdemo.label_kinds import LABEL_KINDS, LabelKind
+from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import load_settings
 from mmdemo.ui.shell import serve
@@ -95,3 +102,58 @@ def test_a_name_that_is_taken_or_unknown_is_refused_with_the_list() -> None:
         TABS.add("data", Tab("Data", 1, lambda: None))
     with pytest.raises(UserError, match=r"Use one of: .*label_counts"):
         OPERATIONS.get("smell")
+
+
+FAULTY: list[tuple[Callable[[], Any], str]] = [
+    (lambda: like_a_picture(describe=None), "describe of a Modality is None"),
+    (lambda: like_a_picture(noun=None), "noun of a Modality is None"),
+    (lambda: like_a_picture(name=5), "name of a Modality is 5"),
+    (lambda: like_a_picture(title="\ud800"), "title of a Modality is '\\ud800'"),
+    (lambda: like_a_picture(suffixes={5}), "suffixes of a Modality is {5}"),
+    (lambda: like_a_picture(player="loud"), "player of a Modality is 'loud'"),
+    (lambda: made(LABEL_KINDS, LabelKind, "x", None, "about"), "title of a LabelKind is None"),
+    (lambda: made(LABEL_KINDS, LabelKind, "x", "X", "about", "KeyQ"), "keys of a LabelKind is 'KeyQ'"),
+    (lambda: made(LABEL_KINDS, lambda: None), "The verdict 'x' is None"),
+    (lambda: made(TABS, Tab, "\ud800", 150, print), "title of a Tab is '\\ud800'"),
+    (lambda: made(TABS, Tab, "X", 150, None), "build of a Tab is None"),
+    (lambda: made(TABS, Tab, "X", "first", print), "order of a Tab is 'first'"),
+    (lambda: made(TABS, lambda: print), "The tab 'x' is <built-in function print>"),
+    (lambda: made(EXPORTERS, Exporter, "about", 900, None), "write of a Exporter is None"),
+    (lambda: TABS.add("\ud800", Tab("X", 150, lambda: None)), "'\\ud800' is no name of a tab"),
+]
+
+
+def like_a_picture(**fields: Any) -> Modality:
+    return replace(MODALITIES.get("image"), **{"name": "x", "task": "x-text"} | fields)
+
+
+def made(table: registry.Registry[Any], record: Callable[..., Any], *fields: Any) -> Any:
+    return table.add("x", record(*fields))
+
+
+@pytest.mark.parametrize(("adds", "says"), FAULTY)
+def test_a_record_that_cannot_be_used_is_refused_when_it_is_added_and_the_rest_stays(
+    adds: Callable[[], Any], says: str
+) -> None:
+    before = [list(table) for table in (TABS, MODALITIES, LABEL_KINDS, EXPORTERS)]
+    with pytest.raises(RegistryError) as refused:
+        adds()
+    assert str(refused.value).startswith(says) and refused.value.cure.startswith(("Give ", "Use "))
+    assert [list(table) for table in (TABS, MODALITIES, LABEL_KINDS, EXPORTERS)] == before
+
+
+def test_a_plug_in_with_a_faulty_record_is_named_in_the_log_and_the_page_starts_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    adds = 'TABS.add("x", Tab("\\ud800", 150, print))'
+    source = f"from mmdemo.ui.tabs.table import TABS, Tab\ndef register():\n    {adds}\n"
+    (tmp_path / "faulty_plug_in.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("faulty", "faulty_plug_in:register", registry.GROUP)
+    monkeypatch.setattr(registry, "_loaded", set())
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    assert registry.loaded_plugins() == [] and "x" not in tabs()
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told.startswith(
+        "The plug-in faulty was not loaded: title of a Tab is '\\ud800', which it cannot be."
+    )

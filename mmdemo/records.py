@@ -1,0 +1,98 @@
+"""Whether the fields of a record are what its class says: what a plug-in brings is looked at when it is
+added, and not when somebody is waiting for a page that it is drawn on.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from mmdemo.errors import RegistryError
+
+SHOWN = 60  # characters of a value that a sentence repeats
+IN_WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "True or False"}
+
+
+def require_fields(record: Any) -> None:
+    """Check every field of a dataclass by its annotation.
+
+    Raises:
+        RegistryError: one has a value of another type, or a text that no page can be sent; it is named.
+    """
+    kind = type(record)
+    try:
+        hints = get_type_hints(kind)
+    except (NameError, TypeError):  # an annotation that is there for type checkers only
+        return
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if not _fits(value, hints[field.name]):
+            told = ascii(value)
+            told = told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
+            raise RegistryError(
+                f"{field.name} of a {kind.__name__} is {told}, which it cannot be.",
+                f"Give {_in_words(hints[field.name])}.",
+            )
+
+
+def require_entry(kind: str, name: object, entry: Any, beside: Any) -> None:
+    """Check what is added to a table.
+
+    Args:
+        kind: what the table's entries are.
+        name: of the entry.
+        entry: it.
+        beside: one that is there already, if there is one.
+
+    Raises:
+        RegistryError: the name is no plain text, the entry is of another kind, or a field is wrong.
+    """
+    if not name or not _fits(name, str):
+        raise RegistryError(f"{name!a} is no name of a {kind}.", "Use a text.")
+    record = beside is not None and is_dataclass(beside) and not isinstance(beside, type)
+    if entry is None or (record and not isinstance(entry, type(beside))):
+        wanted = f"a {type(beside).__name__}" if record else f"a {kind}"
+        raise RegistryError(f"The {kind} {name!r} is {ascii(entry)[:SHOWN]}.", f"Give {wanted}.")
+    if is_dataclass(entry) and not isinstance(entry, type):
+        require_fields(entry)
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    origin, inner = get_origin(wanted), get_args(wanted)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin is Literal:
+        return value in inner
+    if origin is Callable:
+        return callable(value)
+    if wanted in (None, types.NoneType):
+        return value is None
+    if wanted is str:
+        return isinstance(value, str) and _is_plain(value)
+    if wanted in (int, float):
+        return isinstance(value, int if wanted is int else int | float) and not isinstance(value, bool)
+    if not isinstance(origin or wanted, type):
+        return True
+    if not isinstance(value, origin or wanted):
+        return False
+    if issubclass(origin or wanted, Mapping) and len(inner) == 2:
+        return all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
+    if issubclass(origin or wanted, list | frozenset | set | tuple) and inner:
+        one_kind = len(inner) == 1 or inner[1:] == (...,)
+        kinds = [inner[0]] * len(value) if one_kind else list(inner)
+        return len(kinds) == len(value) and all(map(_fits, value, kinds))
+    return True
+
+
+def _is_plain(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _in_words(wanted: Any) -> str:
+    if get_origin(wanted) is Literal:
+        return f"one of {', '.join(map(repr, get_args(wanted)))}"
+    if get_origin(wanted) is Callable:
+        return "a function"
+    return IN_WORDS.get(wanted, str(wanted).replace("typing.", "").replace("collections.abc.", ""))
