@@ -48,7 +48,8 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
     if not pairs:
         raise UserError(f"There are no {task} labels to export.", "Label some pairs first.")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        if not is_there(out.parent):
+            out.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(out.parent) as temporary:
             made = temporary / out.name
             (made / MEDIA).mkdir(parents=True)

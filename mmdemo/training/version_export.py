@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from mmdemo.errors import UserError, cannot_write
+from mmdemo.media.regular_file import is_there
 from mmdemo.modality import MODALITIES
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
@@ -32,7 +33,8 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
     if out.exists():
         raise UserError(f"{out} is there already.", "Name a new folder.")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        if not is_there(out.parent):
+            out.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(out.parent) as temporary:
             part = temporary / out.name
             part.mkdir()
