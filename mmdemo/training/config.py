@@ -7,11 +7,16 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from mmdemo.errors import UserError
+from mmdemo.models.heads.residual import HEADS, ResidualHead
 from mmdemo.models.presets import Preset
 from mmdemo.training.losses import LOSSES
 
 BATCH = 128  # pairs of a step, where nothing else is asked for
 MOST_EPOCHS = 500
+# Where nothing else is asked for, by the draws of docs/experiments.md: how many residual heads learn side by
+# side; the channels and the dropout of each of several, and of one alone.
+MEMBERS = 5
+OF_SEVERAL, OF_ONE = (256, 0.3), (512, 0.5)
 Measure = Literal["recall", "likelihood"]  # what the epochs of a training are compared by, in percent
 
 
@@ -23,8 +28,9 @@ class TrainSettings:
     learning_rate: float = 0.0  # 0: the default of what is trained, by its method
     weight_decay: float = 0.1
     batch: int = 0  # 0: BATCH; of networks that write, what they take at once
-    dropout: float = 0.5
-    hidden: int = 512
+    dropout: float | None = None  # None: that of several heads side by side, or of one
+    hidden: int = 0  # channels of a head; 0: those of several side by side, or of one
+    members: int = 0  # heads that learn side by side and are merged; 0: MEMBERS of residual ones, else one
     loss: str = "infonce"
     mark_weight: float = 4.0
     scale: float = 10.0  # the initial inverse temperature
@@ -46,8 +52,9 @@ class TrainSettings:
             "learning_rate": (self.learning_rate, 0.0, 0.1),
             "weight_decay": (self.weight_decay, 0.0, 10.0),
             "batch": (self.batch or BATCH, 2, 65_536),
-            "dropout": (self.dropout, 0.0, 0.95),
-            "hidden": (self.hidden, 1, 16_384),
+            "dropout": (self.dropout or 0.0, 0.0, 0.95),
+            "hidden": (self.hidden, 0, 16_384),
+            "members": (self.members, 0, 64),
             "mark_weight": (self.mark_weight, 1.0, 1000.0),
             "scale": (self.scale, 0.1, 100.0),
             "part": (self.part, 0, 65_536),
@@ -76,6 +83,22 @@ class EpochRecord:
     validation_likelihood: float | None = None  # of the validation texts, percent a token; of what writes
 
 
+def for_head(settings: TrainSettings, kind: str) -> TrainSettings:
+    """The settings with what a kind of head makes of those that are left open.
+
+    Raises:
+        UserError: several were asked for of a kind that cannot be merged, or there is no such kind.
+    """
+    merges = HEADS[kind] is ResidualHead
+    if settings.members > 1 and not merges:
+        raise UserError(f"{settings.members} heads of the kind {kind} cannot be merged.", "Ask for one.")
+    members = settings.members or (MEMBERS if merges else 1)
+    hidden, dropout = OF_SEVERAL if members > 1 else OF_ONE
+    if settings.dropout is not None:
+        dropout = settings.dropout
+    return replace(settings, head=kind, members=members, hidden=settings.hidden or hidden, dropout=dropout)
+
+
 def settings_for(preset: Preset, method: str, settings: TrainSettings) -> TrainSettings:
     """The settings of a run of a model by a method, with the head that it would have.
 
@@ -90,7 +113,7 @@ def settings_for(preset: Preset, method: str, settings: TrainSettings) -> TrainS
     if preset.heads and chosen.head not in preset.heads:
         raise UserError(f"{preset.id} has no head {chosen.head!r}.", f"Use: {' or '.join(preset.heads)}.")
     chosen.check()
-    return chosen
+    return for_head(chosen, chosen.head) if method == "head" else chosen
 
 
 def settings_from_json(values: dict[str, object]) -> TrainSettings:
@@ -110,7 +133,7 @@ def settings_from_words(values: Mapping[str, object]) -> TrainSettings:
         value = values.get(field.name)
         if value is None or value == "":
             continue
-        kind = {"int": int, "float": float, "bool": bool}.get(str(field.type), str)
+        kind = {"int": int, "float": float, "float | None": float, "bool": bool}.get(str(field.type), str)
         try:
             given[field.name] = kind(float(value) if kind is int else value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError) as e:

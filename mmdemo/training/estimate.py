@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -67,7 +67,7 @@ def estimate(
     if recipe.defaults is None or recipe.forward is None:
         return {"seconds": None, "sentence": ""}
     each = partial(_pair_s, ws, recipe.forward, one, [e for e in train if e.match] or train)
-    plan = make_plan(len(train), recipe.defaults(one.towers.media, len(train)), settings)
+    plan = make_plan(len(train), recipe.defaults(one.towers.media, len(train), settings), settings)
     if method != "head":
         return _told(ws, method, _network(plan, each(), method, settings, weights_mb(preset)))
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
@@ -144,7 +144,7 @@ def _head_s(aligner: HeadAligner, settings: TrainSettings, examples: int, epochs
         codes,
         codes,
     )
-    tried = TrainSettings(2, 1e-4, batch=settings.batch, hidden=settings.hidden, head=settings.head)
+    tried = replace(settings, epochs=2, learning_rate=1e-4)
     records = [
         r for r, _ in train_head(random, None, random.features, aligner.dim, tried, decide_compute("cpu"))
     ]

@@ -9,7 +9,7 @@ assumption. A row counts as much as its label is sure. The loss of captioners ta
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,13 @@ class Batch:
     text_code: Tensor  # (R,) equal for one text
     weight: Tensor | None = None  # (R,) how sure each label is, over 0 to 1; None: all are
     logits: Tensor | None = None  # (R, R) of a fused head: of item r with text c
+
+    def members(self) -> list[Batch]:
+        """One for each head, of vectors of several: (M, R, D)."""
+        return [
+            replace(self, media=media, text=text)
+            for media, text in zip(self.media.unbind(), self.text.unbind(), strict=True)
+        ]
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """(R, R) bool each: known positives and marked negatives of item r with text c."""

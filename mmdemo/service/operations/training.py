@@ -52,7 +52,7 @@ class TrainRequest(Request):
     weight_decay: Number = Field(None, description="how fast weights shrink; default 0.1")
     batch: Whole = Field(0, description="pairs a step, over all processes; 0: the method's default")
     part: Whole = Field(0, description="the micro-batch size: pairs embedded at once; 0: the batch")
-    dropout: Number = Field(None, description="of a head; default 0.5")
+    dropout: Number = Field(None, description="of a head; default 0.3 of five side by side, 0.5 of one")
     loss: Name = Field("", description="infonce, sigmoid, triplet, matching, or one that a package brings")
     head: Name = Field("", description="residual, temporal, concatenation or cross-attention")
     alone: bool = Field(False, description="whether a fused head answers without the shared space")

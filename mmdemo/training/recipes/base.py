@@ -39,8 +39,8 @@ class StartedRun:
 
     @property
     def settings(self) -> TrainSettings:
-        """How to train."""
-        return settings_from_json(self.run.settings)
+        """How to train; a run of before heads learned side by side is one of a single head."""
+        return settings_from_json({"members": 1} | self.run.settings)
 
     @property
     def preset(self) -> Preset:
@@ -145,9 +145,9 @@ class Recipe:
     open: Callable[[StartedRun], OpenedRun]  # load what is trained, and its examples
     conclude: Callable[[FinishedRun], Conclusion]  # write the weights, measure before and after
     compare: Callable[[Compared], Evidence | None]  # two versions that are there, as `conclude` measures them
-    # For an estimate: how the model of a tower is trained on so many examples, and some of them sent through
-    # it once; None: it has no towers.
-    defaults: Callable[[MediaTower, int], Defaults] | None = None
+    # For an estimate: how the model of a tower is trained on so many examples by some settings, and some of
+    # them sent through it once; None: it has no towers.
+    defaults: Callable[[MediaTower, int, TrainSettings], Defaults] | None = None
     forward: Callable[[Workspace, HeadAligner, Sequence[Example]], None] | None = None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from mmdemo.labeling.snapshot import Example
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.heads.residual import HEADS, ResidualHead
-from mmdemo.models.heads.saved import load_head, make_head, save_head
+from mmdemo.models.heads.saved import load_head, save_head
 from mmdemo.models.load import base_calibration
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.retrieval.embed import load_medium
@@ -43,7 +42,14 @@ from mmdemo.training.recipes.base import (
     StartedRun,
     compare_ranks,
 )
-from mmdemo.training.trainables.head import HeadLearning, head_defaults, new_head, recall_of, train_head
+from mmdemo.training.trainables.head import (
+    HeadLearning,
+    head_defaults,
+    merged,
+    new_head,
+    recall_of,
+    train_head,
+)
 
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
 
@@ -56,15 +62,11 @@ def open_run(started: StartedRun) -> OpenedRun:
     train = _arrays(started, started.train, kind)
     head = new_head(train, reference_features(ws, preset), preset.dim, settings, compute)
 
-    def save(folder: Path) -> None:
-        copy = make_head(head.shape)
-        copy.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
-        save_head(copy, folder)
-
     check = None
     if started.validation:
         check = recall_of(head, _arrays(started, started.validation, kind, ranked=True), preset.dim)
-    return OpenedRun(HeadLearning(head, train, settings, compute), save, started.train, check)
+    learning = HeadLearning(head, train, settings, compute)
+    return OpenedRun(learning, lambda folder: save_head(merged(head), folder), started.train, check)
 
 
 def conclude(finished: FinishedRun) -> Conclusion:
@@ -203,5 +205,5 @@ def _error_rates(finished: FinishedRun, vocabulary: list[str]) -> dict[str, Any]
 
 RECIPES.add(
     "head",
-    Recipe(open_run, conclude, compare_ranks, lambda tower, examples: head_defaults(examples), forward),
+    Recipe(open_run, conclude, compare_ranks, lambda tower, *asked: head_defaults(*asked), forward),
 )

@@ -26,6 +26,7 @@ from mmdemo.store.pairs import VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import let_learn
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.foretelling import unseen
 from mmdemo.training.outcome import save_learned
 from mmdemo.training.processes import rows_of_all, share_of
@@ -122,7 +123,7 @@ def open_learner(preset: Preset, compute: Compute, adapter: str) -> Encoder:
     return opened(preset, compute, adapter)
 
 
-def defaults(tower: MediaTower, examples: int) -> Defaults:
+def defaults(tower: MediaTower, examples: int, settings: TrainSettings) -> Defaults:
     """As the encoders' family is trained."""
     return pair_defaults(_learner(tower))
 

@@ -1,4 +1,4 @@
-"""A head that learns on cached features: seconds on any machine."""
+"""Heads that learn on cached features, one or several side by side: seconds on any machine."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from mmdemo.models.device import Compute
 from mmdemo.models.heads.fusion import FusedHead
 from mmdemo.models.heads.residual import HeadShape, ResidualHead
 from mmdemo.models.heads.saved import make_head
-from mmdemo.training.config import BATCH, EpochRecord, Measure, TrainSettings
+from mmdemo.training.config import BATCH, EpochRecord, Measure, TrainSettings, for_head
 from mmdemo.training.losses import Batch, BinaryMatching, PairLoss
+from mmdemo.training.trainables.side_by_side import SideBySide
 from mmdemo.training.trainer import Defaults, Trainer
 
-EPOCHS = 14
 LEAST_STEPS = 40  # with few labels an epoch is a step or two
+Heads = ResidualHead | SideBySide
 
 
-def default_learning_rate(examples: int) -> float:
-    """2e-4 up to 160 examples, growing with them to 5e-4 at 400: with few, smaller steps forget less."""
-    return 2e-4 * min(2.5, max(1.0, examples / 160))
-
-
-def head_defaults(examples: int) -> Defaults:
-    """How a head is trained on so many examples."""
+def head_defaults(examples: int, settings: TrainSettings) -> Defaults:
+    """How heads are trained on so many examples: with few of these, smaller steps forget less. Several heads
+    bear larger ones.
+    """
+    several = for_head(settings, settings.head or "residual").members > 1
+    steps = min(4.5, max(0.7, examples / 100)) if several else min(2.5, max(1.0, examples / 160))
     return Defaults(
-        rates={"head": default_learning_rate(examples)},
+        rates={"head": 2e-4 * steps},
         batch=BATCH,
-        epochs=EPOCHS,
+        epochs=10 if several else 14,
         least_steps=LEAST_STEPS,
         warm_up=0.0,  # its last layers start at zero, so the first steps are small by themselves
         takes_rest=True,
@@ -43,10 +43,10 @@ def head_defaults(examples: int) -> Defaults:
 
 
 class HeadLearning:
-    """A head and the cached tower outputs that it learns from, as `Trainer` trains it.
+    """Heads and the cached tower outputs that they learn from, as `Trainer` trains them.
 
     Args:
-        head: on its device, standardised.
+        head: one, or several side by side; on its device, standardised.
         train: the examples.
         settings: the loss and the weight of marked mismatches are used.
         compute: where, and in which number format.
@@ -54,20 +54,18 @@ class HeadLearning:
 
     measures: Measure = "recall"
 
-    def __init__(
-        self, head: ResidualHead, train: PairArrays, settings: TrainSettings, compute: Compute
-    ) -> None:
+    def __init__(self, head: Heads, train: PairArrays, settings: TrainSettings, compute: Compute) -> None:
         self.network: nn.Module = head
         self.extras = nn.Module()  # the state of a run says by which features its head was standardised
         self.extras.register_buffer("mean", head.mean)
         self.extras.register_buffer("std", head.std)
-        self.defaults = head_defaults(len(train))
+        self.defaults = head_defaults(len(train), settings)
         self._head, self._compute = head, compute
         self._rows = _Rows(train, compute.device)
         self._train, self._match = train, train.match
         self._loss = PairLoss(settings.loss, settings.mark_weight)
         self._matching: nn.Module | None = None  # beside the shared space's loss, of a fused head
-        if head.fuses and settings.loss != "matching":
+        if isinstance(head, ResidualHead) and head.fuses and settings.loss != "matching":
             self._matching = BinaryMatching(settings.mark_weight)
 
     def __len__(self) -> int:
@@ -93,7 +91,11 @@ class HeadLearning:
         with self._compute.autocast():
             batch = self._rows.batch(self._head, torch.tensor(rows))
             scale, bias = self._head.log_scale.exp().clamp(max=100.0), self._head.bias
-            loss = self._loss(batch, scale, bias)
+            if isinstance(self._head, SideBySide):
+                each = zip(batch.members(), scale.unbind(), bias.unbind(), strict=True)
+                loss = torch.stack([self._loss(*one) for one in each]).mean()
+            else:
+                loss = self._loss(batch, scale, bias)
             if self._matching is not None:
                 loss = loss + self._matching(batch, scale, bias)
         loss.backward()
@@ -110,7 +112,7 @@ def train_head(
     state: Path | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[EpochRecord, ResidualHead]]:
-    """Train a head, an epoch at a time.
+    """Train a head, or several that become one, an epoch at a time.
 
     Args:
         train: the examples to learn from.
@@ -137,24 +139,34 @@ def train_head(
         check=recall_of(head, validation, dim) if validation is not None and len(validation) else None,
     )
     for record in trainer.epochs():
-        yield record, head
+        yield record, merged(head)
 
 
 def new_head(
     train: PairArrays, reference: np.ndarray, dim: int, settings: TrainSettings, compute: Compute
-) -> ResidualHead:
-    """An untrained head of the settings' kind, on its device."""
+) -> Heads:
+    """What learns by the settings, untrained, on its device: a head of their kind, or several residual ones.
+
+    Raises:
+        UserError: several were asked for of a kind that cannot be merged.
+    """
     torch.manual_seed(settings.seed)
-    kind = settings.head or "residual"
-    shape = HeadShape(train.features.shape[1], dim, settings.hidden, settings.dropout, kind, settings.alone)
-    head = make_head(shape, settings.scale).to(compute.device)
-    head.standardise(torch.from_numpy(reference).to(compute.device))
+    how = for_head(settings, settings.head or "residual")
+    shape = HeadShape(train.features.shape[1], dim, how.hidden, how.dropout or 0.0, how.head, how.alone)
+    several = how.members > 1
+    head = SideBySide(shape, how.members, how.scale) if several else make_head(shape, how.scale)
+    head.to(compute.device).standardise(torch.from_numpy(reference).to(compute.device))
     return head
 
 
-def recall_of(head: ResidualHead, pairs: PairArrays, dim: int) -> Callable[[], float]:
-    """Measures the mean recall, in percent, of a head as it is then."""
-    return lambda: measure(head, pairs, dim).mean_recall
+def merged(head: Heads) -> ResidualHead:
+    """The head that answers by what was learned: several are merged as they are then."""
+    return head.merged() if isinstance(head, SideBySide) else head
+
+
+def recall_of(head: Heads, pairs: PairArrays, dim: int) -> Callable[[], float]:
+    """Measures the mean recall, in percent, of what learns as it is then."""
+    return lambda: measure(merged(head), pairs, dim).mean_recall
 
 
 class _Rows:
@@ -171,9 +183,10 @@ class _Rows:
         self.weight = torch.from_numpy(weight).to(device)
         self.cells = torch.from_numpy(cells_in(arrays)).to(device)
 
-    def batch(self, head: ResidualHead, rows: Tensor) -> Batch:
+    def batch(self, head: Heads, rows: Tensor) -> Batch:
+        """Those examples as a head sees them, or as several do: then vectors have a first axis of members."""
         device = self.features.device
-        if self.frames is not None and head.sees_time:
+        if self.frames is not None and isinstance(head, ResidualHead) and head.sees_time:
             frames, there = self.frames.take(rows.numpy()).padded()
             media = head.project_spans(frames.to(device), there.to(device))
         else:

@@ -33,7 +33,7 @@ $("[data-compare]").onclick = () => mm.into($("[data-compared]"), () => ask("com
 });
 async function drawCard(id) {
   const c = await api("version_card", { version: id }), k = c.card, s = k?.settings || {};
-  const asked = [["epochs", s.epochs], ["learning rate", s.learning_rate], ["batch", s.batch], ["loss", s.loss]].filter(([, v]) => v).map(([n, v]) => `${n} ${v}`).join(", ");
+  const asked = [["epochs", s.epochs], ["learning rate", s.learning_rate], ["batch", s.batch], ["loss", s.loss], ["merged heads", k?.method === "head" && s.members > 1 && s.members]].filter(([, v]) => v).map(([n, v]) => `${n} ${v}`).join(", ");
   $("[data-card]").replaceChildren(h("h4", {}, id), h("dl", { class: "mm-facts" },
     ...fact("base", `${c.base.name} · ${c.base.licence}${c.base.size_mb ? ` · ${mb(c.base.size_mb)}` : ""}`), ...fact("what it is", c.base.about),
     ...(k ? [...fact("from", k.parent), ...fact("run", `${k.run}, ${new Date(k.created).toLocaleString()}`), ...fact("learned by", `${METHODS[k.method] || k.method}${asked ? ` (${asked})` : ""}, seed ${s.seed}`),
