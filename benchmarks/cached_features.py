@@ -47,7 +47,7 @@ def main() -> None:
 
     def run(anew: bool) -> tuple[float, ResidualHead]:
         begun = time.perf_counter()
-        settings = TrainSettings(EPOCHS, seed=0)
+        settings = TrainSettings(EPOCHS, seed=0, members=1)
         epochs = train_head(train, None, art.pairs.features, 384, settings, decide_compute("cpu"))
         while True:
             if anew:
