@@ -78,7 +78,7 @@ def one_line(text: str) -> str:
 def reason(e: BaseException) -> str:
     """Why something failed, from whatever a library raised: its first line, without a full stop."""
     why = e.what if isinstance(e, MmdemoError) else getattr(e, "strerror", None) or str(e)
-    return (str(why).strip().splitlines() or [type(e).__name__])[0].rstrip(".:") or type(e).__name__
+    return (str(why).strip().splitlines() or [type(e).__name__])[0].rstrip(".: ") or type(e).__name__
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,8 @@ class Verdict:
     """What the gate says of a version; what it does not know is None."""
 
     certain: bool
-    why: str  # better, not-certain, worse, recall-fell, few, chance, not-asked, no-promotion or unmeasured
+    # better, not-certain, worse, recall-fell, few, chance, not-asked, no-promotion, asked or unmeasured
+    why: str
     sentence: str
     items: int = 0  # distinct held-out ones
     attempt: int | None = None  # the number that was spent

@@ -209,8 +209,7 @@ class ModelManager:
                 self._stop_fetching.discard(task)
                 fetch(preset, told, lambda: task in self._stop_fetching)
         except UserError as e:
-            serves = instead and before is not WAITING
-            self._statuses[task] = before if serves else ModelStatus("failed", str(e))
+            self._statuses[task] = before if instead else ModelStatus("failed", str(e))
             raise
         self._statuses[task] = before
 
@@ -307,7 +306,7 @@ class ModelManager:
             self._require_room(preset)
             towers, device = load_towers(preset, self._settings)
         except Exception as e:
-            if before.state == "ready" and instead:
+            if instead:  # the one in use is none the worse for it
                 self._statuses[preset.task] = before
                 raise
             message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"

@@ -113,6 +113,11 @@ def free_mb(compute: Compute) -> int:
     return _memory(compute)[0] // 1_000_000
 
 
+def free_memory_mb(settings: Settings) -> int:
+    """The memory that is free on the device of the settings."""
+    return free_mb(_compute(settings))
+
+
 def require_room(preset: Preset, settings: Settings) -> None:
     """Refuse a model that does not fit, before anything is loaded.
 

@@ -9,6 +9,7 @@ from mmdemo.service.context import Context
 from mmdemo.service.data import Data
 from mmdemo.service.labels import Labels
 from mmdemo.service.media import Media
+from mmdemo.service.offers import Offers
 from mmdemo.service.pictures import Pictures
 from mmdemo.service.speech import Speech
 from mmdemo.service.training import Training
@@ -43,6 +44,7 @@ class App:
         self.labels = Labels(self.context, self.media)
         self.data = Data(self.context)
         self.versions = Versions(self.context)
+        self.offers = Offers(self.context, self.versions)
         self.training = Training(self.context)
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
@@ -54,4 +56,5 @@ class App:
 
     def close(self) -> None:
         """Let the worker end and release the database."""
+        self.offers.close()
         self.context.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmdemo.errors import UserError
-from mmdemo.evaluation.evidence import LOG_RANKS
+from mmdemo.evaluation.evidence import LOG_RANKS, Evidence
 from mmdemo.evaluation.gate import LEAST_ITEMS, UNMEASURED, Question, Verdict, ask, smallest_visible
 from mmdemo.labeling.snapshot import Snapshot, take_snapshot
 from mmdemo.modality import CAPTIONING, labelled_task
@@ -17,7 +17,7 @@ from mmdemo.store.tables import Run
 from mmdemo.store.versions import BY_GATE
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.outcome import version_of
-from mmdemo.training.recipes.base import Compared, Conclusion, recipe_for
+from mmdemo.training.recipes.base import Compared, Conclusion, compare_ranks, recipe_for
 
 STOPPED = Verdict(False, "stopped", "It was stopped, so no attempt was spent.")
 
@@ -58,23 +58,60 @@ def retest(ws: Workspace, version_id: str, towers: Callable[[str], Towers], anno
     snapshot = take_snapshot(ws, labelled_task(version.task))
     examples = snapshot.of(HELD_OUT, match=True)
     items = len({e.item for e in examples})
-    asked = [a for a in ws.attempts.of_version(version_id) if a.number is not None]
-    if asked and items <= asked[-1].items:
-        raise UserError(
-            f"{version_id} was asked about on {asked[-1].items} held-out items, and there are no more now.",
-            "Label some pairs of the held-out side first.",
-        )
+    if said := _asked_before(ws, version_id, items):
+        raise UserError(said, "Label some pairs of the held-out side first.")
     active = ws.versions.active(version.task)
     method = str(read_card(ws.version_folder(version_id)).get("method", "head"))
     recipe = recipe_for(ws, version.parent or active, method)
     found = recipe.compare(Compared(ws, active, version_id, examples, towers)) if examples else None
     if found is None:
         return UNMEASURED
-    question = Question(
-        version.task, version_id, active, found, held_out_labels(snapshot), annotator=annotator
-    )
-    verdict = ask(ws.attempts, question)
+    verdict = _decide(ws, Compared(ws, active, version_id, examples, towers), found, snapshot, annotator)
     note_on_card(ws.version_folder(version_id), gate=verdict.as_json())
+    return verdict
+
+
+def weigh_base(
+    ws: Workspace, version_id: str, towers: Callable[[str], Towers], annotator: str = ""
+) -> Verdict:
+    """Ask the gate whether another base version is better than the active version, once for each held-out
+    set; it is promoted where it is certain.
+
+    Args:
+        ws: the workspace.
+        version_id: the base version.
+        towers: gives the towers of a version, where they are needed.
+        annotator: who asks.
+    """
+    task = ws.versions.get(version_id).task
+    snapshot = take_snapshot(ws, task)
+    examples = snapshot.of(HELD_OUT, match=True)
+    if not examples:
+        return UNMEASURED
+    items = len({e.item for e in examples})
+    if said := _asked_before(ws, version_id, items):
+        return Verdict(False, "asked", said, items)
+    compared = Compared(ws, ws.versions.active(task), version_id, examples, towers)
+    return _decide(ws, compared, compare_ranks(compared), snapshot, annotator)
+
+
+def _asked_before(ws: Workspace, version_id: str, items: int) -> str:
+    """That a version was asked about, where no held-out items have come since; else empty."""
+    asked = [a for a in ws.attempts.of_version(version_id) if a.number is not None]
+    if not asked or items > asked[-1].items:
+        return ""
+    return f"{version_id} was asked about on {asked[-1].items} held-out items, and there are no more now."
+
+
+def _decide(
+    ws: Workspace, compared: Compared, found: Evidence, snapshot: Snapshot, annotator: str
+) -> Verdict:
+    """Ask the gate about a version that a person chose, and promote it where it is certain."""
+    task, version_id = ws.versions.get(compared.after).task, compared.after
+    labels = held_out_labels(snapshot)
+    verdict = ask(
+        ws.attempts, Question(task, version_id, compared.before, found, labels, annotator=annotator)
+    )
     if verdict.certain:
         ws.versions.activate(version_id, BY_GATE)
     return verdict

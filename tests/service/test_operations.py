@@ -20,8 +20,9 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.document import markdown
 from mmdemo.service.operations.requests import Answer, Request, about
 from mmdemo.service.operations.table import OPERATIONS, ROLES, Operation, ask, operation
-from mmdemo.settings import ASSETS, load_settings
+from mmdemo.settings import ASSETS
 from mmdemo.ui.routes import page_routes
+from tests.conftest import BASE
 
 ROOT = ASSETS.parent
 
@@ -81,7 +82,7 @@ def test_the_page_about_the_api_is_what_the_table_says() -> None:
 
 
 RECORDING = "(a recording)"  # in the place of its id
-PICTURES = load_settings({}).model  # the base version of pictures
+PICTURES = BASE  # the base version of pictures
 LIMITS = (MaxLen, MinLen, Ge, Gt, Le, Lt)
 
 

@@ -40,6 +40,16 @@ def unreachable_host() -> str:
     return urlparse(constants.ENDPOINT).netloc if _unreachable() is not None else ""
 
 
+def why_closed() -> str:
+    """Why nothing can be fetched from the Hub, as a part of a sentence; empty: it can."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE forbids to fetch it"
+    host = unreachable_host()
+    return f"{host} cannot be reached" if host else ""
+
+
 def require_hub(name: str, done: str) -> None:
     """Refuse what needs the Hub where it cannot be reached.
 

@@ -114,7 +114,8 @@ def loading(app: App, request: VersionsRequest) -> dict[str, Any]:
 
 @operation("stop_loading", role="trainer", quick=True)
 def stop_loading(app: App, request: VersionsRequest) -> dict[str, Any]:
-    """Stop the download of a model."""
+    """Stop the download of a model, or trying one."""
+    app.offers.stop(request.task)
     app.models.stop_fetching(request.task)
     return {}
 

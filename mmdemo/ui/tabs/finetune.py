@@ -8,7 +8,7 @@ from mmdemo.ui.widgets import widget
 
 def build() -> None:
     """Lay the tab out."""
-    widget("finetune", "charts", "runs", "versions", "models")
+    widget("finetune", "charts", "runs", "versions", "offer", "models")
 
 
 TABS.add("fine-tune", Tab("Fine-tune", 200, build))

@@ -3,6 +3,7 @@ const hand = $("[name=by_hand]");
 let taking = false;
 const device = (d) => `${d.name} · ${d.format} · memory ${mb(d.used_mb)} of ${mb(d.total_mb)}${d.busy === null ? "" : ` · ${Math.round(d.busy)} % busy`}`;
 views.models = async () => {
+  drawOffer();
   const m = await ask("models").catch((e) => { error(e.message); return null; });
   if (!m) return;
   $("[data-device]").textContent = device(m.device);

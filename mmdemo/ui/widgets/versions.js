@@ -24,12 +24,13 @@ function drawCompare() {
   go.disabled = ticked.size < 2;
   go.textContent = ticked.size < 2 ? "Tick two or more to compare" : `Compare ${ticked.size} versions`;
 }
-$("[data-compare]").onclick = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
+function comparedGrid(c) {
   const one = mm.task.modality.noun;
-  $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`),
-    grid(["version", `text → ${one} R@1`, "R@10", `${one} → text R@1`, "R@10", "mean recall", `over ${c.rows[0].version}`, "95 % interval"], c.rows.map((r, i) => row([
-      r.version, r.text_to_media["R@1"].toFixed(1), r.text_to_media["R@10"].toFixed(1), r.media_to_text["R@1"].toFixed(1), r.media_to_text["R@10"].toFixed(1), r.mean_recall.toFixed(1), ...(i ? gainCells(r.gain) : ["", ""])]))),
-    ...(c.two ? changes(c.two.changes) : []));
+  return grid(["version", `text → ${one} R@1`, "R@10", `${one} → text R@1`, "R@10", "mean recall", `over ${c.rows[0].version}`, "95 % interval"], c.rows.map((r, i) => row([
+    r.version, r.text_to_media["R@1"].toFixed(1), r.text_to_media["R@10"].toFixed(1), r.media_to_text["R@1"].toFixed(1), r.media_to_text["R@10"].toFixed(1), r.mean_recall.toFixed(1), ...(i ? gainCells(r.gain) : ["", ""])])));
+}
+$("[data-compare]").onclick = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
+  $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`), comparedGrid(c), ...(c.two ? changes(c.two.changes) : []));
 });
 async function drawCard(id) {
   const c = await api("version_card", { version: id }), k = c.card, s = k?.settings || {};
