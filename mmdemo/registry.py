@@ -13,7 +13,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -164,23 +164,29 @@ def load_plugins() -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Says whether Ctrl-C was pressed within this block, which code can also pretend by raising its error."""
-    pressed = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield pressed  # signals come to the main thread only, and as its handler says
+    """Says whether Ctrl-C or SIGTERM came within this block; code can also pretend it, by its error."""
+    came = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield came  # signals come to the main thread only
         return
-    go_on = before
 
-    def note(number: int, frame: FrameType | None) -> None:
-        pressed.set()
-        go_on(number, frame)
+    def noting(go_on: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], None]:
+        def note(number: int, frame: FrameType | None) -> None:
+            came.set()
+            go_on(number, frame)
 
-    signal.signal(signal.SIGINT, note)
+        return note
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    noted = {number: noting(handler) for number, handler in before.items() if callable(handler)}
+    for number, note in noted.items():
+        signal.signal(number, note)
     try:
-        yield pressed
+        yield came
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, note in noted.items():
+            if signal.getsignal(number) is note:  # a handler may have put another in its place
+                signal.signal(number, before[number])
 
 
 def _is_from_a_plugin() -> bool:

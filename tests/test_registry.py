@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -95,12 +96,21 @@ def test_a_plug_in_that_would_end_the_program_is_left_out_in_one_line(
     assert loaded_plugins() == []
 
 
-def test_ctrl_c_while_a_plug_in_loads_still_ends_the_program(
-    plugins: list[EntryPoint], tmp_path: Path
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_comes_while_a_plug_in_loads_still_ends_the_program(
+    plugins: list[EntryPoint], tmp_path: Path, name: str
 ) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    code = "import signal\nsignal.raise_signal(signal.SIGINT)\n"
-    plugins.append(package(tmp_path, "slow_to_load", code))
-    with pytest.raises(KeyboardInterrupt):
-        load_plugins()
-    assert signal.getsignal(signal.SIGINT) is before
+    number = signal.Signals[name]
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)  # as the command line does of SIGTERM
+
+    before = signal.signal(number, end)
+    try:
+        code = f"import signal\nsignal.raise_signal(signal.{name})\n"
+        plugins.append(package(tmp_path, f"slow_to_load_{name}", code))
+        with pytest.raises(SystemExit):
+            load_plugins()
+        assert signal.getsignal(number) is end
+    finally:
+        signal.signal(number, before)
