@@ -30,7 +30,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.splits import HELD_OUT
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.foretelling import ENOUGH, out_of_fold
 from mmdemo.training.trainables.head import train_head

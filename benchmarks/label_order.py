@@ -25,7 +25,8 @@ from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import HARD_NEGATIVE, TRAIN
+from mmdemo.store.splits import TRAIN
+from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from mmdemo.training.worker import Worker

@@ -17,7 +17,7 @@ from mmdemo.label_kinds import LABEL_KINDS, training_of
 from mmdemo.media.regular_file import is_there
 from mmdemo.modality import is_medium, modality_of
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import CLASS_ITEMS
+from mmdemo.store.splits import CLASS_ITEMS
 from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
@@ -111,7 +111,7 @@ def import_source(
         UserError: nothing there can be imported.
     """
     verdict = "" if require_verdict(verdict) == NO_LABEL else verdict
-    ws.pairs.declare_classes(classes_of(source))
+    ws.pairs.sides.declare_classes(classes_of(source))
     _, rows = source_rows(source)
     report = ImportReport()
     seen: dict[tuple[str, str, float | None, float | None], int] = {}

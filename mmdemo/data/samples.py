@@ -18,7 +18,7 @@ from mmdemo.label_kinds import MATCH
 from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, TRAIN
+from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 

@@ -33,7 +33,7 @@ from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
 from mmdemo.retrieval.sounds_alike import SoundIndex
 from mmdemo.store.media_store import file_sha256, sha256
-from mmdemo.store.pairs import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
+from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 

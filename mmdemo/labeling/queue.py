@@ -27,7 +27,8 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.embed import feature_file, media_vectors, text_vectors, version_file
 from mmdemo.retrieval.serving import IndexKeeper
-from mmdemo.store.pairs import HARD_NEGATIVE, PairView
+from mmdemo.store.pairs import PairView
+from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 

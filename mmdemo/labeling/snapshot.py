@@ -12,7 +12,8 @@ from mmdemo.errors import DataError
 from mmdemo.label_kinds import training_of
 from mmdemo.modality import modality_of
 from mmdemo.store.media_store import write_durably
-from mmdemo.store.pairs import CLASS, HELD_OUT, TRAIN, VALIDATION, PairView, validates
+from mmdemo.store.pairs import PairView
+from mmdemo.store.splits import CLASS, HELD_OUT, TRAIN, VALIDATION, validates
 from mmdemo.store.tables import TextSplit
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -82,7 +83,7 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     if modality_of(task).spans is None:  # a word's span is no text of the whole recording
         pairs = [p for p in pairs if p.start_s is None]
     corrected = {p.label: text_key(p.corrected) for p in pairs if p.corrected}
-    closed = ws.pairs.closed(text_key(p.final_text) for p in pairs)
+    closed = ws.pairs.sides.closed(text_key(p.final_text) for p in pairs)
     with ws.database.read() as session:
         side = {key: row.split for key in set(corrected.values()) if (row := session.get(TextSplit, key))}
     agreed = ws.labels.opinions(task)

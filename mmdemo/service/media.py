@@ -14,7 +14,7 @@ from mmdemo.modality import DEFAULT_TASK, MODALITIES, modality_of, task_of_file
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.splits import HELD_OUT
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmdemo.errors import UserError
 from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.service.context import Context, version_task
-from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from mmdemo.training.config import EpochRecord

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session, aliased
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
 from mmdemo.store.database import Database, in_parts
-from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, PairStore, check_span
+from mmdemo.store.pairs import PairStore, check_span
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
 from mmdemo.store.words import LABEL, add_in

@@ -25,6 +25,9 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+HARD_NEGATIVE = "hard-negative"  # the source of proposals: a picture with another's text
+
+
 class Base(DeclarativeBase):
     """The declarative base; its metadata is what migrations must arrive at."""
 

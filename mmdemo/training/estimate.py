@@ -19,7 +19,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import version_source
 from mmdemo.models.memory import free_mb, weights_mb
 from mmdemo.models.protocols import Captioner
-from mmdemo.store.pairs import TRAIN
+from mmdemo.store.splits import TRAIN
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import BATCH, TrainSettings
 from mmdemo.training.recipes.base import RECIPES

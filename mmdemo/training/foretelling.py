@@ -15,7 +15,7 @@ from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.evaluation.metrics import Retrieval
 from mmdemo.labeling.snapshot import Example
 from mmdemo.store.cards import read_card
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.splits import HELD_OUT
 from mmdemo.store.workspace import Workspace
 
 ENOUGH = 60  # validation items; below, folds over all labels say more

@@ -14,7 +14,7 @@ from mmdemo.models.calibration import Calibration
 from mmdemo.models.manager import ADAPTER, NETWORK
 from mmdemo.models.presets import Preset
 from mmdemo.store.cards import write_card
-from mmdemo.store.pairs import TRAIN
+from mmdemo.store.splits import TRAIN
 from mmdemo.store.tables import Run, Version, now
 from mmdemo.store.versions import BY_GATE
 from mmdemo.store.workspace import Workspace

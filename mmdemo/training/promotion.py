@@ -12,7 +12,7 @@ from mmdemo.labeling.snapshot import Snapshot, take_snapshot
 from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.models.aligner import Towers
 from mmdemo.store.cards import note_on_card, read_card
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.splits import HELD_OUT
 from mmdemo.store.tables import Run
 from mmdemo.store.versions import BY_GATE
 from mmdemo.store.workspace import Workspace

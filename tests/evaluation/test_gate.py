@@ -26,7 +26,7 @@ from mmdemo.evaluation.gate import (
 from mmdemo.evaluation.metrics import evaluate_scores
 from mmdemo.labeling.snapshot import Example
 from mmdemo.settings import Settings
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.splits import HELD_OUT
 from mmdemo.store.workspace import Workspace
 
 TASK = "image-text"

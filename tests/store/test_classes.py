@@ -10,7 +10,9 @@ import pytest
 from mmdemo.data.importing import import_source
 from mmdemo.labeling.snapshot import LEAST_VALIDATION, take_snapshot
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import HARD_NEGATIVE, HELD_OUT, TRAIN, VALIDATION, PairView
+from mmdemo.store.pairs import PairView
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
@@ -70,13 +72,13 @@ def test_a_class_tree_with_splits_stands_on_the_sides_that_it_names(ws: Workspac
 
 def test_a_text_of_three_items_is_on_one_side_and_opens_with_more(ws: Workspace) -> None:
     first = [add(ws, i, "one text") for i in range(3)]
-    assert len({p.split for p in first}) == 1 and not ws.pairs.closed([text_key("one text")])
+    assert len({p.split for p in first}) == 1 and not ws.pairs.sides.closed([text_key("one text")])
     other = HELD_OUT if first[0].split == TRAIN else TRAIN
     add(ws, 50, "another text", split=other)
     across = add(ws, 50, "one text")
     assert across.split is None  # its item is of the other side
     more = [add(ws, 100 + i, "one text") for i in range(20)]
-    assert ws.pairs.closed([text_key("one text")]) and {p.split for p in more} >= {TRAIN, HELD_OUT}
+    assert ws.pairs.sides.closed([text_key("one text")]) and {p.split for p in more} >= {TRAIN, HELD_OUT}
     before = {p.id: p.split for p in (*first, across)}
     assert {p.id: p.split for p in ws.pairs.views(list(before))} == before  # none moves
 
@@ -87,7 +89,7 @@ def test_proposals_and_mismatches_make_no_class(ws: Workspace) -> None:
         add(ws, i, "a caption", source=HARD_NEGATIVE)
         wrong = add(ws, 20 + i, "a caption")
         ws.labels.add(wrong.id, NewLabel("mismatch"))
-    assert not ws.pairs.closed([text_key("a caption")])
+    assert not ws.pairs.sides.closed([text_key("a caption")])
     assert {p.split for p in ws.pairs.browse(TASK) if p.split} == {own.split}
 
 

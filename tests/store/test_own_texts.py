@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import HARD_NEGATIVE
+from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 

@@ -68,7 +68,7 @@ def test_a_split_never_moves_and_never_leaks(ws: Workspace, rows: list[tuple[int
         for seen in ws.pairs.browse(TASK):
             assert first.setdefault(f"pair {seen.id}", seen.split) == seen.split
     pairs = [p for p in ws.pairs.browse(TASK) if p.split]
-    classes = ws.pairs.closed(text_key(f"text {words}") for words in range(10))
+    classes = ws.pairs.sides.closed(text_key(f"text {words}") for words in range(10))
     for side in (lambda p: p.item, lambda p: text_key(p.text)):
         sides: dict[str, set[str | None]] = {}
         for p in pairs:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from mmdemo.labeling.snapshot import LEAST_VALIDATION
 from mmdemo.models.manager import NETWORK
 from mmdemo.service.app import App
-from mmdemo.store.pairs import TRAIN, VALIDATION
+from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.tables import Pair
 from mmdemo.training.progress import read_progress
 from tests import checkpoints

@@ -13,7 +13,7 @@ from mmdemo.evaluation.gate import LEAST_ITEMS
 from mmdemo.labeling.snapshot import Example, take_snapshot
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.versions import BY_GATE
 from mmdemo.training.foretelling import fold_of, out_of_fold, unseen
 from tests.conftest import TASK

@@ -10,7 +10,7 @@ import pytest
 from mmdemo.labeling.snapshot import LEAST_VALIDATION, Example, split_validation, take_snapshot
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION, validates
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION, validates
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord
 from mmdemo.training.progress import read_progress

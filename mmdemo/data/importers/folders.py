@@ -8,7 +8,7 @@ from pathlib import Path
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.modality import any_medium, is_medium
-from mmdemo.store.pairs import SPLIT_NAMES, split_names
+from mmdemo.store.splits import SPLIT_NAMES, split_names
 
 
 def _visible(path: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_field
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.models.hub.reach import unreachable_host
-from mmdemo.store.pairs import split_names
+from mmdemo.store.splits import split_names
 
 PREFIX = "datasets:"
 TEXTS = (*TEXT_COLUMNS, "captions", "label")

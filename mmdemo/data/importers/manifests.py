@@ -18,7 +18,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_row, read_field, read_text
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.modality import is_medium
-from mmdemo.store.pairs import HELD_OUT_NAMES, SPLIT_NAMES, VALIDATION_NAMES, split_names
+from mmdemo.store.splits import HELD_OUT_NAMES, SPLIT_NAMES, VALIDATION_NAMES, split_names
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_row, read_text
-from mmdemo.store.pairs import SPLIT_NAMES, split_names
+from mmdemo.store.splits import SPLIT_NAMES, split_names
 
 
 class LJSpeech:

@@ -12,7 +12,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.errors import UserError
 from mmdemo.modality import MODALITIES
-from mmdemo.store.pairs import SPLIT_NAMES, split_names
+from mmdemo.store.splits import SPLIT_NAMES, split_names
 
 HEAD = 4096  # characters by which a file is told from another
 

@@ -31,7 +31,8 @@ from mmdemo.service.operations.requests import (
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.store.items import ITEM_STATES
-from mmdemo.store.pairs import HELD_OUT, STATES, TRAIN, VALIDATION
+from mmdemo.store.pairs import STATES
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 
 PREVIEWED = 8
 Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]

@@ -30,7 +30,7 @@ from mmdemo.service.operations.requests import (
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.service.versions import SPLITS
-from mmdemo.store.pairs import SPLIT_NAMES
+from mmdemo.store.splits import SPLIT_NAMES
 from mmdemo.store.tables import Item
 
 ItemLabel = Annotated[str, OneOf("label state", lambda: [UNLABELLED, *LABEL_KINDS], empty="")]

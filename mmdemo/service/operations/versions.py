@@ -27,7 +27,7 @@ from mmdemo.service.operations.requests import (
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.service.versions import SPLITS
-from mmdemo.store.pairs import HELD_OUT
+from mmdemo.store.splits import HELD_OUT
 
 MOST_COMPARED = 20  # versions side by side: each is measured on every pair
 Split = Annotated[str, OneOf("split", lambda: SPLITS)]

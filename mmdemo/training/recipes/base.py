@@ -18,7 +18,7 @@ from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower
 from mmdemo.registry import Registry, modules_in
-from mmdemo.store.pairs import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import Method

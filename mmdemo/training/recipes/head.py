@@ -29,7 +29,7 @@ from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.transcripts import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
-from mmdemo.store.pairs import TRAIN, VALIDATION
+from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.foretelling import ENOUGH, out_of_fold, unseen

@@ -22,7 +22,7 @@ from mmdemo.models.encoders.dual import DualTextTower, stacked
 from mmdemo.models.load import base_calibration, load_towers
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.models.protocols import Encoder, MediaTower
-from mmdemo.store.pairs import VALIDATION
+from mmdemo.store.splits import VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import let_learn
