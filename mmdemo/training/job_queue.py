@@ -1,4 +1,4 @@
-"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back; and the page's worker.
+"""Runs as the page sees them: start, stop, where it stands, promote, keep, roll back.
 
 The queue is the table of runs (store/runs.py). A worker takes from it what waits longest, whoever started it:
 this page, another one, the command line.
@@ -6,17 +6,7 @@ this page, another one, the command line.
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
-import subprocess
-import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from mmdemo.errors import UserError
@@ -24,13 +14,7 @@ from mmdemo.modality import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.tables import Run, now
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.activation import activate
-from mmdemo.training.lease import new_holder
-
-log = logging.getLogger(__name__)
-CLOSE_S = 10.0  # an idle worker ends within a second; one that works is not waited for
-SEAT = ".lock"  # a backup leaves such files out
-MOST_DEATHS = 3  # of workers that work on one run; then it is the run's fault
-RESTART_S = 5.0  # a worker that dies at once is not started again more often than this
+from mmdemo.training.page_worker import WorkerKeeper
 
 
 def shown_with(task: str) -> tuple[str, ...]:
@@ -38,43 +22,22 @@ def shown_with(task: str) -> tuple[str, ...]:
     return (task, CAPTIONING) if task == DEFAULT_TASK else (task,) if task else ()
 
 
-_left: list[subprocess.Popen[bytes]] = []  # workers that outlive their page: kept, not collected
-
-
-@dataclass(frozen=True)
-class PageWorker:
-    """The worker process of a page."""
-
-    process: subprocess.Popen[bytes]
-    seat: Path  # there for as long as the page wants it; its name is the worker's in the queue
-    started_at: float  # monotonic seconds
-
-    @property
-    def died(self) -> bool:
-        """Whether it ended though it was wanted."""
-        return self.process.poll() is not None
-
-
 class JobRunner:
     """Answers for every run of the workspace, and sees to it that there is a worker where runs wait."""
 
     def __init__(self, ws: Workspace) -> None:
         self._ws = ws
-        self._worker: PageWorker | None = None
-        self._deaths: Counter[str] = Counter()  # of workers, by the run that they worked on
-        self._lock = threading.Lock()
+        self._workers = WorkerKeeper(ws)
 
     def warm_up(self) -> None:
         """Start the worker before it is needed; its imports take seconds that nobody should wait for."""
-        with self._lock:
-            if self._worker is None:
-                self._worker = self._start_worker()
+        self._workers.warm_up()
 
     def resume_interrupted(self) -> list[str]:
         """See to the runs that wait, those that were broken off when a process was killed among them; returns
         their ids.
         """
-        self._see_to_waiting()
+        self._workers.see_to_waiting()
         return [run.id for run in self._ws.runs.waiting()]
 
     def start(self, task: str, method: str, settings: dict[str, Any], promote: str) -> str:
@@ -87,7 +50,7 @@ class JobRunner:
         from mmdemo.training.runs import create_run
 
         run_id = create_run(self._ws, task, method, settings_from_json(settings), promote)
-        self._see_to_waiting()
+        self._workers.see_to_waiting()
         return run_id
 
     def stop(self, run_id: str = "") -> str:
@@ -127,7 +90,7 @@ class JobRunner:
             result=None,
             settings=run.settings | {"again": again},
         )
-        self._see_to_waiting()
+        self._workers.see_to_waiting()
         return run.id
 
     def remove(self, run_id: str) -> str:
@@ -170,7 +133,7 @@ class JobRunner:
             return {"run": None, "status": "none"}
         from mmdemo.training.progress import read_progress, read_steps
 
-        self._see_to_waiting()
+        self._workers.see_to_waiting()
         run = self._ws.runs.get(run.id)
         records = read_progress(self._ws, run.id)
         last = records[-1] if records else {}
@@ -246,63 +209,10 @@ class JobRunner:
 
     def close(self) -> None:
         """Let the worker finish what it has begun, and end."""
-        with self._lock:
-            worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        worker.seat.unlink(missing_ok=True)
-        try:
-            worker.process.wait(0 if worker.seat.name in self._ws.runs.holders() else CLOSE_S)
-        except subprocess.TimeoutExpired:
-            log.info("the worker finishes its run without the page")
-            _left.append(worker.process)
+        self._workers.close()
 
     def _find(self, run_id: str) -> Run:
         run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest()
         if run is None:
             raise UserError("There is no run yet.", "Start one in the Fine-tune tab.")
         return run
-
-    def _see_to_waiting(self) -> None:
-        """Where runs wait, have a worker. What one that died held, waits from now on and not only when its
-        lease is over.
-        """
-        with self._lock:
-            if self._worker is not None and self._worker.died:
-                self._count_deaths(self._ws.runs.free(self._worker.seat.name))
-                if time.monotonic() - self._worker.started_at < RESTART_S:
-                    return
-                log.warning("the worker died; its run goes on in a new one")
-                self._worker.seat.unlink(missing_ok=True)
-                self._worker = None
-            if self._worker is None and self._ws.runs.waiting():
-                self._worker = self._start_worker()
-
-    def _count_deaths(self, runs: Sequence[str]) -> None:
-        """Fail the runs that worker after worker died of, such as for want of memory."""
-        for run_id in runs:
-            self._deaths[run_id] += 1
-            if self._deaths[run_id] >= MOST_DEATHS:
-                del self._deaths[run_id]
-                why = f"Its worker died {MOST_DEATHS} times, perhaps for want of memory."
-                cure = "Start again with a smaller batch or micro-batch."
-                self._ws.runs.update(run_id, status="failed", message=f"{why} {cure}")
-
-    def _start_worker(self) -> PageWorker:
-        settings = asdict(self._ws.settings)
-        variables = {f"MMDEMO_{name.upper()}": str(value) for name, value in settings.items()}
-        variables["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
-        )
-        seat = self._ws.folder / "runs" / f"{new_holder()}{SEAT}"
-        seat.touch()
-        command = [sys.executable, "-m", "mmdemo.training.worker", "--page", str(os.getpid())]
-        with (self._ws.folder / "runs" / "worker.log").open("a") as output:
-            process = subprocess.Popen(
-                [*command, "--seat", str(seat)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=os.environ | variables,
-            )
-        return PageWorker(process, seat, time.monotonic())

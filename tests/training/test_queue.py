@@ -176,7 +176,7 @@ def test_a_run_of_another_process_is_seen_and_stopped_by_every_page(
     label_samples(app, 20)
     page = make_app()  # another page on the same workspace
     run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=200), "ask", holder="command line")
-    assert page.context.jobs.status()["run"] == run_id and page.context.jobs._worker is None
+    assert page.context.jobs.status()["run"] == run_id and page.context.jobs._workers.worker is None
 
     def stop(record: object) -> None:
         if record.epoch == 2:  # type: ignore[attr-defined]
@@ -193,12 +193,12 @@ def test_a_run_of_a_worker_that_died_goes_on_in_a_new_one(app: App) -> None:
     label_samples(app, 30)
     run_id = app.training.start(TASK, "head", {"epochs": 60}, "ask")
     wait_for(lambda: app.context.jobs.status(run_id)["epoch"] >= 2)
-    first = app.context.jobs._worker
+    first = app.context.jobs._workers.worker
     assert first is not None
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
     wait_for(lambda: app.context.jobs.status(run_id)["status"] == "done")
-    assert app.context.jobs._worker is not first and not first.seat.exists()
+    assert app.context.jobs._workers.worker is not first and not first.seat.exists()
     assert [r["epoch"] for r in app.context.jobs.status(run_id)["progress"]] == list(range(1, 61))
 
 
@@ -207,7 +207,7 @@ def test_a_worker_finishes_what_it_has_begun_when_its_page_closes_and_no_more(ap
     begun = app.training.start(TASK, "head", {"epochs": 60}, "ask")
     waits = app.training.start(TASK, "head", {"epochs": 2}, "ask")
     wait_for(lambda: app.context.jobs.status(begun)["epoch"] >= 1)
-    worker = app.context.jobs._worker
+    worker = app.context.jobs._workers.worker
     assert worker is not None
     app.context.jobs.close()
     assert app.ws.runs.get(begun).status == "running"
@@ -224,7 +224,7 @@ from mmdemo.store.workspace import Workspace
 from mmdemo.training.job_queue import JobRunner
 jobs = JobRunner(Workspace(load_settings()))
 jobs.warm_up()
-print(jobs._worker.process.pid, flush=True)
+print(jobs._workers.worker.process.pid, flush=True)
 time.sleep(600)
 """
 
@@ -267,12 +267,12 @@ def test_a_worker_is_not_started_again_and_again_where_it_cannot_work(
         started.append(1)
         return begin()
 
-    begin = jobs._start_worker
-    monkeypatch.setattr(jobs, "_start_worker", start)
+    begin = jobs._workers._start_worker
+    monkeypatch.setattr(jobs._workers, "_start_worker", start)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     jobs.resume_interrupted()
-    assert jobs._worker is not None
-    jobs._worker.process.wait()
+    assert jobs._workers.worker is not None
+    jobs._workers.worker.process.wait()
     for _ in range(3):
         jobs.resume_interrupted()
     assert len(started) == 1
@@ -284,11 +284,11 @@ def test_a_run_that_worker_after_worker_dies_of_has_failed(
 ) -> None:
     (run_id,) = queue(ws)
     jobs = JobRunner(ws)
-    monkeypatch.setattr("mmdemo.training.job_queue.RESTART_S", 0.0)
+    monkeypatch.setattr("mmdemo.training.page_worker.RESTART_S", 0.0)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for _ in range(3):
         assert jobs.resume_interrupted() == [run_id]
-        worker = jobs._worker
+        worker = jobs._workers.worker
         assert worker is not None and ws.runs.claim(worker.seat.name) is not None
         worker.process.wait()
     assert jobs.resume_interrupted() == []

@@ -33,7 +33,7 @@ def execute(app: App, run_id: str, stop_after: int = 0):  # type: ignore[no-unty
 
 def without_worker(app: App) -> None:
     """No worker of the page takes what the test itself works on."""
-    app.context.jobs._see_to_waiting = lambda: None  # type: ignore[method-assign]
+    app.context.jobs._workers.see_to_waiting = lambda: None  # type: ignore[method-assign]
 
 
 def test_several_runs_wait_in_a_queue_and_are_done_in_their_order(app: App) -> None:
