@@ -23,8 +23,8 @@ from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.fused_aligner import cells_of
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import has_head, load_head
-from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
+from mmdemo.models.version_source import version_source
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import moments_of
 from mmdemo.retrieval.embed import decode_file, text_vectors

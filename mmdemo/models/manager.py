@@ -7,9 +7,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MmdemoError, UserError
@@ -21,49 +20,16 @@ from mmdemo.models.loaded_models import LoadedModels
 from mmdemo.models.presets import LOADERS, PROPOSED, Preset
 from mmdemo.models.protocols import Task
 from mmdemo.models.registry import find_preset
+from mmdemo.models.version_source import VersionSource
 from mmdemo.settings import Settings
 from mmdemo.store.cards import damaged_card, read_card
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
     from mmdemo.models.protocols import Captioner
-    from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
-ADAPTER = "adapter"  # in a version's folder: the LoRA weights of its tower
-NETWORK = "network"  # in a version's folder: a whole network of its own
 KEPT_ALIGNERS = 4  # heads in memory at once, 5 MB each
-
-
-@dataclass(frozen=True)
-class VersionSource:
-    """What it takes to load a version."""
-
-    id: str
-    task: Task
-    preset: Preset  # of its towers, with the adapter that it or an ancestor has
-    folder: Path | None  # its weights; None: the base version itself
-
-
-def version_source(ws: Workspace, version_id: str) -> VersionSource:
-    """Where a workspace keeps a version.
-
-    Raises:
-        UserError: there is no such version.
-    """
-    version = ws.versions.get(version_id)
-    folder = ws.version_folder(version_id) if version.parent else None
-    preset = find_preset(version.base)
-    holder: str | None = version_id
-    while holder is not None:
-        adapter, network = (ws.version_folder(holder) / name for name in (ADAPTER, NETWORK))
-        if adapter.is_dir() and not preset.adapter:
-            preset = replace(preset, adapter=str(adapter), adapter_of=holder)
-        if network.is_dir():  # in which every adapter before it is merged
-            preset = replace(preset, media_tower=str(network), adapter_of=preset.adapter_of or holder)
-            break
-        holder = ws.versions.get(holder).parent
-    return VersionSource(version.id, version.task, preset, folder)
 
 
 @dataclass(frozen=True)

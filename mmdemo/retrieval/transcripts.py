@@ -8,12 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from mmdemo.media.audio import audio_blocks
-from mmdemo.models.manager import ModelManager, version_source
+from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import LOADERS
 from mmdemo.models.protocols import Task
 from mmdemo.models.speech.aligner import recogniser_of
 from mmdemo.models.speech.language import language_note
 from mmdemo.models.speech.recogniser import Segment
+from mmdemo.models.version_source import version_source
 from mmdemo.retrieval.background import Background
 from mmdemo.retrieval.embed import spoken_language
 from mmdemo.store.tables import Item

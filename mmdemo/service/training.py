@@ -29,8 +29,8 @@ class Training:
         Raises:
             UserError: a method or setting that cannot work.
         """
-        from mmdemo.models.manager import version_source
         from mmdemo.models.presets import PROPOSED
+        from mmdemo.models.version_source import version_source
         from mmdemo.training.config import settings_for, settings_from_json
         from mmdemo.training.estimate import estimate, estimate_captioning
 
@@ -63,8 +63,8 @@ class Training:
         Raises:
             UserError: the labels lack something, a setting cannot work, or the run failed.
         """
-        from mmdemo.models.manager import version_source
         from mmdemo.models.presets import PROPOSED
+        from mmdemo.models.version_source import version_source
         from mmdemo.training.config import settings_from_json
         from mmdemo.training.launch import meet
         from mmdemo.training.runs import create_run, take_part
@@ -122,8 +122,8 @@ class Training:
         """The labels by side and verdict, what they lack, and how the active model can learn from them."""
         from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
         from mmdemo.models.heads.residual import HEADS
-        from mmdemo.models.manager import version_source
         from mmdemo.models.presets import PROPOSED
+        from mmdemo.models.version_source import version_source
         from mmdemo.training.losses import LOSSES
         from mmdemo.training.promotion import outlook
 

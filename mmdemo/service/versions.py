@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
 from mmdemo.modality import CAPTIONING
-from mmdemo.models.manager import version_source
+from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context, version_task
 from mmdemo.store.cards import read_card
 from mmdemo.store.tables import Version

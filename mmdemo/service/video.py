@@ -158,7 +158,7 @@ class Video:
         Raises:
             MediaError: the item is no video, or was not looked through.
         """
-        from mmdemo.models.manager import version_source
+        from mmdemo.models.version_source import version_source
         from mmdemo.retrieval.frames import kept_strip
 
         self._video(item)

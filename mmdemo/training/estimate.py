@@ -16,9 +16,9 @@ from mmdemo.media.image import decode_image
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.manager import version_source
 from mmdemo.models.memory import free_mb, weights_mb
 from mmdemo.models.protocols import Captioner
+from mmdemo.models.version_source import version_source
 from mmdemo.store.splits import TRAIN
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import BATCH, TrainSettings

@@ -11,8 +11,8 @@ from typing import Any
 from mmdemo.evaluation.gate import Verdict
 from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.models.calibration import Calibration
-from mmdemo.models.manager import ADAPTER, NETWORK
 from mmdemo.models.presets import Preset
+from mmdemo.models.version_source import ADAPTER, NETWORK
 from mmdemo.store.cards import write_card
 from mmdemo.store.splits import TRAIN
 from mmdemo.store.tables import Run, Version, now

@@ -12,8 +12,8 @@ from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
 from mmdemo.modality import labelled_task
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import reproducible
-from mmdemo.models.manager import version_source
 from mmdemo.models.presets import PROPOSED
+from mmdemo.models.version_source import version_source
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, TrainSettings, settings_for

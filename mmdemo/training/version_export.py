@@ -11,8 +11,8 @@ from mmdemo.errors import UserError, cannot_write
 from mmdemo.media.regular_file import is_there
 from mmdemo.modality import MODALITIES
 from mmdemo.models.device import decide_compute
-from mmdemo.models.manager import version_source
 from mmdemo.models.presets import LOADERS, Preset
+from mmdemo.models.version_source import version_source
 from mmdemo.store.cards import CARD, read_card
 from mmdemo.store.unfinished import unfinished
 from mmdemo.store.workspace import Workspace

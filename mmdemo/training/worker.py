@@ -22,7 +22,8 @@ import psutil
 from mmdemo.errors import MmdemoError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
-from mmdemo.models.manager import ModelManager, version_source
+from mmdemo.models.manager import ModelManager
+from mmdemo.models.version_source import version_source
 from mmdemo.settings import load_settings
 from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.tables import Run

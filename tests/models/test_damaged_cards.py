@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mmdemo.errors import StorageError
-from mmdemo.models.manager import VersionSource
 from mmdemo.models.registry import find_preset
+from mmdemo.models.version_source import VersionSource
 from mmdemo.service.app import App
 from mmdemo.store.cards import read_card
 from tests.conftest import TASK

@@ -199,7 +199,7 @@ def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
 ) -> None:
     from safetensors.numpy import load_file
 
-    from mmdemo.models.manager import ADAPTER
+    from mmdemo.models.version_source import ADAPTER
 
     found = []
     for name, killed in (("whole", False), ("killed", True)):

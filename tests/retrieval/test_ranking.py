@@ -21,7 +21,7 @@ from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.metrics import PairTable, evaluate_table
 from mmdemo.evaluation.pair_arrays import load_arrays
 from mmdemo.labeling.snapshot import take_snapshot
-from mmdemo.models.manager import version_source
+from mmdemo.models.version_source import version_source
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.ranking import fused, places, sort_keys
 from mmdemo.service.app import App

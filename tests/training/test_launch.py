@@ -13,7 +13,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from mmdemo.labeling.snapshot import LEAST_VALIDATION
-from mmdemo.models.manager import NETWORK
+from mmdemo.models.version_source import NETWORK
 from mmdemo.service.app import App
 from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.tables import Pair

@@ -14,7 +14,7 @@ from mmdemo.errors import DataError, MmdemoError, UserError
 from mmdemo.modality import CAPTIONING
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
-from mmdemo.models.manager import NETWORK
+from mmdemo.models.version_source import NETWORK
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.store.labels import NewLabel

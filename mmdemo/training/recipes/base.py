@@ -14,9 +14,9 @@ from mmdemo.labeling.snapshot import Example, Snapshot
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
-from mmdemo.models.manager import version_source
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower
+from mmdemo.models.version_source import version_source
 from mmdemo.registry import Registry, modules_in
 from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Run

@@ -18,7 +18,8 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.manager import ModelManager, version_source
+from mmdemo.models.manager import ModelManager
+from mmdemo.models.version_source import version_source
 from mmdemo.retrieval.embed import decode_file
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace

@@ -1,0 +1,48 @@
+"""Where a version's weights are: its own, those that its ancestors trained, and the preset below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdemo.models.presets import Preset
+from mmdemo.models.protocols import Task
+from mmdemo.models.registry import find_preset
+
+if TYPE_CHECKING:
+    from mmdemo.store.workspace import Workspace
+
+ADAPTER = "adapter"  # in a version's folder: the LoRA weights of its tower
+NETWORK = "network"  # in a version's folder: a whole network of its own
+
+
+@dataclass(frozen=True)
+class VersionSource:
+    """What it takes to load a version."""
+
+    id: str
+    task: Task
+    preset: Preset  # of its towers, with the adapter that it or an ancestor has
+    folder: Path | None  # its weights; None: the base version itself
+
+
+def version_source(ws: Workspace, version_id: str) -> VersionSource:
+    """Where a workspace keeps a version.
+
+    Raises:
+        UserError: there is no such version.
+    """
+    version = ws.versions.get(version_id)
+    folder = ws.version_folder(version_id) if version.parent else None
+    preset = find_preset(version.base)
+    holder: str | None = version_id
+    while holder is not None:
+        adapter, network = (ws.version_folder(holder) / name for name in (ADAPTER, NETWORK))
+        if adapter.is_dir() and not preset.adapter:
+            preset = replace(preset, adapter=str(adapter), adapter_of=holder)
+        if network.is_dir():  # in which every adapter before it is merged
+            preset = replace(preset, media_tower=str(network), adapter_of=preset.adapter_of or holder)
+            break
+        holder = ws.versions.get(holder).parent
+    return VersionSource(version.id, version.task, preset, folder)
