@@ -71,7 +71,7 @@ def curve(folder: Path, towers: dict[str, Towers], queued: bool, most: int, seed
     app.context.keeper.update()
     spoil(app, rng)
     queue = app.context.queue
-    queue._random.seed(seed)
+    queue._ranking._random.seed(seed)
     while len(found) * BATCH < most:
         if queued:
             queue.make()

@@ -81,7 +81,7 @@ def test_the_first_pairs_are_those_the_model_is_least_decided_on(app: App) -> No
     label_train(app, 150)
     app.context.queue.make()
     pairs = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.source != "hard-negative"]
-    _, margin = app.context.queue._margins(pairs, app.models.aligner(TASK))
+    _, margin = app.context.queue._ranking._margins(pairs, app.models.aligner(TASK))
     doubt = dict(zip([p.id for p in pairs], np.abs(margin), strict=True))
     first = [doubt[v.id] for v, why in app.context.queue.next(20, "ada") if why == "undecided"]
     assert np.mean(first) < np.mean(list(doubt.values())) / 2

@@ -156,7 +156,7 @@ def test_the_queue_asks_first_where_words_lie_elsewhere_than_they_were_heard(app
     assert apart[items[1].id] == pytest.approx(1.0, abs=0.1)
     assert apart[items[0].id] < 0.1 and apart[items[2].id] < 0.1
     app.context.keeper_of(TASK).update()
-    why = {w.pair: w.why for w in app.context.queue_of(TASK)._doubts(pairs, aligner)}
+    why = {w.pair: w.why for w in app.context.queue_of(TASK)._ranking._doubts(pairs, aligner)}
     assert why[next(p.id for p in pairs if p.item == items[1].id)] == "times"
 
 
