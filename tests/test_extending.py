@@ -1,0 +1,128 @@
+"""One package adds to all eight tables that CONTRIBUTING.md tells of, by one `register`, and each is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmdemo.modality import TASKS
+from mmdemo.service.app import App
+from mmdemo.service.operations.table import ask
+from mmdemo.settings import ASSETS
+from mmdemo.ui.tabs.table import tabs
+from tests.conftest import drawing
+
+PACKAGE = '''
+from dataclasses import replace
+
+from mmdemo.data.exporters.base import EXPORTERS, Exporter
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import file_row
+from mmdemo.label_kinds import LABEL_KINDS, LabelKind
+from mmdemo.modality import MODALITIES
+from mmdemo.models.presets import PRESETS
+from mmdemo.service.app import App
+from mmdemo.service.operations.requests import Answer, NothingRequest
+from mmdemo.service.operations.table import operation
+from mmdemo.ui.tabs.table import TABS, Tab
+
+
+class Album:
+    name, about, order = "album", "an album's index", 450
+
+    def accepts(self, path):
+        return path.name == "album.csv"
+
+    def rows(self, path):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            name, text = line.split("=")
+            yield file_row(number, path.parent, name, text=text)
+
+
+def write(out, labels):
+    lines = (f"{label.file_name}={label.final_text}={label.verdict}\\n" for label in labels)
+    (out / "album.csv").write_text("".join(lines))
+    return out / "album.csv"
+
+
+class LabelsAnswer(Answer):
+    """How many labels there are."""
+
+    labels: int
+
+
+def count_all(app: App, request: NothingRequest) -> LabelsAnswer:
+    """Count every label."""
+    return LabelsAnswer(labels=app.ws.labels.total())
+
+
+USED = []
+
+
+def register():
+    from mmdemo.training.losses import LOSSES, InfoNCE
+
+    class Counted(InfoNCE):
+        def forward(self, batch, scale, bias):
+            USED.append(len(batch.match))
+            return super().forward(batch, scale, bias)
+
+    base = PRESETS["efficientnet-lite0-devise"]
+    PRESETS.add("my-model", replace(base, id="my-model"))
+    picture = MODALITIES["image"]
+    MODALITIES.add("print", replace(picture, name="print", task="print-text", tab="", model_setting=""))
+    operation("count_all", role="viewer", public=True, quick=True)(count_all)
+    LABEL_KINDS.add("surely", LabelKind("surely", "Surely", "no doubt", ("KeyY",), training="positive"))
+    LOSSES.add("counted", Counted)
+    IMPORTERS.add("album", Album())
+    EXPORTERS.add("album", Exporter("an album", 90, write))
+    TABS.add("albums", Tab("Albums", 150, lambda: None))
+'''
+
+
+@pytest.fixture
+def package(plug_in: Callable[[str, str], Path]) -> None:
+    plug_in("everything_added", PACKAGE)
+
+
+@pytest.mark.usefixtures("package")
+def test_a_package_adds_to_each_table_and_what_it_adds_is_used_like_what_ships(
+    make_app: Callable[..., App], tmp_path: Path
+) -> None:
+    import everything_added  # type: ignore[import-not-found]
+
+    folder = tmp_path / "album"
+    folder.mkdir()
+    pictures = sorted(drawing("x").parent.glob("*.jpg"))[:40]
+    for path in pictures:
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "album.csv").write_text("".join(f"{p.name}={p.stem.replace('_', ' ')}\n" for p in pictures))
+    app = make_app("all", samples=False)
+    known = {"task": "image-text"}
+    brought = ask(app, "import", path=str(folder / "album.csv"), verdict="surely", **known)
+    assert (brought["pairs"], brought["labels"]) == (40, 40)
+    assert ask(app, "label_counts", **known)["surely"] == 40
+    assert ask(app, "count_all") == {"labels": 40}
+    app.versions.choose_model("image-text", "my-model")
+    done = ask(app, "train", method="head", loss="counted", epochs=1, **known)
+    assert done["status"] == "done" and everything_added.USED
+    assert app.ws.versions.get(done["model"]).base == "my-model"
+    out = ask(app, "export", out=str(tmp_path / "out"), format="album", **known)
+    assert out["labels"] == 40 and "=surely\n" in Path(out["path"]).read_text()
+    assert TASKS["print-text"] == "print" and {"albums", "print-text"} <= set(tabs())
+    prints = ask(app, "import", path=str(folder / "album.csv"), verdict="match", task="print-text")
+    assert (prints["items"], prints["labels"]) == (40, 40)
+
+
+def test_contributing_says_of_each_thing_that_can_be_added_which_one_file_it_is() -> None:
+    guide = (ASSETS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"(?m)^\| an? ([a-z ]+) \| (.+) \| [^|]+ \|$", guide))
+    for what in ("model", "modality", "operation", "label kind", "loss", "importer", "exporter", "tab"):
+        assert re.search(r"file|row|function|class|`[A-Z_]+\.add", rows[what]), what
+    tables = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|csv))`", guide)
+    package = ASSETS.parent / "mmdemo"
+    found = [t for t in tables if not (package / t).is_file() and not (ASSETS.parent / t).is_file()]
+    assert found == []
