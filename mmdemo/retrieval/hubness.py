@@ -18,7 +18,7 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.retrieval.embed import text_vectors, version_file
 from mmdemo.retrieval.serving import Serving
 from mmdemo.store.imported import imported_pairs, latest_import
-from mmdemo.store.pairs import TRAIN
+from mmdemo.store.splits import TRAIN
 from mmdemo.store.workspace import Workspace
 
 WEIGHT = 0.75  # of what a candidate reaches on the bank; measured, see docs/experiments.md

@@ -13,13 +13,13 @@ from typing import Any
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.modality import TASKS
 from mmdemo.models.automatic import better_than
-from mmdemo.models.manager import version_source
 from mmdemo.models.presets import PRESETS, Preset
 from mmdemo.models.protocols import Task
 from mmdemo.models.registry import preset_for
+from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context, check_task
 from mmdemo.service.versions import Versions
-from mmdemo.store.pairs import HELD_OUT, VALIDATION
+from mmdemo.store.splits import HELD_OUT, VALIDATION
 
 log = logging.getLogger(__name__)
 CLOSE_S = 10.0  # as of the index: a batch of a large model on a busy machine

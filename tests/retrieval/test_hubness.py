@@ -16,7 +16,7 @@ from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.imported import imported_pairs
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.pairs import TRAIN
+from mmdemo.store.splits import TRAIN
 
 TASK = "image-text"
 
