@@ -7,7 +7,7 @@ are what the side reaches for nothing. The background is projected once for each
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -41,6 +41,8 @@ class Grounds:
     # (N, B) probabilities of its classes from (N, F) features, where the media tower has a classifier; the
     # background texts are then those of the classes.
     classes: Callable[[np.ndarray], np.ndarray] | None = None
+    # (N,) probabilities of each of its words beside the classes, from (N, F) features; None: there are none.
+    things: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None
 
 
 NO_GROUNDS = Grounds()

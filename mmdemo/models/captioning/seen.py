@@ -1,9 +1,9 @@
 """What a picture tower's own classifier sees, as captions: its classes, and what several have in common.
 
 A drawing that is half a basset and half a beagle is surely a dog: to say less where less is certain is
-"Hedging your bets" (Deng et al. 2012). How often such a caption is right was fitted on drawings that people
-looked at (assets/fit_captions.py). To ask the shared space alone whether the classes fit that the picture's
-vector is made of would be to ask the same witness twice: it is one witness of several.
+"Hedging your bets" (Deng et al. 2012). How often such a caption is right was fitted on drawings and
+photographs that people looked at (assets/fit_captions.py). To ask the shared space alone whether the classes
+fit that the picture's vector is made of would be to ask the same witness twice: it is one witness of several.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ FIT = ASSETS / "captions.json"
 LEAST_SEEN = 0.35  # what the classifier gives less was not judged, and is not said
 SEEN = "seen"  # log-odds of the classifier's probability
 KIND = "kind"  # 1 of what several classes have in common
+VOWELS = (*"aeio", "umb", "hour")  # what a name begins with that is heard as a vowel
 ELSEWHERE = "elsewhere"  # log of what it gives pictures that have nothing to do with it: a hook is on all
 
 
@@ -37,6 +38,7 @@ class Word:
 
     text: str
     classes: tuple[int, ...]  # of the 1,000
+    group: bool = False  # what classes of several names have in common
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,22 @@ class ShippedFit:
 
 @cache
 def words() -> tuple[Word, ...]:
-    """The classes by names that can be read, then what several have in common."""
+    """The classes by names that can be read, then what several have in common.
+
+    Classes that people call the same are one word: three mushrooms are a mushroom.
+    """
     from mmdemo.models.encoders.efficientnet_minilm import load_class_vectors
 
     told = json.loads(WORDS.read_text(encoding="utf-8"))
-    names = [told["names"].get(name, name) for name in load_class_vectors().names]
-    single = [Word(_with_article(name), (i,)) for i, name in enumerate(names)]
-    return (*single, *(Word(text, tuple(classes)) for text, classes in told["groups"].items()))
+    groups = [Word(text, _numbers(runs), True) for text, runs in told["groups"].items()]
+    named: dict[str, list[int]] = {word.text: [] for word in groups}
+    for i, name in enumerate(load_class_vectors().names):
+        plain = told["names"].get(str(i), told["names"].get(name, name))
+        if name not in told["without_article"]:
+            plain = f"{'an' if plain.startswith(VOWELS) else 'a'} {plain}"
+        named.setdefault(_with_capitals(plain, told["proper"]), []).append(i)
+    single = [Word(text, tuple(classes)) for text, classes in list(named.items())[len(groups) :]]
+    return (*single, *groups)
 
 
 @cache
@@ -76,9 +87,9 @@ def seen_words(aligner: HeadAligner, features: np.ndarray) -> list[Word]:
     classes = aligner.towers.grounds.classes
     assert classes is not None
     likely = np.asarray(classes(features[None]))[0]
-    single = words()[int(likely.argmax())]
-    groups = [word for word in words()[len(likely) :] if likely[list(word.classes)].sum() >= LEAST_SEEN]
-    return [single, *groups] if likely.max() >= LEAST_SEEN else groups
+    given = {word: float(likely[list(word.classes)].sum()) for word in words()}
+    single = max((word for word in given if not word.group), key=lambda word: given[word])
+    return [word for word in given if given[word] >= LEAST_SEEN and (word.group or word is single)]
 
 
 def evidence(aligner: HeadAligner, features: np.ndarray, of: list[Word]) -> dict[str, np.ndarray]:
@@ -98,7 +109,7 @@ def evidence(aligner: HeadAligner, features: np.ndarray, of: list[Word]) -> dict
     seen = total(likely)[:, 0].clip(1e-4, 0.999)
     return {
         SEEN: np.log(seen / (1 - seen)),
-        KIND: np.array([float(len(word.classes) > 1) for word in of]),
+        KIND: np.array([float(word.group) for word in of]),
         ELSEWHERE: np.log(nearest(total(background), NEAREST_MEDIA) + 1e-4),
         SIMILARITY: pair[SIMILARITY][0],
         OVER_TEXTS: pair[OVER_TEXTS][0],
@@ -109,22 +120,37 @@ def evidence(aligner: HeadAligner, features: np.ndarray, of: list[Word]) -> dict
 def seen_captions(aligner: HeadAligner, features: np.ndarray) -> list[Caption]:
     """What (F,) features show by the tower's classifier, each with the chance that a person would agree.
 
-    Where it is sure of an electric guitar it need not say that it is a guitar.
+    Where it is sure of an electric guitar it need not say that it is a guitar. What is seen beside the
+    classes, such as a person, is told by its own fit.
     """
+    things = aligner.towers.grounds.things
+    beside = things(features[None]) if things else {}
+    told = [Caption(text, round(float(p[0]), 4), "kind") for text, p in beside.items()]
     found = seen_words(aligner, features) if has_classifier(aligner) else []
     if not found:
-        return []
+        return told
     said = shipped().fit.probability(evidence(aligner, features, found))
     kept: list[Caption] = []
     sure: list[set[int]] = []
     for word, p in sorted(zip(found, said, strict=True), key=lambda one: len(one[0].classes)):
         implied = any(classes <= set(word.classes) for classes in sure)
         if not implied or word.text in {one.text for one in kept}:
-            kept.append(Caption(word.text, round(float(p), 4), "class" if len(word.classes) == 1 else "kind"))
+            kept.append(Caption(word.text, round(float(p), 4), "kind" if word.group else "class"))
             if p >= SURE:
                 sure.append(set(word.classes))
-    return kept
+    return [*kept, *told]
 
 
-def _with_article(name: str) -> str:
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+def _with_capitals(name: str, proper: list[str]) -> str:
+    """A name whose words are written as English does."""
+    capital = {word.casefold(): word for word in proper}
+    return " ".join(capital.get(word, word) for word in name.split(" "))
+
+
+def _numbers(runs: str) -> tuple[int, ...]:
+    """The classes of runs such as "7-24 80"."""
+    found: list[int] = []
+    for run in runs.split():
+        first, _, last = run.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return tuple(found)

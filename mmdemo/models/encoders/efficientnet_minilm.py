@@ -33,6 +33,7 @@ from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.encoders.batch_norm import fold_batch_norm
 from mmdemo.models.encoders.devise import load_devise
+from mmdemo.models.encoders.things import load_things
 from mmdemo.models.judge import Grounds
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import Modality
@@ -229,12 +230,19 @@ def grounds_of(preset: Preset, tower: EfficientNetTower) -> Grounds:
     """What versions of a preset judge by, whose pictures or frames that tower sees."""
     with torch.inference_mode():
         background = tower.features(torch.from_numpy(shipped_background(preset.media_tower)))
+    things = load_things(preset.media_tower)
+
+    def seen(features: np.ndarray) -> dict[str, np.ndarray]:
+        assert things is not None
+        return dict(zip(things.names, things.seen(features[:, TEXT_DIM:]).T, strict=True))
+
     return Grounds(
         shipped_fit(preset.id),
         shipped_fit(f"{preset.id}/tuned"),
         tower.classes.texts,
         background.cpu().numpy(),
         tower.class_probabilities,
+        seen if things is not None else None,
     )
 
 
