@@ -29,14 +29,15 @@ class CaptionCounts:
         own = count(
             (said, meaning == "positive") for said, meaning in meanings if meaning in {"positive", "negative"}
         )
-        self._counts: Sequence[Agreed] = together(shipped().agreed, own)
+        self.own: Sequence[Agreed] = own  # what people here said
+        self.together: Sequence[Agreed] = together(shipped().agreed, own)
 
     def row(self, caption: Caption, start: float | None = None, end: float | None = None) -> dict[str, Any]:
         """The JSON of one caption, of a medium or of a span of it in seconds."""
         from mmdemo.models.captioning.agreement import kind_of
         from mmdemo.models.captioning.proposals import how_sure
 
-        like = self._counts[kind_of(caption.score)] if caption.source in COUNTED else None
+        like = self.together[kind_of(caption.score)] if caption.source in COUNTED else None
         return {
             "text": caption.text,
             "score": caption.score,

@@ -92,10 +92,9 @@ class Versions:
         Raises:
             UserError: there is no such version.
         """
-        from mmdemo.models.calibration import BASE_RATE
         from mmdemo.models.memory import weights_mb
         from mmdemo.models.presets import PROPOSED
-        from mmdemo.models.shipped import fits_of_version
+        from mmdemo.service.sources.probabilities import reliability_of
 
         if version == PROPOSED:
             raise UserError("Captions are proposed without a network.", "Choose a captioner.")
@@ -118,12 +117,7 @@ class Versions:
             "card": card,
             "labels": len(labels),
             "own_mb": own_mb,
-            "base_rate": BASE_RATE,
-            "probabilities": [
-                {"kind": kind, "zones": fit.zones.as_json(), "reliability": fit.reliability.as_json()}
-                for kind, fit in fits_of_version(preset.id, card or {}).items()
-                if fit.reliability is not None
-            ],
+            "reliability": reliability_of(self._ws, version).as_json(),
         }
 
     def activate(self, version: str, annotator: str = "") -> dict[str, Any]:

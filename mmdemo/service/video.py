@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from mmdemo.errors import MediaError, MmdemoError
 from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
@@ -64,17 +66,18 @@ class Video:
 
         seen = find_moments(frames.times, curve, frames.shots, MOMENTS)
         note = self._listen(item) if listen else ""
-        chance = aligner.calibration.probability
+        scores = np.array([m.score for m in seen])
+        sure = aligner.probability_of(frames, [query] * len(seen), scores) if seen else scores
         rows: list[dict[str, Any]] = [
             {
                 "start": round(m.start, 3),
                 "end": round(m.end, 3),
                 "score": round(m.score, 4),
-                "probability": round(float(chance(m.score)), 4),
+                "probability": round(float(probability), 4),
                 "found_by": "pictures",
                 "text": "",
             }
-            for m in seen
+            for m, probability in zip(seen, sure, strict=True)
         ]
         return {
             "model": aligner.version,

@@ -30,16 +30,20 @@ mm.answers = (() => {
   }
   // How well a text fits; `press` says what a click on it does, a recording has two probabilities.
   function score({ text, probability, similarity, zone, doubt = "", about = null, about_zone = "" }, i, marked, model, press = null) {
-    const faint = about === null ? [`${zone ? `${zone} · ` : ""}${similarity.toFixed(2).replace("-0.00", "0.00")}`] : [zone, " · about it ", mm.reliability.number(about, model, "about", { title: `As what is spoken about it ${about_zone}. What was this measured on?` })];
+    const faint = about === null ? [zone ? `${zone} · ` : "", mm.number(similarity.toFixed(2).replace("-0.00", "0.00"), { kind: "similarity", version: model })]
+      : [zone, " · about it ", mm.share(about, { kind: "about", version: model }, { title: `As what is spoken about it ${about_zone}. What was this measured on?` })];
     return h("div", { class: "mm-line" },
       h("div", { class: "mm-score", "data-score": i },
         h(press ? "button" : "div", { class: "mm-pick", ...(press && { type: "button", "aria-pressed": "false", onclick: press }) },
           h("span", { class: "mm-text" }, text, doubt && h("span", { class: "mm-doubt" }, doubt)),
           h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${doubt ? 0 : Math.max(1, probability * 100)}%` }))),
-        doubt ? h("span", { class: "mm-number" }, "–") : mm.reliability.number(probability, model, about === null ? "" : "said"),
+        doubt ? h("span", { class: "mm-number" }, "–") : mm.share(probability, { kind: about === null ? "fits" : "said", version: model }),
         h("span", { class: "mm-faint" }, ...faint)),
       marked);
   }
+  // How sure a caption claims to be, and how often people agreed with such.
+  const claim = ({ source, sure, score }, from) => (source === "confirmed" ? [] : [`${sure} · `, mm.share(score, { ...from, kind: "caption", of: source }, { class: "mm-ask" }), " · "]);
+  const agreed = ({ like_this, score }, task) => (like_this ? h("span", { class: "mm-faint" }, mm.number(like_this, { kind: "agreed", task, value: score })) : "");
   // A result of a search, to open, to label, and to search by.
   function card(result, rank, query, model, { open, openTitle, similar, similarTitle, then }) {
     const text = result.text || "no text yet";
@@ -86,5 +90,5 @@ mm.answers = (() => {
     }
   }
   const request = ({ find, only, from, all }) => ({ target: find || "media", state: only, source: from, everything: Boolean(all) });
-  return { legend, marks, score, card, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
+  return { legend, marks, score, claim, agreed, card, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
 })();

@@ -158,9 +158,10 @@ def test_a_version_is_judged_by_its_own_fit_else_by_what_ships_for_its_base() ->
 def test_the_card_of_a_version_says_what_its_probabilities_were_measured_on(app: App) -> None:
     card, fit = app.versions.card(app.settings.model), shipped_fit(app.settings.model)
     assert fit is not None and fit.reliability is not None
-    (told,) = card["probabilities"]
-    assert card["base_rate"] == 0.2 and told["kind"] == ""
+    (told,) = card["reliability"]["diagrams"]
     assert told["reliability"] == fit.reliability.as_json() and told["zones"] == fit.zones.as_json()
+    assert ("measured on", fit.reliability.on) in told["facts"]
+    assert "one in 5 is right" in card["reliability"]["about"]
 
 
 def test_the_nearest_are_that_share_and_at_least_one() -> None:

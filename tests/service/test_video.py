@@ -54,6 +54,15 @@ def test_a_moment_is_found_where_its_drawing_is_shown_and_the_first_look_is_quic
         app.video.moments(app.ws.items.listed("image", limit=1)[0], "a harp")
 
 
+def test_a_moment_is_as_likely_as_align_says_of_its_video(app: App) -> None:
+    item = video(app)
+    texts = ["a harp", "a guitar", "a red car"]
+    said = {row["text"]: row["probability"] for row in app.media.align(item, texts)["scores"]}
+    for text in texts:
+        best = app.video.moments(item, text)["moments"][0]
+        assert best["probability"] == pytest.approx(said[text], abs=1e-3), text
+
+
 def test_what_is_said_is_found_too_and_told_apart(app: App) -> None:
     item = video(app)
     app.speech.transcribe(item)

@@ -9,7 +9,7 @@ const options = (select, of, words) => { const key = of.map((one) => words[one] 
 function drawRun(s) {
   const on = s.status === "running" || s.status === "queued";
   $("[data-stop]").disabled = !on;
-  if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); $("[data-run]").append(h("p", { class: "mm-empty" }, "No run yet. Label some pairs, then press Fine-tune.")); drawn = ""; return; }
+  if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); $("[data-run]").append(h("p", { class: "mm-empty" }, "No run yet. Label some pairs, then press Fine-tune.")); drawn = $("[data-curves]").dataset.stamp = ""; return; }
   const left = `${seconds(s.eta_s || 0)} left`, share = s.steps ? s.step / s.steps : s.epochs ? s.epoch / s.epochs : 0.02;
   const waits = s.status === "queued" && !s.epochs ? "it waits for the run before it" : s.step && s.step === s.steps ? "measuring what it learned" : s.steps ? `${s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ` : ""}step ${s.step} of ${s.steps} · ${left}` : s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${left}` : "starting…";
   const head = h("div", { class: "mm-runline" }, h("strong", {}, s.run), h("span", { class: `mm-pill ${s.status}` }, s.status),
@@ -18,7 +18,8 @@ function drawRun(s) {
   const bar = on && h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` }));
   const goOn = ["stopped", "failed"].includes(s.status) && h("div", { class: "mm-row" }, h("button", { class: "mm-button", type: "button", "data-resume": true, onclick: guard(() => api("resume_training", { run: s.run })) }, "Go on from its last check-point"));
   $("[data-run]").replaceChildren(...[head, bar, s.message && h("p", { class: s.status === "failed" ? "mm-error" : "mm-note" }, s.message), goOn].filter(Boolean));
-  $("[data-curves]").replaceChildren(...curves(s.progress));
+  const drawnCurves = JSON.stringify([s.run, s.progress]);
+  if ($("[data-curves]").dataset.stamp !== drawnCurves) { $("[data-curves]").dataset.stamp = drawnCurves; $("[data-curves]").replaceChildren(...curves(s)); }  // else what is drawn stays, and with it the focus
   const stamp = JSON.stringify([s.run, s.status, s.decision, s.model, !!s.curve, s.no_curve, !!s.transcripts]);
   if (stamp === drawn) return;
   drawn = stamp;
@@ -26,16 +27,16 @@ function drawRun(s) {
   const result = $("[data-result]");
   if (!s.gains && !s.captions) { result.replaceChildren(); $("[data-worth]").replaceChildren(); return $("[data-changes]").replaceChildren(); }
   const decided = { promoted: "Promoted: this version answers everywhere now.", "kept-old": "The old version was kept.", candidate: "It stays a candidate: the old version answers." }[s.decision];
-  result.replaceChildren(h("p", { class: "mm-verdict" }, s.gate ? h("b", {}, s.gate.sentence) : "", " ", measured(s)),
+  result.replaceChildren(h("p", { class: "mm-verdict" }, s.gate ? h("b", {}, mm.readings(s.gate.sentence, source(s, "gate"))) : "", " ", measured(s)),
     h("div", { class: "mm-row" },
       h("button", { class: `mm-button${s.gate?.certain ? " primary" : ""}`, type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
-    ...tested(s.gate), ...accuracy(s), ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
+    ...tested(s), ...accuracy(s), ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
   $("[data-worth]").replaceChildren(...(s.curve ? [
-    chart("What labels are worth: validation recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %"),
-    h("p", { class: "mm-note" }, s.curve.advice)] : s.no_curve ? [h("p", { class: "mm-hint" }, s.no_curve)] : s.status === "done" && s.method === "head" ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
-  $("[data-changes]").replaceChildren(...(s.changes ? changes(s.changes) : []));
+    chart("What labels are worth: validation recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], "labels", " %", source(s, "worth")),
+    h("p", { class: "mm-note" }, mm.readings(s.curve.advice, source(s, "worth")))] : s.no_curve ? [h("p", { class: "mm-hint" }, s.no_curve)] : s.status === "done" && s.method === "head" ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
+  $("[data-changes]").replaceChildren(...(s.changes ? changes(s.changes, source(s, "retrieval", "rank")) : []));
 }
 
 let estimating = 0;
@@ -53,7 +54,7 @@ async function refreshData() {
     h("p", { class: "mm-faint" }, `${mm.kinds.filter((kind) => kind.training === "none").map((kind) => `${c[kind.name]} ${kind.name}`).join(", ")}${d.aside ? `, and ${d.aside} across the split` : ""}: not used`),
     ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-active]").replaceChildren(h("span", { class: "mm-dot good" }, d.active), d.parent ? h("span", { class: "mm-faint" }, `from ${d.parent}`) : h("span", { class: "mm-faint" }, "base"));
-  $("[data-outlook]").textContent = learns && !d.missing.length ? d.gate.sentence : "";
+  $("[data-outlook]").replaceChildren(...(learns && !d.missing.length ? mm.readings(d.gate.sentence, { kind: "visible", task: chosenTask() }) : []));
   $("[data-none]").hidden = learns;
   form.hidden = !learns;
   $("[data-start]").disabled = !learns;

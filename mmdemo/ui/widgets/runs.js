@@ -1,7 +1,7 @@
 // The runs of a task, newest first: open, stop, go on, remove
 let shown = "";  // the run that the Train view shows; empty: the latest
 const METHODS = { head: "head", lora: "LoRA", full: "full" };
-const scoreOf = (r) => (r.bleu !== null && r.bleu !== undefined ? `BLEU-4 ${r.bleu.toFixed(1)}` : r.recall === null || r.recall === undefined ? "" : r.recall.toFixed(1));
+const scoreOf = (r) => (r.bleu !== null && r.bleu !== undefined ? h("td", {}, "BLEU-4 ", figure(r.bleu, source(r, "captions", "BLEU-4"))) : r.recall === null || r.recall === undefined ? "" : figure(r.recall, source(r, "retrieval", "mean recall")));
 views.runs = async () => {
   const { runs } = await ask("runs").catch((e) => { error(e.message); return { runs: [] }; });
   const box = $("[data-panel=runs]"), works = runs.some((r) => ["queued", "running"].includes(r.status)), stamp = JSON.stringify([runs, chosenTask()]);

@@ -2,7 +2,7 @@ const { h, api, address, percent, save, upload, live, poll, seconds, clock, fail
 const $ = (selector) => element.querySelector(selector);
 const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), versions = $(".mm-version select"), samples = $("[data-samples]");
 const state = { view: "speech", mode: "transcribe", item: "", text: "", version: "" };
-const wave = mm.wave($("[data-wave]"), { onspan: correctSpan });
+const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: tellWord });
 let known = null, heard = null, aligned = null, begun = false, asked = {};
 const mine = () => address.link.view === "speech";
 
@@ -32,7 +32,7 @@ async function show(item, autoplay = false) {
   $("[data-name]").textContent = `${known.name} · ${known.duration.toFixed(1)} s`;
   for (const box of ["[data-scores]", "[data-progress]"]) $(box).replaceChildren();
   for (const box of ["[data-text]", "[data-after]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
-  $("[data-receipt]").textContent = "";
+  for (const box of ["[data-receipt]", "[data-heard]"]) $(box).textContent = "";
   await wave.load(item, known.duration, autoplay);
   look(await api("transcript", { item, version: state.version }));
   remember();
@@ -93,6 +93,11 @@ $("[data-record]").onclick = async () => {
 
 /* Transcribe: the server works behind the page, and the text appears as it comes */
 const languageName = (code) => { try { return new Intl.DisplayNames(["en"], { type: "language" }).of(code); } catch { return code; } };
+// The word that was clicked: when it is said, and how sure that is.
+function tellWord(w) {
+  const given = state.mode === "align", from = { kind: given ? "given-word" : "word", task: "speech-text", version: (given ? aligned : heard).model };
+  $("[data-heard]").replaceChildren(`“${w.word}” · ${w.start.toFixed(2)} to ${w.end.toFixed(2)} s · `, w.corrected ? "corrected by people" : mm.share(w.probability, from));
+}
 function showWords(list) { if ((state.mode === "align") === (list === aligned?.words) || !list.length) wave.words(list); }
 function look(s) {
   heard = s;
@@ -104,7 +109,7 @@ function look(s) {
   if (s.error) error(s.error);
   const box = $("[data-text]");
   box.hidden = !s.words.length && !s.note;
-  box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => wave.playSpan(w.start, w.end) }, w.word), " "])));
+  box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => { wave.playSpan(w.start, w.end); tellWord(w); } }, w.word), " "])));
   $("[data-after]").hidden = !s.words.length;
   if (s.complete) $("[data-progress]").replaceChildren(...[
     h("p", { class: "mm-faint" }, [`${s.words.length} words`, s.language && `language ${languageName(s.language)}`, s.model].filter(Boolean).join(" · ")),

@@ -2,15 +2,16 @@
 const ticked = new Set();
 let seenTask = "";
 const fact = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
+const of = (v, kind, figureOf) => source({ task: chosenTask(), version: v.id }, kind, figureOf);
 views.versions = async () => {
   const task = chosenTask(), { versions } = await ask("version_tree").catch((e) => { error(e.message); return { versions: [] }; });
   if (task !== seenTask) { ticked.clear(); $("[data-compared]").replaceChildren(); $("[data-card]").replaceChildren(); seenTask = task; }
   for (const v of ticked) if (!versions.some((o) => o.id === v)) ticked.delete(v);
   $("[data-tree]").replaceChildren(grid(["", "version", "learned by", "labels", versions.some((v) => v.score === "BLEU-4") ? "BLEU-4" : "mean recall", "size", ""], versions.map((v) => row([
     h("td", {}, task === "captioning" ? "" : h("input", { type: "checkbox", "aria-label": `Compare ${v.id}`, checked: ticked.has(v.id), onchange: (e) => { e.target.checked ? ticked.add(v.id) : ticked.delete(v.id); drawCompare(); } })),
-    h("td", { class: "mm-branch", style: `--depth:${v.depth}` }, v.depth ? h("span", { class: "mm-faint mm-twig" }, "└ ") : "", button(v.id, () => drawCard(v.id), { title: "What it was trained on, and what was measured" }), v.active ? h("b", {}, " active") : v.candidate ? h("span", { class: "mm-faint" }, v.certain ? " candidate, certain enough" : v.need ? ` candidate, about ${v.need} more held-out items would tell` : " candidate") : v.overruled ? h("span", { class: "mm-faint" }, " was activated without the gate") : ""),
+    h("td", { class: "mm-branch", style: `--depth:${v.depth}` }, v.depth ? h("span", { class: "mm-faint mm-twig" }, "└ ") : "", button(v.id, () => drawCard(v.id), { title: "What it was trained on, and what was measured" }), v.active ? h("b", {}, " active") : v.candidate ? h("span", { class: "mm-faint" }, v.certain ? " candidate, certain enough" : v.need ? [" candidate, about ", mm.number(`${v.need} more held-out items`, of(v, "gate")), " would tell"] : " candidate") : v.overruled ? h("span", { class: "mm-faint" }, " was activated without the gate") : ""),
     v.method ? `${METHODS[v.method] || v.method}${v.head && v.head !== "residual" ? `, ${v.head}` : ""}` : "base", v.method ? String(v.labels) : "",
-    v.after === null || v.after === undefined ? "" : `${v.before.toFixed(1)} → ${v.after.toFixed(1)}`, v.own_mb ? mb(v.own_mb) : "",
+    v.after === null || v.after === undefined ? "" : mm.number(`${v.before.toFixed(1)} → ${v.after.toFixed(1)}`, v.score === "BLEU-4" ? of(v, "captions", v.score) : of(v, "retrieval", v.score)), v.own_mb ? mb(v.own_mb) : "",
     h("td", { class: "mm-does" }, [
       !v.active && button("activate", () => api("activate", { version: v.id })),
       v.candidate && button("test again", async () => { const r = await api("retest_version", { version: v.id }); toast(r.gate.sentence); }, { title: "On the held-out labels of now, beside the active version; it spends an attempt, and promotes what is certain" }),
@@ -26,11 +27,14 @@ function drawCompare() {
 }
 function comparedGrid(c) {
   const one = mm.task.modality.noun;
-  return grid(["version", `text → ${one} R@1`, "R@10", `${one} → text R@1`, "R@10", "mean recall", `over ${c.rows[0].version}`, "95 % interval"], c.rows.map((r, i) => row([
-    r.version, r.text_to_media["R@1"].toFixed(1), r.text_to_media["R@10"].toFixed(1), r.media_to_text["R@1"].toFixed(1), r.media_to_text["R@10"].toFixed(1), r.mean_recall.toFixed(1), ...(i ? gainCells(r.gain) : ["", ""])])));
+  return grid(["version", `text → ${one} R@1`, "R@10", `${one} → text R@1`, "R@10", "mean recall", `over ${c.rows[0].version}`, "95 % interval"], c.rows.map((r, i) => {
+    const from = (of) => ({ kind: "side-by-side", task: chosenTask(), version: r.version, against: i ? c.rows[0].version : "", split: c.split, of });
+    return row([r.version, ...["text_to_media", "media_to_text"].flatMap((way) => ["R@1", "R@10"].map((k) => figure(r[way][k], from(k)))), figure(r.mean_recall, from("mean recall")), ...(i ? gainCells(r.gain, from("")) : ["", ""])]);
+  }));
 }
 $("[data-compare]").onclick = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
-  $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`), comparedGrid(c), ...(c.two ? changes(c.two.changes) : []));
+  $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`), comparedGrid(c),
+    ...(c.two ? changes(c.two.changes, { kind: "side-by-side", task: chosenTask(), version: c.rows[1].version, against: c.rows[0].version, split: c.split, of: "rank" }) : []));
 });
 async function drawCard(id) {
   const c = await api("version_card", { version: id }), k = c.card, s = k?.settings || {};
@@ -39,10 +43,10 @@ async function drawCard(id) {
     ...fact("base", `${c.base.name} · ${c.base.licence}${c.base.size_mb ? ` · ${mb(c.base.size_mb)}` : ""}`), ...fact("what it is", c.base.about),
     ...(k ? [...fact("from", k.parent), ...fact("run", `${k.run}, ${new Date(k.created).toLocaleString()}`), ...fact("learned by", `${METHODS[k.method] || k.method}${asked ? ` (${asked})` : ""}, seed ${s.seed}`),
       ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches; measured on ${k.trained_on.held_out} others`), ...fact("labels", `${c.labels}, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
-    k?.gate ? h("p", { class: "mm-note", "data-gate": true }, k.gate.sentence) : "",
-    k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: ${k.overruled.sentence}`) : "",
-    ...tested(k?.gate), ...(k ? accuracy(k) : []), k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
-    ...(chosenTask() === "captioning" ? [] : mm.reliability.panel(c)));
+    k?.gate ? h("p", { class: "mm-note", "data-gate": true }, mm.readings(k.gate.sentence, source(k, "gate"))) : "",
+    k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: `, mm.readings(k.overruled.sentence, source(k, "gate"))) : "",
+    ...tested(k), ...(k ? accuracy(k) : []), k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
+    ...(chosenTask() === "captioning" ? [] : mm.told(c.reliability)));
 }
 async function push(id) {
   const field = (label, attributes) => { const input = h("input", { autocomplete: "off", ...attributes }); return [h("label", { class: "mm-field" }, label, input), input]; };

@@ -97,7 +97,7 @@ function find() {
         const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model };
         const where = h("span", { class: "mm-faint" }, span(m.start, m.end));
         // that it is said is no matter of the model of pictures
-        const sure = m.found_by === "words" ? h("span", { class: "mm-number" }, percent(m.probability)) : mm.reliability.number(m.probability, answer.model);
+        const sure = mm.share(m.probability, { kind: m.found_by === "words" ? "heard" : "fits", task: "video-text", version: answer.model });
         const button = h("button", { class: "mm-caption", type: "button", "data-moment": i, onclick: () => player.playSpan(how.start, how.end) },
           h("img", { src: `mmdemo/frame/${state.item}?t=${((m.start + m.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
           h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), where);
@@ -130,9 +130,11 @@ function describe() {
     shown();
     if (answer.note) return box.replaceChildren(h("p", { class: "mm-note", role: "status" }, answer.note));
     box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "each shot that it can tell · how sure"), h("span", {}, answer.model)), ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
-      h("button", { class: "mm-caption", type: "button", onclick: () => player.playSpan(c.start, c.end) },
-        h("img", { src: `mmdemo/frame/${state.item}?t=${((c.start + c.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
-        h("span", { class: "mm-text" }, c.text, c.like_this ? h("div", { class: "mm-faint", title: `${c.agreed} of ${c.judged} were right` }, c.like_this) : ""), h("span", { class: "mm-faint" }, `${span(c.start, c.end)} · ${c.source === "confirmed" ? "confirmed by people" : `${c.sure}, ${percent(c.score)}`}`)),
+      h("div", { class: "mm-caption" },
+        h("button", { class: "mm-pick", type: "button", onclick: () => player.playSpan(c.start, c.end) },
+          h("img", { src: `mmdemo/frame/${state.item}?t=${((c.start + c.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, c.text)),
+        h("span", { class: "mm-faint" }, ...mm.answers.claim(c, { task: "video-text", version: answer.model }), c.source === "confirmed" ? "confirmed by people · " : "", span(c.start, c.end)),
+        mm.answers.agreed(c, "video-text")),
       marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.judged === null ? null : c.score }))));
   });
 }

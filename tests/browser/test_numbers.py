@@ -1,0 +1,207 @@
+"""Every number on the page that claims something can be clicked, and says what it was measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from mmdemo.service.app import App
+from mmdemo.settings import load_settings
+from mmdemo.store.labels import NewLabel
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.runs import create_run
+from tests.browser.conftest import free_port
+from tests.conftest import TASK, execute_run
+
+Open = Callable[..., Page]
+Served = tuple[App, str]
+
+# What has been done of a job, what the machine does, and what is itself the answer to a click.
+EXEMPT = ".mm-progress, .mm-status, .mm-toast, [data-device], [data-estimate], .mm-reliability, .mm-facts"
+UNCLICKABLE = """(exempt) => {
+  const found = [], page = document.querySelector(".gradio-container");
+  const walk = document.createTreeWalker(page, NodeFilter.SHOW_TEXT);
+  for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+    const box = node.parentElement, text = node.textContent.replace("95 % interval", "").trim();
+    if (!box.checkVisibility() || box.closest(`.mm-ask, textarea, select, ${exempt}`)) continue;
+    const figure = box.closest("td") && /^[+-]?\\d+\\.\\d( |$)/.test(text) && !/ [MG]B$/.test(text);
+    if (figure || /\\d\\s*(%|points)/.test(text)) found.push(text);
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page over a workspace whose pictures are labelled, with a version that learned from them."""
+    from mmdemo.ui.shell import serve
+
+    settings = load_settings(
+        {}, workspace=tmp_path_factory.mktemp("tuned"), device="cpu", server_port=free_port()
+    )
+    app, address, page = serve(settings, block=False)
+    for pair in app.ws.pairs.browse(TASK, state="unlabelled", limit=1000):
+        if pair.is_own:
+            app.ws.labels.add(pair.id, NewLabel("match"))
+    run = create_run(app.ws, TASK, "head", TrainSettings(), "ask")
+    execute_run(app.ws, run, lambda: app.models.aligner(TASK).towers)
+    yield app, address
+    page.close(verbose=False)
+    app.close()
+
+
+def told(page: Page, number: Locator) -> Locator:
+    """The dialog that a click on a number opens; focus goes back where it was when it is closed."""
+    number.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".mm-facts, .mm-error").first).to_be_visible()
+    expect(dialog.locator(".mm-error")).to_have_count(0)
+    said = dialog.inner_text()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(number).to_be_focused()
+    return said
+
+
+def no_number_is_left_out(page: Page) -> None:
+    assert page.evaluate(UNCLICKABLE, EXEMPT) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+def test_numbers_of_pictures(served: Served, open_page: Open, width: int) -> None:
+    app, address = served
+    page = open_page(address, width=width)
+    row = page.locator("[data-score='0']")
+    assert "one in 5 is right" in told(page, row.locator(".mm-number"))
+    assert "The cosine of the picture's vector" in told(page, row.locator(".mm-faint .mm-ask"))
+    no_number_is_left_out(page)
+
+    item = next(i for i in app.ws.items.listed("image") if i.name == "coffee.jpg").id
+    page = open_page(f"{address}?view=caption&item={item}", width=width)
+    caption = page.locator("[data-captions] .mm-caption").first
+    expect(caption).to_contain_text("Of ten captions like this one")
+    claim, agreed = caption.locator(".mm-ask").all()
+    assert "drawings that ship" in told(page, claim) and "claim 80 % and more" in told(page, agreed)
+    no_number_is_left_out(page)
+
+
+def test_numbers_of_speech(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served[1]}?view=speech&task=speech-text")
+    speech = page.locator("#mm-speech")
+    speech.locator("[data-transcribe]").click()
+    expect(speech.locator("[data-transcribe]")).to_have_text("Transcribed", timeout=60_000)
+    word = speech.locator("[data-said]").first
+    word.click()
+    heard = speech.locator("[data-heard]")
+    expect(heard).to_contain_text(word.inner_text())
+    assert "not calibrated" in told(page, heard.locator(".mm-ask"))
+    no_number_is_left_out(page)
+
+    speech.get_by_role("tab", name="Align", exact=True).click()
+    speech.get_by_label("Texts", exact=True).fill("the cat sat on a mat\nthe last train to the coast")
+    speech.locator("[data-align]").click()
+    row = speech.locator("[data-score='1']")
+    expect(row).to_be_visible(timeout=60_000)
+    said, about = row.locator(".mm-ask").all()
+    assert "(that it was said)" in told(page, said)
+    assert "(that it is what is spoken about)" in told(page, about)
+    speech.locator(".mm-word").first.click()
+    assert "the words before it, which are yours" in told(page, heard.locator(".mm-ask"))
+    no_number_is_left_out(page)
+
+
+def test_numbers_of_videos(served: Served, open_page: Open) -> None:
+    app, address = served
+    item = next(i for i in app.ws.items.listed("video") if i.name == "drawings-1.mp4")
+    app.speech.transcribe(item)
+    page = open_page(f"{address}?view=video&task=video-text&item={item.id}&text=grapes")
+    video = page.locator("#mm-video")
+    expect(video.locator("[data-moments] .mm-line").nth(1)).to_be_visible(timeout=60_000)
+    said = video.locator(".mm-line", has_text="said: “")
+    shown = video.locator(".mm-line", has_text="shown")
+    assert "share of the query's words" in told(page, said.first.locator(".mm-ask"))
+    assert "videos of drawings that ship" in told(page, shown.first.locator(".mm-ask"))
+    no_number_is_left_out(page)
+
+    video.get_by_role("tab", name="Describe", exact=True).click()
+    video.locator("[data-describe]").click()
+    caption = video.locator("[data-captions] .mm-caption").first
+    expect(caption).to_be_visible(timeout=60_000)
+    assert "claim" in told(page, caption.locator(".mm-ask").first)
+    caption.locator(".mm-pick").click()
+    no_number_is_left_out(page)
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+def test_numbers_of_a_run(tuned: Served, open_page: Open, width: int) -> None:
+    page = open_page(f"{tuned[1]}?view=fine-tune", width=width)
+    expect(page.locator("[data-result] table")).to_be_visible()
+    expect(page.locator("[data-outlook]")).to_contain_text("points")
+    assert "runs on drawings" in told(page, page.locator("[data-outlook] .mm-ask"))
+    curves = page.locator("[data-curves] .mm-ask")
+    assert "the very pairs that are learned" in told(page, curves.first)
+    assert "matches of the validation side" in told(page, curves.last)
+    assert "sign-flip test" in told(page, page.locator(".mm-verdict b .mm-ask").first)
+    assert "held-out matches of" in told(page, page.locator(".mm-verdict > .mm-ask").first)
+    assert "passes the test in 80 of 100 cases" in told(page, page.locator("[data-tested] .mm-ask").last)
+    assert "first of the labels only" in told(page, page.locator("[data-worth] .mm-ask").first)
+    assert "where the right answer" in told(page, page.locator("[data-changes] .mm-ask").first).lower()
+    no_number_is_left_out(page)
+
+
+def test_the_figures_of_a_table_are_one_stop_of_the_tab_key_and_the_arrows_go_through_them(
+    tuned: Served, open_page: Open
+) -> None:
+    page = open_page(f"{tuned[1]}?view=fine-tune")
+    figures = page.locator("[data-result] table .mm-ask")
+    expect(figures.first).to_be_visible()
+    assert figures.evaluate_all("all => all.filter((one) => one.tabIndex === 0).length") == 1
+    figures.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(figures.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(figures.nth(5)).to_be_focused()
+    assert "among the first 5" in told(page, figures.nth(5))
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    expect(figures.first).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+def test_numbers_of_runs_and_versions(tuned: Served, open_page: Open, width: int) -> None:
+    app, address = tuned
+    page = open_page(f"{address}?view=fine-tune&part=runs", width=width)
+    runs = page.locator("[data-panel=runs]")
+    assert "held-out matches of" in told(page, runs.locator(".mm-ask").first)
+    no_number_is_left_out(page)
+    page.locator("[data-part=versions]").click()
+    tree = page.locator("[data-tree]")
+    assert "The mean of R@1, R@5 and R@10" in told(page, tree.locator(".mm-ask").last)
+    version = next(v.id for v in app.ws.versions.of_task(TASK) if v.parent)
+    tree.get_by_role("button", name=version, exact=True).click()
+    card = page.locator("[data-card]")
+    expect(card.locator(".mm-reliability")).to_be_visible()
+    assert version in told(page, card.locator("table .mm-ask").first)
+    for box in tree.get_by_role("checkbox").all()[-2:]:
+        box.check()
+    page.locator("[data-compare]").click()
+    compared = page.locator("[data-compared] table .mm-ask")
+    expect(compared.first).to_be_visible(timeout=60_000)
+    assert "matches of today" in told(page, compared.first)
+    no_number_is_left_out(page)
+    page.locator("[data-part=models]").click()
+    expect(page.locator("[data-models] table")).to_be_visible()
+    no_number_is_left_out(page)
+
+
+@pytest.mark.parametrize("view", ["label", "data"])
+def test_counts_need_no_source(tuned: Served, open_page: Open, view: str) -> None:
+    page = open_page(f"{tuned[1]}?view={view}")
+    expect(
+        page.locator("#mm-label .mm-progress, #mm-data [data-size]").locator("visible=true")
+    ).to_contain_text("label")
+    no_number_is_left_out(page)

@@ -1,0 +1,119 @@
+"""What the server tells of numbers on the page: the words that a click on each shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mmdemo.errors import UserError
+from mmdemo.models.captioning.seen import shipped
+from mmdemo.models.shipped import shipped_fit
+from mmdemo.service.app import App
+from mmdemo.service.operations.table import ask
+from mmdemo.service.sources.table import SOURCES
+from mmdemo.store.labels import NewLabel
+from mmdemo.training.config import TrainSettings
+from mmdemo.training.runs import create_run
+from tests.conftest import TASK, execute_run
+
+
+@pytest.fixture
+def tuned(app: App) -> dict[str, Any]:
+    """The JSON of a run on labels of all three sides."""
+    for pair in app.ws.pairs.browse(TASK, state="unlabelled", limit=1000):
+        if pair.is_own:
+            app.ws.labels.add(pair.id, NewLabel("match"))
+    run = create_run(app.ws, TASK, "head", TrainSettings(), "ask")
+    execute_run(app.ws, run, lambda: app.models.aligner(TASK).towers)
+    return ask(app, "training", run=run)
+
+
+def facts(told: dict[str, Any]) -> dict[str, str]:
+    return dict(told["facts"])
+
+
+def test_a_probability_tells_what_answers_that_said_as_much_were_worth(app: App) -> None:
+    version, fit = app.settings.model, shipped_fit(app.settings.model)
+    assert fit is not None and fit.reliability is not None
+    told = ask(app, "measured_on", kind="fits", version=version, value=0.96)
+    (diagram,) = told["diagrams"]
+    bin = fit.reliability.bins[diagram["mine"]]
+    assert 0.9 <= bin.said < 1
+    assert diagram["sentence"] == f"Of 100 answers that said 90 to 100 %, {100 * bin.right:.0f} were right."
+    assert ("measured on", fit.reliability.on) in diagram["facts"] and facts(told) == {"model": version}
+    about = ask(app, "measured_on", kind="about", version=app.settings.speech_model, value=0.5)
+    assert "(that it is what is spoken about)" in about["diagrams"][0]["sentence"]
+
+
+def test_what_was_not_measured_is_said_to_be_so_and_has_no_diagram(app: App) -> None:
+    app.ws.versions.add_base(TASK, "clip-vit-base-patch32", "clip-vit-base-patch32")
+    told = ask(app, "measured_on", kind="fits", version="clip-vit-base-patch32", value=0.7)
+    assert told["diagrams"] == () and "was not measured" in told["about"]
+    word = ask(app, "measured_on", kind="word", version=app.settings.speech_model)
+    assert "not calibrated" in word["about"] and "was not measured" in word["about"]
+    assert "no probability" in ask(app, "measured_on", kind="heard")["about"]
+
+
+def test_the_count_of_captions_is_that_of_what_ships_and_of_the_labels_here(app: App) -> None:
+    most = shipped().agreed[0]
+    about = {"version": app.settings.model, "value": 0.9}
+    rows = facts(ask(app, "measured_on", kind="caption", of="class", **about))
+    assert rows["claim 80 % and more"] == f"{most.right} of {most.of} right, as this one claims"
+    assert rows["of them here"] == "0 answers"
+    item = app.ws.items.listed("image", limit=1)[0].id
+    how = {"item": item, "origin": "caption", "claimed": 0.9}
+    ask(app, "label_result", text="a dog on a beach", verdict="mismatch", **how)
+    rows = facts(ask(app, "measured_on", kind="agreed", **about))
+    assert rows["claim 80 % and more"].startswith(f"{most.right} of {most.of + 1} right")
+    assert rows["of them here"] == "1 answer"
+    other = ask(app, "measured_on", kind="caption", of="labelled", **about)
+    assert "was not counted" in other["about"] and set(facts(other)) == {"model"}
+
+
+def test_figures_of_a_run_tell_their_pairs_versions_and_day_by_run_and_by_card(
+    app: App, tuned: dict[str, Any]
+) -> None:
+    pairs, items = tuned["before"]["pairs"], tuned["gate"]["items"]
+    assert tuned["model"] and pairs >= items >= 30
+    for source in ({"run": tuned["run"]}, {"version": tuned["model"]}):
+        told = ask(app, "measured_on", kind="retrieval", of="R@10", **source)
+        assert told["about"].startswith("Of 100 queries so many have a right answer among the first 10.")
+        assert "95 of 100 draws" in told["about"]
+        rows = facts(told)
+        assert (
+            rows["measured on"] == f"{pairs} held-out matches of {items} items, which no version learns from"
+        )
+        assert (rows["before"], rows["after"]) == (app.settings.model, tuned["model"])
+        assert rows["when"].startswith("20") and rows["when"].endswith("UTC")
+        assert rows["trained on"].startswith(f"{tuned['trained_on']['match']} matches")
+    gate = facts(ask(app, "measured_on", kind="gate", run=tuned["run"]))
+    assert gate["measured on"] == f"{items} held-out items"
+    if tuned["gate"]["attempt"]:
+        assert "are allowed" in gate["by chance"]
+    watched = facts(ask(app, "measured_on", kind="validation", run=tuned["run"]))
+    assert watched["measured on"] == f"{tuned['trained_on']['validation']} matches of the validation side"
+    ahead = facts(ask(app, "measured_on", kind="visible", task=TASK))
+    assert ahead["held out here"] == f"{items} items" and ahead["attempt"].endswith("on this held-out set")
+    beside = {"version": tuned["model"], "against": app.settings.model, "split": "train", "of": "mean recall"}
+    told = ask(app, "measured_on", kind="side-by-side", **beside)
+    assert "does better on what it learned from" in facts(told)["measured on"]
+
+
+def test_a_number_without_a_source_is_refused_in_a_sentence(app: App) -> None:
+    for values, sentence in (
+        ({"kind": "luck"}, "There is no kind of number 'luck'"),
+        ({"kind": "fits", "version": "v99"}, "There is no version 'v99'"),
+        ({"kind": "gate", "run": "run-99"}, "There is no run 'run-99'"),
+        ({"kind": "fits", "version": app.settings.model, "value": 3}, "at most 1"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            ask(app, "measured_on", **values)
+
+
+def test_no_source_says_nothing(app: App, tuned: dict[str, Any]) -> None:
+    for kind in SOURCES:
+        source = {"run": tuned["run"]} if kind in {"loss", "validation", "worth"} else {}
+        told = ask(app, "measured_on", kind=kind, version="" if source else tuned["model"], **source)
+        assert told["title"] and told["about"] and "  " not in told["about"]
+        assert told["about"].endswith(".") and all(name and said for name, said in told["facts"])
