@@ -1,6 +1,6 @@
 /* Answers of tabs that show pictures: how well texts fit, what a search found, and labels on either. */
 mm.answers = (() => {
-  const { h, thumb, percent, save } = mm;
+  const { h, thumb, save } = mm;
   const legend = (what, model) => h("div", { class: "mm-legend" }, h("span", {}, what), h("span", {}, model));
   // Labels wherever an answer stands: a tick or a cross, pressed again to take it back
   function taken(text, { said, known, then = () => {} }, send, done = () => {}, failed = null) {
@@ -44,13 +44,15 @@ mm.answers = (() => {
   // How sure a caption claims to be, and how often people agreed with such.
   const claim = ({ source, sure, score }, from) => (source === "confirmed" ? [] : [`${sure} · `, mm.share(score, { ...from, kind: "caption", of: source }, { class: "mm-ask" }), " · "]);
   const agreed = ({ like_this, score }, task) => (like_this ? h("span", { class: "mm-faint" }, mm.number(like_this, { kind: "agreed", task, value: score })) : "");
+  // How likely a result of a search is an answer; `alike`: it was looked for by an item of its own kind.
+  const likely = (result, version, alike = false) => mm.share(result.probability, { kind: "result", of: alike ? "item" : result.found_by, version });
   // A result of a search, to open, to label, and to search by.
   function card(result, rank, query, model, { open, openTitle, similar, similarTitle, then }) {
     const text = result.text || "no text yet";
     return h("figure", { class: `mm-card ${result.fit === "best" || !query ? "" : "weaker"}`, "data-item": result.item },
       h("button", { class: "mm-thumb", type: "button", title: openTitle, onclick: open }, h("img", { src: thumb(result.item), alt: text, loading: "lazy" })),
       h("figcaption", {},
-        h("span", { class: "mm-number", title: `similarity ${result.score.toFixed(3)}` }, percent(result.probability)),
+        likely(result, model, !query),
         h("span", { class: "mm-text", title: text }, text)),
       h("div", { class: "mm-row mm-actions" },
         marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict, known: result.label, then: query ? then : undefined }),
@@ -90,5 +92,5 @@ mm.answers = (() => {
     }
   }
   const request = ({ find, only, from, all }) => ({ target: find || "media", state: only, source: from, everything: Boolean(all) });
-  return { legend, marks, score, claim, agreed, card, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
+  return { legend, marks, score, claim, agreed, likely, card, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
 })();

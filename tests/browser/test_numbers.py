@@ -92,6 +92,7 @@ def test_numbers_of_pictures(served: Served, open_page: Open, width: int) -> Non
 def test_numbers_of_speech(served: Served, open_page: Open) -> None:
     page = open_page(f"{served[1]}?view=speech&task=speech-text")
     speech = page.locator("#mm-speech")
+    expect(speech.locator("[data-name]")).to_contain_text(" s", timeout=60_000)
     speech.locator("[data-transcribe]").click()
     expect(speech.locator("[data-transcribe]")).to_have_text("Transcribed", timeout=60_000)
     word = speech.locator("[data-said]").first
@@ -134,6 +135,53 @@ def test_numbers_of_videos(served: Served, open_page: Open) -> None:
     assert "claim" in told(page, caption.locator(".mm-ask").first)
     caption.locator(".mm-pick").click()
     no_number_is_left_out(page)
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+def test_numbers_of_a_search_by_words_by_an_item_and_for_texts(
+    served: Served, open_page: Open, width: int
+) -> None:
+    page = open_page(f"{served[1]}?view=search&text=guitar", width=width)
+    image = page.locator("#mm-image [data-results]")
+    first = image.locator(".mm-card .mm-ask").first
+    expect(first).to_be_visible(timeout=60_000)
+    assert "It also holds all words of the query" in told(page, first)
+    no_number_is_left_out(page)
+    item = image.locator(".mm-card").first.get_attribute("data-item")
+    page = open_page(f"{served[1]}?view=search&item={item}&by=item", width=width)
+    expect(page.locator("#mm-image .mm-card").first).to_be_visible(timeout=60_000)
+    no_number_is_left_out(page)
+    page.locator("#mm-image [data-target]").select_option("text")
+    text = page.locator("#mm-image [data-results] .mm-line .mm-ask").first
+    expect(text).to_be_visible()
+    assert "candidates of which one in" in told(page, text)
+    no_number_is_left_out(page)
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+def test_numbers_of_a_search_in_recordings_and_videos(served: Served, open_page: Open, width: int) -> None:
+    page = open_page(f"{served[1]}?view=speech&mode=search&text=travel", width=width)
+    speech = page.locator("#mm-speech")
+    numbers = speech.locator("[data-results] .mm-line").first.locator(".mm-ask")
+    expect(numbers.first).to_be_visible(timeout=60_000)
+    assert "(that it is what is spoken about)" in told(page, numbers.first)
+    assert "(that it was said)" in told(page, numbers.last)
+    no_number_is_left_out(page)
+    for name in ("Texts for this recording", "Recordings like this one"):
+        with page.expect_response("**/api/search"):
+            speech.get_by_role("button", name=name).click()
+        expect(speech.locator("[data-results] .mm-ask").first).to_be_visible()
+        no_number_is_left_out(page)
+    speech.locator("[data-results] .mm-pick").first.click()
+    expect(speech.locator("[data-panel=transcribe]")).to_be_visible()
+
+    page = open_page(f"{served[1]}?view=video&mode=search&text=a+harp", width=width)
+    result = page.locator("#mm-video [data-results] .mm-line").first
+    expect(result).to_be_visible(timeout=60_000)
+    assert "candidates of which one in" in told(page, result.locator(".mm-ask"))
+    no_number_is_left_out(page)
+    result.locator(".mm-pick").click()
+    expect(page.locator("#mm-video .mm-moment")).to_have_count(1)
 
 
 @pytest.mark.parametrize("width", [1360, 390])

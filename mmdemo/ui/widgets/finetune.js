@@ -54,7 +54,8 @@ async function refreshData() {
     h("p", { class: "mm-faint" }, `${mm.kinds.filter((kind) => kind.training === "none").map((kind) => `${c[kind.name]} ${kind.name}`).join(", ")}${d.aside ? `, and ${d.aside} across the split` : ""}: not used`),
     ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-active]").replaceChildren(h("span", { class: "mm-dot good" }, d.active), d.parent ? h("span", { class: "mm-faint" }, `from ${d.parent}`) : h("span", { class: "mm-faint" }, "base"));
-  $("[data-outlook]").replaceChildren(...(learns && !d.missing.length ? mm.readings(d.gate.sentence, { kind: "visible", task: chosenTask() }) : []));
+  const outlook = learns && !d.missing.length ? d.gate.sentence : "";
+  if ($("[data-outlook]").textContent !== outlook) $("[data-outlook]").replaceChildren(...mm.readings(outlook, { kind: "visible", task: chosenTask() }));
   $("[data-none]").hidden = learns;
   form.hidden = !learns;
   $("[data-start]").disabled = !learns;

@@ -1,4 +1,4 @@
-const { h, api, address, thumb, percent, toast, upload, fail, into } = mm, { legend, marks } = mm.answers;
+const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks } = mm.answers;
 const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
 const words = $("input[type=search]"), file = $("input[type=file]");
@@ -192,7 +192,7 @@ function search({ by: byPicture = false, all = false } = {}) {
     const more = !all && answer.results.length < body.k ? () => search({ by: byPicture, all: true }) : null;
     const list = body.target === "text"
       ? mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line" },
-          h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), h("span", { class: "mm-faint" }, percent(r.probability))),
+          h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), mm.answers.likely(r, answer.model)),
           state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null)), { all: more })
       : mm.answers.parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model)), { wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: more });
     box.replaceChildren(...[by, note, ...list].filter(Boolean));

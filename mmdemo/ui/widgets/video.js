@@ -1,4 +1,4 @@
-const { h, api, upload, save, percent, address, poll, seconds, fail, into } = mm;
+const { h, api, upload, save, address, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, versions = $("select[aria-label^=Version]"), samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
@@ -158,9 +158,9 @@ function search({ all = false } = {}) {
     const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(asked); };
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”`), h("span", {}, answer.model)), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
-        h("button", { class: "mm-caption", type: "button", title: "Play from here", onclick: async () => {
+        h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: "Play from here", onclick: async () => {
           try { if (r.item !== state.item) await choose(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
-        } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file), h("span", { class: "mm-faint" }, `${span(r.start, r.end)} · ${percent(r.probability)}`)),
+        } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file)), h("span", { class: "mm-faint" }, span(r.start, r.end)), mm.answers.likely(r, answer.model)),
         marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model }, { said: r.verdict, known: r.label, then: again }))),
       { all: !all && answer.results.length < 12 ? () => search({ all: true }) : null })].filter(Boolean));
   });
