@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from mmdemo.models.protocols import DEFAULT_TASK
+from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import Name, OneOf, Request, VersionTask
 from mmdemo.service.operations.table import operation

@@ -24,7 +24,7 @@ def _result(asked: Asked) -> Told:
         about = (
             "How likely it is an answer by its likeness to the query, among candidates of which one in "
             f"{round(1 / BASE_RATE)} is right. How far the percent of a search can be trusted was not "
-            "measured; that of Align was, which looks at more of each pair."
+            "measured; that of Align looks at more of each pair."
         )
     if asked.of == BY_WORDS:
         about += " It also holds all words of the query, which counts beside the likeness."
