@@ -141,11 +141,13 @@ def test_numbers_of_videos(served: Served, open_page: Open) -> None:
 def test_numbers_of_a_search_by_words_by_an_item_and_for_texts(
     served: Served, open_page: Open, width: int
 ) -> None:
-    page = open_page(f"{served[1]}?view=search&text=guitar", width=width)
+    app, address = served
+    pair = next(p for p in app.ws.pairs.browse(TASK) if p.is_own)
+    page = open_page(f"{address}?view=search&text={pair.final_text}", width=width)
     image = page.locator("#mm-image [data-results]")
-    first = image.locator(".mm-card .mm-ask").first
-    expect(first).to_be_visible(timeout=60_000)
-    assert "It also holds all words of the query" in told(page, first)
+    own = image.locator(f".mm-card[data-item='{pair.item}'] .mm-ask")
+    expect(own).to_be_visible(timeout=60_000)
+    assert "It also holds all words of the query" in told(page, own)
     no_number_is_left_out(page)
     item = image.locator(".mm-card").first.get_attribute("data-item")
     page = open_page(f"{served[1]}?view=search&item={item}&by=item", width=width)
