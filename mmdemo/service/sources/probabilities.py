@@ -6,9 +6,9 @@ from functools import partial
 
 from mmdemo.modality import modality_of
 from mmdemo.models.calibration import BASE_RATE, PairFit
-from mmdemo.models.manager import version_source
 from mmdemo.models.reliability import BINS, Bin
 from mmdemo.models.shipped import fits_of_version
+from mmdemo.models.version_source import version_source
 from mmdemo.service.sources.table import SOURCES, Asked, Diagram, Told
 from mmdemo.store.cards import read_card
 from mmdemo.store.workspace import Workspace

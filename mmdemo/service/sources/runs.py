@@ -12,7 +12,7 @@ from mmdemo.evaluation.comparison import RESAMPLES
 from mmdemo.evaluation.gate import LEVEL
 from mmdemo.evaluation.learning_curve import RESAMPLES as CURVE_RESAMPLES
 from mmdemo.modality import labelled_task
-from mmdemo.models.manager import version_source
+from mmdemo.models.version_source import version_source
 from mmdemo.service.sources.table import SOURCES, Asked, Fact, Told, counted
 from mmdemo.store.cards import read_card
 
