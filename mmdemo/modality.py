@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,6 +113,12 @@ class Modality:
                     f"The {what} {name!r} of a modality cannot be kept.",
                     "Use at most 16 small letters, digits and hyphens, a letter first.",
                 )
+        settings = [one.name for one in fields(Settings)]
+        if self.model_setting and self.model_setting not in settings:
+            raise RegistryError(
+                f"There is no setting {self.model_setting!r}, which is to name the model of {self.name!r}.",
+                "Leave it out: then the default model is the base version.",
+            )
         if taken := sorted(self.suffixes & TABLES):
             raise RegistryError(
                 f"The modality {self.name!r} takes {', '.join(taken)}, which are tables of imports.",

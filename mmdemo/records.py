@@ -22,10 +22,7 @@ def require_fields(record: Any) -> None:
         RegistryError: one has a value of another type, or a text that no page can be sent; it is named.
     """
     kind = type(record)
-    try:
-        hints = get_type_hints(kind)
-    except (NameError, TypeError):  # an annotation that is there for type checkers only
-        return
+    hints = _hints(kind)
     for field in fields(record):
         value = getattr(record, field.name)
         if not _fits(value, hints[field.name]):
@@ -57,10 +54,27 @@ def require_entry(kind: str, name: object, entry: Any, beside: Any) -> None:
         raise RegistryError(f"The {kind} {name!r} is {ascii(entry)[:SHOWN]}.", f"Give {wanted}.")
     if is_dataclass(entry) and not isinstance(entry, type):
         require_fields(entry)
+        called = getattr(entry, "name", name)
+        if called != name:
+            raise RegistryError(f"The {kind} {called!r} is added as {name!r}.", "Add it under its own name.")
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    """The annotations of a dataclass; names that are there for type checkers only stand for anything."""
+    known: dict[str, Any] = {}
+    while True:
+        try:
+            return get_type_hints(kind, localns=known)
+        except NameError as e:
+            if e.name is None or e.name in known:
+                raise
+            known[e.name] = Any
 
 
 def _fits(value: Any, wanted: Any) -> bool:
     origin, inner = get_origin(wanted), get_args(wanted)
+    if wanted is Any:
+        return True
     if origin in (Union, types.UnionType):
         return any(_fits(value, one) for one in inner)
     if origin is Literal:

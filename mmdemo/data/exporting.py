@@ -51,7 +51,7 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
         if not is_there(out.parent):
             out.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(out.parent) as temporary:
-            made = temporary / out.name
+            made = temporary / "export"  # the folder may be called as what holds it, with its lock
             (made / MEDIA).mkdir(parents=True)
             path = exporter.write(made, [_with_file(ws, made, pair, modality.name) for pair in pairs])
             put(made, out)

@@ -171,8 +171,8 @@ class ModelManager:
             self._statuses[task] = ModelStatus("loading", f"Fetching {preset.id}: {fetched}")
 
         try:
+            self._stop_fetching.discard(task)  # before the wait, in which somebody may stop this one
             with self._fetching:
-                self._stop_fetching.discard(task)
                 fetch(preset, told, lambda: task in self._stop_fetching)
         except UserError as e:
             self._statuses[task] = before if instead else ModelStatus("failed", str(e))

@@ -85,6 +85,7 @@ class Context:
     ) -> None:
         self._asked = settings
         self.ws = Workspace(settings)
+        self._begun_now: set[Task] = set()  # that had no base of their own before
         self._unusable: set[str] = set()  # presets that were begun with and could not be loaded
         self.settings = self._ensure_bases()
         self._seeded = threading.Event()
@@ -288,6 +289,8 @@ class Context:
         asked = name != AUTO
         if not asked:
             begun = self.ws.versions.is_begun(task)  # and goes on with what it began with
+            if not begun:
+                self._begun_now.add(task)
             name = modality.default_model if begun else begin_with(modality, self._asked)
         preset = find_preset(name)
         if preset.task != task:
@@ -296,14 +299,12 @@ class Context:
         return preset.name
 
     def _fall_back(self, task: Task, version: str, why: Exception) -> bool:
-        """Make the next best base of a task active, where nobody chose the one that could not be loaded;
-        whether there is one.
+        """Make the next best base of a task active, where a workspace begins with one that cannot be loaded
+        and nobody chose; whether there is one.
         """
-        if task not in TASKS or self.ws.versions.is_chosen(task):
+        if task not in self._begun_now or self.ws.versions.is_chosen(task):
             return False
         modality = modality_of(task)
-        if base_model(modality, self._asked) != AUTO:
-            return False
         self._unusable.add(self.ws.versions.get(version).base)
         preset = find_preset(begin_with(modality, self._asked, self._unusable))
         if preset.name in self._unusable:

@@ -234,7 +234,9 @@ class Offers:
             sentence, taken = self._weighed(preset, annotator)
             trial.refused = "" if taken else sentence
         if taken:
-            del self._trials[known]
+            with self._lock:
+                if self._trials.get(known) is trial:  # another may be tried by now
+                    del self._trials[known]
             self._context.data_changed(known)
         return {"version": preset.id, "taken": taken, "sentence": sentence}
 

@@ -148,11 +148,22 @@ def replace(ws: Workspace, archive: Path) -> Path:
         before.mkdir()
         restore(archive, fresh)
         with ws.replaced():
-            for name in PARTS:  # by their names alone: what is copied may be cut off in its middle
-                (ws.folder / name).replace(before / name)
-                if (fresh / name).exists():
-                    (fresh / name).replace(ws.folder / name)
-            for leftover in ("-wal", "-shm"):
-                (ws.folder / f"{DATABASE}{leftover}").unlink(missing_ok=True)
-            (fresh / DATABASE).replace(ws.folder / DATABASE)
+            try:
+                for name in PARTS:  # by their names alone: what is copied may be cut off in its middle
+                    (ws.folder / name).replace(before / name)
+                    if (fresh / name).exists():
+                        (fresh / name).replace(ws.folder / name)
+                for leftover in ("-wal", "-shm"):
+                    (ws.folder / f"{DATABASE}{leftover}").unlink(missing_ok=True)
+                (fresh / DATABASE).replace(ws.folder / DATABASE)
+            except BaseException:
+                _put_back(before, ws.folder)
+                raise
     return kept
+
+
+def _put_back(before: Path, folder: Path) -> None:
+    """Give the parts of a workspace their places again, in which half of another's may stand."""
+    for part in list(before.iterdir()):
+        shutil.rmtree(folder / part.name, ignore_errors=True)
+        part.replace(folder / part.name)

@@ -36,7 +36,7 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
         if not is_there(out.parent):
             out.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(out.parent) as temporary:
-            part = temporary / out.name
+            part = temporary / "version"
             part.mkdir()
             how = LOADERS[source.preset.loader]
             if how.save_network is not None:

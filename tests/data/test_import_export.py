@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdemo.data.exporters.base import EXPORTERS, formats
+from mmdemo.data.exporters.base import EXPORTERS, MEDIA, formats
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importers import manifests
 from mmdemo.data.importers.base import IMPORTERS
@@ -355,6 +355,18 @@ def test_an_export_never_writes_over_anything(ws: Workspace, folder: Path, tmp_p
         export_labels(ws, folder, TASK, "csv")
     with pytest.raises(UserError, match=r"no export format 'xml'.*jsonl"):
         export_labels(ws, tmp_path / "new", TASK, "xml")
+
+
+def test_an_export_into_the_current_folder_holds_the_export_alone(
+    ws: Workspace, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_source(ws, str(folder), TASK)
+    ws.labels.add_on(TASK, ws.items.listed("image")[0].id, "a plain picture", NewLabel("match"), "t")
+    out = tmp_path / "empty"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    found = export_labels(ws, Path(), TASK, "csv")
+    assert sorted(path.name for path in out.iterdir()) == sorted({MEDIA, found.path.name})
 
 
 def test_every_importer_and_format_is_in_the_readme() -> None:

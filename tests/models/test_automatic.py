@@ -118,6 +118,21 @@ def test_a_model_that_cannot_be_loaded_gives_way_to_the_next_in_one_line(
     assert open_app("w").ws.versions.active(TASK) == CLIP
 
 
+def test_a_base_that_a_workspace_has_begun_with_gives_way_to_nothing_when_it_fails_once(
+    cached: Callable[[str], Path], open_app: Callable[..., App]
+) -> None:
+    folder = cached(CLIP)
+    app = open_app("w")
+    assert align(app) == CLIP
+    app.close()
+    (folder / "tokenizer.json").rename(folder / "kept.json")
+    later = open_app("w")
+    with pytest.raises(UserError, match=CLIP):
+        align(later)
+    (folder / "kept.json").rename(folder / "tokenizer.json")
+    assert align(later) == CLIP == later.ws.versions.active(TASK)
+
+
 def test_when_no_download_can_be_loaded_what_ships_answers(
     cached: Callable[[str], Path], open_app: Callable[..., App]
 ) -> None:

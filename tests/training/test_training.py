@@ -330,6 +330,8 @@ def test_the_forecast_says_when_more_labels_no_longer_help() -> None:
     queries = rng.random(300)
     flat = np.stack([queries < 0.3] * 4).astype(float)
     assert "no longer help" in forecast([0, 200, 400, 800], flat).advice
+    few = np.stack([queries[:14] < 0.3] * 4).astype(float)
+    assert "it is not certain" in forecast([0, 10, 20, 33], few).advice
     rising = np.stack([queries < p for p in (0.2, 0.3, 0.4, 0.5)]).astype(float)
     curve = forecast([0, 50, 100, 150], rising)
     assert "should bring" in curve.advice and curve.next_low > 0

@@ -17,6 +17,7 @@ from mmdemo.data.exporters.base import EXPORTERS, Exporter
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.label_kinds import LABEL_KINDS, LabelKind
 from mmdemo.modality import MODALITIES, Modality
+from mmdemo.models.presets import LOADERS, Loader
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import load_settings
 from mmdemo.ui.shell import serve
@@ -118,6 +119,10 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: made(TABS, Tab, "X", 150, None), "build of a Tab is None"),
     (lambda: made(TABS, Tab, "X", "first", print), "order of a Tab is 'first'"),
     (lambda: made(TABS, lambda: print), "The tab 'x' is <built-in function print>"),
+    (lambda: made(LOADERS, Loader, "x", "image-text", 5), "load_towers of a Loader is 5"),
+    (lambda: LABEL_KINDS.add("a", LabelKind("b", "B", "about")), "The verdict 'b' is added as 'a'"),
+    (lambda: MODALITIES.add("y", like_a_picture()), "The modality 'x' is added as 'y'"),
+    (lambda: like_a_picture(model_setting="smell_model"), "There is no setting 'smell_model'"),
     (lambda: made(EXPORTERS, Exporter, "about", 900, None), "write of a Exporter is None"),
     (lambda: TABS.add("\ud800", Tab("X", 150, lambda: None)), "'\\ud800' is no name of a tab"),
 ]
@@ -138,7 +143,9 @@ def test_a_record_that_cannot_be_used_is_refused_when_it_is_added_and_the_rest_s
     before = [list(table) for table in (TABS, MODALITIES, LABEL_KINDS, EXPORTERS)]
     with pytest.raises(RegistryError) as refused:
         adds()
-    assert str(refused.value).startswith(says) and refused.value.cure.startswith(("Give ", "Use "))
+    assert str(refused.value).startswith(says) and refused.value.cure.startswith(
+        ("Give ", "Use ", "Add it ", "Leave it out")
+    )
     assert [list(table) for table in (TABS, MODALITIES, LABEL_KINDS, EXPORTERS)] == before
 
 

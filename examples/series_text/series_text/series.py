@@ -29,12 +29,12 @@ def read_series(source: bytes | Path) -> np.ndarray:
     data = source.read_bytes() if isinstance(source, Path) else source
     lines = data.decode("utf-8-sig", errors="replace").replace("\x00", "\ufffd").splitlines()
     delimiter = max(",;\t", key=lines[0].count) if lines else ","
-    rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(cell.strip() for cell in row)]
-    head = rows.pop(0) if rows and not NUMBER.fullmatch(rows[0][-1].strip()) else rows[0] if rows else []
-    kept = [i for i, column in enumerate(head) if column.strip().lower() not in CLOCKS]
     try:
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(cell.strip() for cell in row)]
+        head = rows.pop(0) if rows and not NUMBER.fullmatch(rows[0][-1].strip()) else rows[0] if rows else []
+        kept = [i for i, column in enumerate(head) if column.strip().lower() not in CLOCKS]
         values = np.array([[float(row[i]) for i in kept] for row in rows], np.float64)
-    except (ValueError, IndexError) as e:
+    except (csv.Error, ValueError, IndexError) as e:
         raise MediaError(f"{name} is no table of numbers: {e}.", "Give each row the same columns.") from e
     if values.ndim != 2 or values.shape[1] < 1 or len(values) < 2 or not np.isfinite(values).all():
         raise MediaError(f"{name} is no series.", "Give it two rows or more, with a finite number in each.")

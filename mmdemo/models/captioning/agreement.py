@@ -1,7 +1,7 @@
 """How often people agreed with captions like one: counted, never reckoned.
 
-Captions that claim about the same are alike. What ships was counted on drawings; what people here said of
-captions that were proposed to them is added to it.
+Captions that claim about the same are alike. What ships was counted on drawings and photographs; what people
+here said of captions that were proposed to them is added to it.
 """
 
 from __future__ import annotations

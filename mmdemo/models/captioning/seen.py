@@ -26,7 +26,10 @@ from mmdemo.settings import ASSETS
 WORDS = ASSETS / "caption_words.json"
 FIT = ASSETS / "captions.json"
 # What the shipped counts are of, in words.
-SHIPPED_ON = "those of drawings that ship, each looked at by somebody who saw the drawing"
+SHIPPED_ON = (
+    "those of drawings and photographs, each looked at by somebody who saw the picture, and none judged by a "
+    "fit that had seen it"
+)
 LEAST_SEEN = 0.35  # what the classifier gives less was not judged, and is not said
 SEEN = "seen"  # log-odds of the classifier's probability
 KIND = "kind"  # 1 of what several classes have in common

@@ -14,7 +14,7 @@ from mmdemo.evaluation.learning_curve import RESAMPLES as CURVE_RESAMPLES
 from mmdemo.modality import labelled_task
 from mmdemo.models.version_source import version_source
 from mmdemo.service.sources.table import SOURCES, Asked, Fact, Told, counted
-from mmdemo.store.cards import read_card
+from mmdemo.store.cards import damaged_card, read_card
 
 # What a figure is, by its name.
 FIGURES = {
@@ -77,8 +77,10 @@ def measured_by(asked: Asked) -> Measured:
     """
     if asked.version:
         card = read_card(asked.ws.version_folder(version_source(asked.ws, asked.version).id))
-        made = datetime.fromisoformat(card["created"].removesuffix("Z")) if card else None
-        at = _when(made) if made else ""
+        try:
+            at = _when(datetime.fromisoformat(card["created"].removesuffix("Z"))) if card else ""
+        except (KeyError, ValueError, AttributeError) as e:
+            raise damaged_card(asked.ws.version_folder(asked.version)) from e
         return Measured(card, card.get("task", asked.task), card.get("parent", ""), asked.version, at)
     run = asked.ws.runs.get(asked.run)
     return Measured(
