@@ -44,7 +44,7 @@ class Clipart:
     def measured(self) -> PairArrays:
         """The validation side, beside the train side by which hubs are known."""
         bank = BankArrays(self.pairs.features[self.train], self.pairs.texts[self.train])
-        return replace(self.pairs.take(self.validation), bank=bank)
+        return replace(self.pairs.take(self.validation), bank=bank, grounds=self.towers.grounds)
 
 
 def load_clipart(preset: str = "efficientnet-lite0-devise", root: Path = ASSETS / "clipart") -> Clipart:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from common import load_clipart  # noqa: F401  sets the path to mmdemo
 
-from mmdemo.retrieval.embed import version_file
+from mmdemo.retrieval.embed import feature_file, version_file
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.serving import Serving
@@ -38,7 +38,7 @@ def main() -> None:
         aligner = app.models.aligner("image-text")
         app.context.keeper.update()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        file = version_file(app.ws, aligner)
+        file, features = version_file(app.ws, aligner), feature_file(app.ws, aligner.towers)
         rng = np.random.default_rng(0)
         made = len(file)
         while made < rows:
@@ -47,6 +47,7 @@ def main() -> None:
             part /= np.linalg.norm(part, axis=1, keepdims=True)
             ids = [f"{made + i:064x}" for i in range(count)]
             file.append(ids, part)
+            features.append(ids, rng.random((count, features.dim), np.float32))
             with app.ws.database.write() as session:
                 session.bulk_insert_mappings(
                     Item.__mapper__,
@@ -73,7 +74,7 @@ def main() -> None:
         bare = faiss.IndexFlatIP(384)
         for start in range(0, rows, 65_536):
             bare.add(np.ascontiguousarray(file.matrix()[start : start + 65_536]))
-        app.context.searcher.threshold(serving)
+        app.media.search(Query(text="the first one"))
         words = [f"a picture of number {i}" for i in range(QUERIES)]
         vectors = aligner.encode_text(words)
         ours, theirs = [], []

@@ -20,6 +20,7 @@ from mmdemo.label_kinds import training_of
 from mmdemo.labeling.snapshot import Example, take_snapshot
 from mmdemo.modality import Spans, modality_of
 from mmdemo.models.aligner import HeadAligner, Towers
+from mmdemo.models.calibration import PairFit
 from mmdemo.models.fused_aligner import cells_of
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import has_head, load_head
@@ -31,7 +32,9 @@ from mmdemo.retrieval.embed import decode_file, text_vectors
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
+from mmdemo.retrieval.hubness import has_hubs
 from mmdemo.retrieval.sounds_alike import SoundIndex
+from mmdemo.store.cards import read_card
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
@@ -74,7 +77,7 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner, split: str = HELD_OU
             "Label some, or name a manifest with --pairs.",
         )
     preset = version_source(ws, aligner.version).preset
-    retrieval = retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples)
+    retrieval = retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples, aligner.judge.fit)
     spans = modality_of(aligner.task).spans
     return Measured(retrieval, spans.localise(ws, aligner, examples) if spans is not None else None)
 
@@ -85,22 +88,30 @@ def head_of(ws: Workspace, version_id: str) -> ResidualHead | None:
     return load_head(folder) if has_head(folder) else None
 
 
+def fit_of(ws: Workspace, version_id: str) -> PairFit | None:
+    """The fit of all that is known of a pair that a version has of its own; None: the one that ships."""
+    card = read_card(ws.version_folder(version_id))
+    return PairFit.of(card["fit"]) if card.get("fit") else None
+
+
 def retrieval_with(
     ws: Workspace,
     preset: Preset,
     towers: Callable[[], Towers],
     head: ResidualHead | None,
     measured: Sequence[Example],
+    fit: PairFit | None = None,
 ) -> Retrieval:
     """Retrieval on examples by towers and a head, ranked as a search ranks.
 
-    The towers are loaded only if a feature is lacking, or more is to be asked of pairs.
+    The towers are loaded only if a feature is lacking, or more is to be asked of pairs. `fit` is the
+    version's own; None: the one that ships.
     """
     prepare_features(ws, preset, measured, towers)
     arrays = load_arrays(ws, preset, measured, towers)
     if head is not None and head.looks_at_parts:
         arrays = with_cells(ws, towers(), measured, arrays)
-    return measure(head, arrays, preset.dim)
+    return measure(head, arrays, preset.dim, fit)
 
 
 def localise(ws: Workspace, aligner: VideoAligner, examples: Sequence[Example]) -> Localisation | None:
@@ -152,7 +163,7 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
         raise UserError(
             f"{source} has {len(kept)} pairs to measure on.", "Name a manifest with at least two."
         )
-    retrieval = measure(aligner.head, arrays, aligner.dim)
+    retrieval = measure(aligner.head, arrays, aligner.dim, aligner.judge.fit)
     return Measured(retrieval, Localisation(np.array(overlaps)) if overlaps else None)
 
 
@@ -208,6 +219,7 @@ def _arrays(aligner: HeadAligner, rows: Sequence[Row], features: np.ndarray) -> 
         np.ones(len(rows), bool),
         codes([_place(row) for row in rows]),
         codes([text_key(_text(row)) for row in rows]),
+        grounds=aligner.towers.grounds if has_hubs(aligner.task) else None,
     )
 
 

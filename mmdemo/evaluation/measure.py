@@ -8,6 +8,8 @@ import numpy as np
 
 from mmdemo.evaluation.metrics import PairTable, Retrieval, evaluate_table, vector_table
 from mmdemo.evaluation.pair_arrays import BankArrays, PairArrays
+from mmdemo.models.aligner import judge_of
+from mmdemo.models.calibration import PairFit
 from mmdemo.models.fused_aligner import RERANKED
 from mmdemo.models.heads.fusion import FusedHead, pair_logits
 from mmdemo.models.heads.residual import Projection, ResidualHead
@@ -15,11 +17,20 @@ from mmdemo.models.heads.saved import make_head
 from mmdemo.models.video.aligner import clip_vectors
 from mmdemo.models.video.moments import best_scores
 from mmdemo.retrieval.hubness import above_mean, reached
+from mmdemo.retrieval.odds import DECIDED, knows_more
 from mmdemo.retrieval.video_search import LOOKED_AT
 
+JUDGED = 128  # media with all texts at once
 
-def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval:
+
+def measure(head: ResidualHead | None, pairs: PairArrays, dim: int, fit: PairFit | None = None) -> Retrieval:
     """Retrieval over pairs by a head on cached features; None is the base version.
+
+    Args:
+        head: the version's.
+        pairs: what is measured on.
+        dim: D, the shared space.
+        fit: the version's own, of all that is known of a pair; None: the one that ships.
 
     Raises:
         UserError: a score is no number.
@@ -34,7 +45,7 @@ def measure(head: ResidualHead | None, pairs: PairArrays, dim: int) -> Retrieval
     elif isinstance(head, FusedHead):
         table = _of_fused(projection, head, pairs)
     else:
-        table = _of_vectors(projection, pairs)
+        table = _judged(_of_vectors(projection, pairs), projection, pairs, fit)
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
     return evaluate_table(table, *ids, pairs.said)
 
@@ -57,6 +68,21 @@ def _of_fused(projection: Projection, head: FusedHead, pairs: PairArrays) -> Pai
         media_asked=RERANKED,
         texts_asked=RERANKED,
     )
+
+
+def _judged(table: PairTable, projection: Projection, pairs: PairArrays, fit: PairFit | None) -> PairTable:
+    """The first of each query in the order of all that is known of them, where more is than a similarity."""
+    if pairs.grounds is None:
+        return table
+    judge = judge_of(pairs.grounds, projection, fit)
+    if judge is None or not knows_more(judge):
+        return table
+
+    def odds(media: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        parts = [media[i : i + JUDGED] for i in range(0, len(media), JUDGED)]
+        return np.concatenate([judge.log_odds(pairs.features[p], pairs.texts[texts]) for p in parts])
+
+    return replace(table, odds=odds, media_asked=DECIDED, texts_asked=DECIDED)
 
 
 def _without_hubs(

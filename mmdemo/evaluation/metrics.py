@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mmdemo.finite import require_finite
-from mmdemo.retrieval.ranking import sort_keys
+from mmdemo.retrieval.ranking import first_decided, sort_keys
 
 RECALL_AT = (1, 5, 10)
 CHUNK = 1024  # queries ranked at once
@@ -121,6 +121,9 @@ class PairTable:
     texts_asked: int = 0  # that are decided about for a medium
     # Further lists in which a row of texts finds G rows of media: each (G,), -inf where it does not.
     lists: Callable[[int, np.ndarray], Sequence[np.ndarray]] = lambda text, media: ()
+    # (C, G) numbers of C rows of media with G rows of texts, that order the first `media_asked` and
+    # `texts_asked` of each query; None: none do.
+    odds: Scores | None = None
     media_less: np.ndarray | None = None  # (N,) what the similarities of media are lessened by; None: nothing
     text_less: np.ndarray | None = None  # (N,) and those of texts
 
@@ -129,6 +132,8 @@ class PairTable:
         near = self.near(columns, rows).T  # (C, G)
         if self.media_less is not None:
             near = near - self.media_less[columns]
+        if self.odds is not None:
+            return first_decided(near, self.odds(columns, rows).T, self.media_asked)
 
         def decided(text: int, at: np.ndarray, similarity: np.ndarray) -> np.ndarray:
             assert self.decide is not None
@@ -141,6 +146,8 @@ class PairTable:
         near = self.near(rows, columns)  # (C, G)
         if self.text_less is not None:
             near = near - self.text_less[columns]
+        if self.odds is not None:
+            return first_decided(near, self.odds(rows, columns), self.texts_asked)
 
         def decided(medium: int, at: np.ndarray, similarity: np.ndarray) -> np.ndarray:
             assert self.decide is not None

@@ -14,6 +14,7 @@ from mmdemo.labeling.snapshot import Example
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.heads.residual import Sequences
+from mmdemo.models.judge import Grounds
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.models.video.aligner import FrameFeatures
 from mmdemo.retrieval.embed import (
@@ -25,7 +26,7 @@ from mmdemo.retrieval.embed import (
     text_vectors,
 )
 from mmdemo.retrieval.evidence import PairEvidence
-from mmdemo.retrieval.hubness import bank_of
+from mmdemo.retrieval.hubness import bank_of, has_hubs
 from mmdemo.retrieval.sounds_alike import SoundIndex
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -87,6 +88,7 @@ class PairArrays:
     asked: AskedPairs | None = None  # of a modality that tells more of a pair than its place in the space
     clips: Sequence[FrameFeatures] | None = None  # of spans of videos: all of their frames with their times
     bank: BankArrays | None = None  # by which hubs are known, where the examples are to be ranked
+    grounds: Grounds | None = None  # what versions judge by, where the examples are to be ranked by it
 
     def __len__(self) -> int:
         return len(self.match)
@@ -106,6 +108,7 @@ class PairArrays:
             self.asked.take(rows) if self.asked is not None else None,
             [self.clips[i] for i in rows.tolist()] if self.clips is not None else None,
             self.bank,
+            self.grounds,
         )
 
 
@@ -183,6 +186,7 @@ def load_arrays(
         asked=asked,
         clips=clips,
         bank=bank,
+        grounds=towers().grounds if towers is not None and has_hubs(preset.task) else None,
     )
 
 

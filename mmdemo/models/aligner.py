@@ -75,13 +75,9 @@ class HeadAligner:
 
     def _judge(self, fit: PairFit | None) -> Judge:
         """What judges pairs in this version's space, beside the base version where it learned from that."""
-        grounds = self.towers.grounds
-        shipped = grounds.fit if self.head is None else grounds.tuned
-        fit = fit or shipped or PairFit.from_similarity(self.calibration)
-        base = None
-        if BASE in fit.weights and grounds.fit is not None:
-            base = Judge(grounds, Projection(self.dim, None), grounds.fit)
-        return Judge(grounds, self._projection, fit, base)
+        known = judge_of(self.towers.grounds, self._projection, fit)
+        alone = PairFit.from_similarity(self.calibration)
+        return known or Judge(self.towers.grounds, self._projection, alone)
 
     @property
     def zones(self) -> Zones:
@@ -147,12 +143,12 @@ class HeadAligner:
         same = self._says_the_same(texts, similarity)
         found = []
         for text, s, p in zip(texts, similarity, probability, strict=True):
-            doubt = same or self._not_understood(text)
+            doubt = same or self.not_understood(text)
             sure, word = (BASE_RATE, CANNOT_TELL) if doubt else (float(p), self.zones.word(float(p)))
             found.append(Score(text, round(float(s), 4), round(sure, 4), word, doubt))
         return found
 
-    def _not_understood(self, text: str) -> str:
+    def not_understood(self, text: str) -> str:
         """A sentence, where a text seems to be in a language that the text tower doesn't know; else empty."""
         language = language_of(text) if self.english_only else ""
         return (
@@ -215,6 +211,26 @@ class HeadAligner:
     def align(self, medium: Any, texts: Sequence[str]) -> list[Score]:
         """How well each text fits a decoded medium, in the order given."""
         return self.scores(self.media_features([medium])[0], texts)
+
+
+def judge_of(grounds: Grounds, space: Projection, fit: PairFit | None = None) -> Judge | None:
+    """What judges pairs in a version's space, beside the base version where it learned from that.
+
+    Args:
+        grounds: of its towers.
+        space: the version's.
+        fit: its own; None: the one that ships.
+
+    Returns:
+        None: there is no fit.
+    """
+    fit = fit or (grounds.fit if space.head is None else grounds.tuned)
+    if fit is None:
+        return None
+    base = None
+    if BASE in fit.weights and grounds.fit is not None:
+        base = Judge(grounds, Projection(space.dim, None), grounds.fit)
+    return Judge(grounds, space, fit, base)
 
 
 def encode_texts(tower: TextTower, texts: Sequence[str]) -> np.ndarray:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mmdemo.models.calibration import Calibration
 from mmdemo.retrieval.by_words import WordHit
 from mmdemo.retrieval.ranking import sort_keys
 
@@ -41,7 +40,10 @@ def with_crossed(answers: Sequence[Answer], k: int, crossed: Collection[str]) ->
 
 
 def ordered(
-    found: Candidates, depth: int, decide: Callable[[np.ndarray], np.ndarray], beside: Calibration
+    found: Candidates,
+    depth: int,
+    decide: Callable[[np.ndarray], np.ndarray],
+    beside: Callable[[np.ndarray], np.ndarray],
 ) -> list[Answer]:
     """Candidates in the order in which they are shown.
 
@@ -49,7 +51,7 @@ def ordered(
     be likelier than what stands before it.
     """
     near = found.near - found.less
-    numbers = np.array(beside.probability(near), np.float64)
+    numbers = np.array(beside(near), np.float64)
 
     def told(rows: np.ndarray) -> np.ndarray:
         found_here = np.asarray(decide(rows), np.float64)

@@ -24,3 +24,4 @@ class Query:
         True  # whether the texts and labels that people gave count; not where they are what is sought
     )
     vector: Any = None  # (D,) its vector, once it is known
+    words: Any = None  # (1, D) that of its words by the text tower, once it is known

@@ -15,6 +15,7 @@ import numpy as np
 from mmdemo.finite import require_finite
 
 CURE = "Activate another version in the Fine-tune tab."
+TIE = 1e-9  # what a similarity counts beside a number
 RRF_K = 60  # Cormack et al.'s: how little the first places of a list differ
 Decide = Callable[[np.ndarray], np.ndarray]  # of (C,) rows of targets: (C,) the number that is shown
 
@@ -65,3 +66,20 @@ def sort_keys(
     by = np.column_stack([asked, number, first, near])
     _, dense = np.unique(by, axis=0, return_inverse=True)  # in the order of the columns, the first before all
     return dense.reshape(-1).astype(np.float64)
+
+
+def first_decided(near: np.ndarray, numbers: np.ndarray, depth: int) -> np.ndarray:
+    """As `sort_keys` of many queries without further lists: (C, G) keys.
+
+    Args:
+        near: (C, G) similarities.
+        numbers: (C, G) what the first are ordered by; where that is the same, by their similarity.
+        depth: how many of the first.
+    """
+    keys = np.array(near, np.float64)
+    first = np.argpartition(-near, min(depth, near.shape[1]) - 1, axis=1)[:, :depth]
+    found = np.take_along_axis(np.asarray(numbers, np.float64) + TIE * near, first, axis=1)
+    np.put_along_axis(
+        keys, first, found - min(found.min(initial=0.0), 0.0) + np.abs(near).max() + 1.0, axis=1
+    )
+    return keys

@@ -11,7 +11,7 @@ from mmdemo.label_kinds import training_of
 from mmdemo.store.pairs import PairView
 
 Fit = Literal["best", "weaker", "none"]
-BEST, WEAKER = 0.5, 0.25  # the least probability of either
+BEST, WEAKER = 0.5, 0.3  # the least probability of either
 NEAREST = 3  # answers that are shown where none fits
 
 
@@ -38,7 +38,7 @@ class Result:
     name: str
     text: str  # a confirmed text of the item, else one it came with
     score: float  # cosine
-    probability: float  # calibrated; answers stand in its order
+    probability: float | None  # calibrated; answers stand in its order. None: likes have none
     verdict: str | None  # of a label on this item with the query's own words
     start: float | None = None  # seconds, where the query was found in sound or video
     end: float | None = None
@@ -46,11 +46,15 @@ class Result:
     found_by: str = ""  # words, of a text that holds all that were asked for; empty: by likeness alone
     said: float | None = None  # of a recording: the probability that the text was said
     about: float | None = None  # and that it is what somebody speaks about
+    doubt: bool = False  # whether nothing can be told of the query; then there is no probability
 
     @property
     def fit(self) -> Fit:
         """How well it fits; what a person has judged is as they said."""
-        judged: dict[str, Fit] = {"positive": "best", "negative": "none", "none": fit_of(self.probability)}
+        by_number: Fit = "none" if self.doubt else "best"
+        if self.probability is not None:
+            by_number = fit_of(self.probability)
+        judged: dict[str, Fit] = {"positive": "best", "negative": "none", "none": by_number}
         return judged[training_of(self.verdict)]
 
 
@@ -60,7 +64,6 @@ class Results:
 
     version: str
     results: tuple[Result, ...]
-    threshold: float  # cosine below which nothing in this collection matches by likeness alone
     stale_share: float
     no_match: bool  # whether none is good enough; the nearest are there all the same
     measure: str = ""  # said or about: which of a recording's two probabilities orders the answers
@@ -71,7 +74,6 @@ class Results:
         return {
             "model": self.version,
             "no_match": self.no_match,
-            "threshold": round(self.threshold, 4),
             "stale": round(self.stale_share, 3),
             "measure": self.measure,
             "note": self.note,
@@ -81,7 +83,7 @@ class Results:
                     "file": r.name,
                     "text": r.text,
                     "score": round(r.score, 4),
-                    "probability": round(r.probability, 4),
+                    "probability": None if r.probability is None else round(r.probability, 4),
                     "start": r.start,
                     "end": r.end,
                     "verdict": r.verdict,

@@ -5,7 +5,7 @@ enough.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,12 +16,14 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.by_words import word_hits
 from mmdemo.retrieval.candidates import Answer, Candidates, ordered, with_crossed
-from mmdemo.retrieval.embed import text_vectors, version_file
+from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.feedback import Feedback, feedback_on, middle_of, moved
 from mmdemo.retrieval.heard import HeardSounds
 from mmdemo.retrieval.hubness import REACH, Hubs, has_hubs
+from mmdemo.retrieval.odds import DECIDED, at_search_rate, knows_more, of_search, slope
 from mmdemo.retrieval.query import MAX_K, Query
+from mmdemo.retrieval.query_note import doubt_of
 from mmdemo.retrieval.results import Result, Results, best_text, cut
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.pairs import PairView
@@ -29,8 +31,6 @@ from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text, text_key
 from mmdemo.store.workspace import Workspace
 
-THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
-THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
 DENIED = 0.05  # what is left of the number of an answer that people crossed
 FAR = 2.0  # behind all that was looked at
 PLACED = 0.5  # the least probability of an answer whose place in the recording is looked for
@@ -43,7 +43,6 @@ class Searcher:
         self._ws = ws
         self._keeper = keeper
         self._task: Task = task
-        self._thresholds: dict[tuple[str, int], float] = {}
         self._evidence: tuple[HeadAligner, PairEvidence] | None = None  # of the aligner that serves
         self._sounds = HeardSounds()
         self._hubs = Hubs(ws, task) if has_hubs(task) else None
@@ -62,8 +61,10 @@ class Searcher:
         if query.target == "text":
             return self._search_texts(serving, query, k)
         judged = self._feedback(query)
+        if query.text.strip():
+            query = replace(query, words=self._words(serving.aligner, query))
         query = replace(query, vector=self._judged(serving, judged, self._query_vector(serving, query)))
-        depth, beside = self._depth(serving, query), serving.aligner.calibration
+        depth = self._depth(serving, query)
         found = self._candidates(serving, query, max(k, depth))
         if self._by_words(query):
             found = self._with_words(serving, query, found, judged)
@@ -76,7 +77,8 @@ class Searcher:
             near = (found.near - found.less)[rows]
             return denied * (1 - (1 - self._numbers(serving, query, ids, near)) * (1 - by_words))
 
-        answers = ordered(found, depth or len(found.ids), decide, beside)
+        sure = sum(hit.sure > 0 for hit in found.words.values())  # they stand among the first
+        answers = ordered(found, depth + sure if depth else len(found.ids), decide, self._beside(serving))
         shown = with_crossed(answers, k, judged.crossed)
         return self._results(serving, shown, query, {i for i, sure in said.items() if sure > 0})
 
@@ -119,7 +121,14 @@ class Searcher:
 
     def _depth(self, serving: Serving, query: Query) -> int:
         """How many of the nearest items are asked about; 0: the similarity's order stands."""
-        return serving.aligner.reranks if self._by_words(query) else 0
+        return (serving.aligner.reranks or DECIDED) if self._by_words(query) else 0
+
+    def _beside(self, serving: Serving) -> Callable[[np.ndarray], np.ndarray]:
+        """The numbers of those that are not decided about, from their similarities."""
+        aligner = serving.aligner
+        if aligner.evidence_of_towers:
+            return aligner.calibration.probability
+        return lambda near: at_search_rate(aligner.calibration.probability(near))
 
     @staticmethod
     def _by_words(query: Query) -> bool:
@@ -145,10 +154,20 @@ class Searcher:
     def _numbers(self, serving: Serving, query: Query, ids: Sequence[str], near: np.ndarray) -> np.ndarray:
         """(C,) the number that is shown with each of some items."""
         aligner = serving.aligner
-        if not aligner.evidence_dim or not self._by_words(query):
-            return aligner.calibration.probability(near)
-        text = clean_text(query.text)
-        return aligner.decided(self._evidence_of(aligner).of(ids, [text] * len(ids)), near)
+        if not self._by_words(query):  # likes: their order is that of the similarity
+            return near
+        if aligner.evidence_dim:
+            asked = [clean_text(query.text)] * len(ids)
+            said = aligner.decided(self._evidence_of(aligner).of(ids, asked), near)
+            return at_search_rate(said) if aligner.fuses else said
+        if not knows_more(aligner.judge):
+            return at_search_rate(aligner.calibration.probability(near))
+        features = feature_file(self._ws, aligner.towers).get(list(ids))
+        texts = self._words(aligner, query)
+        moved = self._query_vector(serving, query) - aligner.project_text(texts)[0]
+        vectors = aligner.project_media(features)
+        odds = aligner.judge.log_odds(features, texts)[:, 0] + slope(aligner.judge) * (vectors @ moved)
+        return of_search(odds)
 
     def _evidence_of(self, aligner: HeadAligner) -> PairEvidence:
         with self._lock:
@@ -175,7 +194,7 @@ class Searcher:
         aligner = serving.aligner
         parts: list[np.ndarray] = []
         if query.text.strip():
-            parts.append(aligner.encode_text([clean_text(query.text)])[0])
+            parts.append(aligner.project_text(self._words(aligner, query))[0])
         if query.medium is not None:
             parts.append(aligner.encode_media([query.medium])[0])
         if query.item:
@@ -186,6 +205,13 @@ class Searcher:
         total = np.sum(parts, axis=0)
         vector = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
         return vector
+
+    @staticmethod
+    def _words(aligner: HeadAligner, query: Query) -> np.ndarray:
+        """(1, D) the vector of a query's words by the text tower, made once."""
+        if query.words is not None:
+            return np.asarray(query.words)
+        return aligner.text_vectors([clean_text(query.text)])
 
     def _judged(self, serving: Serving, said: Feedback, vector: np.ndarray) -> np.ndarray:
         """(D,) a query's vector, moved by what people said of its answers; see `feedback.moved`."""
@@ -263,20 +289,31 @@ class Searcher:
         return self._ended(serving, query, results)
 
     def _ended(self, serving: Serving, query: Query, results: Sequence[Result]) -> Results:
-        """The results up to where matches end.
+        """The results up to where matches end; likes have no probability that says where those end."""
+        stale = self._keeper.status.stale_share
+        if self._by_likeness(query):
+            likes = tuple(replace(r, probability=None) for r in results)
+            return Results(serving.version, likes, stale, not results)
+        doubt = self._doubt(serving.aligner, query)
+        if doubt:
+            results = [r if r.found_by else replace(r, probability=None, doubt=True) for r in results]
+        none = self._none_fits(serving, results)
+        kept = tuple(results) if query.everything else cut(results, none)
+        return Results(serving.version, kept, stale, none, note=doubt)
 
-        Where a medium alone is asked for media, they are its likes: no probability says where those end.
-        """
-        threshold, stale = self.threshold(serving), self._keeper.status.stale_share
-        by_likeness = query.target == "media" and not self._by_words(query)
-        fits = [r for r in results if r.fit != "none"]
-        # A probability above one half by likeness alone is not enough where many wrong answers compete.
-        sure = [r for r in fits if r.found_by or r.verdict or serving.aligner.evidence_dim]
-        none = not fits or (not sure and results[0].score < threshold)
-        if by_likeness:
-            none = not results or results[0].score < threshold
-        kept = tuple(results) if query.everything or by_likeness else cut(results, none)
-        return Results(serving.version, kept, threshold, stale, none)
+    def _doubt(self, aligner: HeadAligner, query: Query) -> str:
+        """Why nothing can be told of a query's words; empty: it can."""
+        return doubt_of(aligner, query.text) if self._by_words(query) else ""
+
+    def _none_fits(self, serving: Serving, results: Sequence[Result]) -> bool:
+        """Whether no result is good enough."""
+        return all(r.fit == "none" for r in results)
+
+    @staticmethod
+    def _by_likeness(query: Query) -> bool:
+        """Whether what is sought is of the kind that is given: media by a medium, texts by words."""
+        words, medium = bool(query.text.strip()), query.medium is not None or bool(query.item)
+        return medium if query.target == "media" else words
 
     def _search_texts(self, serving: Serving, query: Query, k: int) -> Results:
         known: dict[str, PairView] = {}  # by the key that equal texts share
@@ -297,7 +334,7 @@ class Searcher:
         def decide(rows: np.ndarray) -> np.ndarray:
             return self._text_numbers(serving, query, [texts[i] for i in rows], (near - less)[rows])
 
-        answers = ordered(found, asked or len(texts), decide, serving.aligner.calibration)[:k]
+        answers = ordered(found, asked or len(texts), decide, self._beside(serving))[:k]
         results = [
             Result(
                 pairs[int(a.id)].item, pairs[int(a.id)].name, texts[int(a.id)], a.near, a.number, verdict=None
@@ -308,7 +345,7 @@ class Searcher:
 
     def _texts_asked(self, serving: Serving, query: Query) -> int:
         """How many of the nearest texts are asked about; 0: the similarity's order stands."""
-        return 0 if query.text.strip() else serving.aligner.reranks_texts
+        return 0 if query.text.strip() else serving.aligner.reranks_texts or DECIDED
 
     def _text_similarities(self, serving: Serving, query: Query, texts: Sequence[str]) -> np.ndarray:
         """(T,) similarities of a query with texts."""
@@ -320,45 +357,19 @@ class Searcher:
     ) -> np.ndarray:
         """(T,) the number that is shown with each of some texts."""
         aligner = serving.aligner
-        if not aligner.evidence_dim or query.text.strip():
-            return aligner.calibration.probability(near)
+        if query.text.strip():
+            return near
+        if aligner.evidence_dim:
+            if query.item:
+                known = self._evidence_of(aligner).of([query.item] * len(texts), texts)
+            else:
+                known = aligner.evidence(query.medium, texts)
+            said = aligner.decided(known, near)
+            return at_search_rate(said) if aligner.fuses else said
+        if not knows_more(aligner.judge):
+            return at_search_rate(aligner.calibration.probability(near))
         if query.item:
-            return aligner.decided(self._evidence_of(aligner).of([query.item] * len(texts), texts), near)
-        return aligner.decided(aligner.evidence(query.medium, texts), near)
-
-    def threshold(self, serving: Serving) -> float:
-        """The cosine below which the best answer is no good match in this collection.
-
-        Read from the pairs at hand: for each text, its own item's score when it is in the collection, and the
-        best other item's score, which is what would be shown if it were not. The threshold parts the two best
-        (Youden 1950). It depends on the collection's size, as the best of many wrong answers does.
-        """
-        at = (serving.version, len(serving.index))
-        with self._lock:
-            if at not in self._thresholds:
-                self._thresholds[at] = self._fit_threshold(serving)
-            return self._thresholds[at]
-
-    def _fit_threshold(self, serving: Serving) -> float:
-        pairs = [p for p in self._ws.pairs.browse(self._task, limit=20 * THRESHOLD_PAIRS) if p.is_own]
-        pairs = pairs[:: max(1, len(pairs) // THRESHOLD_PAIRS)][:THRESHOLD_PAIRS]
-        file = version_file(self._ws, serving.aligner)
-        rows = file.rows_of([p.item for p in pairs])
-        kept = [(p, r) for p, r in zip(pairs, rows, strict=True) if 0 <= r < len(serving.index)]
-        if len(kept) < THRESHOLD_LEAST or len(serving.index) < 2:
-            return serving.aligner.calibration.similarity(0.5)
-        texts = text_vectors(self._ws, serving.aligner.towers, [p.final_text for p, _ in kept])
-        scores, found = serving.index.search(serving.aligner.project_text(texts), 2)
-        own_rows = np.array([r for _, r in kept])
-        vectors = np.asarray(file.matrix()[own_rows])
-        own = np.einsum("nd,nd->n", serving.aligner.project_text(texts), vectors)
-        other = np.where(found[:, 0] == own_rows, scores[:, 1], scores[:, 0])
-        return best_cut(np.maximum(own, other), other)
-
-
-def best_cut(present: np.ndarray, absent: np.ndarray) -> float:
-    """The value that parts scores of queries with an answer from those without: the greatest Youden's J."""
-    cuts = np.unique(np.concatenate([present, absent]))
-    above = (present[None, :] >= cuts[:, None]).mean(1)
-    false = (absent[None, :] >= cuts[:, None]).mean(1)
-    return float(cuts[np.argmax(above - false)])
+            features = feature_file(self._ws, aligner.towers).get([query.item])
+        else:
+            features = aligner.media_features([query.medium])
+        return of_search(aligner.judge.log_odds(features, text_vectors(self._ws, aligner.towers, texts))[0])

@@ -31,7 +31,7 @@ class SpeechSearcher(Searcher):
         note = self._note(serving.aligner, query)
         if note == NO_SPEECH and not query.text.strip():
             stale = self._keeper.status.stale_share
-            return Results(serving.version, (), self.threshold(serving), stale, True, note=note)
+            return Results(serving.version, (), stale, True, note=note)
         found = super().search(query)
         if found.version != serving.version or not found.results:  # another one began to serve meanwhile
             return replace(found, note=note)
@@ -48,6 +48,10 @@ class SpeechSearcher(Searcher):
         said = serving.aligner.judged(evidence, np.array([a.near for a in answers]))
         say_it = [a for a, sure in zip(answers, said.tolist(), strict=True) if sure >= PLACED]
         return super()._places(serving, query, say_it)
+
+    def _doubt(self, aligner: HeadAligner, query: Query) -> str:
+        """None: what is heard is compared with the words themselves; `_note` says what does not work."""
+        return ""
 
     def _note(self, aligner: HeadAligner, query: Query) -> str:
         """What does not work with a query: nobody speaks in it, or its language is not known."""

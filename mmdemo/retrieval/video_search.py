@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -16,28 +16,33 @@ from mmdemo.retrieval.candidates import Answer, Candidates
 from mmdemo.retrieval.embed import load_medium, text_vectors
 from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix, VideoFrames
 from mmdemo.retrieval.query import Query
-from mmdemo.retrieval.search import (
-    THRESHOLD_LEAST,
-    THRESHOLD_PAIRS,
-    Searcher,
-    best_cut,
-)
+from mmdemo.retrieval.results import Result
+from mmdemo.retrieval.search import Searcher
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.store.workspace import Workspace
 
 LOOKED_AT = 50  # videos, of those with the best frames, whose moments are looked for: half a millisecond each
+THRESHOLD_PAIRS = 400  # labelled or given pairs that the "no good match" threshold is read from
+THRESHOLD_LEAST = 20  # with fewer, the calibrated probability of one half decides
 
 
 class VideoSearcher(Searcher):
-    """Answers words from the frames, and a video's likes from the videos' own vectors."""
+    """Answers words from the frames, and a video's likes from the videos' own vectors.
+
+    Its numbers are those of moments, at one right text in five: what is known of a pair beside is not asked.
+    """
 
     def __init__(self, ws: Workspace, keeper: IndexKeeper, task: Task) -> None:
         super().__init__(ws, keeper, task)
         self._frames_lock = threading.Lock()
         self._frames: tuple[str, FrameIndex] | None = None  # of a version
+        self._thresholds: dict[tuple[str, int], float] = {}
 
     def _depth(self, serving: Serving, query: Query) -> int:
         return LOOKED_AT if self._by_words(query) else 0
+
+    def _beside(self, serving: Serving) -> Callable[[np.ndarray], np.ndarray]:
+        return serving.aligner.calibration.probability
 
     def _texts_asked(self, serving: Serving, query: Query) -> int:
         return 0 if query.text.strip() else LOOKED_AT
@@ -119,8 +124,28 @@ class VideoSearcher(Searcher):
         """(T, D) vectors of texts."""
         return serving.aligner.project_text(text_vectors(self._ws, serving.aligner.towers, texts))
 
+    def _none_fits(self, serving: Serving, results: Sequence[Result]) -> bool:
+        """As `Searcher._none_fits`; a moment above one half is not enough where many wrong ones compete."""
+        sure = any(r.fit != "none" and (r.found_by or r.verdict) for r in results)
+        return super()._none_fits(serving, results) or (
+            not sure and results[0].score < self._threshold(serving)
+        )
+
+    def _threshold(self, serving: Serving) -> float:
+        """The cosine below which the best answer is no good match in this collection.
+
+        Read from the pairs at hand: for each text, the score of its own video's best frame when that is in
+        the collection, and the best other video's, which is what would be shown if it were not. The threshold
+        parts the two best (Youden 1950). It depends on the collection's size, as the best of many wrong
+        answers does.
+        """
+        at = (serving.version, len(serving.index))
+        with self._lock:
+            if at not in self._thresholds:
+                self._thresholds[at] = self._fit_threshold(serving)
+            return self._thresholds[at]
+
     def _fit_threshold(self, serving: Serving) -> float:
-        """As `Searcher`'s, with each video's best frame in the place of its vector."""
         pairs = [p for p in self._ws.pairs.browse(self._task, limit=20 * THRESHOLD_PAIRS) if p.is_own]
         frames = self._frame_index(serving)
         row_of = {item: i for i, item in enumerate(frames.ids)}
@@ -134,3 +159,11 @@ class VideoSearcher(Searcher):
         scores[rows, columns] = -1.0
         other = scores.max(0)
         return best_cut(np.maximum(own, other), other)
+
+
+def best_cut(present: np.ndarray, absent: np.ndarray) -> float:
+    """The value that parts scores of queries with an answer from those without: the greatest Youden's J."""
+    cuts = np.unique(np.concatenate([present, absent]))
+    above = (present[None, :] >= cuts[:, None]).mean(1)
+    false = (absent[None, :] >= cuts[:, None]).mean(1)
+    return float(cuts[np.argmax(above - false)])

@@ -199,7 +199,7 @@ class Versions:
     def _measured(
         self, versions: Sequence[str], split: str, task: str
     ) -> tuple[list[Example], list[Retrieval]]:
-        from mmdemo.evaluation.evaluate import head_of, retrieval_with
+        from mmdemo.evaluation.evaluate import fit_of, head_of, retrieval_with
         from mmdemo.labeling.snapshot import take_snapshot
 
         sources = [version_source(self._ws, version) for version in versions]
@@ -222,6 +222,7 @@ class Versions:
                 lambda source=source: self._context.models.towers(source.preset),  # type: ignore[misc]
                 head_of(self._ws, source.id),
                 examples,
+                fit_of(self._ws, source.id),
             )
             for source in sources
         ]

@@ -44,20 +44,24 @@ mm.answers = (() => {
   // How sure a caption claims to be, and how often people agreed with such.
   const claim = ({ source, sure, score }, from) => (source === "confirmed" ? [] : [`${sure} · `, mm.share(score, { ...from, kind: "caption", of: source }, { class: "mm-ask" }), " · "]);
   const agreed = ({ like_this, score }, task) => (like_this ? h("span", { class: "mm-faint" }, mm.number(like_this, { kind: "agreed", task, value: score })) : "");
-  // How likely a result of a search is an answer; `alike`: it was looked for by an item of its own kind.
-  const likely = (result, version, alike = false) => mm.share(result.probability, { kind: "result", of: alike ? "item" : result.found_by, version });
+  // How likely a result of a search is an answer; of likes nobody can say, and they say how near they lie.
+  const likely = ({ probability, score, found_by }, version) => (probability === null
+    ? mm.number(`similarity ${score.toFixed(2).replace("-0.00", "0.00")}`, { kind: "result", of: "near", version })
+    : mm.share(probability, { kind: "result", of: found_by, version }));
   // A result of a search, to open, to label, and to search by.
   function card(result, rank, query, model, { open, openTitle, similar, similarTitle, then }) {
     const text = result.text || "no text yet";
     return h("figure", { class: `mm-card ${result.fit === "best" || !query ? "" : "weaker"}`, "data-item": result.item },
       h("button", { class: "mm-thumb", type: "button", title: openTitle, onclick: open }, h("img", { src: thumb(result.item), alt: text, loading: "lazy" })),
       h("figcaption", {},
-        likely(result, model, !query),
+        likely(result, model),
         h("span", { class: "mm-text", title: text }, text)),
       h("div", { class: "mm-row mm-actions" },
         marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict, known: result.label, then: query ? then : undefined }),
         h("button", { class: "mm-mark", type: "button", title: similarTitle, "aria-label": `Similar to ${text}`, onclick: similar }, "≈")));
   }
+  // What does not work with a query.
+  const told = (answer) => answer.note && h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note);
   // What to say before results that are no good, or none.
   const nothing = (answer) => (answer.no_match && answer.results.length
     ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.")
@@ -92,5 +96,5 @@ mm.answers = (() => {
     }
   }
   const request = ({ find, only, from, all }) => ({ target: find || "media", state: only, source: from, everything: Boolean(all) });
-  return { legend, marks, score, claim, agreed, likely, card, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
+  return { legend, marks, score, claim, agreed, likely, card, told, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
 })();

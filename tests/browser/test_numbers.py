@@ -151,7 +151,9 @@ def test_numbers_of_a_search_by_words_by_an_item_and_for_texts(
     no_number_is_left_out(page)
     item = image.locator(".mm-card").first.get_attribute("data-item")
     page = open_page(f"{served[1]}?view=search&item={item}&by=item", width=width)
-    expect(page.locator("#mm-image .mm-card").first).to_be_visible(timeout=60_000)
+    like = page.locator("#mm-image .mm-card .mm-ask").first
+    expect(like).to_contain_text("similarity", timeout=60_000)
+    assert "there is no percent" in told(page, like)
     no_number_is_left_out(page)
     page.locator("#mm-image [data-target]").select_option("text")
     text = page.locator("#mm-image [data-results] .mm-line .mm-ask").first

@@ -42,6 +42,15 @@ def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served,
     expect(again.get_by_role("button", name="Show more, whatever fits")).to_have_count(0)
 
 
+def test_words_in_another_language_have_their_sentence_and_no_percent(
+    served: Served, open_page: Open
+) -> None:
+    _, box = searched(served, open_page, "ein+Hund+auf+dem+Sofa")
+    expect(box.locator("[data-search-note]")).to_contain_text("looks German")
+    expect(box.locator("[data-results]")).not_to_contain_text("%")
+    expect(box.locator(".mm-card").first).to_contain_text("similarity")
+
+
 def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken_back(
     served: Served, open_page: Open
 ) -> None:

@@ -146,7 +146,7 @@ def test_pictures_are_ranked_without_hubs_by_evaluate_as_by_search(
     examples = take_snapshot(app.ws, "image-text").of("held-out", match=True)
     pairs = load_arrays(app.ws, preset, examples, lambda: aligner.towers)
     assert pairs.bank is not None and len(pairs.bank.texts) == len(pairs.bank.features) == 45
-    plain = measure(None, replace(pairs, bank=None), preset.dim)
+    plain = measure(None, replace(pairs, bank=None, grounds=None), preset.dim)
     assert [measured[e.item][0] for e in examples] != plain.text_to_media.first.tolist()
     for item, text in texts.items():
         asked = Query(text=text, k=200, everything=True, given=False)

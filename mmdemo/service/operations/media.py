@@ -152,7 +152,7 @@ class ResultRow(Answer):
     file: str = Field(description="what it is called")
     text: str = Field(description="a text of it")
     score: float = Field(description="a cosine")
-    probability: float
+    probability: float | None = Field(description="that it is right, of what a search asks; of likes null")
     start: float | None = Field(description="seconds, where the query was found in sound or video")
     end: float | None
     verdict: str | None = Field(None, description="of a label on this item with the query's own words")
@@ -182,7 +182,6 @@ class SearchAnswer(Answer):
 
     model: str
     no_match: bool = Field(description="whether none fits; the nearest few are there all the same")
-    threshold: float
     results: list[ResultRow]
     stale: float = Field(0.0, description="the share of the collection that the index does not hold yet")
     measure: str = Field("", description="of recordings: which probability orders them, said or about")

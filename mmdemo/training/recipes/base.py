@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmdemo.evaluation.evaluate import head_of, retrieval_with
+from mmdemo.evaluation.evaluate import fit_of, head_of, retrieval_with
 from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.labeling.snapshot import Example, Snapshot
 from mmdemo.models.aligner import HeadAligner, Towers
@@ -157,7 +157,9 @@ def compare_ranks(asked: Compared) -> Evidence:
     for version in (asked.before, asked.after):
         preset = version_source(ws, version).preset
         loads = partial(asked.towers, version)
-        found.append(retrieval_with(ws, preset, loads, head_of(ws, version), asked.examples))
+        found.append(
+            retrieval_with(ws, preset, loads, head_of(ws, version), asked.examples, fit_of(ws, version))
+        )
     return rank_evidence(found[0], found[1], asked.examples)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmdemo.evaluation.calibrating import fit_version
 from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
-from mmdemo.evaluation.evaluate import head_of
+from mmdemo.evaluation.evaluate import fit_of, head_of
 from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.evaluation.gate import LEAST_ASKED
 from mmdemo.evaluation.learning_curve import learning_curve
@@ -75,21 +75,23 @@ def conclude(finished: FinishedRun) -> Conclusion:
     ws, run, preset, measured = started.ws, started.run, started.preset, started.measured
     finished.opened.save(started.folder)
     old, new = head_of(ws, run.parent), load_head(started.folder)
+    pairs = _arrays(started, started.snapshot.of(VALIDATION), new.shape.kind)
+    modality = modality_of(preset.task)
+    # A video's similarity is that of a moment: the fit that ships stands.
+    fit = fit_version(_aligner(started, new), pairs) if modality.spans is None else None
+    fits = fit_of(ws, run.parent), fit
     before, after = (
-        measure(head, _arrays(started, measured, head.shape.kind if head else "", ranked=True), preset.dim)
-        for head in (old, new)
+        measure(head, _arrays(started, measured, _kind(head), ranked=True), preset.dim, own)
+        for head, own in zip((old, new), fits, strict=True)
     )
     result = comparison(before, after, measured) | finished.facts
-    modality = modality_of(preset.task)
     if modality.spans is not None and any(e.start is not None for e in measured):
         found = [modality.spans.localise(ws, _aligner(started, one), measured) for one in (old, new)]
         result["moments"] = moment_comparison(*found)
     if modality.vocabulary is not None:
         result["vocabulary"] = modality.vocabulary(ws, started.towers(), started.train)
         write_durably(started.folder / VOCABULARY, json.dumps(result["vocabulary"]).encode())
-    pairs = _arrays(started, started.snapshot.of(VALIDATION), new.shape.kind)
-    if modality.spans is None:  # a video's similarity is that of a moment: the fit that ships stands
-        fit = fit_version(_aligner(started, new), pairs)
+    if modality.spans is None:
         result["fit"] = fit.as_json() if fit is not None else None
     if new.fuses:
         result["pair_calibration"] = asdict(calibrate_pairs(new, pairs))  # type: ignore[arg-type]
@@ -117,6 +119,10 @@ def _arrays(started: StartedRun, examples: Sequence[Example], kind: str, ranked:
     if kind and HEADS[kind].looks_at_parts:
         return with_cells(started.ws, started.towers(), examples, arrays)
     return arrays
+
+
+def _kind(head: ResidualHead | None) -> str:
+    return head.shape.kind if head else ""
 
 
 def _aligner(started: StartedRun, head: ResidualHead | None) -> HeadAligner:
@@ -154,7 +160,7 @@ def _foretold(started: StartedRun, old: ResidualHead | None, new: ResidualHead) 
     validation = [e for e in judged if e.split == VALIDATION]
 
     def measured(head: ResidualHead | None, on: Sequence[Example]) -> Retrieval:
-        return measure(head, _arrays(started, on, head.shape.kind if head else "", ranked=True), preset.dim)
+        return measure(head, _arrays(started, on, _kind(head), ranked=True), preset.dim)
 
     if len({e.item for e in validation}) >= ENOUGH:
         return rank_evidence(measured(old, validation), measured(new, validation), validation)

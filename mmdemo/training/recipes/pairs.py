@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from mmdemo.evaluation.comparison import calibrate, comparison
-from mmdemo.evaluation.evaluate import head_of, retrieval_with
+from mmdemo.evaluation.evaluate import fit_of, head_of, retrieval_with
 from mmdemo.evaluation.evidence import Evidence, rank_evidence
 from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.evaluation.pair_arrays import load_arrays, prepare_features
@@ -69,7 +69,8 @@ def conclude(finished: FinishedRun) -> Conclusion:
     ws, run, preset, measured = started.ws, started.run, started.preset, started.measured
     learned = save_learned(preset, run, started.folder, finished.opened.save)
     after, _ = load_towers(learned, ws.settings)
-    before = retrieval_with(ws, preset, started.towers, head_of(ws, run.parent), measured)
+    own = fit_of(ws, run.parent)
+    before = retrieval_with(ws, preset, started.towers, head_of(ws, run.parent), measured, own)
     reached = retrieval_with(ws, learned, lambda: after, None, measured)
     calibrating = started.snapshot.of(VALIDATION)
     prepare_features(ws, learned, calibrating, lambda: after)
@@ -79,7 +80,7 @@ def conclude(finished: FinishedRun) -> Conclusion:
         asked = unseen(ws, run.parent, started.validation)
         if not asked:
             return None
-        old = retrieval_with(ws, preset, started.towers, head_of(ws, run.parent), asked)
+        old = retrieval_with(ws, preset, started.towers, head_of(ws, run.parent), asked, own)
         return rank_evidence(old, retrieval_with(ws, learned, lambda: after, None, asked), asked)
 
     return Conclusion(

@@ -188,8 +188,8 @@ texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { 
 
 /* Search: two probabilities are two questions; the list stands in the order of the one that is named first */
 const MEASURED = { said: "probability that it was said", about: "nobody says exactly this; probability that it is what is spoken about" };
-function numbers(r, version, measure, alike) {
-  const one = (kind, value) => mm.share(value, { kind, version }, { class: "mm-ask" }), likely = () => mm.answers.likely(r, version, alike), all = r.found_by === "words" && measure, sure = (kind) => (all ? likely() : one(kind, r.probability));
+function numbers(r, version, measure) {
+  const one = (kind, value) => mm.share(value, { kind, version }, { class: "mm-ask" }), likely = () => mm.answers.likely(r, version), all = r.found_by === "words" && measure, sure = (kind) => (all ? likely() : one(kind, r.probability));
   if (all && r.said < 0.5) return ["holds these words ", likely(), " · about it ", one("about", r.about)];
   if (measure === "said") return ["said ", sure("said"), " · about it ", one("about", r.about)];
   return measure === "about" ? ["about it ", sure("about"), " · said ", one("said", r.said)] : [likely()];
@@ -205,14 +205,14 @@ function search({ by = false, find = "", all = false } = {}) {
     const note = answer.note && !answer.results.length ? null : mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
     const more = !all && !(answer.note && !answer.results.length) && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ")), h("span", {}, answer.model)),
-      answer.note && h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note), note,
+      mm.answers.told(answer), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
           if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
           await choose(r.item, r.start === null); open("transcribe");
           if (r.start !== null) wave.playSpan(r.start, r.end);
-        } }, h("span", { class: "mm-text" }, r.text || r.file)), h("span", { class: "mm-faint" }, ...numbers(r, answer.model, answer.measure, by && body.target === "media"), `${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
+        } }, h("span", { class: "mm-text" }, r.text || r.file)), h("span", { class: "mm-faint" }, ...numbers(r, answer.model, answer.measure), `${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
         marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, known: r.label, then: again }))), { all: more })].filter(Boolean));
   });
 }

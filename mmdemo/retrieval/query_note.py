@@ -1,0 +1,14 @@
+"""What does not work with the words of a query: what is nearest to them then has no number."""
+
+from __future__ import annotations
+
+from mmdemo.models.aligner import HeadAligner
+
+NO_WORD = "There is no word in it to look for. Write what it should show."
+
+
+def doubt_of(aligner: HeadAligner, text: str) -> str:
+    """One sentence, where a text holds no word or is in a language that is not known; else empty."""
+    if not any(c.isalnum() for c in text):
+        return NO_WORD
+    return aligner.not_understood(text)
