@@ -85,7 +85,7 @@ def test_numbers_of_pictures(served: Served, open_page: Open, width: int) -> Non
     caption = page.locator("[data-captions] .mm-caption").first
     expect(caption).to_contain_text("Of ten captions like this one")
     claim, agreed = caption.locator(".mm-ask").all()
-    assert "drawings that ship" in told(page, claim) and "claim 80 % and more" in told(page, agreed)
+    assert "drawings and photographs" in told(page, claim) and "claim 80 % and more" in told(page, agreed)
     no_number_is_left_out(page)
 
 
