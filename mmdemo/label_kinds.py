@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmdemo.errors import RegistryError
-from mmdemo.records import require_entry, require_fields
+from mmdemo.records import require_fields
 from mmdemo.registry import Registry
 
 Training = Literal["positive", "negative", "none"]
@@ -61,21 +61,15 @@ class LabelKind:
 class LabelKinds(Registry[LabelKind]):
     """The table of kinds, in which no key stands twice."""
 
-    def add(self, name: str, entry: LabelKind) -> LabelKind:
-        """Add a kind.
-
-        Raises:
-            RegistryError: its name or one of its keys is taken.
-        """
+    def _check(self, entry: LabelKind) -> None:
         keys = {key: kind.name for kind in self._entries.values() for key in kind.keys}
-        require_entry(self.kind, name, entry, next(iter(self._entries.values()), None))
         for key in entry.keys:
             if key in keys or key in TAB_KEYS:
+                by = keys.get(key, "the Label tab")
                 raise RegistryError(
-                    f"The key {key} of the label kind {name!r} is taken by {keys.get(key, 'the Label tab')}.",
+                    f"The key {key} of the label kind {entry.name!r} is taken by {by}.",
                     f"Choose another one than: {', '.join(sorted({*keys, *TAB_KEYS}))}.",
                 )
-        return super().add(name, entry)
 
 
 LABEL_KINDS = LabelKinds("verdict")

@@ -13,8 +13,9 @@ from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import Moment, best_scores, moments_of
 from mmdemo.retrieval.candidates import Answer, Candidates
-from mmdemo.retrieval.embed import load_medium, text_vectors
+from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix, VideoFrames
+from mmdemo.retrieval.hubness import projected
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.results import Result
 from mmdemo.retrieval.search import Searcher
@@ -109,7 +110,7 @@ class VideoSearcher(Searcher):
         video = self._asked_video(serving, query)
         if video is None:
             return super()._text_similarities(serving, query, texts)
-        return np.asarray((video.vectors @ self._projected(serving, texts).T).max(0))
+        return np.asarray((video.vectors @ projected(self._ws, serving.aligner, texts).T).max(0))
 
     def _text_numbers(
         self, serving: Serving, query: Query, texts: Sequence[str], near: np.ndarray
@@ -117,12 +118,8 @@ class VideoSearcher(Searcher):
         video = self._asked_video(serving, query)
         if video is None:
             return super()._text_numbers(serving, query, texts, near)
-        cosines = video.vectors @ self._projected(serving, texts).T
+        cosines = video.vectors @ projected(self._ws, serving.aligner, texts).T
         return serving.aligner.calibration.probability(best_scores(video.times, cosines, video.shots))
-
-    def _projected(self, serving: Serving, texts: Sequence[str]) -> np.ndarray:
-        """(T, D) vectors of texts."""
-        return serving.aligner.project_text(text_vectors(self._ws, serving.aligner.towers, texts))
 
     def _none_fits(self, serving: Serving, results: Sequence[Result]) -> bool:
         """As `Searcher._none_fits`; a moment above one half is not enough where many wrong ones compete."""
@@ -152,8 +149,8 @@ class VideoSearcher(Searcher):
         pairs = [p for p in pairs if p.item in row_of][:THRESHOLD_PAIRS]
         if len(pairs) < THRESHOLD_LEAST or len(row_of) < 2:
             return serving.aligner.calibration.similarity(0.5)
-        texts = text_vectors(self._ws, serving.aligner.towers, [p.final_text for p in pairs])
-        scores = frames.scores(serving.aligner.project_text(texts))  # (V, P)
+        texts = projected(self._ws, serving.aligner, [p.final_text for p in pairs])
+        scores = frames.scores(texts)  # (V, P)
         rows, columns = np.array([row_of[p.item] for p in pairs]), np.arange(len(pairs))
         own = scores[rows, columns]
         scores[rows, columns] = -1.0

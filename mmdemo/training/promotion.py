@@ -63,12 +63,13 @@ def retest(ws: Workspace, version_id: str, towers: Callable[[str], Towers], anno
     active = ws.versions.active(version.task)
     method = str(read_card(ws.version_folder(version_id)).get("method", "head"))
     recipe = recipe_for(ws, version.parent or active, method)
-    found = recipe.compare(Compared(ws, active, version_id, examples, towers)) if examples else None
+    compared = Compared(ws, active, version_id, examples, towers)
+    found = recipe.compare(compared) if examples else None
     if found is None:
         return UNMEASURED
-    verdict = _decide(ws, Compared(ws, active, version_id, examples, towers), found, snapshot, annotator)
-    note_on_card(ws.version_folder(version_id), gate=verdict.as_json())
-    return verdict
+    verdict = _asked(compared, found, snapshot, annotator)
+    note_on_card(ws.version_folder(version_id), gate=verdict.as_json())  # before anybody is answered by it
+    return _promoted(ws, version_id, verdict)
 
 
 def weigh_base(
@@ -92,7 +93,7 @@ def weigh_base(
     if said := _asked_before(ws, version_id, items):
         return Verdict(False, "asked", said, items)
     compared = Compared(ws, ws.versions.active(task), version_id, examples, towers)
-    return _decide(ws, compared, compare_ranks(compared), snapshot, annotator)
+    return _promoted(ws, version_id, _asked(compared, compare_ranks(compared), snapshot, annotator))
 
 
 def _asked_before(ws: Workspace, version_id: str, items: int) -> str:
@@ -103,15 +104,15 @@ def _asked_before(ws: Workspace, version_id: str, items: int) -> str:
     return f"{version_id} was asked about on {asked[-1].items} held-out items, and there are no more now."
 
 
-def _decide(
-    ws: Workspace, compared: Compared, found: Evidence, snapshot: Snapshot, annotator: str
-) -> Verdict:
-    """Ask the gate about a version that a person chose, and promote it where it is certain."""
-    task, version_id = ws.versions.get(compared.after).task, compared.after
-    labels = held_out_labels(snapshot)
-    verdict = ask(
-        ws.attempts, Question(task, version_id, compared.before, found, labels, annotator=annotator)
-    )
+def _asked(compared: Compared, found: Evidence, snapshot: Snapshot, annotator: str) -> Verdict:
+    """What the gate says of a version that a person chose."""
+    task, labels = compared.ws.versions.get(compared.after).task, held_out_labels(snapshot)
+    question = Question(task, compared.after, compared.before, found, labels, annotator=annotator)
+    return ask(compared.ws.attempts, question)
+
+
+def _promoted(ws: Workspace, version_id: str, verdict: Verdict) -> Verdict:
+    """The verdict, once what it finds certain is promoted."""
     if verdict.certain:
         ws.versions.activate(version_id, BY_GATE)
     return verdict
