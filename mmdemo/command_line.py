@@ -26,7 +26,7 @@ from pydantic.fields import FieldInfo
 from mmdemo import __version__
 from mmdemo.errors import MmdemoError, UserError, cannot_write
 from mmdemo.media.regular_file import is_there
-from mmdemo.service.operations.requests import about, is_file, is_lines
+from mmdemo.service.operations.requests import about, is_file, is_list
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.settings import load_settings
 
@@ -216,7 +216,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(name: str, run: Callable[[Options], Any], about: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, parents=[common], help=about, description=about)
-        sub.set_defaults(carry_out=run)  # no field of an operation is called so
+        sub.set_defaults(carry_out=run)
         return sub
 
     for name, verb in _verbs().items():
@@ -239,13 +239,17 @@ def _add_field(parser: argparse.ArgumentParser, verb: Verb, name: str, field: Fi
     shown = dict(verb.renamed).get(name, name)
     told = about(field).replace("%", "%%")
     how: dict[str, Any] = {"help": told, "metavar": shown.upper() if name not in verb.positional else shown}
+    option, several = f"--{shown.replace('_', '-')}", "+" if is_list(field) else None
     if name in verb.positional:
-        parser.add_argument(name, nargs="+" if is_lines(field) else None, **how)
+        parser.add_argument(name, nargs=several, **how)
+    elif field.annotation is bool and field.default is True:
+        off = option.replace("--", "--no-", 1)
+        parser.add_argument(off, dest=name, action="store_false", default=None, help=f"not {told}")
     elif field.annotation is bool:
-        parser.add_argument(f"--{shown.replace('_', '-')}", dest=name, action="store_true", help=told)
+        parser.add_argument(option, dest=name, action="store_true", help=told)
     else:
-        dashes = "-" if len(shown) == 1 else "--"
-        parser.add_argument(f"{dashes}{shown.replace('_', '-')}", dest=name, default=None, **how)
+        option = option[1:] if len(shown) == 1 else option
+        parser.add_argument(option, dest=name, nargs=several, default=None, **how)
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:

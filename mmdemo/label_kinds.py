@@ -72,7 +72,7 @@ class LabelKinds(Registry[LabelKind]):
                 )
 
 
-LABEL_KINDS = LabelKinds("verdict")
+LABEL_KINDS = LabelKinds("verdict", LabelKind)
 MATCH, MISMATCH, UNSURE = BUILT_IN = (
     LabelKind(
         "match", "Match", "the text fits", ("KeyM", "ArrowRight"), tone="good", sign="✓", training="positive"

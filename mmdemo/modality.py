@@ -144,6 +144,7 @@ class Modalities(Registry[Modality]):
 
 MODALITIES = Modalities(
     "modality",
+    Modality,
     [f"mmdemo.modalities.{name}" for name in ("image", "audio", "video")],
 )
 

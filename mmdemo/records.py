@@ -34,24 +34,22 @@ def require_fields(record: Any) -> None:
             )
 
 
-def require_entry(kind: str, name: object, entry: Any, beside: Any) -> None:
+def require_entry(kind: str, name: object, entry: Any, wanted: Any) -> None:
     """Check what is added to a table.
 
     Args:
         kind: what the table's entries are.
         name: of the entry.
         entry: it.
-        beside: one that is there already, if there is one.
+        wanted: what an entry is, as an annotation.
 
     Raises:
         RegistryError: the name is no plain text, the entry is of another kind, or a field is wrong.
     """
     if not name or not _fits(name, str):
         raise RegistryError(f"{name!a} is no name of a {kind}.", "Use a text.")
-    record = beside is not None and is_dataclass(beside) and not isinstance(beside, type)
-    if entry is None or (record and not isinstance(entry, type(beside))):
-        wanted = f"a {type(beside).__name__}" if record else f"a {kind}"
-        raise RegistryError(f"The {kind} {name!r} is {ascii(entry)[:SHOWN]}.", f"Give {wanted}.")
+    if not _fits(entry, wanted):
+        raise RegistryError(f"The {kind} {name!r} is {ascii(entry)[:SHOWN]}.", f"Give {_in_words(wanted)}.")
     if is_dataclass(entry) and not isinstance(entry, type):
         require_fields(entry)
         called = getattr(entry, "name", name)
@@ -87,6 +85,8 @@ def _fits(value: Any, wanted: Any) -> bool:
         return isinstance(value, str) and _is_plain(value)
     if wanted in (int, float):
         return isinstance(value, int if wanted is int else int | float) and not isinstance(value, bool)
+    if origin is type:
+        return isinstance(value, type) and issubclass(value, inner[0])
     if not isinstance(origin or wanted, type):
         return True
     if not isinstance(value, origin or wanted):
@@ -109,4 +109,8 @@ def _in_words(wanted: Any) -> str:
         return f"one of {', '.join(map(repr, get_args(wanted)))}"
     if get_origin(wanted) is Callable:
         return "a function"
+    if get_origin(wanted) is type:
+        return f"a class that is a {get_args(wanted)[0].__name__}"
+    if isinstance(wanted, type) and wanted not in IN_WORDS and get_origin(wanted) is None:
+        return f"a{'n' if wanted.__name__[0] in 'AEIOU' else ''} {wanted.__name__}"
     return IN_WORDS.get(wanted, str(wanted).replace("typing.", "").replace("collections.abc.", ""))

@@ -34,11 +34,12 @@ class Registry(Generic[Entry]):
 
     Args:
         kind: what an entry is, as in "There is no importer 'x'."
+        of: the class of every entry, or `type[Class]` or `Callable[..., Class]`, as annotations have it.
         built_in: modules that add the entries that ship; imported at the first look.
     """
 
-    def __init__(self, kind: str, built_in: Sequence[str] = ()) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, of: Any, built_in: Sequence[str] = ()) -> None:
+        self.kind, self._of = kind, of
         self._built_in = tuple(built_in)
         self._entries: dict[str, Entry] = {}
         self._complete = False
@@ -47,12 +48,13 @@ class Registry(Generic[Entry]):
         """Add an entry.
 
         Raises:
-            RegistryError: there is one of that name, or a field of the entry is not what its class says.
+            RegistryError: there is one of that name, or the entry is of another class, or a field of it is
+                not what that class says.
         """
         by_plugin = bool(_calling) and _is_from_a_plugin()
         if by_plugin:  # what ships comes first, so that a plug-in that doubles it is the one that is refused
             self._load_built_in()
-        require_entry(self.kind, name, entry, next(iter(self._entries.values()), None))
+        require_entry(self.kind, name, entry, self._of)
         if name in self._entries:
             raise RegistryError(
                 f"There is a {self.kind} named {name!r} already.",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def package(folder: Path, name: str, code: str) -> EntryPoint:
 
 
 def test_an_unknown_name_lists_those_there_are_and_a_doubled_one_is_refused() -> None:
-    fruit: Registry[int] = Registry("fruit")
+    fruit: Registry[int] = Registry("fruit", int)
     fruit.add("apple", 1)
     fruit.add("pear", 2)
     with pytest.raises(UserError, match=r"There is no fruit 'nut'. Use one of: apple, pear."):
@@ -39,10 +40,31 @@ def test_an_unknown_name_lists_those_there_are_and_a_doubled_one_is_refused() ->
     assert list(fruit) == ["apple", "pear"] and fruit["apple"] == 1 and len(fruit) == 2
 
 
+@pytest.mark.parametrize(
+    ("table", "wrong", "wanted"),
+    [
+        ("mmdemo.data.importers.base:IMPORTERS", lambda path: [], "an Importer"),
+        ("mmdemo.data.exporters.base:EXPORTERS", "csv", "an Exporter"),
+        ("mmdemo.training.losses:LOSSES", 3, "a function"),
+        ("mmdemo.models.heads.residual:HEADS", dict, "a class that is a ResidualHead"),
+        ("mmdemo.service.sources.table:SOURCES", "a sentence", "a function"),
+        ("mmdemo.label_kinds:LABEL_KINDS", None, "a LabelKind"),
+    ],
+)
+def test_what_is_of_another_kind_than_a_table_holds_is_refused_when_it_is_added(
+    table: str, wrong: object, wanted: str
+) -> None:
+    module, name = table.split(":")
+    known = getattr(import_module(module), name)
+    with pytest.raises(RegistryError, match=f"'wrong' is .* Give {wanted}\\."):
+        known.add("wrong", wrong)
+    assert "wrong" not in known
+
+
 def test_a_plug_in_adds_to_a_table_after_what_ships(plugins: list[EntryPoint], tmp_path: Path) -> None:
     (tmp_path / "shipped_fruit.py").write_text("import fruit_table\nfruit_table.FRUIT.add('apple', 1)\n")
     (tmp_path / "fruit_table.py").write_text(
-        "from mmdemo.registry import Registry\nFRUIT = Registry('fruit', ['shipped_fruit'])\n"
+        "from mmdemo.registry import Registry\nFRUIT = Registry('fruit', int, ['shipped_fruit'])\n"
     )
     code = "import fruit_table\ndef register():\n    fruit_table.FRUIT.add('nut', 2)\n"
     plugins.append(package(tmp_path, "nuts", code))

@@ -138,8 +138,8 @@ class Loader:
     other_types: bool = False  # whether it is meant for all that no other loader of its task names
 
 
-LOADERS: Registry[Loader] = Registry("loader", modules_in("mmdemo.models.loaders", "bundled"))
-PRESETS: Registry[Preset] = Registry("model", built_in=("mmdemo.models.catalogue",))
+LOADERS: Registry[Loader] = Registry("loader", Loader, modules_in("mmdemo.models.loaders", "bundled"))
+PRESETS: Registry[Preset] = Registry("model", Preset, built_in=("mmdemo.models.catalogue",))
 
 
 def split_revision(name: str) -> tuple[str, dict[str, str]]:

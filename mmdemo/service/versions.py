@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
-from mmdemo.modality import CAPTIONING
+from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context, version_task
 from mmdemo.store.cards import read_card
@@ -43,19 +43,24 @@ class Versions:
     def tree(self, task: str) -> list[dict[str, Any]]:
         """The versions with what the page shows of each, every one after its parent.
 
-        Each row has depth, method, head, labels, the primary score of its run after and before, and the size
-        of its own files in MB.
+        Each row has depth, method, head, labels, the primary score of its run after and before, the size of
+        its own files in MB, and why the gate cannot be asked about it now, or "".
         """
+        from mmdemo.labeling.snapshot import take_snapshot
+        from mmdemo.training.promotion import asked_before, held_out_items
+
         known = version_task(task)
         active, versions = self._ws.versions.active(known), self._ws.versions.of_task(known)
         parents, candidates = {v.parent for v in versions}, self._ws.versions.candidates(known)
+        items = held_out_items(take_snapshot(self._ws, labelled_task(known))) if candidates else 0
 
         def below(parent: str | None, depth: int) -> Iterator[dict[str, Any]]:
             for v in versions:
                 if v.parent == parent:
                     leaf = v.id not in parents and v.id != active
                     more = {"active": v.id == active, "removable": leaf, "candidate": v.id in candidates}
-                    yield self._row(v, depth) | more
+                    asked = asked_before(self._ws, v.id, items) if v.id in candidates else ""
+                    yield self._row(v, depth) | more | {"asked": asked}
                     yield from below(v.id, depth + 1)
 
         return list(below(None, 0))

@@ -112,6 +112,11 @@ class BestKeeper:
         """Whether to stop."""
         return 0 < self._patience <= self._waited
 
+    @property
+    def waited(self) -> int:
+        """Epochs since the best."""
+        return self._waited if self._patience else 0
+
     def offer(self, weights: nn.Module, recall: float) -> None:
         """The weights after an epoch, and what they measure in percent."""
         if not self._patience:

@@ -208,7 +208,8 @@ class CaptionCrossEntropy(nn.Module):
 
 
 # A loss of pairs is made with the weight of a marked mismatch, and called with a batch, a scale and a bias.
-LOSSES: Registry[Callable[[float], nn.Module]] = Registry("loss")
+MakeLoss = Callable[[float], nn.Module]
+LOSSES: Registry[MakeLoss] = Registry("loss", MakeLoss)
 LOSSES.add("infonce", InfoNCE)
 LOSSES.add("sigmoid", PairwiseSigmoid)
 LOSSES.add("triplet", HardTriplet)

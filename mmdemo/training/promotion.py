@@ -39,6 +39,11 @@ def held_out_labels(snapshot: Snapshot) -> tuple[int, ...]:
     return tuple(e.label for e in snapshot.of(HELD_OUT, match=True))
 
 
+def held_out_items(snapshot: Snapshot) -> int:
+    """How many items the labels that decide are of."""
+    return len({e.item for e in snapshot.of(HELD_OUT, match=True)})
+
+
 def retest(ws: Workspace, version_id: str, towers: Callable[[str], Towers], annotator: str = "") -> Verdict:
     """Ask the gate about a candidate again, or for the first time: an attempt. It is compared with the active
     version, and promoted where it is certainly better.
@@ -56,9 +61,8 @@ def retest(ws: Workspace, version_id: str, towers: Callable[[str], Towers], anno
     if version_id not in ws.versions.candidates(version.task):
         raise UserError(f"{version_id} is no candidate.", "Choose a tuned version that was never active.")
     snapshot = take_snapshot(ws, labelled_task(version.task))
-    examples = snapshot.of(HELD_OUT, match=True)
-    items = len({e.item for e in examples})
-    if said := _asked_before(ws, version_id, items):
+    examples, items = snapshot.of(HELD_OUT, match=True), held_out_items(snapshot)
+    if said := asked_before(ws, version_id, items):
         raise UserError(said, "Label some pairs of the held-out side first.")
     active = ws.versions.active(version.task)
     method = str(read_card(ws.version_folder(version_id)).get("method", "head"))
@@ -89,14 +93,14 @@ def weigh_base(
     examples = snapshot.of(HELD_OUT, match=True)
     if not examples:
         return UNMEASURED
-    items = len({e.item for e in examples})
-    if said := _asked_before(ws, version_id, items):
+    items = held_out_items(snapshot)
+    if said := asked_before(ws, version_id, items):
         return Verdict(False, "asked", said, items)
     compared = Compared(ws, ws.versions.active(task), version_id, examples, towers)
     return _promoted(ws, version_id, _asked(compared, compare_ranks(compared), snapshot, annotator))
 
 
-def _asked_before(ws: Workspace, version_id: str, items: int) -> str:
+def asked_before(ws: Workspace, version_id: str, items: int) -> str:
     """That a version was asked about, where no held-out items have come since; else empty."""
     asked = [a for a in ws.attempts.of_version(version_id) if a.number is not None]
     if not asked or items > asked[-1].items:
@@ -120,7 +124,7 @@ def _promoted(ws: Workspace, version_id: str, verdict: Verdict) -> Verdict:
 
 def outlook(ws: Workspace, task: str, snapshot: Snapshot) -> dict[str, Any]:
     """Before a run: which attempt it would be, and the smallest gain that could be seen."""
-    items = len({e.item for e in snapshot.of(HELD_OUT, match=True)})
+    items = held_out_items(snapshot)
     at = ws.attempts.upcoming(task, items, LOG_RANKS.name)
     ranks = task != CAPTIONING
     seen = smallest_visible(items, at.number, at.spread) if ranks else None

@@ -87,9 +87,9 @@ def carry_out(ws: Workspace, run: Run, towers: Callable[[], Towers], progress: T
                 started = _start(ws, run, towers, lambda: lease.lost or flag())
                 recipe = recipe_of(ws, run)
                 opened = recipe.open(started)
-                record = _train(started, opened, progress)
-                if record is not None:
-                    _conclude(recipe, FinishedRun(started, opened, record))
+                finished = _train(started, opened, progress)
+                if finished is not None:
+                    _conclude(recipe, finished)
         except Exception as e:
             if not is_lost(ws, run):  # else the version is the other worker's
                 discard_half_written(ws, run)
@@ -111,7 +111,7 @@ def _start(ws: Workspace, run: Run, towers: Callable[[], Towers], stopped: Calla
     return StartedRun(ws, run, Snapshot.load(ws.run_folder(run.id) / "snapshot.json"), towers, stopped)
 
 
-def _train(started: StartedRun, opened: OpenedRun, progress: Told | None) -> EpochRecord | None:
+def _train(started: StartedRun, opened: OpenedRun, progress: Told | None) -> FinishedRun | None:
     """Train; in every process of a launch alike, of which the first writes what is written.
 
     Returns:
@@ -155,7 +155,8 @@ def _train(started: StartedRun, opened: OpenedRun, progress: Told | None) -> Epo
     if record is None:
         message = "Stopped before the first epoch was done."
         ws.runs.update(run.id, by=run.holder, status="stopped", message=message)
-    return record
+        return None
+    return FinishedRun(started, opened, record, trainer.kept_epochs)
 
 
 def _conclude(recipe: Recipe, finished: FinishedRun) -> None:

@@ -239,6 +239,12 @@ class Trainer:
         if not yielded and self._done >= self._plan.steps:
             yield self._record(None, None)
 
+    @property
+    def kept_epochs(self) -> int | None:
+        """How many epochs the weights that are kept have learned for; None: for all of them."""
+        kept = self._done // self._plan.steps - (self._best.waited if self._best is not None else 0)
+        return kept if kept < self._plan.epochs else None
+
     def _over(self) -> bool:
         return self._done >= self._plan.total or (self._best is not None and self._best.waited_enough)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, get_origin
@@ -12,14 +15,24 @@ import pytest
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from mmdemo.command_line import _parser, main
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import markdown
 from mmdemo.service.operations.requests import Answer, Request, about
-from mmdemo.service.operations.table import OPERATIONS, ROLES, Operation, ask, operation
+from mmdemo.service.operations.table import (
+    OPERATIONS,
+    OWN_OPTIONS,
+    OWN_VERBS,
+    ROLES,
+    Operation,
+    ask,
+    operation,
+)
 from mmdemo.settings import ASSETS
 from mmdemo.ui.routes import page_routes
 from tests.conftest import BASE
@@ -247,6 +260,67 @@ def test_an_operation_that_is_written_once_is_in_the_page_the_api_and_the_table(
         assert OPERATIONS.get("shout").fields["text"].is_required()
     finally:
         OPERATIONS.remove("shout")
+
+
+class ListedRequest(Request):
+    """A list of numbers and a truth value that is true unless it is said."""
+
+    numbers: list[int] = Field([], description="some numbers")
+    loudly: bool = Field(True, description="loud")
+
+
+class ListedAnswer(Answer):
+    """What was sent."""
+
+    said: str
+
+
+def test_the_command_line_gives_lists_and_what_is_true_unless_it_is_said(
+    make_app: Callable[..., App], capsys: pytest.CaptureFixture[str]
+) -> None:
+    @operation("add_up", role="viewer", surfaces=("command",))
+    def add_up(app: App, request: ListedRequest) -> ListedAnswer:
+        """Add them up."""
+        return ListedAnswer(said=f"{sum(request.numbers)}{'!' if request.loudly else ''}")
+
+    try:
+        app = make_app("counted", samples=False)
+        app.close()
+        where = ["--json", "--workspace", str(app.settings.workspace)]
+        assert main(["add-up", "--numbers", "3", "4", *where]) == 0
+        assert main(["add-up", "--numbers", "5", "--no-loudly", *where]) == 0
+        assert [json.loads(line)["said"] for line in capsys.readouterr().out.splitlines()] == ["7!", "5"]
+    finally:
+        OPERATIONS.remove("add_up")
+
+
+class PlaceRequest(Request):
+    """A field that is called as an option is."""
+
+    workspace: str = ""
+
+
+@pytest.mark.parametrize("name", ["settings", "serve", "placed"])
+def test_an_operation_that_the_command_line_could_not_tell_from_its_own_words_is_refused(name: str) -> None:
+    def run(app: App, request: Request) -> Answer:
+        """Nothing."""
+        return Answer()
+
+    run.__annotations__["request"] = PlaceRequest if name == "placed" else Request
+    with pytest.raises(RegistryError, match="Choose another name than"):
+        operation(name, role="viewer", public=True)(run)
+    assert name not in OPERATIONS
+
+
+def test_the_words_that_no_operation_may_take_are_those_of_the_command_line() -> None:
+    parser = _parser()
+    verbs = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    own = {
+        name for name, sub in verbs.choices.items() if not isinstance(sub.get_default("carry_out"), partial)
+    }
+    assert own == set(OWN_VERBS)
+    options = {o.lstrip("-") for a in verbs.choices["settings"]._actions for o in a.option_strings}
+    assert options - {"h"} == set(OWN_OPTIONS)
 
 
 def test_the_table_costs_at_most_a_fifth_of_a_millisecond_a_call(app: App) -> None:

@@ -53,7 +53,7 @@ def test_several_runs_wait_in_a_queue_and_are_done_in_their_order(app: App) -> N
 def test_a_stopped_run_is_usable_and_goes_on_to_what_an_unbroken_one_reaches(app: App) -> None:
     label_samples(app, 40)
     whole = run(app, "ask", epochs=5)
-    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=5), "ask")
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=5, members=1), "ask")
     stopped = execute(app, run_id, stop_after=2)
     assert stopped.status == "stopped" and stopped.version_id
     half = app.models.aligner(TASK, stopped.version_id)

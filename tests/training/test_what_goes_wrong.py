@@ -62,7 +62,7 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
     labels = app.ws.labels.total()
     whole = run(app, "ask", epochs=3)
     known = app.versions.listed(TASK)
-    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3, members=1), "ask")
     version = app.ws.version_folder(run_id.replace("run-", "tuned-"))
 
     def save_on_full_disk(head: ResidualHead, folder: Path) -> None:
@@ -95,10 +95,10 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
 def test_a_head_learns_in_slices_of_time_what_it_learns_in_one_piece(make_app: Callable[..., App]) -> None:
     app = make_app(slice_s=1e-9)
     label_samples(app, 30)
-    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3, members=1), "ask")
     statuses = [execute(app, run_id).status for _ in range(3)]
     assert statuses == ["queued", "queued", "done"]
-    whole = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
+    whole = create_run(app.ws, TASK, "head", TrainSettings(epochs=3, members=1), "ask")
     sliced, unbroken = app.ws.runs.get(run_id), Worker(app.ws, app.models).see_to(whole)
     vectors = [app.models.aligner(TASK, r.version_id).encode_text(["a dog"]) for r in (sliced, unbroken)]
     assert np.allclose(*vectors, atol=1e-6)
@@ -126,8 +126,8 @@ def test_a_network_learns_in_slices_of_time_what_it_learns_in_one_piece(
 
 def test_a_state_of_another_network_is_told_and_not_loaded(app: App) -> None:
     label_samples(app, 20)
-    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, hidden=16), "ask")
-    other = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, hidden=32), "ask")
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, hidden=16, members=1), "ask")
+    other = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, hidden=32, members=1), "ask")
     state = app.ws.run_folder(run_id) / "state"
 
     def stop_after_one(record: object) -> None:

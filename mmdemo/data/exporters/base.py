@@ -72,7 +72,7 @@ class Exporter:
         return self.modalities is None or modality in self.modalities
 
 
-EXPORTERS: Registry[Exporter] = Registry("export format", modules_in(__package__))
+EXPORTERS: Registry[Exporter] = Registry("export format", Exporter, modules_in(__package__))
 
 
 def formats(modality: str = "") -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import UserError
@@ -22,6 +22,7 @@ from mmdemo.registry import Registry, modules_in
 from mmdemo.settings import MAX_FILE_MB
 
 
+@runtime_checkable
 class Importer(Protocol):
     """A source of rows: a layout of files and tables that some tool or corpus has.
 
@@ -52,7 +53,7 @@ class Importer(Protocol):
         ...
 
 
-IMPORTERS: Registry[Importer] = Registry("importer", modules_in(__package__))
+IMPORTERS: Registry[Importer] = Registry("importer", Importer, modules_in(__package__))
 
 
 def importers() -> list[Importer]:

@@ -39,7 +39,8 @@ class CaptionerFamily:
 
 
 CHAT = CaptionerFamily(True, lambda config: CHAT_FRAMES, lambda words, text: ([], [words.eos_token_id]))
-FAMILIES: Registry[CaptionerFamily] = Registry("family of captioners")  # by `model_type`; all others chat
+# by `model_type`; all others chat
+FAMILIES: Registry[CaptionerFamily] = Registry("family of captioners", CaptionerFamily)
 FAMILIES.add(
     "blip",
     CaptionerFamily(False, lambda config: 1, lambda words, text: ([text.bos_token_id], [text.sep_token_id])),

@@ -63,7 +63,8 @@ def _videoprism_rows(network: Any, frames: Tensor) -> Tensor:
     return made.reshape(b, 1, -1).expand(b, t, -1)
 
 
-CLIPS: Registry[ClipFamily] = Registry("family of video encoders")  # by the configuration's `model_type`
+# by the configuration's `model_type`
+CLIPS: Registry[ClipFamily] = Registry("family of video encoders", ClipFamily)
 CLIPS.add(
     "xclip",
     ClipFamily(

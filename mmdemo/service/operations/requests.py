@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -224,6 +224,11 @@ def is_file(field: FieldInfo) -> bool:
 def is_lines(field: FieldInfo) -> bool:
     """Whether a field is a list of texts that may be written one a line."""
     return any(isinstance(m, BeforeValidator) and m.func is _lines for m in field.metadata)
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Whether a field is a list."""
+    return any(get_origin(one) is list for one in (field.annotation, *get_args(field.annotation)))
 
 
 def refusal(error: ValidationError, request: type[BaseModel]) -> MmdemoError:

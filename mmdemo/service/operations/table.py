@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from mmdemo.errors import UserError
+from mmdemo.errors import RegistryError, UserError
 from mmdemo.finite import require_finite_answer
 from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
@@ -109,7 +109,30 @@ SUBJECTS = modules_in(
     *("media", "pictures", "speech", "video", "modality", "labels", "data", "versions", "training"),
     without=("table", "requests", "document"),
 )
-OPERATIONS: Registry[Operation] = Registry("operation", built_in=SUBJECTS)
+OWN_VERBS = ("models", "restore", "settings", "serve")  # of the command line
+OWN_OPTIONS = ("workspace", "json", "help")  # of each of its verbs
+
+
+class Operations(Registry[Operation]):
+    """The table."""
+
+    def _check(self, entry: Operation) -> None:
+        """Refuse what the command line could not tell from its own words."""
+        if "command" not in entry.surfaces:
+            return
+        if entry.name.replace("_", "-") in OWN_VERBS:
+            raise RegistryError(
+                f"The operation {entry.name!r} has the name of one of the command line's own verbs.",
+                f"Choose another name than: {', '.join(OWN_VERBS)}.",
+            )
+        if taken := next((name for name in entry.request.model_fields if name in OWN_OPTIONS), None):
+            raise RegistryError(
+                f"A field of the operation {entry.name!r} is named {taken!r}, as an option of every verb is.",
+                f"Choose another name than: {', '.join(OWN_OPTIONS)}.",
+            )
+
+
+OPERATIONS = Operations("operation", Operation, built_in=SUBJECTS)
 
 
 def operation(

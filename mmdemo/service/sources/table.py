@@ -57,8 +57,9 @@ class Told:
         return asdict(self)
 
 
-SOURCES: Registry[Callable[[Asked], Told]] = Registry(
-    "source of a number", modules_in("mmdemo.service.sources", "probabilities", without=("table",))
+Source = Callable[[Asked], Told]
+SOURCES: Registry[Source] = Registry(
+    "source of a number", Source, modules_in("mmdemo.service.sources", "probabilities", without=("table",))
 )
 
 

@@ -96,6 +96,7 @@ class FinishedRun:
     started: StartedRun
     opened: OpenedRun
     record: EpochRecord  # of its last epoch
+    epochs: int | None  # for which what is kept has learned; None: for all that were planned
 
     @property
     def was_stopped(self) -> bool:
@@ -164,7 +165,7 @@ def compare_ranks(asked: Compared) -> Evidence:
 
 
 RECIPES: Registry[Recipe] = Registry(
-    "recipe", modules_in("mmdemo.training.recipes", "head", "pairs", without=("base",))
+    "recipe", Recipe, modules_in("mmdemo.training.recipes", "head", "pairs", without=("base",))
 )
 
 

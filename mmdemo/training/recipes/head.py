@@ -48,7 +48,7 @@ from mmdemo.training.trainables.head import (
     merged,
     new_head,
     recall_of,
-    train_head,
+    trained_head,
 )
 
 REFERENCE_ROWS = 5000  # items whose features standardise the head's input
@@ -99,7 +99,7 @@ def conclude(finished: FinishedRun) -> Conclusion:
         result,
         calibrate(new, pairs, preset.dim, base_calibration(preset)),
         rank_evidence(before, after, measured) if measured else None,
-        lambda: _foretold(started, old, new),
+        lambda: _foretold(finished, old, new),
         later=(lambda: _curve(finished), lambda: _error_rates(finished, result.get("vocabulary") or [])),
     )
 
@@ -137,23 +137,26 @@ def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) ->
     aligner.encode_text([e.text for e in examples])
 
 
-def _fit(started: StartedRun) -> Callable[[PairArrays], ResidualHead | None]:
-    """Trains a head as the run's own on other examples; gives None where the run was stopped."""
-    preset, settings = started.preset, started.settings
-    reference = reference_features(started.ws, preset)
+def _fit(finished: FinishedRun) -> Callable[[PairArrays], ResidualHead | None]:
+    """Trains a head as the run's own, for as many epochs, on other examples; gives None where the run was
+    stopped.
+    """
+    started = finished.started
+    settings, dim, reference = (
+        started.settings,
+        started.preset.dim,
+        reference_features(started.ws, started.preset),
+    )
 
     def fit(part: PairArrays) -> ResidualHead | None:
-        epochs = train_head(
-            part, None, reference, preset.dim, settings, started.compute, stopped=started.stopped
-        )
-        heads = [head for _, head in epochs]
-        return None if started.stopped() or not heads else heads[-1]
+        return trained_head(part, reference, dim, settings, started.compute, finished.epochs, started.stopped)
 
     return fit
 
 
-def _foretold(started: StartedRun, old: ResidualHead | None, new: ResidualHead) -> Evidence | None:
+def _foretold(finished: FinishedRun, old: ResidualHead | None, new: ResidualHead) -> Evidence | None:
     """Before and after on validation pairs; where those are few, by heads on folds that they did not see."""
+    started = finished.started
     ws, preset, kind = started.ws, started.preset, new.shape.kind
     may_learn = started.snapshot.of(TRAIN) + started.snapshot.of(VALIDATION)
     judged = unseen(ws, started.run.parent, [e for e in may_learn if e.match])
@@ -164,7 +167,7 @@ def _foretold(started: StartedRun, old: ResidualHead | None, new: ResidualHead) 
 
     if len({e.item for e in validation}) >= ENOUGH:
         return rank_evidence(measured(old, validation), measured(new, validation), validation)
-    fit = _fit(started)
+    fit = _fit(finished)
 
     def folded(rest: list[Example], asked: list[Example]) -> tuple[Retrieval, Retrieval] | None:
         texts = {text_key(e.text) for e in rest if e.match}
@@ -188,7 +191,7 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
         _arrays(started, started.train, kind),
         _arrays(started, started.validation, kind, True),
     )
-    curve = learning_curve(train, validation, preset.dim, _fit(started))
+    curve = learning_curve(train, validation, preset.dim, _fit(finished))
     if curve is not None:
         return {"curve": curve.as_json()}
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,17 +130,39 @@ def train_head(
     """
     settings.check()
     head = new_head(train, reference, dim, settings, compute)
-    trainer = Trainer(
-        HeadLearning(head, train, settings, compute),
-        settings,
-        "head",
-        compute,
-        state,
-        stopped,
-        check=recall_of(head, validation, dim) if validation is not None and len(validation) else None,
-    )
-    for record in trainer.epochs():
+    check = None
+    if validation is not None and len(validation):
+        check = recall_of(head, validation, dim)
+    learning = HeadLearning(head, train, settings, compute)
+    for record in Trainer(learning, settings, "head", compute, state, stopped, check=check).epochs():
         yield record, merged(head)
+
+
+def trained_head(
+    train: PairArrays,
+    reference: np.ndarray,
+    dim: int,
+    settings: TrainSettings,
+    compute: Compute,
+    epochs: int | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> ResidualHead | None:
+    """The head after so many of the epochs of `settings`, or after all; None where it was stopped before.
+
+    For the other arguments see `train_head`.
+    """
+    settings = replace(settings, patience=0)
+    head = new_head(train, reference, dim, settings, compute)
+    learned = 0
+
+    def over() -> bool:
+        return learned == epochs or stopped()
+
+    for record in Trainer(
+        HeadLearning(head, train, settings, compute), settings, "head", compute, None, over
+    ).epochs():
+        learned = record.epoch
+    return None if stopped() or not learned else merged(head)
 
 
 def new_head(

@@ -150,8 +150,7 @@ class AdaptedCtc:
         return total, letters
 
 
-LEARNERS: Registry[Callable[[str, Compute, Method], Listener]] = Registry(
-    "recogniser that learns"
-)  # by loader
+Learner = Callable[[str, Compute, Method], Listener]
+LEARNERS: Registry[Learner] = Registry("recogniser that learns", Learner)  # by loader
 LEARNERS.add("whisper", AdaptedWhisper)
 LEARNERS.add("ctc", AdaptedCtc)

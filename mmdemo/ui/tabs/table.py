@@ -27,7 +27,7 @@ class Tab:
 
 
 SHARED = 50  # the place of modalities that have no tab of their own
-TABS: Registry[Tab] = Registry("tab", modules_in("mmdemo.ui.tabs", without=("table", "modality")))
+TABS: Registry[Tab] = Registry("tab", Tab, modules_in("mmdemo.ui.tabs", without=("table", "modality")))
 
 
 def tabs() -> dict[str, Tab]:

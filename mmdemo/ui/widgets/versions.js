@@ -14,7 +14,7 @@ views.versions = async () => {
     v.after === null || v.after === undefined ? "" : mm.number(`${v.before.toFixed(1)} → ${v.after.toFixed(1)}`, v.score === "BLEU-4" ? of(v, "captions", v.score) : of(v, "retrieval", v.score)), v.own_mb ? mb(v.own_mb) : "",
     h("td", { class: "mm-does" }, [
       !v.active && button("activate", () => api("activate", { version: v.id })),
-      v.candidate && button("test again", async () => { const r = await api("retest_version", { version: v.id }); toast(r.gate.sentence); }, { title: "On the held-out labels of now, beside the active version; it spends an attempt, and promotes what is certain" }),
+      v.candidate && button("test again", async () => { const r = await api("retest_version", { version: v.id }); toast(r.gate.sentence); }, { disabled: Boolean(v.asked), title: v.asked || "On the held-out labels of now, beside the active version; it spends an attempt, and promotes what is certain" }),
       v.id !== "proposed" && button("export", async () => { toast("Packing…"); const r = await api("export_version", { version: v.id }); h("a", { href: r.path, download: "" }).click(); }, { title: "Its weights, card and description as a zip that from_pretrained loads" }),
       v.id !== "proposed" && button("push", () => push(v.id), { title: "To a repository of the Hub, with its model card" }),
       v.removable && button("delete", async () => { if (await mm.confirm(`Delete ${v.id}? Its weights${v.own_mb ? ` (${mb(v.own_mb)})` : ""} and vectors are gone for good. Its run and all labels stay.`, "Delete")) { await api("remove_version", { version: v.id }); toast(`${v.id} is deleted.`); } })].filter(Boolean))]))));
