@@ -21,7 +21,7 @@ def main() -> int:
 
 def run() -> None:
     """Serve what the flags say."""
-    from mmdemo.command_line import Parser, named_path
+    from mmdemo.command_line import Parser, named_path, serve_page
     from mmdemo.settings import load_settings
 
     parser = Parser(description="mmdemo in the browser.")
@@ -38,9 +38,7 @@ def run() -> None:
         share=flags.share,
         passphrase=flags.passphrase,
     )
-    from mmdemo.ui.shell import serve  # Gradio fails at variables when it is imported: they are checked first
-
-    serve(settings)
+    serve_page(settings)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from mmdemo.errors import MmdemoError, UserError, cannot_write
 from mmdemo.media.regular_file import is_there
 from mmdemo.service.operations.requests import about, is_file, is_list
 from mmdemo.service.operations.table import OPERATIONS, Operation
-from mmdemo.settings import load_settings
+from mmdemo.settings import Settings, load_settings
 
 Options = argparse.Namespace
 INTERRUPTED, TERMINATED = 130, 143  # the exit status of what Ctrl-C or SIGTERM has ended, as of shells
@@ -351,8 +351,20 @@ def run_settings(options: Options) -> Any:
 
 def run_serve(options: Options) -> Any:
     """`serve`."""
-    settings = load_settings(workspace=options.workspace, share=options.share)
-    from mmdemo.ui.shell import serve  # Gradio fails at variables when it is imported: they are checked first
+    serve_page(load_settings(workspace=options.workspace, share=options.share))
+    return None
+
+
+def serve_page(settings: Settings) -> None:
+    """Serve the page until it is ended. The address is checked before Gradio is imported: that takes seconds,
+    and fails at variables that cannot be, which were checked with the settings.
+
+    Raises:
+        UserError: the address is none of this machine, or the port is taken.
+    """
+    from mmdemo.ui.listening import require_address
+
+    require_address(settings)
+    from mmdemo.ui.shell import serve
 
     serve(settings)
-    return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mmdemo.command_line import INTERRUPTED, main
+from mmdemo.command_line import INTERRUPTED, main, serve_page
 from mmdemo.errors import MediaError, StorageError, UserError, cannot_write
 from mmdemo.media.regular_file import require_file
 from mmdemo.settings import ASSETS, load_settings
@@ -212,12 +212,10 @@ def test_a_bad_port_is_said_in_one_line_by_both_ways_to_start(value: str) -> Non
 def test_a_name_that_is_no_address_of_this_machine_is_refused_before_a_workspace_is_made(
     tmp_path: Path,
 ) -> None:
-    from mmdemo.ui.shell import serve
-
     for name in ("999.1.1.1", "203.0.113.7", "a" * 80, "not a name"):
         settings = load_settings({}, workspace=tmp_path / "w", server_name=name)
         with pytest.raises(UserError, match=r"is no address of this machine.*GRADIO_SERVER_NAME"):
-            serve(settings, block=False)
+            serve_page(settings)
     assert not (tmp_path / "w").exists()
 
 

@@ -20,7 +20,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings
 from mmdemo.ui.api import add_endpoints, take_as_sent
-from mmdemo.ui.listening import port_is_taken, require_address
+from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.mcp import answer_agents
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
@@ -105,7 +105,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     """Serve the page; models load once it answers. Returns the open workspace, the address and the page.
 
     Raises:
-        UserError: the port is taken, or the address is none of this machine.
+        UserError: the port is taken; where that can be said beforehand, `require_address` has.
         KeyboardInterrupt: Ctrl-C, once everything is closed.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -114,7 +114,6 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if settings.share and not settings.passphrase:
         settings = replace(settings, passphrase=secrets.token_urlsafe(6))
-    require_address(settings)
     app = App(settings, samples_later=True)
     page = build_page(app)
     page.queue(max_size=64, default_concurrency_limit=4)
