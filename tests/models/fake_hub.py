@@ -11,7 +11,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlparse
 
+import pytest
+
 from tests.checkpoints import COMMIT
+
+
+def point_at(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make an address the Hub of this process, as HF_ENDPOINT does that of a new one."""
+    from huggingface_hub import constants
+
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("transformers.utils.hub._hf_api", None)  # it keeps the address that it was made with
 
 
 class Repository:

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from huggingface_hub import constants
 from huggingface_hub.utils import disable_progress_bars
 
+from mmdemo.command_line import main
 from mmdemo.errors import UserError
 from mmdemo.models.hub.download import DownloadStoppedError, Fetched, fetch
 from mmdemo.models.hub.local_cache import repositories
@@ -22,7 +24,7 @@ from mmdemo.models.registry import find_preset
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests import checkpoints
-from tests.models.fake_hub import COMMIT, Repository, serving
+from tests.models.fake_hub import COMMIT, Repository, point_at, serving
 
 ROOT = ASSETS.parent
 
@@ -36,12 +38,7 @@ def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], P
     """Point huggingface_hub at an address; returns its empty cache."""
 
     def at(address: str) -> Path:
-        from huggingface_hub import constants
-
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "ENDPOINT", address)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        point_at(address, monkeypatch)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
         return tmp_path / "cache"
@@ -115,24 +112,28 @@ def test_a_model_that_is_private_not_there_or_out_of_reach_is_told(
 
 
 def test_a_private_model_is_aligned_with_by_who_has_a_token_and_again_without_a_network(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = checkpoints.save_clip(tmp_path / "clip")
-    own = {"HF_HOME": str(tmp_path / "home"), "MMDEMO_SAMPLES": "0", "MMDEMO_DEVICE": "cpu"}
-    own["MMDEMO_MODEL"] = f"dual:me/clip@{COMMIT[:7]}"
-    plain = {k: v for k, v in os.environ.items() if k not in {"HF_HUB_OFFLINE", "HF_TOKEN"}} | own
-    align = [sys.executable, "-m", "mmdemo", "align", str(ASSETS / "photos" / "coffee.jpg"), "a cup"]
-    align += ["--task", "image-text", "--workspace", str(tmp_path / "w"), "--json"]
-
-    def call(**variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(align, env=plain | variables, cwd=ROOT, capture_output=True, text=True)
-
+    for name, value in {"SAMPLES": "0", "DEVICE": "cpu", "MODEL": f"dual:me/clip@{COMMIT[:7]}"}.items():
+        monkeypatch.setenv(f"MMDEMO_{name}", value)
+    align = ["align", str(ASSETS / "photos" / "coffee.jpg"), "a cup", "--task", "image-text"]
+    align += ["--workspace", str(tmp_path / "w"), "--json"]
+    plain = {k: v for k, v in os.environ.items() if k != "HF_HUB_OFFLINE"}
     with serving({"me/clip": Repository(folder, token="hf_good")}) as address:
-        done = call(HF_ENDPOINT=address, HF_TOKEN="hf_good")
+        own = {"HF_ENDPOINT": address, "HF_TOKEN": "hf_good", "HF_HOME": str(tmp_path / "home")}
+        done = subprocess.run(
+            [sys.executable, "-m", "mmdemo", *align],
+            env=plain | own,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout)["scores"][0]["text"] == "a cup"
-    alone = call(HF_HUB_OFFLINE="1")
-    assert alone.returncode == 0 and alone.stdout == done.stdout
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
+    capsys.readouterr()
+    assert main(align) == 0 and capsys.readouterr().out == done.stdout  # HF_HUB_OFFLINE is set here
 
 
 def test_every_preset_says_from_where_it_is_loaded_and_at_which_revision(tmp_path: Path) -> None:

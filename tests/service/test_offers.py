@@ -20,7 +20,7 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.store.versions import BY_GATE
 from tests import checkpoints
 from tests.conftest import BASE, TASK, drawing
-from tests.models.fake_hub import Repository, serving
+from tests.models.fake_hub import Repository, point_at, serving
 
 CLIP, SIGLIP2 = "clip-vit-base-patch32", "siglip2-base-patch16-224"
 PUBLISHED = "30.4 % of COCO's pictures are found at rank 1 by their captions"
@@ -200,10 +200,7 @@ def test_it_is_fetched_from_the_hub_first(
     app = labelled()
     folder = checkpoints.save_clip(tmp_path / "hub", dim=768)
     with serving({PRESETS[SIGLIP2].media_tower: Repository(folder)}) as address:
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "ENDPOINT", address)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        point_at(address, monkeypatch)
         reach._known.clear()
         offer = app.offers.offer(TASK)["model"]
         assert offer["id"] == SIGLIP2 and not offer["at_hand"]
