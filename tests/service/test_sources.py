@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmdemo.errors import UserError
+from mmdemo.models.aligner import Towers
 from mmdemo.models.captioning.seen import shipped
 from mmdemo.models.shipped import shipped_fit
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.service.sources.table import SOURCES
+from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests.conftest import TASK, execute_run
 
 
-@pytest.fixture
-def tuned(app: App) -> dict[str, Any]:
-    """The JSON of a run on labels of all three sides."""
+@pytest.fixture(scope="module")
+def tuned(
+    tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], new_workspace: Path
+) -> Iterator[tuple[App, dict[str, Any]]]:
+    """A workspace with a run on labels of all three sides, and the JSON of the run."""
+    folder = tmp_path_factory.mktemp("tuned") / "workspace"
+    shutil.copytree(new_workspace, folder)
+    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
     for pair in app.ws.pairs.browse(TASK, state="unlabelled", limit=1000):
         if pair.is_own:
             app.ws.labels.add(pair.id, NewLabel("match"))
-    run = create_run(app.ws, TASK, "head", TrainSettings(), "ask")
+    run = create_run(app.ws, TASK, "head", TrainSettings(members=1, epochs=10), "ask")
     execute_run(app.ws, run, lambda: app.models.aligner(TASK).towers)
-    return ask(app, "training", run=run)
+    yield app, ask(app, "training", run=run)
+    app.close()
 
 
 def facts(told: dict[str, Any]) -> dict[str, str]:
@@ -72,11 +83,12 @@ def test_the_count_of_captions_is_that_of_what_ships_and_of_the_labels_here(app:
 
 
 def test_figures_of_a_run_tell_their_pairs_versions_and_day_by_run_and_by_card(
-    app: App, tuned: dict[str, Any]
+    tuned: tuple[App, dict[str, Any]],
 ) -> None:
-    pairs, items = tuned["before"]["pairs"], tuned["gate"]["items"]
-    assert tuned["model"] and pairs >= items >= 30
-    for source in ({"run": tuned["run"]}, {"version": tuned["model"]}):
+    app, run = tuned
+    pairs, items = run["before"]["pairs"], run["gate"]["items"]
+    assert run["model"] and pairs >= items >= 30
+    for source in ({"run": run["run"]}, {"version": run["model"]}):
         told = ask(app, "measured_on", kind="retrieval", of="R@10", **source)
         assert told["about"].startswith("Of 100 queries so many have a right answer among the first 10.")
         assert "95 of 100 draws" in told["about"]
@@ -84,18 +96,17 @@ def test_figures_of_a_run_tell_their_pairs_versions_and_day_by_run_and_by_card(
         assert (
             rows["measured on"] == f"{pairs} held-out matches of {items} items, which no version learns from"
         )
-        assert (rows["before"], rows["after"]) == (app.settings.model, tuned["model"])
+        assert (rows["before"], rows["after"]) == (app.settings.model, run["model"])
         assert rows["when"].startswith("20") and rows["when"].endswith("UTC")
-        assert rows["trained on"].startswith(f"{tuned['trained_on']['match']} matches")
-    gate = facts(ask(app, "measured_on", kind="gate", run=tuned["run"]))
+        assert rows["trained on"].startswith(f"{run['trained_on']['match']} matches")
+    gate = facts(ask(app, "measured_on", kind="gate", run=run["run"]))
     assert gate["measured on"] == f"{items} held-out items"
-    if tuned["gate"]["attempt"]:
-        assert "are allowed" in gate["by chance"]
-    watched = facts(ask(app, "measured_on", kind="validation", run=tuned["run"]))
-    assert watched["measured on"] == f"{tuned['trained_on']['validation']} matches of the validation side"
+    assert run["gate"]["attempt"] and "are allowed" in gate["by chance"]
+    watched = facts(ask(app, "measured_on", kind="validation", run=run["run"]))
+    assert watched["measured on"] == f"{run['trained_on']['validation']} matches of the validation side"
     ahead = facts(ask(app, "measured_on", kind="visible", task=TASK))
     assert ahead["held out here"] == f"{items} items" and ahead["attempt"].endswith("on this held-out set")
-    beside = {"version": tuned["model"], "against": app.settings.model, "split": "train", "of": "mean recall"}
+    beside = {"version": run["model"], "against": app.settings.model, "split": "train", "of": "mean recall"}
     told = ask(app, "measured_on", kind="side-by-side", **beside)
     assert "does better on what it learned from" in facts(told)["measured on"]
 
@@ -111,9 +122,10 @@ def test_a_number_without_a_source_is_refused_in_a_sentence(app: App) -> None:
             ask(app, "measured_on", **values)
 
 
-def test_no_source_says_nothing(app: App, tuned: dict[str, Any]) -> None:
+def test_no_source_says_nothing(tuned: tuple[App, dict[str, Any]]) -> None:
+    app, run = tuned
     for kind in SOURCES:
-        source = {"run": tuned["run"]} if kind in {"loss", "validation", "worth"} else {}
-        told = ask(app, "measured_on", kind=kind, version="" if source else tuned["model"], **source)
+        source = {"run": run["run"]} if kind in {"loss", "validation", "worth"} else {}
+        told = ask(app, "measured_on", kind=kind, version="" if source else run["model"], **source)
         assert told["title"] and told["about"] and "  " not in told["about"]
         assert told["about"].endswith(".") and all(name and said for name, said in told["facts"])
