@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
+from mmdemo.settings import load_settings
+from tests.postgresql import execute
 
 
-@pytest.fixture
-def app(make_app: Callable[..., App], database_url: str) -> App:
+@pytest.fixture(scope="session")
+def seeded(postgresql: str, tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]) -> Path:
+    """A workspace as a first start leaves it, made once; its database is `seeded`."""
+    folder = tmp_path_factory.mktemp("seeded") / "workspace"
+    execute(postgresql, "CREATE DATABASE seeded TEMPLATE template")
+    settings = load_settings({}, workspace=folder, device="cpu", database_url=f"{postgresql}/seeded")
+    App(settings, loaded).close()
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(make_app: Callable[..., App], request: pytest.FixtureRequest, tmp_path: Path) -> App:
     """A workspace with the sample collection, indexed, over each database."""
-    made = make_app("over", database_url=database_url) if database_url else make_app()
+    if request.param == "sqlite":
+        made = make_app()
+    else:
+        server = request.getfixturevalue("postgresql")
+        shutil.copytree(request.getfixturevalue("seeded"), tmp_path / "over")
+        execute(server, f"CREATE DATABASE {tmp_path.name} TEMPLATE seeded")
+        made = make_app("over", database_url=f"{server}/{tmp_path.name}")
     made.context.keeper.update()
     return made
