@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,33 @@ from mmdemo.store.unfinished import PREFIX, put, unfinished
 from mmdemo.store.workspace import Workspace
 from tests.conftest import png
 
-LARGE = 600_000_000  # bytes that take longer to copy than to notice that they are being copied
+LARGE = 200_000_000  # bytes that take longer to copy than to notice that they are being copied
 
 
-@pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MMDEMO_DEVICE", "cpu")
-    monkeypatch.setenv("MMDEMO_SAMPLES", "false")
-    monkeypatch.delenv("MMDEMO_WORKSPACE", raising=False)
+@pytest.fixture(autouse=True, scope="module")
+def plain() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("MMDEMO_DEVICE", "cpu")
+        variables.setenv("MMDEMO_SAMPLES", "false")
+        variables.delenv("MMDEMO_WORKSPACE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of such a folder."""
+    folder = fill(tmp_path_factory.mktemp("archive"))
+    assert main(["backup", str(folder / "b.zip"), "--workspace", str(folder / "w")]) == 0
+    return folder / "b.zip"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with one labelled picture in the workspace `w`, and a large file beside it."""
+    return fill(tmp_path)
+
+
+def fill(tmp_path: Path) -> Path:
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / "m.csv").write_text("file_name,text\na.png,red\n")
     space = ["--workspace", str(tmp_path / "w")]
@@ -83,19 +97,18 @@ def test_a_backup_that_is_cut_off_leaves_nothing_or_what_the_next_one_removes(
     ("how", "status"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED), (signal.SIGKILL, -9)]
 )
 def test_a_restore_that_is_cut_off_leaves_no_workspace_and_can_be_done_again(
-    folder: Path, how: signal.Signals, status: int
+    archive: Path, tmp_path: Path, how: signal.Signals, status: int
 ) -> None:
-    assert main(["backup", str(folder / "b.zip"), "--workspace", str(folder / "w")]) == 0
-    new = folder / "to" / "v"
+    new = tmp_path / "to" / "v"
     new.parent.mkdir()
 
     def begun() -> bool:
         return any(new.parent.glob(f"{PREFIX}*/workspace/media/*"))
 
-    arguments = ["restore", str(folder / "b.zip"), "--workspace", str(new)]
+    arguments = ["restore", str(archive), "--workspace", str(new)]
     assert ended(how, begun, *arguments).returncode == status
-    assert not new.exists() and bool(left(folder)) == (how == signal.SIGKILL)
-    assert main(arguments) == 0 and (new / DATABASE).exists() and not left(folder)
+    assert not new.exists() and bool(left(tmp_path)) == (how == signal.SIGKILL)
+    assert main(arguments) == 0 and (new / DATABASE).exists() and not left(tmp_path)
 
 
 def test_what_a_killed_process_has_left_is_gone_at_the_next_start(tmp_path: Path) -> None:

@@ -33,9 +33,9 @@ file, rng, over, wrong = version_file(app.ws, aligner), np.random.default_rng(0)
 
 def grow():
     for step in range(60):
-        part = rng.normal(size=(4000, 384)).astype(np.float32)
+        part = rng.normal(size=(1000, 384)).astype(np.float32)
         part /= np.linalg.norm(part, axis=1, keepdims=True)
-        file.append([f"{step * 4000 + i:064x}" for i in range(len(part))], part)
+        file.append([f"{step * 1000 + i:064x}" for i in range(len(part))], part)
         keeper.update()
     over.set()
 
@@ -59,7 +59,7 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print("wrong:", wrong[:3], "rows:", len(keeper.serving().index) > 240_000)
+print("wrong:", wrong[:3], "rows:", len(keeper.serving().index) > 60_000)
 """
 
 
