@@ -56,7 +56,7 @@ def test_the_whole_loop_from_the_command_line(tmp_path: Path, monkeypatch: pytes
     assert (done["items"], done["pairs"], done["labels"]) == (len(different), len(kept), len(kept))
     assert done["skipped"] == []
     before = call(space, "evaluate", "--task", "image-text")
-    trained = call(space, "train", "--task", "image-text", "--seed", "1", "--epochs", "8")
+    trained = call(space, "train", "--task", "image-text", "--seed", "1", "--epochs", "4")
     assert trained["status"] == "done" and trained["before"]["pairs"] == before["pairs"]
     assert trained["before"]["text_to_media"] == before["text_to_media"]
     versions = call(space, "models")["versions"]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,63 @@ PACKAGE = ROOT / "examples" / "series_text"
 TASK = "series-text"
 
 
-@pytest.fixture
-def environment(series_text: Path, tmp_path: Path) -> dict[str, str]:
+Run = Callable[..., tuple[int, str, str]]  # a command; its exit status, and what it has written
+Answer = Callable[..., Any]
+# One command after another in one process, which imports PyTorch once.
+SEVERAL = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from mmdemo.command_line import main
+
+for line in sys.stdin:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = main(json.loads(line))
+    print(json.dumps([status, out.getvalue(), err.getvalue()]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(series_text: Path) -> dict[str, str]:
     """What a shell has after `pip install ./examples/series_text`."""
-    own = {"MMDEMO_WORKSPACE": str(tmp_path / "w"), "MMDEMO_DEVICE": "cpu", "MMDEMO_SAMPLES": "false"}
+    own = {"MMDEMO_DEVICE": "cpu", "MMDEMO_SAMPLES": "false"}
     return os.environ | own | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(series_text)])}
 
 
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mmdemo", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+@pytest.fixture(scope="module")
+def several(environment: dict[str, str]) -> Iterator[Run]:
+    """Carries out commands in a process of their own."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SEVERAL], env=environment, cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        assert process.stdin is not None and process.stdout is not None
+        print(json.dumps(arguments), file=process.stdin, flush=True)
+        status, out, err = json.loads(process.stdout.readline())
+        return status, out, err
+
+    yield run
+    process.communicate()
 
 
-def answer(environment: dict[str, str], *arguments: str) -> Any:
-    done = run(environment, *arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def run(several: Run, tmp_path: Path) -> Run:
+    """Carries out a command on a workspace of the test's own."""
+    return lambda *arguments: several(*arguments, "--workspace", str(tmp_path / "w"))
+
+
+@pytest.fixture
+def answer(run: Run) -> Answer:
+    """The JSON that a command answers in."""
+
+    def of(*arguments: str) -> Any:
+        status, out, err = run(*arguments, "--json")
+        assert status == 0, err
+        return json.loads(out)
+
+    return of
 
 
 def test_it_is_small_touches_nothing_of_mmdemo_and_passes_its_own_test(environment: dict[str, str]) -> None:
@@ -44,29 +86,38 @@ def test_it_is_small_touches_nothing_of_mmdemo_and_passes_its_own_test(environme
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_series_go_the_whole_way_from_the_command_line(environment: dict[str, str], tmp_path: Path) -> None:
+def test_series_go_the_whole_way_from_the_command_line(
+    environment: dict[str, str], answer: Answer, tmp_path: Path
+) -> None:
     rows = write_series(tmp_path / "labelled", verdict="match")
     task = ("--task", TASK)
-    imported = answer(environment, "import", str(tmp_path / "labelled"), *task)
-    assert imported == {"items": len(rows), "pairs": len(rows), "labels": len(rows), "skipped": []}
+    alone = subprocess.run(
+        [sys.executable, "-m", "mmdemo", "import", str(tmp_path / "labelled"), *task, "--json"],
+        env=environment | {"MMDEMO_WORKSPACE": str(tmp_path / "w")}, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert alone.returncode == 0, alone.stderr
+    assert json.loads(alone.stdout) == {
+        "items": len(rows),
+        "pairs": len(rows),
+        "labels": len(rows),
+        "skipped": [],
+    }
     rising = str(rows[0][0])
-    scores = answer(environment, "align", rising, "it goes up", "random noise", *task)["scores"]
+    scores = answer("align", rising, "it goes up", "random noise", *task)["scores"]
     assert scores[0]["probability"] > 0.5 > scores[1]["probability"]
-    found = answer(environment, "search", "a quick oscillation", "-k", "3", *task)["results"]
+    found = answer("search", "a quick oscillation", "-k", "3", *task)["results"]
     assert [r["text"] for r in found] == ["a fast vibration"] * 3
-    assert answer(environment, "search", rising, "-k", "3", *task)["results"][0]["text"] == rows[0][1]
-    trained = answer(environment, "train", "--epochs", "3", *task)
+    assert answer("search", rising, "-k", "3", *task)["results"][0]["text"] == rows[0][1]
+    trained = answer("train", "--epochs", "3", *task)
     assert trained["status"] == "done" and trained["before"]["pairs"] == 10
-    versions = answer(environment, "models", *task)["versions"]
+    versions = answer("models", *task)["versions"]
     assert [v["task"] for v in versions] == [TASK, TASK] and versions[0]["id"] == "series-statistics"
-    assert answer(environment, "evaluate", *task)["text_to_media"]["R@1"] > 50
-    assert answer(environment, "export", str(tmp_path / "out"), *task)["labels"] == len(rows)
-    assert answer(environment, "caption", rising)["captions"][0]["text"] == "the level rises"
+    assert answer("evaluate", *task)["text_to_media"]["R@1"] > 50
+    assert answer("export", str(tmp_path / "out"), *task)["labels"] == len(rows)
+    assert answer("caption", rising)["captions"][0]["text"] == "the level rises"
 
 
-def test_in_folders_series_are_told_from_manifests_by_their_name(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_in_folders_series_are_told_from_manifests_by_their_name(answer: Answer, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     rows = write_series(folder, each=1)
     (folder / "metadata.csv").unlink()
@@ -75,10 +126,10 @@ def test_in_folders_series_are_told_from_manifests_by_their_name(
         path.rename(named)
         named.with_suffix(".txt").write_text(text)
     (folder / "other.csv").write_text("1,2\n3,4\n")
-    done = answer(environment, "import", str(folder), "--task", TASK)
+    done = answer("import", str(folder), "--task", TASK)
     assert (done["items"], done["pairs"]) == (len(rows), len(rows))
     assert [s["file"] for s in done["skipped"]] == ["other.csv"]
-    one = answer(environment, "import", str(folder / "s00.series.csv"), "--task", TASK)
+    one = answer("import", str(folder / "s00.series.csv"), "--task", TASK)
     assert (one["items"], one["pairs"], one["skipped"]) == (0, 0, [])
 
 
@@ -93,8 +144,8 @@ def test_pytorch_is_not_imported_before_a_tower_is_asked_for(environment: dict[s
     assert done.stdout.split() == ["False"], done.stderr
 
 
-def test_what_is_no_table_of_numbers_is_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
+def test_what_is_no_table_of_numbers_is_one_sentence(run: Run, tmp_path: Path) -> None:
     (tmp_path / "words.csv").write_text("a,b\nx,y\n")
-    done = run(environment, "align", str(tmp_path / "words.csv"), "rising", "--task", TASK)
-    assert done.returncode == 2 and done.stderr.startswith("mmdemo: words.csv is no table of numbers")
-    assert done.stderr.count("\n") == 1
+    status, _, err = run("align", str(tmp_path / "words.csv"), "rising", "--task", TASK)
+    assert status == 2 and err.startswith("mmdemo: words.csv is no table of numbers")
+    assert err.count("\n") == 1

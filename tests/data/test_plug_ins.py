@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from mmdemo.command_line import main
 from mmdemo.data.exporters.base import EXPORTERS, Exporter, formats
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importers.base import IMPORTERS, importer_for, importers
@@ -83,14 +84,11 @@ def test_the_data_tab_lists_what_another_package_brings(album: Path, make_app: C
 def test_the_command_line_imports_and_exports_by_what_another_package_brings(
     album: Path, tmp_path: Path
 ) -> None:
-    def call(*arguments: str) -> dict[str, object]:
-        command = [sys.executable, "-m", "mmdemo", *arguments, "--workspace", str(tmp_path / "w"), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    assert call("import", str(album), "--verdict", "match")["pairs"] == 1
-    call("export", str(tmp_path / "out"), "--format", "album")
+    space = ["--workspace", str(tmp_path / "w"), "--json"]
+    command = [sys.executable, "-m", "mmdemo", "import", str(album), "--verdict", "match", *space]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0 and json.loads(done.stdout)["pairs"] == 1, done.stderr
+    assert main(["export", str(tmp_path / "out"), "--format", "album", *space]) == 0
     assert (tmp_path / "out" / "album.csv").is_file()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mmdemo.command_line import main
 from mmdemo.errors import UserError
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.registry import find_preset
@@ -123,25 +123,21 @@ def test_what_is_broken_is_named(kind: str, whole: dict[str, Path], tmp_path: Pa
         assert str(folder) in said and "\n" not in said and "network" not in said, what
 
 
-def test_nothing_comes_between_on_the_command_line(whole: dict[str, Path], tmp_path: Path) -> None:
+def test_nothing_comes_between_on_the_command_line(
+    whole: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(whole["dual"], tmp_path / "bad")
     of_other_shapes(tmp_path / "bad")
     picture = str(ASSETS / "photos" / "coffee.jpg")
-    own = {"MMDEMO_DEVICE": "cpu", "MMDEMO_SAMPLES": "0", "HF_HUB_OFFLINE": "1"}
-
-    def align(folder: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "mmdemo", "align", picture, "a cup", "--workspace", str(tmp_path / "w")],
-            env=os.environ | own | {"MMDEMO_MODEL": f"dual:{folder}"},
-            capture_output=True,
-            text=True,
-            cwd=ASSETS.parent,
-        )
-
-    refused = align(tmp_path / "bad")
-    assert refused.returncode == 2 and refused.stdout == ""
-    assert refused.stderr.count("\n") == 1 and "of 3 x 5 numbers" in refused.stderr
-    taken = align(whole["dual"])
+    align = ["align", picture, "a cup", "--workspace", str(tmp_path / "w")]
+    for name, value in {"DEVICE": "cpu", "SAMPLES": "0", "MODEL": f"dual:{tmp_path / 'bad'}"}.items():
+        monkeypatch.setenv(f"MMDEMO_{name}", value)
+    assert main(align) == 2
+    refused = capfd.readouterr()
+    assert refused.out == "" and refused.err.count("\n") == 1 and "of 3 x 5 numbers" in refused.err
+    monkeypatch.setenv("MMDEMO_MODEL", f"dual:{whole['dual']}")
+    alone = [sys.executable, "-m", "mmdemo", *align]  # what comes from imports, and as it ends, comes too
+    taken = subprocess.run(alone, capture_output=True, text=True, cwd=ASSETS.parent)
     assert taken.returncode == 0 and taken.stderr == ""
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
+from mmdemo.command_line import main
 from mmdemo.labeling.snapshot import LEAST_VALIDATION
 from mmdemo.models.version_source import NETWORK
 from mmdemo.service.app import App
@@ -26,7 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_two_processes_that_accelerate_launches_write_the_version_that_one_writes(
-    tmp_path: Path, make_app: Callable[..., App]
+    tmp_path: Path,
+    make_app: Callable[..., App],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = f"dual:{checkpoints.save_clip(tmp_path / 'clip')}"
     app = labelled(make_app, "image-text", model)
@@ -34,26 +38,24 @@ def test_two_processes_that_accelerate_launches_write_the_version_that_one_write
         for pair in app.ws.pairs.browse("image-text", split=TRAIN)[:LEAST_VALIDATION]:
             session.get(Pair, pair.id).split = VALIDATION  # type: ignore[union-attr]
     port = str(free_port())
-    variables = os.environ | {
-        "MMDEMO_MODEL": model,
-        "MMDEMO_SAMPLES": "0",
-        "MMDEMO_DEVICE": "cpu",
-        "GLOO_SOCKET_IFNAME": "lo",
-        "OMP_NUM_THREADS": "1",
-    }
+    for name, value in {"MODEL": model, "SAMPLES": "0", "DEVICE": "cpu"}.items():
+        monkeypatch.setenv(f"MMDEMO_{name}", value)
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, "-m"]
-    train = ["mmdemo", "train", "--method", "full", "--epochs", "2", "--batch", "3", "--json"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port]
+    train = ["train", "--method", "full", "--epochs", "2", "--batch", "3", "--json"]
     train += ["--workspace", str(app.ws.folder)]
-    answers = []
-    for command in (launch, ["-m"]):
-        done = subprocess.run(
-            [sys.executable, *command, *train], env=variables, cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-        assert len(lines) == 1  # only the first process answers
-        answers.append(json.loads(lines[0]))
+    two = subprocess.run(
+        [sys.executable, *launch, "-m", "mmdemo", *train], cwd=ROOT, capture_output=True, text=True
+    )
+    assert two.returncode == 0, two.stderr[-2000:]
+    capsys.readouterr()
+    assert main(train) == 0  # and this process by itself
+    said = two.stdout, capsys.readouterr().out
+    lines = [[line for line in out.splitlines() if line.startswith("{")] for out in said]
+    assert [len(of) for of in lines] == [1, 1]  # only the first process answers
+    answers = [json.loads(of[0]) for of in lines]
     assert len(app.ws.runs.of_tasks(["image-text"])) == 2
     curves = [[r["validation_recall"] for r in read_progress(app.ws, a["run"])] for a in answers]
     assert curves[0] == curves[1] and len(curves[0]) == 2 and None not in curves[0]

@@ -32,6 +32,7 @@ from tests.training.test_training import label_samples
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG = {"epochs": 120, "members": 1}  # seconds of epochs, and nothing that is measured when they are done
 
 
 def queue(ws: Workspace, count: int = 1, **how: str) -> list[str]:
@@ -146,7 +147,7 @@ def test_a_worker_that_has_lost_its_run_stops_and_writes_nothing(
 def test_between_two_slices_another_run_that_waits_goes_first(make_app: Callable[..., App]) -> None:
     app = make_app(slice_s=1e-9)
     label_samples(app, 20)
-    a, b = (create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask") for _ in range(2))
+    a, b = (create_run(app.ws, TASK, "head", TrainSettings(epochs=3, members=1), "ask") for _ in range(2))
     worker, order = Worker(app.ws, app.models), []
     while (run := worker.take()) is not None:
         order.append((run.id, run.status))
@@ -159,9 +160,9 @@ def test_the_command_line_gives_its_run_back_too_and_goes_on_until_it_has_finish
 ) -> None:
     app = make_app(slice_s=1e-9)
     label_samples(app, 20)
-    waiting = create_run(app.ws, TASK, "head", TrainSettings(epochs=2), "ask")
+    waiting = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, members=1), "ask")
     worker = Worker(app.ws, app.models)
-    own = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask", holder=worker.name)
+    own = create_run(app.ws, TASK, "head", TrainSettings(epochs=3, members=1), "ask", holder=worker.name)
     epochs: list[int] = []
     assert worker.see_to(own, lambda record: epochs.append(record.epoch)).status == "done"
     assert epochs == [1, 2, 3] and app.ws.runs.get(waiting).status == "done"
@@ -191,7 +192,7 @@ def test_a_run_of_another_process_is_seen_and_stopped_by_every_page(
 
 def test_a_run_of_a_worker_that_died_goes_on_in_a_new_one(app: App) -> None:
     label_samples(app, 30)
-    run_id = app.training.start(TASK, "head", {"epochs": 60}, "ask")
+    run_id = app.training.start(TASK, "head", LONG, "never")
     wait_for(lambda: app.context.jobs.status(run_id)["epoch"] >= 2)
     first = app.context.jobs._workers.worker
     assert first is not None
@@ -199,13 +200,15 @@ def test_a_run_of_a_worker_that_died_goes_on_in_a_new_one(app: App) -> None:
     first.process.wait()
     wait_for(lambda: app.context.jobs.status(run_id)["status"] == "done")
     assert app.context.jobs._workers.worker is not first and not first.seat.exists()
-    assert [r["epoch"] for r in app.context.jobs.status(run_id)["progress"]] == list(range(1, 61))
+    assert [r["epoch"] for r in app.context.jobs.status(run_id)["progress"]] == list(
+        range(1, LONG["epochs"] + 1)
+    )
 
 
 def test_a_worker_finishes_what_it_has_begun_when_its_page_closes_and_no_more(app: App) -> None:
     label_samples(app, 30)
-    begun = app.training.start(TASK, "head", {"epochs": 60}, "ask")
-    waits = app.training.start(TASK, "head", {"epochs": 2}, "ask")
+    begun = app.training.start(TASK, "head", LONG, "never")
+    waits = app.training.start(TASK, "head", LONG | {"epochs": 2}, "never")
     wait_for(lambda: app.context.jobs.status(begun)["epoch"] >= 1)
     worker = app.context.jobs._workers.worker
     assert worker is not None
