@@ -29,6 +29,7 @@ from PIL import Image
 from mmdemo import registry
 from mmdemo.modality import MODALITIES
 from mmdemo.models.aligner import Towers
+from mmdemo.retrieval.embed import encoder_states, text_vectors
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
 from mmdemo.store.database import Database
@@ -106,6 +107,46 @@ def new_workspace(tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, To
     return folder
 
 
+@pytest.fixture(scope="session")
+def indexed_workspace(
+    tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], new_workspace: Path
+) -> Path:
+    """The same as the first searches in pictures leave it: indexed, and with the vectors of all its texts."""
+    folder = Path(shutil.copytree(new_workspace, tmp_path_factory.mktemp("indexed") / "workspace"))
+    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
+    app.context.keeper.update()
+    texts = [pair.final_text for pair in app.ws.pairs.browse(TASK, limit=10_000)]
+    text_vectors(app.ws, app.models.aligner(TASK).towers, texts)
+    app.close()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def heard_workspace(
+    tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], indexed_workspace: Path
+) -> Path:
+    """The same as the first search in recordings leaves it: with the states of each of them."""
+    folder = Path(shutil.copytree(indexed_workspace, tmp_path_factory.mktemp("heard") / "workspace"))
+    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
+    tower = app.models.aligner("speech-text").towers.media
+    for item in app.ws.items.listed("audio"):
+        encoder_states(app.ws, tower, item)
+    app.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def read_only_app(
+    tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], indexed_workspace: Path
+) -> Iterator[App]:
+    """A workspace with the sample collection, indexed, for tests that leave it as it is."""
+    folder = shutil.copytree(indexed_workspace, tmp_path_factory.mktemp("read_only") / "workspace")
+    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
+    app.context.keeper.update()
+    yield app
+    app.close()
+
+
 @pytest.fixture
 def make_app(tmp_path: Path, loaded: dict[str, Towers], new_workspace: Path) -> Iterator[Callable[..., App]]:
     """Open workspaces, with samples unless told otherwise."""
@@ -126,9 +167,19 @@ def make_app(tmp_path: Path, loaded: dict[str, Towers], new_workspace: Path) -> 
 
 
 @pytest.fixture
-def app(make_app: Callable[..., App]) -> App:
+def app(make_app: Callable[..., App], tmp_path: Path, indexed_workspace: Path) -> App:
     """A workspace with the sample collection, indexed."""
+    shutil.copytree(indexed_workspace, tmp_path / "demo")
     made = make_app()
+    made.context.keeper.update()
+    return made
+
+
+@pytest.fixture
+def heard_app(make_app: Callable[..., App], tmp_path: Path, heard_workspace: Path) -> App:
+    """The same, whose recordings have been listened to."""
+    shutil.copytree(heard_workspace, tmp_path / "heard")
+    made = make_app("heard")
     made.context.keeper.update()
     return made
 

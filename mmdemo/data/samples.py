@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,12 @@ SPEECH = ASSETS / "speech"
 SOURCE = "samples"
 
 
-def spoken_set(name: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
+def spoken_set(name: str, voices: Sequence[str] = ()) -> Iterator[tuple[dict[str, str], np.ndarray]]:
     """A set of spoken texts in assets/speech that are joined to one file a voice: words or names.
+
+    Args:
+        name: of the set.
+        voices: only these, so that no file of another is decoded; empty: all.
 
     Yields:
         The row of NAME.csv (file_name, text, start, end, split, voice), and its (N,) float32 samples at
@@ -41,6 +45,8 @@ def spoken_set(name: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
     files: dict[str, np.ndarray] = {}
     with (SPEECH / f"{name}.csv").open(encoding="utf-8", newline="") as f:
         for row in csv.DictReader(f):
+            if voices and row["voice"] not in voices:
+                continue
             if row["file_name"] not in files:
                 files[row["file_name"]] = decode_audio(SPEECH / row["file_name"])
             start, end = (round(float(row[at]) * RATE_HZ) for at in ("start", "end"))

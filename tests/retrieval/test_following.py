@@ -18,9 +18,9 @@ def found_by(app: App) -> str:
 
 
 def test_a_promotion_by_another_process_is_followed(
-    make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
+    app: App, make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page, other = make_app("shared"), make_app("shared")
+    page, other = app, make_app(workspace=app.ws.folder)
     monkeypatch.setattr(serving, "FOLLOWED_EVERY_S", 0.0)
     base = page.settings.model
     assert found_by(page) == base
@@ -36,30 +36,26 @@ def test_a_promotion_by_another_process_is_followed(
 
 
 def test_the_first_search_after_an_activation_answers_by_the_version_that_was_activated(
-    make_app: Callable[..., App],
+    app: App,
 ) -> None:
-    page = make_app("activated")
-    base = found_by(page)
-    label_samples(page, 20)
-    done = run(page, "ask", epochs=2)
+    base = found_by(app)
+    label_samples(app, 20)
+    done = run(app, "ask", epochs=2)
     for version in (str(done.version_id), base) * 3:
-        page.versions.activate(version)
-        assert found_by(page) == version
+        app.versions.activate(version)
+        assert found_by(app) == version
 
 
-def test_a_version_that_cannot_be_served_is_tried_once(
-    make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = make_app("broken")
-    assert found_by(page) == page.settings.model
-    label_samples(page, 20)
-    done = run(page, "ask", epochs=2)
-    (page.ws.version_folder(str(done.version_id)) / "head.safetensors").write_bytes(b"")
-    page.ws.versions.activate(str(done.version_id))
+def test_a_version_that_cannot_be_served_is_tried_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found_by(app) == app.settings.model
+    label_samples(app, 20)
+    done = run(app, "ask", epochs=2)
+    (app.ws.version_folder(str(done.version_id)) / "head.safetensors").write_bytes(b"")
+    app.ws.versions.activate(str(done.version_id))
     tried: list[int] = []
-    update = page.context.keeper.update
-    monkeypatch.setattr(page.context.keeper, "update", lambda: (tried.append(1), update())[1])
+    update = app.context.keeper.update
+    monkeypatch.setattr(app.context.keeper, "update", lambda: (tried.append(1), update())[1])
     for _ in range(3):
-        assert page.context.keeper.status.version == page.settings.model
-        assert page.context.keeper.wait(60)
+        assert app.context.keeper.status.version == app.settings.model
+        assert app.context.keeper.wait(60)
     assert tried == [1]

@@ -37,7 +37,6 @@ def import_drawings(app: App, folder: Path, count: int) -> None:
             shutil.copy(path, folder / path.name)
             out.writerow([path.name, text, "train" if i % 4 else "held-out"])
     assert not import_source(app.ws, str(folder / "manifest.csv"), TASK).skipped
-    app.context.keeper_of(TASK).update()
 
 
 def test_what_is_reached_is_the_mean_of_the_ten_highest() -> None:
@@ -87,7 +86,7 @@ def test_a_search_asks_each_candidate_once_and_follows_the_bank(
         app.labels.add_on(app.ws.items.ids("image")[0], words, NewLabel("match", origin="search"))
     assert len(bank_of(app.ws, TASK).texts) == 45  # what people look for is no text of the collection
     import_drawings(app, tmp_path / "more", 80)
-    grown = app.context.keeper_of(TASK).serving()
+    grown = app.context.keeper_of(TASK).update()
     bank, matrix = grown.aligner.encode_text(bank_of(app.ws, TASK).texts), grown.index.matrix
     assert len(bank) == 60 and len(matrix) == 80
     expected = above_mean(reached(matrix, bank))

@@ -19,6 +19,12 @@ from tests.conftest import TASK
 NOT_THERE = ("quarterly tax report", "xyzzy", "a musical instrument", "a dentist", "the taste of salt")
 
 
+@pytest.fixture
+def app(read_only_app: App) -> App:
+    """It is only searched here."""
+    return read_only_app
+
+
 def test_what_knows_nothing_of_a_pair_says_the_rate_of_a_search() -> None:
     assert at_search_rate(np.array(BASE_RATE)) == pytest.approx(SEARCH_RATE)
     assert at_search_rate(np.array([0.0, 1.0])).tolist() == [0.0, 1.0]

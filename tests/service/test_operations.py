@@ -180,11 +180,13 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("name", "values", "sentence"), BAD, ids=[f"{n}-{i}" for i, (n, *_) in enumerate(BAD)]
 )
-def test_a_bad_value_is_one_sentence(app: App, name: str, values: dict[str, Any], sentence: str) -> None:
+def test_a_bad_value_is_one_sentence(
+    read_only_app: App, name: str, values: dict[str, Any], sentence: str
+) -> None:
     if values.get("item") == RECORDING:
-        values = values | {"item": app.ws.items.listed("audio")[0].id}
+        values = values | {"item": read_only_app.ws.items.listed("audio")[0].id}
     with pytest.raises(UserError) as refused:
-        ask(app, name, **values)
+        ask(read_only_app, name, **values)
     assert sentence in str(refused.value) and len(str(refused.value)) < 900
 
 

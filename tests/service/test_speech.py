@@ -93,18 +93,20 @@ def test_a_caption_is_the_transcript_and_a_title(app: App) -> None:
     assert captions[1]["text"] == "The train to the coast leaves at seven…"
 
 
-def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(app: App) -> None:
-    found = app.media.search(Query(text="heavy snow in the mountains", k=3), TASK)
+def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(
+    heard_app: App,
+) -> None:
+    found = heard_app.media.search(Query(text="heavy snow in the mountains", k=3), TASK)
     assert found.results[0].text == "There was heavy snow in the mountains last week."
     assert found.results[0].probability > 0.5 and not found.no_match
     start, end = found.results[0].start, found.results[0].end
-    words = app.speech.transcribe(app.ws.items.get(found.results[0].item))["words"]
+    words = heard_app.speech.transcribe(heard_app.ws.items.get(found.results[0].item))["words"]
     heavy = next(w["start"] for w in words if w["word"] == "heavy")
     assert start is not None and heavy - 0.5 < start < heavy + 0.1  # one lands just before it
     assert end == pytest.approx(next(w["end"] for w in words if w["word"] == "mountains"), abs=0.3)
-    topic = app.media.search(Query(text="public transport and railways", k=3), TASK)
+    topic = heard_app.media.search(Query(text="public transport and railways", k=3), TASK)
     assert any("train" in r.text or "bus" in r.text for r in topic.results)
-    by_voice = app.media.search(Query(item=recording(app).id, target="text", k=3), TASK)
+    by_voice = heard_app.media.search(Query(item=recording(heard_app).id, target="text", k=3), TASK)
     assert by_voice.results[0].text == SAID and by_voice.results[0].probability > 0.9
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from mmdemo.errors import MediaError, UserError
 from mmdemo.evaluation.evaluate import evaluate_manifest, localise
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.video import decode_video, frame_at
-from mmdemo.retrieval.frames import analyse_video, frame_features, is_kept
+from mmdemo.models.aligner import Towers
+from mmdemo.retrieval.frames import frame_features, is_kept
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
-from mmdemo.settings import ASSETS
+from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
 from mmdemo.training.config import TrainSettings
@@ -31,6 +33,26 @@ TASK = "video-text"
 
 def video(app: App, number: int = 1) -> Item:
     return next(i for i in app.ws.items.listed("video") if i.name == f"drawings-{number}.mp4")
+
+
+@pytest.fixture(scope="module")
+def watched_workspace(
+    tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], indexed_workspace: Path
+) -> Path:
+    """A workspace in which three videos have been looked through, two seconds each."""
+    folder = Path(shutil.copytree(indexed_workspace, tmp_path_factory.mktemp("watched") / "workspace"))
+    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
+    for number in (1, 2, 7):
+        app.video.moments(video(app, number), "warm")
+    app.close()
+    return folder
+
+
+@pytest.fixture
+def watched(make_app: Callable[..., App], tmp_path: Path, watched_workspace: Path) -> App:
+    """A copy of it, for what is asked of videos that are known."""
+    shutil.copytree(watched_workspace, tmp_path / "watched")
+    return make_app("watched")
 
 
 def span_of(text: str) -> tuple[float, float]:
@@ -54,19 +76,19 @@ def test_a_moment_is_found_where_its_drawing_is_shown_and_the_first_look_is_quic
         app.video.moments(app.ws.items.listed("image", limit=1)[0], "a harp")
 
 
-def test_a_moment_is_as_likely_as_align_says_of_its_video(app: App) -> None:
-    item = video(app)
+def test_a_moment_is_as_likely_as_align_says_of_its_video(watched: App) -> None:
+    item = video(watched)
     texts = ["a harp", "a guitar", "a red car"]
-    said = {row["text"]: row["probability"] for row in app.media.align(item, texts)["scores"]}
+    said = {row["text"]: row["probability"] for row in watched.media.align(item, texts)["scores"]}
     for text in texts:
-        best = app.video.moments(item, text)["moments"][0]
+        best = watched.video.moments(item, text)["moments"][0]
         assert best["probability"] == pytest.approx(said[text], abs=1e-3), text
 
 
-def test_what_is_said_is_found_too_and_told_apart(app: App) -> None:
-    item = video(app)
-    app.speech.transcribe(item)
-    found = app.video.moments(item, "grapes")
+def test_what_is_said_is_found_too_and_told_apart(watched: App) -> None:
+    item = video(watched)
+    watched.speech.transcribe(item)
+    found = watched.video.moments(item, "grapes")
     said = [m for m in found["moments"] if m["found_by"] == "words"]
     start, _ = span_of("Grapes")
     assert (
@@ -79,44 +101,42 @@ def test_what_is_said_is_found_too_and_told_apart(app: App) -> None:
 
 
 def test_who_asks_for_moments_once_gets_what_is_said_without_having_asked_for_a_transcript(
-    app: App, monkeypatch: pytest.MonkeyPatch
+    watched: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any) -> None:
         raise UserError("The recogniser is not here.", "Install it.")
 
-    item = video(app)
-    found = ask(app, "moments", item=item.id, query="grapes")
-    version = app.ws.versions.active("speech-text")
-    assert found["note"] == "" and app.ws.transcripts.get(item.id, version)
+    item = video(watched)
+    found = ask(watched, "moments", item=item.id, query="grapes")
+    version = watched.ws.versions.active("speech-text")
+    assert found["note"] == "" and watched.ws.transcripts.get(item.id, version)
     assert any(m["found_by"] == "words" for m in found["moments"])
     with monkeypatch.context() as patch:
-        patch.setattr(app.context.transcripts, "transcribe", refuse)
-        other = ask(app, "moments", item=video(app, 3).id, query="a drawing")
+        patch.setattr(watched.context.transcripts, "transcribe", refuse)
+        other = ask(watched, "moments", item=video(watched, 2).id, query="a drawing")
     assert other["note"].startswith("Only the pictures were looked through.") and other["moments"]
 
 
 def test_shots_that_can_be_told_are_described_with_their_times_and_the_sure_in_a_sentence(
-    app: App,
+    watched: App,
 ) -> None:
-    told = app.caption(video(app))
+    told = watched.caption(video(watched))
     captions = [(c["text"], c["start"], c["sure"]) for c in told["captions"]]  # three of eight shots
     assert captions[1] == ("a string instrument", 7.04, "sure")
     assert captions[0] == ("a person", 2.72, "likely") and captions[2] == ("a road sign", 14.68, "sure")
     assert told["summary"] == "Shows a string instrument and a road sign." and told["note"] == ""
-    files = ask(app, "describe_video", item=video(app).id)
+    files = ask(watched, "describe_video", item=video(watched).id)
     assert files["vtt"].count("-->") == 2 and files["chapters"].endswith("a road sign\n")
 
 
-def test_a_collection_is_searched_and_lands_on_the_second(app: App) -> None:
-    for number in (1, 2, 7):
-        app.video.moments(video(app, number), "warm")
-    aligner = app.models.aligner(TASK)
-    kept = [i for i in app.ws.items.listed("video") if is_kept(app.ws, aligner.towers.media.id, i.id)]
+def test_a_collection_is_searched_and_lands_on_the_second(watched: App) -> None:
+    aligner = watched.models.aligner(TASK)
+    kept = [i for i in watched.ws.items.listed("video") if is_kept(watched.ws, aligner.towers.media.id, i.id)]
     assert len(kept) == 3
-    found = app.context.searcher_of(TASK)
-    index = found._frame_index(app.context.keeper_of(TASK)._serving or _serving_of(app))
+    found = watched.context.searcher_of(TASK)
+    index = found._frame_index(watched.context.keeper_of(TASK)._serving or _serving_of(watched))
     assert set(index.ids) == {i.id for i in kept}
-    best = app.media.search(Query(text="a harp", k=2), TASK).results[0]
+    best = watched.media.search(Query(text="a harp", k=2), TASK).results[0]
     start, end = span_of("Classical harp")
     assert best.name == "drawings-1.mp4" and (best.start, best.end) == pytest.approx((start, end), abs=0.03)
 
@@ -168,9 +188,9 @@ def write_features(app: App, item: Item, seed: int) -> None:
     app.ws.vectors("efficientnet-lite0-minilm-video-features", 1664, np.float16).append([item.id], pooled)
 
 
-def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown(app: App) -> None:
-    tower = app.models.aligner(TASK).towers.media
-    frames = frame_features(app.ws, tower, video(app, 2))  # type: ignore[arg-type]
+def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown(watched: App) -> None:
+    tower = watched.models.aligner(TASK).towers.media
+    frames = frame_features(watched.ws, tower, video(watched, 2))  # type: ignore[arg-type]
     rows = (frames.times >= 3.0) & (frames.times < 6.0)
     assert np.allclose(frames.within(3.0, 6.0), frames.features[rows].astype(np.float32).mean(0), atol=1e-4)
     shown = int(np.searchsorted(frames.times, 3.1, side="right")) - 1
@@ -178,15 +198,15 @@ def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown
 
 
 def test_looking_through_can_be_stopped_and_goes_on_to_the_same_result(
-    app: App, monkeypatch: pytest.MonkeyPatch
+    app: App, watched: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mmdemo.retrieval.frames.AT_ONCE", 4)
     tower = app.models.aligner(TASK).towers.media
-    item, seen = video(app, 4), []
+    item, seen = video(app, 2), []
     part = frame_features(app.ws, tower, item, lambda: len(seen) > 0, seen.append)  # type: ignore[arg-type]
     assert 0 < len(part.times) < 30 and not is_kept(app.ws, tower.id, item.id)
     whole = frame_features(app.ws, tower, item)  # type: ignore[arg-type]
-    fresh = analyse_video(tower, app.ws.media_path(item))  # type: ignore[arg-type]
+    fresh = frame_features(watched.ws, tower, item)  # type: ignore[arg-type]
     assert np.allclose(whole.times, fresh.times, atol=1e-3) and np.allclose(whole.shots, fresh.shots)
     assert np.allclose(whole.features, fresh.features, atol=0.02)
 
@@ -235,9 +255,11 @@ def test_labelled_spans_come_back_the_same_on_import(make_app: Callable[..., App
         assert found == [(float(a), float(b), text, "match") for a, b, text in spans]
 
 
-def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_moments_from_the_command_line(
+    tmp_path: Path, new_workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = ASSETS / "video" / "drawings-2.mp4"
-    space = ["--workspace", str(tmp_path / "w")]
+    space = ["--workspace", str(shutil.copytree(new_workspace, tmp_path / "w"))]
     assert main(["moments", str(path), "a drawing", "--json", *space]) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"model", "moments", "curve", "note"} and found["moments"][0]["end"] <= 17.4
@@ -247,22 +269,21 @@ def test_moments_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_evaluate_says_how_well_spans_are_found_in_the_workspace_and_in_a_manifest(
-    app: App, tmp_path: Path
+    watched: App, tmp_path: Path
 ) -> None:
     rows = ["file_name,text,start,end"]
     for text, other in (("Classical harp", "a harp"), ("Cardboard box", "a cardboard box")):
         start, end = span_of(text)
-        app.labels.add_on(video(app).id, other, NewLabel("match"), start, end)
+        watched.labels.add_on(video(watched).id, other, NewLabel("match"), start, end)
         rows.append(f"{ASSETS / 'video' / 'drawings-1.mp4'},{other},{start},{end}")
     (tmp_path / "drawings-1.mp4").write_bytes((ASSETS / "video" / "drawings-1.mp4").read_bytes())
     (tmp_path / "m.csv").write_text("\n".join(rows).replace(f"{ASSETS / 'video'}/", ""))
-    aligner = app.models.aligner(TASK)
+    aligner = watched.models.aligner(TASK)
     examples = [
         Example(i, i, p.item, p.final_text, True, "held-out", p.start_s, p.end_s)
-        for i, p in enumerate(app.ws.pairs.browse(TASK, item=video(app).id, state="match"))
+        for i, p in enumerate(watched.ws.pairs.browse(TASK, item=video(watched).id, state="match"))
     ]
-    app.video.moments(video(app), "a harp")
-    own = localise(app.ws, aligner, examples)  # type: ignore[arg-type]
+    own = localise(watched.ws, aligner, examples)  # type: ignore[arg-type]
     assert own is not None and own.as_json()["queries"] == 2
     found = evaluate_manifest(aligner, str(tmp_path / "m.csv")).as_json()
     assert found["pairs"] == 2 and found["moments"] == own.as_json()
@@ -286,19 +307,18 @@ def test_a_span_that_is_exported_and_imported_again_has_the_very_same_frames(
     assert frames[0] == frames[1] and len(frames[0]) == 100
 
 
-def test_a_strip_of_small_frames_shows_the_video_where_one_points(app: App) -> None:
+def test_a_strip_of_small_frames_shows_the_video_where_one_points(watched: App) -> None:
     from PIL import Image
 
-    item = video(app)
+    item = video(watched)
     with pytest.raises(MediaError, match="not looked through"):
-        app.video.strip(item)
-    app.video.moments(item, "a harp")
-    times = app.video.watching(item)["strip"]
-    strip = Image.open(io.BytesIO(app.video.strip(item)))
+        watched.video.strip(video(watched, 3))
+    times = watched.video.watching(item)["strip"]
+    strip = Image.open(io.BytesIO(watched.video.strip(item)))
     assert strip.size == (96 * len(times), 54) and 30 < len(times) <= 100 and times == sorted(times)
     start, end = span_of("Classical harp")
     cell = next(i for i, t in enumerate(times) if start + 0.3 < t < end - 0.3)
-    shown = frame_at(app.ws.media_path(item), times[cell]).image.convert("RGB").resize((72, 54))
+    shown = frame_at(watched.ws.media_path(item), times[cell]).image.convert("RGB").resize((72, 54))
     seen = strip.convert("RGB").crop((96 * cell + 12, 0, 96 * cell + 84, 54))
     assert np.abs(np.asarray(shown, int) - np.asarray(seen, int)).mean() < 8
 
