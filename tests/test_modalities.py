@@ -28,15 +28,16 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.page import modalities
 from mmdemo.service.operations.table import OPERATIONS, ask
 from mmdemo.settings import ASSETS, AUTO, Settings
-from tests.conftest import png
+from tests.conftest import drawing, png
+from tests.films import write_film
 from tests.series_data import write_series
 
 PlugIn = Callable[[str, str], Path]
 SHIPPED = ("image", "audio", "video")
 EVERY = (*SHIPPED, "series")
-TABLES = {"image": ASSETS, "audio": ASSETS / "speech", "video": ASSETS}  # of the samples that ship
+TABLES = {"image": ASSETS, "audio": ASSETS / "speech"}  # of the samples that ship
 SIDES = {"train": {"train"}, "held-out": {"held-out", "validation"}}
-SOME = {"image": (8, 5), "audio": (4, 3), "video": (2, 1)}  # files of the train and of the held-out side
+SOME = {"image": (8, 5), "audio": (3, 2)}  # files of the train and of the held-out side
 
 
 def collection(name: str, folder: Path) -> list[tuple[Path, str]]:
@@ -44,8 +45,30 @@ def collection(name: str, folder: Path) -> list[tuple[Path, str]]:
     if name == "series":
         return write_series(folder, each=3, verdict="match")
     folder.mkdir()
-    table = TABLES[name] / ("video/samples.csv" if name == "video" else "samples.csv")
-    with table.open(encoding="utf-8") as f:
+    chosen = films(folder) if name == "video" else samples(name, folder)
+    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as f:
+        out = csv.writer(f)
+        out.writerow(["file_name", "text", "start", "end", "split", "verdict"])
+        for r in chosen:
+            out.writerow([r["file_name"], r["text"], r.get("start"), r.get("end"), r["split"], "match"])
+    return [(folder / r["file_name"], r["text"]) for r in chosen]
+
+
+def films(folder: Path) -> list[dict[str, str]]:
+    """Three videos of three drawings each, a row for every drawing; the last video is held out."""
+    names, rows = sorted(path.stem for path in drawing("x").parent.glob("*.jpg"))[:9], []
+    for i, split in enumerate(("train", "train", "held-out")):
+        shown = names[3 * i : 3 * i + 3]
+        file = write_film(folder / f"{i}.mp4", shown).name
+        for at, text in enumerate(shown):
+            row = {"file_name": file, "text": text.replace("_", " "), "start": str(at), "end": str(at + 1)}
+            rows.append(row | {"split": split})
+    return rows
+
+
+def samples(name: str, folder: Path) -> list[dict[str, str]]:
+    """The first rows of the samples on each side, whose files are copied."""
+    with (TABLES[name] / "samples.csv").open(encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
     files = {
         side: list(dict.fromkeys(r["file_name"] for r in rows if r["split"] in splits))
@@ -55,13 +78,7 @@ def collection(name: str, folder: Path) -> list[tuple[Path, str]]:
     chosen = [r for r in rows if r["file_name"] in {*train, *held_out}]
     for row in chosen:
         shutil.copyfile(TABLES[name] / row["file_name"], folder / Path(row["file_name"]).name)
-    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as f:
-        out = csv.writer(f)
-        out.writerow(["file_name", "text", "start", "end", "split", "verdict"])
-        for r in chosen:
-            name_of = Path(r["file_name"]).name
-            out.writerow([name_of, r["text"], r.get("start"), r.get("end"), r["split"], "match"])
-    return [(folder / Path(r["file_name"]).name, r["text"]) for r in chosen]
+    return [row | {"file_name": Path(row["file_name"]).name} for row in chosen]
 
 
 @pytest.fixture(params=EVERY)

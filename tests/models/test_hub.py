@@ -27,6 +27,7 @@ from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests import checkpoints
 from tests.conftest import drawing, execute_run
+from tests.training.test_architectures import labelled
 
 SETTINGS = load_settings({}, device="cpu")
 CPU = decide_compute("cpu")
@@ -172,13 +173,10 @@ def test_a_video_model_finds_moments_and_learns(
     family: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     folder = CLIPS[family](tmp_path / family)
-    app = make_app(video_model=f"frames:{folder}")
+    app = labelled(make_app, "video-text", f"frames:{folder}")
     item = app.ws.items.listed("video")[0]
     found = app.video.moments(item, "a harp")
     assert found["moments"] and found["complete"] and found["model"].startswith(f"frames-{family}")
-    for other in app.ws.items.listed("video")[:3]:
-        for i, text in enumerate(("a harp", "a boat")):
-            app.labels.add_on(other.id, text, NewLabel("match"), 2.0 * i, 2.0 * i + 2)
     run_id = create_run(app.ws, "video-text", "head", TrainSettings(epochs=2, head="temporal"), promote="ask")
     run = execute_run(app.ws, run_id, lambda: app.models.towers(find_preset(f"frames:{folder}")))
     assert run.status == "done", run.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from mmdemo.data.samples import SPEECH
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.audio import decode_audio
+from mmdemo.modality import TASKS
 from mmdemo.models.load import load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.models.version_source import NETWORK, version_source
@@ -22,27 +24,28 @@ from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests import checkpoints
 from tests.conftest import drawing, execute_run
+from tests.films import write_film
 
 PICTURES = sorted(p.stem for p in drawing("x").parent.glob("*.jpg"))[:16]
 SETTINGS = {"image-text": "model", "speech-text": "speech_model", "video-text": "video_model"}
 
 
 def labelled(make_app: Callable[..., App], task: str, name: str) -> App:
-    """A workspace with a dozen labelled items of a task and a model of its own."""
-    app = make_app(**{SETTINGS[task]: name}, samples=task == "video-text")
-    if task == "image-text":
-        items = [
-            app.ws.add_media("image", drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in PICTURES
-        ]
-    elif task == "speech-text":
+    """A workspace with labelled items of a task, videos by two spans each, and a model of its own."""
+    app = make_app(**{SETTINGS[task]: name}, samples=False)
+    files, spans = [drawing(n) for n in PICTURES], [(0.0, 0.0)]
+    if task == "speech-text":
         files = sorted((SPEECH / "samples").glob("sentence-*.ogg"))[:5]
-        items = [app.ws.add_media("audio", f.read_bytes(), f.name, source="test") for f in files]
-    else:
-        items = app.ws.items.listed("video", limit=12)
-    for i, item in enumerate(items):
-        with app.ws.database.write() as session:
-            side, text = "held-out" if i % 4 == 0 else "train", PICTURES[i].replace("-", " ")
-            pair, _ = app.ws.pairs.add(session, task, item.id, text, source="test", split=side)
+    elif task == "video-text":
+        spans, folder = [(0.0, 1.0), (1.0, 2.0)], app.ws.folder.parent
+        files = [write_film(folder / f"{i}.mp4", PICTURES[2 * i : 2 * i + 2]) for i in range(6)]
+    items = [app.ws.add_media(TASKS[task], f.read_bytes(), f.name, source="test") for f in files]
+    texts = (n.replace("-", " ") for n in PICTURES)
+    with app.ws.database.write() as session:
+        for (i, item), (start, end) in product(enumerate(items), spans):
+            side = "held-out" if i % 4 == 0 else "train"
+            span = {"start_s": start, "end_s": end} if end else {}
+            pair, _ = app.ws.pairs.add(session, task, item.id, next(texts), source="test", split=side, **span)
             app.ws.labels.add_in(session, pair, NewLabel("match"))
     return app
 

@@ -1,0 +1,28 @@
+"""Short videos of drawings, made in a moment: the samples that ship are twenty seconds long each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+from PIL import Image
+
+from tests.conftest import drawing
+
+SIZE, A_SECOND = (160, 120), 10  # pixels, and frames a second
+
+
+def write_film(path: Path, names: Sequence[str], each_s: float = 1.0) -> Path:
+    """A video without sound that shows drawings one after another, each for so many seconds."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=A_SECOND)
+        assert isinstance(stream, av.VideoStream)
+        (stream.width, stream.height), stream.pix_fmt = SIZE, "yuv420p"
+        for name in names:
+            with Image.open(drawing(name)) as picture:
+                shown = picture.convert("RGB").resize(SIZE)
+            for _ in range(round(each_s * A_SECOND)):
+                out.mux(stream.encode(av.VideoFrame.from_image(shown)))
+        out.mux(stream.encode(None))
+    return path
