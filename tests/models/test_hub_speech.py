@@ -146,12 +146,14 @@ def test_a_model_that_is_not_at_hand_is_told_with_what_to_do(tmp_path: Path) -> 
         assert "Traceback" not in str(refused.value)
 
 
-def labelled(make_app: Callable[..., App], whisper: Path, name: str = "demo") -> App:
-    """A workspace of five train recordings and two held out, each confirmed."""
+def labelled(
+    make_app: Callable[..., App], whisper: Path, name: str = "demo", train: int = 5, held_out: int = 2
+) -> App:
+    """A workspace of a few train recordings and some held out, each confirmed."""
     app = make_app(name, speech_model=f"whisper:{whisper}", samples=False)
     with (SPEECH / "samples.csv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
-    for split, chosen in (("train", rows[:5]), ("held-out", rows[5:7])):
+    for split, chosen in (("train", rows[:train]), ("held-out", rows[train : train + held_out])):
         for row in chosen:
             data = (SPEECH / row["file_name"]).read_bytes()
             item = app.ws.add_media("audio", data, row["file_name"], source="test")
@@ -203,7 +205,7 @@ def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
 
     found = []
     for name, killed in (("whole", False), ("killed", True)):
-        app = labelled(make_app, whisper, name)
+        app = labelled(make_app, whisper, name, train=4, held_out=1)
         run_id = create_run(app.ws, TASK, "lora", TrainSettings(epochs=2, batch=3), "ask")
 
         def towers(app: App = app) -> object:
