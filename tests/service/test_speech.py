@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -220,8 +221,9 @@ def test_spoken_corpora_are_read_as_they_come(
 
 
 def test_the_command_line_transcribes_and_refuses_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, new_workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copytree(new_workspace, tmp_path / "w")
     (tmp_path / "x.pdf").write_bytes(b"%PDF nothing")
     sample = next((SPEECH / "samples").glob("sentence-01-*.ogg"))
 
