@@ -23,5 +23,6 @@ class Query:
     given: bool = (
         True  # whether the texts and labels that people gave count; not where they are what is sought
     )
+    judged: Any = None  # what people said of its answers, once it is known
     vector: Any = None  # (D,) its vector, once it is known
     words: Any = None  # (1, D) that of its words by the text tower, once it is known

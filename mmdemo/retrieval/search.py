@@ -18,7 +18,7 @@ from mmdemo.retrieval.by_words import word_hits
 from mmdemo.retrieval.candidates import Answer, Candidates, ordered, with_crossed
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
-from mmdemo.retrieval.feedback import Feedback, feedback_on, middle_of, moved
+from mmdemo.retrieval.feedback import Feedback, alike, feedback_on, middle_of, moved
 from mmdemo.retrieval.heard import HeardSounds
 from mmdemo.retrieval.hubness import REACH, Hubs, has_hubs
 from mmdemo.retrieval.odds import DECIDED, at_search_rate, knows_more, of_search, slope
@@ -63,7 +63,9 @@ class Searcher:
         judged = self._feedback(query)
         if query.text.strip():
             query = replace(query, words=self._words(serving.aligner, query))
-        query = replace(query, vector=self._judged(serving, judged, self._query_vector(serving, query)))
+        query = replace(
+            query, judged=judged, vector=self._judged(serving, judged, self._query_vector(serving, query))
+        )
         depth = self._depth(serving, query)
         found = self._candidates(serving, query, max(k, depth))
         if self._by_words(query):
@@ -167,7 +169,19 @@ class Searcher:
         moved = self._query_vector(serving, query) - aligner.project_text(texts)[0]
         vectors = aligner.project_media(features)
         odds = aligner.judge.log_odds(features, texts)[:, 0] + slope(aligner.judge) * (vectors @ moved)
-        return of_search(odds)
+        return of_search(odds + self._alike(aligner, query, features))
+
+    def _alike(self, aligner: HeadAligner, query: Query, features: np.ndarray) -> np.ndarray:
+        """(C,) log-odds of how answers look beside what people ticked and crossed; 0 where a tower tells no
+        more of media than their vectors.
+        """
+        file, shown = feature_file(self._ws, aligner.towers), aligner.dim
+        if not query.judged or file.dim == shown:
+            return np.zeros(len(features))
+        matrix = file.matrix()
+        rows = (file.rows_of(side) for side in (query.judged.ticked, query.judged.crossed))
+        ticked, crossed = (matrix[side[side >= 0], shown:] for side in rows)
+        return alike(features[:, shown:], ticked, crossed, middle_of(matrix)[shown:])
 
     def _evidence_of(self, aligner: HeadAligner) -> PairEvidence:
         with self._lock:

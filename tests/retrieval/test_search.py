@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mmdemo.models.written import Reader, can_read
-from mmdemo.retrieval.feedback import moved
+from mmdemo.retrieval.feedback import ALIKE, UNLIKE, alike, moved
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.results import BEST, NEAREST, WEAKER
 from mmdemo.retrieval.search import Answer, with_crossed
@@ -91,8 +91,28 @@ def test_a_query_is_moved_by_how_answers_differ_from_the_middle() -> None:
     middle = np.array([1.0, 0.0, 0.0], np.float32)
     tick, cross = np.array([[1.0, 1.0, 0.0]]), np.array([[1.0, 0.0, 1.0]])
     query = np.array([0.5, 0.0, 0.0], np.float32)
-    assert moved(query, tick, cross, middle, (0.6, 0.3)).tolist() == np.float32([0.5, 0.6, -0.3]).tolist()
+    assert moved(query, tick, cross, middle, (0.6, 0.3)).tolist() == np.float32([0.5, 0.3, -0.15]).tolist()
     assert moved(query, tick[:0], cross[:0], middle).tolist() == query.tolist()
+    thrice = moved(query, np.repeat(tick, 3, 0), cross, middle, (0.6, 0.3))
+    assert thrice == pytest.approx([0.5, 0.45, -0.15])  # a mean of few counts for less
+
+
+def test_crosses_without_a_tick_move_nothing_but_what_was_crossed(app: App) -> None:
+    asked = Query(text="something to play with", k=200, everything=True)
+    before = [r.item for r in app.media.search(asked).results]
+    for item in before[:3]:
+        tick(app, item, asked.text, "mismatch")
+    after = [r.item for r in app.media.search(asked).results]
+    kept = [item for item in before if item not in before[:3]]
+    assert [item for item in after if item in kept][:20] == kept[:20] and after[0] == kept[0]
+
+
+def test_what_looks_like_a_tick_is_likelier_and_what_looks_like_a_cross_less_so() -> None:
+    middle = np.array([1.0, 1.0], np.float32)
+    rows = np.array([[2.0, 1.0], [1.0, 2.0], [1.0, 1.0]], np.float32)
+    found = alike(rows, rows[:1], rows[1:2], middle)
+    assert found.tolist() == pytest.approx([ALIKE / 2, -UNLIKE / 2, 0.0])
+    assert alike(rows, rows[:0], rows[1:2], middle).tolist() == [0.0, 0.0, 0.0]
 
 
 class Sign:
