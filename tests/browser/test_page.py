@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, Route, expect
 
 from mmdemo.service.app import App
@@ -117,7 +116,7 @@ def test_a_slow_answer_that_was_overtaken_does_not_cover_the_newer_one(
     served: Served, open_page: Open
 ) -> None:
     _, address = served
-    page = open_page(address)
+    page = open_page(address, own_clock=True)
     expect(page.locator("[data-score]").first).to_be_visible()
     page.clock.install()
     page.evaluate(
@@ -153,9 +152,9 @@ def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fai
 
     page.route("**/mmdemo/api/label", flaky)
     log = app.ws.labels.total()
-    said = label_by_keyboard(page, 60)
+    said = label_by_keyboard(page, 15)  # each of the five ways several times; a failure waits 0.3 s
     wait_saved(page)
-    assert app.ws.labels.total() == log + 60
+    assert number["calls"] > 20 and app.ws.labels.total() == log + 15
     for pair, verdict in said:
         assert [label.verdict for label in app.ws.labels.history(int(pair))] == [verdict]
 
@@ -211,8 +210,9 @@ def test_a_link_reopens_exactly_what_was_shared(served: Served, open_page: Open)
     assert other.locator(".mm-stage img").get_attribute("src") == page.locator(".mm-stage img").get_attribute(
         "src"
     )
+    at = open_page(address, blank=True)
     for view, says in (("label", "Match"), ("fine-tune", "Fine-tune"), ("data", "Export")):
-        at = open_page(f"{address}?view={view}")
+        at.goto(f"{address}?view={view}")
         expect(at.get_by_role("button", name=says, exact=False).first).to_be_visible()
         assert f"view={view}" in at.url
 
@@ -304,15 +304,16 @@ def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Op
     assert app.ws.pairs.sources(TASK).count(pictures.name) == 1
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1360, 400])
-def test_no_tab_overflows_its_window(served: Served, open_page: Open, width: int, dark: bool) -> None:
-    page = open_page(served[1], width=width, dark=dark)
+def test_no_tab_overflows_its_window(served: Served, open_page: Open) -> None:
+    page = open_page(served[1])
     expect(page.locator("[data-score]").first).to_be_visible()
-    for name in ("Image", "Label", "Fine-tune", "Data"):
-        if width > 1000 or page.get_by_role("tab", name=name, exact=True).is_visible():
-            tab(page, name)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, name
+    for width, scheme in ((1360, "light"), (400, "light"), (400, "dark"), (1360, "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for name in ("Image", "Label", "Fine-tune", "Data"):
+            if width > 1000 or page.get_by_role("tab", name=name, exact=True).is_visible():
+                tab(page, name)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, (name, width, scheme)
 
 
 def test_with_a_pass_phrase_the_page_asks_once_and_then_labels(open_page: Open, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The Video tab in the real browser: find, describe, label a span, search."""
+"""The Video tab in the real browser: find, describe, label a span, search, and what its numbers say. All that
+looks through the videos that ship is here: to do it once takes ten seconds.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from playwright.sync_api import Page, Route, expect
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
+from tests.browser.test_numbers import no_number_is_left_out, told
 from tests.browser.test_page import tab, wait_saved
 from tests.browser.test_speech import drag_edge
 from tests.conftest import drawing
@@ -22,6 +25,28 @@ from build_video import write_stills
 
 Served = tuple[App, str]
 TASK = "video-text"
+
+
+def test_numbers_of_videos(served: Served, open_page: Callable[..., Page]) -> None:
+    app, address = served
+    item = next(i for i in app.ws.items.listed("video") if i.name == "drawings-1.mp4")
+    app.speech.transcribe(item)
+    page = open_page(f"{address}?view=video&task=video-text&item={item.id}&text=grapes")
+    video = page.locator("#mm-video")
+    expect(video.locator("[data-moments] .mm-line").nth(1)).to_be_visible(timeout=60_000)
+    said = video.locator(".mm-line", has_text="said: “")
+    shown = video.locator(".mm-line", has_text="shown")
+    assert "share of the query's words" in told(page, said.first.locator(".mm-ask"))
+    assert "videos of drawings that ship" in told(page, shown.first.locator(".mm-ask"))
+    no_number_is_left_out(page)
+
+    video.get_by_role("tab", name="Describe", exact=True).click()
+    video.locator("[data-describe]").click()
+    caption = video.locator("[data-captions] .mm-caption").first
+    expect(caption).to_be_visible(timeout=60_000)
+    assert "claim" in told(page, caption.locator(".mm-ask").first)
+    caption.locator(".mm-pick").click()
+    no_number_is_left_out(page)
 
 
 def test_find_a_moment_describe_the_shots_and_label_them(
@@ -129,6 +154,7 @@ def test_upload_find_correct_label_fine_tune_promote_and_find_again(
     tab(page, "Fine-tune")
     page.locator("#mm-finetune summary").first.click()
     page.locator("#mm-finetune [name=head]").select_option("temporal")
+    page.locator("#mm-finetune [name=epochs]").fill("2")
     page.get_by_role("button", name="Fine-tune", exact=True).click()
     tune = page.locator("#mm-finetune")
     expect(tune.locator("[data-result]")).to_contain_text("R@1 IoU 0.5", timeout=120_000)
@@ -174,7 +200,7 @@ def test_what_is_said_of_a_refused_file_stays_while_the_first_video_is_on_its_wa
     served: Served, open_page: Callable[..., Page], tmp_path: Path, answer: str
 ) -> None:
     held: list[Route] = []  # the answer comes only after the file was refused
-    page = open_page(served[1], tolerate="400 (Bad Request)")
+    page = open_page(served[1], tolerate="400 (Bad Request)", blank=True)
     page.route(f"**/mmdemo/api/{answer}", lambda route: held.append(route))
     with page.expect_request(f"**/mmdemo/api/{answer}"):
         page.goto(f"{served[1]}?task=video-text&view=video")
@@ -186,3 +212,13 @@ def test_what_is_said_of_a_refused_file_stays_while_the_first_video_is_on_its_wa
         route.continue_()
     expect(page.locator("#mm-video [data-progress]")).not_to_be_empty()
     expect(sentence).to_be_visible()
+
+
+def test_numbers_of_a_search_in_videos(served: Served, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{served[1]}?view=video&mode=search&text=a+harp")
+    result = page.locator("#mm-video [data-results] .mm-line").first
+    expect(result).to_be_visible(timeout=60_000)
+    assert "candidates of which one in" in told(page, result.locator(".mm-ask"))
+    no_number_is_left_out(page)
+    result.locator(".mm-pick").click()
+    expect(page.locator("#mm-video .mm-moment")).to_have_count(1)
