@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.series_data import write_series
-from tests.waiting import free_port, wait_for_page
+from tests.waiting import free_port, wait_for, wait_for_page
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., Page]
@@ -30,21 +33,31 @@ def page_of_series(series_text: Path, tmp_path_factory: pytest.TempPathFactory) 
         "GRADIO_SERVER_PORT": str(port),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(series_text)]),
     }
-    start = [sys.executable, "-m", "mmdemo"]
-    environment = os.environ | own
-    subprocess.run(
-        [*start, "import", str(folder / "known"), "--task", "series-text"], env=environment, check=True
-    )
     log = (folder / "log").open("wb")
-    server = subprocess.Popen([*start, "serve"], env=environment, stdout=log, stderr=log)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mmdemo", "serve"], env=os.environ | own, stdout=log, stderr=log
+    )
     address = f"http://127.0.0.1:{port}/"
     try:
         wait_for_page(address, server, folder / "log")
+        ask(address, "import_start", source=str(folder / "known"), task="series-text")
+        wait_for(lambda: ask(address, "import_state")["status"] == "done")
+        assert not ask(address, "import_state")["error"]
         yield address, folder
     finally:
         server.terminate()
         server.wait(20)
         log.close()
+
+
+def ask(address: str, name: str, **body: str) -> dict[str, Any]:
+    """What the page's server answers."""
+    sent = json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"{address}mmdemo/api/{name}", sent, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        return dict(json.load(answer))
 
 
 def tab(page: Page, name: str) -> None:
@@ -118,6 +131,8 @@ def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     tab(page, "Fine-tune")
     tune = page.locator("#mm-finetune")
     expect(tune.get_by_role("button", name="Series", exact=True)).to_have_attribute("aria-pressed", "true")
+    tune.locator("summary").first.click()
+    tune.locator("[name=epochs]").fill("2")
     tune.locator("[data-start]").click()
     expect(tune.locator(".mm-pill.done")).to_be_visible(timeout=120_000)
     expect(tune.locator("[data-result]")).to_contain_text("text → series")
