@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
+from mmdemo.command_line import main
 from mmdemo.modality import TASKS
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS
+from mmdemo.ui.routes import page_routes
+from mmdemo.ui.shell import build_page
 from mmdemo.ui.tabs.table import tabs
 from tests.conftest import drawing
 
@@ -62,6 +68,12 @@ def count_all(app: App, request: NothingRequest) -> LabelsAnswer:
 USED = []
 
 
+def build():
+    import gradio
+
+    gradio.Markdown("Albums are drawn here.")
+
+
 def register():
     from mmdemo.models.load import load_towers
     from mmdemo.training.losses import LOSSES, InfoNCE
@@ -85,7 +97,7 @@ def register():
     LOSSES.add("counted", Counted)
     IMPORTERS.add("album", Album())
     EXPORTERS.add("album", Exporter("an album", 90, write))
-    TABS.add("albums", Tab("Albums", 150, lambda: None))
+    TABS.add("albums", Tab("Albums", 150, build))
 '''
 
 
@@ -94,24 +106,37 @@ def package(plug_in: Callable[[str, str], Path]) -> None:
     plug_in("everything_added", PACKAGE)
 
 
-@pytest.mark.usefixtures("package")
-def test_a_package_adds_to_each_table_and_what_it_adds_is_used_like_what_ships(
-    make_app: Callable[..., App], tmp_path: Path
-) -> None:
-    import everything_added  # type: ignore[import-not-found]
-
-    folder = tmp_path / "album"
+def album(folder: Path, pictures: list[Path]) -> Path:
+    """A folder of pictures with an index of them."""
     folder.mkdir()
-    pictures = sorted(drawing("x").parent.glob("*.jpg"))[:40]
     for path in pictures:
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "album.csv").write_text("".join(f"{p.name}={p.stem.replace('_', ' ')}\n" for p in pictures))
+    return folder
+
+
+@pytest.mark.usefixtures("package")
+def test_a_package_adds_to_each_table_and_what_it_adds_is_used_like_what_ships(
+    make_app: Callable[..., App],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import everything_added  # type: ignore[import-not-found]
+
+    pictures = sorted(drawing("x").parent.glob("*.jpg"))
+    folder, more = album(tmp_path / "album", pictures[:40]), album(tmp_path / "prints", pictures[40:80])
+    monkeypatch.setenv("MMDEMO_SAMPLES", "0")  # for the command line
     app = make_app("all", samples=False)
     known = {"task": "image-text"}
     brought = ask(app, "import", path=str(folder / "album.csv"), verdict="surely", **known)
     assert (brought["pairs"], brought["labels"]) == (40, 40)
     assert ask(app, "label_counts", **known)["surely"] == 40
     assert ask(app, "count_all") == {"labels": 40}
+    client = TestClient(Starlette(routes=page_routes(app)))
+    assert client.post("/mmdemo/api/count_all", json={}).json() == {"labels": 40}
+    assert main(["count-all", "--json", "--workspace", str(app.settings.workspace)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"labels": 40}
     done = ask(app, "train", method="head", loss="counted", epochs=1, **known)
     assert done["status"] == "done" and everything_added.USED
     app.versions.choose_model("image-text", "my-model")
@@ -119,9 +144,21 @@ def test_a_package_adds_to_each_table_and_what_it_adds_is_used_like_what_ships(
     assert scores["model"] == "my-model"
     out = ask(app, "export", out=str(tmp_path / "out"), format="album", **known)
     assert out["labels"] == 40 and "=surely\n" in Path(out["path"]).read_text()
-    assert TASKS["print-text"] == "print" and {"albums", "print-text"} <= set(tabs())
-    prints = ask(app, "import", path=str(folder / "album.csv"), verdict="match", task="print-text")
-    assert prints["labels"] == 40
+    drawn = str(build_page(app).get_config_file()["components"])
+    assert "Albums are drawn here." in drawn and {"albums", "print-text"} <= set(tabs())
+
+    prints = {"task": "print-text"}
+    assert TASKS["print-text"] == "print"
+    assert ask(app, "import", path=str(more / "album.csv"), verdict="match", **prints)["labels"] == 40
+    app.context.keeper_of("print-text").update()
+    one = app.ws.items.listed("print")[0]
+    said = ask(app, "align", item=one.id, texts=["a boy", "a car"], **prints)
+    assert said["model"] == "my-prints" and len(said["scores"]) == 2
+    assert ask(app, "search", query=one.name, k=3, everything=True, **prints)["results"]
+    trained = ask(app, "train", method="head", epochs=1, **prints)
+    assert trained["status"] == "done" and trained["version"] in {
+        v["id"] for v in ask(app, "versions", **prints)["versions"]
+    }
 
 
 def test_contributing_says_of_each_thing_that_can_be_added_which_one_file_it_is() -> None:
