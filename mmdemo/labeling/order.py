@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.manager import ModelManager
@@ -23,6 +24,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.retrieval.embed import feature_file, media_vectors, text_vectors, version_file
 from mmdemo.retrieval.serving import IndexKeeper
 from mmdemo.store.pairs import PairView
+from mmdemo.store.splits import HELD_OUT
 from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -87,8 +89,7 @@ class Ranking:
 
     def _learned_from(self) -> int:
         """Labels that a run would learn from or watch itself by."""
-        counts = self._ws.labels.counts(self._task)
-        return counts.train + counts.validation
+        return sum(e.split != HELD_OUT for e in take_snapshot(self._ws, self._task).examples)
 
     def _scored(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[PairView]:
         """The pairs whose items the model has seen already."""

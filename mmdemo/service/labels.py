@@ -11,6 +11,7 @@ from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView, check_span
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from mmdemo.labeling.queue import PairQueue
@@ -25,6 +26,8 @@ class Labels:
         self._context = context
         self._media = media
         self._ws = context.ws
+        # By task: labels and pairs ever made, and the sides of that snapshot; every page asks every few seconds.
+        self._sides: dict[str, tuple[tuple[int, int], dict[str, int]]] = {}
 
     def next_pair(
         self, task: str, batch: str = "", holder: str = "api", mismatches: bool = False
@@ -112,7 +115,19 @@ class Labels:
     def counts(self, task: str) -> dict[str, int]:
         """The JSON of `/label_counts`."""
         check_task(task)
-        return self._ws.labels.counts(task).as_json()
+        counts = self._ws.labels.counts(task)
+        return counts.as_json(self._sides_of(task, (self._ws.labels.total(task), counts.pairs)))
+
+    def _sides_of(self, task: str, at: tuple[int, int]) -> dict[str, int]:
+        """How many labels a run would take on each side now, counted again where `at` has changed."""
+        from mmdemo.labeling.snapshot import take_snapshot
+
+        known = self._sides.get(task)
+        if known is None or known[0] != at:
+            snapshot = take_snapshot(self._ws, task)
+            sides = {"train": TRAIN, "held_out": HELD_OUT, "validation": VALIDATION}
+            known = self._sides[task] = at, {name: len(snapshot.of(s)) for name, s in sides.items()}
+        return known[1]
 
 
 def check_span_of(task: str, duration_s: float | None, start_s: float | None, end_s: float | None) -> None:

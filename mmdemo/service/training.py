@@ -139,7 +139,7 @@ class Training:
             return {"match": len(snapshot.of(split, True)), "mismatch": len(snapshot.of(split, False))}
 
         return {
-            "counts": counts.as_json(),
+            "counts": counts.of_kind,
             "train": side(TRAIN),
             "held_out": side(HELD_OUT),
             "validation": side(VALIDATION),

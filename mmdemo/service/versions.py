@@ -43,7 +43,7 @@ class Versions:
     def tree(self, task: str) -> list[dict[str, Any]]:
         """The versions with what the page shows of each, every one after its parent.
 
-        Each row has depth, method, head, labels, the primary score of its run after and before, the size of
+        Each row has depth, method, head, how many labels it learned from, the primary score of its run after and before, the size of
         its own files in MB, and why the gate cannot be asked about it now, or "".
         """
         from mmdemo.labeling.snapshot import take_snapshot
@@ -79,7 +79,7 @@ class Versions:
             "run": version.run_id,
             "method": method,
             "head": head if method == "head" else "",
-            "labels": len(card.get("labels", [])),
+            "learned_from": _learned_from(card),
             "certain": bool((card.get("gate") or {}).get("certain")),
             "need": (card.get("gate") or {}).get("need"),
             "overruled": "overruled" in card,
@@ -120,7 +120,7 @@ class Versions:
             "task": source.task,
             "base": base,
             "card": card,
-            "labels": len(labels),
+            "snapshot": len(labels),  # on all sides
             "own_mb": own_mb,
             "reliability": reliability_of(self._ws, version).as_json(),
         }
@@ -262,3 +262,9 @@ class Versions:
         from mmdemo.training.version_export import publish_version
 
         return {"version": version, "address": publish_version(self._ws, version, repo, token, private)}
+
+
+def _learned_from(card: dict[str, Any]) -> int:
+    """How many labels a version was trained on: those of the other sides only chose epochs or measured it."""
+    on = card.get("trained_on") or {}
+    return int(on.get("match", 0) + on.get("mismatch", 0))

@@ -17,7 +17,6 @@ from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.pairs import PairStore, check_span
-from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
 from mmdemo.store.words import LABEL, add_in
@@ -50,19 +49,19 @@ class Counts:
     pairs: int
     labelled: int  # pairs with a label in force
     of_kind: dict[str, int]  # by the kind of that label
-    train: int  # labelled pairs that can be trained on
-    held_out: int  # labelled pairs that can be measured on
-    validation: int  # labelled pairs that epochs are compared by
 
     @property
     def usable(self) -> int:
         """Pairs whose label means something for training, on whichever side."""
         return sum(self.of_kind[name] for name in names_of("positive", "negative"))
 
-    def as_json(self) -> dict[str, int]:
-        """The JSON of `/label_counts`; kinds that plug-ins bring come last."""
+    def as_json(self, sides: dict[str, int]) -> dict[str, int]:
+        """The JSON of `/label_counts`; kinds that plug-ins bring come last.
+
+        Args:
+            sides: how many labels a run would take on each, as `take_snapshot` puts them.
+        """
         known = {kind.name: self.of_kind[kind.name] for kind in BUILT_IN}
-        sides = {"train": self.train, "held_out": self.held_out, "validation": self.validation}
         return {"pairs": self.pairs} | known | sides | self.of_kind
 
 
@@ -199,24 +198,21 @@ class LabelLog:
         return found
 
     def counts(self, task: str) -> Counts:
-        """Pairs by kind of label, and how many can be trained and measured on."""
+        """Pairs by kind of label."""
 
         def number(condition):  # type: ignore[no-untyped-def]
             return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
         kinds = list(LABEL_KINDS)
-        usable = Label.verdict.in_(names_of("positive", "negative"))
         query = select(
             func.count(Pair.id),
             func.count(Pair.label_id),
-            *(number(usable & (Pair.split == split)) for split in (TRAIN, HELD_OUT, VALIDATION)),
             *(number(Label.verdict == kind) for kind in kinds),
         )
         query = query.select_from(Pair).outerjoin(Label, Label.id == Pair.label_id).where(Pair.task == task)
         with self._database.read() as session:
-            pairs, labelled, *numbers = map(int, session.execute(query).one())
-        sides, of_kind = numbers[:3], numbers[3:]
-        return Counts(pairs, labelled, dict(zip(kinds, of_kind, strict=True)), *sides)
+            pairs, labelled, *of_kind = map(int, session.execute(query).one())
+        return Counts(pairs, labelled, dict(zip(kinds, of_kind, strict=True)))
 
     def opinions(self, task: str) -> dict[int, dict[str, int]]:
         """Of pairs that were judged more than once: how many annotators' last word is each verdict."""
@@ -240,10 +236,13 @@ class LabelLog:
         with self._database.read() as session:
             return list(session.scalars(select(Label).where(Label.pair_id == pair_id).order_by(Label.id)))
 
-    def total(self) -> int:
-        """How many rows the log has; it never falls."""
+    def total(self, task: str = "") -> int:
+        """How many rows the log has, of a task or of all; it never falls."""
+        query = select(func.count(Label.id))
+        if task:
+            query = query.join(Pair, Pair.id == Label.pair_id).where(Pair.task == task)
         with self._database.read() as session:
-            return session.scalar(select(func.count(Label.id))) or 0
+            return session.scalar(query) or 0
 
 
 def _known(session: Session, key: str | None) -> Label | None:

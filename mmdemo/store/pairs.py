@@ -245,32 +245,16 @@ STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
 
 
 def _joined():  # type: ignore[no-untyped-def]
+    """What a `PairView` holds, in the order of its fields."""
+    label = (func.coalesce(column, "") for column in (Label.text, Label.annotator, Label.comment))
+    start, end = func.coalesce(Label.start_s, Pair.start_s), func.coalesce(Label.end_s, Pair.end_s)
     return (
-        select(Pair, Item.name, Item.suffix, Item.duration_s, Label)
+        select(Pair.id, Pair.task, Pair.item_id, Item.name, Item.suffix, Pair.text, start, end, Pair.split)
+        .add_columns(Pair.source, Pair.label_id, Label.verdict, *label, Item.duration_s)
         .join(Item, Item.id == Pair.item_id)
         .outerjoin(Label, Label.id == Pair.label_id)
     )
 
 
 def _views(rows: Iterable) -> list[PairView]:
-    return [
-        PairView(
-            id=pair.id,
-            task=pair.task,
-            item=pair.item_id,
-            name=name,
-            suffix=suffix,
-            text=pair.text,
-            start_s=label.start_s if label and label.start_s is not None else pair.start_s,
-            end_s=label.end_s if label and label.end_s is not None else pair.end_s,
-            split=pair.split,
-            source=pair.source,
-            label=pair.label_id,
-            verdict=label.verdict if label else None,
-            corrected=label.text if label else "",
-            annotator=label.annotator if label else "",
-            comment=label.comment if label else "",
-            duration_s=duration_s,
-        )
-        for pair, name, suffix, duration_s, label in rows
-    ]
+    return [PairView(*row) for row in rows]

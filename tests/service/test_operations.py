@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from mmdemo.command_line import _parser, main
 from mmdemo.errors import RegistryError, UserError
+from mmdemo.modality import TASKS
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import markdown
 from mmdemo.service.operations.requests import Answer, Request, about
@@ -338,3 +339,8 @@ def test_the_table_costs_at_most_a_fifth_of_a_millisecond_a_call(app: App) -> No
         plain.append(seconds(lambda: app.labels.counts("image-text")))
         through.append(seconds(lambda: known(app, known.parse({"task": "image-text"}, "page"))))
     assert median(through) - median(plain) < 0.2e-3
+
+
+def test_the_data_of_a_task_counts_the_labels_of_that_task(app: App) -> None:
+    counted = {task: ask(app, "data", task=task)["labels"] for task in TASKS}
+    assert all(counted.values()) and sum(counted.values()) == app.ws.labels.total()

@@ -31,7 +31,7 @@ def pair(ws: Workspace, words: str = "a red square", colour: int = 200) -> int:
 def test_a_label_is_counted_once_it_is_acknowledged(ws: Workspace) -> None:
     ws.labels.add(pair(ws), NewLabel("match"))
     counts = ws.labels.counts(TASK)
-    assert (counts.pairs, counts.of_kind["match"], counts.train + counts.held_out) == (1, 1, 1)
+    assert (counts.pairs, counts.of_kind["match"], counts.usable) == (1, 1, 1)
 
 
 def test_the_same_key_twice_is_one_label(ws: Workspace) -> None:

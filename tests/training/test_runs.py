@@ -14,6 +14,7 @@ from mmdemo.errors import UserError
 from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.splits import TRAIN
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests.conftest import TASK, execute_run
@@ -86,6 +87,14 @@ def test_a_removed_run_leaves_its_version_and_one_that_works_is_not_removed(app:
     assert app.context.jobs.list(TASK) == []
     assert app.versions.activate(done.version_id)["versions"][-1]["active"]
     assert app.versions.card(done.version_id)["card"]["trained_on"]["match"] == 20
+
+
+def test_a_version_tells_what_it_learned_from_and_not_all_labels_that_were_frozen(app: App) -> None:
+    label_samples(app, 60)
+    version, examples = run(app, "ask", epochs=2).version_id, take_snapshot(app.ws, TASK).examples
+    learned = sum(e.split == TRAIN for e in examples)
+    assert app.versions.tree(TASK)[-1]["learned_from"] == learned < len(examples)
+    assert app.versions.card(version)["snapshot"] == len(examples)
 
 
 def test_any_two_versions_are_compared_on_any_split(app: App) -> None:

@@ -105,6 +105,15 @@ def test_the_counts_tell_the_validation_side_last(app: App) -> None:
     assert [p.id for p in app.ws.pairs.browse(TASK, split=VALIDATION)] == [pair.id]
 
 
+def test_label_and_fine_tune_count_the_same_labels_on_each_side(app: App) -> None:
+    for count in (40, 20):  # the second time after labels that were counted already
+        label_samples(app, count)
+        counts, data = app.labels.counts(TASK), app.training.data(TASK)
+        for side in ("train", "validation", "held_out"):
+            assert counts[side] == sum(data[side].values())
+    assert counts["train"] > 2 * counts["validation"] > 0
+
+
 def test_the_curve_of_a_head_is_measured_on_validation_pairs(app: App) -> None:
     label_samples(app, 60)
     done = run(app, "ask", epochs=6)

@@ -121,7 +121,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "folder": str(app.settings.workspace) if app.settings.local else "This workspace",
         "items": app.ws.items.count(modality_of(task).name),
         "pairs": app.labels.counts(task)["pairs"],
-        "labels": app.ws.labels.total(),
+        "labels": app.ws.labels.total(task),
         "media_bytes": app.ws.media.size_bytes(),
         "free_bytes": app.ws.media.free_bytes(),
         "kinds": [importer.about for importer in importers()],

@@ -7,10 +7,10 @@ views.versions = async () => {
   const task = chosenTask(), { versions } = await ask("version_tree").catch((e) => { error(e.message); return { versions: [] }; });
   if (task !== seenTask) { ticked.clear(); $("[data-compared]").replaceChildren(); $("[data-card]").replaceChildren(); seenTask = task; }
   for (const v of ticked) if (!versions.some((o) => o.id === v)) ticked.delete(v);
-  $("[data-tree]").replaceChildren(grid(["", "version", "learned by", "labels", versions.some((v) => v.score === "BLEU-4") ? "BLEU-4" : "mean recall", "size", ""], versions.map((v) => row([
+  $("[data-tree]").replaceChildren(grid(["", "version", "learned by", "learned from", versions.some((v) => v.score === "BLEU-4") ? "BLEU-4" : "mean recall", "size", ""], versions.map((v) => row([
     h("td", {}, task === "captioning" ? "" : h("input", { type: "checkbox", "aria-label": `Compare ${v.id}`, checked: ticked.has(v.id), onchange: (e) => { e.target.checked ? ticked.add(v.id) : ticked.delete(v.id); drawCompare(); } })),
     h("td", { class: "mm-branch", style: `--depth:${v.depth}` }, v.depth ? h("span", { class: "mm-faint mm-twig" }, "└ ") : "", button(v.id, () => drawCard(v.id), { title: "What it was trained on, and what was measured" }), v.active ? h("b", {}, " active") : v.candidate ? h("span", { class: "mm-faint" }, v.certain ? " candidate, certain enough" : v.need ? [" candidate, about ", mm.number(`${v.need} more held-out items`, of(v, "gate")), " would tell"] : " candidate") : v.overruled ? h("span", { class: "mm-faint" }, " was activated without the gate") : ""),
-    v.method ? `${METHODS[v.method] || v.method}${v.head && v.head !== "residual" ? `, ${v.head}` : ""}` : "base", v.method ? String(v.labels) : "",
+    v.method ? `${METHODS[v.method] || v.method}${v.head && v.head !== "residual" ? `, ${v.head}` : ""}` : "base", v.method ? h("td", { title: "Labels of the train side; its card also says the other sides" }, `${v.learned_from} labels`) : "",
     v.after === null || v.after === undefined ? "" : mm.number(`${v.before.toFixed(1)} → ${v.after.toFixed(1)}`, v.score === "BLEU-4" ? of(v, "captions", v.score) : of(v, "retrieval", v.score)), v.own_mb ? mb(v.own_mb) : "",
     h("td", { class: "mm-does" }, [
       !v.active && button("activate", () => api("activate", { version: v.id })),
@@ -42,7 +42,7 @@ async function drawCard(id) {
   $("[data-card]").replaceChildren(h("h4", {}, id), h("dl", { class: "mm-facts" },
     ...fact("base", `${c.base.name} · ${c.base.licence}${c.base.size_mb ? ` · ${mb(c.base.size_mb)}` : ""}`), ...fact("what it is", c.base.about),
     ...(k ? [...fact("from", k.parent), ...fact("run", `${k.run}, ${new Date(k.created).toLocaleString()}`), ...fact("learned by", `${METHODS[k.method] || k.method}${asked ? ` (${asked})` : ""}, seed ${s.seed}`),
-      ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches; measured on ${k.trained_on.held_out} others`), ...fact("labels", `${c.labels}, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
+      ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches`), ...fact("other sides", `${k.trained_on.validation ?? 0} validation matches, ${k.trained_on.held_out} held-out matches`), ...fact("snapshot", `${c.snapshot} labels of all sides, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
     k?.gate ? h("p", { class: "mm-note", "data-gate": true }, mm.readings(k.gate.sentence, source(k, "gate"))) : "",
     k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: `, mm.readings(k.overruled.sentence, source(k, "gate"))) : "",
     ...tested(k), ...(k ? accuracy(k) : []), k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
