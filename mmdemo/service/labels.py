@@ -26,7 +26,7 @@ class Labels:
         self._context = context
         self._media = media
         self._ws = context.ws
-        # By task: labels and pairs ever made, and the sides of that snapshot; every page asks every few seconds.
+        # By task: labels and pairs ever made, and the sides of that snapshot; pages ask every few seconds.
         self._sides: dict[str, tuple[tuple[int, int], dict[str, int]]] = {}
 
     def next_pair(

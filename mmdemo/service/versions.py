@@ -43,8 +43,8 @@ class Versions:
     def tree(self, task: str) -> list[dict[str, Any]]:
         """The versions with what the page shows of each, every one after its parent.
 
-        Each row has depth, method, head, how many labels it learned from, the primary score of its run after and before, the size of
-        its own files in MB, and why the gate cannot be asked about it now, or "".
+        Each row has depth, method, head, how many labels it learned from, the primary score of its run after
+        and before, the size of its own files in MB, and why the gate cannot be asked about it now, or "".
         """
         from mmdemo.labeling.snapshot import take_snapshot
         from mmdemo.training.promotion import asked_before, held_out_items
