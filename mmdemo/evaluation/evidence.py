@@ -63,6 +63,7 @@ class Evidence:
     ]  # (N,) before and after, more is better: what must not fall in the mean
     chance: np.ndarray | None = None  # (N, 2) mean and variance of the unit by chance; None: not known
     unit: Unit = LOG_RANKS
+    of: str = "validation items"  # what the items are, in words
 
     def votes(self) -> np.ndarray:
         """(n,) float64 mean difference of each item, above 0 where it got better.

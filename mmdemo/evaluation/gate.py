@@ -215,23 +215,22 @@ class _Foretold:
 def _foretold(found: Evidence | None, items: int, attempt: int) -> _Foretold | None:
     """None: what validation pairs say is reason enough for an attempt."""
     votes = found.votes() if found is not None else np.zeros(0)
+    on = f"{len(votes)} {found.of if found is not None else Evidence.of}"
     enough = can_succeed(votes, items, level(attempt))
     if enough:
         return None
     if enough is None:
         return _Foretold(
-            f"{len(votes)} validation items do not say whether it is better, so no attempt was spent: "
+            f"{on} do not say whether it is better, so no attempt was spent: "
             f"{LEAST_ASKED} are needed. Label more, or test it now."
         )
     wanted = items_needed(votes, attempt)
     if wanted is None:
-        return _Foretold(
-            f"{len(votes)} validation items show no gain, so no attempt was spent. Label more to train on."
-        )
+        return _Foretold(f"{on} show no gain, so no attempt was spent. Label more to train on.")
     need = rounded_up(max(1, wanted - items))
     return _Foretold(
-        f"The gain on {len(votes)} validation items is too small for {items} held-out ones to show, so no "
-        f"attempt was spent. About {need} more held-out items, or more labels to train on, would help.",
+        f"The gain on {on} is too small for {items} held-out ones to show, so no attempt was spent. "
+        f"About {need} more held-out items, or more labels to train on, would help.",
         need,
     )
 

@@ -63,6 +63,7 @@ class Video:
         aligner, frames, complete = self._frames(item, version, wait)
         curve = aligner.curve(frames, query)
         from mmdemo.models.video.moments import find_moments
+        from mmdemo.retrieval.results import fit_of
 
         seen = find_moments(frames.times, curve, frames.shots, MOMENTS)
         note = self._listen(item) if listen else ""
@@ -79,9 +80,11 @@ class Video:
             }
             for m, probability in zip(seen, sure, strict=True)
         ]
+        said = self._said(item, query)
         return {
             "model": aligner.version,
-            "moments": [*self._said(item, query), *rows],
+            "moments": [*said, *rows],
+            "no_match": not said and all(fit_of(float(p)) == "none" for p in sure),  # as a search says it
             "curve": [
                 [round(float(t), 3), round(float(s), 4)] for t, s in zip(frames.times, curve, strict=True)
             ],

@@ -20,6 +20,7 @@ from mmdemo.store.workspace import Workspace
 
 ENOUGH = 60  # validation items; below, folds over all labels say more
 FOLDS = 5
+OF_FOLDS = "labelled items, each judged by a model that had not seen it,"
 
 
 def ancestry(ws: Workspace, version: str | None) -> Iterator[str]:
@@ -75,4 +76,5 @@ def out_of_fold(
         np.concatenate([p.before for p in parts]),
         np.concatenate([p.after for p in parts]),
         (before, after),
+        of=OF_FOLDS,
     )

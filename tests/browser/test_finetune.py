@@ -168,6 +168,9 @@ def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
     item = app.ws.items.listed("image", limit=1)[0]
     assert app.caption(item)["captions"][0]["source"] == "written"
     part(page, "models")
+    away = page.locator("[data-use]:not([data-use=proposed])").first  # nothing is fetched in tests
+    expect(away).to_be_disabled()
+    expect(away).to_have_attribute("title", re.compile("not on this machine, and HF_HUB_OFFLINE forbids"))
     page.locator("[data-use=proposed]").click()
     expect(page.locator("[data-loading]")).to_have_text("proposed is in use.")
     assert app.ws.versions.active("captioning") == "proposed"
@@ -190,8 +193,11 @@ def test_what_the_gate_says_stands_before_a_run_after_it_and_on_the_version(
     gate = app.versions.card(version)["card"]["gate"]
     expect(page.locator(".mm-verdict")).to_contain_text(gate["sentence"])
     expect(page.locator("[data-tested]")).to_contain_text("112 held-out items")
+    expect(page.locator("[data-curves] .axis").first).to_have_text("epochs")
     rows = part(page, "versions").locator("[data-tree] tbody tr")
     expect(rows.filter(has_text=version)).to_contain_text("candidate")
+    learned = app.versions.tree(TASK)[-1]["learned_from"]
+    expect(rows.filter(has_text=version)).to_contain_text(f"{learned} labels")
     rows.filter(has_text=version).get_by_role("button", name="test again").click()
     expect(page.get_by_text("(attempt 1)").first).to_be_visible()
     assert len([a for a in app.ws.attempts.of_version(version) if a.number]) == 1

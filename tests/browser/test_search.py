@@ -42,6 +42,16 @@ def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served,
     expect(again.get_by_role("button", name="Show more, whatever fits")).to_have_count(0)
 
 
+def test_a_search_by_a_picture_says_whether_it_asks_for_the_words_too(
+    served: Served, open_page: Open
+) -> None:
+    _, box = searched(served, open_page, "a+cup")
+    by = box.locator("[data-similar]")
+    expect(by).to_have_text("By this picture and the words")
+    box.get_by_role("searchbox").fill("")
+    expect(by).to_have_text("By this picture")
+
+
 def test_words_in_another_language_have_their_sentence_and_no_percent(
     served: Served, open_page: Open
 ) -> None:

@@ -40,6 +40,9 @@ def test_numbers_of_videos(served: Served, open_page: Callable[..., Page]) -> No
     assert "videos of drawings that ship" in told(page, shown.first.locator(".mm-ask"))
     no_number_is_left_out(page)
 
+    video.locator("[data-find] input").fill("quarterly tax report")
+    video.locator("[data-find] button[type=submit]").click()
+    expect(video.get_by_text("No good match in this video.")).to_be_visible(timeout=60_000)
     video.get_by_role("tab", name="Describe", exact=True).click()
     video.locator("[data-describe]").click()
     caption = video.locator("[data-captions] .mm-caption").first

@@ -23,11 +23,12 @@ from mmdemo.evaluation.gate import (
     sign_flip,
     smallest_visible,
 )
-from mmdemo.evaluation.metrics import evaluate_scores
+from mmdemo.evaluation.metrics import PairTable, evaluate_table
 from mmdemo.labeling.snapshot import Example
 from mmdemo.settings import Settings
 from mmdemo.store.splits import HELD_OUT
 from mmdemo.store.workspace import Workspace
+from mmdemo.training.foretelling import OF_FOLDS
 
 TASK = "image-text"
 
@@ -99,8 +100,8 @@ def test_each_item_has_one_vote_however_many_pairs_it_is_in() -> None:
 def test_log_ranks_of_both_ways_are_compared_and_ties_count_against() -> None:
     some = examples(3)
     ids = [e.item for e in some], [e.text for e in some]
-    level_scores = evaluate_scores(lambda r, c: np.zeros((len(r), len(c))), *ids)
-    right = evaluate_scores(lambda r, c: (r[:, None] == c[None, :]).astype(float), *ids)
+    level_scores = evaluate_table(PairTable(lambda r, c: np.zeros((len(r), len(c)))), *ids)
+    right = evaluate_table(PairTable(lambda r, c: (r[:, None] == c[None, :]).astype(float)), *ids)
     found = rank_evidence(level_scores, right, some)
     assert found.votes() == pytest.approx(np.full(3, math.log(3)))
     assert found.scores() == (pytest.approx(2 / 3), 1.0)
@@ -117,8 +118,8 @@ def test_the_ranks_that_chance_gives_are_those_of_every_order() -> None:
 def test_of_a_class_only_the_way_from_the_item_counts() -> None:
     some = examples(6, closed=True, texts=2)
     ids = [e.item for e in some], [e.text for e in some]
-    right = evaluate_scores(lambda r, c: (r[:, None] % 2 == c[None, :] % 2).astype(float), *ids)
-    wrong = evaluate_scores(lambda r, c: (r[:, None] % 2 != c[None, :] % 2).astype(float), *ids)
+    right = evaluate_table(PairTable(lambda r, c: (r[:, None] % 2 == c[None, :] % 2).astype(float)), *ids)
+    wrong = evaluate_table(PairTable(lambda r, c: (r[:, None] % 2 != c[None, :] % 2).astype(float)), *ids)
     found = rank_evidence(wrong, right, some)
     assert found.votes() == pytest.approx(np.full(6, math.log(2))) and found.scores() == (0.0, 1.0)
     assert found.chance is not None
@@ -145,8 +146,8 @@ def test_where_a_model_says_the_same_of_all_no_attempt_is_spent_and_a_sentence_s
     ws: Workspace, closed: bool, texts: int
 ) -> None:
     some = examples(40, closed=closed, texts=texts)  # one class, one text, a text each
-    found = evaluate_scores(
-        lambda r, c: np.full((len(r), len(c)), 0.5), [e.item for e in some], [e.text for e in some]
+    found = evaluate_table(
+        PairTable(lambda r, c: np.full((len(r), len(c)), 0.5)), [e.item for e in some], [e.text for e in some]
     )
     verdict = put(ws, rank_evidence(found, found, some), lambda: better(30))
     assert (verdict.certain, verdict.why, verdict.attempt) == (False, "chance", None)
@@ -190,6 +191,11 @@ def test_no_attempt_is_spent_where_validation_shows_too_little(ws: Workspace) ->
     assert (verdict.certain, verdict.why, verdict.attempt) == (False, "not-asked", None)
     assert put(ws, better(60), lambda: evidence(np.full(30, -0.1))).need is None
     assert "0 validation items do not say" in put(ws, better(60), lambda: None).sentence
+    for found in (flat, replace(flat, before=flat.after, after=flat.before)):  # a small gain, and none
+        assert "30 validation items" in put(ws, better(60), lambda found=found: found).sentence
+        folded = replace(found, of=OF_FOLDS)
+        said = put(ws, better(60), lambda folded=folded: folded).sentence
+        assert "30 labelled items, each judged by a model that had not seen it," in said
     assert ws.attempts.upcoming(TASK, 60, "log rank").number == 1
     assert put(ws, better(60), lambda: better(30)).attempt == 1
 

@@ -57,6 +57,31 @@ def test_a_probability_tells_what_answers_that_said_as_much_were_worth(app: App)
     assert "(that it is what is spoken about)" in about["diagrams"][0]["sentence"]
 
 
+def test_the_similarity_says_why_a_higher_one_can_be_less_likely(app: App) -> None:
+    for kind in ("similarity", "fits"):
+        about = ask(app, "measured_on", kind=kind, version=app.settings.model, value=0.9)["about"]
+        assert "can be less likely" in about and "background" in about and "classifier" in about
+    app.ws.versions.add_base(TASK, "clip-vit-base-patch32", "clip-vit-base-patch32")  # knows nothing else
+    assert (
+        "less likely"
+        not in ask(app, "measured_on", kind="similarity", version="clip-vit-base-patch32")["about"]
+    )
+
+
+def test_a_search_tells_the_facts_of_the_version_that_answers(app: App, tuned: dict[str, Any]) -> None:
+    base, version = app.settings.model, tuned["model"]
+    rows = facts(ask(app, "measured_on", kind="result", version=base))
+    assert rows["percent of Align, measured on"].startswith("350 drawings")
+    assert rows["searches measured on"].startswith("this model, with 280 drawings")
+    rows = facts(ask(app, "measured_on", kind="result", version=version))
+    of_card = app.versions.card(version)["reliability"]["diagrams"][0]["reliability"]["on"]
+    assert rows["percent of Align, measured on"] == of_card
+    assert rows["searches measured on"].startswith(f"its base {base}, not this version")
+    app.ws.versions.add_base(TASK, "clip-vit-base-patch32", "clip-vit-base-patch32")
+    rows = facts(ask(app, "measured_on", kind="result", version="clip-vit-base-patch32"))
+    assert rows["searches"] == "not measured with this model" and "at 50 % and more" not in rows
+
+
 def test_what_was_not_measured_is_said_to_be_so_and_has_no_diagram(app: App) -> None:
     app.ws.versions.add_base(TASK, "clip-vit-base-patch32", "clip-vit-base-patch32")
     told = ask(app, "measured_on", kind="fits", version="clip-vit-base-patch32", value=0.7)
@@ -128,4 +153,5 @@ def test_no_source_says_nothing(tuned: tuple[App, dict[str, Any]]) -> None:
         source = {"run": run["run"]} if kind in {"loss", "validation", "worth"} else {}
         told = ask(app, "measured_on", kind=kind, version="" if source else run["model"], **source)
         assert told["title"] and told["about"] and "  " not in told["about"]
+        assert "people confirmed" not in str(told)  # titles that ship are labels that nobody here confirmed
         assert told["about"].endswith(".") and all(name and said for name, said in told["facts"])

@@ -85,6 +85,12 @@ def test_a_moment_is_as_likely_as_align_says_of_its_video(watched: App) -> None:
         assert best["probability"] == pytest.approx(said[text], abs=1e-3), text
 
 
+def test_that_nothing_in_a_video_fits_is_said(watched: App) -> None:
+    item = video(watched).id
+    harp, tax = (ask(watched, "moments", item=item, query=q) for q in ("a harp", "quarterly tax report"))
+    assert (harp["no_match"], tax["no_match"]) == (False, True) and tax["moments"]
+
+
 def test_what_is_said_is_found_too_and_told_apart(watched: App) -> None:
     item = video(watched)
     watched.speech.transcribe(item)
@@ -262,7 +268,9 @@ def test_moments_from_the_command_line(
     space = ["--workspace", str(shutil.copytree(new_workspace, tmp_path / "w"))]
     assert main(["moments", str(path), "a drawing", "--json", *space]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"model", "moments", "curve", "note"} and found["moments"][0]["end"] <= 17.4
+    assert (
+        set(found) == {"model", "moments", "curve", "note", "no_match"} and found["moments"][0]["end"] <= 17.4
+    )
     (tmp_path / "x.mp4").write_text("words")
     assert main(["moments", str(tmp_path / "x.mp4"), "a drawing", *space]) == 2
     assert "not a video that can be read" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.versions import BY_GATE
-from mmdemo.training.foretelling import fold_of, out_of_fold, unseen
+from mmdemo.training.foretelling import OF_FOLDS, fold_of, out_of_fold, unseen
 from tests.conftest import TASK
 from tests.training.test_training import label_samples, run
 
@@ -161,7 +161,7 @@ def test_what_an_ancestor_learned_from_says_nothing_about_its_child(app: App) ->
 
 
 def test_every_fold_is_measured_by_what_learned_from_the_others() -> None:
-    from mmdemo.evaluation.metrics import Retrieval, evaluate_scores
+    from mmdemo.evaluation.metrics import PairTable, Retrieval, evaluate_table
 
     given, seen = some(60), []
 
@@ -169,13 +169,17 @@ def test_every_fold_is_measured_by_what_learned_from_the_others() -> None:
         assert not {e.item for e in rest} & {e.item for e in asked} and len(rest) + len(asked) == 60
         seen.extend(asked)
         ids = [e.item for e in asked], [e.text for e in asked]
-        wrong = evaluate_scores(lambda r, c: (r[:, None] != c[None, :]).astype(float), *ids)
-        right = evaluate_scores(lambda r, c: (r[:, None] == c[None, :]).astype(float), *ids)
+        wrong = evaluate_table(PairTable(lambda r, c: (r[:, None] != c[None, :]).astype(float)), *ids)
+        right = evaluate_table(PairTable(lambda r, c: (r[:, None] == c[None, :]).astype(float)), *ids)
         return wrong, right
 
     found = out_of_fold(given, given, measure)
     assert found is not None and sorted(e.label for e in seen) == list(range(60))
-    assert (found.votes() > 0).all() and {fold_of(e.item) for e in given} == {0, 1, 2, 3, 4}
+    assert (
+        found.of == OF_FOLDS
+        and (found.votes() > 0).all()
+        and {fold_of(e.item) for e in given} == {0, 1, 2, 3, 4}
+    )
     assert out_of_fold(given, given, lambda rest, asked: None) is None
 
 

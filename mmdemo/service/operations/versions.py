@@ -151,6 +151,14 @@ def models(app: App, request: VersionsRequest) -> dict[str, Any]:
     return {"models": rows, "by_hand": loaders_by_hand(request.task), "base": base, "device": device}
 
 
+@operation("hub", role="viewer")
+def hub(app: App, request: NothingRequest) -> dict[str, Any]:
+    """Why no model can be downloaded, as a part of a sentence; empty: one can. It may ask the network."""
+    from mmdemo.models.hub.reach import why_closed
+
+    return {"closed": why_closed()}
+
+
 @operation("device", role="viewer")
 def device(app: App, request: NothingRequest) -> dict[str, Any]:
     """What computes here, and how busy it is."""

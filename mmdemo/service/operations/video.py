@@ -57,6 +57,9 @@ class MomentsAnswer(Answer):
     moments: list[MomentRow]
     curve: list[list[float]] = Field(description="[seconds, score] of each frame that was looked at")
     note: str = Field("", description="why what is said does not count, where that is so")
+    no_match: bool = Field(
+        False, description="whether none fits; those that come nearest are there all the same"
+    )
 
 
 @operation("moments", role="viewer", public=True)

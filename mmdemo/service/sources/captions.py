@@ -9,8 +9,8 @@ from mmdemo.service.sources.table import SOURCES, Asked, Fact, Told, counted
 
 LIKE_A_TEXT = "judged as Align judges any text"
 CLAIMS = {
-    "labelled": "A text that people confirmed of others, "
-    f"{LIKE_A_TEXT}, but stricter: one in as many as there are confirmed texts is right, not one in five.",
+    "labelled": "A text that others are labelled with, "
+    f"{LIKE_A_TEXT}, but stricter: one in as many as there are such texts is right, not one in five.",
     "written": f"The captioner wrote it, and the model of pictures {LIKE_A_TEXT}.",
 }
 SEEN = "How likely somebody who sees it would agree, by the confidence of the picture model's own classifier."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from mmdemo.modality import modality_of
-from mmdemo.models.calibration import BASE_RATE, PairFit
+from mmdemo.models.calibration import BASE_RATE, CLASSES, ENTROPY, OVER_MEDIA, OVER_TEXTS, PairFit
 from mmdemo.models.reliability import BINS, Bin
 from mmdemo.models.shipped import fits_of_version
 from mmdemo.models.version_source import version_source
@@ -74,25 +75,41 @@ def _sentence(of: Bin | None) -> str:
     return f"Of 100 answers that said {low} to {low + 10} %, {100 * of.right:.0f} were right."
 
 
-def _fits_of(ws: Workspace, version: str) -> dict[str, PairFit]:
+def fits_of(ws: Workspace, version: str) -> dict[str, PairFit]:
     """The fits behind a version's probabilities, by their kind."""
     return fits_of_version(version_source(ws, version).preset.id, read_card(ws.version_folder(version)))
 
 
 def reliability_of(ws: Workspace, version: str) -> Told:
     """How far each of a version's probabilities is what it says, for its card."""
-    found = [diagram(fit, kind) for kind, fit in _fits_of(ws, version).items()]
+    found = [diagram(fit, kind) for kind, fit in fits_of(ws, version).items()]
     return _told(version, tuple(one for one in found if one is not None))
 
 
 def _probability(asked: Asked, kind: str) -> Told:
-    fit = _fits_of(asked.ws, asked.version).get(kind)
+    fit = fits_of(asked.ws, asked.version).get(kind)
     found = diagram(fit, kind, asked.value) if fit is not None else None
-    return _told(asked.version, (found,) if found else ())
+    told = _told(asked.version, (found,) if found else ())
+    return told if kind else replace(told, about=f"{told.about} {_knows(fit)}".strip())
 
 
 def _told(version: str, diagrams: tuple[Diagram, ...]) -> Told:
     return Told(TITLE, RATE if diagrams else f"{UNMEASURED} {RATE}", (("model", version),), diagrams)
+
+
+def _knows(fit: PairFit | None) -> str:
+    """What a percent knows of a pair besides its similarity; empty: nothing."""
+    names = set(fit.weights) if fit is not None else set()
+    known = []
+    if names & {OVER_TEXTS, OVER_MEDIA}:
+        known.append("how near both sides lie to a background that has nothing to do with them")
+    if names & {CLASSES, ENTROPY}:
+        known.append("how sure the model's classifier is of what it sees")
+    if not known:
+        return ""
+    return (
+        f"A pair with a higher similarity can be less likely: the percent also knows {' and '.join(known)}."
+    )
 
 
 def _similarity(asked: Asked) -> Told:
@@ -101,7 +118,7 @@ def _similarity(asked: Asked) -> Told:
         "How near they lie",
         f"The cosine of the {noun}'s vector and the text's, from -1 to 1. It is no probability: the same "
         "similarity can be much for one text and little for another. The percent beside it is what it is "
-        "worth.",
+        f"worth. {_knows(fits_of(asked.ws, asked.version).get(''))}".strip(),
         (("model", asked.version),),
     )
 

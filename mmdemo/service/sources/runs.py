@@ -116,13 +116,15 @@ def _compared(title: str, drawn: str, on: Callable[[Mapping[str, Any]], str]) ->
 
 def _transcribed(found: Mapping[str, Any]) -> str:
     count = (found.get("transcripts") or {}).get("recordings", 0)
-    return f"{counted(count, 'held-out recording')}, against the texts that people confirmed"
+    return f"{counted(count, 'held-out recording')}, against the texts that they are labelled with"
 
 
 def _captioned(found: Mapping[str, Any]) -> str:
     known = found.get("captions") or {}
     pictures = counted(known.get("pictures", 0), "held-out picture")
-    return f"{pictures}, against what people confirmed; CLIPScore by {known.get('aligner', '')}"
+    return (
+        f"{pictures}, against the texts that they are labelled with; CLIPScore by {known.get('aligner', '')}"
+    )
 
 
 def _localised(found: Mapping[str, Any]) -> str:

@@ -16,8 +16,8 @@ const figure = (value, from) => mm.number(value.toFixed(1), from);
 const gainCells = (g, from, way = side(g)) => [h("td", { class: way }, mm.number(signed(g.gain), from)), h("td", { class: "mm-faint" }, mm.number(`${signed(g.low)} to ${signed(g.high)}`, from))];
 
 /* A line chart as SVG: a list of series with points [x, y] and perhaps a band [x, low, high] */
-function chart(title, series, xName, unit, from) {
-  const W = 420, H = 170, L = 44, R = 12, T = 12, B = 30;
+function chart(title, series, [xName, yName], unit, from) {
+  const W = 420, H = 170, L = 60, R = 12, T = 12, B = 30;
   const points = series.flatMap((s) => [...s.points, ...(s.band || []).flatMap(([x, lo, hi]) => [[x, lo], [x, hi]])]);
   if (!points.length) return null;
   const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
@@ -30,7 +30,9 @@ function chart(title, series, xName, unit, from) {
   const marks = [0, 0.5, 1].map((t) => y0 + t * (y1 - y0)).flatMap((y) => [
     svg("line", { x1: L, x2: W - R, y1: Y(y), y2: Y(y), class: "grid" }),
     svg("text", { x: L - 6, y: Y(y) + 4, "text-anchor": "end" }, tick(y))]);
-  const bottom = [svg("text", { x: L, y: H - 8 }, String(Math.round(x0))), svg("text", { x: W - R, y: H - 8, "text-anchor": "end" }, `${Math.round(x1)} ${xName}`)];
+  const bottom = [svg("text", { x: L, y: H - 8 }, String(Math.round(x0))), svg("text", { x: W - R, y: H - 8, "text-anchor": "end" }, String(Math.round(x1))),
+    svg("text", { class: "axis", x: (L + W - R) / 2, y: H - 8, "text-anchor": "middle" }, xName),
+    svg("text", { class: "axis", transform: `translate(14 ${(T + H - B) / 2}) rotate(-90)`, "text-anchor": "middle" }, yName)];
   const lines = series.flatMap((s, i) => [
     ...(s.band ? [svg("polygon", { class: `band s${i}`, points: [...s.band.map(([x, lo]) => `${X(x)},${Y(lo)}`), ...[...s.band].reverse().map(([x, , hi]) => `${X(x)},${Y(hi)}`)].join(" ") })] : []),
     svg("polyline", { class: `line s${i}`, points: s.points.map(([x, y]) => `${X(x)},${Y(y)}`).join(" ") }),
@@ -41,9 +43,9 @@ function chart(title, series, xName, unit, from) {
 }
 function curves(s) {
   const of = (key) => s.progress.filter((p) => p[key] !== null && p[key] !== undefined).map((p) => [p.epoch, p[key]]);
-  return [chart("Training loss", [{ points: of("loss") }], "epochs", "", source(s, "loss")),
-    chart("Validation recall", [{ points: of("validation_recall") }], "epochs", " %", source(s, "validation")),
-    chart("Validation likelihood of a token", [{ points: of("validation_likelihood") }], "epochs", " %", source(s, "validation", "likelihood"))].filter(Boolean);
+  return [chart("Training loss", [{ points: of("loss") }], ["epochs", "loss"], "", source(s, "loss")),
+    chart("Validation recall", [{ points: of("validation_recall") }], ["epochs", "mean recall, %"], " %", source(s, "validation")),
+    chart("Validation likelihood of a token", [{ points: of("validation_likelihood") }], ["epochs", "likelihood, %"], " %", source(s, "validation", "likelihood"))].filter(Boolean);
 }
 
 // Before and after: of retrieval, of transcripts, of moments, of captions
@@ -75,7 +77,7 @@ function captions(s) {
   const c = s.captions;
   if (!c) return [];
   return [measures(`captions of ${c.pictures} held-out pictures`, c, (n) => source(s, "captions", n)), h("p", { class: "mm-hint" }, `CLIPScore by ${c.aligner}.`),
-    c.examples?.length ? h("div", {}, h("h4", {}, "Captions that changed"), h("div", { class: "mm-changes mm-written" }, c.examples.map((e) => h("figure", {}, mm.medium(e.item, e.after), h("figcaption", {}, h("span", { class: "mm-faint" }, e.before), h("span", { class: "mm-text" }, e.after), h("span", { class: "mm-faint" }, `people: ${e.wanted}`)))))) : ""];
+    c.examples?.length ? h("div", {}, h("h4", {}, "Captions that changed"), h("div", { class: "mm-changes mm-written" }, c.examples.map((e) => h("figure", {}, mm.medium(e.item, e.after), h("figcaption", {}, h("span", { class: "mm-faint" }, e.before), h("span", { class: "mm-text" }, e.after), h("span", { class: "mm-faint" }, `labelled: ${e.wanted}`)))))) : ""];
 }
 function changes(list, from) {
   return ["better", "worse"].map((way) => (list[way].length ? h("div", {}, h("h4", {}, way === "better" ? "Found sooner" : "Found later"), h("div", { class: "mm-changes" }, list[way].map((c) => h("figure", {}, mm.medium(c.item, c.text, c), h("figcaption", {}, h("span", { class: "mm-text" }, c.text), h("span", { class: "mm-faint" }, "rank ", mm.number(`${c.before} → ${c.after}`, from))))))) : ""));

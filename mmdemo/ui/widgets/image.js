@@ -141,7 +141,7 @@ captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey))
 captions.oninput = () => { captions.dataset.given = ""; remember(); };
 
 /* Caption */
-const ORIGIN = { class: "a class the model sees", kind: "what several classes have in common", labelled: "a text that people confirmed of others", confirmed: "a text that people confirmed of this picture", written: "written by the captioner" };
+const ORIGIN = { class: "a class the model sees", kind: "what several classes have in common", labelled: "a text that other pictures are labelled with", confirmed: "a text that this picture is labelled with", written: "written by the captioner" };
 function propose() {
   const box = $("[data-captions]");
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
@@ -176,7 +176,7 @@ const card = (result, rank, query, model) => mm.answers.card(result, rank, query
     align();
   },
   similarTitle: "Search by this picture",
-  similar: () => { show(result.item, result.text); words.value = ""; search({ by: true }); },
+  similar: () => { show(result.item, result.text); words.value = ""; named(); search({ by: true }); },
   then: () => { if (words.value.trim() === query) search(asked); },  // what people say of answers moves the others
 });
 function search({ by: byPicture = false, all = false } = {}) {
@@ -200,6 +200,9 @@ function search({ by: byPicture = false, all = false } = {}) {
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
 $("[data-similar]").onclick = () => search({ by: true });
+// Words that stand there are sought too, and the button says so.
+function named() { $("[data-similar]").textContent = words.value.trim() ? "By this picture and the words" : "By this picture"; }
+words.addEventListener("input", named);
 for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
 /* Versions: the active one unless a link or the person says otherwise */
@@ -222,7 +225,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const there = link.item ? await api("item", { item: link.item }).catch((e) => { show_error(e.message); return null; }) : null;
   if (there) show(there.item, there.name);
   else if (begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].text);
-  if (view === "search") words.value = link.text || ""; else captions.value = link.text || "";
+  if (view === "search") { words.value = link.text || ""; named(); } else captions.value = link.text || "";
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n"); captions.dataset.given = "1"; }
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
   if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }

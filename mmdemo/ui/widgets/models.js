@@ -12,12 +12,22 @@ views.models = async () => {
   const rows = m.models.map((p) => row([
     h("td", {}, h("b", {}, p.id), p.base ? h("b", { class: "mm-now" }, " in use") : "", h("div", { class: "mm-faint" }, `${p.about}`)),
     h("td", {}, p.architecture, p.weights ? h("div", { class: "mm-faint" }, `${p.weights} at ${p.revision}`) : ""), h("td", { class: "mm-whole" }, p.licence), h("td", { class: "mm-whole" }, mb(p.size_mb)),
-    h("td", { class: p.fits ? "mm-whole" : "mm-whole down" }, mb(p.memory_mb)), h("td", { class: "mm-whole" }, p.methods.map((x) => METHODS[x] || x).join(", ")), h("td", { class: "mm-whole" }, p.at_hand ? "yes" : "to download"),
+    h("td", { class: p.fits ? "mm-whole" : "mm-whole down" }, mb(p.memory_mb)), h("td", { class: "mm-whole" }, p.methods.map((x) => METHODS[x] || x).join(", ")), h("td", { class: "mm-whole" }, p.at_hand ? "yes" : h("span", { "data-away": p.id }, "to download")),
     h("td", { class: "mm-does" }, p.base ? "" : h("button", { class: "mm-link", type: "button", "data-use": p.id, disabled: taking || !p.fits, title: p.fits ? "" : "It does not fit in the memory that is free", onclick: () => take(p.id) }, "use"))], { class: p.base ? "first" : "" }));
-  if (chosenTask() === "captioning") rows.unshift(row([h("td", {}, h("b", {}, "proposed"), m.base === "proposed" ? h("b", { class: "mm-now" }, " in use") : "", h("div", { class: "mm-faint" }, "No network: captions are put together from what the picture model sees and what people confirmed.")), "", "", "", "", "", "yes",
+  if (chosenTask() === "captioning") rows.unshift(row([h("td", {}, h("b", {}, "proposed"), m.base === "proposed" ? h("b", { class: "mm-now" }, " in use") : "", h("div", { class: "mm-faint" }, "No network: captions are put together from what the picture model sees and the texts of labels.")), "", "", "", "", "", "yes",
     h("td", {}, m.base === "proposed" ? "" : h("button", { class: "mm-link", type: "button", "data-use": "proposed", disabled: taking, onclick: () => take("proposed") }, "use"))]));
   $("[data-models]").replaceChildren(grid(["model", "architecture", "licence", "weights", "memory", "learns by", "at hand", ""], rows));
+  if (m.models.some((p) => !p.at_hand)) api("hub").then(({ closed }) => closed && barred(closed)).catch(() => {});
 };
+// What has to be downloaded cannot be used where the Hub cannot be reached.
+function barred(why) {
+  for (const away of element.querySelectorAll("[data-away]")) {
+    away.textContent = `to download, but ${why}`;
+    away.closest("td").classList.remove("mm-whole");
+    const use = element.querySelector(`[data-use="${away.dataset.away}"]`);
+    if (use) { use.disabled = true; use.title = `It is not on this machine, and ${why}`; }
+  }
+}
 async function take(name) {
   error("");
   taking = true;

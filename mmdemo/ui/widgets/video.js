@@ -93,6 +93,7 @@ function find() {
     player.moments(answer.moments);
     if (answer.complete) player.shots(answer.shots);
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, answer.complete ? "where it is · probability" : "a first look at a few key frames; the whole video follows"), h("span", {}, answer.model)),
+      answer.complete && answer.no_match && h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this video. "), answer.moments.length ? "These come nearest." : ""),
       ...answer.moments.map((m, i) => {
         const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model };
         const where = h("span", { class: "mm-faint" }, span(m.start, m.end));
@@ -133,7 +134,7 @@ function describe() {
       h("div", { class: "mm-caption" },
         h("button", { class: "mm-pick", type: "button", onclick: () => player.playSpan(c.start, c.end) },
           h("img", { src: `mmdemo/frame/${state.item}?t=${((c.start + c.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, c.text)),
-        h("span", { class: "mm-faint" }, ...mm.answers.claim(c, { task: "video-text", version: answer.model }), c.source === "confirmed" ? "confirmed by people · " : "", span(c.start, c.end)),
+        h("span", { class: "mm-faint" }, ...mm.answers.claim(c, { task: "video-text", version: answer.model }), c.source === "confirmed" ? "its label · " : "", span(c.start, c.end)),
         mm.answers.agreed(c, "video-text")),
       marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.judged === null ? null : c.score }))));
   });
