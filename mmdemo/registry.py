@@ -201,9 +201,3 @@ def _is_from_a_plugin() -> bool:
             return not str(frame.f_globals["__name__"]).startswith("mmdemo.")
         frame = frame.f_back
     return True
-
-
-def loaded_plugins() -> list[str]:
-    """The names of the plug-ins that are in."""
-    load_plugins()
-    return sorted(_loaded - {""})

@@ -205,7 +205,8 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         monkeypatch.setenv("PYTHONPATH", str(folder))
         monkeypatch.setattr(registry, "_loaded", set())
         monkeypatch.setattr(registry, "entry_points", lambda group: installed(group=group, name=name))
-        assert registry.loaded_plugins() == [name]
+        registry.load_plugins()
+        assert registry._loaded == {"", name}
         brought.extend(registry._added)
         return folder
 

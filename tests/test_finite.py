@@ -13,7 +13,7 @@ from mmdemo.errors import MediaError, NumberError
 from mmdemo.evaluation.caption_scores import caption_comparison, clip_score
 from mmdemo.evaluation.comparison import paired_bootstrap
 from mmdemo.evaluation.localisation import Localisation
-from mmdemo.evaluation.metrics import Ranks, evaluate_retrieval, evaluate_scores
+from mmdemo.evaluation.metrics import PairTable, Ranks, evaluate_retrieval, evaluate_table
 from mmdemo.finite import require_finite, rows_of_numbers
 from mmdemo.media.audio import decode_audio, probe_audio
 from mmdemo.models.calibration import Calibration, fit_calibration
@@ -65,7 +65,7 @@ def retrieval_by_text(wrong: float) -> object:
 def retrieval_by_scores(wrong: float) -> object:
     table = unit(6) @ unit(6).T
     table[2, 2] = wrong
-    return evaluate_scores(lambda a, b: table[np.ix_(a, b)], list("abcdef"), list("uvwxyz"))
+    return evaluate_table(PairTable(lambda a, b: table[np.ix_(a, b)]), list("abcdef"), list("uvwxyz"))
 
 
 METRICS: dict[str, tuple[Callable[[float], object], str]] = {

@@ -178,13 +178,6 @@ def _told(
     return decided(query, at, line[at])
 
 
-def evaluate_scores(
-    scores: Scores, media_ids: Sequence[str], text_ids: Sequence[str], said: Said | None = None
-) -> Retrieval:
-    """As `evaluate_table` where one score orders all: (C, G) of C rows of media with G rows of texts."""
-    return evaluate_table(PairTable(scores), media_ids, text_ids, said)
-
-
 def evaluate_table(
     table: PairTable, media_ids: Sequence[str], text_ids: Sequence[str], said: Said | None = None
 ) -> Retrieval:

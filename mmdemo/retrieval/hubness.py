@@ -26,6 +26,7 @@ NEAREST = 10  # of the bank: the mean of the highest so many is what a candidate
 LEAST = 30  # in a bank; with fewer nothing is lessened
 MOST = 2000  # in a bank; of more those with the smallest hashes, which others do not push out
 REACH = 500  # of the nearest, that are looked at: a hub is among them, and what is far is no answer
+SAMPLED = 500  # candidates, evenly spread, whose mean stands for that of all
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class _Reached:
         with self._lock:
             if self._mean is None:
                 self._mean = float(
-                    self._asked(list(range(count))[:: max(1, count // REACH)], vectors, key).mean()
+                    self._asked(list(range(count))[:: max(1, count // SAMPLED)], vectors, key).mean()
                 )
             return np.asarray(WEIGHT * (self._asked(rows, vectors, key) - self._mean), np.float32)
 

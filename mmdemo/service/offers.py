@@ -65,6 +65,8 @@ class Offers:
         """The model with the highest published figure above that of the one in use, which fits in the memory
         that is free and is here or can be fetched; without one, why, where there is something to say.
         """
+        from mmdemo.labeling.snapshot import take_snapshot
+
         trial = self._trials.get(task)
         nothing: dict[str, Any] = {"model": None, "sentence": "", "trial": trial.as_json() if trial else None}
         if task not in TASKS:  # captioners have no figure in common
@@ -76,10 +78,11 @@ class Offers:
         found, sentence = self._best(task, PRESETS[base], trial.model if trial else "")
         if found is None:
             return nothing | {"sentence": sentence}
+        snapshot = take_snapshot(self._ws, task)
         pairs = {
             "against": active,
-            "pairs": self._pairs(task, VALIDATION),
-            "held_out": self._pairs(task, HELD_OUT),
+            "pairs": len(snapshot.of(VALIDATION, match=True)),
+            "held_out": len(snapshot.of(HELD_OUT, match=True)),
         }
         return nothing | {"model": self._facts(found) | pairs}
 
@@ -119,12 +122,6 @@ class Offers:
             "published": f"{preset.published:.1f} % {preset.published_as}",
         }
 
-    def _pairs(self, task: Task, side: str) -> int:
-        """How many matches of a task are on a side."""
-        from mmdemo.labeling.snapshot import take_snapshot
-
-        return len(take_snapshot(self._ws, task).of(side, match=True))
-
     def try_out(self, task: str, model: str) -> dict[str, Any]:
         """Fetch a model behind the page, and measure it beside the active version.
 
@@ -158,10 +155,6 @@ class Offers:
         trial = self._trials.get(task)
         if trial is not None:
             trial.stop.set()
-
-    def wait(self, task: str, timeout_s: float) -> bool:
-        """Wait until trying a model has ended; False when that takes longer."""
-        return self._trials[task].ended.wait(timeout_s)
 
     def close(self) -> None:
         """Stop whatever is tried, and wait for the batch that it is at."""

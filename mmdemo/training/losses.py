@@ -231,7 +231,7 @@ class RowError(NumberError):
         return RowError(self.row, self.thing, name)
 
 
-class PairLoss(nn.Module):
+class CheckedLoss(nn.Module):
     """A loss of LOSSES as trainings call it: what goes in are numbers, or it is an error.
 
     Where nothing of a batch is a number, as of a network whose weights have gone astray, neither is the loss,

@@ -21,6 +21,7 @@ from mmdemo.store.versions import BY_GATE
 from tests import checkpoints
 from tests.conftest import BASE, TASK, drawing
 from tests.models.fake_hub import Repository, point_at, serving
+from tests.waiting import wait_for
 
 CLIP, SIGLIP2 = "clip-vit-base-patch32", "siglip2-base-patch16-224"
 PUBLISHED = "30.4 % of COCO's pictures are found at rank 1 by their captions"
@@ -67,7 +68,7 @@ def labelled(tmp_path: Path) -> Iterator[Callable[..., App]]:
 def tried(app: App, model: str = CLIP) -> dict[str, Any]:
     """Try a model and wait for the end of it."""
     ask(app, "try_model", task=TASK, model=model)
-    assert app.offers.wait(TASK, 120)
+    wait_for(lambda: ask(app, "model_trial", task=TASK)["status"] != "running", 120)
     return dict(ask(app, "model_trial", task=TASK))
 
 

@@ -15,9 +15,9 @@ from mmdemo.training.losses import (
     Batch,
     BinaryMatching,
     CaptionCrossEntropy,
+    CheckedLoss,
     HardTriplet,
     InfoNCE,
-    PairLoss,
     PairwiseSigmoid,
     RowError,
 )
@@ -151,11 +151,11 @@ def edge(kind: str, weight: float = 1.0) -> Batch:
 
 
 @pytest.fixture(params=[*LOSSES, "of a package"])
-def loss(request: pytest.FixtureRequest) -> Iterator[PairLoss]:
+def loss(request: pytest.FixtureRequest) -> Iterator[CheckedLoss]:
     """Each loss in turn as trainings call it, that of a package too."""
     if request.param == "of a package":
         LOSSES.add(request.param, InfoNCE)
-    yield PairLoss(request.param, MARK)
+    yield CheckedLoss(request.param, MARK)
     if request.param == "of a package":
         LOSSES.remove(request.param)
 
@@ -163,7 +163,7 @@ def loss(request: pytest.FixtureRequest) -> Iterator[PairLoss]:
 @pytest.mark.parametrize("kind", EDGES)
 @pytest.mark.parametrize("weight", [1.0, 0.0])
 def test_every_loss_and_its_gradient_are_numbers_however_little_a_batch_holds(
-    kind: str, weight: float, loss: PairLoss
+    kind: str, weight: float, loss: CheckedLoss
 ) -> None:
     batch = edge(kind, weight)
     scale, bias = torch.tensor(SCALE, requires_grad=True), torch.tensor(BIAS, requires_grad=True)
@@ -176,7 +176,9 @@ def test_every_loss_and_its_gradient_are_numbers_however_little_a_batch_holds(
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 @pytest.mark.parametrize("side", ["media", "text", "weight"])
-def test_every_loss_names_the_one_example_that_is_no_number(side: str, wrong: float, loss: PairLoss) -> None:
+def test_every_loss_names_the_one_example_that_is_no_number(
+    side: str, wrong: float, loss: CheckedLoss
+) -> None:
     batch = example(0)
     getattr(batch, side)[3] = wrong
     with pytest.raises(RowError, match="of example 4 of a batch is infinite or not a number") as told:
@@ -184,7 +186,7 @@ def test_every_loss_names_the_one_example_that_is_no_number(side: str, wrong: fl
     assert "cat.jpg with “a cat”" in str(told.value.of("cat.jpg with “a cat”"))
 
 
-def test_no_loss_is_a_number_where_nothing_of_the_batch_is_one(loss: PairLoss) -> None:
+def test_no_loss_is_a_number_where_nothing_of_the_batch_is_one(loss: CheckedLoss) -> None:
     batch = example(0)
     batch.media[:] = math.nan
     assert not torch.isfinite(loss(batch, torch.tensor(SCALE), torch.tensor(BIAS)))

@@ -154,7 +154,11 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(app: App) 
     ):
         with pytest.raises(UserError, match=says):
             app.training.start(TASK, "head", values, "ask")
-    for body, says in (({"learning_rate": "0"}, "learns nothing"), ({"batch": "many"}, "batch is 'many'")):
+    for body, says in (
+        ({"learning_rate": "0"}, "learns nothing"),
+        ({"batch": "many"}, "batch is 'many'"),
+        ({"head": "mixer"}, "There is no head 'mixer'. Use one of: residual, "),
+    ):
         with pytest.raises(UserError, match=says):
             send(app, "start_training", body)
     assert app.context.jobs.list(TASK) == []

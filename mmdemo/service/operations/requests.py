@@ -173,6 +173,7 @@ Seconds = Annotated[
     BeforeValidator(_emptied),
     BeforeValidator(_no_bool),
 ]
+Share = Annotated[Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)] | None, BeforeValidator(_emptied)]
 TaskName = Annotated[str, OneOf("task", lambda: TASKS, empty=DEFAULT_TASK)]
 AnyTask = Annotated[str, OneOf("task", lambda: TASKS, empty="")]  # empty: the operation finds out
 VersionTask = Annotated[str, OneOf("task", _tasks_with_versions, empty=DEFAULT_TASK)]

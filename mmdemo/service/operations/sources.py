@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
-from mmdemo.service.operations.requests import Name, OneOf, Request, VersionTask
+from mmdemo.service.operations.requests import Name, OneOf, Request, Share, VersionTask
 from mmdemo.service.operations.table import operation
 from mmdemo.service.sources.table import SOURCES, Asked
 
 Kind = Annotated[str, OneOf("kind of number", lambda: SOURCES)]
-Share = Annotated[
-    Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)] | None,
-    BeforeValidator(lambda value: None if value == "" else value),
-]
 
 
 class NumberRequest(Request):

@@ -26,11 +26,17 @@ from mmdemo.service.operations.table import operation
 from mmdemo.service.operations.versions import VersionsRequest
 
 
+def _heads() -> dict[str, None]:
+    """Those that some loader's features suit; the table of heads itself would import PyTorch."""
+    return dict.fromkeys(head for loader in LOADERS.values() for head in loader.heads)
+
+
 def _methods() -> dict[str, None]:
     return dict.fromkeys(method for loader in LOADERS.values() for method in loader.methods)
 
 
 Method = Annotated[str, OneOf("method", _methods)]
+Head = Annotated[str, OneOf("head", _heads, empty="")]
 AnyMethod = Annotated[str, OneOf("method", _methods, empty="")]
 RUN = "a run by its id; empty: the latest"
 
@@ -54,7 +60,7 @@ class TrainRequest(Request):
     part: Whole = Field(0, description="the micro-batch size: pairs embedded at once; 0: the batch")
     dropout: Number = Field(None, description="of a head; default 0.3 of five side by side, 0.5 of one")
     loss: Name = Field("", description="infonce, sigmoid, triplet, matching, or one that a package brings")
-    head: Name = Field("", description="residual, temporal, concatenation or cross-attention")
+    head: Head = Field("", description="of those that the model has; empty: its first")
     alone: bool = Field(False, description="whether a fused head answers without the shared space")
     ema: Number = Field(None, description="averages the weights over about 1 / (1 - EMA) steps; 0: not")
     patience: Whole = Field(0, description="epochs without a better one after which it ends; 0: never")

@@ -21,7 +21,7 @@ from torch.nn.functional import normalize
 
 from mmdemo.models.device import give_back_memory
 from mmdemo.training.config import BATCH, Measure, TrainSettings
-from mmdemo.training.losses import Batch, PairLoss
+from mmdemo.training.losses import Batch, CheckedLoss
 from mmdemo.training.processes import joined, lengths_of
 from mmdemo.training.trainer import Defaults
 
@@ -121,7 +121,7 @@ class PairLearning:
         self.extras: nn.Module = self._temperature
         self.defaults = pair_defaults(encoder)
         self._source = source
-        self._loss = PairLoss(settings.loss, settings.mark_weight)
+        self._loss = CheckedLoss(settings.loss, settings.mark_weight)
         self._both: nn.Module = self.network
 
     def __len__(self) -> int:

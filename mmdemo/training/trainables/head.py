@@ -18,7 +18,7 @@ from mmdemo.models.heads.fusion import FusedHead
 from mmdemo.models.heads.residual import HeadShape, ResidualHead
 from mmdemo.models.heads.saved import make_head
 from mmdemo.training.config import BATCH, EpochRecord, Measure, TrainSettings, for_head
-from mmdemo.training.losses import Batch, BinaryMatching, PairLoss
+from mmdemo.training.losses import Batch, BinaryMatching, CheckedLoss
 from mmdemo.training.trainables.side_by_side import SideBySide
 from mmdemo.training.trainer import Defaults, Trainer
 
@@ -64,7 +64,7 @@ class HeadLearning:
         self._head, self._compute = head, compute
         self._rows = _Rows(train, compute.device)
         self._train, self._match = train, train.match
-        self._loss = PairLoss(settings.loss, settings.mark_weight)
+        self._loss = CheckedLoss(settings.loss, settings.mark_weight)
         self._matching: nn.Module | None = None  # beside the shared space's loss, of a fused head
         if isinstance(head, ResidualHead) and head.fuses and settings.loss != "matching":
             self._matching = BinaryMatching(settings.mark_weight)
