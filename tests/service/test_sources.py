@@ -68,13 +68,16 @@ def test_the_similarity_says_why_a_higher_one_can_be_less_likely(app: App) -> No
     )
 
 
-def test_a_search_tells_the_facts_of_the_version_that_answers(app: App, tuned: dict[str, Any]) -> None:
-    base, version = app.settings.model, tuned["model"]
-    rows = facts(ask(app, "measured_on", kind="result", version=base))
+def test_a_search_tells_the_facts_of_the_version_that_answers(
+    app: App, tuned: tuple[App, dict[str, Any]]
+) -> None:
+    own, run = tuned
+    base, version = own.settings.model, run["model"]
+    rows = facts(ask(own, "measured_on", kind="result", version=base))
     assert rows["percent of Align, measured on"].startswith("350 drawings")
     assert rows["searches measured on"].startswith("this model, with 280 drawings")
-    rows = facts(ask(app, "measured_on", kind="result", version=version))
-    of_card = app.versions.card(version)["reliability"]["diagrams"][0]["reliability"]["on"]
+    rows = facts(ask(own, "measured_on", kind="result", version=version))
+    of_card = own.versions.card(version)["reliability"]["diagrams"][0]["reliability"]["on"]
     assert rows["percent of Align, measured on"] == of_card
     assert rows["searches measured on"].startswith(f"its base {base}, not this version")
     app.ws.versions.add_base(TASK, "clip-vit-base-patch32", "clip-vit-base-patch32")

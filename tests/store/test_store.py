@@ -199,9 +199,9 @@ def test_a_workspace_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> Non
 
 
 def test_a_new_workspace_starts_with_samples_labels_to_measure_on_and_pairs_to_label(app: App) -> None:
-    counts = app.ws.labels.counts(TASK)
-    assert counts.pairs > 300 and counts.held_out > 100 and counts.train == 0
-    assert app.context.keeper.status.served == app.ws.items.count("image") == counts.pairs
+    counts = app.labels.counts(TASK)
+    assert counts["pairs"] > 300 and counts["held_out"] > 100 and counts["train"] == 0
+    assert app.context.keeper.status.served == app.ws.items.count("image") == counts["pairs"]
 
 
 def test_the_samples_come_only_once(app: App) -> None:
