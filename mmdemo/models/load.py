@@ -33,11 +33,26 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
 
     def tried(settings: Settings) -> tuple[Towers, str]:
         towers, device = load(preset, settings)
+        _require_own(preset, towers)
         if not preset.media_package or not device.startswith("cpu"):  # what ships is known to work on a CPU
             lazy("mmdemo.models.try_out:try_towers")(preset, towers)
         return towers, device
 
     return _on_a_device_that_works(preset, settings, tried)
+
+
+def _require_own(preset: Preset, towers: Towers) -> None:
+    """What the media tower makes is kept by its id, and read by what the preset says.
+
+    Raises:
+        UserError: the two are not the same.
+    """
+    made, told = (towers.media.id, towers.media.feature_dim), (preset.media_features, preset.feature_dim)
+    if made != told:
+        raise UserError(
+            f"The media tower of {preset.id} has the id {made[0]!r} and {made[1]} features.",
+            f"Its loader must give it the id {told[0]!r} and {told[1]}, as its preset says.",
+        )
 
 
 def load_captioner(preset: Preset, settings: Settings) -> tuple[Captioner, str]:
@@ -87,9 +102,7 @@ def _first_line(e: Exception) -> str:
     return (whole.strip().splitlines() or [type(e).__name__])[0].rstrip(".")
 
 
-def base_calibration(preset: Preset) -> Calibration:
-    """The base version's own calibration, without loading its towers."""
+def base_calibration(preset: Preset, towers: Callable[[], Towers]) -> Calibration:
+    """The base version's own calibration, where its loader tells it without loading the towers."""
     known = LOADERS[preset.loader].base_calibration
-    if known is None:
-        raise UserError(f"{preset.id} is a model of {preset.task}.", "Choose one that aligns.")
-    return known(preset)
+    return towers().calibration if known is None else known(preset)

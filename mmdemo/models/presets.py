@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdemo.errors import RegistryError
 from mmdemo.models.protocols import Task
 from mmdemo.registry import Registry, modules_in
 from mmdemo.settings import Settings
@@ -118,14 +119,14 @@ class Loader:
     name: str
     task: Task
     load_towers: Callable[[Preset, Settings], tuple[Towers, str]] | None = None  # and the device in words
-    base_calibration: Callable[[Preset], Calibration] | None = None  # without loading the towers
+    base_calibration: Callable[[Preset], Calibration] | None = None  # else the towers are loaded for it
     # Takes version, task, towers, head and calibration; None: HeadAligner, the shared space alone.
     make_aligner: Callable[..., HeadAligner] | None = None
     gives_evidence: bool = (
         False  # whether its aligner's `evidence` is the same for every version on the towers
     )
     load_captioner: Callable[[Preset, Compute], Captioner] | None = None  # of captioning, in towers' place
-    heads: tuple[str, ...] = ()  # rows of HEADS that suit its features; the first is the default
+    heads: tuple[str, ...] = ("residual",)  # rows of HEADS that suit its features; the first is the default
     methods: tuple[str, ...] = ("head",)  # head, lora, full; the first is the default
     recipe: str = ""  # what LoRA and full training learn from: pairs, transcripts or captions
     open_encoder: Callable[[Preset, Compute, str], Encoder] | None = None  # of recipe pairs, with an adapter
@@ -138,7 +139,18 @@ class Loader:
     other_types: bool = False  # whether it is meant for all that no other loader of its task names
 
 
-LOADERS: Registry[Loader] = Registry("loader", Loader, modules_in("mmdemo.models.loaders", "bundled"))
+class Loaders(Registry[Loader]):
+    """The table."""
+
+    def _check(self, entry: Loader) -> None:
+        if "head" in entry.methods and not entry.heads:
+            raise RegistryError(
+                f"The loader {entry.name!r} learns by a head, and names no heads.",
+                'Give heads, as ("residual",), or methods without "head".',
+            )
+
+
+LOADERS = Loaders("loader", Loader, modules_in("mmdemo.models.loaders", "bundled"))
 PRESETS: Registry[Preset] = Registry("model", Preset, built_in=("mmdemo.models.catalogue",))
 
 

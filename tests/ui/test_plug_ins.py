@@ -120,6 +120,10 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: made(TABS, Tab, "X", "first", print), "order of a Tab is 'first'"),
     (lambda: made(TABS, lambda: print), "The tab 'x' is <built-in function print>"),
     (lambda: made(LOADERS, Loader, "x", "image-text", 5), "load_towers of a Loader is 5"),
+    (
+        lambda: made(LOADERS, Loader, "x", "image-text", None, None, None, False, None, ()),
+        "The loader 'x' learns by",
+    ),
     (lambda: LABEL_KINDS.add("a", LabelKind("b", "B", "about")), "The verdict 'b' is added as 'a'"),
     (lambda: MODALITIES.add("y", like_a_picture()), "The modality 'x' is added as 'y'"),
     (lambda: like_a_picture(model_setting="smell_model"), "There is no setting 'smell_model'"),

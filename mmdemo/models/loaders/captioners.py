@@ -14,6 +14,7 @@ LOADERS.add(
         "captioner",
         "captioning",
         load_captioner=lazy(f"{CAPTIONERS}:open_preset"),
+        heads=(),
         methods=("lora", "full"),
         recipe="captions",
         save_network=lazy(f"{CAPTIONERS}:save_network"),

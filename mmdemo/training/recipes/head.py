@@ -97,7 +97,7 @@ def conclude(finished: FinishedRun) -> Conclusion:
         result["pair_calibration"] = asdict(calibrate_pairs(new, pairs))  # type: ignore[arg-type]
     return Conclusion(
         result,
-        calibrate(new, pairs, preset.dim, base_calibration(preset)),
+        calibrate(new, pairs, preset.dim, base_calibration(preset, started.towers)),
         rank_evidence(before, after, measured) if measured else None,
         lambda: _foretold(finished, old, new),
         later=(lambda: _curve(finished), lambda: _error_rates(finished, result.get("vocabulary") or [])),

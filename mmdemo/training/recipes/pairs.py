@@ -85,7 +85,7 @@ def conclude(finished: FinishedRun) -> Conclusion:
 
     return Conclusion(
         comparison(before, reached, measured) | finished.facts,
-        calibrate(None, pairs, preset.dim, base_calibration(preset)),
+        calibrate(None, pairs, preset.dim, base_calibration(preset, started.towers)),
         rank_evidence(before, reached, measured) if measured else None,
         validation,
     )
