@@ -10,6 +10,7 @@ cache/            thumbnails; may be deleted
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdemo.errors import MediaError, cannot_write
+from mmdemo.errors import MediaError, MmdemoError, cannot_write, one_line
 from mmdemo.media.image import thumbnail
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES
@@ -38,6 +39,8 @@ from mmdemo.store.versions import VersionTree
 from mmdemo.store.words import WordIndex
 
 FOLDERS = ("media", "vectors", "versions", "runs", "cache")
+
+log = logging.getLogger(__name__)
 
 
 class Workspace:
@@ -114,6 +117,13 @@ class Workspace:
             if isinstance(data, Path):  # which may be called otherwise than where it comes from
                 raise MediaError(e.what.replace(data.name, name), e.cure) from e
             raise
+        except (MmdemoError, OSError, MemoryError):
+            raise
+        except Exception as e:  # what reads files of other people's formats fails in every way
+            log.warning("%s cannot be read", name, exc_info=e)
+            raise MediaError(
+                f"{name} cannot be read: {type(e).__name__}: {one_line(str(e))}.", "Choose another file."
+            ) from e
         item_id = self.media.add(data, facts.suffix)
         known = self.items.get(item_id)
         item = Item(

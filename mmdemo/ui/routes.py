@@ -20,7 +20,7 @@ from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import download_path
 from mmdemo.service.operations.table import OPERATIONS
-from mmdemo.ui.gate import HEADER, Caller, ask
+from mmdemo.ui.gate import HEADER, Caller, ask, require_role
 from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import read_body, refusal
 from mmdemo.ui.uploads import receive
@@ -36,11 +36,12 @@ def page_routes(app: App) -> list[BaseRoute]:
     async def live(request: Request) -> Response:
         """16-bit samples at 16 kHz as the raw body: what is said in them, while it is being said."""
         data = bytearray()
-        async for part in request.stream():
-            data += part
-            if len(data) > MAX_LIVE_BYTES:
-                return refusal(UserError("The stretch of sound is too long.", "Send half a minute at most."))
         try:
+            require_role(app.settings, "viewer", _caller(request))
+            async for part in request.stream():
+                data += part
+                if len(data) > MAX_LIVE_BYTES:
+                    raise UserError("The stretch of sound is too long.", "Send half a minute at most.")
             return JSONResponse(await run_in_threadpool(app.speech.live_words, bytes(data)))
         except MmdemoError as e:
             return refusal(e)

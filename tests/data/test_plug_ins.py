@@ -75,6 +75,38 @@ def test_an_importer_of_another_package_is_asked_in_its_place_and_its_rows_come_
     assert import_source(ws, str(done.path), TASK).skipped == []
 
 
+SMELLS = """
+from dataclasses import replace
+from mmdemo.modality import MODALITIES, Facts
+
+def describe(source, settings):
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    if data == b"none":
+        return {}["no smell"]
+    return Facts(".smell")
+
+def register():
+    own = {"default_model": "", "model_setting": "", "tab": "", "suffixes": frozenset([".smell"])}
+    smell = replace(MODALITIES["image"], name="smell", task="smell-text", describe=describe, **own)
+    MODALITIES.add("smell", smell)
+"""
+
+
+def test_a_file_at_which_another_package_fails_is_one_row_that_is_passed_over(
+    ws: Workspace, plug_in: PlugIn, tmp_path: Path
+) -> None:
+    plug_in("smelling_plug_in", SMELLS)
+    folder = tmp_path / "smells" / "flower"
+    folder.mkdir(parents=True)
+    for name, data in (("a", b"rose"), ("b", b"none"), ("c", b"hay")):
+        (folder / f"{name}.smell").write_bytes(data)
+    report = import_source(ws, str(folder.parent), "smell-text", "match").as_json()
+    assert report["items"] == 2
+    assert [row["reason"] for row in report["skipped"]] == [
+        "b.smell cannot be read: KeyError: 'no smell'. Choose another file."
+    ]
+
+
 def test_the_data_tab_lists_what_another_package_brings(album: Path, make_app: Callable[..., object]) -> None:
     client = TestClient(Starlette(routes=page_routes(make_app("listed", samples=False))))
     told = client.post("/mmdemo/api/data", json={"task": TASK}).json()
