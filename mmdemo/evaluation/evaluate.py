@@ -34,7 +34,7 @@ from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
 from mmdemo.retrieval.hubness import has_hubs
 from mmdemo.retrieval.sounds_alike import SoundIndex
-from mmdemo.store.cards import read_card
+from mmdemo.store.cards import damaged_card, read_card
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
@@ -89,9 +89,17 @@ def head_of(ws: Workspace, version_id: str) -> ResidualHead | None:
 
 
 def fit_of(ws: Workspace, version_id: str) -> PairFit | None:
-    """The fit of all that is known of a pair that a version has of its own; None: the one that ships."""
-    card = read_card(ws.version_folder(version_id))
-    return PairFit.of(card["fit"]) if card.get("fit") else None
+    """The fit of all that is known of a pair that a version has of its own; None: the one that ships.
+
+    Raises:
+        StorageError: its card is damaged.
+    """
+    folder = ws.version_folder(version_id)
+    card = read_card(folder)
+    try:
+        return PairFit.of(card["fit"]) if card.get("fit") else None
+    except (KeyError, TypeError, ValueError, AttributeError) as e:
+        raise damaged_card(folder) from e
 
 
 def retrieval_with(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmdemo.errors import StorageError
+from mmdemo.evaluation.evaluate import fit_of
 from mmdemo.models.registry import find_preset
 from mmdemo.models.version_source import VersionSource
 from mmdemo.service.app import App
@@ -26,6 +27,15 @@ def test_a_version_with_a_damaged_card_cannot_be_loaded_and_says_so(
     source = VersionSource("v7", TASK, find_preset(app.settings.model), folder)
     with pytest.raises(StorageError, match=r"The card of v7 cannot be read. Activate another version."):
         app.models._make(source)
+
+
+@pytest.mark.parametrize("fit", [b"5", b'{"weights": 3}', b"[1]"])
+def test_what_is_measured_of_a_version_with_a_damaged_fit_says_so_too(app: App, fit: bytes) -> None:
+    folder = app.ws.version_folder("v8")
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_bytes(b'{"fit": ' + fit + b"}")
+    with pytest.raises(StorageError, match=r"The card of v8 cannot be read. Activate another version."):
+        fit_of(app.ws, "v8")
 
 
 def test_a_version_without_a_folder_has_no_card(tmp_path: Path) -> None:
