@@ -124,8 +124,10 @@ class PairQueue:
             self._making.release()
 
     def make(self) -> None:
-        """Make the order now."""
+        """Make the order now; nothing once it is closed."""
         with self._making:
+            if self._closed:  # by a thread that began before, and was waited for by nobody
+                return
             unlabelled = self._ws.pairs.browse(self._task, state="waiting")
             order, version = self._ranking.order(unlabelled, self._proposals)
             with self._lock:

@@ -30,7 +30,11 @@ def stop_flag(ws: Workspace, run_id: str) -> Callable[[], bool]:
 @contextmanager
 def append_progress(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
     """A function that puts an epoch's record safely on disk."""
-    with (folder / PROGRESS).open("a", encoding="utf-8") as file:
+    path = folder / PROGRESS
+    cut_off = path.exists() and not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        if cut_off:  # by a kill: what follows has a line of its own
+            file.write("\n")
 
         def write(record: EpochRecord) -> None:
             if record.loss is not None:  # a record without one only hands over what was finished before

@@ -221,11 +221,11 @@ class Trainer:
             self._done, total, counted = self._done + 1, total + loss * rows, counted + rows
             self._stepped(self._done, self._plan.total, self._left_s)
             at_end = self._done % self._plan.steps == 0
+            if at_end:
+                yield self._record(total / counted, self._measure())  # told before it is kept: else a kill
+                yielded, total, counted = yielded + 1, 0.0, 0  # in between would leave it out for good
             if at_end or time.perf_counter() - self._kept > self._kept_every_s:
                 self._keep()
-            if at_end:
-                yield self._record(total / counted, self._measure())
-                yielded, total, counted = yielded + 1, 0.0, 0
         self._trainable.network.eval()
         self._keep()
         if self._keeper is not None:

@@ -109,3 +109,13 @@ def test_recordings_that_the_recogniser_hears_otherwise_come_early(app: App) -> 
     queue.make()
     first = queue.next(8)
     assert (wrong.id, "misheard") in [(view.id, why) for view, why in first]
+
+
+def test_an_order_that_is_begun_as_the_workspace_closes_is_not_made(make_app: Callable[..., App]) -> None:
+    app = make_app("closing")
+    queue = app.context.queue_of(TASK)
+    queue.make()
+    made, queue._order = queue._order, []
+    app.close()
+    queue.make()  # by a thread that was started before
+    assert made and queue._order == []

@@ -123,6 +123,7 @@ def test_what_is_broken_is_named(kind: str, whole: dict[str, Path], tmp_path: Pa
         assert str(folder) in said and "\n" not in said and "network" not in said, what
 
 
+@pytest.mark.slow
 def test_nothing_comes_between_on_the_command_line(
     whole: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_model_that_is_private_not_there_or_out_of_reach_is_told(
     assert "Without one there are: efficientnet-lite0-devise" in told.value.cure
 
 
+@pytest.mark.slow
 def test_a_private_model_is_aligned_with_by_who_has_a_token_and_again_without_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

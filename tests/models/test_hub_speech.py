@@ -196,6 +196,7 @@ def test_a_hub_whisper_learns_from_corrected_texts_by_lora_and_serves_as_a_versi
     assert app.models.aligner(TASK, done.version_id).towers.media.id == tuned.towers.media.id
 
 
+@pytest.mark.slow
 def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
     whisper: Path, make_app: Callable[..., App]
 ) -> None:

@@ -208,7 +208,7 @@ def test_what_another_process_activates_is_loaded_behind_the_page_and_told(
 class Media:
     """A media tower of two numbers."""
 
-    id, modality, feature_dim, dim = "flaky-media", "image", 2, 2
+    id, modality, feature_dim, dim = "flaky-features", "image", 2, 2
 
     def prepare(self, medium: Any) -> Any:
         return medium

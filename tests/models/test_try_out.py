@@ -131,7 +131,7 @@ def test_one_that_is_refused_leaves_the_active_one_in_place(
 class Numbers:
     """A tower that answers with what it was given."""
 
-    id, modality, dim, feature_dim = "numbers", "image", 2, 2
+    id, modality, dim, feature_dim = "numbers-features", "image", 2, 2
 
     def __init__(self, answer: Callable[[int], np.ndarray]) -> None:
         self.answer = answer

@@ -63,6 +63,7 @@ print("wrong:", wrong[:3], "rows:", len(keeper.serving().index) > 60_000)
 """
 
 
+@pytest.mark.slow
 def test_a_search_while_the_index_grows_neither_ends_the_process_nor_answers_wrongly(
     new_workspace: Path, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests import checkpoints
@@ -31,6 +33,7 @@ def test_what_runs_behind_the_page_has_ended_when_the_workspace_is_closed(
     assert behind() <= before
 
 
+@pytest.mark.slow
 def test_a_command_that_takes_a_model_ends_without_a_word_on_standard_error(tmp_path: Path) -> None:
     folder = checkpoints.save_clip(tmp_path / "clip")
     command = [sys.executable, "-m", "mmdemo", "models", "use", f"dual:{folder}", "--workspace"]

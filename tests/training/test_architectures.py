@@ -109,7 +109,7 @@ def test_a_backbone_of_timm_and_a_bert_are_joined_and_learn_by_every_method(
     load_towers(find_preset(f"towers:{network}"), app.settings)
 
 
-@pytest.mark.parametrize("media", ["timm", "cnn"])
+@pytest.mark.parametrize("media", ["timm", pytest.param("cnn", marks=pytest.mark.slow)])
 def test_what_joins_two_backbones_learns_by_lora_and_is_kept_with_the_adapter(
     media: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
@@ -149,7 +149,7 @@ def test_encoders_of_videos_learn_from_labelled_videos(
     load_towers(find_preset(f"frames:{out}"), app.settings)
 
 
-@pytest.mark.parametrize("kind", ["whisper", "ctc"])
+@pytest.mark.parametrize("kind", [pytest.param("whisper", marks=pytest.mark.slow), "ctc"])
 def test_recognisers_learn_from_corrected_texts_by_every_method(
     kind: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:

@@ -79,7 +79,7 @@ def test_caption_scores_reward_what_people_wrote() -> None:
     assert found["after"]["BLEU-4"] == 100.0 and found["gains"]["CLIPScore"]["gain"] == 50.0
 
 
-@pytest.mark.parametrize("kind", ["blip", "smolvlm"])
+@pytest.mark.parametrize("kind", ["blip", pytest.param("smolvlm", marks=pytest.mark.slow)])
 def test_a_captioner_is_chosen_fine_tuned_by_lora_then_in_full_activated_and_exported(
     kind: str, tmp_path: Path, make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:

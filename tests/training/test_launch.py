@@ -26,6 +26,7 @@ from tests.waiting import free_port
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_two_processes_that_accelerate_launches_write_the_version_that_one_writes(
     tmp_path: Path,
     make_app: Callable[..., App],

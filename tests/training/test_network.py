@@ -396,6 +396,7 @@ torch.save(found, sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does_though_a_batch_cannot_be_divided(tmp_path: Path) -> None:
     port = str(free_port())
 

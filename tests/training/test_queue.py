@@ -205,6 +205,7 @@ def test_a_run_of_a_worker_that_died_goes_on_in_a_new_one(app: App) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_worker_finishes_what_it_has_begun_when_its_page_closes_and_no_more(app: App) -> None:
     label_samples(app, 30)
     begun = app.training.start(TASK, "head", LONG, "never")
@@ -232,6 +233,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_an_idle_worker_ends_when_its_page_is_killed(settings: Settings) -> None:
     Workspace(settings).close()
     variables = {f"MMDEMO_{k.upper()}": str(v) for k, v in asdict(settings).items()}

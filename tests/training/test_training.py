@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,8 @@ from mmdemo.models.device import decide_compute
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.config import TrainSettings
-from mmdemo.training.progress import read_progress
+from mmdemo.training.config import EpochRecord, TrainSettings
+from mmdemo.training.progress import append_progress, read_progress
 from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.head import train_head
 from tests.conftest import TASK, execute_run, png
@@ -139,7 +139,7 @@ def test_an_absurd_setting_is_refused_with_what_would_work(settings: dict[str, f
 ALONE = """
 import sys
 from tests.training.test_training import CPU, toy
-from mmdemo.training.config import TrainSettings
+from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.trainables.head import train_head
 data = toy()
 list(train_head(data, data, data.features, 8, TrainSettings(epochs=2, hidden=16), CPU))
@@ -281,6 +281,7 @@ def test_a_start_without_labels_and_a_stop_without_a_run_say_so(app: App) -> Non
         app.training.start(TASK, "head", {}, "ask")
 
 
+@pytest.mark.slow
 def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(app: App) -> None:
     label_samples(app, 60)
     labels = app.ws.labels.total()
@@ -313,6 +314,20 @@ def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(ap
     assert done.status == "done" and first[0] >= done_before - 1 and first[-1] == 40
     assert [r["epoch"] for r in read_progress(app.ws, run_id)] == list(range(1, 41))
     assert app.ws.labels.total() == labels
+
+
+def test_a_record_that_a_kill_cut_off_takes_no_other_with_it(app: App) -> None:
+    label_samples(app, 20)
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(), "never")
+    folder = app.ws.run_folder(run_id)
+    one = EpochRecord(1, 2, 0.5, None, 1.0, 1.0)
+    with append_progress(folder) as write:
+        write(one)
+    with (folder / "progress.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "lo')
+    with append_progress(folder) as write:
+        write(replace(one, epoch=2))
+    assert [r["epoch"] for r in read_progress(app.ws, run_id)] == [1, 2]
 
 
 # Numbers
