@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from mmdemo.labeling.queue import PairQueue
 
 OVER_S = 0.5  # by which a span may end after its file: players and containers round differently
+SOON_S = 0.1  # what is counted so soon is counted at every change
+COUNTING_SHARE = 0.1  # of all time, at most, goes to counting sides that take longer
+
+
+@dataclass(frozen=True)
+class Sides:
+    """How many labels a run would take on each side."""
+
+    at: tuple[int, int]  # labels and pairs ever made
+    counts: dict[str, int]
+    again_s: float  # not to be counted again before this time
 
 
 class Labels:
@@ -26,8 +38,7 @@ class Labels:
         self._context = context
         self._media = media
         self._ws = context.ws
-        # By task: labels and pairs ever made, and the sides of that snapshot; pages ask every few seconds.
-        self._sides: dict[str, tuple[tuple[int, int], dict[str, int]]] = {}
+        self._sides: dict[str, Sides] = {}  # by task
 
     def next_pair(
         self, task: str, batch: str = "", holder: str = "api", mismatches: bool = False
@@ -119,15 +130,21 @@ class Labels:
         return counts.as_json(self._sides_of(task, (self._ws.labels.total(task), counts.pairs)))
 
     def _sides_of(self, task: str, at: tuple[int, int]) -> dict[str, int]:
-        """How many labels a run would take on each side now, counted again where `at` has changed."""
+        """How many labels a run would take on each side now; where that takes long to count and `at` changes
+        all the time, as when many label, how many it would have taken a moment ago.
+        """
         from mmdemo.labeling.snapshot import take_snapshot
 
-        known = self._sides.get(task)
-        if known is None or known[0] != at:
+        known, begun = self._sides.get(task), time.perf_counter()
+        if known is None or (known.at != at and begun >= known.again_s):
             snapshot = take_snapshot(self._ws, task)
-            sides = {"train": TRAIN, "held_out": HELD_OUT, "validation": VALIDATION}
-            known = self._sides[task] = at, {name: len(snapshot.of(s)) for name, s in sides.items()}
-        return known[1]
+            names = {"train": TRAIN, "held_out": HELD_OUT, "validation": VALIDATION}
+            counts = {name: len(snapshot.of(side)) for name, side in names.items()}
+            took = time.perf_counter() - begun
+            known = self._sides[task] = Sides(
+                at, counts, begun + (0 if took < SOON_S else took / COUNTING_SHARE)
+            )
+        return known.counts
 
 
 def check_span_of(task: str, duration_s: float | None, start_s: float | None, end_s: float | None) -> None:
