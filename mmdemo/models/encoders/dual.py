@@ -63,9 +63,8 @@ class Family:
 # The cosines of matching and of other pairs lie around 0.25 with a softmax loss; of the sigmoid models these
 # are about the scale and bias that they were published with.
 SOFTMAX, SIGMOID = Calibration(40.0, -10.0), Calibration(112.0, -13.0)
-FAMILIES: Registry[Family] = Registry(
-    "family of dual encoders", Family
-)  # by the configuration's `model_type`
+# by the configuration's `model_type`
+FAMILIES: Registry[Family] = Registry("family of dual encoders", Family)
 FAMILIES.add("clip", Family("CLIPModel", lambda c: c.projection_dim, SOFTMAX))
 for _type, _architecture in (("siglip", "SiglipModel"), ("siglip2", "Siglip2Model")):
     FAMILIES.add(
