@@ -86,7 +86,7 @@ def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken
 @pytest.mark.parametrize(
     ("view", "act"),
     [
-        ("view=align", "By this picture"),
+        ("view=align", "By this picture and the words"),
         ("view=speech&mode=search", "Texts for this recording"),
         ("view=speech&mode=search", "Recordings like this one"),
     ],
