@@ -45,7 +45,7 @@ def main() -> None:
         (
             "label",
             {"pair": pair, "verdict": "match", "origin": "api"},
-            lambda: app.labels.add(pair, NewLabel("match", version_id="x")),
+            lambda: app.labels.add(pair, NewLabel("match", version_id=app.settings.model)),
         ),
     ]
     for name, values, plain in cases:
