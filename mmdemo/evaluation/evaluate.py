@@ -34,7 +34,7 @@ from mmdemo.retrieval.evidence import remembered
 from mmdemo.retrieval.frames import kept_features
 from mmdemo.retrieval.hubness import has_hubs
 from mmdemo.retrieval.sounds_alike import SoundIndex
-from mmdemo.store.cards import damaged_card, read_card
+from mmdemo.store.cards import read_card, reading
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
@@ -96,10 +96,8 @@ def fit_of(ws: Workspace, version_id: str) -> PairFit | None:
     """
     folder = ws.version_folder(version_id)
     card = read_card(folder)
-    try:
+    with reading(folder):
         return PairFit.of(card["fit"]) if card.get("fit") else None
-    except (KeyError, TypeError, ValueError, AttributeError) as e:
-        raise damaged_card(folder) from e
 
 
 def retrieval_with(

@@ -22,7 +22,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.models.registry import find_preset
 from mmdemo.models.version_source import VersionSource
 from mmdemo.settings import Settings
-from mmdemo.store.cards import damaged_card, read_card
+from mmdemo.store.cards import read_card, reading
 
 if TYPE_CHECKING:
     from mmdemo.models.aligner import HeadAligner, Towers
@@ -200,12 +200,10 @@ class ModelManager:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
         card = read_card(source.folder)
-        try:
+        with reading(source.folder):
             calibration = Calibration(**card["calibration"])
             of_pairs = Calibration(**card["pair_calibration"]) if head is not None and head.fuses else None
             fit = PairFit.of(card["fit"]) if card.get("fit") else None
-        except (KeyError, TypeError, ValueError, AttributeError) as e:
-            raise damaged_card(source.folder) from e
         if of_pairs is not None:
             return FusedAligner(source.id, source.task, towers, cast(FusedHead, head), calibration, of_pairs)
         return kind(source.id, source.task, towers, head, calibration, fit)

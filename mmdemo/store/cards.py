@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,19 @@ def read_card(folder: Path) -> dict[str, Any]:
 def damaged_card(folder: Path) -> StorageError:
     """What to say of a version whose card lacks what belongs on it."""
     return StorageError(f"The card of {folder.name} cannot be read.", "Activate another version.")
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """What is made of a card within this block is made, or the card is damaged.
+
+    Raises:
+        StorageError: it lacks something, or holds what it cannot.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as e:
+        raise damaged_card(folder) from e
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:

@@ -36,6 +36,9 @@ def test_what_is_measured_of_a_version_with_a_damaged_fit_says_so_too(app: App, 
     (folder / "card.json").write_bytes(b'{"fit": ' + fit + b"}")
     with pytest.raises(StorageError, match=r"The card of v8 cannot be read. Activate another version."):
         fit_of(app.ws, "v8")
+    app.ws.versions.add_base(TASK, "v8", app.settings.model)
+    with pytest.raises(StorageError, match=r"The card of v8 cannot be read. Activate another version."):
+        app.versions.card("v8")
 
 
 def test_a_version_without_a_folder_has_no_card(tmp_path: Path) -> None:

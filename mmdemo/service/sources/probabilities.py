@@ -11,7 +11,7 @@ from mmdemo.models.reliability import BINS, Bin
 from mmdemo.models.shipped import fits_of_version
 from mmdemo.models.version_source import version_source
 from mmdemo.service.sources.table import SOURCES, Asked, Diagram, Told
-from mmdemo.store.cards import read_card
+from mmdemo.store.cards import read_card, reading
 from mmdemo.store.workspace import Workspace
 
 FEW = 5  # answers, below which a share says little
@@ -77,7 +77,10 @@ def _sentence(of: Bin | None) -> str:
 
 def fits_of(ws: Workspace, version: str) -> dict[str, PairFit]:
     """The fits behind a version's probabilities, by their kind."""
-    return fits_of_version(version_source(ws, version).preset.id, read_card(ws.version_folder(version)))
+    preset, folder = version_source(ws, version).preset, ws.version_folder(version)
+    card = read_card(folder)
+    with reading(folder):
+        return fits_of_version(preset.id, card)
 
 
 def reliability_of(ws: Workspace, version: str) -> Told:
