@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +108,27 @@ def new_workspace(tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, To
     return folder
 
 
+@contextmanager
+def grown(source: Path, folder: Path, loaded: dict[str, Towers]) -> Iterator[App]:
+    """A copy of a workspace, open: what is done in it stays in the folder."""
+    shutil.copytree(source, folder)
+    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
 @pytest.fixture(scope="session")
 def indexed_workspace(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], new_workspace: Path
 ) -> Path:
     """The same as the first searches in pictures leave it: indexed, and with the vectors of all its texts."""
-    folder = Path(shutil.copytree(new_workspace, tmp_path_factory.mktemp("indexed") / "workspace"))
-    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
-    app.context.keeper.update()
-    texts = [pair.final_text for pair in app.ws.pairs.browse(TASK, limit=10_000)]
-    text_vectors(app.ws, app.models.aligner(TASK).towers, texts)
-    app.close()
+    folder = tmp_path_factory.mktemp("indexed") / "workspace"
+    with grown(new_workspace, folder, loaded) as app:
+        app.context.keeper.update()
+        texts = [pair.final_text for pair in app.ws.pairs.browse(TASK, limit=10_000)]
+        text_vectors(app.ws, app.models.aligner(TASK).towers, texts)
     return folder
 
 
@@ -126,12 +137,11 @@ def heard_workspace(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], indexed_workspace: Path
 ) -> Path:
     """The same as the first search in recordings leaves it: with the states of each of them."""
-    folder = Path(shutil.copytree(indexed_workspace, tmp_path_factory.mktemp("heard") / "workspace"))
-    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
-    tower = app.models.aligner("speech-text").towers.media
-    for item in app.ws.items.listed("audio"):
-        encoder_states(app.ws, tower, item)
-    app.close()
+    folder = tmp_path_factory.mktemp("heard") / "workspace"
+    with grown(indexed_workspace, folder, loaded) as app:
+        tower = app.models.aligner("speech-text").towers.media
+        for item in app.ws.items.listed("audio"):
+            encoder_states(app.ws, tower, item)
     return folder
 
 
@@ -140,11 +150,9 @@ def read_only_app(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], indexed_workspace: Path
 ) -> Iterator[App]:
     """A workspace with the sample collection, indexed, for tests that leave it as it is."""
-    folder = shutil.copytree(indexed_workspace, tmp_path_factory.mktemp("read_only") / "workspace")
-    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
-    app.context.keeper.update()
-    yield app
-    app.close()
+    with grown(indexed_workspace, tmp_path_factory.mktemp("read_only") / "workspace", loaded) as app:
+        app.context.keeper.update()
+        yield app
 
 
 @pytest.fixture

@@ -175,13 +175,13 @@ class Searcher:
         """(C,) log-odds of how answers look beside what people ticked and crossed; 0 where a tower tells no
         more of media than their vectors.
         """
-        file, shown = feature_file(self._ws, aligner.towers), aligner.dim
-        if not query.judged or file.dim == shown:
+        if not query.judged or features.shape[1] == aligner.dim:
             return np.zeros(len(features))
-        matrix = file.matrix()
+        file = feature_file(self._ws, aligner.towers)
+        more = file.matrix()[:, aligner.dim :]
         rows = (file.rows_of(side) for side in (query.judged.ticked, query.judged.crossed))
-        ticked, crossed = (matrix[side[side >= 0], shown:] for side in rows)
-        return alike(features[:, shown:], ticked, crossed, middle_of(matrix)[shown:])
+        ticked, crossed = (more[side[side >= 0]] for side in rows)
+        return alike(features[:, aligner.dim :], ticked, crossed, middle_of(more))
 
     def _evidence_of(self, aligner: HeadAligner) -> PairEvidence:
         with self._lock:

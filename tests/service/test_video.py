@@ -21,12 +21,12 @@ from mmdemo.retrieval.frames import frame_features, is_kept
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
-from mmdemo.settings import ASSETS, load_settings
+from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
-from tests.conftest import execute_run
+from tests.conftest import execute_run, grown
 
 TASK = "video-text"
 
@@ -40,11 +40,10 @@ def watched_workspace(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], indexed_workspace: Path
 ) -> Path:
     """A workspace in which three videos have been looked through, two seconds each."""
-    folder = Path(shutil.copytree(indexed_workspace, tmp_path_factory.mktemp("watched") / "workspace"))
-    app = App(load_settings({}, workspace=folder, device="cpu"), loaded)
-    for number in (1, 2, 7):
-        app.video.moments(video(app, number), "warm")
-    app.close()
+    folder = tmp_path_factory.mktemp("watched") / "workspace"
+    with grown(indexed_workspace, folder, loaded) as app:
+        for number in (1, 2, 7):
+            app.video.moments(video(app, number), "warm")
     return folder
 
 
