@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -21,9 +22,16 @@ from mmdemo.retrieval.odds import DECIDED, knows_more
 from mmdemo.retrieval.video_search import LOOKED_AT
 
 JUDGED = 128  # media with all texts at once
+WHOLE = 1024  # pairs, of which each medium is judged with each text once for both directions
 
 
-def measure(head: ResidualHead | None, pairs: PairArrays, dim: int, fit: PairFit | None = None) -> Retrieval:
+def measure(
+    head: ResidualHead | None,
+    pairs: PairArrays,
+    dim: int,
+    fit: PairFit | None = None,
+    known: Mapping[str, np.ndarray] | None = None,
+) -> Retrieval:
     """Retrieval over pairs by a head on cached features; None is the base version.
 
     Args:
@@ -31,6 +39,7 @@ def measure(head: ResidualHead | None, pairs: PairArrays, dim: int, fit: PairFit
         pairs: what is measured on.
         dim: D, the shared space.
         fit: the version's own, of all that is known of a pair; None: the one that ships.
+        known: `known_of` of the same pairs, where heads are measured on them again and again.
 
     Raises:
         UserError: a score is no number.
@@ -45,7 +54,7 @@ def measure(head: ResidualHead | None, pairs: PairArrays, dim: int, fit: PairFit
     elif isinstance(head, FusedHead):
         table = _of_fused(projection, head, pairs)
     else:
-        table = _judged(_of_vectors(projection, pairs), projection, pairs, fit)
+        table = _judged(_of_vectors(projection, pairs), projection, pairs, fit, known)
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
     return evaluate_table(table, *ids, pairs.said)
 
@@ -70,13 +79,32 @@ def _of_fused(projection: Projection, head: FusedHead, pairs: PairArrays) -> Pai
     )
 
 
-def _judged(table: PairTable, projection: Projection, pairs: PairArrays, fit: PairFit | None) -> PairTable:
+def known_of(pairs: PairArrays, dim: int) -> dict[str, np.ndarray] | None:
+    """What is known of N pairs whatever a head learned, (N, N) of each name, for `measure`; None: too many
+    pairs to keep it, or nothing is known.
+    """
+    if pairs.grounds is None or pairs.clips is not None or len(pairs) > WHOLE:
+        return None
+    judge = judge_of(pairs.grounds, Projection(dim, None), pairs.grounds.tuned)
+    return None if judge is None else judge.of_any_head(pairs.features, pairs.texts)
+
+
+def _judged(
+    table: PairTable,
+    projection: Projection,
+    pairs: PairArrays,
+    fit: PairFit | None,
+    known: Mapping[str, np.ndarray] | None,
+) -> PairTable:
     """The first of each query in the order of all that is known of them, where more is than a similarity."""
     if pairs.grounds is None:
         return table
     judge = judge_of(pairs.grounds, projection, fit)
     if judge is None or not knows_more(judge):
         return table
+    if len(pairs) <= WHOLE:
+        whole = judge.log_odds(pairs.features, pairs.texts, known)
+        return replace(table, odds=lambda m, t: whole[np.ix_(m, t)], media_asked=DECIDED, texts_asked=DECIDED)
 
     def odds(media: np.ndarray, texts: np.ndarray) -> np.ndarray:
         parts = [media[i : i + JUDGED] for i in range(0, len(media), JUDGED)]

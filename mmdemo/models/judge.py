@@ -120,6 +120,7 @@ class Judge:
         texts: np.ndarray,
         similarity: np.ndarray | None = None,
         reaches: np.ndarray | None = None,
+        known: Mapping[str, np.ndarray] | None = None,
     ) -> dict[str, np.ndarray]:
         """What is known of M media with T texts: (M, T) float64 of each name.
 
@@ -129,6 +130,7 @@ class Judge:
             similarity: (M, T) where it is not the cosine of the two vectors, such as that of a moment: then
                 what the base version says is not among it.
             reaches: (M,) what each medium reaches on background texts, by the same measure.
+            known: `of_any_head` of the same media and texts, where it was asked before.
         """
         heads = self.space.text(texts)
         vectors = self.space.media(features)
@@ -140,18 +142,35 @@ class Judge:
         level = self.reached(heads)
         if level is not None:
             found[OVER_MEDIA] = table - level[None]
-        if self.grounds.classes is not None:
-            classes = np.asarray(self.grounds.classes(features), dtype=np.float64).clip(1e-9)
-            found[ENTROPY] = np.broadcast_to(-(classes * np.log(classes)).sum(1)[:, None], table.shape)
-            if self.grounds.texts is not None:
-                found[CLASSES] = speak_for(classes, texts, self.grounds.texts)
-        if self.base is not None and similarity is None:
-            found[BASE] = self.base.log_odds(features, texts)
+        if known is None:
+            known = (self._of_classes if similarity is not None else self.of_any_head)(features, texts)
+        return found | dict(known)
+
+    def of_any_head(self, features: np.ndarray, texts: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of M media with T texts whatever the version learned: (M, T) float64 of each name.
+
+        The classifier's word, and that of the base version where the fit asks for it; arguments as `evidence`.
+        """
+        found = self._of_classes(features, texts)
+        if self.base is not None:
+            found[BASE] = self.base.log_odds(features, texts, found)
         return found
 
-    def log_odds(self, features: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    def _of_classes(self, features: np.ndarray, texts: np.ndarray) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        if self.grounds.classes is not None:
+            classes = np.asarray(self.grounds.classes(features), dtype=np.float64).clip(1e-9)
+            unsure = -(classes * np.log(classes)).sum(1)  # (M,)
+            found[ENTROPY] = np.broadcast_to(unsure[:, None], (len(classes), len(texts)))
+            if self.grounds.texts is not None:
+                found[CLASSES] = speak_for(classes, texts, self.grounds.texts)
+        return found
+
+    def log_odds(
+        self, features: np.ndarray, texts: np.ndarray, known: Mapping[str, np.ndarray] | None = None
+    ) -> np.ndarray:
         """(M, T) log-odds that each text fits each medium; arguments as `evidence`."""
-        return self.fit.log_odds(self.evidence(features, texts))
+        return self.fit.log_odds(self.evidence(features, texts, known=known))
 
 
 def one_vector(vectors: np.ndarray) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmdemo.evaluation.measure import cells_in, measure
+from mmdemo.evaluation.measure import cells_in, known_of, measure
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import Compute
 from mmdemo.models.heads.fusion import FusedHead
@@ -189,7 +189,8 @@ def merged(head: Heads) -> ResidualHead:
 
 def recall_of(head: Heads, pairs: PairArrays, dim: int) -> Callable[[], float]:
     """Measures the mean recall, in percent, of what learns as it is then."""
-    return lambda: measure(merged(head), pairs, dim).mean_recall
+    known = known_of(pairs, dim)
+    return lambda: measure(merged(head), pairs, dim, known=known).mean_recall
 
 
 class _Rows:

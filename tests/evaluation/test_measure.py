@@ -1,0 +1,70 @@
+"""Versions measured on pairs: each judged with all, asked once, again and again, or in parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mmdemo.evaluation import measure as measuring
+from mmdemo.evaluation.measure import known_of, measure
+from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.media.image import decode_image
+from mmdemo.models.heads.residual import HeadShape, ResidualHead
+from mmdemo.models.judge import Judge
+from mmdemo.service.app import App
+from tests.conftest import TASK
+from tests.models.test_calibration import validation_drawings
+
+DIM = 384
+
+
+@pytest.fixture
+def pairs(app: App) -> PairArrays:
+    """Thirty drawings with their titles, judged by what ships."""
+    aligner = app.models.aligner(TASK)
+    rows = validation_drawings()[:30]
+    codes = np.arange(len(rows), dtype=np.int64)
+    features = aligner.media_features([decode_image(path) for path, _ in rows])
+    texts = aligner.text_vectors([text for _, text in rows])
+    return PairArrays(features, texts, np.ones(len(rows), bool), codes, codes, grounds=aligner.towers.grounds)
+
+
+def some_head(pairs: PairArrays, seed: int) -> ResidualHead:
+    """A head that moves every vector a little."""
+    torch.manual_seed(seed)
+    head = ResidualHead(HeadShape(pairs.features.shape[1], DIM, hidden=16))
+    head.standardise(torch.from_numpy(pairs.features))
+    torch.nn.init.normal_(head.media_out.weight, std=0.02)
+    torch.nn.init.normal_(head.text.weight, std=0.02)
+    return head.eval()
+
+
+def test_what_no_head_changes_is_asked_once_and_every_head_is_measured_as_before(
+    pairs: PairArrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = [some_head(pairs, seed) for seed in range(3)]
+    each = [measure(head, pairs, DIM).recall_by_query() for head in heads]
+    assert any((a != b).any() for a, b in zip(each, each[1:], strict=False))  # the heads differ
+    known = known_of(pairs, DIM)
+    assert known
+
+    def asked_again(*_: object) -> None:
+        raise AssertionError("the classifier or the base version was asked again")
+
+    monkeypatch.setattr(Judge, "of_any_head", asked_again)
+    for head, before in zip(heads, each, strict=True):
+        assert (measure(head, pairs, DIM, known=known).recall_by_query() == before).all()
+
+
+def test_pairs_too_many_to_judge_at_once_are_judged_in_parts_with_the_same_ranks(
+    pairs: PairArrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = some_head(pairs, 0)
+    whole = measure(head, pairs, DIM)
+    monkeypatch.setattr(measuring, "WHOLE", 10)
+    monkeypatch.setattr(measuring, "JUDGED", 7)
+    assert known_of(pairs, DIM) is None
+    parts = measure(head, pairs, DIM)
+    assert (parts.text_to_media.first == whole.text_to_media.first).all()
+    assert (parts.media_to_text.first == whole.media_to_text.first).all()
