@@ -139,7 +139,7 @@ def make_videos(tower: VideoTower) -> Iterator[Shown]:
     """Videos of drawings of the train side."""
     from build_video import choose_shots, write_stills
 
-    from mmdemo.retrieval.frames import analyse_video
+    from mmdemo.retrieval.video.frames import analyse_video
 
     with tempfile.TemporaryDirectory() as name:
         for number, shots in enumerate(choose_shots("train", VIDEOS, 5)):

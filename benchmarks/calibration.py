@@ -152,7 +152,7 @@ def videos() -> None:
     """Videos of validation drawings with the titles that they show and do not."""
     from build_video import choose_shots, write_stills
 
-    from mmdemo.retrieval.frames import analyse_video
+    from mmdemo.retrieval.video.frames import analyse_video
 
     towers, _ = load_towers(find_preset("efficientnet-lite0-minilm-video"), load_settings({}, device="cpu"))
     tower = towers.media

@@ -33,7 +33,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.load import load_towers
 from mmdemo.models.registry import find_preset
 from mmdemo.models.video.aligner import FrameFeatures, VideoAligner, VideoTower, sequences
-from mmdemo.retrieval.frames import analyse_video
+from mmdemo.retrieval.video.frames import analyse_video
 from mmdemo.settings import load_settings
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.trainables.head import train_head

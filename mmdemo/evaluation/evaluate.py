@@ -31,9 +31,9 @@ from mmdemo.models.video.moments import moments_of
 from mmdemo.retrieval.embed import decode_file, text_vectors
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.evidence import remembered
-from mmdemo.retrieval.frames import kept_features
 from mmdemo.retrieval.hubness import has_hubs
-from mmdemo.retrieval.sounds_alike import SoundIndex
+from mmdemo.retrieval.speech.sounds_alike import SoundIndex
+from mmdemo.retrieval.video.frames import kept_features
 from mmdemo.store.cards import read_card, reading
 from mmdemo.store.media_store import file_sha256, sha256
 from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES

@@ -19,7 +19,7 @@ from mmdemo.models.video.aligner import clip_vectors
 from mmdemo.models.video.moments import best_scores
 from mmdemo.retrieval.hubness import above_mean, reached
 from mmdemo.retrieval.odds import DECIDED, knows_more
-from mmdemo.retrieval.video_search import LOOKED_AT
+from mmdemo.retrieval.video.search import LOOKED_AT
 
 JUDGED = 128  # media with all texts at once
 WHOLE = 1024  # pairs, of which each medium is judged with each text once for both directions

@@ -27,7 +27,7 @@ from mmdemo.retrieval.embed import (
 )
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.hubness import bank_of, has_hubs
-from mmdemo.retrieval.sounds_alike import SoundIndex
+from mmdemo.retrieval.speech.sounds_alike import SoundIndex
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 

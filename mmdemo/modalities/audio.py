@@ -101,7 +101,7 @@ MODALITIES.add(
         sample=lambda tower: lazy("mmdemo.models.try_out:noise_sound")(),
         load=load,
         decode_span=decode_span,
-        searcher=lazy("mmdemo.retrieval.speech_search:SpeechSearcher"),
+        searcher=lazy("mmdemo.retrieval.speech.search:SpeechSearcher"),
         pair_dataset=lazy("mmdemo.training.trainables.pair_data:StillPairs"),
         caption=lambda app, item, version: app.speech.caption(item, version),
         vocabulary=lazy("mmdemo.evaluation.transcripts:learn_vocabulary"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mmdemo.store.tables import Item
     from mmdemo.store.workspace import Workspace
 
-FRAMES = "mmdemo.retrieval.frames"
+FRAMES = "mmdemo.retrieval.video.frames"
 SUFFIXES = ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg .ts .mts .m2ts .ogv .3gp .gif"
 READ_IN, READ_PX = 8, 960  # frames, and the side at which what is written in them is read
 SHOWN_AT = 0.1  # of its length: what its picture shows, as openings are often black
@@ -32,7 +32,7 @@ def describe(data: bytes | Path, settings: Settings) -> Facts:
 
 def decode(tower: Any, source: bytes | Path, settings: Settings | None) -> FrameFeatures:
     """The features of its frames, with its shots."""
-    from mmdemo.retrieval.frames import analyse_video
+    from mmdemo.retrieval.video.frames import analyse_video
 
     return analyse_video(tower, source)
 
@@ -94,7 +94,7 @@ MODALITIES.add(
             localise=lazy("mmdemo.evaluation.evaluate:localise"),
         ),
         pair_dataset=lazy("mmdemo.training.trainables.pair_data:VideoPairs"),
-        searcher=lazy("mmdemo.retrieval.video_search:VideoSearcher"),
+        searcher=lazy("mmdemo.retrieval.video.search:VideoSearcher"),
         caption=lambda app, item, version: app.video.describe(item, version),
     ),
 )

@@ -149,7 +149,7 @@ class Judge:
     def of_any_head(self, features: np.ndarray, texts: np.ndarray) -> dict[str, np.ndarray]:
         """What is known of M media with T texts whatever the version learned: (M, T) float64 of each name.
 
-        The classifier's word, and that of the base version where the fit asks for it; arguments as `evidence`.
+        The classifier's word, and the base version's where the fit asks for it; arguments as `evidence`.
         """
         found = self._of_classes(features, texts)
         if self.base is not None:

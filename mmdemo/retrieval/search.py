@@ -19,13 +19,13 @@ from mmdemo.retrieval.candidates import Answer, Candidates, ordered, with_crosse
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.feedback import Feedback, alike, feedback_on, middle_of, moved
-from mmdemo.retrieval.heard import HeardSounds
 from mmdemo.retrieval.hubness import REACH, Hubs, has_hubs
 from mmdemo.retrieval.odds import DECIDED, at_search_rate, knows_more, of_search, slope
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.query_note import doubt_of
 from mmdemo.retrieval.results import Result, Results, best_text, cut
 from mmdemo.retrieval.serving import IndexKeeper, Serving
+from mmdemo.retrieval.speech.heard import HeardSounds
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text, text_key

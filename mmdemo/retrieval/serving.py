@@ -21,8 +21,8 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.models.written import can_read
 from mmdemo.retrieval.embed import embed_items, project_items, version_file
-from mmdemo.retrieval.heard import take_down
 from mmdemo.retrieval.index import VectorIndex
+from mmdemo.retrieval.speech.heard import take_down
 from mmdemo.retrieval.written import read_written
 from mmdemo.store.workspace import Workspace
 

@@ -27,10 +27,10 @@ from mmdemo.store.workspace import Workspace
 if TYPE_CHECKING:
     from mmdemo.labeling.queue import PairQueue
     from mmdemo.models.aligner import Towers
-    from mmdemo.retrieval.frame_jobs import FrameJobs
     from mmdemo.retrieval.search import Searcher
     from mmdemo.retrieval.serving import IndexKeeper
-    from mmdemo.retrieval.transcripts import TranscriptJobs
+    from mmdemo.retrieval.speech.transcript_jobs import TranscriptJobs
+    from mmdemo.retrieval.video.frame_jobs import FrameJobs
     from mmdemo.training.job_queue import JobRunner
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Context:
         """Transcripts that are being made."""
 
         def make() -> TranscriptJobs:
-            from mmdemo.retrieval.transcripts import TranscriptJobs
+            from mmdemo.retrieval.speech.transcript_jobs import TranscriptJobs
 
             return TranscriptJobs(self.ws, self.models)
 
@@ -189,7 +189,7 @@ class Context:
         """Videos that are being looked through."""
 
         def make() -> FrameJobs:
-            from mmdemo.retrieval.frame_jobs import FrameJobs
+            from mmdemo.retrieval.video.frame_jobs import FrameJobs
 
             return FrameJobs(self.ws, self.models)
 

@@ -132,7 +132,7 @@ class Video:
         asks = not agreed and not state["complete"] and not state["running"] and facts.duration_s > ASKED_S
         found = {"rate": facts.rate_hz, "has_sound": facts.has_sound, "estimate_s": None}
         if asks:
-            from mmdemo.retrieval.frames import estimate_s
+            from mmdemo.retrieval.video.frames import estimate_s
 
             tower = cast("VideoTower", aligner.towers.media)
             found["estimate_s"] = round(estimate_s(tower, self._ws.media_path(item)), 1)
@@ -144,7 +144,7 @@ class Video:
 
     def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """How far looking through a video is, its shots, and what was heard in it so far."""
-        from mmdemo.retrieval.frames import kept_seen
+        from mmdemo.retrieval.video.frames import kept_seen
 
         aligner = self._context.models.aligner(VIDEO, version or None)
         seen = kept_seen(self._ws, aligner.towers.media.id, item.id)
@@ -165,7 +165,7 @@ class Video:
             MediaError: the item is no video, or was not looked through.
         """
         from mmdemo.models.version_source import version_source
-        from mmdemo.retrieval.frames import kept_strip
+        from mmdemo.retrieval.video.frames import kept_strip
 
         self._video(item)
         preset = version_source(self._ws, self._ws.versions.active(VIDEO)).preset
@@ -177,7 +177,7 @@ class Video:
     def _frames(
         self, item: Item, version: str | None, wait: bool
     ) -> tuple[VideoAligner, FrameFeatures, bool]:
-        from mmdemo.retrieval.frames import first_look, frame_features, kept_features
+        from mmdemo.retrieval.video.frames import first_look, frame_features, kept_features
 
         self._video(item)
         aligner = cast("VideoAligner", self._context.models.aligner(VIDEO, version or None))

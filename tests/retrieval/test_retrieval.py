@@ -15,7 +15,7 @@ from mmdemo.media.image import decode_image
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.query import Query
-from mmdemo.retrieval.video_search import best_cut
+from mmdemo.retrieval.video.search import best_cut
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mmdemo.models.video.aligner import FrameFeatures
-from mmdemo.retrieval.frame_index import FrameIndex
+from mmdemo.retrieval.video.frame_index import FrameIndex
 from mmdemo.settings import ASSETS
 
 GROWING = """
@@ -89,7 +89,9 @@ def test_videos_and_their_scores_are_of_one_moment_while_others_come(monkeypatch
         )
         for i, n in enumerate(rng.integers(1, 30, 200))
     }
-    monkeypatch.setattr("mmdemo.retrieval.frame_index.kept_features", lambda ws, tower, item: kept[item])
+    monkeypatch.setattr(
+        "mmdemo.retrieval.video.frame_index.kept_features", lambda ws, tower, item: kept[item]
+    )
     media = SimpleNamespace(id="tower")
     aligner = SimpleNamespace(dim=8, towers=SimpleNamespace(media=media), frame_vectors=lambda f: f.features)
     index = FrameIndex(cast(Any, None), cast(Any, aligner))

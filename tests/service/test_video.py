@@ -17,8 +17,8 @@ from mmdemo.evaluation.evaluate import evaluate_manifest, localise
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.video import decode_video, frame_at
 from mmdemo.models.aligner import Towers
-from mmdemo.retrieval.frames import frame_features, is_kept
 from mmdemo.retrieval.query import Query
+from mmdemo.retrieval.video.frames import frame_features, is_kept
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS
@@ -180,7 +180,7 @@ def write_features(app: App, item: Item, seed: int) -> None:
     """Frame features of an item that nothing looked at."""
     import io
 
-    from mmdemo.retrieval.frames import _path
+    from mmdemo.retrieval.video.frames import _path
     from mmdemo.store.media_store import write_durably
 
     rng = np.random.default_rng(seed)
@@ -205,7 +205,7 @@ def test_a_span_averages_its_own_frames_and_an_empty_one_the_frame_that_is_shown
 def test_looking_through_can_be_stopped_and_goes_on_to_the_same_result(
     app: App, watched: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmdemo.retrieval.frames.AT_ONCE", 4)
+    monkeypatch.setattr("mmdemo.retrieval.video.frames.AT_ONCE", 4)
     tower = app.models.aligner(TASK).towers.media
     item, seen = video(app, 2), []
     part = frame_features(app.ws, tower, item, lambda: len(seen) > 0, seen.append)  # type: ignore[arg-type]

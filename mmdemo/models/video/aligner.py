@@ -91,7 +91,7 @@ class VideoTower:
         return over_frames(frames.encoder)
 
     def prepare(self, medium: FrameFeatures) -> FrameFeatures:
-        """Frame features pass through; what makes them streams the file (retrieval/frames.py)."""
+        """Frame features pass through; what makes them streams the file (retrieval/video/frames.py)."""
         return medium
 
     def encode(self, media: Sequence[FrameFeatures]) -> np.ndarray:

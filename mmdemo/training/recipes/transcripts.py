@@ -20,7 +20,7 @@ from mmdemo.models.heads.saved import save_head
 from mmdemo.models.load import load_towers
 from mmdemo.models.speech.recogniser import WINDOW_S
 from mmdemo.retrieval.embed import spoken_language
-from mmdemo.retrieval.transcripts import vocabulary_of
+from mmdemo.retrieval.speech.transcript_jobs import vocabulary_of
 from mmdemo.store.cards import read_card
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace

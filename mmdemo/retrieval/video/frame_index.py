@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmdemo.models.video.aligner import VideoAligner
-from mmdemo.retrieval.frames import kept_features
+from mmdemo.retrieval.video.frames import kept_features
 from mmdemo.store.workspace import Workspace
 
 

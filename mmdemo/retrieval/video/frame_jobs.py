@@ -10,7 +10,7 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.background import Background
-from mmdemo.retrieval.frames import frame_features, is_kept
+from mmdemo.retrieval.video.frames import frame_features, is_kept
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 

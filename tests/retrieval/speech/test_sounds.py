@@ -11,9 +11,9 @@ from mmdemo.data.samples import spoken_set
 from mmdemo.media.audio import wav_bytes
 from mmdemo.retrieval.embed import encoder_states
 from mmdemo.retrieval.evidence import PairEvidence
-from mmdemo.retrieval.heard import take_down
 from mmdemo.retrieval.query import Query
-from mmdemo.retrieval.sounds_alike import LEAST_SHARED, SoundIndex, sound_of
+from mmdemo.retrieval.speech.heard import take_down
+from mmdemo.retrieval.speech.sounds_alike import LEAST_SHARED, SoundIndex, sound_of
 from mmdemo.service.app import App
 from mmdemo.store.words import HEARD
 

@@ -11,7 +11,7 @@ from mmdemo.errors import MmdemoError
 from mmdemo.modality import modality_of
 from mmdemo.retrieval.in_passing import look_through
 from mmdemo.retrieval.query import MAX_K
-from mmdemo.retrieval.sounds_alike import SoundIndex
+from mmdemo.retrieval.speech.sounds_alike import SoundIndex
 from mmdemo.store.words import HEARD
 from mmdemo.store.workspace import Workspace
 

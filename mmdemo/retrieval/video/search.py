@@ -14,12 +14,12 @@ from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import Moment, best_scores, moments_of
 from mmdemo.retrieval.candidates import Answer, Candidates
 from mmdemo.retrieval.embed import load_medium
-from mmdemo.retrieval.frame_index import FrameIndex, FrameMatrix, VideoFrames
 from mmdemo.retrieval.hubness import projected
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.results import Result
 from mmdemo.retrieval.search import Searcher
 from mmdemo.retrieval.serving import IndexKeeper, Serving
+from mmdemo.retrieval.video.frame_index import FrameIndex, FrameMatrix, VideoFrames
 from mmdemo.store.workspace import Workspace
 
 LOOKED_AT = 50  # videos, of those with the best frames, whose moments are looked for: half a millisecond each
