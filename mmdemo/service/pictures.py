@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.media.image import decode_image
-from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
-from mmdemo.service.media import clean_captions
+from mmdemo.service.media import Media, clean_captions
 from mmdemo.store.tables import Item
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Pictures:
         """The version, and scores with heat maps."""
         from mmdemo.models.explain import explain
 
-        aligner = self._context.models.aligner(DEFAULT_TASK, version or None)
+        aligner = self._context.models.aligner(Media.task_of(item), version or None)
         return aligner.version, explain(aligner, self.picture(item), clean_captions(texts))
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
@@ -43,12 +42,13 @@ class Pictures:
         from mmdemo.models.captioning.proposals import LABELLED, propose_captions
         from mmdemo.retrieval.confirmed import ConfirmedTexts
 
-        aligner = self._context.models.aligner(DEFAULT_TASK, version or None)
+        task = Media.task_of(item)
+        aligner = self._context.models.aligner(task, version or None)
         picture, writer = self.picture(item), self._context.models.captioner()
         features = aligner.media_features([picture])
         known = ConfirmedTexts(self._ws, aligner, item.id).near(aligner.project_media(features)[0], LABELLED)
         captions = propose_captions(
             aligner, features[0], known, written=writer.caption([picture]) if writer else ""
         )
-        counts = CaptionCounts(self._ws, DEFAULT_TASK)
+        counts = CaptionCounts(self._ws, task)
         return answer(aligner.version, [counts.row(caption) for caption in captions])

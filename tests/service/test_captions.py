@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
 from mmdemo.models.captioning.agreement import SURE
 from mmdemo.models.captioning.seen import words
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS
+
+PRINTS = '''
+from dataclasses import replace
+
+from mmdemo.modality import MODALITIES
+from mmdemo.models.presets import LOADERS, PRESETS, Loader
+
+
+def load(preset, settings):
+    from mmdemo.models.load import load_towers
+
+    towers, device = load_towers(PRESETS["efficientnet-lite0-devise"], settings)
+    towers.media.id = preset.media_features
+    return towers, device
+
+
+def register():
+    LOADERS.add("prints", Loader("prints", "print-text", load))
+    base = PRESETS["efficientnet-lite0-devise"]
+    PRESETS.add("my-prints", replace(base, id="my-prints", task="print-text", loader="prints"))
+    own = {"default_model": "my-prints", "model_setting": "", "tab": ""}
+    MODALITIES.add("print", replace(MODALITIES["image"], name="print", task="print-text", **own))
+'''
 
 
 def test_what_people_said_of_captions_is_counted_with_what_ships(app: App) -> None:
@@ -22,6 +50,24 @@ def test_what_people_said_of_captions_is_counted_with_what_ships(app: App) -> No
     assert (told["text"], told["source"], told["score"]) == ("a cup", "confirmed", 1.0)
     ask(app, "label_result", text="a cup", verdict="mismatch", **how)
     assert "a cup" not in [c["text"] for c in ask(app, "caption", item=item)["captions"]]
+
+
+def test_what_a_package_says_is_captioned_as_pictures_are_is_captioned_by_its_own_model_and_labels(
+    plug_in: Callable[[str, str], Path], make_app: Callable[..., App], tmp_path: Path
+) -> None:
+    plug_in("brings_prints", PRINTS)
+    app = make_app("prints")
+    coffee, copy = ASSETS / "photos" / "coffee.jpg", tmp_path / "coffee.png"
+    Image.open(coffee).save(copy)  # the same bytes would be the same item
+    picture, printed = app.media.keep(coffee).id, app.media.keep(copy, task="print-text").id
+    before = ask(app, "caption", item=printed)
+    assert before["model"] == "my-prints"
+    how = {"verdict": "mismatch", "origin": "caption", "claimed": before["captions"][0]["score"]}
+    ask(app, "label_result", item=picture, text="a dog on a beach", **how)
+    assert ask(app, "caption", item=printed)["captions"][0]["judged"] == before["captions"][0]["judged"]
+    ask(app, "label_result", item=printed, text="a dog on a beach", **how)
+    assert ask(app, "caption", item=printed)["captions"][0]["judged"] == before["captions"][0]["judged"] + 1
+    assert ask(app, "explain", item=printed, texts=["a cup"])["model"] == "my-prints"
 
 
 def test_where_no_caption_fits_there_is_none_and_a_sentence(app: App) -> None:
