@@ -51,8 +51,8 @@ class CaptionCounts:
         }
 
 
-def answer(version: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """The JSON of `caption`; where nothing is certain it says so."""
+def answer(version: str, rows: list[dict[str, Any]], none: str = "", **more: Any) -> dict[str, Any]:
+    """The JSON of `caption`; where there is no caption it says why: by default that nothing is certain."""
     from mmdemo.models.captioning.proposals import NONE_FITS
 
-    return {"model": version, "captions": rows} | more | {"note": "" if rows else NONE_FITS}
+    return {"model": version, "captions": rows} | more | {"note": "" if rows else none or NONE_FITS}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.errors import MediaError
 from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
+from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
@@ -68,21 +69,15 @@ class Speech:
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption` for a recording: the transcript, and a title made from it."""
+        from mmdemo.models.protocols import Caption
+
         heard = self.transcribe(item, version)
-        if not heard["text"]:
-            return {"model": heard["model"], "captions": []}
-        sure = [w["probability"] for w in heard["words"]] or [0.0]
-        score = round(sum(sure) / len(sure), 4)
-        rows = [
-            {"text": heard["text"], "source": "transcript"},
-            {"text": self.title(heard["text"]), "source": "title"},
-        ]
-        end = heard["words"][-1]["end"] if heard["words"] else item.duration_s
-        how = "sure" if score >= 0.8 else "fairly sure" if score >= 0.5 else "not sure"
-        return {
-            "model": heard["model"],
-            "captions": [row | {"score": score, "start": 0.0, "end": end, "sure": how} for row in rows],
-        }
+        words, counts = heard["words"], CaptionCounts(self._ws, SPEECH)
+        score = round(sum(w["probability"] for w in words) / max(1, len(words)), 4)
+        end = words[-1]["end"] if words else item.duration_s
+        said = {"transcript": heard["text"], "title": self.title(heard["text"])} if heard["text"] else {}
+        rows = [counts.row(Caption(text, score, source), 0.0, end) for source, text in said.items()]
+        return answer(heard["model"], rows, heard["note"])
 
     def align_words(self, item: Item, text: str, version: str | None = None) -> dict[str, Any]:
         """When each word of a text is said in a recording, and whether it is said at all.

@@ -13,7 +13,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS
 
-PRINTS = '''
+PRINTS = """
 from dataclasses import replace
 
 from mmdemo.modality import MODALITIES
@@ -34,7 +34,7 @@ def register():
     PRESETS.add("my-prints", replace(base, id="my-prints", task="print-text", loader="prints"))
     own = {"default_model": "my-prints", "model_setting": "", "tab": ""}
     MODALITIES.add("print", replace(MODALITIES["image"], name="print", task="print-text", **own))
-'''
+"""
 
 
 def test_what_people_said_of_captions_is_counted_with_what_ships(app: App) -> None:

@@ -20,8 +20,10 @@ from mmdemo.data.subtitles import transcript_as
 from mmdemo.errors import MediaError, UserError
 from mmdemo.labeling.disagreement import apart_in_time
 from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
+from mmdemo.models.captioning.proposals import how_sure
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
+from mmdemo.service.operations.table import ask
 from mmdemo.service.speech import with_corrections
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
@@ -66,7 +68,8 @@ def test_silence_is_said_to_hold_no_speech(app: App) -> None:
     )
     aligned = app.speech.align_words(item, "hello there")
     assert aligned["note"] == "No speech was found." and not any(w["said"] for w in aligned["words"])
-    assert app.caption(item)["captions"] == []
+    told = ask(app, "caption", item=item.id)
+    assert (told["captions"], told["note"]) == ([], "No speech was found.")
 
 
 def test_a_word_that_was_not_said_is_reported(app: App) -> None:
@@ -89,9 +92,18 @@ def test_a_picture_is_no_recording_and_a_recording_no_picture(app: App) -> None:
 
 
 def test_a_caption_is_the_transcript_and_a_title(app: App) -> None:
-    captions = app.caption(recording(app))["captions"]
+    captions = ask(app, "caption", item=recording(app).id)["captions"]
     assert [c["source"] for c in captions] == ["transcript", "title"] and captions[0]["text"] == SAID
     assert captions[1]["text"] == "The train to the coast leaves at seven…"
+
+
+def test_a_title_is_said_to_be_as_sure_as_any_caption_that_claims_as_much(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, words = recording(app), [{"word": "Hello", "start": 0.0, "end": 0.5, "probability": 0.7}]
+    heard = {"model": "a version", "text": "Hello", "words": words, "note": ""}
+    monkeypatch.setattr(app.speech, "transcribe", lambda item, version: heard)
+    assert {c["sure"] for c in app.caption(item)["captions"]} == {how_sure(0.7)} == {"likely"}
 
 
 def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(
