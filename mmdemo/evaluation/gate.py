@@ -28,6 +28,7 @@ FLIPS = 20_000
 FLIPPED_AT_ONCE = 4096
 CHANCE_Z = 3.0  # true labels stand at least 3.5 above chance with 30 items, 7.0 with 60
 POWER_Z = 0.84  # of the normal distribution: seen in 80 of 100 cases
+MOST_WANTED = 10_000  # held-out items: who is asked for more is told that there is hardly a gain
 LEAST_ASKED = 5  # validation items, below which they say nothing
 
 
@@ -221,16 +222,16 @@ def _foretold(found: Evidence | None, items: int, attempt: int) -> _Foretold | N
         return None
     if enough is None:
         return _Foretold(
-            f"{on} do not say whether it is better, so no attempt was spent: "
+            f"Not tested: {on} do not say whether it is better, so no attempt was spent. "
             f"{LEAST_ASKED} are needed. Label more, or test it now."
         )
-    wanted = items_needed(votes, attempt)
-    if wanted is None:
-        return _Foretold(f"{on} show no gain, so no attempt was spent. Label more to train on.")
-    need = rounded_up(max(1, wanted - items))
+    need = more_needed(votes, attempt, items)
+    if need is None:
+        gain = "no gain" if votes.mean() <= 0 else "hardly any gain"
+        return _Foretold(f"Not tested: {on} show {gain}, so no attempt was spent. Label more to train on.")
     return _Foretold(
-        f"The gain on {on} is too small for {items} held-out ones to show, so no attempt was spent. "
-        f"About {need} more held-out items, or more labels to train on, would help.",
+        f"Not tested: the gain on {on} is too small for {items} held-out ones to show, so no attempt was "
+        f"spent. About {need} more held-out items, or more labels to train on, would help.",
         need,
     )
 
@@ -252,8 +253,7 @@ def _asked(attempts: AttemptLog, question: Question, votes: np.ndarray) -> dict[
     p, (before, after) = sign_flip(votes, alpha, label_seed(question.labels)), evidence.scores()
     passed = p <= alpha and after >= before
     attempts.conclude(row.id, p, mean, spread, passed)
-    wanted = items_needed(votes, number + 1)
-    need = rounded_up(max(1, wanted - items)) if wanted is not None and not passed and p > alpha else None
+    need = more_needed(votes, number + 1, items) if not passed and p > alpha else None
     said, on = evidence.unit.said(mean), f"on {items} held-out items (attempt {number})"
     why, sentence = _worded(passed, p <= alpha, mean, f"{said} {on}", need)
     return {
@@ -276,8 +276,16 @@ def _worded(passed: bool, gained: bool, mean: float, said: str, need: int | None
         return "worse", f"Not better: {said}."
     return (
         "not-certain",
-        f"Not certain: {said}, which could be luck. About {need} more held-out items would tell.",
+        f"Not certain: {said}, which could be luck."
+        + (f" About {need} more held-out items would tell." if need else " It is too small to be told."),
     )
+
+
+def more_needed(votes: np.ndarray, attempt: int, items: int) -> int | None:
+    """`items_needed` beyond those there are, to two digits; None: no gain, or more than anybody labels."""
+    wanted = items_needed(votes, attempt)
+    more = None if wanted is None else rounded_up(max(1, wanted - items))
+    return None if more is None or more > MOST_WANTED else more
 
 
 def rounded_up(count: int) -> int:

@@ -22,7 +22,8 @@ FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 NEXT = 50  # labels whose worth is told
 WORTH_POINTS = 0.5  # a gain below this many points is not worth 50 labels
 RESAMPLES = 500
-LEAST_QUERIES = 60  # of 30 pairs both ways; of fewer no curve says that labels are of no use
+LEAST_PAIRS = 20  # validation matches, of fewer of which no curve is drawn: an interval is 30 points wide
+ENOUGH_PAIRS = 60  # of fewer no curve says that labels are of no use
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,13 @@ class LearningCurve:
     next_gain: float  # points to expect of the next 50 labels
     next_low: float
     next_high: float
-    queries: int  # that it was measured on
+    queries: int  # pairs that it was measured on, each asked both ways
 
     @property
     def advice(self) -> str:
         """The forecast as a sentence."""
         span = f"{self.next_low:+.1f} to {self.next_high:+.1f}"
-        if self.next_high < WORTH_POINTS and self.queries >= LEAST_QUERIES:
+        if self.next_high < WORTH_POINTS and self.queries >= ENOUGH_PAIRS:
             return f"More labels of the same kind no longer help ({span} points for the next {NEXT})."
         if self.next_low > 0:
             return f"The next {NEXT} labels should bring {self.next_gain:+.1f} points ({span})."

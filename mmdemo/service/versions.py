@@ -193,7 +193,7 @@ class Versions:
         examples, found = self._measured(versions, split, task)
         first = found[0].recall_by_query()
         rows = [
-            {"version": version, "mean_recall": round(one.mean_recall, 1)}
+            {"version": version, "mean_recall": round(one.mean_recall, 2)}
             | one.as_json()
             | {"gain": paired_bootstrap(first, one.recall_by_query()).as_json()}
             for version, one in zip(versions, found, strict=True)

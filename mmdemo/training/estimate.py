@@ -19,9 +19,10 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.memory import free_mb, weights_mb
 from mmdemo.models.protocols import Captioner
 from mmdemo.models.version_source import version_source
-from mmdemo.store.splits import TRAIN
+from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import BATCH, TrainSettings
+from mmdemo.training.foretelling import ENOUGH, FOLDS
 from mmdemo.training.recipes.base import RECIPES
 from mmdemo.training.trainables.head import train_head
 from mmdemo.training.trainables.texts import writing_defaults
@@ -72,7 +73,10 @@ def estimate(
         return _told(ws, method, _network(plan, each(), method, settings, weights_mb(preset)))
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
     lacking = len(features.missing(sorted({e.item for e in snapshot.examples})))
-    seconds = (lacking * each() if lacking else 0.0) + _head_s(one, settings, len(train), plan.epochs)
+    learning = _head_s(one, settings, len(train), plan.epochs)
+    if len({e.item for e in snapshot.of(VALIDATION, match=True)}) < ENOUGH:
+        learning *= FOLDS  # heads on four fifths of the labels say whether an attempt is worth it
+    seconds = (lacking * each() if lacking else 0.0) + learning
     return _told(ws, method, Cost(seconds, plan.epochs, len(train), 0))
 
 

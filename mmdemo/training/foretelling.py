@@ -20,7 +20,7 @@ from mmdemo.store.workspace import Workspace
 
 ENOUGH = 60  # validation items; below, folds over all labels say more
 FOLDS = 5
-OF_FOLDS = "labelled items, each judged by a model that had not seen it,"
+OF_FOLDS = "items with a match, each judged by a model that had not seen it,"
 
 
 def ancestry(ws: Workspace, version: str | None) -> Iterator[str]:

@@ -128,7 +128,7 @@ class JobRunner:
 
     def status(self, run_id: str = "", task: str = "") -> dict[str, Any]:
         """The JSON of `/training_status`, with the curves."""
-        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest(shown_with(task))
+        run = self._ws.runs.get(run_id) if run_id else self._ws.runs.latest((task,) if task else ())
         if run is None:
             return {"run": None, "status": "none"}
         from mmdemo.training.progress import read_progress, read_steps

@@ -189,13 +189,14 @@ def test_no_attempt_is_spent_where_validation_shows_too_little(ws: Workspace) ->
     flat = evidence(np.random.default_rng(1).normal(0.05, 0.7, 30))
     verdict = put(ws, better(60), lambda: flat)
     assert (verdict.certain, verdict.why, verdict.attempt) == (False, "not-asked", None)
+    assert verdict.need is None and "show hardly any gain" in verdict.sentence  # not: about 190000 more items
     assert put(ws, better(60), lambda: evidence(np.full(30, -0.1))).need is None
     assert "0 validation items do not say" in put(ws, better(60), lambda: None).sentence
     for found in (flat, replace(flat, before=flat.after, after=flat.before)):  # a small gain, and none
         assert "30 validation items" in put(ws, better(60), lambda found=found: found).sentence
         folded = replace(found, of=OF_FOLDS)
         said = put(ws, better(60), lambda folded=folded: folded).sentence
-        assert "30 labelled items, each judged by a model that had not seen it," in said
+        assert "30 items with a match, each judged by a model that had not seen it," in said
     assert ws.attempts.upcoming(TASK, 60, "log rank").number == 1
     assert put(ws, better(60), lambda: better(30)).attempt == 1
 

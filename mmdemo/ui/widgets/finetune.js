@@ -11,7 +11,7 @@ function drawRun(s) {
   $("[data-stop]").disabled = !on;
   if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); $("[data-run]").append(h("p", { class: "mm-empty" }, "No run yet. Label some pairs, then press Fine-tune.")); drawn = $("[data-curves]").dataset.stamp = ""; return; }
   const left = `${seconds(s.eta_s || 0)} left`, share = s.steps ? s.step / s.steps : s.epochs ? s.epoch / s.epochs : 0.02;
-  const waits = s.status === "queued" && !s.epochs ? "it waits for the run before it" : s.step && s.step === s.steps ? "measuring what it learned" : s.steps ? `${s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ` : ""}step ${s.step} of ${s.steps} · ${left}` : s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${left}` : "starting…";
+  const waits = s.status === "queued" && !s.epochs ? "it waits for the worker" : s.step && s.step === s.steps ? "measuring what it learned" : s.steps ? `${s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ` : ""}step ${s.step} of ${s.steps} · ${left}` : s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${left}` : "starting…";
   const head = h("div", { class: "mm-runline" }, h("strong", {}, s.run), h("span", { class: `mm-pill ${s.status}` }, s.status),
     on && h("span", {}, waits), !on && s.seconds && h("span", { class: "mm-faint" }, `${s.seconds.toFixed(1)} s · seed ${s.settings?.seed ?? 0}`),
     s.queued ? button(`${s.queued} more waiting`, () => show("runs")) : null, shown ? button("the latest run", () => { shown = ""; }) : null);
@@ -96,7 +96,7 @@ show(open);
 poll(element, 4000, async () => {
   if (open === "runs") return { runs: await views.runs() };
   if (open === "models") return { device: await api("device") };
-  return open === "train" ? api("training", { task: mm.task.name, run: shown }) : {};
+  return open === "train" ? ask("training", { run: shown }) : {};
 }, (s, e) => {
   if (e) { if (open === "train") $("[data-run]").replaceChildren(h("p", { class: "mm-note" }, "No connection. The run goes on without this page; trying again…")); return 2000; }
   if ("runs" in s) return s.runs ? 1000 : 4000;
