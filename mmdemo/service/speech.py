@@ -108,12 +108,19 @@ class Speech:
         else:
             words, silent = self._align_long(item, text, version, recogniser, language), False
         rows = [asdict(w) | {"said": not silent and w.probability >= SAID} for w in words]
+        if not silent and not all(
+            row["said"] for row in rows
+        ):  # what the transcript has was said all the same
+            there = _same_words([w.word for w in words], self.transcribe(item, version)["words"])
+            for a, _, count in there.get_matching_blocks():
+                for row in rows[a : a + count]:
+                    row["said"] = True
         for row in rows:
             row["probability"] = round(row["probability"], 4)
-        missing = [row["word"] for row in rows if not row["said"]]
+        missing = [row["word"].strip(".,;:!?…") for row in rows if not row["said"]]
         note = "No speech was found." if silent else ""
         if missing and not silent:
-            note = f"{len(missing)} of {len(rows)} words were not heard: {', '.join(missing[:12])}."
+            note = f"{len(missing)} of {len(rows)} words {'was' if len(missing) == 1 else 'were'} not heard: {', '.join(missing[:12])}."
         return {"model": version, "text": text, "words": rows, "note": note}
 
     def _align_long(
@@ -124,11 +131,8 @@ class Speech:
 
         heard = [Word(**w) for w in self.transcribe(item, version)["words"]]
         wanted = text.split()
-        matcher = difflib.SequenceMatcher(
-            None, [_plain(w) for w in wanted], [_plain(w.word) for w in heard], False
-        )
         out: list[Word] = []
-        for kind, a, b, c, d in matcher.get_opcodes():
+        for kind, a, b, c, d in _same_words(wanted, [asdict(w) for w in heard]).get_opcodes():
             if kind == "equal":
                 out += [
                     Word(wanted[i], w.start, w.end, w.probability)
@@ -166,6 +170,13 @@ class Speech:
 
 def _plain(word: str) -> str:
     return "".join(c for c in word.casefold() if c.isalnum())
+
+
+def _same_words(wanted: list[str], heard: list[dict[str, Any]]) -> difflib.SequenceMatcher[str]:
+    """Which words of a text are those of a transcript, in their order, but for capitals and stops."""
+    return difflib.SequenceMatcher(
+        None, [_plain(w) for w in wanted], [_plain(w["word"]) for w in heard], False
+    )
 
 
 def with_corrections(words: list[dict[str, Any]], pairs: list[PairView]) -> list[dict[str, Any]]:

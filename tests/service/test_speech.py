@@ -78,9 +78,18 @@ def test_a_word_that_was_not_said_is_reported(app: App) -> None:
     assert all(w["said"] for w in right["words"]) and right["note"] == ""
     wrong = app.speech.align_words(item, SAID.replace("seven", "xylophone"))
     assert [w["word"] for w in wrong["words"] if not w["said"]] == ["xylophone"]
-    assert "1 of 11 words were not heard: xylophone" in wrong["note"]
+    assert "1 of 11 words was not heard: xylophone" in wrong["note"]
     with pytest.raises(UserError, match="The text is empty"):
         app.speech.align_words(item, "  ")
+
+
+def test_a_word_that_the_transcript_has_was_said_however_unlikely_its_letters_are(app: App) -> None:
+    item = next(i for i in app.ws.items.listed("audio") if i.name == "sentence-11-en-us.ogg")
+    assert app.speech.transcribe(item)["text"].casefold().startswith("tickets cost")
+    told = app.speech.align_words(item, "Tickets cost two dollars at the door.")
+    by_word = {w["word"]: w for w in told["words"]}
+    assert by_word["Tickets"]["probability"] < 0.05 and by_word["Tickets"]["said"]
+    assert not by_word["two"]["said"] and "Tickets" not in told["note"]
 
 
 def test_a_picture_is_no_recording_and_a_recording_no_picture(app: App) -> None:
