@@ -120,7 +120,8 @@ class Speech:
         missing = [row["word"].strip(".,;:!?…") for row in rows if not row["said"]]
         note = "No speech was found." if silent else ""
         if missing and not silent:
-            note = f"{len(missing)} of {len(rows)} words {'was' if len(missing) == 1 else 'were'} not heard: {', '.join(missing[:12])}."
+            were = "was" if len(missing) == 1 else "were"
+            note = f"{len(missing)} of {len(rows)} words {were} not heard: {', '.join(missing[:12])}."
         return {"model": version, "text": text, "words": rows, "note": note}
 
     def _align_long(
