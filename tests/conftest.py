@@ -248,7 +248,7 @@ def png(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (4
 
 
 def execute_run(  # type: ignore[no-untyped-def]
-    ws: Workspace, run_id: str, towers, progress=None, holder: str = ""
+    app: App, run_id: str, progress=None, holder: str = ""
 ) -> Run:
     """Claim a run and work on it here until it has finished or its slice is over; returns its row, as it is
     where it cannot be claimed.
@@ -256,5 +256,5 @@ def execute_run(  # type: ignore[no-untyped-def]
     from mmdemo.training.lease import new_holder
     from mmdemo.training.runs import carry_out
 
-    run = ws.runs.claim(holder or new_holder(), run_id)
-    return ws.runs.get(run_id) if run is None else carry_out(ws, run, towers, progress)
+    run = app.ws.runs.claim(holder or new_holder(), run_id)
+    return app.ws.runs.get(run_id) if run is None else carry_out(app.ws, run, app.models, progress)

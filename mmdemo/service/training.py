@@ -84,7 +84,7 @@ class Training:
         if self._ws.settings.one_of_several:
             run_id, first = meet(self._ws.settings, method, create)
             if not first:
-                take_part(self._ws, run_id, worker.towers_of(run_id))
+                take_part(self._ws, run_id, self._context.models)
                 return None
         else:
             run_id = create()

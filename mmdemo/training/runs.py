@@ -10,8 +10,8 @@ from dataclasses import asdict
 from mmdemo.errors import MmdemoError, UserError, is_disk_full
 from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
 from mmdemo.modality import labelled_task
-from mmdemo.models.aligner import Towers
 from mmdemo.models.device import reproducible
+from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.version_source import version_source
 from mmdemo.store.tables import Run
@@ -70,21 +70,21 @@ def create_run(
     )
 
 
-def carry_out(ws: Workspace, run: Run, towers: Callable[[], Towers], progress: Told | None = None) -> Run:
+def carry_out(ws: Workspace, run: Run, models: ModelManager, progress: Told | None = None) -> Run:
     """Work on a run that was claimed, from its beginning or on from where it was broken off, until it has
     finished or its slice of time is over; returns its row, which says `queued` then.
 
     Args:
         ws: the workspace.
         run: as it was claimed.
-        towers: gives the towers of the version that it starts from, where they are needed.
+        models: what is loaded here, or will be where it is needed.
         progress: hears of every epoch.
     """
     with Lease(ws, run) as lease:
         flag = stop_flag(ws, run.id)
         try:
             with reproducible(bool(run.settings.get("deterministic"))):
-                started = _start(ws, run, towers, lambda: lease.lost or flag())
+                started = _start(ws, run, models, lambda: lease.lost or flag())
                 recipe = recipe_of(ws, run)
                 opened = recipe.open(started)
                 finished = _train(started, opened, progress)
@@ -100,15 +100,15 @@ def carry_out(ws: Workspace, run: Run, towers: Callable[[], Towers], progress: T
     return done
 
 
-def take_part(ws: Workspace, run_id: str, towers: Callable[[], Towers]) -> None:
+def take_part(ws: Workspace, run_id: str, models: ModelManager) -> None:
     """Learn with the first process of a launch until it is done; nothing is written."""
     run = ws.runs.get(run_id)
-    started = _start(ws, run, towers, stop_flag(ws, run_id))
+    started = _start(ws, run, models, stop_flag(ws, run_id))
     _train(started, recipe_of(ws, run).open(started), None)
 
 
-def _start(ws: Workspace, run: Run, towers: Callable[[], Towers], stopped: Callable[[], bool]) -> StartedRun:
-    return StartedRun(ws, run, Snapshot.load(ws.run_folder(run.id) / "snapshot.json"), towers, stopped)
+def _start(ws: Workspace, run: Run, models: ModelManager, stopped: Callable[[], bool]) -> StartedRun:
+    return StartedRun(ws, run, Snapshot.load(ws.run_folder(run.id) / "snapshot.json"), models, stopped)
 
 
 def _train(started: StartedRun, opened: OpenedRun, progress: Told | None) -> FinishedRun | None:

@@ -20,7 +20,6 @@ from pathlib import Path
 import psutil
 
 from mmdemo.errors import MmdemoError
-from mmdemo.models.aligner import Towers
 from mmdemo.models.device import decide_compute
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.version_source import version_source
@@ -43,7 +42,7 @@ class Worker:
 
     Args:
         ws: the workspace.
-        models: gives the towers of the versions that runs start from.
+        models: gives the models that runs start from and are measured by.
         name: under which it claims runs.
     """
 
@@ -57,12 +56,7 @@ class Worker:
         slice is over; returns its row, or None where there is nothing to claim.
         """
         run = self._ws.runs.claim(self.name, run_id)
-        return None if run is None else carry_out(self._ws, run, self.towers_of(run.id), progress)
-
-    def towers_of(self, run_id: str) -> Callable[[], Towers]:
-        """Gives the towers of the version that a run starts from, when they are asked for."""
-        parent = self._ws.runs.get(run_id).parent
-        return lambda: self._models.towers(version_source(self._ws, parent).preset)
+        return None if run is None else carry_out(self._ws, run, self._models, progress)
 
     def see_to(self, run_id: str, progress: Callable[[EpochRecord], None] | None = None) -> Run:
         """Work until a run has finished. When its slice is over, those that wait longer have theirs first; so

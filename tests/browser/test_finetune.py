@@ -186,7 +186,7 @@ def test_what_the_gate_says_stands_before_a_run_after_it_and_on_the_version(
     # It learns next to nothing, and whether it is better is asked in the page: a run asks where folds say so.
     how = TrainSettings(epochs=1, members=1, learning_rate=1e-9)
     run = create_run(app.ws, TASK, "head", how, promote="never")
-    execute_run(app.ws, run, lambda: app.models.aligner(TASK).towers)
+    execute_run(app, run)
     page.evaluate("mm.poke()")
     expect(page.locator(".mm-verdict")).to_be_visible()
     version = next(v.id for v in app.ws.versions.of_task(TASK) if v.parent)

@@ -47,7 +47,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         if pair.is_own:
             app.ws.labels.add(pair.id, NewLabel("match"))
     run = create_run(app.ws, TASK, "head", TrainSettings(epochs=2, members=1), "ask")
-    execute_run(app.ws, run, lambda: app.models.aligner(TASK).towers)
+    execute_run(app, run)
     yield app, address
     page.close(verbose=False)
     app.close()

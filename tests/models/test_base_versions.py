@@ -80,7 +80,7 @@ def test_what_is_trained_next_stands_on_the_version_that_is_active(old: App) -> 
     for parent, base in ((TUNED, OLD), (NEW, NEW)):
         old.ws.versions.activate(parent)
         run = create_run(old.ws, TASK, "head", TrainSettings(epochs=1, hidden=4), "ask")
-        done = execute_run(old.ws, run, lambda base=base: old.models.towers(base))  # type: ignore[misc]
+        done = execute_run(old, run)
         assert done.version_id and old.ws.versions.get(done.version_id).base == base
         assert old.models.aligner(TASK, done.version_id).towers.version == base
 

@@ -161,8 +161,7 @@ def test_a_dual_encoder_aligns_searches_captions_explains_learns_and_is_activate
             pair, _ = app.ws.pairs.add(session, "image-text", item.id, names[i], source="test", split=split)
             app.ws.labels.add_in(session, pair, NewLabel("match"))
     run_id = create_run(app.ws, "image-text", "head", TrainSettings(epochs=2), promote="ask")
-    preset = find_preset(f"dual:{folder}")
-    run = execute_run(app.ws, run_id, lambda: app.models.towers(preset))
+    run = execute_run(app, run_id)
     assert run.status == "done" and run.version_id
     app.versions.activate(run.version_id)
     assert app.media.align(items[0], ["a cat"])["model"] == run.version_id
@@ -178,7 +177,7 @@ def test_a_video_model_finds_moments_and_learns(
     found = app.video.moments(item, "a harp")
     assert found["moments"] and found["complete"] and found["model"].startswith(f"frames-{family}")
     run_id = create_run(app.ws, "video-text", "head", TrainSettings(epochs=2, head="temporal"), promote="ask")
-    run = execute_run(app.ws, run_id, lambda: app.models.towers(find_preset(f"frames:{folder}")))
+    run = execute_run(app, run_id)
     assert run.status == "done", run.message
 
 

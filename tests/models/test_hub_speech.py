@@ -168,13 +168,9 @@ def test_a_hub_whisper_learns_from_corrected_texts_by_lora_and_serves_as_a_versi
 ) -> None:
     app = labelled(make_app, whisper)
     base = app.ws.versions.active(TASK)
-
-    def towers() -> object:
-        return app.models.aligner(TASK, base).towers
-
     run_id = create_run(app.ws, TASK, "lora", TrainSettings(epochs=2, learning_rate=0.02, batch=2), "ask")
     seen: list[float] = []
-    run = execute_run(app.ws, run_id, towers, lambda r: seen.append(r.loss))
+    run = execute_run(app, run_id, lambda r: seen.append(r.loss))
     assert run.status == "done", run.message
     assert len(seen) == 2 and seen[1] < seen[0]
     assert run.result["transcripts"]["recordings"] == 2 and run.result["gains"]
@@ -191,7 +187,7 @@ def test_a_hub_whisper_learns_from_corrected_texts_by_lora_and_serves_as_a_versi
     # what comes after stands on it: a head on the adapted states
     app.ws.versions.activate(run.version_id)
     child = create_run(app.ws, TASK, "head", TrainSettings(epochs=2), "ask")
-    done = execute_run(app.ws, child, lambda: tuned.towers)
+    done = execute_run(app, child)
     assert done.status == "done", done.message
     assert app.models.aligner(TASK, done.version_id).towers.media.id == tuned.towers.media.id
 
@@ -208,10 +204,6 @@ def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
     for name, killed in (("whole", False), ("killed", True)):
         app = labelled(make_app, whisper, name, train=4, held_out=1)
         run_id = create_run(app.ws, TASK, "lora", TrainSettings(epochs=2, batch=3), "ask")
-
-        def towers(app: App = app) -> object:
-            return app.models.aligner(TASK, app.ws.versions.active(TASK)).towers
-
         if killed:
 
             class Killed(BaseException):
@@ -222,8 +214,8 @@ def test_a_lora_run_that_was_interrupted_goes_on_to_the_same_weights(
                     raise Killed
 
             with pytest.raises(Killed):
-                execute_run(app.ws, run_id, towers, kill)
-        run = execute_run(app.ws, run_id, towers)
+                execute_run(app, run_id, kill)
+        run = execute_run(app, run_id)
         found.append(load_file(app.ws.version_folder(run.version_id) / ADAPTER / "adapter_model.safetensors"))
     whole, resumed = found
     assert whole.keys() == resumed.keys()

@@ -147,7 +147,7 @@ def test_names_that_are_trained_on_are_found_better(make_app: Callable[..., App]
             pair, _ = app.ws.pairs.add(session, TASK, item.id, row["text"], source="n", split=row["split"])
             app.ws.labels.add_in(session, pair, NewLabel("match"))
     run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=40, members=1), "when-better")
-    run = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.speech_model))
+    run = execute_run(app, run_id)
     assert run.status == "done", run.message
     result = run.result or {}
     # ranked by likelihood, as a search is, the base finds all of these few: what it learned is in the words

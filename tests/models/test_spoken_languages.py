@@ -203,6 +203,6 @@ def test_a_run_tells_the_network_the_language_of_each_recording(
         lambda self, rs: told.update((r.text, r.language) for r in rs) or batch(self, rs),
     )
     run_id = create_run(app.ws, TASK, "lora", TrainSettings(epochs=1, batch=2), "ask")
-    done = execute_run(app.ws, run_id, lambda: app.models.aligner(TASK).towers)
+    done = execute_run(app, run_id)
     assert done.status == "done", done.message
     assert told == {("a text in de", "de"), ("a text in fr", "fr")}

@@ -175,7 +175,7 @@ def test_the_old_version_answers_while_the_new_vectors_are_made(
     for pair in app.ws.pairs.browse(TASK, state="unlabelled")[:12]:
         app.ws.labels.add(pair.id, NewLabel("match"))
     run = create_run(app.ws, TASK, "head", TrainSettings(epochs=1), "ask")
-    version = execute_run(app.ws, run, lambda: app.models.towers(app.settings.model)).version_id
+    version = execute_run(app, run).version_id
     base = app.context.keeper.serving().version
     go = threading.Event()
     real = serving.project_items

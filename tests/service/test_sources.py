@@ -35,7 +35,7 @@ def tuned(
         if pair.is_own:
             app.ws.labels.add(pair.id, NewLabel("match"))
     run = create_run(app.ws, TASK, "head", TrainSettings(members=1, epochs=10), "ask")
-    execute_run(app.ws, run, lambda: app.models.aligner(TASK).towers)
+    execute_run(app, run)
     yield app, ask(app, "training", run=run)
     app.close()
 

@@ -167,7 +167,7 @@ def test_labelled_spans_are_learnt_from_and_other_spans_of_the_same_video_are_ne
     for pair in app.ws.pairs.browse(TASK, state="unlabelled"):
         app.ws.labels.add(pair.id, NewLabel("match"))
     run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3), "ask")
-    run = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.video_model))
+    run = execute_run(app, run_id)
     assert run.status == "done", run.message
     result = run.result or {}
     assert result["trained_on"] == {"match": 32, "mismatch": 0, "held_out": 24, "validation": 8}

@@ -64,8 +64,7 @@ def learn(app: App, task: str, methods: Sequence[str], **how: object) -> None:
     for method in methods:
         how = {"epochs": 2, "batch": 4, "learning_rate": 2e-2 if method == "head" else 1e-2} | how
         run_id = create_run(app.ws, task, method, TrainSettings(**how), "ask")  # type: ignore[arg-type]
-        parent = app.ws.runs.get(run_id).parent
-        done = execute_run(app.ws, run_id, lambda p=parent: app.models.aligner(task, p).towers)  # type: ignore
+        done = execute_run(app, run_id)
         assert done.status == "done" and done.version_id, done.message
         app.versions.activate(done.version_id)
         said.append(scores(app, task))
@@ -122,7 +121,7 @@ def test_what_joins_two_backbones_learns_by_lora_and_is_kept_with_the_adapter(
     for method in ("lora", "lora", "full"):
         settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
         run_id = create_run(app.ws, "image-text", method, settings, "ask")
-        done = execute_run(app.ws, run_id, lambda: app.models.aligner("image-text").towers)
+        done = execute_run(app, run_id)
         assert done.status == "done" and done.version_id, done.message
         app.versions.activate(done.version_id)
         seen.append(weights_of(app))  # as another process would load them
@@ -161,8 +160,7 @@ def test_recognisers_learn_from_corrected_texts_by_every_method(
     for method in ("full", "lora"):
         settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-3)
         run_id = create_run(app.ws, "speech-text", method, settings, "ask")
-        parent = app.models.aligner("speech-text").towers
-        done = execute_run(app.ws, run_id, lambda p=parent: p)  # type: ignore[misc]
+        done = execute_run(app, run_id)
         assert done.status == "done" and done.version_id, done.message
         app.versions.activate(done.version_id)
         tower = app.models.aligner("speech-text").towers.media

@@ -485,11 +485,10 @@ def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
         )
 
     vectors = [both_vectors()]
-    base = find_preset(f"dual:{folder}")
     for method in ("lora", "full", "lora"):
         settings = TrainSettings(epochs=2, batch=6, learning_rate=1e-3)
         run_id = create_run(app.ws, TASK, method, settings, promote="ask")
-        done = execute_run(app.ws, run_id, lambda: app.models.towers(base))
+        done = execute_run(app, run_id)
         assert done.status == "done" and done.version_id, done.message
         assert done.result is not None and done.result["after"]["pairs"] == 4
         app.versions.activate(done.version_id)
@@ -512,13 +511,12 @@ def test_clap_learns_in_full_from_labelled_sounds(tmp_path: Path, make_app: Call
     app = make_app(speech_model=f"sounds:{folder}")
     for i, item in enumerate(app.ws.items.listed("audio", limit=10)):
         app.labels.add_on(item.id, f"sound number {i}", NewLabel("match"))
-    base = find_preset(f"sounds:{folder}")
     item = app.ws.items.listed("audio", limit=1)[0]
     before = app.media.align(item, ["a bell"])["scores"][0]["similarity"]
     for method in ("lora", "full"):
         settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
         run_id = create_run(app.ws, "speech-text", method, settings, promote="ask")
-        done = execute_run(app.ws, run_id, lambda: app.models.towers(base))
+        done = execute_run(app, run_id)
         assert done.status == "done" and done.version_id, done.message
         app.versions.activate(done.version_id)
     assert app.media.align(item, ["a bell"])["scores"][0]["similarity"] != before

@@ -136,7 +136,7 @@ def test_a_worker_that_has_lost_its_run_stops_and_writes_nothing(
         epochs.append(record.epoch)  # type: ignore[attr-defined]
         app.ws.runs.update(run_id, holder="another")
 
-    row = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model), lose)
+    row = execute_run(app, run_id, lose)
     assert (row.status, row.holder, row.version_id) == ("running", "another", None)
     assert len(epochs) < 200 and len(app.ws.versions.of_task(TASK)) == 1
 
@@ -184,8 +184,7 @@ def test_a_run_of_another_process_is_seen_and_stopped_by_every_page(
             assert page.context.jobs.status()["status"] == "running"
             page.context.jobs.stop(run_id)
 
-    towers = lambda: app.models.towers(app.settings.model)  # noqa: E731
-    done = execute_run(app.ws, run_id, towers, stop, "command line")
+    done = execute_run(app, run_id, stop, "command line")
     assert done.status == "stopped" and done.version_id
     assert page.context.jobs.status()["status"] == "stopped"
 

@@ -29,7 +29,7 @@ def execute(app: App, run_id: str, stop_after: int = 0):  # type: ignore[no-unty
         if record.epoch == stop_after:  # type: ignore[attr-defined]
             app.context.jobs.stop(run_id)
 
-    return execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model), progress)
+    return execute_run(app, run_id, progress)
 
 
 def without_worker(app: App) -> None:

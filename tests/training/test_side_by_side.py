@@ -110,7 +110,7 @@ def test_heads_that_cannot_be_merged_learn_alone_and_several_of_them_are_refused
 def test_a_card_says_how_many_heads_were_merged(app: App) -> None:
     label_samples(app, 20)
     run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=1, hidden=6), "ask")
-    done = execute_run(app.ws, run_id, lambda: app.models.aligner(TASK).towers)
+    done = execute_run(app, run_id)
     assert done.version_id
     folder = app.ws.version_folder(done.version_id)
     asked = read_card(folder)["settings"]

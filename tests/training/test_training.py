@@ -45,7 +45,7 @@ def run(app: App, promote: str = "when-better", **settings: object):  # type: ig
     """A run of one head, which is a third of the work of the five that are the default."""
     settings = {"members": 1} | settings
     run_id = create_run(app.ws, TASK, "head", TrainSettings(**settings), promote)  # type: ignore[arg-type]
-    return execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model))
+    return execute_run(app, run_id)
 
 
 def toy(n: int = 60, dim: int = 8, features: int = 20, seed: int = 0) -> PairArrays:
@@ -255,7 +255,7 @@ def test_a_stopped_run_is_usable(app: App) -> None:
         if record.epoch == 2:
             (app.ws.run_folder(run_id) / "stop").touch()
 
-    done = execute_run(app.ws, run_id, lambda: app.models.towers(app.settings.model), stop_after_two)
+    done = execute_run(app, run_id, stop_after_two)
     assert done.status == "stopped" and "kept as a version" in done.message
     assert app.models.aligner(TASK, done.version_id).encode_text(["x"]).shape == (1, 384)
 
@@ -308,9 +308,7 @@ def test_killing_the_worker_in_the_middle_loses_at_most_an_epoch_and_no_label(ap
     holder = app.ws.runs.get(run_id).holder
     app.ws.runs.free(holder)  # type: ignore[arg-type]  # as a page does whose worker died
     first: list[int] = []
-    done = execute_run(
-        app.ws, run_id, lambda: app.models.towers(app.settings.model), lambda r: first.append(r.epoch)
-    )
+    done = execute_run(app, run_id, lambda r: first.append(r.epoch))
     assert done.status == "done" and first[0] >= done_before - 1 and first[-1] == 40
     assert [r["epoch"] for r in read_progress(app.ws, run_id)] == list(range(1, 41))
     assert app.ws.labels.total() == labels

@@ -42,7 +42,7 @@ def full_disk() -> Iterator[None]:
 
 
 def execute(app: App, run_id: str):  # type: ignore[no-untyped-def]
-    return execute_run(app.ws, run_id, lambda: app.models.aligner(TASK).towers)
+    return execute_run(app, run_id)
 
 
 def send(app: App, name: str, body: dict[str, object]) -> object:
@@ -116,7 +116,7 @@ def test_a_network_learns_in_slices_of_time_what_it_learns_in_one_piece(
     for one in (app, sliced):
         settings = TrainSettings(epochs=2, batch=6, learning_rate=1e-3)
         run_id = create_run(one.ws, TASK, "full", settings, "ask")
-        first = execute_run(one.ws, run_id, lambda o=one: o.models.aligner(TASK).towers)  # type: ignore
+        first = execute_run(one, run_id)
         assert first.status == ("done" if one is app else "queued"), first.message
         done = Worker(one.ws, one.models).see_to(run_id)
         assert done.version_id
@@ -133,7 +133,7 @@ def test_a_state_of_another_network_is_told_and_not_loaded(app: App) -> None:
     def stop_after_one(record: object) -> None:
         app.context.jobs.stop(run_id)
 
-    execute_run(app.ws, run_id, lambda: app.models.aligner(TASK).towers, stop_after_one)
+    execute_run(app, run_id, stop_after_one)
     state.rename(app.ws.run_folder(other) / "state")
     failed = execute(app, other)
     assert failed.status == "failed" and "does not fit its model" in failed.message

@@ -14,6 +14,7 @@ from mmdemo.labeling.snapshot import Example, Snapshot
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
+from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower
 from mmdemo.models.version_source import version_source
@@ -34,8 +35,12 @@ class StartedRun:
     ws: Workspace
     run: Run
     snapshot: Snapshot
-    towers: Callable[[], Towers]  # of the version that it starts from
+    models: ModelManager  # of whoever carries it out: what is loaded in its process is loaded by this one
     stopped: Callable[[], bool]
+
+    def towers(self) -> Towers:
+        """Of the version that it starts from, loaded where they are asked for."""
+        return self.models.towers(self.preset)
 
     @property
     def settings(self) -> TrainSettings:

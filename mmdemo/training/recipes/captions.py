@@ -18,7 +18,6 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
-from mmdemo.models.manager import ModelManager
 from mmdemo.models.version_source import version_source
 from mmdemo.retrieval.embed import decode_file
 from mmdemo.store.tables import Item
@@ -51,7 +50,7 @@ def open_run(started: StartedRun) -> OpenedRun:
 
 
 def conclude(finished: FinishedRun) -> Conclusion:
-    """Caption held-out pictures by the captioner before and the one that learned; no towers are needed."""
+    """Caption held-out pictures by the captioner before and the one that learned."""
     started = finished.started
     ws, preset = started.ws, started.preset
     learned = save_learned(preset, started.run, started.folder, finished.opened.save)
@@ -62,8 +61,9 @@ def conclude(finished: FinishedRun) -> Conclusion:
         found = _write(ws, unseen(ws, started.run.parent, started.validation), *sides)
         return _evidence(found) if found is not None else None
 
+    table = _table(ws, started.models.aligner(DEFAULT_TASK), written) if written is not None else None
     return Conclusion(
-        {"captions": _table(ws, written) if written is not None else None} | finished.facts,
+        {"captions": table} | finished.facts,
         Calibration(1.0, 0.0),
         _evidence(written) if written is not None else None,
         validation,
@@ -131,11 +131,8 @@ def _evidence(written: Written) -> Evidence:
     return Evidence(items, -scores[0], -scores[1], (scores[0], scores[1]), unit=CAPTION_SCORES)
 
 
-def _table(ws: Workspace, written: Written) -> dict[str, Any]:
-    """The scores of both sides, and captions that changed."""
-    aligner = ModelManager(ws.settings, ws.versions.active, lambda v: version_source(ws, v)).aligner(
-        DEFAULT_TASK
-    )
+def _table(ws: Workspace, aligner: HeadAligner, written: Written) -> dict[str, Any]:
+    """The scores of both sides, by what an aligner of pictures says of them, and captions that changed."""
     pictures = [decode_file(aligner.towers.media, ws.media_path(item)) for item in written.items]
     vectors = aligner.encode_media(pictures)
     cosines = _cosines(aligner, vectors, written.before), _cosines(aligner, vectors, written.after)
