@@ -1,5 +1,5 @@
-"""What a run trains and measures on: a frozen snapshot of labels, checked before the start, and its
-tensors.
+"""What a run trains and measures on as arrays: the features of the examples of a snapshot, and what is known
+of each pair.
 """
 
 from __future__ import annotations

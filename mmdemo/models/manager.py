@@ -199,9 +199,9 @@ class ModelManager:
         if source.folder is None:
             return kind(source.id, source.task, towers, None, towers.calibration)
         head = load_head(source.folder) if has_head(source.folder) else None
+        calibration = calibration_of(source, towers)
         card = read_card(source.folder)
         with reading(source.folder):
-            calibration = Calibration(**card["calibration"])
             of_pairs = Calibration(**card["pair_calibration"]) if head is not None and head.fuses else None
             fit = PairFit.of(card["fit"]) if card.get("fit") else None
         if of_pairs is not None:
@@ -306,6 +306,19 @@ class ModelManager:
         from mmdemo.models.device import decide_compute, give_back_memory
 
         give_back_memory(decide_compute(self._settings.device, self._settings.threads).device)
+
+
+def calibration_of(source: VersionSource, towers: Towers) -> Calibration:
+    """The calibration of a version's similarities: that on its card, or of a base that of its towers.
+
+    Raises:
+        StorageError: its card is damaged.
+    """
+    if source.folder is None:
+        return towers.calibration
+    card = read_card(source.folder)
+    with reading(source.folder):
+        return Calibration(**card["calibration"])
 
 
 def _captioner_key(preset: Preset) -> str:

@@ -1,4 +1,4 @@
-"""What can be done with runs: estimate and start; the rest is the queue's own."""
+"""What can be done with runs: estimate one, start it, carry it out, decide on what it made, roll back."""
 
 from __future__ import annotations
 

@@ -8,8 +8,9 @@ import pytest
 
 from mmdemo.errors import StorageError
 from mmdemo.evaluation.evaluate import fit_of
+from mmdemo.models.manager import calibration_of
 from mmdemo.models.registry import find_preset
-from mmdemo.models.version_source import VersionSource
+from mmdemo.models.version_source import VersionSource, version_source
 from mmdemo.service.app import App
 from mmdemo.store.cards import read_card
 from tests.conftest import TASK
@@ -27,6 +28,13 @@ def test_a_version_with_a_damaged_card_cannot_be_loaded_and_says_so(
     source = VersionSource("v7", TASK, find_preset(app.settings.model), folder)
     with pytest.raises(StorageError, match=r"The card of v7 cannot be read. Activate another version."):
         app.models._make(source)
+    with pytest.raises(StorageError, match=r"The card of v7 cannot be read. Activate another version."):
+        calibration_of(source, app.models.towers(source.preset))  # as what is trained on from it is told
+
+
+def test_a_base_has_the_calibration_that_its_towers_came_with(app: App) -> None:
+    towers = app.models.towers(app.settings.model)
+    assert calibration_of(version_source(app.ws, app.settings.model), towers) == towers.calibration
 
 
 @pytest.mark.parametrize("fit", [b"5", b'{"weights": 3}', b"[1]"])

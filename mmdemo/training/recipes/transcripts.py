@@ -13,15 +13,15 @@ from mmdemo.evaluation.evidence import Evidence
 from mmdemo.evaluation.transcripts import error_evidence, error_rates, hear
 from mmdemo.labeling.snapshot import Example
 from mmdemo.media.audio import decode_audio
-from mmdemo.models.aligner import HeadAligner, Towers
-from mmdemo.models.calibration import Calibration
+from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
 from mmdemo.models.load import load_towers
+from mmdemo.models.manager import calibration_of
 from mmdemo.models.speech.recogniser import WINDOW_S
+from mmdemo.models.version_source import version_source
 from mmdemo.retrieval.embed import spoken_language
 from mmdemo.retrieval.speech.transcript_jobs import vocabulary_of
-from mmdemo.store.cards import read_card
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.foretelling import unseen
@@ -99,7 +99,7 @@ def conclude(finished: FinishedRun) -> Conclusion:
         comparison(before, reached, measured)
         | finished.facts
         | ({"transcripts": error_rates(rows)} if rows else {}),
-        _calibration(ws, run.parent, after),
+        calibration_of(version_source(ws, run.parent), after),  # the shared space is the parent's
         error_evidence(rows) if rows else None,
         validation,
     )
@@ -119,12 +119,6 @@ def _copy_head(ws: Workspace, parent: str, target: Path) -> ResidualHead | None:
     if head is not None:
         save_head(head, target)
     return head
-
-
-def _calibration(ws: Workspace, parent: str, towers: Towers) -> Calibration:
-    """The shared space is the parent's, and so is its calibration."""
-    card = read_card(ws.version_folder(parent))
-    return Calibration(**card["calibration"]) if card else towers.calibration
 
 
 def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) -> None:
