@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hatchling.plugin.manager import PluginManager
 
 import mmdemo
 from mmdemo.settings import ASSETS
+from tests.test_layers import FILES, imports
 from tests.waiting import free_port, wait_for, wait_for_page
 
 ROOT = ASSETS.parent
@@ -43,6 +45,16 @@ def test_every_pin_is_a_dependency_or_belongs_to_the_tests() -> None:
     assert sorted(p.lower() for p in pinned) == sorted(p.lower().replace("_", "-") for p in PINS)
     assert {p.split("==")[0] for p in tests} >= {"pytest", "playwright", "ruff", "mypy"}
     assert not {p.split("==")[0] for p in core.dependencies} & {"pytest", "playwright", "ruff", "mypy"}
+
+
+def test_what_the_package_imports_is_pinned_and_does_not_come_with_something_else_by_chance() -> None:
+    files = [*FILES, ROOT / "app.py"]
+    by_name = {name for f in files for name in re.findall(r'heavy\("(\w+)', f.read_text(encoding="utf-8"))}
+    tops = {name.split(".")[0] for f in files for name in imports(f)} | by_name
+    others = tops - set(sys.stdlib_module_names) - {"mmdemo"}
+    packages, pinned = packages_distributions(), {p.split("[")[0].split("==")[0] for p in PINS}
+    of = {name: {d.lower().replace("_", "-") for d in packages[name]} for name in others}
+    assert not {name for name, d in of.items() if not d & {p.lower().replace("_", "-") for p in pinned}}
 
 
 def test_the_version_is_written_once() -> None:
