@@ -175,8 +175,8 @@ def fit_space() -> None:
 
     from mmdemo.data.samples import spoken_set
     from mmdemo.models.calibration import Calibration, fit_calibration
+    from mmdemo.models.find_model import find_preset
     from mmdemo.models.load import load_towers
-    from mmdemo.models.registry import find_preset
     from mmdemo.models.speech.aligner import SpeechTower
     from mmdemo.settings import load_settings
 

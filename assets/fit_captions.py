@@ -35,8 +35,8 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import PairFit, fit_pairs
 from mmdemo.models.captioning.agreement import SURE, count
 from mmdemo.models.captioning.seen import FIT, LEAST_SEEN, evidence, seen_words
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.settings import load_settings
 
 PRESET = "efficientnet-lite0-devise"

@@ -30,8 +30,8 @@ from mmdemo.evaluation.calibrating import measured, unseen
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import SIMILARITY, PairFit, at_base_rate, fit_pairs
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.models.reliability import reliability
 from mmdemo.models.shipped import FITS
 from mmdemo.models.speech.aligner import ABOUT_FIT, SAID_FIT, SpeechTower, spoken_evidence

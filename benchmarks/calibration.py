@@ -31,8 +31,8 @@ from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import at_base_rate
 from mmdemo.models.device import decide_compute
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.models.reliability import Zones, reliability
 from mmdemo.models.video.aligner import VideoAligner, VideoTower
 from mmdemo.settings import ASSETS, load_settings

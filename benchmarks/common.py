@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from mmdemo.evaluation.pair_arrays import BankArrays, PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import Towers
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.settings import ASSETS, load_settings
 

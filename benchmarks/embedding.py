@@ -21,9 +21,9 @@ from PIL import Image
 
 from mmdemo.media.image import decode_image, pixels
 from mmdemo.models.encoders.efficientnet_minilm import EfficientNetTower, bundled_weights
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
 from mmdemo.models.presets import Preset
-from mmdemo.models.registry import find_preset
 from mmdemo.retrieval.encode_stream import BATCH, encode_stream
 from mmdemo.settings import ASSETS, load_settings
 

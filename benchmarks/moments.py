@@ -30,8 +30,8 @@ from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.media.video import decode_video
 from mmdemo.models.device import decide_compute
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.models.video.aligner import FrameFeatures, VideoAligner, VideoTower, sequences
 from mmdemo.retrieval.video.frames import analyse_video
 from mmdemo.settings import load_settings

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.modality import CAPTIONING
 from mmdemo.models.calibration import Calibration, PairFit
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.hub.local_cache import is_local
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.loaded_models import LoadedModels
 from mmdemo.models.presets import LOADERS, PROPOSED, Preset
 from mmdemo.models.protocols import Task
-from mmdemo.models.registry import find_preset
 from mmdemo.models.version_source import VersionSource
 from mmdemo.settings import Settings
 from mmdemo.store.cards import read_card, reading

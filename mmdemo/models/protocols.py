@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mmdemo.models.device import Compute
 
-Modality = str  # the name of one in MODALITIES
+ModalityName = str  # the name of one in MODALITIES
 Task = str  # that of one of them, or CAPTIONING
 
 
@@ -26,7 +26,7 @@ class MediaTower(Protocol):
     """A frozen network from one modality to features, from which a head makes vectors."""
 
     id: str  # names the stored features: change it when they change
-    modality: Modality
+    modality: ModalityName
     feature_dim: int  # F
     dim: int  # D; the first D features are the untrained vector, before normalisation
 

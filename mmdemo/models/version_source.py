@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import Task
-from mmdemo.models.registry import find_preset
 
 if TYPE_CHECKING:
     from mmdemo.store.workspace import Workspace

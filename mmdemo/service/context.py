@@ -16,10 +16,10 @@ from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
 from mmdemo.modality import CAPTIONING, DEFAULT_TASK, MODALITIES, TASKS, Modality, base_model, modality_of
 from mmdemo.models.automatic import begin_with
+from mmdemo.models.find_model import captioner_preset, find_preset
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import Task
-from mmdemo.models.registry import captioner_preset, find_preset
 from mmdemo.models.version_source import version_source
 from mmdemo.settings import AUTO, Settings
 from mmdemo.store.workspace import Workspace

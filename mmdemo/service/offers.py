@@ -13,9 +13,9 @@ from typing import Any
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.modality import TASKS
 from mmdemo.models.automatic import better_than
+from mmdemo.models.find_model import preset_for
 from mmdemo.models.presets import PRESETS, Preset
 from mmdemo.models.protocols import Task
-from mmdemo.models.registry import preset_for
 from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context, check_task
 from mmdemo.service.versions import Versions

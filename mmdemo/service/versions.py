@@ -156,8 +156,8 @@ class Versions:
         Raises:
             UserError: it is not for this task, or cannot be loaded: the version before stays active.
         """
+        from mmdemo.models.find_model import preset_for
         from mmdemo.models.presets import PROPOSED
-        from mmdemo.models.registry import preset_for
 
         known = version_task(task)
         if known == CAPTIONING and name == PROPOSED:

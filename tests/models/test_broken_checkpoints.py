@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from mmdemo.command_line import main
 from mmdemo.errors import UserError
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_captioner, load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.settings import ASSETS, load_settings
 from tests import checkpoints
 

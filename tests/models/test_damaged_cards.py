@@ -8,8 +8,8 @@ import pytest
 
 from mmdemo.errors import StorageError
 from mmdemo.evaluation.evaluate import fit_of
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.manager import calibration_of
-from mmdemo.models.registry import find_preset
 from mmdemo.models.version_source import VersionSource, version_source
 from mmdemo.service.app import App
 from mmdemo.store.cards import read_card

@@ -16,11 +16,11 @@ from huggingface_hub.utils import disable_progress_bars
 
 from mmdemo.command_line import main
 from mmdemo.errors import UserError
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.hub.download import DownloadStoppedError, Fetched, fetch
 from mmdemo.models.hub.local_cache import repositories
 from mmdemo.models.memory import memory_mb
 from mmdemo.models.presets import Preset
-from mmdemo.models.registry import find_preset
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests import checkpoints

@@ -20,7 +20,7 @@ import sys, threading, traceback
 from pathlib import Path
 import numpy as np
 from mmdemo.settings import load_settings
-from mmdemo.models.registry import preset_for
+from mmdemo.models.find_model import preset_for
 
 clip = sys.argv[1]
 settings = load_settings({}, device="cpu", workspace=sys.argv[2], samples=False)
@@ -35,7 +35,7 @@ def voice():
 
 def load(name):
     from mmdemo.models.load import load_towers
-    from mmdemo.models.registry import find_preset
+    from mmdemo.models.find_model import find_preset
     load_towers(find_preset(name), settings)[0].text.encode(["a cat"])
 
 def learn():

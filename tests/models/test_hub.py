@@ -16,8 +16,8 @@ from torch.nn.functional import normalize
 from mmdemo.errors import UserError
 from mmdemo.models.captioning.transformers import HubCaptioner
 from mmdemo.models.device import decide_compute
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.models.video.aligner import VideoTower
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App

@@ -13,8 +13,8 @@ from mmdemo.data.samples import SPEECH
 from mmdemo.errors import UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.device import decide_compute
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.presets import PRESETS
-from mmdemo.models.registry import find_preset
 from mmdemo.models.speech.aligner import SpeechTower
 from mmdemo.models.speech.ctc import CtcRecogniser
 from mmdemo.models.speech.recogniser import EncoderStates

@@ -20,11 +20,11 @@ from mmdemo.models.captioning.transformers import FAMILIES as CAPTIONERS
 from mmdemo.models.encoders.dual import FAMILIES, Family
 from mmdemo.models.encoders.two_towers import TOWERS, ScratchTower
 from mmdemo.models.encoders.video_clips import CLIPS
+from mmdemo.models.find_model import find_preset, loaders_by_hand, preset_for
 from mmdemo.models.heads.residual import HEADS, HeadShape
 from mmdemo.models.heads.saved import make_head
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.presets import LOADERS, PRESETS, Described, Loader, Preset
-from mmdemo.models.registry import find_preset, loaders_by_hand, preset_for
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
 from tests import checkpoints

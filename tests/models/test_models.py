@@ -18,10 +18,10 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.batch_norm import fold_batch_norm
 from mmdemo.models.encoders.efficientnet_minilm import bundled_weights
 from mmdemo.models.explain import explain, where
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.heads.residual import HeadShape, Projection, ResidualHead
 from mmdemo.models.heads.saved import load_head, save_head
 from mmdemo.models.presets import PRESETS
-from mmdemo.models.registry import find_preset
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from tests.conftest import TASK

@@ -13,8 +13,8 @@ import torch
 from mmdemo.data.samples import SPEECH
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.device import decide_compute
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.models.speech.aligner import recogniser_of
 from mmdemo.models.speech.wheels import installed_weights
 from mmdemo.models.speech.whisper_transformers import HubWhisper

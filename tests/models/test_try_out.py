@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from mmdemo.errors import UserError
 from mmdemo.models.aligner import Towers
 from mmdemo.models.calibration import Calibration
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_captioner, load_towers
 from mmdemo.models.presets import LOADERS, Loader, Preset
-from mmdemo.models.registry import find_preset
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from tests import checkpoints

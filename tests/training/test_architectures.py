@@ -13,8 +13,8 @@ from mmdemo.data.samples import SPEECH
 from mmdemo.errors import StorageError, UserError
 from mmdemo.media.audio import decode_audio
 from mmdemo.modality import TASKS
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.models.version_source import NETWORK, version_source
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.query import Query

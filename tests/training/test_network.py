@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from mmdemo.errors import DataError, NumberError, UserError
 from mmdemo.models.device import Compute, decide_compute, reproducible
+from mmdemo.models.find_model import find_preset
 from mmdemo.models.load import load_towers
-from mmdemo.models.registry import find_preset
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from mmdemo.training.checkpoint import StateKeeper

@@ -27,7 +27,7 @@ from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.hub.loading import load_config, load_network, load_part, load_tokenizer
 from mmdemo.models.presets import Described, Preset
-from mmdemo.models.protocols import Encoder, Modality
+from mmdemo.models.protocols import Encoder, ModalityName
 from mmdemo.registry import Registry
 from mmdemo.settings import Settings
 
@@ -52,7 +52,7 @@ class Family:
     architecture: str  # a class of transformers
     dim: Callable[[Any], int]  # D, from the configuration
     prior: Calibration  # of cosines: where matches begin, before any label
-    modality: Modality = "image"
+    modality: ModalityName = "image"
     padding: str = "longest"  # of texts; some were trained with all texts equally long
     tokens: int = MOST_TOKENS  # at most
     # (N, D) vectors, not of unit length, by the network, of prepared media and of tokens.
@@ -120,7 +120,7 @@ def save_network(preset: Preset, compute: Compute, folder: Path) -> None:
     open_preset(preset, compute, preset.adapter).save(folder)
 
 
-def open_encoder(name: str, modality: Modality, compute: Compute, adapter: str = "") -> Encoder:
+def open_encoder(name: str, modality: ModalityName, compute: Compute, adapter: str = "") -> Encoder:
     """The encoder of that name, whatever its kind.
 
     Args:
@@ -233,7 +233,7 @@ class DualMediaTower:
 
     def __init__(self, features: str, encoder: Encoder) -> None:
         self.id = features
-        self.modality: Modality = encoder.family.modality
+        self.modality: ModalityName = encoder.family.modality
         self.encoder = encoder
         self.dim, self.feature_dim = encoder.dim, encoder.feature_dim
         self.input_px = encoder.input_px
@@ -290,7 +290,7 @@ def load_towers(preset: Preset, settings: Settings) -> tuple[Towers, str]:
     return Towers(media, text, encoder.family.prior, preset.id), str(compute)
 
 
-def describe(modality: Modality, model: str) -> Described:
+def describe(modality: ModalityName, model: str) -> Described:
     """What the configuration of a dual encoder, or the names of two towers, say of it.
 
     Raises:

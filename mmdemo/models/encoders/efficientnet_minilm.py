@@ -36,7 +36,7 @@ from mmdemo.models.encoders.devise import load_devise
 from mmdemo.models.encoders.things import load_things
 from mmdemo.models.judge import Grounds
 from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import Modality
+from mmdemo.models.protocols import ModalityName
 from mmdemo.models.shipped import shipped_background, shipped_fit
 from mmdemo.settings import ASSETS, Settings
 
@@ -142,7 +142,7 @@ def shared_text_tower(compute: Compute) -> MiniLMTower:
 class EfficientNetTower:
     """Pictures to (N, 384 + pooled) features: the untrained vector, then the pooled last feature map."""
 
-    modality: Modality = "image"
+    modality: ModalityName = "image"
     dim = TEXT_DIM
     cell_count = 16
 

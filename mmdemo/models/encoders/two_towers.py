@@ -35,7 +35,7 @@ from mmdemo.models.encoders import scratch
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer, require_numbers
 from mmdemo.models.presets import Described
-from mmdemo.models.protocols import Modality
+from mmdemo.models.protocols import ModalityName
 from mmdemo.registry import Registry
 
 PAIR = "towers"  # stands for the `model_type` of a pair
@@ -53,7 +53,7 @@ SEED = 0  # of the weights that nobody has trained yet: equal at each start
 class ScratchTower:
     """A network of scratch.py, or of another package, and the sides on which it can stand."""
 
-    media: Mapping[Modality, Callable[[], nn.Module]] = field(default_factory=dict)
+    media: Mapping[ModalityName, Callable[[], nn.Module]] = field(default_factory=dict)
     text: Callable[[int], nn.Module] | None = None  # of a vocabulary of so many tokens
 
 
@@ -67,7 +67,7 @@ TOWERS.add(
 )
 
 
-def _media_towers(modality: Modality) -> dict[str, Callable[[], nn.Module]]:
+def _media_towers(modality: ModalityName) -> dict[str, Callable[[], nn.Module]]:
     return {name: one.media[modality] for name, one in TOWERS.items() if modality in one.media}
 
 
@@ -81,7 +81,7 @@ class PairSpec:
 
     media: str
     text: str
-    modality: Modality
+    modality: ModalityName
     feature_dim: int  # F: the projected vector, and the states of the media tower
     dim: int = DIM
     px: int = SCRATCH_PX  # the side of a picture
@@ -106,7 +106,7 @@ def config_type(name: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def read_spec(name: str, modality: Modality = "image") -> PairSpec:
+def read_spec(name: str, modality: ModalityName = "image") -> PairSpec:
     """What a pair consists of, by its name or its folder; no weights are loaded.
 
     Raises:
@@ -228,7 +228,7 @@ class TowerPair(nn.Module):
         (folder / SPEC).write_text(json.dumps(asdict(self.spec), default=str), encoding="utf-8")
 
 
-def load_pair(name: str, modality: Modality, compute: Compute) -> tuple[TowerPair, Any]:
+def load_pair(name: str, modality: ModalityName, compute: Compute) -> tuple[TowerPair, Any]:
     """A pair and its tokeniser: as it was saved, or new.
 
     Raises:
@@ -287,7 +287,7 @@ def is_scratch(spec: PairSpec) -> bool:
     return spec.text in _text_towers() and spec.media in _media_towers(spec.modality)
 
 
-def describe_pair(name: str, modality: Modality) -> Described:
+def describe_pair(name: str, modality: ModalityName) -> Described:
     """What the names of two towers, or the folder of a saved pair, say of it."""
     spec = read_spec(name, modality)
     words = "" if Path(name).is_dir() else " and ".join(name.split("+"))
@@ -301,7 +301,7 @@ UNTRAINED = Calibration(10.0, -5.0)  # of a shared space that nobody has trained
 class EncoderFacts:
     """What a caller asks of an encoder's family."""
 
-    modality: Modality
+    modality: ModalityName
     prior: Calibration = UNTRAINED
 
 
@@ -318,7 +318,7 @@ class PairEncoder:
         UserError: a tower is not known or not at hand.
     """
 
-    def __init__(self, name: str, modality: Modality, compute: Compute, adapter: str = "") -> None:
+    def __init__(self, name: str, modality: ModalityName, compute: Compute, adapter: str = "") -> None:
         self.name = name
         self.compute = compute
         self.network: Any

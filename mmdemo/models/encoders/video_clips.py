@@ -28,7 +28,7 @@ from mmdemo.models.encoders.dual import EPOCHS, MOST_TOKENS, RATES, SOFTMAX, ope
 from mmdemo.models.encoders.two_towers import EncoderFacts, is_pair
 from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer
 from mmdemo.models.presets import Described, Preset
-from mmdemo.models.protocols import Encoder, Modality
+from mmdemo.models.protocols import Encoder, ModalityName
 from mmdemo.registry import Registry
 
 PRISM_FRAMES = 4  # frames, two a second, that share a vector of VideoPrism
@@ -262,7 +262,7 @@ def describe(model: str) -> Described:
 class ClipFrames:
     """Frames in their order to (N, D) rows of unit length; what comes last fills its clip by repeating."""
 
-    modality: Modality = "image"
+    modality: ModalityName = "image"
 
     def __init__(self, preset: Preset, encoder: ClipEncoder) -> None:
         self.id = preset.media_features

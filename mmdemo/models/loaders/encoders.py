@@ -9,7 +9,7 @@ from functools import partial
 from mmdemo.heavy_imports import lazy
 from mmdemo.models.hub.local_cache import hub_repositories
 from mmdemo.models.presets import LOADERS, Loader
-from mmdemo.models.protocols import Modality, Task
+from mmdemo.models.protocols import ModalityName, Task
 
 DUAL = "mmdemo.models.encoders.dual"
 CLIPS = "mmdemo.models.encoders.video_clips"
@@ -18,7 +18,7 @@ PAIR = "towers"  # what stands for a `model_type`, of two towers joined
 
 
 def _encoders(
-    name: str, task: Task, modality: Modality, *config_types: str, other_types: bool = False
+    name: str, task: Task, modality: ModalityName, *config_types: str, other_types: bool = False
 ) -> Loader:
     return Loader(
         name,

@@ -28,7 +28,7 @@ from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.encoders.efficientnet_minilm import shared_text_tower
 from mmdemo.models.languages import language_of
 from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import MediaTower, Modality, Score, TextTower
+from mmdemo.models.protocols import MediaTower, ModalityName, Score, TextTower
 from mmdemo.models.reliability import Zones
 from mmdemo.models.shipped import shipped_fit
 from mmdemo.models.speech.language import NO_SPEECH, language_note
@@ -50,7 +50,7 @@ OpenRecogniser = Callable[[Preset, Compute, int], SpeechRecogniser]  # with so m
 class SpeechTower:
     """Recordings to (N, D + H) features: the vector of the quick transcript, then the pooled states."""
 
-    modality: Modality = "audio"
+    modality: ModalityName = "audio"
 
     def __init__(self, preset: Preset, recogniser: SpeechRecogniser, text: TextTower) -> None:
         self.id = preset.media_features

@@ -28,8 +28,8 @@ from mmdemo.models.speech.recogniser import (
     STATES_PER_S,
     WINDOW_S,
     EncoderStates,
-    Evidence,
     Segment,
+    SoundEvidence,
     SpeechRecogniser,
     first_windows,
     sentences,
@@ -165,7 +165,7 @@ class CtcRecogniser(SpeechRecogniser):
         ]
         return EncoderStates(tuple(windows), " ".join(heard), self.language(samples))
 
-    def evidence(self, states: EncoderStates, texts: Sequence[str]) -> Evidence:
+    def evidence(self, states: EncoderStates, texts: Sequence[str]) -> SoundEvidence:
         """Log-likelihood of each text and of its least likely word, in nats a letter."""
         spelled = [self.spell(t) for t in texts]
         best = np.full((2, len(texts)), IMPOSSIBLE)
@@ -187,7 +187,7 @@ class CtcRecogniser(SpeechRecogniser):
             for i in fits:
                 worst = min(np.log(max(p, 1e-9)) for _, _, _, p in self._force(frames, texts[i]))
                 best[1, i] = max(best[1, i], worst)
-        return Evidence(best[0], best[1])
+        return SoundEvidence(best[0], best[1])
 
     def align_words(
         self, samples: np.ndarray, text: str, offset_s: float = 0.0, language: str = ""

@@ -54,7 +54,7 @@ class EncoderStates:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SoundEvidence:
     """What the sound says about T texts, each length-normalised, in nats."""
 
     likelihood: np.ndarray  # (T,) float64 of the whole text
@@ -108,7 +108,7 @@ class SpeechRecogniser(ABC):
         """The states of (N,) float32 samples at 16 kHz, of their first two minutes, and what was heard."""
 
     @abstractmethod
-    def evidence(self, states: EncoderStates, texts: Sequence[str]) -> Evidence:
+    def evidence(self, states: EncoderStates, texts: Sequence[str]) -> SoundEvidence:
         """What the sound says about texts; of several windows the one that fits best."""
 
     @abstractmethod

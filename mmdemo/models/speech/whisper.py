@@ -32,7 +32,7 @@ from mmdemo.models.speech.recogniser import (
     WINDOW_S,
     WORD_S,
     EncoderStates,
-    Evidence,
+    SoundEvidence,
     SpeechRecogniser,
     first_windows,
 )
@@ -141,7 +141,7 @@ class WhisperRecogniser(SpeechRecogniser):
 
     # Likelihood
 
-    def evidence(self, states: EncoderStates, texts: Sequence[str]) -> Evidence:
+    def evidence(self, states: EncoderStates, texts: Sequence[str]) -> SoundEvidence:
         """Length-normalised log-likelihood ratios of texts and of their least likely words.
 
         Each text counts as written small and with a capital: a sentence as the likelier of the two, since
@@ -162,7 +162,7 @@ class WhisperRecogniser(SpeechRecogniser):
                 found[:, i] = ratio.mean(), words.min()
             both = found.reshape(2, -1, 2)
             best = np.maximum(best, np.where(alone, both.mean(2), both.max(2)))
-        return Evidence(best[0], best[1])
+        return SoundEvidence(best[0], best[1])
 
     def _word_bounds(self, ids: Sequence[int], language: str) -> np.ndarray:
         """(W + 1,) where the words of a token sequence begin, and its length."""

@@ -20,7 +20,7 @@ from mmdemo.models.encoders.video_clips import over_frames
 from mmdemo.models.heads.residual import Projection, Sequences
 from mmdemo.models.judge import Judge
 from mmdemo.models.presets import Preset
-from mmdemo.models.protocols import Encoder, MediaTower, Modality, Score
+from mmdemo.models.protocols import Encoder, MediaTower, ModalityName, Score
 from mmdemo.models.video.moments import Moment, find_moments, moments_of, shot_rows, similarity_curve
 
 
@@ -76,7 +76,7 @@ def clip_vectors(projection: Projection, clip: FrameFeatures) -> np.ndarray:
 class VideoTower:
     """Videos to (N, F) features: the mean over the frames of the picture tower's."""
 
-    modality: Modality = "video"
+    modality: ModalityName = "video"
 
     def __init__(self, preset: Preset, frames: FrameTower) -> None:
         self.id = preset.media_features

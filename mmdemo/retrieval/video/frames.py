@@ -89,7 +89,7 @@ def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures |
 
 
 @dataclass(frozen=True)
-class VideoFacts:
+class SeenVideo:
     """What is told of a video while it is polled for: small, and read without the features."""
 
     shots: list[list[float]]  # start and end in seconds
@@ -97,14 +97,14 @@ class VideoFacts:
     damaged: list[list[float]]  # start and end of the stretches that could not be read whole
 
 
-def kept_seen(ws: Workspace, tower_id: str, item_id: str) -> VideoFacts:
+def kept_seen(ws: Workspace, tower_id: str, item_id: str) -> SeenVideo:
     """What is on disk of a video; all empty where it was not looked through."""
     path = _path(ws, tower_id, item_id)
     if not path.exists():
-        return VideoFacts([], [], [])
+        return SeenVideo([], [], [])
     with np.load(path, allow_pickle=False) as found:
         rows = [found[n].tolist() if n in found else [] for n in ("shots", "strip_times", "damaged")]
-    return VideoFacts(*rows)
+    return SeenVideo(*rows)
 
 
 def kept_strip(ws: Workspace, tower_id: str, item_id: str) -> bytes:

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from mmdemo.errors import UserError
 from mmdemo.modality import DEFAULT_TASK
+from mmdemo.models.find_model import loaders_by_hand
 from mmdemo.models.presets import PRESETS, PROPOSED
-from mmdemo.models.registry import loaders_by_hand
 from mmdemo.service.app import App
 from mmdemo.service.exchange import new_folder, offer, pack
 from mmdemo.service.operations.requests import (

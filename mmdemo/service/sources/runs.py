@@ -40,7 +40,7 @@ INTERVAL = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class RunFigures:
     """What a run measured, from its result or from the card of its version."""
 
     found: Mapping[str, Any]
@@ -69,7 +69,7 @@ def _when(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def measured_by(asked: Asked) -> Measured:
+def measured_by(asked: Asked) -> RunFigures:
     """What is known of the run or the version that was asked about.
 
     Raises:
@@ -81,9 +81,9 @@ def measured_by(asked: Asked) -> Measured:
             at = _when(datetime.fromisoformat(card["created"].removesuffix("Z"))) if card else ""
         except (KeyError, ValueError, AttributeError) as e:
             raise damaged_card(asked.ws.version_folder(asked.version)) from e
-        return Measured(card, card.get("task", asked.task), card.get("parent", ""), asked.version, at)
+        return RunFigures(card, card.get("task", asked.task), card.get("parent", ""), asked.version, at)
     run = asked.ws.runs.get(asked.run)
-    return Measured(
+    return RunFigures(
         run.result or {}, run.task, run.parent, run.version_id or "", _when(run.finished_at or run.created_at)
     )
 
