@@ -22,6 +22,8 @@ from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
 NO_LABEL = "none"  # in the place of a verdict
+Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
+Seen = dict[Place, dict[tuple[str, ...], int]]  # what rows have said of each pair, and the first that did
 Progress = Callable[[int, int | None], None]  # rows done, of how many if that is known
 
 
@@ -114,7 +116,7 @@ def import_source(
     ws.pairs.sides.declare_classes(classes_of(source))
     _, rows = source_rows(source)
     report = ImportReport()
-    seen: dict[tuple[str, str, float | None, float | None], int] = {}
+    seen: Seen = {}
     label = storable(Path(source).name or source)
     done = 0
     for done, row in enumerate(rows, 1):
@@ -155,7 +157,7 @@ def _import_row(
     task: str,
     verdict: str,
     source: str,
-    seen: dict[tuple[str, str, float | None, float | None], int],
+    seen: Seen,
     report: ImportReport,
 ) -> None:
     require_storable(row)
@@ -167,9 +169,11 @@ def _import_row(
             raise UserError("The row has a verdict but no text.", "The file was imported.")
         return
     place = (item.id, text_key(row.text), row.start_s, row.end_s)
-    if place in seen:
-        raise UserError(f"The row says the same as row {seen[place]}.")
-    seen[place] = row.number
+    said = (row.verdict, row.corrected, row.annotator, row.comment)
+    earlier = seen.setdefault(place, {})
+    if said in earlier or (earlier and not row.verdict):
+        raise UserError(f"The row says no more than row {earlier.get(said, min(earlier.values()))}.")
+    earlier[said] = row.number
     with ws.database.write() as session:
         pair, new = ws.pairs.add(
             session,
@@ -182,14 +186,15 @@ def _import_row(
             end_s=row.end_s,
         )
         report.pairs += new
-        said = row.verdict or verdict
-        if said and not (not new and pair.label_id is not None):
-            label = NewLabel(
-                said,
-                text=row.corrected,
-                annotator=row.annotator,
-                comment=row.comment,
-                origin="import",
-            )
+        label = NewLabel(
+            row.verdict or verdict,
+            text=row.corrected,
+            annotator=row.annotator,
+            comment=row.comment,
+            origin="import",
+        )
+        # A row's own word is kept beside the labels that there are; that of the whole import is for none.
+        own = bool(row.verdict) and not ws.labels.has_in(session, pair, label)
+        if label.verdict and (pair.label_id is None or own):
             ws.labels.add_in(session, pair, label)
             report.labels += 1

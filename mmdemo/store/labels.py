@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, aliased
@@ -112,9 +112,8 @@ class LabelLog:
             raise UserError(
                 f"The key has {len(label.key)} characters, over {MAX_KEY}.", "Send a shorter one."
             )
-        text = clean_text(label.text) if label.text.strip() else ""
-        if text == pair.text:
-            text = ""
+        label = _as_kept(pair, label)
+        text = label.text
         known = _known(session, label.key)
         if known is not None:
             sent = (pair.id, label.verdict, text or pair.text, label.start_s, label.end_s)
@@ -129,8 +128,8 @@ class LabelLog:
             text=text,
             start_s=label.start_s,
             end_s=label.end_s,
-            comment=label.comment[:2000].replace("\0", ""),
-            annotator=label.annotator[:120].replace("\0", ""),
+            comment=label.comment,
+            annotator=label.annotator,
             origin=label.origin,
             query=label.query,
             rank=label.rank,
@@ -144,6 +143,20 @@ class LabelLog:
             add_in(session, pair.item_id, LABEL, str(row.id), text)
         pair.label_id = row.id
         return row.id
+
+    def has_in(self, session: Session, pair: Pair, label: NewLabel) -> bool:
+        """Whether the log has all of it on the pair already, taken back since or not.
+
+        The annotator and the comment count where they are given.
+        """
+        label = _as_kept(pair, label)
+        query = select(Label.id).where(Label.pair_id == pair.id, Label.verdict == label.verdict)
+        query = query.where(Label.text == label.text)
+        if label.annotator:
+            query = query.where(Label.annotator == label.annotator)
+        if label.comment:
+            query = query.where(Label.comment == label.comment)
+        return session.scalar(query.limit(1)) is not None
 
     def undo(self, label_id: int, annotator: str = "", key: str | None = None) -> int:
         """Take a label back by adding one that says so; the label before it is in force again.
@@ -243,6 +256,21 @@ class LabelLog:
             query = query.join(Pair, Pair.id == Label.pair_id).where(Pair.task == task)
         with self._database.read() as session:
             return session.scalar(query) or 0
+
+
+def _as_kept(pair: Pair, label: NewLabel) -> NewLabel:
+    """A label with its texts as the log has them: cleaned and cut; the pair's own text is no correction.
+
+    Raises:
+        UserError: the corrected text cannot be used.
+    """
+    text = clean_text(label.text) if label.text.strip() else ""
+    return replace(
+        label,
+        text="" if text == pair.text else text,
+        comment=label.comment[:2000].replace("\0", ""),
+        annotator=label.annotator[:120].replace("\0", ""),
+    )
 
 
 def _known(session: Session, key: str | None) -> Label | None:

@@ -109,7 +109,7 @@ def test_bad_rows_are_listed_with_their_reason_and_the_others_come_in(
         5: "outside the folder",
         6: "cut off or damaged",
         7: "not a picture",
-        8: "same as row 1",
+        8: "no more than row 1",
         9: "'maybe' is none of",
         10: "over the limit of 10,000",
     }.items():
@@ -194,6 +194,55 @@ def test_importing_twice_adds_nothing_and_a_stopped_import_keeps_what_it_had(
     assert report.stopped and report.items == 2
     assert import_source(ws, str(folder), TASK).items == 3
     assert import_source(ws, str(folder), TASK).items == 0
+
+
+def test_rows_that_contradict_each_other_are_both_labels_and_the_last_is_in_force(
+    ws: Workspace, folder: Path
+) -> None:
+    (folder / "m.csv").write_text(
+        "file_name,text,verdict,annotator,comment,corrected_text\na.png,one,match,,,\na.png,one,mismatch,,,\n"
+        "a.png,one,match,,,\na.png,one,,,,\nb.png,two,,,,\nb.png,two,match,,,\nc.png,three,match,Ann,,\n"
+        "c.png,three,match,Bo,,\nd.png,four,match,,,\nd.png,four,match,,,fore\n"
+    )
+    report = import_source(ws, str(folder / "m.csv"), TASK)
+    assert reasons(report) == {
+        3: "The row says no more than row 1.",
+        4: "The row says no more than row 1.",
+    }
+    history = {p.text: [label.verdict for label in ws.labels.history(p.id)] for p in ws.pairs.browse(TASK)}
+    assert history == {
+        "one": ["match", "mismatch"],
+        "two": ["match"],
+        "three": ["match", "match"],
+        "four": ["match", "match"],
+    }
+    assert {p.final_text: p.verdict for p in ws.pairs.browse(TASK)} == {
+        "one": "mismatch",
+        "two": "match",
+        "three": "match",
+        "fore": "match",
+    }
+    assert report.labels == 7 and import_source(ws, str(folder / "m.csv"), TASK).labels == 0
+
+
+def test_what_an_import_says_of_a_labelled_pair_is_kept_once_and_never_brings_back_what_was_replaced(
+    ws: Workspace, folder: Path
+) -> None:
+    (folder / "m.csv").write_text(
+        "file_name,text,verdict,annotator\na.png,one,match,Ann\nb.png,two,match,Ann\n"
+    )
+    (folder / "n.csv").write_text(
+        "file_name,text,verdict,annotator\na.png,one,mismatch,Bo\nb.png,two,match,\n"
+    )
+    import_source(ws, str(folder / "m.csv"), TASK)
+    assert import_source(ws, str(folder / "n.csv"), TASK).labels == 1
+    one = ws.pairs.browse(TASK, contains="one")[0]
+    assert (one.verdict, one.annotator) == ("mismatch", "Bo")
+    assert ws.labels.opinions(TASK) == {one.id: {"match": 1, "mismatch": 1}}
+    for again in ("m.csv", "n.csv"):
+        assert import_source(ws, str(folder / again), TASK).labels == 0
+    assert import_source(ws, str(folder / "m.csv"), TASK, verdict="mismatch").labels == 0
+    assert ws.pairs.browse(TASK, contains="one")[0].verdict == "mismatch"
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "datasets"])
