@@ -72,7 +72,7 @@ class LabelKinds(Registry[LabelKind]):
                 )
 
 
-LABEL_KINDS = LabelKinds("verdict", LabelKind)
+LABEL_KINDS = LabelKinds("verdict", LabelKind, [__name__])
 MATCH, MISMATCH, UNSURE = BUILT_IN = (
     LabelKind(
         "match", "Match", "the text fits", ("KeyM", "ArrowRight"), tone="good", sign="✓", training="positive"

@@ -15,8 +15,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 from types import FrameType
 from typing import Any, Generic, TypeVar
@@ -35,7 +37,8 @@ class Registry(Generic[Entry]):
     Args:
         kind: what an entry is, as in "There is no importer 'x'."
         of: the class of every entry, or `type[Class]` or `Callable[..., Class]`, as annotations have it.
-        built_in: modules that add the entries that ship; imported at the first look.
+        built_in: modules that add the entries that ship, the table's own among them if it does; imported at
+            the first look.
     """
 
     def __init__(self, kind: str, of: Any, built_in: Sequence[str] = ()) -> None:
@@ -51,8 +54,8 @@ class Registry(Generic[Entry]):
             RegistryError: there is one of that name, or the entry is of another class, or a field of it is
                 not what that class says.
         """
-        by_plugin = bool(_calling) and _is_from_a_plugin()
-        if by_plugin:  # what ships comes first, so that a plug-in that doubles it is the one that is refused
+        by = None if self._is_shipping() else _plug_in.get()
+        if by is not None:  # what ships comes first, so that a plug-in that doubles it is the one refused
             self._load_built_in()
         require_entry(self.kind, name, entry, self._of)
         if name in self._entries:
@@ -62,8 +65,8 @@ class Registry(Generic[Entry]):
             )
         self._check(entry)
         self._entries[name] = entry
-        if by_plugin:
-            _added.append((self, name))
+        if by is not None:
+            by.rows.append((self, name))
         return entry
 
     def _check(self, entry: Entry) -> None:
@@ -111,11 +114,15 @@ class Registry(Generic[Entry]):
 
     def _load_built_in(self) -> None:
         if not self._complete:
-            with _lock:
+            with _lock, _added_by(None):
                 if not self._complete:
                     for module in self._built_in:
                         import_module(module)
                     self._complete = True
+
+    def _is_shipping(self) -> bool:
+        """Whether one of the modules that add what ships is being imported, by a plug-in perhaps."""
+        return any(_is_being_imported(module) for module in self._built_in)
 
 
 def modules_in(package: str, *first: str, without: Sequence[str] = ()) -> list[str]:
@@ -131,37 +138,67 @@ def modules_in(package: str, *first: str, without: Sequence[str] = ()) -> list[s
     return [f"{package}.{name}" for name in names if name not in without]
 
 
+@dataclass
+class PlugIn:
+    """A plug-in, and the rows that it has added."""
+
+    name: str
+    rows: list[tuple[Registry[Any], str]] = field(default_factory=list)
+
+    def take_back(self) -> None:
+        """Remove what it has added."""
+        for table, name in self.rows:
+            table.remove(name)
+
+
 _lock = threading.RLock()
-_added: list[tuple[Registry[Any], str]] = []  # by the plug-in that is being called
-_loaded: set[str] = set()  # names of entry points; with "" once all were called
-_calling: list[str] = []  # the plug-in that is being called
+_calling = False  # whether plug-ins are being called
+_loaded: dict[str, PlugIn] | None = None  # by name, once all were called
+_plug_in: ContextVar[PlugIn | None] = ContextVar("plug-in", default=None)  # that adds rows here; None: mmdemo
+
+
+@contextmanager
+def _added_by(plug_in: PlugIn | None) -> Iterator[None]:
+    """What this thread adds to tables within this block is the plug-in's, or with None mmdemo's own."""
+    before = _plug_in.set(plug_in)
+    try:
+        yield
+    finally:
+        _plug_in.reset(before)
 
 
 def load_plugins() -> None:
     """Call what other packages have named, each once; one that fails leaves nothing behind and is logged."""
-    if "" in _loaded:
+    global _calling, _loaded
+    if _loaded is not None:
         return
     with _lock:
-        if "" in _loaded or _calling:  # a plug-in may look into the tables while it is called
+        if _loaded is not None or _calling:  # a plug-in may look into the tables while it is called
             return
-        for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-            _calling[:], _added[:] = [point.name], []
-            try:
-                with _interrupts() as interrupted:
-                    point.load()()
-            except BaseException as e:  # sys.exit too: what a package does at its import is not our end
-                for registry, name in _added:
-                    registry.remove(name)
-                if interrupted.is_set():
-                    raise
-                why = str(e) if isinstance(e, MmdemoError) else f"{type(e).__name__}: {one_line(str(e))}"
-                log.error("The plug-in %s was not loaded: %s", point.name, why.rstrip(": "))
-                log.info("where it failed", exc_info=e)
-            else:
-                _loaded.add(point.name)
-            finally:
-                _calling.clear()
-        _loaded.add("")
+        _calling = True
+        try:
+            points = sorted(entry_points(group=GROUP), key=lambda p: p.name)
+            _loaded = {point.name: plug_in for point in points if (plug_in := _called(point)) is not None}
+        finally:
+            _calling = False
+
+
+def _called(point: EntryPoint) -> PlugIn | None:
+    """A plug-in with what it has added; None: it failed, which was logged."""
+    plug_in = PlugIn(point.name)
+    with _interrupts() as interrupted:
+        try:
+            with _added_by(plug_in):
+                point.load()()
+        except BaseException as e:  # sys.exit too: what a package does at its import is not our end
+            plug_in.take_back()
+            if interrupted.is_set():
+                raise
+            why = str(e) if isinstance(e, MmdemoError) else f"{type(e).__name__}: {one_line(str(e))}"
+            log.error("The plug-in %s was not loaded: %s", plug_in.name, why.rstrip(": "))
+            log.info("where it failed", exc_info=e)
+            return None
+    return plug_in
 
 
 @contextmanager
@@ -191,13 +228,7 @@ def _interrupts() -> Iterator[threading.Event]:
                 signal.signal(number, before[number])
 
 
-def _is_from_a_plugin() -> bool:
-    """Whether an entry comes from the plug-in that is being called, and not from one of our own modules that
-    it is the first to import.
-    """
-    frame = sys._getframe(2)
-    while frame.f_code is not load_plugins.__code__ and frame.f_back is not None:
-        if frame.f_code.co_name == "<module>":
-            return not str(frame.f_globals["__name__"]).startswith("mmdemo.")
-        frame = frame.f_back
-    return True
+def _is_being_imported(module: str) -> bool:
+    """Whether the import of a module has begun and not ended: then Python binds it in its package."""
+    package, _, name = module.rpartition(".")
+    return module in sys.modules and package in sys.modules and not hasattr(sys.modules[package], name)

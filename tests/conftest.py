@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # each of the two that run at a time has a core to itself
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -199,7 +198,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     It is found as any installed one, here and, by PYTHONPATH, in processes that the test starts; what it
     added to the tables goes with it.
     """
-    brought: list[tuple[registry.Registry[Any], str]] = []
+    brought: list[registry.PlugIn] = []
     installed = registry.entry_points
 
     def install(name: str, source: str) -> Path:
@@ -211,16 +210,16 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         (facts / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {name}:register\n")
         monkeypatch.syspath_prepend(str(folder))
         monkeypatch.setenv("PYTHONPATH", str(folder))
-        monkeypatch.setattr(registry, "_loaded", set())
+        monkeypatch.setattr(registry, "_loaded", None)
         monkeypatch.setattr(registry, "entry_points", lambda group: installed(group=group, name=name))
         registry.load_plugins()
-        assert registry._loaded == {"", name}
-        brought.extend(registry._added)
+        assert registry._loaded is not None
+        brought.append(registry._loaded[name])
         return folder
 
     yield install
-    for table, name in brought:
-        table.remove(name)
+    for one in brought:
+        one.take_back()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,7 +21,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[En
     """Entry points of packages that are installed for one test, none at first."""
     found: list[EntryPoint] = []
     monkeypatch.setattr(registry, "entry_points", lambda group: found)
-    monkeypatch.setattr(registry, "_loaded", set())
+    monkeypatch.setattr(registry, "_loaded", None)
     monkeypatch.syspath_prepend(tmp_path)
     yield found
 
@@ -71,7 +73,7 @@ def test_a_plug_in_adds_to_a_table_after_what_ships(plugins: list[EntryPoint], t
     load_plugins()
     from fruit_table import FRUIT  # type: ignore[import-not-found]
 
-    assert list(FRUIT) == ["apple", "nut"] and registry._loaded == {"", "nuts"}
+    assert list(FRUIT) == ["apple", "nut"] and list(registry._loaded or ()) == ["nuts"]
 
 
 def test_a_plug_in_that_fails_leaves_nothing_behind_and_takes_nothing_that_ships_with_it(
@@ -92,7 +94,56 @@ def register():
     assert (
         "The plug-in doubling was not loaded: There is a model named 'clip-vit-base-patch32'" in caplog.text
     )
-    assert registry._loaded == {""}
+    assert registry._loaded == {}
+
+
+def test_rows_of_ours_that_a_failing_plug_in_is_the_first_to_import_stay(tmp_path: Path) -> None:
+    code = """
+def register():
+    from mmdemo.data.importers.folders import PictureFolder
+    from mmdemo.label_kinds import LABEL_KINDS
+    from mmdemo.data.importers.base import IMPORTERS
+    IMPORTERS.add("mine", PictureFolder())
+    raise OSError("no more")
+"""
+    (tmp_path / "borrowing.py").write_text(code)
+    facts = tmp_path / "borrowing-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: borrowing\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(f"[{registry.GROUP}]\nborrowing = borrowing:register\n")
+    look = (
+        "from mmdemo.registry import load_plugins; load_plugins()\n"
+        "from mmdemo.data.importers.base import IMPORTERS; from mmdemo.label_kinds import LABEL_KINDS\n"
+        "print(*(name in IMPORTERS for name in ('classes', 'folder', 'mine')), 'match' in LABEL_KINDS)"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    environment = os.environ | {"PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["True", "True", "False", "True"], done.stderr
+    assert "The plug-in borrowing was not loaded: OSError: no more" in done.stderr
+
+
+def test_what_another_thread_adds_while_a_plug_in_is_called_is_not_the_plug_ins(
+    plugins: list[EntryPoint], tmp_path: Path
+) -> None:
+    (tmp_path / "nut_table.py").write_text(
+        "from mmdemo.registry import Registry\nNUTS = Registry('nut', int)\n"
+    )
+    code = """
+import threading
+import nut_table
+def register():
+    nut_table.NUTS.add("pecan", 1)
+    other = threading.Thread(target=nut_table.NUTS.add, args=("walnut", 2))
+    other.start()
+    other.join()
+    raise OSError("no more")
+"""
+    plugins.append(package(tmp_path, "nut_failing", code))
+    load_plugins()
+    from nut_table import NUTS  # type: ignore[import-not-found]
+
+    assert list(NUTS) == ["walnut"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +166,7 @@ def test_a_plug_in_that_would_end_the_program_is_left_out_in_one_line(
     assert len(caplog.records) == 1 and caplog.records[0].exc_info is None
     said = caplog.records[0].getMessage()
     assert said.startswith(f"The plug-in {name} was not loaded: ") and why in said and "\n" not in said
-    assert registry._loaded == {""}
+    assert registry._loaded == {}
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

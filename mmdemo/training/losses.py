@@ -209,7 +209,7 @@ class CaptionCrossEntropy(nn.Module):
 
 # A loss of pairs is made with the weight of a marked mismatch, and called with a batch, a scale and a bias.
 MakeLoss = Callable[[float], nn.Module]
-LOSSES: Registry[MakeLoss] = Registry("loss", MakeLoss)
+LOSSES: Registry[MakeLoss] = Registry("loss", MakeLoss, [__name__])
 LOSSES.add("infonce", InfoNCE)
 LOSSES.add("sigmoid", PairwiseSigmoid)
 LOSSES.add("triplet", HardTriplet)

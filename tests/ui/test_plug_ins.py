@@ -161,9 +161,9 @@ def test_a_plug_in_with_a_faulty_record_is_named_in_the_log_and_the_page_starts_
     (tmp_path / "faulty_plug_in.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
     point = EntryPoint("faulty", "faulty_plug_in:register", registry.GROUP)
-    monkeypatch.setattr(registry, "_loaded", set())
+    monkeypatch.setattr(registry, "_loaded", None)
     monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-    assert "x" not in tabs() and registry._loaded == {""}
+    assert "x" not in tabs() and registry._loaded == {}
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert told.startswith(
         "The plug-in faulty was not loaded: title of a Tab is '\\ud800', which it cannot be."

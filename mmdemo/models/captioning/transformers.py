@@ -40,7 +40,7 @@ class CaptionerFamily:
 
 CHAT = CaptionerFamily(True, lambda config: CHAT_FRAMES, lambda words, text: ([], [words.eos_token_id]))
 # by `model_type`; all others chat
-FAMILIES: Registry[CaptionerFamily] = Registry("family of captioners", CaptionerFamily)
+FAMILIES: Registry[CaptionerFamily] = Registry("family of captioners", CaptionerFamily, [__name__])
 FAMILIES.add(
     "blip",
     CaptionerFamily(False, lambda config: 1, lambda words, text: ([text.bos_token_id], [text.sep_token_id])),

@@ -64,7 +64,7 @@ class Family:
 # are about the scale and bias that they were published with.
 SOFTMAX, SIGMOID = Calibration(40.0, -10.0), Calibration(112.0, -13.0)
 # by the configuration's `model_type`
-FAMILIES: Registry[Family] = Registry("family of dual encoders", Family)
+FAMILIES: Registry[Family] = Registry("family of dual encoders", Family, [__name__])
 FAMILIES.add("clip", Family("CLIPModel", lambda c: c.projection_dim, SOFTMAX))
 for _type, _architecture in (("siglip", "SiglipModel"), ("siglip2", "Siglip2Model")):
     FAMILIES.add(

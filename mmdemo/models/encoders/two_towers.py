@@ -57,7 +57,7 @@ class ScratchTower:
     text: Callable[[int], nn.Module] | None = None  # of a vocabulary of so many tokens
 
 
-TOWERS: Registry[ScratchTower] = Registry("tower", ScratchTower)
+TOWERS: Registry[ScratchTower] = Registry("tower", ScratchTower, [__name__])
 TOWERS.add("cnn", ScratchTower({"image": lambda: scratch.CNN(3), "audio": scratch.SoundCNN}))
 TOWERS.add("rnn", ScratchTower({"audio": scratch.SoundRNN}, scratch.TextRNN))
 TOWERS.add("vit", ScratchTower({"image": lambda: scratch.ViT(SCRATCH_PX)}))

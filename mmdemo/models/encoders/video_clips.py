@@ -64,7 +64,7 @@ def _videoprism_rows(network: Any, frames: Tensor) -> Tensor:
 
 
 # by the configuration's `model_type`
-CLIPS: Registry[ClipFamily] = Registry("family of video encoders", ClipFamily)
+CLIPS: Registry[ClipFamily] = Registry("family of video encoders", ClipFamily, [__name__])
 CLIPS.add(
     "xclip",
     ClipFamily(

@@ -99,7 +99,7 @@ class ResidualHead(nn.Module):
 
 # By their kind, which a saved head names.
 HEADS: Registry[type[ResidualHead]] = Registry(
-    "head", type[ResidualHead], modules_in("mmdemo.models.heads", "temporal", without=("residual", "saved"))
+    "head", type[ResidualHead], modules_in("mmdemo.models.heads", "temporal", without=("saved",))
 )
 HEADS.add("residual", ResidualHead)
 

@@ -151,6 +151,6 @@ class AdaptedCtc:
 
 
 Learner = Callable[[str, Compute, Method], Listener]
-LEARNERS: Registry[Learner] = Registry("recogniser that learns", Learner)  # by loader
+LEARNERS: Registry[Learner] = Registry("recogniser that learns", Learner, [__name__])  # by loader
 LEARNERS.add("whisper", AdaptedWhisper)
 LEARNERS.add("ctc", AdaptedCtc)
