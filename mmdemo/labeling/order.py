@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdemo.labeling.side_counts import count_sides
 from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
@@ -24,7 +25,6 @@ from mmdemo.models.protocols import Task
 from mmdemo.retrieval.embed import feature_file, media_vectors, text_vectors, version_file
 from mmdemo.retrieval.serving import IndexKeeper
 from mmdemo.store.pairs import PairView
-from mmdemo.store.splits import HELD_OUT
 from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -80,16 +80,12 @@ class Ranking:
             version = serving.version
             scored = self._scored(own[:RANKED], serving.aligner)
             doubts = self._doubts(scored, serving.aligner)
-            if self._learned_from() >= AT_RANDOM:
+            if count_sides(take_snapshot(self._ws, self._task)).learned_from >= AT_RANDOM:
                 ranked = self._by_margin(scored, ranked, serving.aligner)
             if len(proposals) < wanted // 2:
                 proposals += self._propose(serving.aligner, wanted - len(proposals))
         hard = [Waiting(p.id, HARD_NEGATIVE) for p in proposals]
         return _sprinkled(_sprinkled(ranked, doubts, EACH_DOUBT), hard, EACH_PROPOSAL), version
-
-    def _learned_from(self) -> int:
-        """Labels that a run would learn from or watch itself by."""
-        return sum(e.split != HELD_OUT for e in take_snapshot(self._ws, self._task).examples)
 
     def _scored(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[PairView]:
         """The pairs whose items the model has seen already."""

@@ -12,10 +12,10 @@ from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import PairView, check_span
-from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from mmdemo.labeling.queue import PairQueue
+    from mmdemo.labeling.side_counts import SideCounts
 
 OVER_S = 0.5  # by which a span may end after its file: players and containers round differently
 SOON_S = 0.1  # what is counted so soon is counted at every change
@@ -23,11 +23,11 @@ COUNTING_SHARE = 0.1  # of all time, at most, goes to counting sides that take l
 
 
 @dataclass(frozen=True)
-class Sides:
-    """How many labels a run would take on each side."""
+class KnownSides:
+    """How many labels a run would have taken on each side when they were counted."""
 
     at: tuple[int, int]  # labels and pairs ever made
-    counts: dict[str, int]
+    counts: SideCounts
     again_s: float  # not to be counted again before this time
 
 
@@ -38,7 +38,7 @@ class Labels:
         self._context = context
         self._media = media
         self._ws = context.ws
-        self._sides: dict[str, Sides] = {}  # by task
+        self._sides: dict[str, KnownSides] = {}  # by task
 
     def next_pair(
         self, task: str, batch: str = "", holder: str = "api", mismatches: bool = False
@@ -127,23 +127,22 @@ class Labels:
         """The JSON of `/label_counts`."""
         check_task(task)
         counts = self._ws.labels.counts(task)
-        return counts.as_json(self._sides_of(task, (self._ws.labels.total(task), counts.pairs)))
+        sides = self._sides_of(task, (self._ws.labels.total(task), counts.pairs))
+        return counts.as_json(sides.totals)
 
-    def _sides_of(self, task: str, at: tuple[int, int]) -> dict[str, int]:
+    def _sides_of(self, task: str, at: tuple[int, int]) -> SideCounts:
         """How many labels a run would take on each side now; where that takes long to count and `at` changes
         all the time, as when many label, how many it would have taken a moment ago.
         """
+        from mmdemo.labeling.side_counts import count_sides
         from mmdemo.labeling.snapshot import take_snapshot
 
         known, begun = self._sides.get(task), time.perf_counter()
         if known is None or (known.at != at and begun >= known.again_s):
-            snapshot = take_snapshot(self._ws, task)
-            names = {"train": TRAIN, "held_out": HELD_OUT, "validation": VALIDATION}
-            counts = {name: len(snapshot.of(side)) for name, side in names.items()}
+            counts = count_sides(take_snapshot(self._ws, task))
             took = time.perf_counter() - begun
-            known = self._sides[task] = Sides(
-                at, counts, begun + (0 if took < SOON_S else took / COUNTING_SHARE)
-            )
+            again_s = begun + (0 if took < SOON_S else took / COUNTING_SHARE)
+            known = self._sides[task] = KnownSides(at, counts, again_s)
         return known.counts
 
 

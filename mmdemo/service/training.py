@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from mmdemo.errors import UserError
 from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.service.context import Context, version_task
-from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from mmdemo.training.config import EpochRecord
@@ -120,6 +119,7 @@ class Training:
 
     def data(self, task: str) -> dict[str, Any]:
         """The labels by side and verdict, what they lack, and how the active model can learn from them."""
+        from mmdemo.labeling.side_counts import count_sides
         from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
         from mmdemo.models.heads.residual import HEADS
         from mmdemo.models.presets import PROPOSED
@@ -135,14 +135,9 @@ class Training:
         active = self._ws.versions.active(known)
         preset = None if active == PROPOSED else version_source(self._ws, active).preset
 
-        def side(split: str) -> dict[str, int]:
-            return {"match": len(snapshot.of(split, True)), "mismatch": len(snapshot.of(split, False))}
-
         return {
             "counts": counts.of_kind,
-            "train": side(TRAIN),
-            "held_out": side(HELD_OUT),
-            "validation": side(VALIDATION),
+            **count_sides(snapshot).as_json,
             "aside": counts.usable - len(snapshot.examples),
             "missing": list(report.missing),
             "warnings": list(report.warnings),

@@ -29,6 +29,13 @@ def test_sides_are_those_of_the_snapshot_that_a_run_would_take(app: App) -> None
         assert sides(app) == [len(taken.of(side)) for side in (TRAIN, VALIDATION, HELD_OUT)]
 
 
+def test_what_is_counted_while_labelling_is_what_the_training_data_says_by_meaning(app: App) -> None:
+    label(app, 9)
+    told = app.training.data(TASK)
+    for side, count in zip(("train", "validation", "held_out"), sides(app), strict=True):
+        assert told[side]["match"] + told[side]["mismatch"] == count
+
+
 def test_where_sides_take_long_to_count_labels_are_counted_at_once_all_the_same(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
