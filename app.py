@@ -10,7 +10,7 @@ import sys
 def main() -> int:
     """Read the flags and serve; returns the exit status. Ctrl-C is quiet from the first import to the end."""
     try:
-        from mmdemo.command_line import exit_status
+        from mmdemo.command_line.exit_status import exit_status
 
         status = exit_status(run)
     except KeyboardInterrupt:
@@ -21,7 +21,8 @@ def main() -> int:
 
 def run() -> None:
     """Serve what the flags say."""
-    from mmdemo.command_line import Parser, named_path, serve_page
+    from mmdemo.command_line.parser import Parser, named_path
+    from mmdemo.command_line.serve import serve_page
     from mmdemo.settings import load_settings
 
     parser = Parser(description="mmdemo in the browser.")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdemo.command_line import INTERRUPTED, TERMINATED, main
+from mmdemo.command_line import main
+from mmdemo.command_line.exit_status import INTERRUPTED, TERMINATED
 from mmdemo.data.exporters.base import EXPORTERS, Exporter
 from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.backup import DATABASE

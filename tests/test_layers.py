@@ -126,5 +126,5 @@ def test_only_one_place_decides_on_the_device() -> None:
 
 def test_only_the_settings_read_the_environment() -> None:
     # the others set it for children, or are told by it that they are one of several processes
-    allowed = {"settings.py", "page_worker.py", "shell.py", "command_line.py"}
+    allowed = {"settings.py", "page_worker.py", "shell.py", "command.py"}
     assert not [f for f in FILES if f.name not in allowed and "os.environ" in f.read_text()]

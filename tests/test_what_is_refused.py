@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from mmdemo.command_line import INTERRUPTED, main, serve_page
+from mmdemo.command_line import main
+from mmdemo.command_line.exit_status import INTERRUPTED
+from mmdemo.command_line.serve import serve_page
 from mmdemo.errors import MediaError, StorageError, UserError, cannot_write
 from mmdemo.media.regular_file import require_file
 from mmdemo.settings import ASSETS, load_settings
@@ -264,12 +266,12 @@ def test_who_stops_reading_the_answer_is_told_nothing(tmp_path: Path) -> None:
 def test_ctrl_c_ends_with_130_and_without_a_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mmdemo import command_line
+    from mmdemo.command_line import parser
 
     def interrupted(options: Any) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(command_line, "run_settings", interrupted)
+    monkeypatch.setattr(parser, "run_settings", interrupted)
     assert main(["settings"]) == INTERRUPTED == 130
     assert capsys.readouterr() == ("", "")
 

@@ -19,7 +19,8 @@ from pydantic import Field
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from mmdemo.command_line import _parser, main
+from mmdemo.command_line import main
+from mmdemo.command_line.parser import make_parser
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.modality import TASKS
 from mmdemo.service.app import App
@@ -316,7 +317,7 @@ def test_an_operation_that_the_command_line_could_not_tell_from_its_own_words_is
 
 
 def test_the_words_that_no_operation_may_take_are_those_of_the_command_line() -> None:
-    parser = _parser()
+    parser = make_parser()
     verbs = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     own = {
         name for name, sub in verbs.choices.items() if not isinstance(sub.get_default("carry_out"), partial)

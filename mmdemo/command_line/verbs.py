@@ -1,0 +1,176 @@
+"""The verbs: which operation each is, how it is written, and what carries it out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mmdemo.command_line.serve import serve_page
+from mmdemo.errors import UserError
+from mmdemo.media.regular_file import is_there
+from mmdemo.service.operations.requests import about, is_file
+from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.settings import load_settings
+
+Options = argparse.Namespace
+
+
+@dataclass(frozen=True)
+class Verb:
+    """An operation as it is written on the command line, where that is not as it stands in the table."""
+
+    operation: str
+    positional: tuple[str, ...] = ()  # fields that are written without their name, in this order
+    renamed: tuple[tuple[str, str], ...] = ()  # fields that are written by another name
+    hidden: tuple[str, ...] = ()  # fields that only programs give
+    finish: Callable[[dict[str, Any], Options], Any] = lambda answer, options: answer
+    extra: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+
+
+def _transcript(answer: dict[str, Any], options: Options) -> Any:
+    """JSON, or subtitles as they are, as one text."""
+    from mmdemo.data.subtitles import transcript_as
+
+    return answer if options.format == "json" else transcript_as(options.format, answer)
+
+
+def _formats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=["json", "srt", "vtt", "txt", "textgrid"], default="json")
+
+
+VERBS: dict[str, Verb] = {
+    "import": Verb("import", ("path",)),
+    "align": Verb("align", ("file", "texts"), (("texts", "text"),), hidden=("item",)),
+    "caption": Verb("caption", ("file",), hidden=("item",)),
+    "transcribe": Verb("transcribe", ("file",), hidden=("item",), finish=_transcript, extra=_formats),
+    "moments": Verb("moments", ("file", "query"), (("file", "video"),), hidden=("item",)),
+    "search": Verb("search", ("query",), hidden=("file", "item")),
+    "evaluate": Verb("evaluate"),
+    "train": Verb("train"),
+    "export": Verb("export", ("out",)),
+    "backup": Verb("backup", ("out",)),
+}
+ACTIONS: dict[str, Verb] = {  # of `models`
+    "": Verb("versions"),
+    "activate": Verb("activate"),
+    "compare": Verb("compare_versions"),
+    "export": Verb("export_version"),
+    "push": Verb("publish_version"),
+    "remove": Verb("remove_version"),
+    "retest": Verb("retest_version"),
+    "use": Verb("choose_model"),
+}
+
+
+def verbs() -> dict[str, Verb]:
+    """Every operation that the command line may ask for: those of VERBS, and the others by their own name,
+    what they need in its place and the rest as options.
+    """
+    named = {verb.operation for verb in (*VERBS.values(), *ACTIONS.values())}
+    others = {
+        name.replace("_", "-"): Verb(name, _needed(operation))
+        for name, operation in OPERATIONS.items()
+        if name not in named and "command" in operation.surfaces
+    }
+    return VERBS | others
+
+
+def _needed(operation: Operation) -> tuple[str, ...]:
+    return tuple(name for name, field in operation.request.model_fields.items() if field.is_required())
+
+
+def _ask(options: Options, name: str, values: dict[str, Any]) -> Any:
+    """The answer of an operation in a workspace that is open for as long as it takes."""
+    from mmdemo.service.app import App
+
+    operation = OPERATIONS.get(name)
+    app = App(load_settings(workspace=options.workspace))
+    app.context.progress = _count_rows
+    try:
+        return operation(app, operation.parse(values, "command"))
+    finally:
+        app.close()
+
+
+def _count_rows(done: int, total: int | None) -> None:
+    if done % 100 == 0:
+        print(f"{done} rows", file=sys.stderr)
+
+
+def run_nothing(options: Options) -> NoReturn:
+    """No verb at all."""
+    raise UserError("No verb is named.", "mmdemo serve opens the page; mmdemo --help lists the others.")
+
+
+def run_verb(verb: Verb, options: Options) -> Any:
+    """A verb of the table."""
+    fields = OPERATIONS.get(verb.operation).request.model_fields
+    given = {name: getattr(options, name) for name in fields if getattr(options, name, None) is not None}
+    if empty := next((name for name in verb.positional if given.get(name) == ""), None):
+        raise UserError(f"{dict(verb.renamed).get(empty, empty)} is empty.", f"Write {about(fields[empty])}.")
+    for name, field in fields.items():
+        if is_file(field) and name in given:
+            given[name] = Path(given[name])
+    if options.verb == "search" and _names_a_file(given["query"]):
+        given["file"] = Path(given.pop("query"))  # a query that names a file is a picture or a recording
+    return verb.finish(_ask(options, verb.operation, given), options)
+
+
+def _names_a_file(query: str) -> bool:
+    """Whether what is looked for is a path; a word may be a folder's name by chance."""
+    path = Path(query)
+    return is_there(path) and (not path.is_dir() or os.sep in query)
+
+
+def run_models(options: Options) -> Any:
+    """`models`, or with an action on one."""
+    if options.action and not options.version:
+        raise UserError("No version is named.", f"Write: models {options.action} NAME.")
+    if options.action == "export" and options.out is None:
+        raise UserError("No folder is named.", "Write: models export VERSION --out FOLDER.")
+    name = options.version[0] if options.version else ""
+    named = {"version": name, "versions": options.version, "model": name}
+    written = {  # fields that are written as options, and how
+        "task": ("--task", options.task),
+        "split": ("--split", options.split),
+        "out": ("--out", None if options.out is None else str(options.out)),
+        "repo": ("--to", options.to),
+        "private": ("--public", False if options.public else None),
+    }
+    operation = ACTIONS[options.action].operation
+    fields = OPERATIONS.get(operation).request.model_fields
+    given = {field: value for field, value in named.items() if field in fields}
+    if len(options.version) > 1 and "versions" not in fields:
+        raise UserError(f"{options.version[1]} is one name too many.", "Name one version.")
+    for field, (option, value) in written.items():
+        if value is None:
+            continue
+        if field not in fields:
+            raise UserError(f"models {options.action} takes no {option}.".replace("  ", " "), "Leave it out.")
+        given[field] = value
+    return _ask(options, operation, given)
+
+
+def run_restore(options: Options) -> Any:
+    """`restore`: into a workspace that is not there yet."""
+    from mmdemo.store.backup import restore
+
+    settings = load_settings(workspace=options.workspace)
+    restore(options.archive, settings.workspace)
+    return {"workspace": str(settings.workspace)}
+
+
+def run_settings(options: Options) -> Any:
+    """`settings`."""
+    return load_settings(workspace=options.workspace).as_json()
+
+
+def run_serve(options: Options) -> Any:
+    """`serve`."""
+    serve_page(load_settings(workspace=options.workspace, share=options.share))
+    return None
