@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from mmdemo.errors import UserError
-from mmdemo.models.heads.residual import HEADS, ResidualHead
 from mmdemo.models.presets import Preset
-from mmdemo.training.losses import LOSSES
 
 BATCH = 128  # pairs of a step, where nothing else is asked for
 MOST_EPOCHS = 500
@@ -21,53 +20,82 @@ Measure = Literal["recall", "likelihood"]  # what the epochs of a training are c
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """How to train; the defaults of a head are the best of those tried in benchmarks/losses.py."""
+class Setting:
+    """What a setting is to whoever asks for it: the words, and for a number its limits."""
 
-    epochs: int = 0  # 0: as many as the default of what is trained
-    learning_rate: float = 0.0  # 0: the default of what is trained, by its method
-    weight_decay: float = 0.1
-    batch: int = 0  # 0: BATCH; of networks that write, what they take at once
-    dropout: float | None = None  # None: that of several heads side by side, or of one
-    hidden: int = 0  # channels of a head; 0: those of several side by side, or of one
-    members: int = 0  # heads that learn side by side and are merged; 0: MEMBERS of residual ones, else one
-    loss: str = "infonce"
-    mark_weight: float = 4.0
-    scale: float = 10.0  # the initial inverse temperature
-    head: str = ""  # empty: the first of those that the model's preset names
-    alone: bool = False  # whether a fused head answers without the shared space
-    part: int = 0  # pairs that a network embeds at once, of a larger batch; 0: the batch
-    ema: float = 0.0  # of the weights: 0.99 averages over about a hundred steps; 0: no average
-    patience: int = 0  # epochs without a better one, on validation pairs, after which it ends; 0: never
-    seed: int = 0
-    recompute: bool = False  # a network's activations are computed again instead of kept; on a GPU always
-    deterministic: bool = False  # only algorithms that give the same each time, where a device has them
+    about: str
+    low: float | None = None
+    high: float | None = None
+    or_zero: bool = False  # whether 0 stands for the default, below `low`
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train; the defaults of a head are the best of those tried in benchmarks/losses.py.
+
+    Each setting says here what it is, and requests, their limits and docs/api.md read it.
+    """
+
+    epochs: Annotated[int, Setting("how many, or 0 for the method's default", 0, MOST_EPOCHS)] = 0
+    learning_rate: Annotated[float, Setting("default: the method's", 0.0, 0.1)] = 0.0  # 0: that default
+    weight_decay: Annotated[float, Setting("how fast weights shrink; default 0.1", 0.0, 10.0)] = 0.1
+    batch: Annotated[
+        int, Setting("pairs a step, over all processes; 0: the method's default", 2, 65_536, or_zero=True)
+    ] = 0
+    dropout: Annotated[
+        float | None, Setting("of a head; default 0.3 of five side by side, 0.5 of one", 0.0, 0.95)
+    ] = None
+    hidden: Annotated[
+        int, Setting("channels of a head; 0: 256 of several side by side, 512 of one", 0, 16_384)
+    ] = 0
+    members: Annotated[
+        int, Setting("heads that learn side by side and are merged; 0: five residual ones, else one", 0, 64)
+    ] = 0
+    loss: Annotated[str, Setting("infonce, sigmoid, triplet, matching, or one that a package brings")] = (
+        "infonce"
+    )
+    mark_weight: Annotated[
+        float, Setting("how much a marked mismatch counts beside another negative; default 4", 1.0, 1000.0)
+    ] = 4.0
+    scale: Annotated[
+        float, Setting("the inverse temperature that training begins with; default 10", 0.1, 100.0)
+    ] = 10.0
+    head: Annotated[str, Setting("of those that the model has; empty: its first")] = ""
+    alone: Annotated[bool, Setting("whether a fused head answers without the shared space")] = False
+    part: Annotated[int, Setting("the micro-batch size: pairs embedded at once; 0: the batch", 0, 65_536)] = 0
+    ema: Annotated[
+        float, Setting("averages the weights over about 1 / (1 - EMA) steps; 0: not", 0.0, 0.99999)
+    ] = 0.0
+    patience: Annotated[
+        int, Setting("epochs without a better one after which it ends; 0: never", 0, MOST_EPOCHS)
+    ] = 0
+    seed: Annotated[int, Setting("of every random choice")] = 0
+    recompute: Annotated[bool, Setting("less memory, more time")] = False  # on a GPU always
+    deterministic: Annotated[bool, Setting("only deterministic algorithms")] = False
 
     def check(self) -> None:
         """Raises:
         UserError: a value that cannot work, and what would.
         """
-        bounds = {
-            "epochs": (self.epochs, 0, MOST_EPOCHS),
-            "learning_rate": (self.learning_rate, 0.0, 0.1),
-            "weight_decay": (self.weight_decay, 0.0, 10.0),
-            "batch": (self.batch or BATCH, 2, 65_536),
-            "dropout": (self.dropout or 0.0, 0.0, 0.95),
-            "hidden": (self.hidden, 0, 16_384),
-            "members": (self.members, 0, 64),
-            "mark_weight": (self.mark_weight, 1.0, 1000.0),
-            "scale": (self.scale, 0.1, 100.0),
-            "part": (self.part, 0, 65_536),
-            "ema": (self.ema, 0.0, 0.99999),
-            "patience": (self.patience, 0, MOST_EPOCHS),
-        }
-        for name, (value, low, high) in bounds.items():
+        from mmdemo.training.losses import LOSSES
+
+        for name, setting in settings_by_name().items():
+            value, low, high = getattr(self, name), setting.low, setting.high
+            if value is None or low is None or high is None or (setting.or_zero and value == 0):
+                continue
             if not low <= value <= high:
                 raise UserError(
                     f"{name.replace('_', ' ')} is {value:g}.", f"Use a number from {low:g} to {high:g}."
                 )
         if self.loss not in LOSSES:
             raise UserError(f"The loss {self.loss!r} is unknown.", f"Use one of: {', '.join(LOSSES)}.")
+
+
+@cache
+def settings_by_name() -> dict[str, Setting]:
+    """What each setting of a run is."""
+    hints = get_type_hints(TrainSettings, include_extras=True)
+    return {name: get_args(hint)[1] for name, hint in hints.items()}
 
 
 @dataclass(frozen=True)
@@ -89,6 +117,8 @@ def for_head(settings: TrainSettings, kind: str) -> TrainSettings:
     Raises:
         UserError: several were asked for of a kind that cannot be merged, or there is no such kind.
     """
+    from mmdemo.models.heads.residual import HEADS, ResidualHead
+
     merges = HEADS[kind] is ResidualHead
     if settings.members > 1 and not merges:
         raise UserError(f"{settings.members} heads of the kind {kind} cannot be merged.", "Ask for one.")
@@ -122,24 +152,13 @@ def settings_from_json(values: dict[str, object]) -> TrainSettings:
     return TrainSettings(**known)  # type: ignore[arg-type]
 
 
-def settings_from_words(values: Mapping[str, object]) -> TrainSettings:
-    """The settings that somebody wrote, as text or already as numbers; what is empty is the default.
+def settings_asked_for(values: Mapping[str, Any]) -> TrainSettings:
+    """The settings of a request; what is empty is the default.
 
     Raises:
-        UserError: something is no number, or no number that could work.
+        UserError: a value that cannot work.
     """
-    given: dict[str, Any] = {}
-    for field in fields(TrainSettings):
-        value = values.get(field.name)
-        if value is None or value == "":
-            continue
-        kind = {"int": int, "float": float, "float | None": float, "bool": bool}.get(str(field.type), str)
-        try:
-            given[field.name] = kind(float(value) if kind is int else value)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError) as e:
-            raise UserError(f"{field.name.replace('_', ' ')} is {value!r}.", "Write a number.") from e
-    if given.get("learning_rate") == 0 and isinstance(values["learning_rate"], str):
-        raise UserError("A learning rate of 0 learns nothing.", "Leave it out, or write one above 0.")
+    given = {name: values[name] for name in settings_by_name() if values.get(name) not in (None, "")}
     settings = TrainSettings(**given)
     settings.check()
     return settings

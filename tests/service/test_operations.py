@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -36,6 +37,7 @@ from mmdemo.service.operations.table import (
     operation,
 )
 from mmdemo.settings import ASSETS
+from mmdemo.training.config import TrainSettings
 from mmdemo.ui.routes import page_routes
 from tests.conftest import BASE
 
@@ -90,6 +92,20 @@ def test_every_operation_says_what_it_does_and_who_may_ask() -> None:
         assert one.about.endswith((".", "}")), one.name
         assert one.role in ROLES
         assert "api" not in one.surfaces or all(about(f) for f in one.fields.values()), one.name
+
+
+def test_every_setting_of_a_run_can_be_asked_for_and_reaches_the_run() -> None:
+    asked: dict[str, Any] = {
+        "epochs": 3, "seed": 7, "learning_rate": 0.01, "weight_decay": 0.2, "batch": 16, "part": 8,
+        "dropout": 0.25, "loss": "sigmoid", "head": "residual", "alone": True, "ema": 0.9, "patience": 2,
+        "recompute": True, "deterministic": True, "hidden": 64, "members": 2, "mark_weight": 2.5,
+        "scale": 20.0,
+    }  # fmt: skip
+    assert set(asked) == {field.name for field in fields(TrainSettings)}
+    for name in ("start_training", "train", "estimate_training"):
+        request = OPERATIONS.get(name).parse(asked, "command")
+        assert request.settings() == asked  # type: ignore[attr-defined]
+        assert OPERATIONS.get(name).parse({}, "command").settings() == asdict(TrainSettings())  # type: ignore[attr-defined]
 
 
 def test_the_page_about_the_api_is_what_the_table_says() -> None:
@@ -176,6 +192,11 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("estimate_training", {"method": "magic"}, "magic"),
     ("estimate_training", {"loss": "magic"}, "magic"),
     ("estimate_training", {"head": "magic"}, "magic"),
+    ("start_training", {"hidden": 20_000}, "hidden is 20000. Use a number from 0 to 16384."),
+    ("start_training", {"members": 65}, "members is 65. Use a number from 0 to 64."),
+    ("start_training", {"mark_weight": 0}, "mark weight is 0. Use a number from 1 to 1000."),
+    ("start_training", {"scale": float("inf")}, "scale is inf. Use a number from 0.1 to 100."),
+    ("start_training", {"scale": "cold"}, "scale is 'cold', which is not a number."),
 ]  # fmt: skip
 
 

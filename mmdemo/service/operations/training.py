@@ -24,6 +24,7 @@ from mmdemo.service.operations.requests import (
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.service.operations.versions import VersionsRequest
+from mmdemo.training.config import settings_asked_for, settings_by_name
 
 
 def _heads() -> dict[str, None]:
@@ -47,29 +48,38 @@ def _rate(value: float | None) -> float | None:
     return value
 
 
+def _setting(name: str, empty: Any = None) -> Any:
+    """A field for a setting of a run, which says in TrainSettings what it is; empty: the default there."""
+    return Field(empty, description=settings_by_name()[name].about)
+
+
 class TrainRequest(Request):
     """How to train; what is left out is the default."""
 
     task: VersionTask = Field(DEFAULT_TASK)
     method: Method = Field("head", description="of those that the model has")
-    epochs: Whole = Field(0, description="how many, or 0 for the method's default")
-    seed: Whole = Field(0, description="of every random choice")
-    learning_rate: Annotated[Number, AfterValidator(_rate)] = Field(None, description="default: the method's")
-    weight_decay: Number = Field(None, description="how fast weights shrink; default 0.1")
-    batch: Whole = Field(0, description="pairs a step, over all processes; 0: the method's default")
-    part: Whole = Field(0, description="the micro-batch size: pairs embedded at once; 0: the batch")
-    dropout: Number = Field(None, description="of a head; default 0.3 of five side by side, 0.5 of one")
-    loss: Name = Field("", description="infonce, sigmoid, triplet, matching, or one that a package brings")
-    head: Head = Field("", description="of those that the model has; empty: its first")
-    alone: bool = Field(False, description="whether a fused head answers without the shared space")
-    ema: Number = Field(None, description="averages the weights over about 1 / (1 - EMA) steps; 0: not")
-    patience: Whole = Field(0, description="epochs without a better one after which it ends; 0: never")
-    recompute: bool = Field(False, description="less memory, more time")
-    deterministic: bool = Field(False, description="only deterministic algorithms")
+    epochs: Whole = _setting("epochs", 0)
+    seed: Whole = _setting("seed", 0)
+    learning_rate: Annotated[Number, AfterValidator(_rate)] = _setting("learning_rate")
+    weight_decay: Number = _setting("weight_decay")
+    batch: Whole = _setting("batch", 0)
+    part: Whole = _setting("part", 0)
+    dropout: Number = _setting("dropout")
+    loss: Name = _setting("loss", "")
+    head: Head = _setting("head", "")
+    alone: bool = _setting("alone", False)
+    ema: Number = _setting("ema")
+    patience: Whole = _setting("patience", 0)
+    recompute: bool = _setting("recompute", False)
+    deterministic: bool = _setting("deterministic", False)
     promote: Literal["when-better", "ask", "never"] = Field(
         "when-better",
         description='"when-better": where the test is certain; "ask": a person decides; "never": no test',
     )
+    hidden: Whole = _setting("hidden", 0)
+    members: Whole = _setting("members", 0)
+    mark_weight: Number = _setting("mark_weight")
+    scale: Number = _setting("scale")
 
     def settings(self) -> dict[str, Any]:
         """As a run keeps them.
@@ -77,9 +87,7 @@ class TrainRequest(Request):
         Raises:
             UserError: a value that cannot work.
         """
-        from mmdemo.training.config import settings_from_words
-
-        return asdict(settings_from_words(self.model_dump()))
+        return asdict(settings_asked_for(self.model_dump()))
 
 
 class TrainHereRequest(TrainRequest):
