@@ -27,7 +27,6 @@ from mmdemo.service.operations.requests import (
     Request,
     TaskName,
     TaskRequest,
-    Whole,
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.store.items import ITEM_STATES
@@ -138,7 +137,7 @@ class BrowseRequest(Request):
     split: Split = Field("", description="only of this side; empty: all")
     source: Name = Field("", description="where it comes from")
     contains: Name = Field("", description="characters of its name or text")
-    limit: Whole = Field(30, ge=1, le=200, description="how many")
+    limit: Count = Field(30, ge=1, le=200, description="how many")
     offset: Count = Field(0, description="how many to pass over")
 
     def filters(self, app: App) -> dict[str, Any]:

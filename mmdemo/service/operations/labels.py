@@ -15,6 +15,7 @@ from mmdemo.service.operations.requests import (
     VERSION,
     Answer,
     AnyTask,
+    Count,
     Id,
     Ids,
     Name,
@@ -24,7 +25,6 @@ from mmdemo.service.operations.requests import (
     TaskName,
     Text,
     Verdict,
-    Whole,
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.store.labels import NewLabel
@@ -177,7 +177,7 @@ class QueueRequest(Request):
     """The next pairs for one screen."""
 
     task: TaskName = Field(DEFAULT_TASK)
-    count: Whole = Field(12, ge=1, le=100, description="how many")
+    count: Count = Field(12, ge=1, le=100, description="how many")
     holder: Name = Field("", description="whose screen it is")
     batch: Name = Field("", description="only pairs from this source")
     passed: Ids = Field([], description="pairs that were skipped")

@@ -18,6 +18,7 @@ from mmdemo.service.operations.requests import (
     VERSION,
     Answer,
     AnyTask,
+    Count,
     File,
     Lines,
     Medium,
@@ -26,7 +27,6 @@ from mmdemo.service.operations.requests import (
     Request,
     TaskName,
     Text,
-    Whole,
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.service.versions import SPLITS
@@ -169,7 +169,7 @@ class SearchRequest(Request):
     query: Text = Field("", description='words, such as "a red apple"; empty when a file alone is meant')
     file: File = Field(None, description='a picture or recording, as handle_file("apple.jpg"), or null')
     task: TaskName = Field(DEFAULT_TASK)
-    k: Whole = Field(10, ge=1, le=MAX_K, description=f"how many results, 1 to {MAX_K}")
+    k: Count = Field(10, ge=1, le=MAX_K, description=f"how many results, 1 to {MAX_K}")
     item: Name = Field("", description=ITEM)
     target: Literal["media", "text"] = Field("media", description='what to find: "media" or "text"')
     state: ItemLabel = Field("", description="only items with a pair in this label state; empty: all")

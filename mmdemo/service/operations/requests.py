@@ -160,7 +160,7 @@ Lines = Annotated[list[Text], BeforeValidator(_lines), Field(max_length=MOST_TEX
 Names = list[Name]  # a field says how many
 Id = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=LARGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=100_000)]
-Whole = Annotated[
+Whole = Annotated[  # 0, and so what is empty, stands for a default; a number that must be one is a Count
     int,
     BeforeValidator(lambda value: 0 if value in ("", None) else value),
     BeforeValidator(_no_bool),
@@ -287,6 +287,6 @@ def _worded(kind: str, name: str, value: Any, facts: dict[str, Any], what: str) 
 
 def shown(value: Any) -> str:
     """A value as a sentence repeats it: cut short, and without characters that cannot be sent."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    text = "null" if value is None else repr(value) if isinstance(value, str) else str(value)
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
