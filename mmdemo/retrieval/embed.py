@@ -154,7 +154,7 @@ def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
     facts = {"heard": states.heard, "language": states.language, "lead_s": states.lead_s}
     arrays: dict[str, Any] = {name: np.array(fact) for name, fact in facts.items()}
     np.savez(out, **arrays | {f"window{i}": window for i, window in enumerate(states.windows)})
-    write_durably(path, out.getvalue())
+    write_durably(path, out.getvalue(), f"What was heard in {item.name}")
     return states
 
 

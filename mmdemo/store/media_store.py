@@ -33,8 +33,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def write_durably(path: Path, data: bytes | Path) -> None:
+def write_durably(path: Path, data: bytes | Path, called: str = "") -> None:
     """Write a file, of bytes or as the copy of another, so that it is there whole, on disk, or not at all.
+
+    Args:
+        path: where.
+        data: what.
+        called: how a person knows it, where its own name says nothing, such as a hash.
 
     Raises:
         StorageError: the disk refused; the cure is by its reason.
@@ -53,7 +58,7 @@ def write_durably(path: Path, data: bytes | Path) -> None:
             os.fsync(f.fileno())
         Path(temporary).replace(path)
     except OSError as e:
-        raise cannot_write(f"{path.name} could not be saved", e) from e
+        raise cannot_write(f"{called or path.name} could not be saved", e) from e
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
@@ -78,12 +83,14 @@ class MediaStore:
         """Where the item of that id is or would be."""
         return self.folder / item_id[:2] / f"{item_id[2:]}{suffix}"
 
-    def add(self, data: bytes | Path, suffix: str) -> str:
-        """Keep these bytes, or those of a file; returns their id. The same bytes twice are one file."""
+    def add(self, data: bytes | Path, suffix: str, name: str) -> str:
+        """Keep these bytes, or those of a file of that name; returns their id. The same bytes twice are one
+        file.
+        """
         item_id = file_sha256(data) if isinstance(data, Path) else sha256(data)
         path = self.path(item_id, suffix)
         if not path.exists() or path.stat().st_size != byte_count(data):
-            write_durably(path, data)
+            write_durably(path, data, name)
         return item_id
 
     def thumbnail_path(self, item_id: str, side_px: int) -> Path:

@@ -124,7 +124,7 @@ class Workspace:
             raise MediaError(
                 f"{name} cannot be read: {type(e).__name__}: {one_line(str(e))}.", "Choose another file."
             ) from e
-        item_id = self.media.add(data, facts.suffix)
+        item_id = self.media.add(data, facts.suffix, name)
         known = self.items.get(item_id)
         item = Item(
             id=item_id,
@@ -150,7 +150,7 @@ class Workspace:
         path = self.media.thumbnail_path(item.id, side_px)
         if not path.exists():
             image = MODALITIES.get(item.modality).draw(self, item, side_px)
-            write_durably(path, thumbnail(image, side_px))
+            write_durably(path, thumbnail(image, side_px), f"The thumbnail of {item.name}")
         return path
 
     def video_frame(self, item: Item, time_s: float, side_px: int) -> Path:
@@ -160,7 +160,8 @@ class Workspace:
         if not path.exists():
             from mmdemo.media.video import frame_at
 
-            write_durably(path, thumbnail(frame_at(self.media_path(item), time_s, side_px).image, side_px))
+            still = frame_at(self.media_path(item), time_s, side_px).image
+            write_durably(path, thumbnail(still, side_px), f"A frame of {item.name}")
         return path
 
     def playable(self, item: Item) -> Path:
@@ -194,7 +195,7 @@ class Workspace:
         if not path.exists():
             from mmdemo.media.audio import audio_peaks
 
-            write_durably(path, audio_peaks(self.media_path(item)).tobytes())
+            write_durably(path, audio_peaks(self.media_path(item)).tobytes(), f"The waveform of {item.name}")
         return path
 
     def sound(self, item: Item) -> Path:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from mmdemo.errors import MmdemoError, UserError
+from mmdemo.data.importing import import_source
+from mmdemo.errors import MmdemoError, StorageError, UserError
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
@@ -19,6 +21,7 @@ from mmdemo.store.texts import clean_text, text_key
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
+from tests.full_disk import full_disk
 
 
 def key(i: int) -> str:
@@ -46,6 +49,25 @@ def test_the_same_bytes_are_one_item_whatever_they_are_called(ws: Workspace) -> 
     )
     assert one.id == two.id and ws.items.count("image") == 1
     assert ws.media_path(two).suffix == ".png" and ws.media_path(two).is_file()
+
+
+def test_an_import_on_a_full_disk_names_the_file_as_it_is_called_there(ws: Workspace, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), np.uint8)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(noise).save(folder / "lake.png")
+    with full_disk(1_000_000), pytest.raises(StorageError, match=r"^lake\.png could not be saved: "):
+        import_source(ws, str(folder), TASK)
+    assert ws.items.count("image") == 0 and not list(ws.media.folder.rglob("*.p*"))
+
+
+def test_what_is_drawn_of_a_file_on_a_full_disk_names_the_file(ws: Workspace) -> None:
+    item = ws.add_media("image", png(), "lake.png", source="t")
+    with (
+        full_disk(20),
+        pytest.raises(StorageError, match=r"^The thumbnail of lake\.png could not be saved: "),
+    ):
+        ws.thumbnail(item, 96)
 
 
 def test_a_picture_that_is_only_looked_at_is_not_part_of_the_collection_until_it_is_labelled(

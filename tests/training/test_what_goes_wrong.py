@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +21,10 @@ from mmdemo.training.runs import create_run
 from mmdemo.training.worker import Worker
 from tests import checkpoints
 from tests.conftest import TASK, execute_run
+from tests.full_disk import full_disk
 from tests.training.test_architectures import labelled
 from tests.training.test_runs import without_worker
 from tests.training.test_training import label_samples, run
-
-LARGEST_FILE = 4_000_000  # bytes: the database and the features fit, check-points and heads do not
-
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """Within this block a large file meets what a full disk says."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def execute(app: App, run_id: str):  # type: ignore[no-untyped-def]

@@ -60,19 +60,19 @@ def frame_features(
         analysis.run(stopped, progress)
         kept = analysis.result()
         if stopped():
-            _write(begun, analysis.arrays())
+            _write(begun, item, analysis.arrays())
         else:
             found = {"times": kept.times, "features": kept.features, "shots": kept.shots}
             seen = {"strip": analysis.strip_bytes(), "strip_times": np.array(analysis.strip.times_s)}
-            _write(path, found | seen | {"damaged": analysis.damaged()})
+            _write(path, item, found | seen | {"damaged": analysis.damaged()})
             begun.unlink(missing_ok=True)
     return kept
 
 
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _write(path: Path, item: Item, arrays: dict[str, np.ndarray]) -> None:
     out = io.BytesIO()
     np.savez(out, **cast(Any, arrays))
-    write_durably(path, out.getvalue())
+    write_durably(path, out.getvalue(), f"What was seen in {item.name}")
 
 
 def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures | None:
