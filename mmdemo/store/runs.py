@@ -8,7 +8,7 @@ command line and replicas need nothing but the database between them.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,11 @@ LEASE_S = 20.0  # without a sign of life for so long a worker counts as dead
 RELEASED: dict[str, Any] = {"holder": None, "lease_until": None}
 
 
+def new_run_id() -> str:
+    """The id of a run that is about to be queued."""
+    return f"run-{now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
 class RunLog:
     """The runs, one row each; curves and check-points lie in the run's folder."""
 
@@ -39,16 +44,20 @@ class RunLog:
         settings: dict[str, Any],
         snapshot_sha256: str,
         holder: str = "",
-        prepare: Callable[[str], None] = lambda run_id: None,
+        run_id: str = "",
     ) -> str:
         """Queue a run; returns its id.
 
         Args:
+            task: whose labels it learns from.
+            method: head, lora or full.
+            parent: the version that it starts from.
+            settings: as it keeps them.
+            snapshot_sha256: of its labels.
             holder: the worker that is about to claim it, and that nobody comes before.
-            prepare: is told the id, and writes what a worker finds when the run is there.
+            run_id: a new one that files were written for already; empty: one is made.
         """
-        run_id = f"run-{now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        prepare(run_id)
+        run_id = run_id or new_run_id()
         with self._database.write() as session:
             run = Run(
                 id=run_id,

@@ -14,6 +14,7 @@ from mmdemo.models.device import reproducible
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.version_source import version_source
+from mmdemo.store.runs import new_run_id
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, TrainSettings, settings_for
@@ -51,6 +52,7 @@ def create_run(
     Raises:
         DataError: the labels lack something.
         UserError: a setting or method that cannot work.
+        StorageError: it cannot be written; nothing of it stays.
     """
     if ws.versions.active(task) == PROPOSED:
         raise UserError("No captioner is active.", "Choose one under Base models first.")
@@ -59,15 +61,15 @@ def create_run(
     snapshot = snapshot or take_snapshot(ws, labelled_task(task))
     require_data(ws, snapshot)
     values = asdict(settings) | {"promote": promote}
-    return ws.runs.create(
-        task,
-        method,
-        ws.versions.active(task),
-        values,
-        snapshot.sha256,
-        holder,
-        lambda run_id: snapshot.save(ws.run_folder(run_id) / "snapshot.json"),
-    )
+    run_id = new_run_id()
+    folder = ws.run_folder(run_id)
+    try:
+        snapshot.save(folder / "snapshot.json")  # before a worker can claim it
+        ws.runs.create(task, method, ws.versions.active(task), values, snapshot.sha256, holder, run_id)
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run_id
 
 
 def carry_out(ws: Workspace, run: Run, models: ModelManager, progress: Told | None = None) -> Run:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdemo.errors import DataError, MmdemoError, UserError
+from mmdemo.errors import DataError, MmdemoError, StorageError, UserError
 from mmdemo.modality import CAPTIONING
 from mmdemo.models.heads.residual import ResidualHead
 from mmdemo.models.heads.saved import save_head
@@ -38,6 +38,14 @@ def send(app: App, name: str, body: dict[str, object]) -> object:
 
 
 # A full disk
+
+
+@pytest.mark.parametrize("largest", [1_000, 20_000])  # bytes: the labels do not fit; or only the database
+def test_a_run_that_cannot_be_written_is_refused_and_leaves_no_folder(app: App, largest: int) -> None:
+    label_samples(app, 30)
+    with full_disk(largest), pytest.raises(StorageError):
+        create_run(app.ws, TASK, "head", TrainSettings(), "ask")
+    assert not list((app.ws.folder / "runs").glob("run-*")) and app.context.jobs.list(TASK) == []
 
 
 @pytest.mark.parametrize("place", ["state", "version"])
