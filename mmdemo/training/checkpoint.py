@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from mmdemo.errors import StorageError
+from mmdemo.errors import StorageError, is_disk_full
+from mmdemo.training.disk_room import disk_full
 
 FILES = ("state-0.safetensors", "state-1.safetensors")
 
@@ -80,8 +81,10 @@ class StateKeeper:
         name = next(name for name in FILES if name != self._named())  # that one stays until this is whole
         try:
             save_file(tensors, self._folder / name)
-        except Exception:
+        except Exception as e:
             (self._folder / name).unlink(missing_ok=True)
+            if is_disk_full(e):
+                raise disk_full(sum(t.nbytes for t in tensors.values())) from e
             raise
         part = self._folder / "state.part"
         part.write_text(json.dumps({"step": step, "seconds": seconds, "file": name}), encoding="utf-8")

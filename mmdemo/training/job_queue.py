@@ -14,6 +14,7 @@ from mmdemo.modality import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.tables import Run, now
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.activation import activate
+from mmdemo.training.disk_room import require_disk_room
 from mmdemo.training.page_worker import WorkerKeeper
 
 
@@ -73,11 +74,13 @@ class JobRunner:
 
         Raises:
             UserError: there is no such run, or it is not one that can go on.
+            StorageError: the disk has no room for it.
         """
         run = self._ws.runs.get(run_id)
         if run.status not in {"stopped", "failed"}:
             raise UserError(f"{run.id} is {run.status}.", "Only one that was stopped or failed can go on.")
         self._ws.versions.get(run.parent)
+        require_disk_room(self._ws, run.id)
         again = int(run.settings.get("again", 0)) + bool(run.version_id)
         (self._ws.run_folder(run.id) / "stop").unlink(missing_ok=True)
         self._ws.runs.update(

@@ -18,6 +18,7 @@ from mmdemo.store.runs import new_run_id
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord, TrainSettings, settings_for
+from mmdemo.training.disk_room import disk_full, needed_bytes
 from mmdemo.training.lease import Lease
 from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_lost
 from mmdemo.training.progress import append_progress, step_writer, stop_flag
@@ -95,7 +96,7 @@ def carry_out(ws: Workspace, run: Run, models: ModelManager, progress: Told | No
         except Exception as e:
             if not is_lost(ws, run):  # else the version is the other worker's
                 discard_half_written(ws, run)
-            ws.runs.update(run.id, by=run.holder, status="failed", message=_why(run.id, e))
+            ws.runs.update(run.id, by=run.holder, status="failed", message=_why(ws, run.id, e))
     done = ws.runs.get(run.id)
     if done.status == "done":  # there is nothing to go on from
         shutil.rmtree(ws.run_folder(run.id) / "state", ignore_errors=True)
@@ -177,13 +178,11 @@ def _conclude(recipe: Recipe, finished: FinishedRun) -> None:
         ws.runs.update(run.id, result=dict(result))
 
 
-def _why(run_id: str, e: Exception) -> str:
+def _why(ws: Workspace, run_id: str, e: Exception) -> str:
     """What to say of a run that failed."""
     if isinstance(e, MmdemoError):
         return str(e)
     if is_disk_full(e):
-        return (
-            "The disk is full. Free some space, then go on with the run: nothing it was trained on is lost."
-        )
+        return str(disk_full(needed_bytes(ws.run_folder(run_id) / "state")))
     log.error("%s failed", run_id, exc_info=e)
     return f"The run failed: {e}. Its labels are untouched."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,7 +72,11 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
         else:
             with full_disk():
                 failed = execute(app, run_id)
-    assert failed.status == "failed" and failed.message.startswith("The disk is full."), failed.message
+    assert failed.status == "failed"
+    assert re.fullmatch(
+        r"The disk is full\. Free [1-9]\d* MB, then go on with the run: nothing it was trained on is lost\.",
+        failed.message,
+    ), failed.message
     assert not version.exists() and app.ws.labels.total() == labels and app.versions.listed(TASK) == known
     assert not list(app.ws.run_folder(run_id).rglob("*.part"))
     without_worker(app)
@@ -81,6 +87,25 @@ def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room
         app.models.aligner(TASK, v).encode_text(["a dog"]) for v in (whole.version_id, done.version_id)
     )
     assert np.allclose(own, other, atol=1e-6)
+
+
+def test_who_goes_on_with_a_run_that_the_disk_has_no_room_for_is_told_how_much_it_takes(app: App) -> None:
+    label_samples(app, 30)
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3, members=1), "ask")
+    app.ws.runs.update(run_id, status="stopped")
+    state = app.ws.run_folder(run_id) / "state" / "state-0.safetensors"
+    state.parent.mkdir()
+    state.touch()
+    os.truncate(state, app.ws.media.free_bytes() + 50_000_000)  # a file with a hole takes no room itself
+    with pytest.raises(
+        StorageError, match=rf"^Going on with {run_id} takes about \d+ MB .* \d+ MB are free\."
+    ):
+        app.context.jobs.resume(run_id)
+    assert app.ws.runs.get(run_id).status == "stopped"
+    without_worker(app)
+    os.truncate(state, 1_000)
+    app.context.jobs.resume(run_id)
+    assert app.ws.runs.get(run_id).status == "queued"
 
 
 # Slices of time
