@@ -1,4 +1,10 @@
-"""The worker process of a page: started where runs wait and again where it dies, left to finish its run."""
+"""The worker process of a page: started where runs wait and again where it dies, left to finish its run.
+
+For as long as the page wants a worker there is a file, its seat. While the worker imports, it has another
+name, and the worker may claim runs only once it has renamed it. So of a worker that imports and its page that
+closes one comes first: either the page removes the file, and ends a process that can claim nothing, or it
+waits for one that may have.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +30,20 @@ RESTART_S = 5.0  # a worker that dies at once is not started again more often th
 _left: list[subprocess.Popen[bytes]] = []  # workers that outlive their page: kept, not collected
 
 
+def kept_free(seat: Path) -> Path:
+    """What the seat of a worker is called until it takes it."""
+    return seat.with_name(f"{seat.name.removesuffix(SEAT)}.starting{SEAT}")
+
+
+def take_seat(seat: Path) -> bool:
+    """The worker is about to look for runs; False: its page has closed meanwhile."""
+    try:
+        kept_free(seat).rename(seat)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class PageWorker:
     """The worker process of a page."""
@@ -36,6 +56,15 @@ class PageWorker:
     def died(self) -> bool:
         """Whether it ended though it was wanted."""
         return self.process.poll() is not None
+
+    def leave_seat(self) -> bool:
+        """It is not wanted any more; returns whether it has taken its seat, and may hold a run."""
+        try:
+            kept_free(self.seat).unlink()
+        except FileNotFoundError:
+            self.seat.unlink(missing_ok=True)
+            return True
+        return False
 
 
 class WorkerKeeper:
@@ -59,7 +88,8 @@ class WorkerKeeper:
             worker, self.worker = self.worker, None
         if worker is None:
             return
-        worker.seat.unlink(missing_ok=True)
+        if not worker.leave_seat():  # it imports, which takes seconds, and would end then
+            worker.process.kill()
         try:
             worker.process.wait(0 if worker.seat.name in self._ws.runs.holders() else CLOSE_S)
         except subprocess.TimeoutExpired:
@@ -76,7 +106,7 @@ class WorkerKeeper:
                 if time.monotonic() - self.worker.started_at < RESTART_S:
                     return
                 log.warning("the worker died; its run goes on in a new one")
-                self.worker.seat.unlink(missing_ok=True)
+                self.worker.leave_seat()
                 self.worker = None
             if self.worker is None and self._ws.runs.waiting():
                 self.worker = self._start_worker()
@@ -98,7 +128,7 @@ class WorkerKeeper:
             filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])
         )
         seat = self._ws.folder / "runs" / f"{new_holder()}{SEAT}"
-        seat.touch()
+        kept_free(seat).touch()
         command = [sys.executable, "-m", "mmdemo.training.worker", "--page", str(os.getpid())]
         with (self._ws.folder / "runs" / "worker.log").open("a") as output:
             process = subprocess.Popen(

@@ -29,6 +29,7 @@ from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import EpochRecord
 from mmdemo.training.lease import new_holder
+from mmdemo.training.page_worker import take_seat
 from mmdemo.training.recipes.base import RECIPES
 from mmdemo.training.runs import carry_out
 from mmdemo.training.trainer import make_accelerator
@@ -112,7 +113,8 @@ def main() -> None:
     # What a run needs is imported before there is one: nobody should wait for it.
     list(RECIPES)
     make_accelerator(decide_compute(settings.device, settings.threads).training)
-    Worker(ws, models, options.seat.name if options.seat else "").work_while(wanted)
+    if options.seat is None or take_seat(options.seat):
+        Worker(ws, models, options.seat.name if options.seat else "").work_while(wanted)
     if options.seat:
         options.seat.unlink(missing_ok=True)  # a page that was killed has left it
     ws.close()

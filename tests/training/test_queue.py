@@ -24,6 +24,7 @@ from mmdemo.store.tables import now
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.job_queue import JobRunner
+from mmdemo.training.page_worker import kept_free, take_seat
 from mmdemo.training.runs import create_run
 from mmdemo.training.worker import Worker, page_is_there
 from tests.conftest import TASK, execute_run
@@ -218,6 +219,39 @@ def test_a_worker_finishes_what_it_has_begun_when_its_page_closes_and_no_more(ap
     assert app.ws.runs.get(begun).status == "done" and app.ws.runs.get(waits).status == "queued"
     assert app.context.jobs.resume_interrupted() == [waits]  # the next page sees to it
     wait_for(lambda: app.context.jobs.status(waits)["status"] == "done")
+
+
+def test_a_worker_that_still_imports_when_its_page_closes_is_ended_at_once_and_its_run_waits(
+    app: App,
+) -> None:
+    label_samples(app, 30)
+    labels = app.ws.labels.total()
+    run_id = app.training.start(TASK, "head", LONG, "never")
+    worker = app.context.jobs._workers.worker
+    assert worker is not None
+    app.context.jobs.close()
+    assert worker.process.returncode == -signal.SIGKILL  # of its own it would have ended with 0
+    run = app.ws.runs.get(run_id)
+    assert (run.status, run.holder, app.ws.labels.total()) == ("queued", None, labels)
+    assert not list((app.ws.folder / "runs").glob("*.lock"))
+    assert app.context.jobs.resume_interrupted() == [run_id]  # the next page sees to it
+    app.context.jobs.stop(run_id)
+
+
+def test_a_worker_that_has_taken_its_seat_ends_by_itself(ws: Workspace) -> None:
+    jobs = JobRunner(ws)
+    jobs.warm_up()
+    worker = jobs._workers.worker
+    assert worker is not None and not worker.seat.exists()
+    wait_for(worker.seat.exists)
+    jobs.close()
+    assert worker.process.returncode == 0 and not list((ws.folder / "runs").glob("*.lock"))
+
+
+def test_a_worker_whose_page_has_closed_takes_no_seat(tmp_path: Path) -> None:
+    assert not take_seat(tmp_path / "worker.lock")
+    kept_free(tmp_path / "worker.lock").touch()
+    assert take_seat(tmp_path / "worker.lock") and (tmp_path / "worker.lock").exists()
 
 
 PAGE = """
