@@ -20,6 +20,7 @@ from mmdemo.service.operations.requests import is_file, is_lines
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.files import FROM_CLIENT, sent_files
 from mmdemo.ui.gate import HEADER, Caller, ask
+from mmdemo.ui.refusals import kind_of
 
 MISSING = inspect.Parameter.empty  # in the place of a value that was not sent and has no default
 
@@ -46,7 +47,7 @@ def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
             with sent_files(app.settings, FROM_CLIENT) as files:
                 return ask(app, operation.name, values, "api", caller, files)
         except MmdemoError as e:
-            raise gr.Error(str(e), print_exception=False) from e
+            raise refused(e) from e
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("request", kind, annotation=gr.Request)]
@@ -64,6 +65,11 @@ def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
     return call
 
 
+def refused(error: MmdemoError) -> gr.Error:
+    """A refusal as Gradio hands it on: its title says what it is about, as the status of a route does."""
+    return gr.Error(str(error), title=kind_of(error).title, print_exception=False)
+
+
 def take_as_sent(page: gr.Blocks) -> None:
     """Hand the values of a call to its operation as they were sent: those that are left out at the end have
     their defaults, those too many are refused, and files are the operation's own to check. Gradio's texts on
@@ -77,11 +83,12 @@ def take_as_sent(page: gr.Blocks) -> None:
             return await of_components(function, inputs, *more, **named)
         fields = operation.fields
         if len(inputs) > len(fields):
-            refused = UserError(
-                f"{operation.name} takes {len(fields)} values, and {len(inputs)} were sent.",
-                f"In their order they are {', '.join(fields)}." if fields else "Send none.",
+            raise refused(
+                UserError(
+                    f"{operation.name} takes {len(fields)} values, and {len(inputs)} were sent.",
+                    f"In their order they are {', '.join(fields)}." if fields else "Send none.",
+                )
             )
-            raise gr.Error(str(refused), print_exception=False)
         left_out = list(fields.values())[len(inputs) :]
         return [*inputs, *(MISSING if field.is_required() else _default(field) for field in left_out)]
 

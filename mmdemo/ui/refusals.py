@@ -12,6 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -40,6 +41,22 @@ BODY_CURE = 'Send a JSON object, as in {"data": [...]}.'
 USELESS = UserError("The request cannot be used.", BODY_CURE)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a refusal is about, by the status of a route and by the title of an error of Gradio's."""
+
+    title: str
+    status: int
+
+
+INPUT, ACCESS, STORAGE = KINDS = (Kind("Input", 400), Kind("Access", 401), Kind("Storage", 507))
+
+
+def kind_of(error: MmdemoError) -> Kind:
+    """What an error is about: what was sent, the pass phrase, or the disk and the database."""
+    return ACCESS if isinstance(error, AccessError) else INPUT if isinstance(error, UserError) else STORAGE
+
+
 def refusal(
     error: MmdemoError, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
@@ -52,7 +69,7 @@ def refusal(
         headers: of the response.
     """
     if status is None:
-        status = 401 if isinstance(error, AccessError) else 400 if isinstance(error, UserError) else 507
+        status = kind_of(error).status
     told = {"error": error.what, "cure": error.cure, "detail": str(error)}
     return JSONResponse(told, status, dict(headers or {}))
 
@@ -237,7 +254,8 @@ class _DirectAnswer:
         if not sentence and not self.faults:
             sentence = str(USELESS)
         if sentence:
-            start["status"] = 400
+            title = told.get("title") if isinstance(told, dict) else ""
+            start["status"] = next((k.status for k in KINDS if k.title == title), INPUT.status)
             self.body = bytes(refusal(UserError(sentence)).body)
         else:
             self.body = bytes(fault().body)

@@ -14,9 +14,12 @@ from typing import Any
 
 import httpx
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmdemo.errors import AccessError, MmdemoError, StorageError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.ui.refusals import PlainRefusals
@@ -98,6 +101,34 @@ def test_a_value_that_an_operation_refuses_is_its_sentence_on_a_direct_call_too(
         "There is no task 'nope'."
     )
     assert sent(http, "gradio_api/run/label_counts", {"data": ["image-text"]}).json()["data"][0]["pairs"] > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "title"),
+    [
+        (UserError("The text is odd.", "Write another."), 400, "Input"),
+        (AccessError("It is locked.", "Give the pass phrase."), 401, "Access"),
+        (StorageError("The disk is full.", "Free 3 MB."), 507, "Storage"),
+    ],
+)
+def test_a_refusal_says_what_it_is_about_by_its_status_or_its_title(
+    served: Served, monkeypatch: pytest.MonkeyPatch, error: MmdemoError, status: int, title: str
+) -> None:
+    def refusing(app: App, request: Any) -> None:
+        raise error
+
+    operation = replace(OPERATIONS.get("label_counts"), run=refusing)
+    monkeypatch.setitem(OPERATIONS._entries, "label_counts", operation)
+    with httpx.Client(base_url=served[2], timeout=60) as http:
+        for path, body in (
+            ("mmdemo/api/label_counts", {"task": "image-text"}),
+            ("gradio_api/run/label_counts", {"data": ["image-text"]}),
+        ):
+            answer = sent(http, path, body)
+            assert (answer.status_code, answer.json()["detail"]) == (status, str(error)), path
+    with pytest.raises(AppError) as raised:
+        Client(served[2], verbose=False).predict("image-text", api_name="/label_counts")
+    assert (raised.value.title, raised.value.message) == (title, str(error))
 
 
 def test_a_call_by_names_is_refused_for_a_name_too_many_or_too_few(http: httpx.Client) -> None:

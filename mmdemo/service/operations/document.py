@@ -89,7 +89,9 @@ def markdown() -> str:
         "Each operation is a named Gradio endpoint (`/NAME`), an MCP tool of the same name below",
         "`/gradio_api/mcp/`, which answers in JSON, and, where the README lists it, a verb of the command",
         "line. The role is the least that may ask: where a pass phrase is set, all but viewers give it in",
-        "the header `x-mmdemo-passphrase`. A value that cannot be used is refused in one sentence.",
+        "the header `x-mmdemo-passphrase`. What is refused is one sentence; its title, of gradio_client's",
+        "AppError too, says what it is about: `Input` is what was sent, `Access` the pass phrase, `Storage`",
+        "the disk or the database. Called directly they have the status 400, 401 and 507.",
         "",
     ]
     for operation in _shipped():
