@@ -15,6 +15,7 @@ from mmdemo.models.calibration import BASE, BASE_RATE, Calibration, PairFit
 from mmdemo.models.heads.residual import Projection, ResidualHead, Sequences
 from mmdemo.models.judge import NO_GROUNDS, Grounds, Judge
 from mmdemo.models.languages import language_of
+from mmdemo.models.negation import negation_note
 from mmdemo.models.protocols import MediaTower, Score, Task, TextTower
 from mmdemo.models.reliability import CANNOT_TELL, Zones
 from mmdemo.store.texts import text_key
@@ -139,14 +140,33 @@ class HeadAligner:
         return self.scored(texts, similarity, self.probabilities(features[None], vectors)[0])
 
     def scored(self, texts: Sequence[str], similarity: np.ndarray, probability: np.ndarray) -> list[Score]:
-        """T scores, each with the word of its zone; the base rate where the version can't tell at all."""
+        """T scores, each with the word of its zone; the base rate where the version can't tell at all, and no
+        probability where it was not measured what it is worth.
+        """
         same = self._says_the_same(texts, similarity)
         found = []
         for text, s, p in zip(texts, similarity, probability, strict=True):
             doubt = same or self.not_understood(text)
-            sure, word = (BASE_RATE, CANNOT_TELL) if doubt else (float(p), self.zones.word(float(p)))
-            found.append(Score(text, round(float(s), 4), round(sure, 4), word, doubt))
+            note = "" if doubt else self.not_read(text)
+            sure: float | None = BASE_RATE if doubt else round(float(p), 4)
+            word = CANNOT_TELL if doubt or note else self.zones.word(float(p))
+            if not self.measured and not doubt:
+                sure, word = None, ""
+            found.append(Score(text, round(float(s), 4), sure, word, doubt, note=note))
         return found
+
+    @property
+    def measured(self) -> bool:
+        """Whether it was measured how often its probabilities are right; else none is shown."""
+        return self.judge.fit.reliability is not None
+
+    def cannot_tell(self, text: str) -> str:
+        """A sentence, where nothing that is said of a text can be relied on; else empty."""
+        return self.not_understood(text) or self.not_read(text)
+
+    def not_read(self, text: str) -> str:
+        """A sentence, where a text holds a word that the text tower passes over; else empty."""
+        return negation_note(text)
 
     def not_understood(self, text: str) -> str:
         """A sentence, where a text seems to be in a language that the text tower doesn't know; else empty."""

@@ -36,6 +36,7 @@ class FusedAligner(HeadAligner):
     """An aligner whose probability of a pair is the fused head's; search stays in the shared space."""
 
     fuses = True
+    measured = True  # by the calibration of pairs that its version learned
     evidence_dim = 1  # the head's logit
     reranks = RERANKED
     reranks_texts = RERANKED

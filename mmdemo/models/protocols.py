@@ -56,12 +56,17 @@ class Score:
 
     text: str
     similarity: float  # cosine in the shared space, -1..1
-    probability: float  # calibrated: the share of such pairs that match, 0..1, at one right text in five
-    zone: str = ""  # fits, can't tell or doesn't fit
+    # Calibrated: the share of such pairs that match, 0..1, at one right text in five. None: it was not
+    # measured whether it is.
+    probability: float | None
+    zone: str = ""  # fits, can't tell or doesn't fit; empty where there is no probability
     # Why nothing can be told of the text, in a sentence: its probability is the base rate. Empty: it can.
     doubt: str = ""
     about: float | None = None  # of a recording: the probability that it is what somebody speaks about
     about_zone: str = ""  # its word
+    note: str = (
+        ""  # what the model doesn't read of the text, in a sentence: then it can't tell whether it fits
+    )
 
 
 @dataclass(frozen=True)

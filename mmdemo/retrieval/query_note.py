@@ -8,7 +8,7 @@ NO_WORD = "There is no word in it to look for. Write what it should show."
 
 
 def doubt_of(aligner: HeadAligner, text: str) -> str:
-    """One sentence, where a text holds no word or is in a language that is not known; else empty."""
+    """One sentence, where a text holds no word, or what the model does not understand or read; else empty."""
     if not any(c.isalnum() for c in text):
         return NO_WORD
-    return aligner.not_understood(text)
+    return aligner.cannot_tell(text)

@@ -311,6 +311,8 @@ class Searcher:
         doubt = self._doubt(serving.aligner, query)
         if doubt:
             results = [r if r.found_by else replace(r, probability=None, doubt=True) for r in results]
+        elif not serving.aligner.measured:  # their order means something, and no number says more
+            results = [r if r.found_by else replace(r, probability=None) for r in results]
         none = self._none_fits(serving, results)
         kept = tuple(results) if query.everything else cut(results, none)
         return Results(serving.version, kept, stale, none, note=doubt)

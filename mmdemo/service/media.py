@@ -86,9 +86,13 @@ class Media:
         task = self.task_of(item)
         aligner = self._context.models.aligner(task, version or None)
         medium = load_medium(self._ws, aligner.towers.media, item)
-        known = ConfirmedTexts(self._ws, aligner, item.id).near(aligner.encode_media([medium])[0], CAPTIONS)
-        others = [text for text in known.nearest if text not in {*known.own, *known.refused}]
-        said = [score.probability for score in aligner.align(medium, others)]
+        vector = aligner.encode_media([medium])[0]
+        known = ConfirmedTexts(self._ws, aligner, item.id).near(vector, CAPTIONS)
+        said_of_it = {*known.own, *known.refused}
+        others = [t for t in known.nearest if t not in said_of_it and not aligner.cannot_tell(t)]
+        said = np.empty(0)
+        if others:
+            said = aligner.probability_of(medium, others, aligner.encode_text(others) @ vector)
         chances = chosen(logit(np.clip(said, 1e-6, 1 - 1e-6)), known.texts)
         found = [Caption(text, 1.0, "confirmed") for text in known.own] + [
             Caption(text, round(float(p), 4), "labelled")

@@ -53,7 +53,7 @@ class Video:
             wait: look through the whole video first; else answer from a few key frames where that was not
                 done yet, and go on behind the page: `complete` says which.
             listen: write down what is said first, where that was not done yet; else what was heard so far
-                counts. `note` says where it cannot be done.
+                counts. `note` says where it cannot be done, or what the model does not read of the query.
 
         Raises:
             MediaError: the item is no video.
@@ -63,18 +63,21 @@ class Video:
         aligner, frames, complete = self._frames(item, version, wait)
         curve = aligner.curve(frames, query)
         from mmdemo.models.video.moments import find_moments
+        from mmdemo.retrieval.query_note import doubt_of
         from mmdemo.retrieval.results import fit_of
 
         seen = find_moments(frames.times, curve, frames.shots, MOMENTS)
         note = self._listen(item) if listen else ""
         scores = np.array([m.score for m in seen])
         sure = aligner.probability_of(frames, [query] * len(seen), scores) if seen else scores
+        doubt = doubt_of(aligner, query)
+        told = aligner.measured and not doubt  # else there is no probability
         rows: list[dict[str, Any]] = [
             {
                 "start": round(m.start, 3),
                 "end": round(m.end, 3),
                 "score": round(m.score, 4),
-                "probability": round(float(probability), 4),
+                "probability": round(float(probability), 4) if told else None,
                 "found_by": "pictures",
                 "text": "",
             }
@@ -84,13 +87,14 @@ class Video:
         return {
             "model": aligner.version,
             "moments": [*said, *rows],
-            "no_match": not said and all(fit_of(float(p)) == "none" for p in sure),  # as a search says it
+            "no_match": not said
+            and (bool(doubt) or (told and all(fit_of(float(p)) == "none" for p in sure))),
             "curve": [
                 [round(float(t), 3), round(float(s), 4)] for t, s in zip(frames.times, curve, strict=True)
             ],
             "shots": [[round(float(a), 3), round(float(b), 3)] for a, b in frames.shots],
             "complete": complete,
-            "note": note,
+            "note": " ".join(filter(None, (doubt, note))),
         }
 
     def describe(self, item: Item, version: str | None = None) -> dict[str, Any]:

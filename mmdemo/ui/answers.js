@@ -28,16 +28,19 @@ mm.answers = (() => {
   function marks(item, text, { said, known, then, ...how }) {
     return taken(text, { said, known, then }, (verdict) => save("label_result", { item, text, verdict, ...how }));
   }
+  // What scores are, above them: a version of which no probability was measured shows the similarity alone.
+  const measures = (answer) => legend(answer.scores.some((s) => s.probability !== null) ? "probability that it fits · similarity" : "similarity · how likely it fits was not measured", answer.model);
   // How well a text fits; `press` says what a click on it does, a recording has two probabilities.
-  function score({ text, probability, similarity, zone, doubt = "", about = null, about_zone = "" }, i, marked, model, press = null) {
-    const faint = about === null ? [zone ? `${zone} · ` : "", mm.number(similarity.toFixed(2).replace("-0.00", "0.00"), { kind: "similarity", version: model })]
+  function score({ text, probability, similarity, zone, doubt = "", note = "", about = null, about_zone = "" }, i, marked, model, press = null) {
+    const near = mm.number(similarity.toFixed(2).replace("-0.00", "0.00"), { kind: "similarity", version: model }, probability === null ? { class: "mm-ask mm-number" } : {}), told = doubt || note;
+    const faint = probability === null ? [] : about === null ? [zone ? `${zone} · ` : "", near]
       : [zone, " · about it ", mm.share(about, { kind: "about", version: model }, { title: `As what is spoken about it ${about_zone}. What was this measured on?` })];
     return h("div", { class: "mm-line" },
       h("div", { class: "mm-score", "data-score": i },
         h(press ? "button" : "div", { class: "mm-pick", ...(press && { type: "button", "aria-pressed": "false", onclick: press }) },
-          h("span", { class: "mm-text" }, text, doubt && h("span", { class: "mm-doubt" }, doubt)),
-          h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${doubt ? 0 : Math.max(1, probability * 100)}%` }))),
-        doubt ? h("span", { class: "mm-number" }, "–") : mm.share(probability, { kind: about === null ? "fits" : "said", version: model }),
+          h("span", { class: "mm-text" }, text, told && h("span", { class: "mm-doubt" }, told)),
+          h("span", { class: "mm-bar", title: `similarity ${similarity.toFixed(3)}` }, h("i", { style: `width:${doubt ? 0 : Math.max(1, (probability ?? similarity) * 100)}%` }))),
+        doubt ? h("span", { class: "mm-number" }, "–") : probability === null ? near : mm.share(probability, { kind: about === null ? "fits" : "said", version: model }),
         h("span", { class: "mm-faint" }, ...faint)),
       marked);
   }
@@ -96,5 +99,5 @@ mm.answers = (() => {
     }
   }
   const request = ({ find, only, from, all }) => ({ target: find || "media", state: only, source: from, everything: Boolean(all) });
-  return { legend, marks, score, claim, agreed, likely, card, told, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
+  return { legend, measures, marks, score, claim, agreed, likely, card, told, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
 })();

@@ -106,16 +106,18 @@ def test_stored_features_and_the_file_itself_give_one_probability(app: App) -> N
     assert stored[0, 0] == pytest.approx(score.probability, abs=0.02)
 
 
-def test_a_model_without_a_classifier_and_a_background_is_judged_by_what_there_is(app: App) -> None:
+def test_a_model_of_which_no_fit_was_measured_shows_the_similarity_and_no_percent(app: App) -> None:
     from dataclasses import replace
 
     towers = replace(app.models.towers(app.settings.model), grounds=Grounds())
     aligner = HeadAligner("plain", TASK, towers, None, Calibration(10.0, -3.0))
-    (score,) = aligner.align(decode_image(CAT), ["a tabby cat"])
-    assert score.probability == pytest.approx(
-        float(Calibration(10.0, -3.0).probability(score.similarity)), abs=1e-3
-    )
-    assert aligner.zones == Zones()
+    features = aligner.media_features([decode_image(CAT)])
+    (score,) = aligner.scores(features[0], ["a tabby cat"])
+    assert (score.probability, score.zone) == (None, "") and score.similarity > 0.3
+    by_calibration = float(Calibration(10.0, -3.0).probability(score.similarity))  # what labels are chosen by
+    known = aligner.probabilities(features, aligner.text_vectors(["a tabby cat"]))
+    assert float(known[0, 0]) == pytest.approx(by_calibration, abs=1e-3) and aligner.zones == Zones()
+    assert not aligner.measured
 
 
 class Plain:

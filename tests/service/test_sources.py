@@ -89,6 +89,8 @@ def test_what_was_not_measured_is_said_to_be_so_and_has_no_diagram(app: App) -> 
     app.ws.versions.add_base(TASK, "clip-vit-base-patch32", "clip-vit-base-patch32")
     told = ask(app, "measured_on", kind="fits", version="clip-vit-base-patch32", value=0.7)
     assert told["diagrams"] == () and "was not measured" in told["about"]
+    near = ask(app, "measured_on", kind="similarity", version="clip-vit-base-patch32")["about"]
+    assert "so there is no percent" in near and "The percent beside it" not in near
     word = ask(app, "measured_on", kind="word", version=app.settings.speech_model)
     assert "not calibrated" in word["about"] and "was not measured" in word["about"]
     assert "no probability" in ask(app, "measured_on", kind="heard")["about"]

@@ -90,6 +90,17 @@ def test_that_nothing_in_a_video_fits_is_said(watched: App) -> None:
     assert (harp["no_match"], tax["no_match"]) == (False, True) and tax["moments"]
 
 
+@pytest.mark.parametrize(
+    ("query", "why"), [("no harp", "doesn't read “no”"), ("eine Harfe und ein Hund", "German")]
+)
+def test_moments_of_what_the_text_model_does_not_read_have_a_sentence_and_no_percent(
+    watched: App, query: str, why: str
+) -> None:
+    told = watched.video.moments(video(watched), query)
+    assert why in told["note"] and told["no_match"]
+    assert told["moments"] and all(m["probability"] is None for m in told["moments"])
+
+
 def test_what_is_said_is_found_too_and_told_apart(watched: App) -> None:
     item = video(watched)
     watched.speech.transcribe(item)

@@ -94,7 +94,7 @@ def _key(text: str) -> str:
 
 
 def _labelled(aligner: HeadAligner, features: np.ndarray, known: Known) -> list[Caption]:
-    texts = list(known.nearest[:LABELLED])
+    texts = [text for text in known.nearest[:LABELLED] if not aligner.cannot_tell(text)]
     said = judged(aligner, features, texts, known.texts) if texts else []
     return [Caption(text, p, "labelled") for text, p in zip(texts, said, strict=True)]
 

@@ -27,9 +27,10 @@ from mmdemo.models.calibration import CERTAIN, SIMILARITY, Calibration, PairFit
 from mmdemo.models.device import Compute, decide_compute
 from mmdemo.models.encoders.efficientnet_minilm import shared_text_tower
 from mmdemo.models.languages import language_of
+from mmdemo.models.negation import negation_in
 from mmdemo.models.presets import Preset
 from mmdemo.models.protocols import MediaTower, ModalityName, Score, TextTower
-from mmdemo.models.reliability import Zones
+from mmdemo.models.reliability import CANNOT_TELL, Zones
 from mmdemo.models.shipped import shipped_fit
 from mmdemo.models.speech.language import NO_SPEECH, language_note
 from mmdemo.models.speech.recogniser import EncoderStates, SpeechRecogniser
@@ -84,6 +85,7 @@ class SpeechAligner(HeadAligner):
     evidence_dim = 2  # nats a token of the text, and of its least likely word
     evidence_of_towers = True
     english_only = False  # what was said is told by the recogniser
+    measured = True  # of what was said and what is spoken about, whatever was learned
     reranks = 200
     reranks_texts = 100
 
@@ -105,9 +107,13 @@ class SpeechAligner(HeadAligner):
         fit = fit_of(ABOUT_FIT)
         topic = [round(float(p), 4) for p in about(similarity)]
         return [  # a text that the text tower does not understand may have been said all the same
-            s if language_of(s.text) else replace(s, about=p, about_zone=fit.zones.word(p))
+            s if language_of(s.text) else _with_topic(s, p, fit.zones)
             for s, p in zip(scores, topic, strict=True)
         ]
+
+    def not_read(self, text: str) -> str:
+        """Nothing: every word may have been said."""
+        return ""
 
     def evidence(self, medium: np.ndarray | EncoderStates, texts: Sequence[str]) -> np.ndarray:
         """(T, 2) nats a token of each text and of its least likely word; SILENCE where nobody speaks."""
@@ -154,6 +160,13 @@ class SpeechAligner(HeadAligner):
         tower = self.towers.media
         assert isinstance(tower, SpeechTower)
         return tower.recogniser.place(tower.prepare(medium), text)
+
+
+def _with_topic(score: Score, about: float, zones: Zones) -> Score:
+    """A score with the probability that its text is what is spoken about, if the text tower reads it."""
+    word = negation_in(score.text)
+    note = f"As a topic it can't be told: the text model doesn't read “{word}”." if word else ""
+    return replace(score, about=about, about_zone=CANNOT_TELL if word else zones.word(about), note=note)
 
 
 def spoken_evidence(evidence: np.ndarray, shared: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mmdemo.models.aligner import HeadAligner
+from mmdemo.models.negation import negation_note
 from mmdemo.models.speech.aligner import ABOUT, SAID, hears_words
 from mmdemo.models.speech.language import NO_SPEECH, TEXTS_IN, language_note, query_note
 from mmdemo.retrieval.candidates import Answer
@@ -68,8 +69,13 @@ class SpeechSearcher(Searcher):
         both = aligner.also(evidence, near)
         sides = zip(found.results, both[SAID].tolist(), both[ABOUT].tolist(), strict=True)
         rows = [replace(r, said=said, about=about) for r, said, about in sides]
-        note = found.note or self._of_languages(aligner, query, found.results)
-        return replace(found, results=tuple(rows), measure=aligner.measure(evidence, near), note=note)
+        measure = aligner.measure(evidence, near)
+        unread = negation_note(query.text) if measure == ABOUT else ""
+        if unread:
+            rows = [r if r.found_by else replace(r, probability=None, doubt=True) for r in rows]
+        none = found.no_match or all(r.fit == "none" for r in rows)
+        note = found.note or unread or self._of_languages(aligner, query, found.results)
+        return replace(found, results=tuple(rows), measure=measure, no_match=none, note=note)
 
     def _known(self, aligner: HeadAligner, query: Query, results: Sequence[Result]) -> np.ndarray | None:
         """(K, E) evidence about the answers, which the search asked for already; None: for none."""

@@ -70,13 +70,16 @@ class ScoreRow(Answer):
 
     text: str
     similarity: float = Field(description="a cosine, -1 to 1")
-    probability: float = Field(description="calibrated, 0 to 1, at one right text in five")
+    probability: float | None = Field(
+        description="calibrated, 0 to 1, at one right text in five; null where that was not measured"
+    )
     zone: str = Field("", description="fits, can't tell or doesn't fit")
     doubt: str = Field("", description="why nothing can be told of this text: its probability is no number")
     about: float | None = Field(
         None, description="of a recording: the probability that it is what somebody speaks about"
     )
     about_zone: str = Field("", description="the same words of that")
+    note: str = Field("", description="what of the text the model does not read, such as not")
 
 
 class AlignRequest(Request):

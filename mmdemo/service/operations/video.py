@@ -44,8 +44,8 @@ class MomentRow(Answer):
 
     start: float = Field(description="seconds")
     end: float
-    score: float
-    probability: float
+    score: float = Field(description="a cosine; of those found by words the share of the query's words")
+    probability: float | None = Field(description="that it fits; null where it was not measured")
     found_by: str = Field(description='"pictures" or "words"')
     text: str = Field(description="what is said there, of those found by words")
 
@@ -56,7 +56,9 @@ class MomentsAnswer(Answer):
     model: str
     moments: list[MomentRow]
     curve: list[list[float]] = Field(description="[seconds, score] of each frame that was looked at")
-    note: str = Field("", description="why what is said does not count, where that is so")
+    note: str = Field(
+        "", description="what does not work with this query, or why what is said does not count"
+    )
     no_match: bool = Field(
         False, description="whether none fits; those that come nearest are there all the same"
     )

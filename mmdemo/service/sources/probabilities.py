@@ -17,10 +17,9 @@ from mmdemo.store.workspace import Workspace
 FEW = 5  # answers, below which a share says little
 TITLE = "Can you trust its percent?"
 RATE = f"Every percent means: among texts of which one in {round(1 / BASE_RATE)} is right."
-UNMEASURED = (
-    "How far its percent can be trusted was not measured. Label pairs and fine-tune it: ten matches for "
-    "validation are enough to measure."
-)
+MEASURE = "Label pairs and fine-tune it: ten matches for validation are enough to measure."
+UNMEASURED = f"How far its percent can be trusted was not measured. {MEASURE}"
+NO_PERCENT = f"What it is worth was not measured with this version, so there is no percent. {MEASURE}"
 NAMED = {"": "that a text fits", "said": "that it was said", "about": "that it is what is spoken about"}
 
 
@@ -116,12 +115,15 @@ def _knows(fit: PairFit | None) -> str:
 
 
 def _similarity(asked: Asked) -> Told:
-    noun = modality_of(version_source(asked.ws, asked.version).task).noun
+    source = version_source(asked.ws, asked.version)
+    noun, fit = modality_of(source.task).noun, fits_of(asked.ws, asked.version).get("")
+    fused = bool(read_card(asked.ws.version_folder(asked.version)).get("pair_calibration"))
+    measured = fused or (fit is not None and fit.reliability is not None)
+    worth = f"The percent beside it is what it is worth. {_knows(fit)}" if measured else NO_PERCENT
     return Told(
         "How near they lie",
         f"The cosine of the {noun}'s vector and the text's, from -1 to 1. It is no probability: the same "
-        "similarity can be much for one text and little for another. The percent beside it is what it is "
-        f"worth. {_knows(fits_of(asked.ws, asked.version).get(''))}".strip(),
+        f"similarity can be much for one text and little for another. {worth}".strip(),
         (("model", asked.version),),
     )
 

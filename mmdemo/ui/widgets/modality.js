@@ -53,7 +53,7 @@ function align() {
   if (!needed(box)) return;
   remember();
   return into(box, () => api("align", { item: state.item, texts: texts.value.split("\n").filter((t) => t.trim()), version: state.version, task: about }), (answer) =>
-    box.replaceChildren(legend("probability that it fits · similarity", answer.model),
+    box.replaceChildren(mm.answers.measures(answer),
       ...answer.scores.map((s, i) => score(s, i, marks(state.item, s.text, { origin: "align", version: answer.model }), answer.model))));
 }
 $("[data-align]").onclick = align;

@@ -189,6 +189,7 @@ texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { 
 /* Search: two probabilities are two questions; the list stands in the order of the one that is named first */
 const MEASURED = { said: "probability that it was said", about: "nobody says exactly this; probability that it is what is spoken about" };
 function numbers(r, version, measure) {
+  if (r.probability === null) return [mm.answers.likely(r, version)];
   const one = (kind, value) => mm.share(value, { kind, version }, { class: "mm-ask" }), likely = () => mm.answers.likely(r, version), all = r.found_by === "words" && measure, sure = (kind) => (all ? likely() : one(kind, r.probability));
   if (all && r.said < 0.5) return ["holds these words ", likely(), " · about it ", one("about", r.about)];
   if (measure === "said") return ["said ", sure("said"), " · about it ", one("about", r.about)];

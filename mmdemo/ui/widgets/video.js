@@ -93,12 +93,12 @@ function find() {
     player.moments(answer.moments);
     if (answer.complete) player.shots(answer.shots);
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, answer.complete ? "where it is · probability" : "a first look at a few key frames; the whole video follows"), h("span", {}, answer.model)),
-      answer.complete && answer.no_match && h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this video. "), answer.moments.length ? "These come nearest." : ""),
+      mm.answers.told(answer), answer.complete && answer.no_match && h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this video. "), answer.moments.length ? "These come nearest." : ""),
       ...answer.moments.map((m, i) => {
         const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model };
         const where = h("span", { class: "mm-faint" }, span(m.start, m.end));
         // that it is said is no matter of the model of pictures
-        const sure = mm.share(m.probability, { kind: m.found_by === "words" ? "heard" : "fits", task: "video-text", version: answer.model });
+        const sure = m.probability === null ? mm.answers.likely(m, answer.model) : mm.share(m.probability, { kind: m.found_by === "words" ? "heard" : "fits", task: "video-text", version: answer.model });
         const button = h("button", { class: "mm-caption", type: "button", "data-moment": i, onclick: () => player.playSpan(how.start, how.end) },
           h("img", { src: `mmdemo/frame/${state.item}?t=${((m.start + m.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
           h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), where);

@@ -130,6 +130,20 @@ def test_a_search_in_another_language_says_so(app: App) -> None:
     assert app.media.search(Query(text="the train"), TASK).note == ""
 
 
+def test_a_topic_that_is_denied_can_not_be_told_and_what_was_said_can(app: App) -> None:
+    item = next(
+        i
+        for i in app.ws.items.listed("audio")
+        if "sugar" in app.ws.pairs.of_items(TASK, [i.id])[i.id][0].text
+    )
+    said, topic = app.media.align(item, ["He drinks his coffee without sugar.", "no coffee"])["scores"]
+    assert said["zone"] == "fits" and said["about_zone"] == topic["about_zone"] == "can't tell"
+    assert topic["note"] == "As a topic it can't be told: the text model doesn't read “no”."
+    found = app.media.search(Query(text="no travel at all"), TASK)
+    assert found.measure == "about" and "doesn't read “no”" in found.note and found.no_match
+    assert app.media.search(Query(text="coffee without sugar"), TASK).note == ""
+
+
 def test_speech_in_a_language_that_the_text_model_does_not_know_is_told(app: App) -> None:
     german = EncoderStates((np.zeros((20, 384), np.float16),), "Der Zug ans Meer.", "de")
     aligner = app.models.aligner(TASK)
