@@ -67,10 +67,10 @@ mm.answers = (() => {
   const told = (answer) => answer.note && h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note);
   // What to say before results that are no good, or none.
   const nothing = (answer) => (answer.no_match && answer.results.length
-    ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this collection. "), "These come nearest.")
+    ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No likely match found. "), "These come nearest.")
     : !answer.results.length && h("p", { class: "mm-note" }, "Nothing is left with these filters."));
   // The nodes of results: the best, the weaker, and what does not fit, each with what is said of them.
-  const SAID = { weaker: "These fit less well", none: "These do not fit" };
+  const SAID = { weaker: "These fit less well", none: "These are unlikely to fit" };
   function parts(answer, drawn, { wrap = (nodes) => nodes, all = null } = {}) {
     const found = [], fits = answer.results.map((r) => (answer.no_match ? "nearest" : r.verdict ? "best" : r.fit));
     for (let from = 0, to; from < drawn.length; from = to) {

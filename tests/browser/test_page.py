@@ -276,7 +276,7 @@ def test_captions_are_proposed_and_a_tick_is_a_label_that_a_second_press_takes_b
 
 def test_what_is_not_there_is_said_to_be_no_good_match(served: Served, open_page: Open) -> None:
     page = open_page(f"{served[1]}?view=search&text=quarterly+tax+report")
-    expect(page.get_by_text("No good match in this collection.")).to_be_visible()
+    expect(page.get_by_text("No likely match found.")).to_be_visible()
 
 
 def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Open, pictures: Path) -> None:

@@ -31,7 +31,7 @@ def searched(served: Served, open_page: Open, words: str) -> tuple[Page, Locator
 def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served, open_page: Open) -> None:
     page = open_page(f"{served[1]}?view=search&text=quarterly+tax+report")
     box = page.locator("#mm-image")
-    expect(box.get_by_text("No good match in this collection.")).to_be_visible(timeout=FIRST_S)
+    expect(box.get_by_text("No likely match found.")).to_be_visible(timeout=FIRST_S)
     found = shown(box)
     assert len(found) == NEAREST
     box.get_by_role("button", name="Show more, whatever fits").click()

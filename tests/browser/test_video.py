@@ -42,7 +42,7 @@ def test_numbers_of_videos(served: Served, open_page: Callable[..., Page]) -> No
 
     video.locator("[data-find] input").fill("quarterly tax report")
     video.locator("[data-find] button[type=submit]").click()
-    expect(video.get_by_text("No good match in this video.")).to_be_visible(timeout=60_000)
+    expect(video.get_by_text("No likely match found in this video.")).to_be_visible(timeout=60_000)
     video.get_by_role("tab", name="Describe", exact=True).click()
     video.locator("[data-describe]").click()
     caption = video.locator("[data-captions] .mm-caption").first

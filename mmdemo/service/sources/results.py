@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmdemo.models.calibration import BASE_RATE
 from mmdemo.models.version_source import version_source
-from mmdemo.retrieval.by_words import SURE
+from mmdemo.retrieval.by_words import BESIDE, SURE
 from mmdemo.retrieval.hubness import has_hubs
 from mmdemo.retrieval.odds import DECIDED, SEARCH_RATE
 from mmdemo.retrieval.search import DENIED
@@ -61,6 +61,14 @@ def _result(asked: Asked) -> Told:
         about += " It also holds all words of the query, which counts beside the likeness."
         sure = {"as its own text": PAIR, "as a corrected text": LABEL, "in what is said or written": SAID}
         facts += [(f"words {where}", f"{100 * SURE[kind]:.0f} %") for where, kind in sure.items()]
+        facts += [  # by benchmarks/title_words.py
+            ("words before what a picture's text names", f"{100 * BESIDE:.0f} %, as of water in a water tower"),
+            (
+                "words measured on",
+                "294 words in titles of drawings: 185 of 195 that name what is shown were right, 72 of 99 that "
+                "stand before it",
+            ),
+        ]
     facts.append(("crossed answers", f"keep {100 * DENIED:.0f} % of their number"))
     return Told("How likely is this an answer?", about, tuple(facts))
 

@@ -93,7 +93,7 @@ function find() {
     player.moments(answer.moments);
     if (answer.complete) player.shots(answer.shots);
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, answer.complete ? "where it is · probability" : "a first look at a few key frames; the whole video follows"), h("span", {}, answer.model)),
-      mm.answers.told(answer), answer.complete && answer.no_match && h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No good match in this video. "), answer.moments.length ? "These come nearest." : ""),
+      mm.answers.told(answer), answer.complete && answer.no_match && h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No likely match found in this video. "), answer.moments.length ? "These come nearest." : ""),
       ...answer.moments.map((m, i) => {
         const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model };
         const where = h("span", { class: "mm-faint" }, span(m.start, m.end));
