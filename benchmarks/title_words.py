@@ -3,8 +3,8 @@
 python benchmarks/title_words.py [--wrong]
 
 Of the titles of several words of assets/clipart; judged_title_words.csv says of which of their words somebody
-who looks for it would agree. `mmdemo/retrieval/by_words.py` has what came out. `--wrong` lists what is no answer
-though the word is what the title names.
+who looks for it would agree; those in doubt are left out. `mmdemo/retrieval/by_words.py` has what came out.
+`--wrong` lists what is no answer though the word is what the title names.
 """
 
 from __future__ import annotations

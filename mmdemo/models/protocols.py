@@ -75,7 +75,7 @@ class Caption:
 
     text: str
     score: float  # probability, 0..1
-    source: str = ""  # where the words come from: class, labelled or combined
+    source: str = ""  # where the words come from: class, kind, thing, labelled, confirmed or written
     start: float | None = None  # seconds
     end: float | None = None  # seconds
 

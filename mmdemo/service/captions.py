@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mmdemo.models.protocols import Caption
 
 CAPTION = "caption"  # the origin of labels on proposals
-COUNTED = frozenset({"class", "kind"})  # sources of which agreement is counted: what ships knows no other
+COUNTED = frozenset({"class", "kind", "thing"})  # sources of which agreement is counted, as of what ships
 
 
 class CaptionCounts:

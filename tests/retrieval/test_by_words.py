@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from mmdemo.media.audio import RATE_HZ, wav_bytes
@@ -16,8 +17,6 @@ def add(ws: Workspace, task: str, text: str, number: int) -> tuple[str, int]:
     if task == TASK:
         item = ws.add_media("image", png((number, 0, 0)), f"{number}.png", source="test")
     else:
-        import numpy as np
-
         sound = wav_bytes(np.full(RATE_HZ, number / 300, np.float32))
         item = ws.add_media("audio", sound, f"{number}.wav", source="test")
     with ws.database.write() as session:
@@ -42,7 +41,8 @@ def test_the_last_of_several_words_in_a_row_is_what_a_text_names(query: str, tex
 
 
 @pytest.mark.parametrize(
-    ("query", "text"), [("water", "Water tower"), ("a giraffe", "Giraffe cichlid"), ("apples", "An apple pie")]
+    ("query", "text"),
+    [("water", "Water tower"), ("a giraffe", "Giraffe cichlid"), ("apples", "An apple pie")],
 )
 def test_a_word_before_it_is_not(query: str, text: str) -> None:
     assert not names(query, text)

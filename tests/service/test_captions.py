@@ -84,6 +84,15 @@ def test_a_text_that_people_confirmed_of_others_has_no_count_of_what_the_classif
         assert bool(caption["like_this"]) == (caption["source"] in {"class", "kind"})
 
 
+def test_what_is_seen_beside_the_classes_is_not_said_to_be_one_and_is_counted_as_they_are(app: App) -> None:
+    item = next(i for i in app.ws.items.listed("image") if i.name == "grass.jpg").id
+    grass = next(c for c in ask(app, "caption", item=item)["captions"] if c["text"] == "grass")
+    assert grass["source"] == "thing" and grass["like_this"]
+    about = {"task": "image-text", "version": "", "value": grass["score"]}
+    told = ask(app, "measured_on", kind="caption", of="thing", **about)
+    assert "has no class of this" in told["about"]
+
+
 def test_the_photographs_that_have_a_sure_caption_have_a_right_one_textures_and_galaxies_too(
     app: App,
 ) -> None:

@@ -33,6 +33,7 @@ SHIPPED_ON = (
 LEAST_SEEN = 0.35  # what the classifier gives less was not judged, and is not said
 SEEN = "seen"  # log-odds of the classifier's probability
 KIND = "kind"  # 1 of what several classes have in common
+THING = "thing"  # where the words of what is seen beside the classes come from
 VOWELS = (*"aeio", "umb", "hour")  # what a name begins with that is heard as a vowel
 ELSEWHERE = "elsewhere"  # log of what it gives pictures that have nothing to do with it: a hook is on all
 
@@ -130,7 +131,7 @@ def seen_captions(aligner: HeadAligner, features: np.ndarray) -> list[Caption]:
     """
     things = aligner.towers.grounds.things
     beside = things(features[None]) if things else {}
-    told = [Caption(text, round(float(p[0]), 4), "kind") for text, p in beside.items()]
+    told = [Caption(text, round(float(p[0]), 4), THING) for text, p in beside.items()]
     found = seen_words(aligner, features) if has_classifier(aligner) else []
     if not found:
         return told

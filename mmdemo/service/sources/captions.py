@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmdemo.models.captioning.agreement import BOUNDS, Agreed, kind_of
-from mmdemo.models.captioning.seen import SHIPPED_ON
+from mmdemo.models.captioning.seen import SHIPPED_ON, THING
 from mmdemo.service.captions import COUNTED, CaptionCounts
 from mmdemo.service.sources.table import SOURCES, Asked, Fact, Told, counted
 
@@ -13,7 +13,12 @@ CLAIMS = {
     f"{LIKE_A_TEXT}, but stricter: one in as many as there are such texts is right, not one in five.",
     "written": f"The captioner wrote it, and the model of pictures {LIKE_A_TEXT}.",
 }
-SEEN = "How likely somebody who sees it would agree, by the confidence of the picture model's own classifier."
+AGREES = "How likely somebody who sees it would agree, by"
+SEEN = f"{AGREES} the confidence of the picture model's own classifier."
+BESIDE = (
+    f"{AGREES} what the picture model's network sees. Its classifier has no class of this: it was fitted on "
+    "pictures that were looked at."
+)
 
 
 def _claims(kind: int) -> str:
@@ -33,7 +38,8 @@ def _caption(asked: Asked) -> Told:
     model = (("model", asked.version),)
     if asked.of in COUNTED:
         told = _agreed(asked)
-        return Told(told.title, f"{SEEN} {told.about}", (*told.facts, *model))
+        seen = BESIDE if asked.of == THING else SEEN
+        return Told(told.title, f"{seen} {told.about}", (*told.facts, *model))
     about = f"{CLAIMS.get(asked.of, '')} How often such captions are right was not counted."
     return Told("What does this caption claim?", about.strip(), model)
 

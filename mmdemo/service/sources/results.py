@@ -62,11 +62,11 @@ def _result(asked: Asked) -> Told:
         sure = {"as its own text": PAIR, "as a corrected text": LABEL, "in what is said or written": SAID}
         facts += [(f"words {where}", f"{100 * SURE[kind]:.0f} %") for where, kind in sure.items()]
         facts += [  # by benchmarks/title_words.py
-            ("words before what a picture's text names", f"{100 * BESIDE:.0f} %, as of water in a water tower"),
+            ("words before what a text names", f"{100 * BESIDE:.0f} %, as of water in a water tower"),
             (
                 "words measured on",
-                "294 words in titles of drawings: 185 of 195 that name what is shown were right, 72 of 99 that "
-                "stand before it",
+                "294 words in titles of drawings: 185 of 195 that name what is shown were right, 72 of 99 "
+                "that stand before it",
             ),
         ]
     facts.append(("crossed answers", f"keep {100 * DENIED:.0f} % of their number"))

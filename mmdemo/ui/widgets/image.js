@@ -141,7 +141,7 @@ captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey))
 captions.oninput = () => { captions.dataset.given = ""; remember(); };
 
 /* Caption */
-const ORIGIN = { class: "a class the model sees", kind: "what several classes have in common", labelled: "a text that other pictures are labelled with", confirmed: "a text that this picture is labelled with", written: "written by the captioner" };
+const ORIGIN = { class: "a class the model sees", kind: "what several classes have in common", thing: "what it sees beside its classes", labelled: "a text that other pictures are labelled with", confirmed: "a text that this picture is labelled with", written: "written by the captioner" };
 function propose() {
   const box = $("[data-captions]");
   if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
