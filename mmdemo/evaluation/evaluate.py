@@ -36,12 +36,11 @@ from mmdemo.retrieval.speech.sounds_alike import SoundIndex
 from mmdemo.retrieval.video.frames import kept_features
 from mmdemo.store.cards import read_card, reading
 from mmdemo.store.media_store import file_sha256, sha256
-from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN, VALIDATION, VALIDATION_NAMES
+from mmdemo.store.splits import ALL, HELD_OUT, SIDES, SPLIT_NAMES, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
-SIDES = (TRAIN, VALIDATION, HELD_OUT)
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,10 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner, split: str = HELD_OU
         UserError: there are none.
     """
     side = split if split in SIDES else SPLIT_NAMES.get(split, split)
-    matches = [e for e in take_snapshot(ws, aligner.task).examples if e.match]
-    examples = [e for e in matches if side in {e.split, "all"}]
+    examples = take_snapshot(ws, aligner.task).of(side, match=True)
     if not examples:
         raise UserError(
-            f"There are no {'' if side == 'all' else f'{side} '}matches to measure on.",
+            f"There are no {'' if side == ALL else f'{side} '}matches to measure on.",
             "Label some, or name a manifest with --pairs.",
         )
     preset = version_source(ws, aligner.version).preset

@@ -13,7 +13,7 @@ from mmdemo.label_kinds import training_of
 from mmdemo.modality import modality_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import PairView
-from mmdemo.store.splits import CLASS, HELD_OUT, TRAIN, VALIDATION, validates
+from mmdemo.store.splits import ALL, CLASS, HELD_OUT, TRAIN, VALIDATION, validates
 from mmdemo.store.tables import TextSplit
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -53,8 +53,8 @@ class Snapshot:
     examples: tuple[Example, ...]  # in the order in which they were labelled
 
     def of(self, split: str, match: bool | None = None) -> list[Example]:
-        """The examples of a side, perhaps only matches or mismatches."""
-        return [e for e in self.examples if e.split == split and (match is None or e.match == match)]
+        """The examples of a side, or of all, perhaps only matches or mismatches."""
+        return [e for e in self.examples if split in {e.split, ALL} and (match is None or e.match == match)]
 
     @property
     def sha256(self) -> str:

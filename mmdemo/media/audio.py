@@ -16,8 +16,8 @@ import av
 import numpy as np
 
 from mmdemo.errors import MediaError
+from mmdemo.media.rate import RATE_HZ
 
-RATE_HZ = 16_000
 BLOCK_S = 30.0
 DECODED_WHOLE_S = 600.0  # a longer recording is not decoded before it is answered for
 PEAKS_HZ = 50  # pairs of peaks a second: 360,000 bytes for an hour

@@ -14,7 +14,7 @@ from mmdemo.modality import DEFAULT_TASK, MODALITIES, modality_of, task_of_file
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
-from mmdemo.store.splits import HELD_OUT
+from mmdemo.store.splits import ALL, HELD_OUT
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 
@@ -131,7 +131,7 @@ class Media:
 
         aligner = self._context.models.aligner(task, version)
         if pairs:
-            measured = evaluate_manifest(aligner, pairs, None if split == "all" else split)
+            measured = evaluate_manifest(aligner, pairs, None if split == ALL else split)
         else:
             measured = evaluate_workspace(self._ws, aligner, split or HELD_OUT)
         return {"task": task, "model": aligner.version, **measured.as_json()}

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MediaError
+from mmdemo.media.rate import RATE_HZ
 from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
@@ -24,7 +25,7 @@ SPEECH: Task = "speech-text"
 SAID = 0.05  # a word whose tokens are less likely, given the sound and the words before, was not said
 SHORT_S = 29.0  # what is aligned in one go
 TITLE_WORDS = 8
-LEAST_LIVE_BYTES = 3200  # a tenth of a second
+LEAST_LIVE_BYTES, MOST_LIVE_BYTES = 2 * RATE_HZ // 10, 2 * RATE_HZ * 31  # a tenth of a second, half a minute
 
 
 class Speech:

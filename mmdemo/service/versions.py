@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mmdemo.evaluation.metrics import Retrieval
     from mmdemo.labeling.snapshot import Example
 
-SPLITS = ("held-out", "validation", "train", "all")
-
 
 class Versions:
     """The versions of an open workspace."""
@@ -214,10 +212,7 @@ class Versions:
         for source in sources:
             if source.task != task:
                 raise UserError(f"{source.id} is a version of {source.task}.", f"Choose one of {task}.")
-        if split not in SPLITS:
-            raise UserError(f"There is no split {split!r}.", f"Use one of: {', '.join(SPLITS)}.")
-        snapshot = take_snapshot(self._ws, task)
-        examples = [e for e in snapshot.examples if e.match and split in {e.split, "all"}]
+        examples = take_snapshot(self._ws, task).of(split, match=True)
         if len(examples) < 2:
             raise UserError(f"There are {len(examples)} matches to measure on.", "Label some more.")
         measured = [

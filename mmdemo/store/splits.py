@@ -23,6 +23,9 @@ from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import HARD_NEGATIVE, Item, Label, Pair, TextSplit
 
 TRAIN, VALIDATION, HELD_OUT = "train", "validation", "held-out"
+SIDES = (TRAIN, VALIDATION, HELD_OUT)
+ALL = "all"  # of them
+SIDES_OR_ALL = (HELD_OUT, VALIDATION, TRAIN, ALL)  # what can be measured on
 VALIDATION_SHARE = 1 / 6  # of what would be train: with a fourth held out, half as many as those
 CLASS = "class"  # instead of the side of a text that has items on every side
 CLASS_ITEMS = 4  # with so many a text is a class

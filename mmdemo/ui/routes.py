@@ -20,6 +20,7 @@ from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import download_path
 from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.service.speech import MOST_LIVE_BYTES
 from mmdemo.ui.gate import HEADER, Caller, ask, require_role
 from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import read_body, refusal
@@ -27,7 +28,6 @@ from mmdemo.ui.uploads import receive
 
 MAX_JSON_MB = 2
 LONGEST_NUMBER = 400  # digits: Python reads no more than 4300, and every bound has far fewer
-MAX_LIVE_BYTES = 2 * 16_000 * 31
 
 
 def page_routes(app: App) -> list[BaseRoute]:
@@ -40,7 +40,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             require_role(app.settings, "viewer", _caller(request))
             async for part in request.stream():
                 data += part
-                if len(data) > MAX_LIVE_BYTES:
+                if len(data) > MOST_LIVE_BYTES:
                     raise UserError("The stretch of sound is too long.", "Send half a minute at most.")
             return JSONResponse(await run_in_threadpool(app.speech.live_words, bytes(data)))
         except MmdemoError as e:

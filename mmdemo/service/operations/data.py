@@ -25,17 +25,16 @@ from mmdemo.service.operations.requests import (
     NothingRequest,
     OneOf,
     Request,
+    Side,
     TaskName,
     TaskRequest,
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.store.items import ITEM_STATES
 from mmdemo.store.pairs import STATES
-from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 
 PREVIEWED = 8
 Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]
-Split = Annotated[str, OneOf("split", lambda: (TRAIN, VALIDATION, HELD_OUT), empty="")]
 Format = Annotated[str, OneOf("export format", formats)]
 PairState = Annotated[str, OneOf("label state", lambda: [*STATES, *LABEL_KINDS], empty="all")]
 ItemState = Annotated[str, OneOf("state of items", lambda: ITEM_STATES, empty="all")]
@@ -134,7 +133,7 @@ class BrowseRequest(Request):
     """Filters, and which page of what fits them."""
 
     task: TaskName = Field(DEFAULT_TASK)
-    split: Split = Field("", description="only of this side; empty: all")
+    split: Side = Field("", description="only of this side; empty: all")
     source: Name = Field("", description="where it comes from")
     contains: Name = Field("", description="characters of its name or text")
     limit: Count = Field(30, ge=1, le=200, description="how many")

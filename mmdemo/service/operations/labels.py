@@ -27,7 +27,7 @@ from mmdemo.service.operations.requests import (
     Verdict,
 )
 from mmdemo.service.operations.table import operation
-from mmdemo.store.labels import NewLabel
+from mmdemo.store.labels import MAX_KEY, NewLabel
 
 LONGEST_COMMENT = 2000
 SHOWN_IN = ("label", "search", "caption", "align", "span", "moment", "transcribe", "api")
@@ -46,7 +46,7 @@ class LabelRequest(Request):
     annotator: Name = Field("", description="who says it")
     version: Name = Field("", description=VERSION)
     key: Name = Field(
-        "", description="the sender's own; what comes again with its key is one label", max_length=64
+        "", description="the sender's own; what comes again with its key is one label", max_length=MAX_KEY
     )
     origin: Origin = Field("api", description="where the pair was shown")
     task: AnyTask = Field("", description="of the pair, which is refused if it is of another; empty: any")
@@ -74,7 +74,7 @@ class LabelOnRequest(Request):
     comment: Text = Field("", max_length=LONGEST_COMMENT)
     annotator: Name = ""
     version: Name = ""
-    key: Name = Field("", max_length=64)
+    key: Name = Field("", max_length=MAX_KEY)
     claimed: float | None = Field(None, description="what the suggestion claimed, 0 to 1", ge=0, le=1)
 
 
@@ -118,7 +118,7 @@ class UndoRequest(Request):
     label: Id = Field(description="its number, from /label")
     annotator: Name = Field("", description="who takes it back")
     key: Name = Field(
-        "", description="the sender's own; what comes again with its key is one undo", max_length=64
+        "", description="the sender's own; what comes again with its key is one undo", max_length=MAX_KEY
     )
 
 

@@ -29,13 +29,12 @@ from mmdemo.service.operations.requests import (
     Text,
 )
 from mmdemo.service.operations.table import operation
-from mmdemo.service.versions import SPLITS
-from mmdemo.store.splits import SPLIT_NAMES
+from mmdemo.store.splits import SIDES_OR_ALL, SPLIT_NAMES
 from mmdemo.store.tables import Item
 
 ItemLabel = Annotated[str, OneOf("label state", lambda: [UNLABELLED, *LABEL_KINDS], empty="")]
 # A manifest's splits have more names; in the workspace each of them is one of its own.
-Measured = Annotated[str, OneOf("split", lambda: dict.fromkeys([*SPLITS, *SPLIT_NAMES]), empty="")]
+Measured = Annotated[str, OneOf("split", lambda: dict.fromkeys([*SIDES_OR_ALL, *SPLIT_NAMES]), empty="")]
 
 
 def item_of(app: App, file: Medium | None, item: str = "", task: str = "") -> Item:

@@ -26,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import CAPTIONING, DEFAULT_TASK, TASKS
+from mmdemo.store.splits import SIDES, SIDES_OR_ALL
 
 LONGEST_TEXT = 100_000  # characters of any text; what is stored has limits of its own
 LONGEST_NAME = 1000
@@ -178,6 +179,8 @@ TaskName = Annotated[str, OneOf("task", lambda: TASKS, empty=DEFAULT_TASK)]
 AnyTask = Annotated[str, OneOf("task", lambda: TASKS, empty="")]  # empty: the operation finds out
 VersionTask = Annotated[str, OneOf("task", _tasks_with_versions, empty=DEFAULT_TASK)]
 AnyVersionTask = Annotated[str, OneOf("task", _tasks_with_versions, empty="")]
+Side = Annotated[str, OneOf("split", lambda: SIDES, empty="")]  # empty: no matter which
+SideOrAll = Annotated[str, OneOf("split", lambda: SIDES_OR_ALL)]
 Verdict = Annotated[str, OneOf("verdict", lambda: LABEL_KINDS)]
 File = Annotated[
     Medium | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -21,16 +21,14 @@ from mmdemo.service.operations.requests import (
     Name,
     Names,
     NothingRequest,
-    OneOf,
     Request,
+    SideOrAll,
     VersionTask,
 )
 from mmdemo.service.operations.table import operation
-from mmdemo.service.versions import SPLITS
 from mmdemo.store.splits import HELD_OUT
 
 MOST_COMPARED = 20  # versions side by side: each is measured on every pair
-Split = Annotated[str, OneOf("split", lambda: SPLITS)]
 VERSION = "a version by its id, from /versions"
 
 
@@ -185,7 +183,7 @@ class CompareRequest(Request):
     versions: Names = Field(
         description="their ids, the first is what the others are compared with", max_length=MOST_COMPARED
     )
-    split: Split = Field(HELD_OUT, description="of the pairs")
+    split: SideOrAll = Field(HELD_OUT, description="of the pairs")
     task: AnyVersionTask = Field(
         "", description="of the versions, which are refused if they are of another; empty: any"
     )
