@@ -70,15 +70,15 @@ def build_vectors(tower: MiniLMTower, wordnet: Path) -> tuple[list[str], np.ndar
     above = hypernyms(wordnet)
     names = list(_IMAGENET_CATEGORIES)
     lemma_lists = [lemmas[s].split(", ") for s in synsets]
-    flat = tower.encode_raw([lemma for row in lemma_lists for lemma in row])
+    flat = tower.encode([lemma for row in lemma_lists for lemma in row])
     ends = np.cumsum([len(row) for row in lemma_lists])
     parts = [
-        tower.encode_raw(names),
-        tower.encode_raw([f"a photo of a {n}" for n in names]),
+        tower.encode(names),
+        tower.encode([f"a photo of a {n}" for n in names]),
         np.stack([part.mean(0) for part in np.split(flat, ends[:-1])]),
-        tower.encode_raw([glosses[s] for s in synsets]),
-        tower.encode_raw([f"{n}, a kind of {above[s[1:]]}" for n, s in zip(names, synsets, strict=True)]),
-        tower.encode_raw([f"{n}: {glosses[s]}" for n, s in zip(names, synsets, strict=True)]),
+        tower.encode([glosses[s] for s in synsets]),
+        tower.encode([f"{n}, a kind of {above[s[1:]]}" for n, s in zip(names, synsets, strict=True)]),
+        tower.encode([f"{n}: {glosses[s]}" for n, s in zip(names, synsets, strict=True)]),
     ]
     return names, unit(np.sum(parts, axis=0))
 

@@ -24,7 +24,8 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from mmdemo.media.audio import RATE_HZ, decode_audio, probe_audio, wav_bytes, write_opus  # noqa: E402
+from assets.sounds import spoken_set, wav_bytes  # noqa: E402
+from mmdemo.media.audio import RATE_HZ, decode_audio, probe_audio, write_opus  # noqa: E402
 from mmdemo.models.speech.recogniser import EncoderStates  # noqa: E402
 
 VOICES = ("slt", "rms", "awb", "kal16", "en-us", "en-gb-x-rp")  # the first four are flite's
@@ -173,7 +174,6 @@ def fit_space() -> None:
     """
     from safetensors.numpy import save_file
 
-    from mmdemo.data.samples import spoken_set
     from mmdemo.models.calibration import Calibration, fit_calibration
     from mmdemo.models.find_model import find_preset
     from mmdemo.models.load import load_towers

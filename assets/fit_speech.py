@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from build_speech import with_another_word
 
-from mmdemo.data.samples import spoken_set
+from assets.sounds import spoken_set
 from mmdemo.evaluation.calibrating import measured, unseen
 from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from common import ROOT  # noqa: F401  sets the path to mmdemo
 
-from mmdemo.data.samples import spoken_set
-from mmdemo.media.audio import wav_bytes
+from assets.sounds import spoken_set, wav_bytes
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel

@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 from common import ROOT  # noqa: F401  sets the path to mmdemo
 
-from mmdemo.data.samples import spoken_set
-from mmdemo.media.audio import wav_bytes
+from assets.sounds import spoken_set, wav_bytes
 from mmdemo.models.aligner import Towers
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App

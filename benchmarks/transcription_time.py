@@ -17,8 +17,9 @@ import numpy as np
 from common import ROOT  # noqa: F401  sets the path to mmdemo
 from faster_whisper import decode_audio as bare_decode
 
+from assets.sounds import wav_bytes
 from mmdemo.data.samples import SPEECH
-from mmdemo.media.audio import RATE_HZ, audio_blocks, decode_audio, wav_bytes
+from mmdemo.media.audio import RATE_HZ, audio_blocks, decode_audio
 from mmdemo.models.speech.whisper_ctranslate2 import Recogniser, bundled_model
 
 TIMES = 4

@@ -14,7 +14,7 @@ import random
 import numpy as np
 from common import ROOT  # noqa: F401  sets the path to mmdemo
 
-from mmdemo.data.samples import spoken_set
+from assets.sounds import spoken_set
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.models.speech.whisper_ctranslate2 import Recogniser, bundled_model
 

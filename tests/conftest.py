@@ -25,6 +25,7 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mmdemo-hub-")
 import hypothesis
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from mmdemo import registry
 from mmdemo.modality import MODALITIES
@@ -33,7 +34,7 @@ from mmdemo.retrieval.embed import encoder_states, text_vectors
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, Settings, load_settings
 from mmdemo.store.database import Database
-from mmdemo.store.tables import Run
+from mmdemo.store.tables import Label, Run
 from mmdemo.store.workspace import Workspace
 from tests import postgresql as private_postgresql
 
@@ -244,6 +245,12 @@ def png(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (4
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, "PNG")
     return out.getvalue()
+
+
+def labels_of(ws: Workspace, pair: int) -> list[Label]:
+    """Every label of a pair, oldest first, undone ones and undos included."""
+    with ws.database.read() as session:
+        return list(session.scalars(select(Label).where(Label.pair_id == pair).order_by(Label.id)))
 
 
 def execute_run(  # type: ignore[no-untyped-def]

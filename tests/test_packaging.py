@@ -28,7 +28,7 @@ ROOT = ASSETS.parent
 # What the package reads of assets/ where it is installed, and who made it: not what it was made with.
 OF_A_WHEEL = (
     *("SOURCES.md", "*.json", "*.safetensors", "samples.csv", "photos/*.jpg", "clipart/images/*.jpg"),
-    *("clipart/metadata.csv", "speech/*.csv", "speech/*.safetensors", "speech/*.ogg", "speech/samples/*.ogg"),
+    *("clipart/metadata.csv", "speech/samples.csv", "speech/samples.safetensors", "speech/samples/*.ogg"),
     *("video/samples.csv", "video/*.mp4"),
 )
 PINS = re.findall(r"(?m)^([\w\[\].-]+==[\w.]+)", (ROOT / "requirements.txt").read_text())

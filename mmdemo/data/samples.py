@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmdemo.label_kinds import MATCH
 from mmdemo.models.presets import PRESETS
@@ -22,36 +22,8 @@ from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 
-if TYPE_CHECKING:
-    import numpy as np
-
 SPEECH = ASSETS / "speech"
 SOURCE = "samples"
-
-
-def spoken_set(name: str, voices: Sequence[str] = ()) -> Iterator[tuple[dict[str, str], np.ndarray]]:
-    """A set of spoken texts in assets/speech that are joined to one file a voice: words or names.
-
-    Args:
-        name: of the set.
-        voices: only these, so that no file of another is decoded; empty: all.
-
-    Yields:
-        The row of NAME.csv (file_name, text, start, end, split, voice), and its (N,) float32 samples at
-        16 kHz with a twentieth of a second around them.
-    """
-    from mmdemo.media.audio import RATE_HZ, decode_audio
-
-    files: dict[str, np.ndarray] = {}
-    with (SPEECH / f"{name}.csv").open(encoding="utf-8", newline="") as f:
-        for row in csv.DictReader(f):
-            if voices and row["voice"] not in voices:
-                continue
-            if row["file_name"] not in files:
-                files[row["file_name"]] = decode_audio(SPEECH / row["file_name"])
-            start, end = (round(float(row[at]) * RATE_HZ) for at in ("start", "end"))
-            around = RATE_HZ // 20
-            yield row, files[row["file_name"]][max(0, start - around) : end + around]
 
 
 @dataclass(frozen=True)

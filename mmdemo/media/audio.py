@@ -163,19 +163,6 @@ def write_opus(source: Path, target: Path) -> None:
         out.mux(stream.encode(None))
 
 
-def wav_bytes(samples: np.ndarray) -> bytes:
-    """A 16-bit WAV file of (N,) float32 samples at 16 kHz."""
-    import wave
-
-    out = io.BytesIO()
-    with wave.open(out, "wb") as f:
-        f.setnchannels(1)
-        f.setsampwidth(2)
-        f.setframerate(RATE_HZ)
-        f.writeframes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
-    return out.getvalue()
-
-
 def _opened(source: bytes | Path, name: str) -> av.container.InputContainer:
     if isinstance(source, bytes) and not source:
         raise MediaError("This file is empty.", "Choose another one.")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,9 +29,6 @@ from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
-
-log = logging.getLogger(__name__)
-
 
 NONE = np.zeros(0, np.float32)  # no sound
 HEARD_S = WINDOW_S * WINDOWS  # of a longer recording the first two minutes make its vector

@@ -244,11 +244,6 @@ class LabelLog:
                 last.setdefault(pair, {})[annotator] = verdict
         return {pair: dict(Counter(words.values())) for pair, words in last.items()}
 
-    def history(self, pair_id: int) -> list[Label]:
-        """Every label of a pair, oldest first, undone ones and undos included."""
-        with self._database.read() as session:
-            return list(session.scalars(select(Label).where(Label.pair_id == pair_id).order_by(Label.id)))
-
     def total(self, task: str = "") -> int:
         """How many rows the log has, of a task or of all; it never falls."""
         query = select(func.count(Label.id))

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from assets.sounds import wav_bytes
 from mmdemo.data.samples import SPEECH
-from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
+from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from tests.waiting import free_port

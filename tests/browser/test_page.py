@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, Route, expect
 
 from mmdemo.service.app import App
-from tests.conftest import TASK, png
+from tests.conftest import TASK, labels_of, png
 
 Open = Callable[..., Page]
 Served = tuple[App, str]
@@ -167,7 +167,7 @@ def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fai
     wait_saved(page)
     assert number["calls"] > 20 and app.ws.labels.total() == log + 15
     for pair, verdict in said:
-        assert [label.verdict for label in app.ws.labels.history(int(pair))] == [verdict]
+        assert [label.verdict for label in labels_of(app.ws, int(pair))] == [verdict]
 
 
 def test_labels_that_could_not_be_sent_are_sent_after_a_reload(served: Served, open_page: Open) -> None:

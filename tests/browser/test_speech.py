@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from mmdemo.media.audio import RATE_HZ, wav_bytes
+from assets.sounds import wav_bytes
+from mmdemo.media.audio import RATE_HZ
 from mmdemo.service.app import App
 from tests.browser.test_page import label_by_keyboard, tab, wait_saved
 

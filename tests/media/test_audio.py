@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.sounds import wav_bytes
 from mmdemo.data.samples import SPEECH
 from mmdemo.errors import MediaError
 from mmdemo.media.audio import (
@@ -18,7 +19,6 @@ from mmdemo.media.audio import (
     audio_peaks,
     decode_audio,
     probe_audio,
-    wav_bytes,
     write_opus,
 )
 

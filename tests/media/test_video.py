@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from assets.sounds import wav_bytes
 from mmdemo.errors import MediaError
-from mmdemo.media.audio import RATE_HZ, wav_bytes
+from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.playable import write_playable
 from mmdemo.media.shots import find_shots
 from mmdemo.media.video import decode_video, frame_at, key_frames, probe_video

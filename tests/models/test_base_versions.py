@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
+from assets.build_devise import fit_devise
 from mmdemo.evaluation.evaluate import evaluate_workspace
 from mmdemo.media.image import decode_image
-from mmdemo.models.encoders.devise import fit_devise, load_devise
+from mmdemo.models.encoders.devise import load_devise
 from mmdemo.models.encoders.efficientnet_minilm import load_class_vectors
 from mmdemo.models.presets import PRESETS
 from mmdemo.retrieval.embed import feature_file

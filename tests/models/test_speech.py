@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mmdemo.data.samples import SPEECH, spoken_set
+from assets.sounds import spoken_set
+from mmdemo.data.samples import SPEECH
 from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.media.voice_activity import has_speech
 from mmdemo.models.speech.aligner import SpeechTower
@@ -131,7 +132,7 @@ def test_stored_sample_features_are_those_of_the_speech_model(app: App, tower: S
 
 
 def test_names_that_are_trained_on_are_found_better(make_app: Callable[..., App]) -> None:
-    from mmdemo.media.audio import wav_bytes
+    from assets.sounds import wav_bytes
     from mmdemo.store.labels import NewLabel
     from mmdemo.training.config import TrainSettings
     from mmdemo.training.runs import create_run

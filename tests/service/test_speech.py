@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assets.sounds import wav_bytes
 from mmdemo.command_line import main
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importing import import_source
@@ -19,7 +20,7 @@ from mmdemo.data.samples import SPEECH
 from mmdemo.data.subtitles import transcript_as
 from mmdemo.errors import MediaError, UserError
 from mmdemo.labeling.disagreement import apart_in_time
-from mmdemo.media.audio import RATE_HZ, decode_audio, wav_bytes
+from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.models.captioning.proposals import how_sure
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App

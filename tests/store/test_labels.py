@@ -17,7 +17,7 @@ from mmdemo.errors import StorageError, UserError
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel, label_in_force
 from mmdemo.store.workspace import Workspace
-from tests.conftest import TASK, png
+from tests.conftest import TASK, labels_of, png
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +72,7 @@ def test_an_undo_is_a_label_and_brings_the_one_before_back(ws: Workspace) -> Non
     second = ws.labels.add(at, NewLabel("mismatch"))
     ws.labels.undo(second)
     assert ws.pairs.get(at).verdict == "match"
-    assert [label.verdict for label in ws.labels.history(at)] == ["match", "mismatch", "undo"]
+    assert [label.verdict for label in labels_of(ws, at)] == ["match", "mismatch", "undo"]
     with pytest.raises(UserError, match="undone already"):
         ws.labels.undo(second)
 

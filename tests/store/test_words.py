@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdemo.media.audio import wav_bytes
+from assets.sounds import wav_bytes
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.words import HEARD, WRITTEN, content_words, held_share, stems
 from mmdemo.store.workspace import Workspace

@@ -19,7 +19,7 @@ from mmdemo.service.exchange import batch_folder
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import ASSETS
 from mmdemo.ui.routes import page_routes
-from tests.conftest import TASK, png
+from tests.conftest import TASK, labels_of, png
 from tests.ui.conftest import agent
 from tests.waiting import wait_for
 
@@ -97,10 +97,11 @@ def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_app: Call
     )
     for name in writing:
         assert client.post(f"/mmdemo/api/{name}", json={}).status_code == 401, name
-    wrong = client.post("/mmdemo/api/unlock", json={}, headers={"x-mmdemo-passphrase": "sesame"})
+    wrong = client.post("/mmdemo/api/undo", json={"label": 1}, headers={"x-mmdemo-passphrase": "sesame"})
     assert wrong.status_code == 401 and "wrong" in wrong.json()["error"]
     right = {"x-mmdemo-passphrase": "%C3%B6ffne%20dich"}
-    assert client.post("/mmdemo/api/unlock", json={}, headers=right).status_code == 200
+    let_in = client.post("/mmdemo/api/undo", json={"label": 1}, headers=right)
+    assert let_in.status_code == 400 and "There is no label 1" in let_in.json()["error"]
 
 
 def test_from_outside_nobody_names_a_path_of_the_server(make_app: Callable[..., App]) -> None:
@@ -122,7 +123,7 @@ def test_a_label_on_a_search_result_records_the_query_the_rank_and_the_version(
     body |= {"rank": 3, "version": found["model"], "origin": "search", "key": "k1"}
     receipt = client.post("/mmdemo/api/label_result", json=body).json()
     assert receipt["saved"] == "disk"
-    label = app.ws.labels.history(receipt["pair"])[0]
+    label = labels_of(app.ws, receipt["pair"])[0]
     assert (label.query, label.rank, label.version_id) == ("a red apple", 3, found["model"])
     again = client.post("/mmdemo/api/search", json={"query": "a red apple", "everything": True}).json()
     first = again["results"][0]  # a tick moves it to the top

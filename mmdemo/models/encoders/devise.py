@@ -20,7 +20,6 @@ from torch.nn.functional import normalize
 from mmdemo.settings import ASSETS
 
 FILE = "devise.safetensors"  # made by assets/build_devise.py
-RIDGE = 1.0  # 0.5 to 4 are alike on 700 drawings and on 498 other pictures (docs/experiments.md)
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,6 @@ class DeviseMap:
 
 
 def load_devise(tower: str, folder: Path = ASSETS) -> DeviseMap:
-    """The map of a network by its name in timm. It ships: to fit it takes a fifth of a second."""
+    """The map of a network by its name in timm. It ships."""
     with safe_open(folder / FILE, framework="pt") as tensors:  # of the other network nothing is read
         return DeviseMap(*(tensors.get_tensor(f"{tower}.{part}").float() for part in ("weight", "mean")))
-
-
-def fit_devise(classifier: Tensor, classes: Tensor, ridge: float = RIDGE) -> Tensor:
-    """(K, D) float32 ridge regression from classifier rows, centred and of unit length, to class vectors.
-
-    Args:
-        classifier: (C, K) weights of the last layer.
-        classes: (C, D) unit vectors of the same classes in the text space.
-        ridge: the weight of the penalty.
-    """
-    rows = normalize(classifier.double() - classifier.double().mean(0), dim=1)
-    square = rows.T @ rows + ridge * torch.eye(rows.shape[1], dtype=rows.dtype)
-    return torch.linalg.solve(square, rows.T @ classes.double()).float().contiguous()

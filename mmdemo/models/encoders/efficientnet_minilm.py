@@ -108,12 +108,6 @@ class MiniLMTower:
             vectors[rows] = self._encode_batch([texts[i] for i in rows])
         return normalize(vectors - self._mean, dim=1).numpy()
 
-    def encode_raw(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, 384) unit vectors before the mean is subtracted: what class vectors are made of."""
-        return np.concatenate(
-            [self._encode_batch(texts[i : i + TEXT_BATCH]).numpy() for i in range(0, len(texts), TEXT_BATCH)]
-        )
-
     @torch.inference_mode()
     def _encode_batch(self, texts: Sequence[str]) -> Tensor:
         batch = self._tokenizer(

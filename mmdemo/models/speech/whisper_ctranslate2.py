@@ -47,19 +47,14 @@ class Recogniser(WhisperRecogniser):
     ) -> None:
         if place["device"] == "cuda":
             preload_cublas()
-        self._whisper = heavy("faster_whisper").WhisperModel(model, **place, cpu_threads=threads, files=files)
-        super().__init__(self._whisper.hf_tokenizer, self._whisper.model.is_multilingual)
-
-    @property
-    def whisper(self) -> Any:
-        """The faster-whisper model beneath."""
-        return self._whisper
+        self.whisper = heavy("faster_whisper").WhisperModel(model, **place, cpu_threads=threads, files=files)
+        super().__init__(self.whisper.hf_tokenizer, self.whisper.model.is_multilingual)
 
     def _transcribe_piece(
         self, samples: np.ndarray, offset_s: float, vocabulary: Sequence[str], language: str
     ) -> list[Segment]:
         with self._lock:
-            found, _ = self._whisper.transcribe(
+            found, _ = self.whisper.transcribe(
                 samples,
                 language=language or ENGLISH,
                 vad_filter=True,
@@ -73,23 +68,23 @@ class Recogniser(WhisperRecogniser):
 
     def _hear(self, padded: np.ndarray) -> str:
         with self._lock:
-            found = self._whisper.model.detect_language(heavy("ctranslate2").StorageView.from_array(padded))
+            found = self.whisper.model.detect_language(heavy("ctranslate2").StorageView.from_array(padded))
         return str(found[0][0][0]).strip("<|>")
 
     def _encode_window(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """(1, T, 384) states of at most 30 s with their padding, and the mel frames that hold sound."""
         with self._lock:
-            mel = self._whisper.feature_extractor(samples)  # (80, frames + 1)
+            mel = self.whisper.feature_extractor(samples)  # (80, frames + 1)
             frames = min(3000, mel.shape[-1] - 1)
             length = LEAST_FRAMES if frames <= LEAST_FRAMES - 200 else 3000
             return np.array(
-                self._whisper.encode(heavy("faster_whisper.audio").pad_or_trim(mel, length))
+                self.whisper.encode(heavy("faster_whisper.audio").pad_or_trim(mel, length))
             ), frames
 
     def _quick_transcript(self, padded: np.ndarray, seconds: float, language: str) -> str:
         prompt = [*self._in(language).sot_sequence, self._tokenizer.no_timestamps]
         with self._lock:
-            found = self._whisper.model.generate(
+            found = self.whisper.model.generate(
                 heavy("ctranslate2").StorageView.from_array(padded),
                 [prompt],
                 beam_size=5,
@@ -113,7 +108,7 @@ class Recogniser(WhisperRecogniser):
             rows = order[start : start + AT_ONCE]
             batch = np.ascontiguousarray(np.repeat(window[None].astype(np.float32), len(rows), 0))
             with self._lock:
-                found = self._whisper.model.align(
+                found = self.whisper.model.align(
                     heavy("ctranslate2").StorageView.from_array(batch),
                     self._in(language).sot_sequence,
                     [list(ids[i]) for i in rows],

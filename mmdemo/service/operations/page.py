@@ -7,7 +7,7 @@ from typing import Any
 
 from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.service.app import App
-from mmdemo.service.operations.requests import NothingRequest, TaskRequest
+from mmdemo.service.operations.requests import TaskRequest
 from mmdemo.service.operations.table import operation
 
 
@@ -70,11 +70,4 @@ def status(app: App, request: TaskRequest) -> dict[str, Any]:
         "counts": app.labels.counts(task),
         "keeping": keeping(app),
         "passphrase": bool(app.settings.passphrase),
-        "modalities": modalities(),
     }
-
-
-@operation("unlock", role="annotator", quick=True)
-def unlock(app: App, request: NothingRequest) -> dict[str, Any]:
-    """Answers only who has the pass phrase."""
-    return {"ok": True}

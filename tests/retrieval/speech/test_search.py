@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assets.sounds import wav_bytes
 from mmdemo.command_line import main
-from mmdemo.media.audio import RATE_HZ, wav_bytes
+from mmdemo.media.audio import RATE_HZ
 from mmdemo.models.calibration import PairFit
 from mmdemo.models.shipped import shipped_fit
 from mmdemo.models.speech.aligner import ABOUT_FIT, LEAST_SAID, SAID_FIT, about, probability

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mmdemo.data.samples import spoken_set
-from mmdemo.media.audio import wav_bytes
+from assets.sounds import spoken_set, wav_bytes
 from mmdemo.retrieval.embed import encoder_states
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.query import Query
