@@ -84,6 +84,8 @@ class Modality:
     heard: Callable[[Workspace, Tower, Item], str] | None = None
     model_setting: str = ""  # the field of Settings that names another base version
     tab: str = ""  # the page's own tab; empty: one like those of all others
+    shown_first: tuple[str, ...] = ()  # what its tab begins with where they are there, by the files' names
+    first_query: str = ""  # what its tab looks for at first, among the samples
     player: Literal["", "wave", "video"] = ""  # how the page plays it; empty: it shows its picture
     media_types: Mapping[str, str] = field(default_factory=dict)  # by suffix, of what browsers open as it is
     has_sound: bool = False  # whether it can be listened to
@@ -124,6 +126,11 @@ class Modality:
                 f"The modality {self.name!r} takes {', '.join(taken)}, which are tables of imports.",
                 f"Use a suffix of two parts, such as .{self.name}{taken[0]}.",
             )
+
+    @property
+    def one(self) -> str:
+        """One of it in a sentence: a picture."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
 
     def claims(self, path: Path) -> bool:
         """Whether a file is called like one of it."""
@@ -201,7 +208,7 @@ def is_medium(path: Path) -> bool:
 
 def any_medium() -> str:
     """What files can be, in a sentence: a picture, a recording or a video."""
-    *most, last = [f"{'an' if m.noun[0] in 'aeiou' else 'a'} {m.noun}" for m in MODALITIES.values()]
+    *most, last = [m.one for m in MODALITIES.values()]
     return f"{', '.join(most)} or {last}"
 
 

@@ -116,6 +116,28 @@ def test_its_files_are_described_or_refused_and_drawn(
         assert drawn.format == "WEBP" and 0 < max(drawn.size) <= 320
 
 
+def test_its_tab_begins_with_some_of_its_items_and_opens_none_that_is_of_another_modality(
+    modality: Modality, tmp_path: Path, make_app: Callable[..., App]
+) -> None:
+    app, task = make_app("begins", samples=False), modality.task
+    app.context.warm(task)
+    collection(modality.name, tmp_path / "files")
+    ask(app, "import", path=str(tmp_path / "files"), task=task)
+    picture = app.media.keep(drawing("tiger"))
+    begun = ask(app, "samples", task=task)
+    listed = {item.id: item for item in app.ws.items.listed(modality.name)}
+    assert {row["item"] for row in begun["samples"]} <= set(listed) and begun["samples"]
+    assert begun["versions"] and len(begun["sources"]) == 1
+    for row in begun["samples"]:
+        told = ask(app, "medium", item=row["item"], task=task)
+        item = listed[row["item"]]
+        assert (told["name"], told["duration"], told["width"]) == (item.name, item.duration_s, item.width)
+        assert told == ask(app, "medium", item=row["item"]) and set(told["texts"]) <= set(row["texts"])
+    if modality.name != "image":
+        with pytest.raises(MediaError, match=f"tiger.jpg is no {modality.noun}. Choose {modality.one}."):
+            ask(app, "medium", item=picture.id, task=task)
+
+
 def test_its_tower_makes_finite_vectors_and_each_text_has_a_probability_where_one_was_measured(
     modality: Modality, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mmdemo.store.workspace import Workspace
 
 SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .ico .tga .jfif"
+SHOWN_FIRST = (
+    *("chelsea.jpg", "coffee.jpg", "rocket.jpg", "astronaut.jpg", "another_apple.jpg", "bicycle.jpg"),
+    *("a_teapot.jpg", "frog.jpg", "hamburger.jpg", "tiger.jpg", "watermelon.jpg", "lighthouse.jpg"),
+)
 READ_PX = 960  # the longer side to which rapidocr shrinks a picture by itself
 
 
@@ -64,6 +68,7 @@ MODALITIES.add(
         draw=draw,
         pictures=pictures,
         tab="image",
+        shown_first=SHOWN_FIRST,
         media_types={
             ".jpg": "image/jpeg",
             ".png": "image/png",

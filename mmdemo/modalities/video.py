@@ -78,6 +78,7 @@ MODALITIES.add(
         draw=draw,
         pictures=pictures,
         tab="video",
+        first_query="grapes",  # something that the first sample shows
         player="video",
         media_types={".mp4": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg"},
         has_sound=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmdemo.errors import UserError
+from mmdemo.errors import MediaError, UserError
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import DEFAULT_TASK, MODALITIES, modality_of, task_of_file
 from mmdemo.models.protocols import Task
@@ -139,6 +139,17 @@ class Media:
     def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:
         """The nearest items or texts."""
         return self._context.searcher_of(task).search(query)
+
+
+def require_modality(item: Item, task: Task) -> None:
+    """Refuse an item that cannot be read as a medium of a task.
+
+    Raises:
+        MediaError: it is of another modality, and its file holds none of this one.
+    """
+    own, wanted = MODALITIES.get(item.modality), modality_of(task)
+    if wanted.name not in {own.name, *own.holds}:
+        raise MediaError(f"{item.name} is no {wanted.noun}.", f"Choose {wanted.one}.")
 
 
 def clean_captions(texts: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.errors import MediaError
 from mmdemo.media.image import decode_image
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
@@ -25,8 +26,16 @@ class Pictures:
         self._ws = context.ws
 
     def picture(self, item: Item) -> Image.Image:
-        """The decoded picture of an item."""
-        return decode_image(self._ws.media_path(item), max_megapixels=self._ws.settings.max_megapixels)
+        """The decoded picture of an item.
+
+        Raises:
+            MediaError: it is no picture.
+        """
+        path = self._ws.media_path(item)
+        try:
+            return decode_image(path, max_megapixels=self._ws.settings.max_megapixels)
+        except MediaError as e:
+            raise MediaError(e.what.replace(path.name, item.name), e.cure) from e
 
     def explain(
         self, item: Item, texts: Sequence[str], version: str | None = None

@@ -7,12 +7,11 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
-from mmdemo.errors import MediaError
 from mmdemo.media.rate import RATE_HZ
-from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
+from mmdemo.service.media import require_modality
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
@@ -41,12 +40,12 @@ class Speech:
         Raises:
             MediaError: the item is no recording.
         """
-        self._recording(item)
+        require_modality(item, SPEECH)
         return self._context.transcripts.transcribe(item, self._context.version_of(SPEECH, version))
 
     def transcript(self, item: Item, version: str | None = None, start: bool = False) -> dict[str, Any]:
         """Where a transcript stands; begun behind the page where asked to."""
-        self._recording(item)
+        require_modality(item, SPEECH)
         version = self._context.version_of(SPEECH, version)
         state = self._context.transcripts.state(item, version)
         if start and not state["complete"]:
@@ -91,7 +90,7 @@ class Speech:
             MediaError: the item is no recording.
         """
         text = clean_text(text)
-        self._recording(item)
+        require_modality(item, SPEECH)
         version = self._context.version_of(SPEECH, version)
         from mmdemo.models.speech.aligner import recogniser_of
         from mmdemo.retrieval.embed import spoken_language
@@ -163,11 +162,6 @@ class Speech:
         recogniser = recogniser_of(self._context.models.aligner(SPEECH).towers.media)
         found = next(iter(recogniser.transcribe([samples])), ([], 0.0))[0]
         return {"words": [asdict(w) for segment in found for w in segment.words]}
-
-    @staticmethod
-    def _recording(item: Item) -> None:
-        if not MODALITIES.get(item.modality).has_sound:
-            raise MediaError(f"{item.name} is no recording.", "Choose a recording.")
 
 
 def _plain(word: str) -> str:

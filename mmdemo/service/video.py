@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from mmdemo.errors import MediaError, MmdemoError
-from mmdemo.modality import MODALITIES
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
+from mmdemo.service.media import require_modality
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 from mmdemo.store.words import held_share, stems
@@ -129,7 +129,7 @@ class Video:
         """
         from mmdemo.media.video import probe_video
 
-        self._video(item)
+        require_modality(item, VIDEO)
         aligner = cast("VideoAligner", self._context.models.aligner(VIDEO, version or None))
         state = self._context.frame_jobs.state(item, aligner.towers.media.id)
         facts = probe_video(self._ws.media_path(item))
@@ -171,7 +171,7 @@ class Video:
         from mmdemo.models.version_source import version_source
         from mmdemo.retrieval.video.frames import kept_strip
 
-        self._video(item)
+        require_modality(item, VIDEO)
         preset = version_source(self._ws, self._ws.versions.active(VIDEO)).preset
         found = kept_strip(self._ws, preset.media_features, item.id)
         if not found:
@@ -183,7 +183,7 @@ class Video:
     ) -> tuple[VideoAligner, FrameFeatures, bool]:
         from mmdemo.retrieval.video.frames import first_look, frame_features, kept_features
 
-        self._video(item)
+        require_modality(item, VIDEO)
         aligner = cast("VideoAligner", self._context.models.aligner(VIDEO, version or None))
         tower = cast("VideoTower", aligner.towers.media)
         kept = kept_features(self._ws, tower.id, item.id)
@@ -236,11 +236,6 @@ class Video:
                 }
             )
         return sorted(rows, key=lambda r: -r["score"])[:MOMENTS]
-
-    @staticmethod
-    def _video(item: Item) -> None:
-        if MODALITIES.get(item.modality).task != VIDEO:
-            raise MediaError(f"{item.name} is no video.", "Choose a video.")
 
 
 def summary_of(rows: list[dict[str, Any]]) -> str:

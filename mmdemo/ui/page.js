@@ -63,12 +63,17 @@ window.mm = (() => {
   // When the browser has drawn what is there and has nothing else to do, at the latest after half a second.
   const drawn = () => new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done, 100)));
 
-  // What the first tab begins with is asked for while Gradio still builds the page.
+  // What a tab shows first, with its versions listed and that of a link chosen; of the first tab it is asked for while
+  // Gradio still builds the page.
   const early = {};
-  function begin(name) {
-    const answer = early[name] || api(name);
-    delete early[name];
-    return answer;
+  async function begin(about, link, state, select) {
+    const asked = early[about] || api("samples", { task: about });
+    delete early[about];
+    const start = await asked;
+    state.version = start.versions.some((v) => v.id === link.version) ? link.version : "";
+    if (link.version && !state.version) toast(`The version ${link.version} of this link is not here; the active one answers.`, true);
+    versionList(select, about)(start.versions, state.version);
+    return start;
   }
   const live = (samples) => call("mmdemo/live", { method: "POST", body: samples });
 
@@ -118,7 +123,7 @@ window.mm = (() => {
   const LONGEST = 1800;
   const link = Object.fromEntries(new URLSearchParams(location.search));
   const ofImage = ["", "align", "caption", "search"].includes(link.view || "");  // else the link is of another tab
-  if (ofImage) (early.start = api("start")).catch(() => {});
+  if (ofImage) (early["image-text"] = api("samples", { task: "image-text" })).catch(() => {});
   let touched = false;  // Gradio selects its first tab by itself while it builds the page; that is nobody's wish
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true, once: true });
   const address = {
@@ -264,7 +269,7 @@ window.mm = (() => {
     if (turn === box.turn) box.removeAttribute("aria-busy");
   }
   // The versions of a task to choose from; the list follows what is trained and promoted.
-  function versionList(select, about, ask) {
+  function versionList(select, about) {
     let active = "";
     const fill = (list, chosen = select.value) => {
       select.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : ""))));
@@ -272,7 +277,7 @@ window.mm = (() => {
     };
     addEventListener("mm-status", (e) => {
       if (task.name !== about) return;
-      if (active && active !== e.detail.version) ask().then((s) => fill(s.versions)).catch(() => {});
+      if (active && active !== e.detail.version) api("samples", { task: about }).then((s) => fill(s.versions)).catch(() => {});
       active = e.detail.version;
     });
     return fill;
@@ -304,6 +309,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, versionList, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+  return { h, thumb, drawn, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
     onPending: (f) => { listeners.add(f); f(pending.size); }, states: {} };  // what each tab of a modality shows, for the address
 })();

@@ -155,7 +155,7 @@ def test_a_span_is_dragged_and_saved_with_its_label(served: Served, open_page: C
     assert saved.start_s == pytest.approx(0.4) and saved.end_s is not None and saved.end_s > 1.2
 
 
-@pytest.mark.parametrize("answer", ["speech_start", "recording", "transcript"])
+@pytest.mark.parametrize("answer", ["samples", "medium", "transcript"])
 def test_a_refused_microphone_gets_a_sentence_that_a_recording_on_its_way_does_not_take_away(
     served: Served, open_page: Callable[..., Page], answer: str
 ) -> None:

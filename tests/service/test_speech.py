@@ -97,8 +97,11 @@ def test_a_picture_is_no_recording_and_a_recording_no_picture(app: App) -> None:
     with pytest.raises(MediaError, match=r"no sound track|not a recording"):
         app.ws.add_media("audio", b"\x89PNG" * 99, "x.wav", source="test")
     picture = app.ws.items.listed("image")[0]
-    with pytest.raises(MediaError, match="is no recording"):
+    with pytest.raises(MediaError, match=f"{picture.name} is no recording. Choose a recording."):
         app.speech.transcribe(picture)
+    spoken = recording(app)
+    with pytest.raises(MediaError, match=f"{spoken.name} is not a picture"):
+        app.pictures.explain(spoken, ["a voice"])
 
 
 def test_a_caption_is_the_transcript_and_a_title(app: App) -> None:

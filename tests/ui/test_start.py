@@ -44,7 +44,7 @@ def test_who_asks_before_the_samples_are_in_waits_for_them(tmp_path: Path) -> No
     answers: list[dict[str, list[str]]] = []
     try:
         assert app.ws.items.count("image") == 0
-        early = threading.Thread(target=lambda: answers.append(ask(app, "start", {}, "page", Caller())))
+        early = threading.Thread(target=lambda: answers.append(ask(app, "samples", {}, "page", Caller())))
         early.start()
         early.join(0.2)
         assert early.is_alive()

@@ -14,16 +14,13 @@ from mmdemo.service.operations.requests import (
     VERSION,
     Answer,
     File,
-    ItemRequest,
     Name,
-    NothingRequest,
     Request,
     Text,
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.service.speech import SPEECH, with_corrections
 
-SAMPLES = 12
 Format = Literal["json", "srt", "vtt", "txt", "textgrid"]
 
 
@@ -53,37 +50,6 @@ def transcribe(app: App, request: TranscribeRequest) -> TranscribeAnswer:
     item = item_of(app, request.file, request.item, SPEECH)
     heard = app.speech.transcribe(item, request.version or None)
     return TranscribeAnswer(**{name: heard[name] for name in TranscribeAnswer.model_fields})
-
-
-@operation("speech_start", role="viewer", quick=True)
-def speech_start(app: App, request: NothingRequest) -> dict[str, Any]:
-    """What the tab shows first: sample recordings and the versions; the model begins to load."""
-    app.context.warm(SPEECH)
-    items = app.ws.items.listed("audio", limit=SAMPLES)
-    pairs = app.ws.pairs.of_items(SPEECH, [i.id for i in items])
-    texts = {i: next((p.final_text for p in own if p.is_own), "") for i, own in pairs.items()}
-    return {
-        "samples": [
-            {"item": i.id, "name": i.name, "text": texts.get(i.id, ""), "duration": i.duration_s}
-            for i in items
-        ],
-        "versions": app.versions.listed(SPEECH)["versions"],
-    }
-
-
-@operation("recording", role="viewer", quick=True)
-def recording(app: App, request: ItemRequest) -> dict[str, Any]:
-    """A recording, the texts it came with, and what people corrected in it."""
-    item = app.media.item(request.item)
-    pairs = app.ws.pairs.browse(SPEECH, item=item.id)
-    whole = [p for p in pairs if p.start_s is None]
-    return {
-        "item": item.id,
-        "name": item.name,
-        "duration": item.duration_s,
-        "texts": list(dict.fromkeys(p.final_text for p in whole if p.is_own)),
-        "confirmed": next((p.final_text for p in reversed(whole) if p.is_confirmed), ""),
-    }
 
 
 class HeardRequest(Request):

@@ -19,15 +19,11 @@ from mmdemo.service.operations.requests import (
     File,
     ItemRequest,
     Name,
-    NothingRequest,
     Request,
     Text,
 )
 from mmdemo.service.operations.table import operation
 from mmdemo.service.video import VIDEO
-
-SAMPLES = 12
-FIRST_QUERY = "grapes"  # something that the first sample shows
 
 
 class MomentsRequest(Request):
@@ -70,37 +66,6 @@ def moments(app: App, request: MomentsRequest) -> MomentsAnswer:
     item = item_of(app, request.file, request.item, VIDEO)
     found = app.video.moments(item, request.query, request.version or None, listen=True)
     return MomentsAnswer(**{name: found[name] for name in MomentsAnswer.model_fields})
-
-
-@operation("video_start", role="viewer", quick=True)
-def video_start(app: App, request: NothingRequest) -> dict[str, Any]:
-    """What the tab shows first: sample videos and the versions; the model begins to load."""
-    app.context.warm(VIDEO)
-    items = app.ws.items.listed("video", limit=SAMPLES)
-    pairs = app.ws.pairs.of_items(VIDEO, [i.id for i in items])
-    return {
-        "samples": [
-            {"item": i.id, "name": i.name, "texts": [p.final_text for p in pairs[i.id] if p.is_own]}
-            for i in items
-        ],
-        "versions": app.versions.listed(VIDEO)["versions"],
-        "query": FIRST_QUERY if any(i.source == "samples" for i in items) else "",
-    }
-
-
-@operation("video", role="viewer", quick=True)
-def video(app: App, request: ItemRequest) -> dict[str, Any]:
-    """A video's facts."""
-    item = app.media.item(request.item)
-    if app.media.task_of(item) != VIDEO:
-        raise UserError(f"{item.name} is no video.", "Choose a video.")
-    return {
-        "item": item.id,
-        "name": item.name,
-        "duration": item.duration_s,
-        "width": item.width,
-        "height": item.height,
-    }
 
 
 class SeenRequest(Request):

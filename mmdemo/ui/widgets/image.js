@@ -170,7 +170,7 @@ const card = (result, rank, query, model) => mm.answers.card(result, rank, query
   openTitle: "Align this picture",
   open: async () => {
     open("align");
-    const item = await api("item", { item: result.item });
+    const item = await api("medium", { item: result.item, task: "image-text" });
     captions.value = [...new Set([query, ...item.texts].filter(Boolean))].join("\n");
     show(item.item, item.name);
     align();
@@ -206,27 +206,23 @@ words.addEventListener("input", named);
 for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
 /* Versions: the active one unless a link or the person says otherwise */
-const fillVersions = mm.versionList(versions, "image-text", () => api("start"));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); };
 
 /* The start: what the link says, or the first sample */
 (async () => {
   const link = quiet ? {} : address.link;
-  const begun = await mm.begin("start").catch((e) => { show_error(e.message); return null; });
+  const begun = await mm.begin("image-text", link, state, versions).catch((e) => { show_error(e.message); return null; });
   if (!begun) return;
-  state.version = link.version || "";
-  if (state.version && !begun.versions.some((v) => v.id === state.version)) { toast(`The version ${state.version} of this link is not here; the active one answers.`, true); state.version = ""; }
-  fillVersions(begun.versions, state.version);
   $("[data-state]").append(...mm.options(mm.kinds));
   $("[data-source]").append(...begun.sources.map((s) => h("option", { value: s }, s)));
-  $(".mm-samples").replaceChildren(...begun.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.text || s.name,
-    onclick: () => choose(s.item, s.text, s.text ? [s.text, ...begun.samples.filter((o) => o !== s && o.text).slice(0, 2).map((o) => o.text)] : null) }, h("img", { src: thumb(s.item), alt: s.text || s.name }))));
+  $(".mm-samples").replaceChildren(...begun.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name,
+    onclick: () => choose(s.item, s.texts[0] || "", s.texts.length ? [s.texts[0], ...begun.samples.filter((o) => o !== s && o.texts.length).slice(0, 2).map((o) => o.texts[0])] : null) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
   const view = ["align", "caption", "search"].includes(link.view) ? link.view : "align";
-  const there = link.item ? await api("item", { item: link.item }).catch((e) => { show_error(e.message); return null; }) : null;
+  const there = link.item ? await api("medium", { item: link.item, task: "image-text" }).catch((e) => { show_error(e.message); return null; }) : null;
   if (there) show(there.item, there.name);
-  else if (begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].text);
+  else if (begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "");
   if (view === "search") { words.value = link.text || ""; named(); } else captions.value = link.text || "";
-  if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n"); captions.dataset.given = "1"; }
+  if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
   if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(view);

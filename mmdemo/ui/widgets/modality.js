@@ -62,7 +62,7 @@ texts.oninput = remember;
 
 /* Search */
 async function look(item) {
-  const found = await api("medium", { item });
+  const found = await api("medium", { item, task: about });
   texts.value = [...new Set([words.value.trim(), ...found.texts].filter(Boolean))].join("\n");
   open("align");
   show(found.item, found.name);
@@ -86,7 +86,6 @@ $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
 $("[data-similar]").onclick = () => search({ by: true });
 for (const name of ["state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
-const fillVersions = mm.versionList(versions, about, () => api("samples", { task: about }));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.mode === "align") align(); };
 
 /* The start: what the link says, or the first sample */
@@ -94,21 +93,19 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (begun) return;
   begun = true;
   const link = address.link.view === about ? address.link : {};
-  const start = await api("samples", { task: about }).catch((e) => { toast(e.message, true); return null; });
+  const start = await mm.begin(about, link, state, versions).catch((e) => { toast(e.message, true); return null; });
   if (!start) return;
-  state.version = link.version || "";
-  fillVersions(start.versions, state.version);
   $("[data-state]").append(...mm.options(mm.kinds));
   $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));
-  const pick = (s) => { show(s.item, s.text || s.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); };
-  $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.text || s.name, onclick: () => pick(s) }, h("img", { src: thumb(s.item), alt: s.text || s.name }))));
+  const pick = (s) => { show(s.item, s.texts[0] || s.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); };
+  $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name, onclick: () => pick(s) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
   if (!start.samples.length) $(".mm-empty").textContent = `There are no ${plural} here yet. Import some in the Data tab, or drop one.`;
   words.value = (link.mode === "search" && link.text) || "";
-  texts.value = (link.mode !== "search" && link.text) || [...new Set(start.samples.map((s) => s.text).filter(Boolean))].slice(0, 4).join("\n");
+  texts.value = (link.mode !== "search" && link.text) || [...new Set(start.samples.flatMap((s) => s.texts.slice(0, 1)))].slice(0, 4).join("\n");
   if (link.mode === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(link.mode === "search" ? "search" : "align");
-  const first = link.item ? await api("medium", { item: link.item }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
-  if (first) show(first.item, first.text || first.name);
+  const first = link.item ? await api("medium", { item: link.item, task: about }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
+  if (first) show(first.item, (!link.item && first.texts[0]) || first.name);
   if (state.mode === "align" && state.item && texts.value.trim()) align();
   if (state.mode === "search" && (words.value || link.item)) search({ by: Boolean(link.by && state.item) || !words.value, all: Boolean(link.all) });
 })();

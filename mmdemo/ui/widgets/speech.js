@@ -25,7 +25,7 @@ const needed = (box) => { if (state.item) return true; fail(box, new Error("Ther
 
 /* The recording */
 async function show(item, autoplay = false) {
-  known = await api("recording", { item });
+  known = await api("medium", { item, task: "speech-text" });
   state.item = item;
   heard = aligned = null;
   samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
@@ -221,19 +221,16 @@ $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
 $("[data-texts]").onclick = () => search({ by: true, find: "text" });
 $("[data-similar]").onclick = () => search({ by: true });
 
-const fillVersions = mm.versionList(versions, "speech-text", () => api("speech_start"));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); };
 
 (async () => {
   if (begun) return;
   begun = true;
   const link = mine() ? address.link : {};
-  const start = await api("speech_start").catch((e) => { error(e.message); return null; });
+  const start = await mm.begin("speech-text", link, state, versions).catch((e) => { error(e.message); return null; });
   if (!start) return;
-  state.version = link.version || "";
-  fillVersions(start.versions, state.version);
-  samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.text || s.name)));
-  texts.value = (link.mode === "align" && link.text) || start.samples.slice(0, 3).map((s) => s.text).filter(Boolean).join("\n");
+  samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.texts[0] || s.name)));
+  texts.value = (link.mode === "align" && link.text) || start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");
   words.value = (link.mode === "search" && link.text) || "";
   const first = link.item || start.samples[0]?.item;
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };

@@ -21,7 +21,7 @@ for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => op
 
 /* The video: the server looks through it behind the page, and the shots appear */
 async function show(item) {
-  known = await api("video", { item });
+  known = await api("medium", { item, task: "video-text" });
   state.item = item;
   looked = null; described = null;
   player.load(item, known.duration);
@@ -168,17 +168,14 @@ function search({ all = false } = {}) {
 }
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
 
-const fillVersions = mm.versionList(versions, "video-text", () => api("video_start"));
 versions.onchange = () => { state.version = versions.value; remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); };
 
 (async () => {
   if (begun) return;
   begun = true;
   const link = mine() ? address.link : {};
-  const start = await api("video_start").catch((e) => { error(e.message); return null; });
+  const start = await mm.begin("video-text", link, state, versions).catch((e) => { error(e.message); return null; });
   if (!start) return;
-  state.version = link.version || "";
-  fillVersions(start.versions, state.version);
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
   if (link.mode === "search") asked = { all: Boolean(link.all) };
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
