@@ -100,8 +100,7 @@ def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_app: Call
     wrong = client.post("/mmdemo/api/undo", json={"label": 1}, headers={"x-mmdemo-passphrase": "sesame"})
     assert wrong.status_code == 401 and "wrong" in wrong.json()["error"]
     right = {"x-mmdemo-passphrase": "%C3%B6ffne%20dich"}
-    let_in = client.post("/mmdemo/api/undo", json={"label": 1}, headers=right)
-    assert let_in.status_code == 400 and "There is no label 1" in let_in.json()["error"]
+    assert client.post("/mmdemo/api/undo", json={"label": 1}, headers=right).status_code == 200
 
 
 def test_from_outside_nobody_names_a_path_of_the_server(make_app: Callable[..., App]) -> None:
