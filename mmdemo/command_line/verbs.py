@@ -5,19 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mmdemo.command_line.serve import serve_page
+from mmdemo.data.subtitles import FORMATS
 from mmdemo.errors import UserError
 from mmdemo.media.regular_file import is_there
 from mmdemo.service.operations.requests import about, is_file
-from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.service.operations.table import OPERATIONS, Operation, ask
 from mmdemo.settings import load_settings
 
 Options = argparse.Namespace
+
+
+Ask = Callable[[str, dict[str, Any]], Any]  # an operation and its values, in the workspace that is open
+Finish = Callable[[Any, dict[str, Any], Options, Ask], Any]  # of an answer and what was asked, by asking more
 
 
 @dataclass(frozen=True)
@@ -28,19 +34,19 @@ class Verb:
     positional: tuple[str, ...] = ()  # fields that are written without their name, in this order
     renamed: tuple[tuple[str, str], ...] = ()  # fields that are written by another name
     hidden: tuple[str, ...] = ()  # fields that only programs give
-    finish: Callable[[dict[str, Any], Options], Any] = lambda answer, options: answer
+    finish: Finish = lambda answer, given, options, ask_more: answer
     extra: Callable[[argparse.ArgumentParser], None] = lambda parser: None
 
 
-def _transcript(answer: dict[str, Any], options: Options) -> Any:
-    """JSON, or subtitles as they are, as one text."""
-    from mmdemo.data.subtitles import transcript_as
-
-    return answer if options.format == "json" else transcript_as(options.format, answer)
+def _transcript(answer: dict[str, Any], given: dict[str, Any], options: Options, ask_more: Ask) -> Any:
+    """JSON, or what the page gives as a file, as one text."""
+    if options.format == "json":
+        return answer
+    return ask_more("subtitles", given | {"format": options.format})["text"]
 
 
 def _formats(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=["json", "srt", "vtt", "txt", "textgrid"], default="json")
+    parser.add_argument("--format", choices=list(FORMATS), default="json")
 
 
 VERBS: dict[str, Verb] = {
@@ -84,15 +90,15 @@ def _needed(operation: Operation) -> tuple[str, ...]:
     return tuple(name for name, field in operation.request.model_fields.items() if field.is_required())
 
 
-def _ask(options: Options, name: str, values: dict[str, Any]) -> Any:
-    """The answer of an operation in a workspace that is open for as long as it takes."""
+@contextmanager
+def _opened(options: Options) -> Iterator[Ask]:
+    """A workspace that is open within this block: what answers operations in it."""
     from mmdemo.service.app import App
 
-    operation = OPERATIONS.get(name)
     app = App(load_settings(workspace=options.workspace))
     app.context.progress = _count_rows
     try:
-        return operation(app, operation.parse(values, "command"))
+        yield lambda name, values: ask(app, name, **values)
     finally:
         app.close()
 
@@ -118,7 +124,8 @@ def run_verb(verb: Verb, options: Options) -> Any:
             given[name] = Path(given[name])
     if options.verb == "search" and _names_a_file(given["query"]):
         given["file"] = Path(given.pop("query"))  # a query that names a file is a picture or a recording
-    return verb.finish(_ask(options, verb.operation, given), options)
+    with _opened(options) as ask_more:
+        return verb.finish(ask_more(verb.operation, given), given, options, ask_more)
 
 
 def _names_a_file(query: str) -> bool:
@@ -153,7 +160,8 @@ def run_models(options: Options) -> Any:
         if field not in fields:
             raise UserError(f"models {options.action} takes no {option}.".replace("  ", " "), "Leave it out.")
         given[field] = value
-    return _ask(options, operation, given)
+    with _opened(options) as ask_more:
+        return ask_more(operation, given)
 
 
 def run_restore(options: Options) -> Any:

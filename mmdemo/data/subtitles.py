@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
-
-from mmdemo.errors import UserError
 
 CUE = re.compile(r"(?:(\d+):)?(\d+):(\d+)[.,](\d+)\s*-->\s*(?:(\d+):)?(\d+):(\d+)[.,](\d+)")
 
@@ -31,28 +29,33 @@ def words_to_lines(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def transcript_as(format: str, transcript: dict[str, Any]) -> str:
-    """A transcript as json, srt, vtt, txt or textgrid.
+    """A transcript in one of the FORMATS."""
+    return FORMATS[format](transcript)
 
-    Raises:
-        UserError: an unknown format; the sentence lists those there are.
-    """
-    lines = words_to_lines(transcript["words"]) or transcript.get("segments", [])
-    if format == "json":
-        return json.dumps(
-            {k: transcript[k] for k in ("text", "words", "segments")}, ensure_ascii=False, indent=1
-        )
-    if format == "txt":
-        return "\n".join(s["text"] for s in transcript.get("segments") or lines) + "\n"
-    if format == "srt":
-        return "".join(
-            f"{i}\n{_clock(s['start'], ',')} --> {_clock(s['end'], ',')}\n{s['text']}\n\n"
-            for i, s in enumerate(lines, 1)
-        )
-    if format == "vtt":
-        return captions_as("vtt", lines)
-    if format == "textgrid":
-        return _textgrid(transcript["words"], transcript.get("duration") or 0.0)
-    raise UserError(f"The format {format!r} is unknown.", "Use one of: json, srt, vtt, txt, textgrid.")
+
+def _lines(transcript: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = words_to_lines(transcript["words"]) or transcript.get("segments", [])
+    return found
+
+
+def _json(transcript: dict[str, Any]) -> str:
+    told = {k: transcript[k] for k in ("text", "words", "segments")}
+    return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def _srt(transcript: dict[str, Any]) -> str:
+    return "".join(
+        f"{i}\n{_clock(s['start'], ',')} --> {_clock(s['end'], ',')}\n{s['text']}\n\n"
+        for i, s in enumerate(_lines(transcript), 1)
+    )
+
+
+def _vtt(transcript: dict[str, Any]) -> str:
+    return captions_as("vtt", _lines(transcript))
+
+
+def _txt(transcript: dict[str, Any]) -> str:
+    return "\n".join(s["text"] for s in transcript.get("segments") or _lines(transcript)) + "\n"
 
 
 def captions_as(format: str, captions: list[dict[str, Any]]) -> str:
@@ -86,9 +89,10 @@ def _clock(seconds: float, mark: str) -> str:
     return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}{mark}{ms % 1000:03d}"
 
 
-def _textgrid(words: list[dict[str, Any]], duration_s: float) -> str:
+def _textgrid(transcript: dict[str, Any]) -> str:
     """Praat's long text format, one interval tier; the gaps between words are empty intervals."""
-    end_s = max([duration_s, *(w["end"] for w in words)])
+    words = transcript["words"]
+    end_s = max([transcript.get("duration") or 0.0, *(w["end"] for w in words)])
     intervals: list[tuple[float, float, str]] = []
     at = 0.0
     for w in words:
@@ -112,3 +116,12 @@ def _textgrid(words: list[dict[str, Any]], duration_s: float) -> str:
         for i, (a, b, text) in enumerate(intervals, 1)
     )
     return head + body
+
+
+FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "json": _json,
+    "srt": _srt,
+    "vtt": _vtt,
+    "txt": _txt,
+    "textgrid": _textgrid,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.media.rate import RATE_HZ
@@ -173,6 +174,21 @@ def _same_words(wanted: list[str], heard: list[dict[str, Any]]) -> difflib.Seque
     return difflib.SequenceMatcher(
         None, [_plain(w) for w in wanted], [_plain(w["word"]) for w in heard], False
     )
+
+
+def corrected(transcript: dict[str, Any], pairs: list[PairView]) -> dict[str, Any]:
+    """The JSON of a transcript with the spans and spellings that people gave its words, in its text too."""
+    words = with_corrections(transcript["words"], pairs)
+    at, segments = 0, []
+    for segment, after in zip_longest(transcript["segments"], transcript["segments"][1:]):
+        first = at
+        while at < len(words) and (after is None or transcript["words"][at]["start"] < after["start"]):
+            at += 1
+        own = words[first:at]
+        told = " ".join(w["word"] for w in own) if any(w.get("corrected") for w in own) else segment["text"]
+        segments.append(segment | {"text": told})
+    text = " ".join(s["text"] for s in segments)
+    return transcript | {"words": words, "segments": segments, "text": text}
 
 
 def with_corrections(words: list[dict[str, Any]], pairs: list[PairView]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from mmdemo.command_line import main
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importing import import_source
 from mmdemo.data.samples import SPEECH
-from mmdemo.data.subtitles import transcript_as
+from mmdemo.data.subtitles import FORMATS, transcript_as
 from mmdemo.errors import MediaError, UserError
 from mmdemo.labeling.disagreement import apart_in_time
 from mmdemo.media.audio import RATE_HZ, decode_audio
@@ -149,8 +149,6 @@ def test_subtitles_hold_every_word_at_its_time() -> None:
     spans = [(float(a), float(b)) for a, b in re.findall(r"xmin = ([\d.]+)\n +xmax = ([\d.]+)\n +text", grid)]
     assert spans[0][0] == 0 and spans[-1][1] == 3670
     assert all(a[1] == b[0] for a, b in pairwise(spans)) and 'text = """no""."' in grid
-    with pytest.raises(UserError, match="'doc' is unknown"):
-        transcript_as("doc", transcript)
 
 
 def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(app: App) -> None:
@@ -167,6 +165,26 @@ def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(app: App
     assert [w["word"] for w in moved] == ["seven"]
     assert moved[0]["start"] == pytest.approx(seven["start"] - 0.05)
     assert len(take_snapshot(app.ws, TASK).examples) == before
+
+
+def test_a_file_of_a_transcript_has_what_people_corrected_in_every_format_and_from_the_command_line_too(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = recording(app)
+    seven = next(w for w in app.speech.transcribe(item)["words"] if w["word"] == "seven")
+    app.labels.add_on(item.id, "eight", NewLabel("match", origin="span"), seven["start"], seven["end"])
+    for format in FORMATS:
+        told = ask(app, "subtitles", item=item.id, format=format)["text"]
+        assert "eight" in told and "seven" not in told, format
+    grid = ask(app, "subtitles", item=item.id, format="textgrid")["text"]
+    assert f"xmax = {item.duration_s:.3f}\n" in grid  # the silence after the last word too
+    asked = ["transcribe", str(app.ws.media_path(item)), "--format", "textgrid"]
+    assert main([*asked, "--workspace", str(app.settings.workspace)]) == 0
+    assert capsys.readouterr().out == grid
+    with pytest.raises(
+        UserError, match=r"There is no format 'doc'. Use one of: json, srt, vtt, txt, textgrid"
+    ):
+        ask(app, "subtitles", item=item.id, format="doc")
 
 
 def test_the_queue_asks_first_where_words_lie_elsewhere_than_they_were_heard(app: App) -> None:

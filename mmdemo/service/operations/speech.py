@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from mmdemo.data.subtitles import transcript_as
+from mmdemo.data.subtitles import FORMATS, transcript_as
 from mmdemo.service.app import App
 from mmdemo.service.operations.media import item_of
 from mmdemo.service.operations.requests import (
@@ -15,13 +15,14 @@ from mmdemo.service.operations.requests import (
     Answer,
     File,
     Name,
+    OneOf,
     Request,
     Text,
 )
 from mmdemo.service.operations.table import operation
-from mmdemo.service.speech import SPEECH, with_corrections
+from mmdemo.service.speech import SPEECH, corrected, with_corrections
 
-Format = Literal["json", "srt", "vtt", "txt", "textgrid"]
+Format = Annotated[str, OneOf("format", lambda: FORMATS)]
 
 
 class TranscribeRequest(Request):
@@ -68,12 +69,8 @@ class TranscriptRequest(HeardRequest):
 @operation("transcript", role="viewer", quick=True)
 def transcript(app: App, request: TranscriptRequest) -> dict[str, Any]:
     """Where the transcript of a recording stands; begun behind the page where the request says so."""
-    return _transcript(app, request, request.start)
-
-
-def _transcript(app: App, request: HeardRequest, start: bool = False) -> dict[str, Any]:
     item = app.media.item(request.item)
-    state = app.speech.transcript(item, request.version or None, start=start)
+    state = app.speech.transcript(item, request.version or None, start=request.start)
     state["words"] = with_corrections(state["words"], app.ws.pairs.browse(SPEECH, item=item.id))
     return state
 
@@ -85,7 +82,7 @@ def transcript_stop(app: App, request: HeardRequest) -> dict[str, Any]:
     return {}
 
 
-class SubtitlesRequest(HeardRequest):
+class SubtitlesRequest(TranscribeRequest):
     """A recording whose transcript is written as a file."""
 
     format: Format = Field("srt", description="of the text")
@@ -94,7 +91,10 @@ class SubtitlesRequest(HeardRequest):
 @operation("subtitles", role="viewer", quick=True)
 def subtitles(app: App, request: SubtitlesRequest) -> dict[str, Any]:
     """The transcript as the text of a file, corrections included."""
-    return {"text": transcript_as(request.format, _transcript(app, request))}
+    item = item_of(app, request.file, request.item, SPEECH)
+    heard = app.speech.transcript(item, request.version or None)
+    told = corrected(heard, app.ws.pairs.browse(SPEECH, item=item.id))
+    return {"text": transcript_as(request.format, told)}
 
 
 class SpokenTextRequest(Request):

@@ -173,7 +173,7 @@ def operation(
     return add
 
 
-def ask(app: App, name: str, **values: Any) -> Any:
+def ask(app: App, name: str, /, **values: Any) -> Any:
     """Carry an operation out for the process's own user; the answer as JSON."""
     known = OPERATIONS.get(name)
     return known(app, known.parse(values, "command"))
