@@ -120,7 +120,8 @@ def test_its_tab_begins_with_some_of_its_items_and_opens_none_that_is_of_another
     modality: Modality, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
     app, task = make_app("begins", samples=False), modality.task
-    app.context.warm(task)
+    app.models.aligner(task)
+    app.context.keeper_of(task)  # so nothing loads behind the page when the test is over
     collection(modality.name, tmp_path / "files")
     ask(app, "import", path=str(tmp_path / "files"), task=task)
     picture = app.media.keep(drawing("tiger"))
