@@ -6,96 +6,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from mmdemo.errors import DataError, NumberError, UserError
-from mmdemo.models.device import Compute, decide_compute, reproducible
-from mmdemo.models.find_model import find_preset
-from mmdemo.models.load import load_towers
-from mmdemo.service.app import App
-from mmdemo.store.labels import NewLabel
+from mmdemo.errors import DataError, NumberError
 from mmdemo.training.checkpoint import StateKeeper
 from mmdemo.training.config import EpochRecord, TrainSettings
 from mmdemo.training.learner import Learner
 from mmdemo.training.losses import LOSSES
 from mmdemo.training.processes import share_of
-from mmdemo.training.runs import create_run
-from mmdemo.training.trainables.encoders import Both, Inputs, PairLearning, Temperature, backward
+from mmdemo.training.trainables.encoders import Both, PairLearning, Temperature, backward
 from mmdemo.training.trainables.texts import WriterLearning, likelihood_of
 from mmdemo.training.trainer import Trainer, make_accelerator, rate_at
-from tests import checkpoints
-from tests.conftest import drawing, execute_run
+from tests.training.tiny import CPU, SETTINGS, Rows, Tiny, run, same, weights
 from tests.waiting import free_port
-
-CPU = decide_compute("cpu")
-TASK = "image-text"
-SETTINGS = TrainSettings(epochs=3, batch=8, learning_rate=1e-2, scale=10.0)
-
-
-class Tiny:
-    """Two small networks with dropout, as an encoder has them."""
-
-    rates, epochs = {"full": 1e-2}, 3
-
-    def __init__(self, fails_over: int = 0, nan_at: int = 0) -> None:
-        torch.manual_seed(4)
-        self.network = nn.ModuleDict(
-            {
-                "media": nn.Sequential(nn.Linear(6, 12), nn.Dropout(0.3), nn.Linear(12, 5)),
-                "text": nn.Sequential(nn.Linear(7, 12), nn.Dropout(0.3), nn.Linear(12, 5)),
-            }
-        )
-        self.fails_over, self.nan_at, self.calls = fails_over, nan_at, 0
-
-    def media(self, batch: dict[str, Tensor]) -> Tensor:
-        self.calls += 1
-        if self.fails_over and len(batch["x"]) > self.fails_over:
-            raise torch.OutOfMemoryError("no memory left")
-        found: Tensor = self.network["media"](batch["x"])
-        return found * float("nan") if self.calls == self.nan_at else found
-
-    def texts(self, tokens: dict[str, Tensor]) -> Tensor:
-        found: Tensor = self.network["text"](tokens["y"])
-        return found
-
-
-class Rows:
-    """Pairs of random numbers; some share an item or a text, some are marked mismatches."""
-
-    def __init__(self, count: int = 16) -> None:
-        generator = torch.Generator().manual_seed(1)
-        self.x, self.y = (
-            torch.randn(count, 6, generator=generator),
-            torch.randn(count, 7, generator=generator),
-        )
-        self.matches: Sequence[bool] = [i % 5 != 4 for i in range(count)]
-
-    def prefetch(self, rows: Sequence[int]) -> None:
-        pass
-
-    def said(self, row: int) -> str:
-        return f"pair {row}"
-
-    def inputs(self, rows: Sequence[int]) -> Inputs:
-        at = torch.tensor(list(rows))
-        match = torch.tensor([self.matches[i] for i in rows])
-        return Inputs({"x": self.x[at]}, {"y": self.y[at]}, match, at // 2, at // 3)
-
-
-def weights(tiny: Tiny) -> dict[str, np.ndarray]:
-    return {n: p.detach().numpy().copy() for n, p in tiny.network.named_parameters()}
-
-
-def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray], atol: float = 0.0) -> bool:
-    return all(np.allclose(a[n], b[n], rtol=0, atol=atol) for n in a)
 
 
 def gradients(loss: str, part: int, dropout: bool = False) -> dict[str, np.ndarray]:
@@ -118,11 +48,6 @@ def test_gradients_of_a_batch_in_parts_are_those_of_the_whole(loss: str) -> None
 def test_dropout_falls_alike_in_both_passes_of_a_batch_in_parts() -> None:
     once, again = gradients("infonce", 4, dropout=True), gradients("infonce", 4, dropout=True)
     assert same(once, again) and not same(once, gradients("infonce", 4), 1e-4)
-
-
-def run(tiny: Tiny, settings: TrainSettings = SETTINGS, **how: object) -> list[EpochRecord]:
-    learning = PairLearning(tiny, Rows(), settings)
-    return list(Trainer(learning, settings, "full", CPU, **how).epochs())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
@@ -379,7 +304,8 @@ def one_page(count: int) -> dict[str, Tensor]:
 PROCESS = """
 import sys, torch
 from dataclasses import replace
-from tests.training.test_network import SETTINGS, TinyWriter, one_page, one_step, run, still, write
+from tests.training.test_network import TinyWriter, one_page, one_step, still, write
+from tests.training.tiny import SETTINGS, run
 from mmdemo.training.processes import rows_of_all, share_of
 found = {}
 for part, batch in ((0, 8), (2, 8), (0, 5), (2, 5)):  # whole shares, and shares in parts; equal ones or not
@@ -419,111 +345,3 @@ def test_two_processes_learn_what_one_does_though_a_batch_cannot_be_divided(tmp_
         assert name not in untrained or not torch.allclose(alone, untrained[name], atol=1e-3), name
     assert found["r0"]["rows"][:, 0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert all(float(t.abs().max()) > 0 for n, t in found["r0"].items() if n.startswith(("step", "page")))
-
-
-@pytest.mark.parametrize("method", ["lora", "full"])
-def test_activations_that_are_computed_again_give_the_same_gradients(method: str, tmp_path: Path) -> None:
-    from mmdemo.models.encoders.dual import DualEncoder
-    from mmdemo.training.adapting import Method, let_learn
-
-    folder = str(checkpoints.save_clip(tmp_path / "clip"))
-    found = []
-    for recompute in (False, True):
-        encoder = DualEncoder(folder, CPU)
-        encoder.network = let_learn(encoder.network, Method(method, recompute=recompute), CPU)
-        encoder.network.train()
-        for module in encoder.network.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
-        picture = encoder.prepared(Image.open(drawing("hen")))
-        for name, p in encoder.network.named_parameters():
-            if "lora_B" in name:
-                nn.init.constant_(p, 0.01)  # zero at first, and then the other matrix learns nothing
-        loss = (encoder.media(picture) + encoder.texts(encoder.tokens(["a hen"]))).square().sum()
-        loss.backward()
-        found.append({n: p.grad for n, p in encoder.network.named_parameters() if p.grad is not None})
-    assert found[0].keys() == found[1].keys() and len(found[0]) > 4
-    assert all(torch.allclose(found[0][n], found[1][n], atol=1e-6) for n in found[0])
-    assert all(float(g.abs().max()) > 0 for n, g in found[0].items() if "lora_" in n)
-
-
-def test_deterministic_algorithms_are_asked_for_only_while_a_run_wants_them() -> None:
-    assert not torch.are_deterministic_algorithms_enabled()
-    with reproducible(True):
-        assert torch.are_deterministic_algorithms_enabled()
-        with reproducible(False):
-            assert torch.are_deterministic_algorithms_enabled()
-    assert not torch.are_deterministic_algorithms_enabled()
-
-
-FAMILIES = {
-    "clip": checkpoints.save_clip,
-    "siglip": checkpoints.save_siglip,
-    "siglip2": checkpoints.save_siglip2,
-    "blip": checkpoints.save_blip_retrieval,
-}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
-    family: str, tmp_path: Path, make_app: Callable[..., App]
-) -> None:
-    folder = FAMILIES[family](tmp_path / family)
-    app = make_app(model=f"dual:{folder}", samples=False)
-    names = [p.stem for p in sorted(drawing("x").parent.glob("*.jpg"))[:16]]
-    items = [app.ws.add_media("image", drawing(n).read_bytes(), f"{n}.jpg", source="test") for n in names]
-    for i, item in enumerate(items):
-        with app.ws.database.write() as session:
-            split = "held-out" if i % 4 == 0 else "train"
-            pair, _ = app.ws.pairs.add(session, TASK, item.id, names[i], source="test", split=split)
-            app.ws.labels.add_in(session, pair, NewLabel("match"))
-
-    def both_vectors() -> np.ndarray:
-        aligner = app.models.aligner(TASK)
-        return np.concatenate(
-            [aligner.encode_media([app.pictures.picture(items[0])]), aligner.encode_text(["a cat"])]
-        )
-
-    vectors = [both_vectors()]
-    for method in ("lora", "full", "lora"):
-        settings = TrainSettings(epochs=2, batch=6, learning_rate=1e-3)
-        run_id = create_run(app.ws, TASK, method, settings, promote="ask")
-        done = execute_run(app, run_id)
-        assert done.status == "done" and done.version_id, done.message
-        assert done.result is not None and done.result["after"]["pairs"] == 4
-        app.versions.activate(done.version_id)
-        assert app.models.aligner(TASK).version == done.version_id
-        vectors.append(both_vectors())
-        assert not np.allclose(vectors[-1], vectors[-2], atol=1e-6)
-    out = app.versions.export(app.ws.versions.active(TASK), tmp_path / "out")["path"]
-    exported = load_towers(find_preset(f"dual:{out}"), app.settings)[0]
-    picture = app.pictures.picture(items[0])
-    assert np.allclose(exported.media.encode([picture]), vectors[-1][:1], atol=1e-5)
-    assert "| text to media R@1 |" in (Path(out) / "README.md").read_text()
-    with pytest.raises(UserError, match="is there already"):
-        app.versions.export(app.ws.versions.active(TASK), Path(out))
-    full = next(p for p in (app.ws.folder / "versions").glob("*/network"))
-    assert (full / "model.safetensors").exists() and not list(full.glob("*.bin"))
-
-
-def test_clap_learns_in_full_from_labelled_sounds(tmp_path: Path, make_app: Callable[..., App]) -> None:
-    folder = checkpoints.save_clap(tmp_path / "clap")
-    app = make_app(speech_model=f"sounds:{folder}")
-    for i, item in enumerate(app.ws.items.listed("audio", limit=10)):
-        app.labels.add_on(item.id, f"sound number {i}", NewLabel("match"))
-    item = app.ws.items.listed("audio", limit=1)[0]
-    before = app.media.align(item, ["a bell"])["scores"][0]["similarity"]
-    for method in ("lora", "full"):
-        settings = TrainSettings(epochs=2, batch=4, learning_rate=1e-2)
-        run_id = create_run(app.ws, "speech-text", method, settings, promote="ask")
-        done = execute_run(app, run_id)
-        assert done.status == "done" and done.version_id, done.message
-        app.versions.activate(done.version_id)
-    assert app.media.align(item, ["a bell"])["scores"][0]["similarity"] != before
-
-
-def test_a_device_without_bfloat16_trains_in_float32_and_one_with_it_keeps_it() -> None:
-    device = torch.device("cpu")
-    assert Compute(device, torch.float16).training == Compute(device, torch.float32)
-    assert Compute(device, torch.bfloat16).training.dtype is torch.bfloat16
-    assert make_accelerator(Compute(device, torch.float16).training).mixed_precision == "no"
