@@ -185,7 +185,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("label", {"pair": 1, "verdict": "match", "task": "video-text"}, "There is no pair 1 in video-text."),
     ("transcript_stop", {"item": RECORDING, "version": "v9"}, "There is no version 'v9'."),
     ("transcript", {"item": RECORDING, "version": "v9"}, "There is no version 'v9'."),
-    ("subtitles", {"item": RECORDING, "format": "doc"}, "format is 'doc'."),
+    ("subtitles", {"item": RECORDING, "format": "doc"}, "There is no format 'doc'."),
     ("align", {"item": RECORDING, "texts": ["x"], "version": PICTURES}, "is a version of image-text."),
     ("label_result", {"item": RECORDING, "text": "x", "verdict": "match", "start": 1, "end": 9e6}, "ends at"),
     ("label_result", {"item": RECORDING, "text": "x", "verdict": "match", "rank": 0}, "rank is 0."),
