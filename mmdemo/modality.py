@@ -106,6 +106,7 @@ class Modality:
     # space's own doubt.
     doubts: tuple[tuple[str, Callable[[Workspace, Aligner, Any], Any]], ...] = ()
     pipeline_tag: str = ""  # the Hub's word for what its models do
+    known_as: str = ""  # what other tools call its files; empty: they have no name for them
 
     def __post_init__(self) -> None:
         require_fields(self)

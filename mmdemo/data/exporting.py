@@ -38,10 +38,10 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
         StorageError: the disk refused; nothing half-written stays.
     """
     exporter, modality = EXPORTERS.get(format), modality_of(task)
-    if not exporter.takes(modality.name):
+    if not exporter.takes(modality):
         raise UserError(
             f"{format} has no place for {modality.plural}.",
-            f"Use one of: {', '.join(formats(modality.name))}.",
+            f"Use one of: {', '.join(formats(modality))}.",
         )
     _require_new(out)
     pairs = ws.pairs.browse(task, state="labelled")

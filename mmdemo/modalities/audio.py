@@ -110,5 +110,6 @@ MODALITIES.add(
             ("times", lazy("mmdemo.labeling.disagreement:apart_in_time")),
         ),
         pipeline_tag="audio-classification",
+        known_as="audio",
     ),
 )

@@ -81,5 +81,6 @@ MODALITIES.add(
         pair_dataset=lazy("mmdemo.training.trainables.pair_data:StillPairs"),
         caption=lambda app, item, version: app.pictures.caption(item, version),
         pipeline_tag="zero-shot-image-classification",
+        known_as="image",
     ),
 )

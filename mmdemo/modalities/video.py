@@ -97,5 +97,6 @@ MODALITIES.add(
         pair_dataset=lazy("mmdemo.training.trainables.pair_data:VideoPairs"),
         searcher=lazy("mmdemo.retrieval.video.search:VideoSearcher"),
         caption=lambda app, item, version: app.video.describe(item, version),
+        known_as="video",
     ),
 )

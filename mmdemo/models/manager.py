@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from mmdemo.errors import MmdemoError, UserError
-from mmdemo.modality import CAPTIONING
+from mmdemo.modality import CAPTIONING, DEFAULT_TASK
 from mmdemo.models.calibration import Calibration, PairFit
 from mmdemo.models.find_model import find_preset
 from mmdemo.models.hub.local_cache import is_local
@@ -79,7 +79,7 @@ class ModelManager:
         self._fetching = threading.Lock()  # one download at a time, beside whatever answers meanwhile
         self._stop_fetching: set[str] = set()  # tasks
 
-    def status(self, task: str = "image-text") -> ModelStatus:
+    def status(self, task: str = DEFAULT_TASK) -> ModelStatus:
         """Where loading the models of a task stands; never waits.
 
         Another process may have activated another version: then that is loaded behind the page.
@@ -102,7 +102,7 @@ class ModelManager:
         return loading
 
     def load_in_background(
-        self, task: Task = "image-text", then: Callable[[], None] | None = None
+        self, task: Task = DEFAULT_TASK, then: Callable[[], None] | None = None
     ) -> threading.Thread:
         """Load a task's active version without keeping anyone waiting; call `then` when it is ready."""
 

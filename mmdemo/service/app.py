@@ -40,7 +40,7 @@ class App:
         self.media = Media(self.context)
         self.pictures = Pictures(self.context)
         self.speech = Speech(self.context)
-        self.video = Video(self.context)
+        self.video = Video(self.context, self.speech)
         self.labels = Labels(self.context, self.media)
         self.data = Data(self.context)
         self.versions = Versions(self.context)

@@ -62,6 +62,11 @@ class Speech:
         """
         self._context.transcripts.stop(item, self._context.version_of(SPEECH, version))
 
+    def sentences(self, item: Item) -> list[dict[str, Any]]:
+        """What was heard so far in an item by the active version: text, start, end and words of each."""
+        kept = self._ws.transcripts.get(item.id, self._context.version_of(SPEECH))
+        return kept.segments if kept else []
+
     def title(self, text: str) -> str:
         """A title made from a transcript: its first sentence, cut at a few words."""
         first = re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0].rstrip(".!?,;: ")

@@ -11,6 +11,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.service.media import require_modality
+from mmdemo.service.speech import Speech
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text
 from mmdemo.store.words import held_share, stems
@@ -32,8 +33,9 @@ WRITTEN_PX = 384  # the shorter side of a frame that a captioner sees
 class Video:
     """Videos of an open workspace."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, speech: Speech) -> None:
         self._context = context
+        self._speech = speech  # what is said in them
         self._ws = context.ws
 
     def moments(
@@ -143,7 +145,7 @@ class Video:
         elif not state["complete"]:
             self._context.frame_jobs.start(item, aligner.version)
         if facts.has_sound and not asks:
-            self._context.transcripts.start(item, self._ws.versions.active("speech-text"))
+            self._speech.transcript(item, start=True)
         return self.watching(item, version) | found
 
     def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
@@ -152,7 +154,7 @@ class Video:
 
         aligner = self._context.models.aligner(VIDEO, version or None)
         seen = kept_seen(self._ws, aligner.towers.media.id, item.id)
-        heard = self._context.transcripts.state(item, self._ws.versions.active("speech-text"))
+        heard = self._speech.transcript(item)
         return self._context.frame_jobs.state(item, aligner.towers.media.id) | {
             "model": aligner.version,
             "shots": [[round(a, 3), round(b, 3)] for a, b in seen.shots],
@@ -204,7 +206,7 @@ class Video:
     def _listen(self, item: Item) -> str:
         """Write down what is said in a video; returns why not, where it cannot be done."""
         try:
-            self._context.transcripts.transcribe(item, self._ws.versions.active("speech-text"))
+            self._speech.transcribe(item)
         except MediaError:
             return ""  # it has no sound, or none that can be read: nothing is said in it
         except MmdemoError as e:
@@ -214,9 +216,8 @@ class Video:
     def _said(self, item: Item, query: str) -> list[dict[str, Any]]:
         """The sentences of a video's transcript that hold the query's words."""
         wanted = stems(query)
-        kept = self._ws.transcripts.get(item.id, self._ws.versions.active("speech-text"))
         rows = []
-        for segment in kept.segments if kept and wanted else []:
+        for segment in self._speech.sentences(item) if wanted else []:
             share = held_share(query, segment["text"])
             if share < HEARD_SHARE:
                 continue

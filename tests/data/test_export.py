@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mmdemo.data.exporters.base import MEDIA, formats
 from mmdemo.data.exporting import export_labels
 from mmdemo.data.importing import import_source
 from mmdemo.errors import UserError
-from mmdemo.modality import modality_of
+from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
@@ -75,6 +76,7 @@ def test_the_formats_of_other_tools_name_every_label_and_file(
 
 
 SPEECH, VIDEO = ASSETS / "speech" / "samples", ASSETS / "video"
+NEW = (("series", ""), ("print", "image"))  # modalities of packages, and what other tools call their files
 OF_TASKS = {"image-text": "image", "speech-text": "audio", "video-text": "video"}
 
 
@@ -169,8 +171,11 @@ def test_a_format_that_has_no_place_for_a_task_s_files_is_refused_with_those_tha
     with pytest.raises(UserError, match=r"coco has no place for recordings. Use one of: jsonl, csv, parquet"):
         export_labels(ws, tmp_path / "out", "speech-text", "coco")
     assert not (tmp_path / "out").exists()
-    assert "coco" in formats("image") and "coco" not in formats("audio")
-    assert "label-studio" in formats("video") and "label-studio" not in formats("series")
+    assert "coco" in formats(MODALITIES["image"]) and "coco" not in formats(MODALITIES["audio"])
+    assert "label-studio" in formats(MODALITIES["video"])
+    unknown, print_ = (replace(MODALITIES["image"], name=n, task=f"{n}-text", known_as=k) for n, k in NEW)
+    assert {"coco", "label-studio"} <= set(formats(print_))
+    assert not {"coco", "label-studio"} & set(formats(unknown))
 
 
 def test_an_export_never_writes_over_anything(ws: Workspace, folder: Path, tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mmdemo.modality import MODALITIES, Modality
 from mmdemo.registry import Registry, modules_in
 
-KNOWN = frozenset({"image", "audio", "video"})  # modalities that other tools have a name for
 MEDIA = "media"  # the folder with the files, inside the export's
 
 
@@ -47,8 +47,8 @@ class ExportedLabel:
 
     @property
     def key(self) -> str:
-        """What tools call a file of its modality; of one that they do not know, `file`."""
-        return self.modality if self.modality in KNOWN else "file"
+        """What other tools call a file of its modality; of one that they do not know, `file`."""
+        return MODALITIES.get(self.modality).known_as or "file"
 
 
 COLUMNS = tuple(field.name for field in fields(ExportedLabel))
@@ -65,20 +65,20 @@ class Exporter:
 
     It may move or remove those files, and raises OSError where the disk refuses.
     """
-    modalities: frozenset[str] | None = None  # the names of those that it has a place for; None: any
+    places: frozenset[str] | None = None  # what the files are called that it has a place for; None: any
 
-    def takes(self, modality: str) -> bool:
+    def takes(self, modality: Modality) -> bool:
         """Whether it has a place for files of a modality."""
-        return self.modalities is None or modality in self.modalities
+        return self.places is None or modality.known_as in self.places
 
 
 EXPORTERS: Registry[Exporter] = Registry("export format", Exporter, modules_in(__package__))
 
 
-def formats(modality: str = "") -> dict[str, str]:
+def formats(modality: Modality | None = None) -> dict[str, str]:
     """The name of each format and what it is, in their order; of a modality, those that take it."""
     found = sorted(EXPORTERS.items(), key=lambda entry: entry[1].order)
-    return {name: exporter.about for name, exporter in found if not modality or exporter.takes(modality)}
+    return {name: exporter.about for name, exporter in found if modality is None or exporter.takes(modality)}
 
 
 def write_json(path: Path, value: Any) -> Path:

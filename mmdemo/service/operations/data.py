@@ -123,7 +123,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "media_bytes": app.ws.media.size_bytes(),
         "free_bytes": app.ws.media.free_bytes(),
         "kinds": [importer.about for importer in importers()],
-        "formats": list(formats(modality_of(task).name)),
+        "formats": list(formats(modality_of(task))),
         "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(modality_of(task).name)}),
         "paths": app.settings.local,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmdemo.service.sources.table import SOURCES, Asked, Told
-from mmdemo.service.speech import SAID
+from mmdemo.service.speech import SAID, SPEECH
 from mmdemo.service.video import HEARD_SHARE
 from mmdemo.store.cards import read_card
 
@@ -38,7 +38,7 @@ def _heard(asked: Asked) -> Told:
         "Words that are said",
         "The share of the query's words that are said in this sentence of the transcript, small words left "
         f"out. It is counted, and no probability: sentences with {100 * HEARD_SHARE:.0f} % or more count.",
-        (("transcript by", asked.ws.versions.active("speech-text")),),
+        (("transcript by", asked.ws.versions.active(SPEECH)),),
     )
 
 
