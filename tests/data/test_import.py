@@ -14,7 +14,7 @@ from mmdemo.data.importing import ImportReport, import_source
 from mmdemo.errors import UserError
 from mmdemo.settings import Settings
 from mmdemo.store.workspace import Workspace
-from tests.conftest import TASK, png
+from tests.conftest import TASK, labels_of, png
 
 
 def reasons(report: ImportReport) -> dict[int, str]:
@@ -193,7 +193,7 @@ def test_rows_that_contradict_each_other_are_both_labels_and_the_last_is_in_forc
         3: "The row says no more than row 1.",
         4: "The row says no more than row 1.",
     }
-    history = {p.text: [label.verdict for label in ws.labels.history(p.id)] for p in ws.pairs.browse(TASK)}
+    history = {p.text: [label.verdict for label in labels_of(ws, p.id)] for p in ws.pairs.browse(TASK)}
     assert history == {
         "one": ["match", "mismatch"],
         "two": ["match"],

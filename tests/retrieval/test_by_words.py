@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmdemo.media.audio import RATE_HZ, wav_bytes
+from assets.sounds import wav_bytes
+from mmdemo.media.audio import RATE_HZ
 from mmdemo.retrieval.by_words import BESIDE, SURE, names, word_hits
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.words import LABEL, PAIR
