@@ -214,7 +214,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         monkeypatch.setattr(registry, "_loaded", None)
         monkeypatch.setattr(registry, "entry_points", lambda group: installed(group=group, name=name))
         registry.load_plugins()
-        assert registry._loaded is not None
+        assert registry._loaded is not None and name in registry._loaded
         brought.append(registry._loaded[name])
         return folder
 
