@@ -32,7 +32,7 @@ from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
 from mmdemo.store.splits import HELD_OUT
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.foretelling import ENOUGH, out_of_fold
+from mmdemo.training.foretelling import AMONG, ENOUGH, out_of_fold
 from mmdemo.training.trainables.head import train_head
 
 DIM = 384
@@ -94,15 +94,19 @@ def joined(some: PairArrays, more: PairArrays) -> PairArrays:
     return PairArrays(*(np.concatenate([getattr(some, n), getattr(more, n)]) for n in names))
 
 
-def folded(art: Drawings, old: ResidualHead | None, pairs: PairArrays, seed: int) -> Evidence | None:
-    """Before and after on folds of the labels."""
-    rows = examples_of(pairs)
+def folded(
+    art: Drawings, old: ResidualHead | None, pairs: PairArrays, rest: np.ndarray, seed: int
+) -> Evidence | None:
+    """Before and after on folds of the labels, among some of the rows that nobody labelled."""
+    rows, others = examples_of(pairs), art.pairs(rest[:AMONG])
     some = [replace(e, split="train") for e in rows]
 
     def both(rest: list[Example], asked: list[Example]):  # type: ignore[no-untyped-def]
         test = pairs.take(np.array([e.label for e in asked]))
         new = art.head(pairs.take(np.array([e.label for e in rest])), seed)
-        return measure(old, test, DIM), measure(new, test, DIM)
+        found = (measure(one, joined(test, others), DIM) for one in (old, new))
+        before, after = (one.first(len(test)) for one in found)
+        return before, after
 
     return out_of_fold(some, some, both)
 
@@ -142,7 +146,7 @@ def chain(
             found = art.evidence(active, head, test)
             few = held_out // 2 < ENOUGH and active is None
             foreseen = cache(
-                (lambda p=both, a=attempt: folded(art, None, p, a))
+                (lambda p=both, a=attempt: folded(art, None, p, sides.rest, a))
                 if few
                 else (lambda h=head, a=active: art.evidence(a, h, watch))
             )
@@ -175,7 +179,7 @@ def power(art: Drawings, held_out: int, labels: int, splits: int) -> tuple[float
         watch = art.evidence(None, head, art.pairs(sides.validation))
         with tempfile.TemporaryDirectory() as folder:
             log = AttemptLog(Database(f"sqlite:///{Path(folder) / 'a.sqlite3'}"))
-            foreseen = watch if held_out // 2 >= ENOUGH else folded(art, None, both, seed)
+            foreseen = watch if held_out // 2 >= ENOUGH else folded(art, None, both, sides.rest, seed)
             through.append(ask(log, Question("t", "v", "b", found, (seed,), lambda f=foreseen: f)).certain)
         truth = art.pairs(sides.rest)
         gains.append(measure(head, truth, DIM).mean_recall - measure(None, truth, DIM).mean_recall)

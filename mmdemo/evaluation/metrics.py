@@ -65,6 +65,13 @@ class Retrieval:
         hits = [ranks.first <= k for ranks in (self.text_to_media, self.media_to_text) for k in RECALL_AT]
         return np.mean(np.stack(hits).astype(np.float64), axis=0)
 
+    def first(self, pairs: int) -> Retrieval:
+        """That of the first pairs only, at the ranks they have among all."""
+        parts = (
+            Ranks(r.first[:pairs], r.precision[:pairs]) for r in (self.text_to_media, self.media_to_text)
+        )
+        return Retrieval(pairs, *parts)
+
     def as_json(self) -> dict[str, Any]:
         """The JSON of `evaluate`, less task and model."""
         return {

@@ -111,6 +111,31 @@ class PairArrays:
             self.grounds,
         )
 
+    def among(self, others: int) -> PairArrays:
+        """The examples, and after them so many media and texts of the bank: of few examples alone each stands
+        near the top whatever the model. Where there is no bank, or more is known of a pair than its vectors,
+        the examples alone.
+        """
+        if self.bank is None or any(one is not None for one in (self.frames, self.cells, self.asked)):
+            return self
+        features, texts = self.bank.features[:others], self.bank.texts[:others]
+        more = min(len(features), len(texts))
+        new = np.arange(more, dtype=np.int64)
+
+        def said(row: int) -> str:
+            return self.said(row) if row < len(self) else f"row {row - len(self) + 1} of the collection"
+
+        return PairArrays(
+            np.concatenate([self.features, features[:more]]),
+            np.concatenate([self.texts, texts[:more]]),
+            np.concatenate([self.match, np.ones(more, bool)]),
+            np.concatenate([self.item_code, self.item_code.max(initial=-1) + 1 + new]),
+            np.concatenate([self.text_code, self.text_code.max(initial=-1) + 1 + new]),
+            said=said,
+            bank=self.bank,
+            grounds=self.grounds,
+        )
+
 
 def prepare_features(
     ws: Workspace, preset: Preset, examples: Sequence[Example], towers: Callable[[], Towers]

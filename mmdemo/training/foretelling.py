@@ -20,6 +20,7 @@ from mmdemo.store.workspace import Workspace
 
 ENOUGH = 60  # validation items; below, folds over all labels say more
 FOLDS = 5
+AMONG = 60  # media and texts of the collection, beside those of a fold; docs/experiments.md
 OF_FOLDS = "items with a match, each judged by a model that had not seen it,"
 
 

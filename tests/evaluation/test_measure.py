@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from mmdemo.evaluation import measure as measuring
 from mmdemo.evaluation.measure import known_of, measure
-from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.evaluation.pair_arrays import BankArrays, PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.heads.residual import HeadShape, ResidualHead
 from mmdemo.models.judge import Judge
@@ -70,3 +71,16 @@ def test_pairs_too_many_to_judge_at_once_are_judged_in_parts_with_the_same_ranks
     parts = measure(head, pairs, DIM)
     assert (parts.text_to_media.first == whole.text_to_media.first).all()
     assert (parts.media_to_text.first == whole.media_to_text.first).all()
+
+
+def test_few_pairs_are_ranked_among_others_of_the_collection(pairs: PairArrays) -> None:
+    few = pairs.take(np.arange(6))
+    assert len(few.among(20)) == 6  # without a collection they stand alone
+    few = replace(few, bank=BankArrays(pairs.features[6:], pairs.texts[6:]))
+    alone, among = measure(None, few, DIM), measure(None, few.among(20), DIM).first(6)
+    assert len(few.among(20)) == 26 and among.pairs == 6
+    for one, other in (
+        (alone.text_to_media, among.text_to_media),
+        (alone.media_to_text, among.media_to_text),
+    ):
+        assert one.first.max() <= 6 < other.first.max() and (one.first <= other.first).all()

@@ -31,7 +31,7 @@ from mmdemo.store.media_store import write_durably
 from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.foretelling import ENOUGH, out_of_fold, unseen
+from mmdemo.training.foretelling import AMONG, ENOUGH, out_of_fold, unseen
 from mmdemo.training.recipes.base import (
     RECIPES,
     Conclusion,
@@ -161,8 +161,9 @@ def _foretold(finished: FinishedRun, old: ResidualHead | None, new: ResidualHead
     judged = unseen(ws, started.run.parent, [e for e in may_learn if e.match])
     validation = [e for e in judged if e.split == VALIDATION]
 
-    def measured(head: ResidualHead | None, on: Sequence[Example]) -> Retrieval:
-        return measure(head, _arrays(started, on, _kind(head), ranked=True), preset.dim)
+    def measured(head: ResidualHead | None, on: Sequence[Example], among: int = 0) -> Retrieval:
+        pairs = _arrays(started, on, _kind(head), ranked=True)
+        return measure(head, pairs.among(among), preset.dim).first(len(on))
 
     if len({e.item for e in validation}) >= ENOUGH:
         return rank_evidence(measured(old, validation), measured(new, validation), validation)
@@ -171,7 +172,7 @@ def _foretold(finished: FinishedRun, old: ResidualHead | None, new: ResidualHead
     def folded(rest: list[Example], asked: list[Example]) -> tuple[Retrieval, Retrieval] | None:
         texts = {text_key(e.text) for e in rest if e.match}
         head = fit(_arrays(started, rest, kind)) if len(texts) > 1 else None
-        return None if head is None else (measured(old, asked), measured(head, asked))
+        return None if head is None else (measured(old, asked, AMONG), measured(head, asked, AMONG))
 
     return out_of_fold(may_learn, judged, folded)
 
