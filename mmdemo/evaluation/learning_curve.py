@@ -22,7 +22,7 @@ FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 NEXT = 50  # labels whose worth is told
 WORTH_POINTS = 0.5  # a gain below this many points is not worth 50 labels
 RESAMPLES = 500
-LEAST_PAIRS = 20  # validation matches, of fewer of which no curve is drawn: an interval is 30 points wide
+FEW_PAIRS = 20  # validation matches, of fewer of which nothing is foretold: an interval is 30 points wide
 ENOUGH_PAIRS = 60  # of fewer no curve says that labels are of no use
 
 
@@ -42,6 +42,11 @@ class LearningCurve:
     @property
     def advice(self) -> str:
         """The forecast as a sentence."""
+        if self.queries < FEW_PAIRS:
+            return (
+                f"{self.queries} validation matches are too few to tell what more labels would bring: "
+                f"{FEW_PAIRS} are needed."
+            )
         span = f"{self.next_low:+.1f} to {self.next_high:+.1f}"
         if self.next_high < WORTH_POINTS and self.queries >= ENOUGH_PAIRS:
             return f"More labels of the same kind no longer help ({span} points for the next {NEXT})."

@@ -234,7 +234,7 @@ def test_a_run_with_too_few_validation_matches_says_why_it_has_no_learning_curve
         app.ws.labels.add(pair.id, NewLabel("match"))
     status = app.context.jobs.status(run(app, epochs=1).id)
     assert status["curve"] is None
-    assert "cannot be said by 0 validation matches: 20 are needed" in status["no_curve"]
+    assert "cannot be said by 0 validation matches: 5 are needed" in status["no_curve"]
 
 
 def test_what_is_not_better_is_kept_as_a_version_and_not_promoted(app: App) -> None:
@@ -345,8 +345,10 @@ def test_the_forecast_says_when_more_labels_no_longer_help() -> None:
     queries = rng.random(300)
     flat = np.stack([queries < 0.3] * 4).astype(float)
     assert "no longer help" in forecast([0, 200, 400, 800], flat).advice
-    few = np.stack([queries[:14] < 0.3] * 4).astype(float)
+    few = np.stack([queries[:30] < 0.3] * 4).astype(float)
     assert "it is not certain" in forecast([0, 10, 20, 33], few).advice
+    fewer = np.stack([queries[:5] < 0.3] * 4).astype(float)
+    assert forecast([0, 10, 20, 33], fewer).advice.startswith("5 validation matches are too few to tell")
     rising = np.stack([queries < p for p in (0.2, 0.3, 0.4, 0.5)]).astype(float)
     curve = forecast([0, 50, 100, 150], rising)
     assert "should bring" in curve.advice and curve.next_low > 0

@@ -13,7 +13,8 @@ from mmdemo.evaluation.calibrating import fit_version
 from mmdemo.evaluation.comparison import calibrate, calibrate_pairs, comparison, moment_comparison
 from mmdemo.evaluation.evaluate import fit_of, head_of
 from mmdemo.evaluation.evidence import Evidence, rank_evidence
-from mmdemo.evaluation.learning_curve import LEAST_PAIRS, learning_curve
+from mmdemo.evaluation.gate import LEAST_ASKED
+from mmdemo.evaluation.learning_curve import learning_curve
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.metrics import Retrieval
 from mmdemo.evaluation.pair_arrays import PairArrays, load_arrays, prepare_features, with_cells
@@ -181,10 +182,10 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
     """What the labels were worth, by heads that learn from the first of them only; or why nobody can say."""
     started = finished.started
     preset, watched = started.preset, len({e.item for e in started.validation})
-    if watched < LEAST_PAIRS:
+    if watched < LEAST_ASKED:
         return {
             "no_curve": f"What more labels would bring cannot be said by {watched} validation matches: "
-            f"{LEAST_PAIRS} are needed. Label more, a part of all pairs is for validation."
+            f"{LEAST_ASKED} are needed. Label more, a part of all pairs is for validation."
         }
     kind = started.settings.head or preset.heads[0]
     train, validation = (

@@ -24,7 +24,7 @@ function chart(title, series, [xName, yName], unit, from) {
   let [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
   if (x0 === x1) { x0 -= 1; x1 += 1; }
   const room = (y1 - y0) * 0.1 || 1;
-  y0 = Math.max(0, y0 - room); y1 += room;
+  y0 = Math.max(0, y0 - room); y1 = unit === " %" ? Math.min(100, y1 + room) : y1 + room;
   const X = (x) => L + ((x - x0) / (x1 - x0)) * (W - L - R), Y = (y) => H - B - ((y - y0) / (y1 - y0)) * (H - T - B);
   const digits = y1 - y0 >= 10 ? 0 : y1 - y0 >= 2 ? 1 : 2, tick = (v) => v.toFixed(digits);
   const marks = [0, 0.5, 1].map((t) => y0 + t * (y1 - y0)).flatMap((y) => [
