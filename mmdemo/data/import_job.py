@@ -26,11 +26,12 @@ class ImportJob:
         self._state: dict[str, Any] = {"status": "none"}
         self._begun = 0.0
 
-    def start(self, name: str, total: int | None, work: Work, then: Callable[[], None]) -> None:
+    def start(self, name: str, task: str, total: int | None, work: Work, then: Callable[[], None]) -> None:
         """Begin an import; `then` is called when it has ended, however it ended.
 
         Args:
             name: what the page calls it.
+            task: whose items come.
             total: its rows, if that is known.
             work: does it, given a progress and a stop function.
             then: brings the index up to date.
@@ -49,6 +50,7 @@ class ImportJob:
                 "status": "running",
                 "id": secrets.token_hex(4),
                 "name": name,
+                "task": task,
                 "phase": "Importing",
             }
             self._state |= {"done": 0, "total": total, "eta_s": None}

@@ -22,6 +22,7 @@ from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
 NO_LABEL = "none"  # in the place of a verdict
+VERDICT_ONLY = "The row has a verdict but no text."
 Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
 Seen = dict[Place, dict[tuple[str, ...], int]]  # what rows have said of each pair, and the first that did
 Progress = Callable[[int, int | None], None]  # rows done, of how many if that is known
@@ -89,6 +90,28 @@ def preview(source: str, count: int = 8) -> tuple[str, list[Row | Skipped]]:
     """The importer that would be used and its first rows."""
     name, rows = source_rows(source)
     return name, list(islice(rows, count))
+
+
+def foreseen(ws: Workspace, row: Row, task: str, verdict: str) -> str:
+    """What an import will say of a row, in a sentence, where not all of it can be used; else empty.
+
+    Args:
+        ws: where to.
+        row: one of the source.
+        task: whose pairs are wanted.
+        verdict: the label of rows that carry none; none: no label.
+    """
+    try:
+        require_storable(row)
+        ws.describe(modality_of(task).name, _data(row), row.name)
+    except UserError as e:
+        return str(e)
+    said = row.verdict or verdict != NO_LABEL
+    return VERDICT_ONLY if said and not row.text.strip() else ""
+
+
+def _data(row: Row) -> bytes | Path:
+    return row.data if row.data is not None else row.file or b""
 
 
 def import_source(
@@ -161,12 +184,11 @@ def _import_row(
     report: ImportReport,
 ) -> None:
     require_storable(row)
-    data = row.data if row.data is not None else row.file or b""
-    item, new_item = ws.add_listed(modality_of(task).name, data, row.name, source)
+    item, new_item = ws.add_listed(modality_of(task).name, _data(row), row.name, source)
     report.items += new_item
     if not row.text.strip():
         if row.verdict or verdict:
-            raise UserError("The row has a verdict but no text.", "The file was imported.")
+            raise UserError(VERDICT_ONLY, "The file was imported.")
         return
     place = (item.id, text_key(row.text), row.start_s, row.end_s)
     said = (row.verdict, row.corrected, row.annotator, row.comment)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from mmdemo.store.texts import joined
+
 CUE = re.compile(r"(?:(\d+):)?(\d+):(\d+)[.,](\d+)\s*-->\s*(?:(\d+):)?(\d+):(\d+)[.,](\d+)")
 
 
@@ -23,7 +25,7 @@ def words_to_lines(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ):
             lines.append({"text": word["word"], "start": word["start"], "end": word["end"]})
         else:
-            last["text"] += f" {word['word']}"
+            last["text"] = joined([last["text"], word["word"]])
             last["end"] = word["end"]
     return lines
 

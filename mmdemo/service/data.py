@@ -54,6 +54,7 @@ class Data:
 
         self._context.imports.start(
             Path(source).name or source,
+            task,
             total,
             lambda progress, stopped: self.import_source(source, task, verdict, progress, stopped),
             ended,

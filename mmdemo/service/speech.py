@@ -15,7 +15,7 @@ from mmdemo.service.context import Context
 from mmdemo.service.media import require_modality
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
-from mmdemo.store.texts import clean_text
+from mmdemo.store.texts import clean_text, joined
 
 if TYPE_CHECKING:
     from mmdemo.models.speech.recogniser import SpeechRecogniser
@@ -190,7 +190,7 @@ def corrected(transcript: dict[str, Any], pairs: list[PairView]) -> dict[str, An
         while at < len(words) and (after is None or transcript["words"][at]["start"] < after["start"]):
             at += 1
         own = words[first:at]
-        told = " ".join(w["word"] for w in own) if any(w.get("corrected") for w in own) else segment["text"]
+        told = joined(w["word"] for w in own) if any(w.get("corrected") for w in own) else segment["text"]
         segments.append(segment | {"text": told})
     text = " ".join(s["text"] for s in segments)
     return transcript | {"words": words, "segments": segments, "text": text}

@@ -13,7 +13,7 @@ from mmdemo.service.context import Context
 from mmdemo.service.media import require_modality
 from mmdemo.service.speech import Speech
 from mmdemo.store.tables import Item
-from mmdemo.store.texts import clean_text
+from mmdemo.store.texts import clean_text, joined
 from mmdemo.store.words import held_share, stems
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ class Video:
                     "score": round(share, 4),
                     "probability": round(share, 4),
                     "found_by": "words",
-                    "text": " ".join(w["word"] for w in part),
+                    "text": joined(w["word"] for w in part),
                 }
             )
         return sorted(rows, key=lambda r: -r["score"])[:MOMENTS]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
+from collections.abc import Iterable
 
 from mmdemo.errors import UserError
 
@@ -32,6 +34,15 @@ def clean_text(text: str) -> str:
 def storable(name: str) -> str:
     """The name of a file, where bytes of it that are no characters are written as what they are."""
     return name.encode("utf-8", "backslashreplace").decode().replace("\x00", "")
+
+
+# How the rest of a word begins, which recognisers give as one of its own: 12 .00, K -R -D, don 't.
+_JOINS = re.compile(r"[-.,:;!?%'\u2019)\]\u2026]")
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as one text, with blanks where a word begins."""
+    return "".join(word if _JOINS.match(word) else f" {word}" for word in words).lstrip()
 
 
 def text_key(text: str) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from mmdemo.errors import MediaError, MmdemoError, cannot_write, one_line
 from mmdemo.media.image import thumbnail
 from mmdemo.media.regular_file import require_file
-from mmdemo.modality import MODALITIES
+from mmdemo.modality import MODALITIES, Facts
 from mmdemo.settings import Settings
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
@@ -106,13 +106,12 @@ class Workspace:
         """As `add_media`, with whether the item is new to the collection."""
         return self._add(modality, data, name, source, True)
 
-    def _add(
-        self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
-    ) -> tuple[Item, bool]:
+    def describe(self, modality: str, data: bytes | Path, name: str) -> Facts:
+        """What a file says of itself; arguments and errors as those of `add_media`."""
         try:
             if isinstance(data, Path):
                 require_file(data, self.settings.max_file_mb)
-            facts = MODALITIES.get(modality).describe(data, self.settings)
+            return MODALITIES.get(modality).describe(data, self.settings)
         except MediaError as e:
             if isinstance(data, Path):  # which may be called otherwise than where it comes from
                 raise MediaError(e.what.replace(data.name, name), e.cure) from e
@@ -124,6 +123,11 @@ class Workspace:
             raise MediaError(
                 f"{name} cannot be read: {type(e).__name__}: {one_line(str(e))}.", "Choose another file."
             ) from e
+
+    def _add(
+        self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
+    ) -> tuple[Item, bool]:
+        facts = self.describe(modality, data, name)
         item_id = self.media.add(data, facts.suffix, name)
         known = self.items.get(item_id)
         item = Item(

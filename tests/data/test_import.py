@@ -12,9 +12,12 @@ from mmdemo.data.exporters.base import EXPORTERS
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import ImportReport, import_source
 from mmdemo.errors import UserError
+from mmdemo.service.app import App
+from mmdemo.service.operations.table import ask
 from mmdemo.settings import Settings
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, labels_of, png
+from tests.waiting import wait_for
 
 
 def reasons(report: ImportReport) -> dict[int, str]:
@@ -98,6 +101,26 @@ def test_bad_rows_are_listed_with_their_reason_and_the_others_come_in(
         10: "over the limit of 10,000",
     }.items():
         assert says in why[row], (row, why[row])
+
+
+def test_a_preview_says_of_a_row_what_the_import_will_say(app: App, folder: Path) -> None:
+    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "metadata.csv").write_text(
+        "file_name,text,verdict\na.png,one,match\nbroken.png,two,\nc.png,,match\nd.png,,\n"
+    )
+    shown = ask(app, "import_preview", source=str(folder), task=TASK)["rows"]
+    told = {row["row"]: row["reason"] for row in shown if "reason" in row}
+    assert told == {
+        r: s.split(" The file was")[0] for r, s in reasons(import_source(app.ws, str(folder), TASK)).items()
+    }
+    assert "broken.png" in told[2] and told[3] == "The row has a verdict but no text."
+    assert shown[0]["text"] == "one" and shown[3]["text"] == ""
+
+
+def test_the_state_of_an_import_names_its_task(app: App, folder: Path) -> None:
+    ask(app, "import_start", source=str(folder), task=TASK)
+    wait_for(lambda: ask(app, "import_state")["status"] == "done")
+    assert ask(app, "import_state")["task"] == TASK
 
 
 def test_wrong_columns_are_named_with_those_that_are_there(ws: Workspace, folder: Path) -> None:

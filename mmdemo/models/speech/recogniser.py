@@ -12,6 +12,7 @@ from mmdemo.errors import UserError
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.pieces import pieces
 from mmdemo.models.speech.word_alignment import Word
+from mmdemo.store.texts import joined
 
 WINDOW_S = 30.0  # what a recogniser hears at once
 STATES_PER_S = 50  # of every encoder here: Whisper's and wav2vec 2.0's
@@ -170,7 +171,7 @@ def sentences(words: Sequence[Word]) -> list[Segment]:
         held.append(word)
         ends = word.word.rstrip("\"'”").endswith((".", "!", "?")) or len(held) >= 14
         if ends or i == len(words) - 1:
-            text = " ".join(w.word for w in held)
+            text = joined(w.word for w in held)
             out.append(Segment(text, held[0].start, held[-1].end, tuple(held)))
             held = []
     return out

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import importers
-from mmdemo.data.importing import NO_LABEL, preview, source_in
-from mmdemo.data.rows import Skipped
+from mmdemo.data.importing import NO_LABEL, foreseen, preview, source_in
+from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import DEFAULT_TASK, modality_of
@@ -75,16 +75,22 @@ def _source(app: App, request: SourceRequest) -> str:
     return str(source_in(folder))
 
 
+def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str, Any]:
+    """A row as the page shows it: what it says, or the reason why not all of it can be used."""
+    if isinstance(row, Skipped):
+        return {"row": row.row, "file": row.file, "reason": row.reason}
+    reason = foreseen(app.ws, row, request.task, request.verdict)
+    if reason:
+        return {"row": row.number, "file": row.name, "reason": reason}
+    said = {"text": row.text[:200], "verdict": row.verdict, "split": row.split}
+    return {"row": row.number, "file": row.name, **said}
+
+
 @operation("import_preview", role="trainer", quick=True)
 def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
     """The first rows of what would be imported."""
     name, rows = preview(_source(app, request), PREVIEWED)
-    shown = [
-        {"row": r.row, "file": r.file, "reason": r.reason}
-        if isinstance(r, Skipped)
-        else {"row": r.number, "file": r.name, "text": r.text[:200], "verdict": r.verdict, "split": r.split}
-        for r in rows
-    ]
+    shown = [_previewed(app, row, request) for row in rows]
     if not shown:
         raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
     return {"importer": name, "rows": shown}

@@ -33,7 +33,7 @@ async function preview() {
   $("[data-preview-table]").replaceChildren(h("p", {}, `Read as ${p.importer}. The first rows:`), h("table", { class: "mm-table" },
     h("thead", {}, h("tr", {}, ["row", "file", "text", "verdict", "split"].map((t) => h("th", {}, t)))),
     h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, r.file), h("td", { colspan: 3 }, r.reason)) :
-      h("tr", {}, [r.row, r.file, r.text, r.verdict, r.split].map((v) => h("td", {}, String(v ?? ""))))))));
+      h("tr", {}, [r.row, r.file, r.text || h("span", { class: "mm-faint" }, "no text: it comes without a pair"), r.verdict, r.split].map((v) => h("td", {}, v instanceof Node ? v : String(v ?? ""))))))));
 }
 $("[data-preview]").onclick = guard(preview);
 $("[data-verdict]").append(...mm.options(mm.kinds));
@@ -45,11 +45,12 @@ function importing(s) {
   const on = s.status === "running";
   $("[data-stop]").hidden = !on;
   if (on) { $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, `${s.phase}: ${s.done}${s.total ? ` of ${s.total}` : ""}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}`)); return; }
-  if (s.status === "none" || s.id === shownReport) return;
-  shownReport = s.id;
+  if (s.status === "none" || `${s.id} ${mm.task.name}` === shownReport) return;
+  shownReport = `${s.id} ${mm.task.name}`;
+  if (s.task !== mm.task.name) return $("[data-import-state]").replaceChildren();  // of another kind, under which it stands
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.task.modality.plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task).plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
     r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}${k.file && !k.reason.includes(k.file) ? ` (${k.file})` : ""}: ${k.reason}`)))) : ""].filter(Boolean));
   browse();
   refresh();
@@ -124,7 +125,7 @@ async function refresh() {
     if (d.formats.includes(chosen)) format.value = chosen;
   }
 }
-element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; form.elements.source.value = ""; refresh(); browse(); named(); }));
+element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; form.elements.source.value = ""; refresh(); browse(); named(); poke(); }));
 function named() { form.elements.what.options[1].textContent = mm.task.modality.plural; }
 named();
 refresh().catch((e) => error(e.message));
