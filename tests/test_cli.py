@@ -56,6 +56,7 @@ def test_the_whole_loop_from_the_command_line(tmp_path: Path, monkeypatch: pytes
     assert (done["items"], done["pairs"], done["labels"]) == (len(different), len(kept), len(kept))
     assert done["skipped"] == []
     before = call(space, "evaluate", "--task", "image-text")
+    assert list(before)[-1] == "split" and before["split"] == "held-out"
     trained = call(space, "train", "--task", "image-text", "--seed", "1", "--epochs", "4")
     assert trained["status"] == "done" and trained["before"]["pairs"] == before["pairs"]
     assert trained["before"]["text_to_media"] == before["text_to_media"]
@@ -90,6 +91,7 @@ def test_evaluate_measures_a_manifest_that_never_enters_the_workspace(tmp_path: 
     (tmp_path / "b.png").write_bytes(png((0, 0, 200)))
     (tmp_path / "m.csv").write_text("file_name,text\na.png,red\nb.png,blue\n")
     done = call(tmp_path / "w", "evaluate", "--pairs", str(tmp_path / "m.csv"))
+    assert done["split"] == "all"
     assert done["pairs"] == 2 and done["text_to_media"]["R@5"] == 100.0
 
 

@@ -16,7 +16,7 @@ from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.store.splits import ALL, HELD_OUT
 from mmdemo.store.tables import Item
-from mmdemo.store.texts import clean_text
+from mmdemo.store.texts import clean_text, text_key
 
 if TYPE_CHECKING:
     from mmdemo.retrieval.query import Query
@@ -130,11 +130,12 @@ class Media:
         from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 
         aligner = self._context.models.aligner(task, version)
+        side = split or (ALL if pairs else HELD_OUT)
         if pairs:
-            measured = evaluate_manifest(aligner, pairs, None if split == ALL else split)
+            measured = evaluate_manifest(aligner, pairs, None if side == ALL else side)
         else:
-            measured = evaluate_workspace(self._ws, aligner, split or HELD_OUT)
-        return {"task": task, "model": aligner.version, **measured.as_json()}
+            measured = evaluate_workspace(self._ws, aligner, side)
+        return {"task": task, "model": aligner.version, **measured.as_json(), "split": side}
 
     def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:
         """The nearest items or texts."""
@@ -153,12 +154,13 @@ def require_modality(item: Item, task: Task) -> None:
 
 
 def clean_captions(texts: Sequence[str]) -> list[str]:
-    """The texts that are to be scored, without the empty ones.
+    """The texts that are to be scored, each once, without the empty ones.
 
     Raises:
         UserError: there is none, or there are too many.
     """
-    kept = [clean_text(text) for text in texts if text.strip()]
+    cleaned = [clean_text(text) for text in texts if text.strip()]
+    kept = list({text_key(text): text for text in reversed(cleaned)}.values())[::-1]
     if not kept:
         raise UserError("There is no caption to score.", "Write at least one.")
     if len(kept) > 200:

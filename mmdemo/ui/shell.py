@@ -109,9 +109,8 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         KeyboardInterrupt: Ctrl-C, once everything is closed.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for noisy in ("httpx", "alembic", "faiss"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.basicConfig(format="%(message)s")  # of whoever began the process, where it has said more
+    logging.getLogger("mmdemo").setLevel(logging.INFO)
     if settings.share and not settings.passphrase:
         settings = replace(settings, passphrase=secrets.token_urlsafe(6))
     app = App(settings, samples_later=True)

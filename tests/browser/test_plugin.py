@@ -43,6 +43,7 @@ def page_of_series(series_text: Path, tmp_path_factory: pytest.TempPathFactory) 
         ask(address, "import_start", source=str(folder / "known"), task="series-text")
         wait_for(lambda: ask(address, "import_state")["status"] == "done")
         assert not ask(address, "import_state")["error"]
+        assert f"mmdemo is at {address}" in (folder / "log").read_text()
         yield address, folder
     finally:
         server.terminate()

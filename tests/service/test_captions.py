@@ -127,3 +127,9 @@ def test_a_caption_is_written_as_a_person_would_write_it() -> None:
     assert len(set(texts)) == len(texts)  # three mushrooms are a mushroom
     assert {"an hourglass", "an umbrella", "a unicycle", "a German shepherd", "chain mail"} <= set(texts)
     assert {i for word in words() for i in word.classes} == set(range(1000))
+
+
+def test_a_text_that_is_given_twice_is_scored_once(app: App) -> None:
+    item = app.ws.items.listed("image", limit=1)[0]
+    scores = app.media.align(item, ["A cat", "a dog", " a  cat", "a dog"])["scores"]
+    assert [s["text"] for s in scores] == ["A cat", "a dog"]
