@@ -157,6 +157,7 @@ class JobRunner:
             "model": run.version_id,
             "promoted": run.decision == "promoted",
             "decision": run.decision,
+            "active": run.version_id is not None and run.version_id == self._ws.versions.active(run.task),
             "message": run.message,
             "method": run.method,
             "settings": run.settings,

@@ -43,6 +43,16 @@ def keep_held_out(app: App, count: int) -> list[int]:
     return [one.pair for one in away]
 
 
+def test_a_promoted_version_that_was_rolled_back_is_not_said_to_answer(app: App) -> None:
+    label_samples(app, 40)
+    made = run(app, epochs=1)
+    status = app.context.jobs.status
+    app.training.decide(made.id, promote=True)
+    assert status(made.id)["active"]
+    app.training.roll_back(TASK)
+    assert (status(made.id)["decision"], status(made.id)["active"]) == ("promoted", False)
+
+
 def test_a_promotion_is_the_gates_and_its_card_says_what_was_tested(app: App) -> None:
     label_samples(app, PLENTY)
     done = run(app)

@@ -20,16 +20,16 @@ function drawRun(s) {
   $("[data-run]").replaceChildren(...[head, bar, s.message && h("p", { class: s.status === "failed" ? "mm-error" : "mm-note" }, s.message), goOn].filter(Boolean));
   const drawnCurves = JSON.stringify([s.run, s.progress]);
   if ($("[data-curves]").dataset.stamp !== drawnCurves) { $("[data-curves]").dataset.stamp = drawnCurves; $("[data-curves]").replaceChildren(...curves(s)); }  // else what is drawn stays, and with it the focus
-  const stamp = JSON.stringify([s.run, s.status, s.decision, s.model, !!s.curve, s.no_curve, !!s.transcripts]);
+  const stamp = JSON.stringify([s.run, s.status, s.decision, s.active, s.model, !!s.curve, s.no_curve, !!s.transcripts]);
   if (stamp === drawn) return;
   drawn = stamp;
   refreshData();
   const result = $("[data-result]");
   if (!s.gains && !s.captions) { result.replaceChildren(); $("[data-worth]").replaceChildren(); return $("[data-changes]").replaceChildren(); }
-  const decided = { promoted: "Promoted: this version answers everywhere now.", "kept-old": "The old version was kept.", candidate: "It stays a candidate: the old version answers." }[s.decision];
+  const decided = { promoted: s.active ? "Promoted: this version answers everywhere now." : "It was promoted; another version answers now.", "kept-old": "The old version was kept.", candidate: "It stays a candidate: the old version answers." }[s.decision];
   result.replaceChildren(h("p", { class: "mm-verdict" }, s.gate ? h("b", {}, mm.readings(s.gate.sentence, source(s, "gate"))) : "", " ", measured(s)),
     h("div", { class: "mm-row" },
-      h("button", { class: `mm-button${s.gate?.certain ? " primary" : ""}`, type: "button", "data-promote": true, disabled: s.decision === "promoted", onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
+      h("button", { class: `mm-button${s.gate?.certain ? " primary" : ""}`, type: "button", "data-promote": true, disabled: s.decision === "promoted" && s.active, onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
     ...tested(s), ...accuracy(s), ...[s.before?.pairs && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
