@@ -68,6 +68,8 @@ class Results:
     no_match: bool  # whether none is good enough; the nearest are there all the same
     measure: str = ""  # said or about: which of a recording's two probabilities orders the answers
     note: str = ""  # what does not work with this query or these answers
+    ticked: int = 0  # items that people ticked for the query's words, which moved the answers
+    crossed: int = 0  # and those that they crossed
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `search`."""
@@ -77,6 +79,8 @@ class Results:
             "stale": round(self.stale_share, 3),
             "measure": self.measure,
             "note": self.note,
+            "ticked": self.ticked,
+            "crossed": self.crossed,
             "results": [
                 {
                     "item": r.item,

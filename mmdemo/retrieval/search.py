@@ -315,7 +315,10 @@ class Searcher:
             results = [r if r.found_by else replace(r, probability=None) for r in results]
         none = self._none_fits(serving, results)
         kept = tuple(results) if query.everything else cut(results, none)
-        return Results(serving.version, kept, stale, none, note=doubt)
+        said = query.judged or Feedback((), ())
+        return Results(
+            serving.version, kept, stale, none, note=doubt, ticked=len(said.ticked), crossed=len(said.crossed)
+        )
 
     def _doubt(self, aligner: HeadAligner, query: Query) -> str:
         """Why nothing can be told of a query's words; empty: it can."""

@@ -13,9 +13,14 @@ mm.answers = (() => {
       if (taken) for (const b of box.children) b.setAttribute("aria-pressed", false);
       const undone = before && save("undo", { label: await before });
       box.title = "";
-      if (taken) { await undone; return then(); }
+      if (taken) {
+        const got = await undone;
+        if (got) mm.saved(`Label ${await before} taken back by label ${got.label}`);
+        return then();
+      }
       label = send(verdict).then((got) => {
         box.title = receipt(got.label);
+        mm.saved(receipt(got.label), () => [...box.children].find((b) => b.getAttribute("aria-pressed") === "true")?.click());
         done(receipt(got.label));
         then();
         return got.label;
@@ -48,9 +53,9 @@ mm.answers = (() => {
   const claim = ({ source, sure, score }, from) => (source === "confirmed" ? [] : [`${sure} · `, mm.share(score, { ...from, kind: "caption", of: source }, { class: "mm-ask" }), " · "]);
   const agreed = ({ like_this, score }, task) => (like_this ? h("span", { class: "mm-faint" }, mm.number(like_this, { kind: "agreed", task, value: score })) : "");
   // How likely a result of a search is an answer; of likes nobody can say, and they say how near they lie.
-  const likely = ({ probability, score, found_by }, version) => (probability === null
+  const likely = ({ probability, score, found_by, verdict }, version) => (probability === null
     ? mm.number(`similarity ${score.toFixed(2).replace("-0.00", "0.00")}`, { kind: "result", of: "near", version })
-    : mm.share(probability, { kind: "result", of: found_by, version }));
+    : mm.share(probability, { kind: "result", of: verdict ? "judged" : found_by, version }));
   // A result of a search, to open, to label, and to search by.
   function card(result, rank, query, model, { open, openTitle, similar, similarTitle, then }) {
     const text = result.text || "no text yet";
@@ -58,13 +63,21 @@ mm.answers = (() => {
       h("button", { class: "mm-thumb", type: "button", title: openTitle, onclick: open }, h("img", { src: thumb(result.item), alt: text, loading: "lazy" })),
       h("figcaption", {},
         likely(result, model),
+        result.found_by ? h("span", { class: "mm-faint" }, " found by its text") : null,
         h("span", { class: "mm-text", title: text }, text)),
       h("div", { class: "mm-row mm-actions" },
         marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict, known: result.label, then: query ? then : undefined }),
         h("button", { class: "mm-mark", type: "button", title: similarTitle, "aria-label": `Similar to ${text}`, onclick: similar }, "≈")));
   }
-  // What does not work with a query.
-  const told = (answer) => answer.note && h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note);
+  // What does not work with a query; `version` is the one that was chosen, which a search does not ask.
+  function told(answer, version = "") {
+    const other = version && version !== answer.model ? `Searches are answered by the active version, ${answer.model}, not by ${version}.` : "";
+    const said = [answer.note, other].filter(Boolean).join(" ");
+    return said && h("p", { class: "mm-note", role: "status", "data-search-note": true }, said);
+  }
+  // That what people said of answers has moved them.
+  const some = (n, one, more) => n && `${n} ${n === 1 ? one : more}`;
+  const reordered = ({ ticked = 0, crossed = 0 }) => (ticked || crossed ? ` · reordered by ${[some(ticked, "tick", "ticks"), some(crossed, "cross", "crosses")].filter(Boolean).join(" and ")}` : "");
   // What to say before results that are no good, or none.
   const nothing = (answer) => (answer.no_match && answer.results.length
     ? h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No likely match found. "), "These come nearest.")
@@ -99,5 +112,5 @@ mm.answers = (() => {
     }
   }
   const request = ({ find, only, from, all }) => ({ target: find || "media", state: only, source: from, everything: Boolean(all) });
-  return { legend, measures, marks, score, claim, agreed, likely, card, told, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
+  return { legend, measures, marks, score, claim, agreed, likely, card, told, reordered, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
 })();

@@ -107,12 +107,20 @@ window.mm = (() => {
     });
   }
 
-  function toast(message, bad = false) {
+  function toast(message, bad = false, lasts = bad ? 9000 : 4000) {
     let box = document.getElementById("mm-toasts");
     if (!box) document.body.append((box = h("div", { id: "mm-toasts", role: "status", "aria-live": "polite" })));
     const note = h("div", { class: bad ? "mm-toast bad" : "mm-toast" }, message);
     box.append(note);
-    setTimeout(() => note.remove(), bad ? 9000 : 4000);
+    setTimeout(() => note.remove(), lasts);
+    return note;
+  }
+  // That a label on an answer is on disk, with its number; the newest takes the place of the one before.
+  let lastSaved = null;
+  function saved(message, undo = null) {
+    lastSaved?.remove();
+    const back = undo && h("button", { class: "mm-link", type: "button", onclick: () => { lastSaved.remove(); undo(); } }, "Undo");
+    lastSaved = toast(back ? [message, " · ", back] : message, false, 9000);
   }
 
   // The modalities (mmdemo/modality.py), and the view by which the address opens each: the Image tab's is what it does.
@@ -144,12 +152,16 @@ window.mm = (() => {
       if (own) task.set(own.task);
       this.write({ view: "", item: "", text: "", version: "", mode: "", part: "", learns: "", ...mm.answers.NO_WISHES, ...keep, task: task.name });
     },
+    // The link names the version that answered what is on the page: another one may be active when it is opened.
     async share() {
+      const answered = [...document.querySelectorAll("[data-model]")].find((box) => box.offsetParent !== null && box.children.length);
+      const to = new URL(location.href);
+      if (answered) to.searchParams.set("version", answered.dataset.model);
       try {
-        await navigator.clipboard.writeText(location.href);
+        await navigator.clipboard.writeText(to.href);
         toast("Link copied. It reopens exactly this.");
       } catch {
-        prompt("Copy this link:", location.href);
+        prompt("Copy this link:", to.href);
       }
     },
   };
@@ -259,12 +271,12 @@ window.mm = (() => {
   let loading = true;  // the model of the task that is open, by the newest status
   addEventListener("mm-task", () => { loading = true; });
   addEventListener("mm-status", (e) => { loading = e.detail.model.state !== "ready"; });
-  const fail = (box, e) => box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message));
+  const fail = (box, e) => { delete box.dataset.model; box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message)); };
   async function into(box, ask, show) {
     const turn = (box.turn = (box.turn || 0) + 1);
     const slow = setTimeout(() => turn === box.turn && box.replaceChildren(h("p", { class: "mm-working" }, loading ? "Working… the first answer waits for the model to load." : "Working…")), 400);
     box.setAttribute("aria-busy", "true");
-    try { const answer = await ask(); if (turn === box.turn) show(answer); } catch (e) { if (turn === box.turn) fail(box, e); }
+    try { const answer = await ask(); if (turn === box.turn) { show(answer); if (answer.model) box.dataset.model = answer.model; } } catch (e) { if (turn === box.turn) fail(box, e); }
     clearTimeout(slow);
     if (turn === box.turn) box.removeAttribute("aria-busy");
   }
@@ -309,6 +321,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, percent, api, begin, upload, live, toast, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+  return { h, thumb, drawn, percent, api, begin, upload, live, toast, saved, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
     onPending: (f) => { listeners.add(f); f(pending.size); }, states: {} };  // what each tab of a modality shows, for the address
 })();

@@ -21,7 +21,8 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
   host.replaceChildren(scroll, bar);
   let item = "", duration = 0, peaks = null, words = [], scale = 0, until = null, frame = 0, drag = null;
 
-  const fit = () => Math.max(40, (scroll.clientWidth - 2) / Math.max(0.1, duration));
+  const LEGIBLE = 130;  // pixels a second, at which most words can be read: on a phone the line is scrolled
+  const fit = () => Math.max(scroll.clientWidth < 600 ? LEGIBLE : 40, (scroll.clientWidth - 2) / Math.max(0.1, duration));
   function zoom(by, at = audio.currentTime) {
     const least = Math.min(fit(), (scroll.clientWidth - 2) / Math.max(0.1, duration));
     scale = Math.min(800, Math.max(least, scale * by));

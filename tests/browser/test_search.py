@@ -42,6 +42,41 @@ def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served,
     expect(again.get_by_role("button", name="Show more, whatever fits")).to_have_count(0)
 
 
+def test_the_example_of_the_search_field_finds_what_it_names_and_says_how(
+    served: Served, open_page: Open
+) -> None:
+    page = open_page(f"{served[1]}?view=search")
+    box = page.locator("#mm-image")
+    words = box.get_by_role("searchbox")
+    words.fill(str(words.get_attribute("placeholder")))
+    words.press("Enter")
+    first = box.locator(".mm-card").first
+    expect(first).to_contain_text("found by its text", timeout=FIRST_S)
+    titles = box.locator(".mm-card:not(.weaker) .mm-text").all_inner_texts()
+    assert len(titles) > 2 and all("apple" in title.lower() for title in titles)
+
+
+def test_a_tick_in_align_has_a_receipt_with_undo_and_a_shared_link_names_the_version_that_answered(
+    served: Served, open_page: Open
+) -> None:
+    app, address = served
+    page = open_page(f"{address}?view=align&text=a+cat")
+    page.add_init_script("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.reload()
+    box = page.locator("#mm-image")
+    page.wait_for_selector("#mm-image [data-score='0']", timeout=FIRST_S)
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.wait_for_function("() => window.copied")
+    assert f"version={app.ws.versions.active('image-text')}" in page.evaluate("() => window.copied")
+    tick = box.get_by_label("match: a cat", exact=True)
+    tick.click()
+    saved = page.locator(".mm-toast", has_text="saved on disk")
+    expect(saved).to_be_visible()
+    saved.get_by_role("button", name="Undo").click()
+    expect(page.locator(".mm-toast", has_text="taken back by label")).to_be_visible()
+    expect(tick).to_have_attribute("aria-pressed", "false")
+
+
 def test_a_search_by_a_picture_says_whether_it_asks_for_the_words_too(
     served: Served, open_page: Open
 ) -> None:
@@ -73,6 +108,7 @@ def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken
 
     cross(box.locator(f".mm-card[data-item='{before[0]}']"))
     expect(box.locator(".mm-card").first).not_to_have_attribute("data-item", before[0])
+    expect(box.locator("[data-results] .mm-legend")).to_contain_text("reordered by 1 cross")
     page.reload()
     own = box.locator(f".mm-card[data-item='{before[0]}']")
     expect(own.get_by_label("mismatch: an animal", exact=True)).to_have_attribute(
@@ -81,6 +117,8 @@ def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken
     cross(own)
     expect(box.locator(".mm-card").first).to_have_attribute("data-item", before[0])
     assert shown(box) == before
+    expect(box.locator("[data-results] .mm-legend")).not_to_contain_text("reordered")
+    expect(page.locator(".mm-toast")).to_contain_text("taken back by label")
 
 
 @pytest.mark.parametrize(

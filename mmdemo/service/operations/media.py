@@ -168,7 +168,7 @@ class ResultRow(Answer):
 class SearchRequest(Request):
     """What to look for, and where."""
 
-    query: Text = Field("", description='words, such as "a red apple"; empty when a file alone is meant')
+    query: Text = Field("", description='words, such as "an apple"; empty when a file alone is meant')
     file: File = Field(None, description='a picture or recording, as handle_file("apple.jpg"), or null')
     task: TaskName = Field(DEFAULT_TASK)
     k: Count = Field(10, ge=1, le=MAX_K, description=f"how many results, 1 to {MAX_K}")
@@ -188,6 +188,8 @@ class SearchAnswer(Answer):
     stale: float = Field(0.0, description="the share of the collection that the index does not hold yet")
     measure: str = Field("", description="of recordings: which probability orders them, said or about")
     note: str = Field("", description="what does not work with this query or these answers")
+    ticked: int = Field(0, description="answers that people ticked for these words, which moved the others")
+    crossed: int = Field(0, description="and those that they crossed")
 
 
 @operation("search", role="viewer", public=True)

@@ -13,6 +13,7 @@ from mmdemo.service.sources.table import SOURCES, Asked, Fact, Told
 from mmdemo.store.words import LABEL, PAIR, SAID
 
 BY_WORDS = "words"
+JUDGED = "judged"  # by a person, with the query's own words
 NEAR = "near"
 MEASURED_OF = "efficientnet-lite0-devise"
 
@@ -57,6 +58,12 @@ def _result(asked: Asked) -> Told:
             f"{round(1 / BASE_RATE)} is right. How far the percent of a search can be trusted was not "
             "measured; that of Align looks at more of each pair."
         )
+    if asked.of == JUDGED:
+        about += (
+            " A person said of this answer whether it is one: a tick gives it the query as its text, and a "
+            "cross leaves little of its number. Ticks also move the answers that are like it."
+        )
+        facts.append(("a person's tick", f"at least {100 * SURE[LABEL]:.0f} %"))
     if asked.of == BY_WORDS:
         about += " It also holds all words of the query, which counts beside the likeness."
         sure = {"as its own text": PAIR, "as a corrected text": LABEL, "in what is said or written": SAID}

@@ -188,14 +188,14 @@ function search({ by: byPicture = false, all = false } = {}) {
   const body = { k: 24, query, item: byPicture ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => {
     const note = mm.answers.note(answer);
-    const by = legend(query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture", answer.model);
+    const by = legend((query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture") + mm.answers.reordered(answer), answer.model);
     const more = !all && answer.results.length < body.k ? () => search({ by: byPicture, all: true }) : null;
     const list = body.target === "text"
       ? mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line" },
           h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), mm.answers.likely(r, answer.model)),
           state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null)), { all: more })
       : mm.answers.parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model)), { wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: more });
-    box.replaceChildren(...[by, mm.answers.told(answer), note, ...list].filter(Boolean));
+    box.replaceChildren(...[by, mm.answers.told(answer, state.version), note, ...list].filter(Boolean));
   });
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };

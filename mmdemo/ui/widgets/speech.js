@@ -29,9 +29,10 @@ async function show(item, autoplay = false) {
   state.item = item;
   heard = aligned = null;
   samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
+  if (texts.dataset.given) texts.value = [...new Set([...known.texts.slice(0, 1), ...texts.dataset.given.split("\n")])].slice(0, 3).join("\n");
   $("[data-name]").textContent = `${known.name} · ${known.duration.toFixed(1)} s`;
   for (const box of ["[data-scores]", "[data-progress]"]) $(box).replaceChildren();
-  for (const box of ["[data-text]", "[data-after]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
+  for (const box of ["[data-text]", "[data-after]", "[data-colours]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
   for (const box of ["[data-receipt]", "[data-heard]"]) $(box).textContent = "";
   await wave.load(item, known.duration, autoplay);
   look(await api("transcript", { item, version: state.version }));
@@ -99,6 +100,7 @@ function tellWord(w) {
   $("[data-heard]").replaceChildren(`“${w.word}” · ${w.start.toFixed(2)} to ${w.end.toFixed(2)} s · `, w.corrected ? "corrected by people" : mm.share(w.probability, from));
 }
 function showWords(list) { if ((state.mode === "align") === (list === aligned?.words) || !list.length) wave.words(list); }
+const JOINS = /^[-.,:;!?%'’)\]…]/;  // how the rest of a word begins, as in mmdemo/store/texts.py
 function look(s) {
   heard = s;
   const share = s.duration ? Math.min(1, s.done / s.duration) : 0;
@@ -109,8 +111,9 @@ function look(s) {
   if (s.error) error(s.error);
   const box = $("[data-text]");
   box.hidden = !s.words.length && !s.note;
-  box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => { wave.playSpan(w.start, w.end); tellWord(w); } }, w.word), " "])));
-  $("[data-after]").hidden = !s.words.length;
+  box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => { wave.playSpan(w.start, w.end); tellWord(w); } }, w.word), JOINS.test(s.words[i + 1]?.word || "") ? "" : " "])));
+  if (s.words.length) box.dataset.model = s.model;
+  $("[data-after]").hidden = $("[data-colours]").hidden = !s.words.length;
   if (s.complete) $("[data-progress]").replaceChildren(...[
     h("p", { class: "mm-faint" }, [`${s.words.length} words`, s.language && `language ${languageName(s.language)}`, s.model].filter(Boolean).join(" · ")),
     s.language_note && h("p", { class: "mm-note", role: "status", "data-language-note": true }, s.language_note)].filter(Boolean));
@@ -184,6 +187,7 @@ function align() {
   });
 }
 $("[data-align]").onclick = align;
+texts.oninput = () => { texts.dataset.given = ""; };
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
 
 /* Search: two probabilities are two questions; the list stands in the order of the one that is named first */
@@ -205,8 +209,8 @@ function search({ by = false, find = "", all = false } = {}) {
   return into(box, () => api("search", body), (answer) => {
     const note = answer.note && !answer.results.length ? null : mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
     const more = !all && !(answer.note && !answer.results.length) && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ")), h("span", {}, answer.model)),
-      mm.answers.told(answer), note,
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ") + mm.answers.reordered(answer)), h("span", {}, answer.model)),
+      mm.answers.told(answer, state.version), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
@@ -231,6 +235,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (!start) return;
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.texts[0] || s.name)));
   texts.value = (link.mode === "align" && link.text) || start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");
+  if (!(link.mode === "align" && link.text)) texts.dataset.given = texts.value;  // the sample's own comes first, until somebody writes
   words.value = (link.mode === "search" && link.text) || "";
   const first = link.item || start.samples[0]?.item;
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };

@@ -157,7 +157,7 @@ function search({ all = false } = {}) {
   remember();
   return into(box, () => api("search", { task: "video-text", k: 12, query: text, everything: all }), (answer) => {
     const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(asked); };
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”`), h("span", {}, answer.model)), mm.answers.told(answer), note,
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”${mm.answers.reordered(answer)}`), h("span", {}, answer.model)), mm.answers.told(answer, state.version), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: "Play from here", onclick: async () => {
           try { if (r.item !== state.item) await choose(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
