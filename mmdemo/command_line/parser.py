@@ -44,8 +44,8 @@ class Parser(argparse.ArgumentParser):
         wrong = re.fullmatch(r"argument (\S+): invalid choice: (.+) \(choose from (.+)\)", message)
         if wrong:
             name, value, known = wrong.groups()
-            known = known.replace("'", "")
-            raise UserError(f"There is no {name.strip('-').lower()} {value}.", f"Use one of: {known}.")
+            choices = ", ".join(filter(None, (word.strip(" '") for word in known.split(","))))
+            raise UserError(f"There is no {name.strip('-').lower()} {value}.", f"Use one of: {choices}.")
         raise UserError(
             f"{message[:1].upper()}{message[1:].rstrip('.')}.", f"{self.prog} --help says how it is written."
         )

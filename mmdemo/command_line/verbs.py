@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from mmdemo.command_line.serve import serve_page
 from mmdemo.data.subtitles import FORMATS
 from mmdemo.errors import UserError
-from mmdemo.media.regular_file import is_there
+from mmdemo.media.regular_file import is_folder, is_there
 from mmdemo.service.operations.requests import about, is_file
 from mmdemo.service.operations.table import OPERATIONS, Operation, ask
 from mmdemo.settings import load_settings
@@ -118,7 +118,8 @@ def run_verb(verb: Verb, options: Options) -> Any:
     fields = OPERATIONS.get(verb.operation).request.model_fields
     given = {name: getattr(options, name) for name in fields if getattr(options, name, None) is not None}
     if empty := next((name for name in verb.positional if given.get(name) == ""), None):
-        raise UserError(f"{dict(verb.renamed).get(empty, empty)} is empty.", f"Write {about(fields[empty])}.")
+        told = about(fields[empty]).partition(";")[0]  # what an empty one stands for is asked elsewhere
+        raise UserError(f"{dict(verb.renamed).get(empty, empty)} is empty.", f"Write {told}.")
     for name, field in fields.items():
         if is_file(field) and name in given:
             given[name] = Path(given[name])
@@ -131,7 +132,7 @@ def run_verb(verb: Verb, options: Options) -> Any:
 def _names_a_file(query: str) -> bool:
     """Whether what is looked for is a path; a word may be a folder's name by chance."""
     path = Path(query)
-    return is_there(path) and (not path.is_dir() or os.sep in query)
+    return is_there(path) and (not is_folder(path) or os.sep in query)
 
 
 def run_models(options: Options) -> Any:

@@ -12,9 +12,10 @@ from typing import Any
 
 from mmdemo.data.importers.base import importer_for, takes
 from mmdemo.data.rows import Row, Skipped, require_storable
-from mmdemo.errors import UserError
+from mmdemo.errors import UserError, reason
 from mmdemo.label_kinds import LABEL_KINDS, training_of
-from mmdemo.media.regular_file import is_there
+from mmdemo.media.listing import entries
+from mmdemo.media.regular_file import at_home, is_file, is_there
 from mmdemo.modality import is_medium, modality_of
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.splits import CLASS_ITEMS
@@ -54,25 +55,34 @@ def source_rows(source: str) -> tuple[str, Iterator[Row | Skipped]]:
     Raises:
         UserError: nothing there can be imported.
     """
-    path = Path(source).expanduser()
+    path = at_home(Path(source))
     importer = importer_for(path)
-    return importer.name, importer.rows(path)
+    return importer.name, _readable(path, importer.rows(path))
+
+
+def _readable(path: Path, rows: Iterator[Row | Skipped]) -> Iterator[Row | Skipped]:
+    try:
+        yield from rows
+    except OSError as e:
+        raise UserError(
+            f"{path} cannot be read: {reason(e)}.", "Check the files and their permissions."
+        ) from e
 
 
 def source_in(folder: Path) -> Path:
     """What of the files that came into a folder together is the source: the one among them, the one table, or
     else the folder.
     """
-    inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    inside = [p for p in entries(folder) if not p.name.startswith(".")]
     if len(inside) == 1:
         return inside[0]
-    tables = [p for p in inside if p.is_file() and not is_medium(p) and takes(p)]
+    tables = [p for p in inside if is_file(p) and not is_medium(p) and takes(p)]
     return tables[0] if len(tables) == 1 else folder
 
 
 def count_rows(source: str) -> int | None:
     """How many rows a source has; None where it is not on this disk, so that only its end will tell."""
-    return sum(1 for _ in source_rows(source)[1]) if is_there(Path(source).expanduser()) else None
+    return sum(1 for _ in source_rows(source)[1]) if is_there(at_home(Path(source))) else None
 
 
 def classes_of(source: str) -> set[str]:
@@ -80,7 +90,7 @@ def classes_of(source: str) -> set[str]:
     before its import, so that the first of their items can stand on any side.
     """
     files: dict[str, set[str]] = {}
-    for row in source_rows(source)[1] if is_there(Path(source).expanduser()) else ():
+    for row in source_rows(source)[1] if is_there(at_home(Path(source))) else ():
         if isinstance(row, Row) and row.text.strip() and training_of(row.verdict) != "negative":
             files.setdefault(text_key(row.text), set()).add(str(row.file or row.number))
     return {key for key, own in files.items() if len(own) >= CLASS_ITEMS}

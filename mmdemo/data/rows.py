@@ -10,7 +10,7 @@ from typing import Any
 
 from mmdemo.errors import ImportRowError, MediaError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
-from mmdemo.media.regular_file import TABLE_MB, require_file
+from mmdemo.media.regular_file import TABLE_MB, is_file, require_file
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and bytes that are no characters
 
@@ -130,7 +130,7 @@ def file_inside(root: Path, name: str) -> Path:
     path = (root / name.strip().replace("\\", "/")).resolve()
     if not path.is_relative_to(root.resolve()):
         raise ImportRowError(f"{name} lies outside the folder of the manifest.")
-    if not path.is_file():
+    if not is_file(path):
         raise ImportRowError(f"{name} is missing.")
     return path
 

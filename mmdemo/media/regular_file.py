@@ -36,6 +36,34 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def is_folder(path: Path | str) -> bool:
+    """Whether it is a folder; no name that somebody writes is an error."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a file, likewise."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def at_home(path: Path) -> Path:
+    """A path whose `~` is somebody's home.
+
+    Raises:
+        MediaError: there is no such home.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as e:
+        raise MediaError(f"{path} does not exist: there is no such home.", "Write the whole path.") from e
+
+
 def require_file(path: Path, most_mb: int, *, may_be_empty: bool = False) -> Path:
     """The path of a regular file that can be read and is not too large.
 
@@ -76,7 +104,7 @@ def require_file_or_folder(path: Path, most_mb: int) -> Path:
     Raises:
         MediaError: it is neither.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         return require_file(path, most_mb, may_be_empty=True)
     try:
         with os.scandir(path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmdemo.errors import UserError
 from mmdemo.heavy_imports import lazy
+from mmdemo.media.regular_file import at_home, is_folder
 from mmdemo.models.presets import LOADERS, MINILM, PRESETS, Preset
 from mmdemo.models.protocols import Task
 
@@ -80,14 +81,14 @@ def _loader_of(task: Task, name: str) -> str:
 
 def _absolute(model: str) -> str:
     """A name in which folders do not depend on the current one: it is kept, and read from elsewhere."""
-    whole = Path(model).expanduser()
-    if whole.is_dir():
+    whole = at_home(Path(model))
+    if is_folder(whole):
         return str(whole.absolute())
     parts = []
     for part in model.split("+"):  # of two towers, one perhaps as local-dir:FOLDER
         kind, colon, name = part.rpartition(":")
-        folder = Path(name).expanduser()
-        parts.append(f"{kind}{colon}{folder.absolute()}" if folder.is_dir() else part)
+        folder = at_home(Path(name))
+        parts.append(f"{kind}{colon}{folder.absolute()}" if is_folder(folder) else part)
     return "+".join(parts)
 
 
@@ -97,7 +98,7 @@ def _by_hand(loader: str, model: str) -> Preset:
     assert how.describe is not None  # find_preset asks no other
     facts = how.describe(model)
     folder = Path(model)
-    name = folder.name + "-" + hashlib.sha256(model.encode()).hexdigest()[:6] if folder.is_dir() else model
+    name = folder.name + "-" + hashlib.sha256(model.encode()).hexdigest()[:6] if is_folder(folder) else model
     return Preset(
         id=re.sub(r"[^A-Za-z0-9._-]+", "--", f"{loader}-{name}")[:60],
         task=how.task,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import UserError
+from mmdemo.media.regular_file import is_folder
 from mmdemo.models.hub.local_cache import cached_bytes
 from mmdemo.models.presets import Preset
 from mmdemo.settings import Settings
@@ -59,7 +60,7 @@ def _compute(settings: Settings) -> Compute:
 def _folder(preset: Preset) -> Path | None:
     """The folder that it is loaded from; one that names no weights is not the current folder's."""
     folder = Path(preset.media_tower)
-    return folder if preset.media_tower and folder.is_dir() else None
+    return folder if preset.media_tower and is_folder(folder) else None
 
 
 def _is_halved(folder: Path) -> bool:

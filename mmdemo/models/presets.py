@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdemo.errors import RegistryError
+from mmdemo.media.regular_file import is_folder
 from mmdemo.models.protocols import Task
 from mmdemo.registry import Registry, modules_in
 from mmdemo.settings import Settings
@@ -68,7 +69,7 @@ class Preset:
     @property
     def revision(self) -> str:
         """Of the Hub's repository; empty where its weights are not from there."""
-        if self.media_package or self.scratch or Path(self.media_tower).is_dir():
+        if self.media_package or self.scratch or is_folder(self.media_tower):
             return ""
         return split_revision(self.media_tower)[1].get("revision", "main")
 
@@ -151,12 +152,34 @@ class Loaders(Registry[Loader]):
 
 
 LOADERS = Loaders("loader", Loader, modules_in("mmdemo.models.loaders", "bundled"))
-PRESETS: Registry[Preset] = Registry("model", Preset, built_in=("mmdemo.models.catalogue",))
+
+
+class Presets(Registry[Preset]):
+    """The table of base versions."""
+
+    def _check(self, entry: Preset) -> None:
+        """Refuse one that nothing can load; those that ship are read before all loaders are there."""
+        if self._is_shipping():
+            return
+        if entry.loader not in LOADERS:
+            raise RegistryError(
+                f"The model {entry.id!r} names the loader {entry.loader!r}, which there is not.",
+                f"Add the loader first, or name one of: {', '.join(LOADERS)}.",
+            )
+        if entry.task != LOADERS[entry.loader].task:
+            raise RegistryError(
+                f"The model {entry.id!r} is of {entry.task}, and its loader {entry.loader!r} of "
+                f"{LOADERS[entry.loader].task}.",
+                "Name a loader of the same task.",
+            )
+
+
+PRESETS = Presets("model", Preset, built_in=("mmdemo.models.catalogue",))
 
 
 def split_revision(name: str) -> tuple[str, dict[str, str]]:
     """A Hub id and its revision (ID@REVISION), as `from_pretrained` takes it; a folder has none."""
     repo, at, revision = name.rpartition("@")
-    if not at or Path(name).is_dir():
+    if not at or is_folder(name):
         return name, {}
     return repo, {"revision": revision}

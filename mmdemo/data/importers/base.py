@@ -63,7 +63,14 @@ def importers() -> list[Importer]:
 
 def takes(path: Path) -> bool:
     """Whether any importer takes the path."""
-    return any(importer.accepts(path) for importer in importers())
+    return any(_accepts(importer, path) for importer in importers())
+
+
+def _accepts(importer: Importer, path: Path) -> bool:
+    try:
+        return importer.accepts(path)
+    except OSError:  # of a name that nothing can have, or what nobody may look at
+        return False
 
 
 def importer_for(path: Path) -> Importer:
@@ -75,7 +82,7 @@ def importer_for(path: Path) -> Importer:
     if is_there(path):
         require_file_or_folder(path, MAX_FILE_MB)
     for importer in importers():
-        if importer.accepts(path):
+        if _accepts(importer, path):
             return importer
     if not is_there(path):
         raise UserError(f"{path} does not exist.", "Check the path, or name a data set as datasets:NAME.")

@@ -12,6 +12,8 @@ from typing import Any
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_inside, read_field, read_text, read_verdict
 from mmdemo.errors import ImportRowError, UserError
+from mmdemo.media.listing import entries
+from mmdemo.media.regular_file import is_file, is_folder
 
 
 class CocoCaptions:
@@ -31,7 +33,7 @@ class CocoCaptions:
         Raises:
             UserError: not JSON, or not COCO captions.
         """
-        if not path.is_file():
+        if not is_file(path):
             raise UserError(f"{path} does not exist.", "Check the path.")
         try:
             table: Any = json.loads(read_text(path))
@@ -42,9 +44,9 @@ class CocoCaptions:
                 f"{path.name} is not COCO captions JSON.",
                 "It needs images with id and file_name, and annotations with image_id and caption.",
             ) from e
-        folders = [path.parent, *sorted(f for f in path.parent.iterdir() if f.is_dir())]
+        folders = [path.parent, *filter(is_folder, entries(path.parent))]
         if path.parent.name == "annotations":
-            folders += [path.parent.parent, *sorted(f for f in path.parent.parent.iterdir() if f.is_dir())]
+            folders += [path.parent.parent, *filter(is_folder, entries(path.parent.parent))]
         for number, annotation in enumerate(annotations, 1):
             try:
                 name = name_of[annotation["image_id"]]

@@ -7,17 +7,20 @@ from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
+from mmdemo.errors import UserError
+from mmdemo.media.listing import entries, files_below
+from mmdemo.media.regular_file import is_file, is_folder
 from mmdemo.modality import any_medium, is_medium
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 
 
 def _visible(path: Path) -> list[Path]:
-    return sorted(f for f in path.iterdir() if not f.name.startswith("."))
+    return [f for f in entries(path) if not f.name.startswith(".")]
 
 
 def _splits_in(path: Path) -> dict[Path, str]:
     """The folders directly below one that are named like splits, and which side each is."""
-    named = {f: f.name.lower() for f in _visible(path) if f.is_dir() and f.name.lower() in SPLIT_NAMES}
+    named = {f: f.name.lower() for f in _visible(path) if is_folder(f) and f.name.lower() in SPLIT_NAMES}
     meaning = split_names(named.values())
     return {folder: meaning[name] for folder, name in named.items()}
 
@@ -31,17 +34,17 @@ class ClassTree:
 
     def accepts(self, path: Path) -> bool:
         """A folder with pictures in its folders and none beside them."""
-        if not path.is_dir() or any(is_medium(f) for f in path.iterdir() if f.is_file()):
+        if not is_folder(path) or any(is_medium(f) for f in entries(path) if is_file(f)):
             return False
-        if any(is_medium(f) for folder in _splits_in(path) for f in folder.iterdir() if f.is_file()):
+        if any(is_medium(f) for folder in _splits_in(path) for f in entries(folder) if is_file(f)):
             return False  # the folder of a split is no class
-        return any(is_medium(f) for folder, _ in self._classes(path) for f in folder.iterdir())
+        return any(is_medium(f) for folder, _ in self._classes(path) for f in entries(folder))
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The pictures, class by class."""
         number = 0
         for folder, split in self._classes(path):
-            for file in (f for f in _visible(folder) if f.is_file()):
+            for file in (f for f in _visible(folder) if is_file(f)):
                 number += 1
                 if is_medium(file):
                     yield Row(number, file.name, file, text=folder.name.replace("_", " "), split=split)
@@ -52,8 +55,8 @@ class ClassTree:
     def _classes(path: Path) -> Iterator[tuple[Path, str]]:
         """The folders of classes, each with its split."""
         splits = _splits_in(path)
-        for folder in (f for f in _visible(path) if f.is_dir()):
-            below = [c for c in _visible(folder) if c.is_dir()] if folder in splits else [folder]
+        for folder in (f for f in _visible(path) if is_folder(f)):
+            below = [c for c in _visible(folder) if is_folder(c)] if folder in splits else [folder]
             yield from ((one, splits.get(folder, "")) for one in below)
 
 
@@ -70,12 +73,12 @@ class PictureFolder:
 
     def accepts(self, path: Path) -> bool:
         """Any folder, or a file named like a picture."""
-        return path.is_dir() or (path.is_file() and is_medium(path))
+        return is_folder(path) or (is_file(path) and is_medium(path))
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The pictures in the order of their paths."""
-        files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
-        splits = _splits_in(path) if path.is_dir() else {}
+        files = [path] if is_file(path) else sorted(files_below(path))
+        splits = _splits_in(path) if is_folder(path) else {}
         root = path.resolve()
         number = 0
         for file in files:
@@ -89,7 +92,11 @@ class PictureFolder:
                 yield Skipped(number, f"{file.name} is not named like {any_medium()}.", file.name)
                 continue
             beside = file.with_suffix(".txt")
-            text = read_text(beside).strip() if beside.is_file() else ""
+            try:
+                text = read_text(beside).strip() if is_file(beside) else ""
+            except UserError as e:
+                yield Skipped(number, str(e), file.name)
+                continue
             split = next((side for folder, side in splits.items() if file.is_relative_to(folder)), "")
             yield Row(number, file.name, file, text=text, split=split)
 

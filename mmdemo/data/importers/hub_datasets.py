@@ -11,6 +11,7 @@ from mmdemo.data.columns import TEXT_COLUMNS, said_in
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_field
 from mmdemo.errors import ImportRowError, UserError
+from mmdemo.media.regular_file import is_file
 from mmdemo.models.hub.reach import unreachable_host
 from mmdemo.store.splits import split_names
 
@@ -36,6 +37,8 @@ class HubDatasets:
         Raises:
             UserError: it cannot be loaded, or has no column of files.
         """
+        if str(path) == PREFIX:
+            raise UserError("No data set is named.", f"Write {PREFIX}NAME, as {PREFIX}beans.")
         import datasets
 
         loaded: Any
@@ -115,7 +118,7 @@ def _rows(
     stored = line[media] or {}
     data = stored.get("bytes")
     file = Path(stored["path"]) if not data and stored.get("path") else None
-    if not data and (file is None or not file.is_file()):
+    if not data and (file is None or not is_file(file)):
         yield Skipped(number, f"The row has no {media}.")
         return
     value = line.get(text) if text else None

@@ -17,6 +17,7 @@ from mmdemo.data.formulas import unquote_formula
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_row, read_field, read_text
 from mmdemo.errors import ImportRowError, UserError, reason
+from mmdemo.media.regular_file import is_file, is_folder
 from mmdemo.modality import is_medium
 from mmdemo.store.splits import HELD_OUT_NAMES, SPLIT_NAMES, VALIDATION_NAMES, split_names
 
@@ -44,7 +45,7 @@ class Manifest:
         Raises:
             UserError: the table cannot be read or lacks a column.
         """
-        table = path if path.is_file() else self._inside(path)
+        table = path if is_file(path) else self._inside(path)
         if table is None:
             raise UserError(f"{path} does not exist.", "Check the path.")
         file_column = text_column = ""
@@ -61,8 +62,8 @@ class Manifest:
 
     @staticmethod
     def _inside(path: Path) -> Path | None:
-        found = [path / f"metadata{suffix}" for suffix in SUFFIXES] if path.is_dir() else []
-        return next((f for f in found if f.is_file()), None)
+        found = [path / f"metadata{suffix}" for suffix in SUFFIXES] if is_folder(path) else []
+        return next((f for f in found if is_file(f)), None)
 
 
 def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:

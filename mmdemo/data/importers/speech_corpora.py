@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, file_row, read_text
+from mmdemo.media.listing import files_below
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 
 
@@ -77,11 +78,11 @@ class LibriSpeech:
 
     def accepts(self, path: Path) -> bool:
         """A folder with a .trans.txt somewhere in it."""
-        return path.is_dir() and next(path.rglob("*.trans.txt"), None) is not None
+        return next(self._tables(path), None) is not None
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """The utterances, chapter by chapter; the name of a folder such as dev-clean says the split."""
-        tables = {table: self._split(path, table) for table in sorted(path.rglob("*.trans.txt"))}
+        tables = {table: self._split(path, table) for table in sorted(self._tables(path))}
         splits = split_names(tables.values())
         number = 0
         for table, name_of_split in tables.items():
@@ -93,6 +94,10 @@ class LibriSpeech:
                 name, _, text = line.strip().partition(" ")
                 text = text.strip().capitalize()
                 yield file_row(number, table.parent, f"{name}.flac", text=text, split=split)
+
+    @staticmethod
+    def _tables(path: Path) -> Iterator[Path]:
+        return (file for file in files_below(path) if file.name.endswith(".trans.txt"))
 
     @staticmethod
     def _split(path: Path, table: Path) -> str:

@@ -9,6 +9,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importers.video_corpora import is_video, video_row, videos_below
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.data.subtitles import read_cues
+from mmdemo.media.regular_file import is_file
 
 SUBTITLES = (".srt", ".vtt")
 
@@ -22,15 +23,15 @@ class SubtitledVideos:
 
     def accepts(self, path: Path) -> bool:
         """Such a folder, or one such video."""
-        if path.is_file():
+        if is_file(path):
             return is_video(path) and self._beside(path) is not None
         if any(path.glob("metadata.*")):  # a manifest says more
             return False
-        return path.is_dir() and any(self._beside(v) is not None for v in videos_below(path).values())
+        return any(self._beside(v) is not None for v in videos_below(path).values())
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
         """One row a cue; a video without subtitles is imported without a text."""
-        videos = {path.stem: path} if path.is_file() else videos_below(path)
+        videos = {path.stem: path} if is_file(path) else videos_below(path)
         number = 0
         for name, file in videos.items():
             beside = self._beside(file)
@@ -44,7 +45,7 @@ class SubtitledVideos:
 
     @staticmethod
     def _beside(video: Path) -> Path | None:
-        return next((f for s in SUBTITLES if (f := video.with_suffix(s)).is_file()), None)
+        return next((f for s in SUBTITLES if is_file(f := video.with_suffix(s))), None)
 
 
 IMPORTERS.add(SubtitledVideos.name, SubtitledVideos())

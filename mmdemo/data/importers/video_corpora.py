@@ -11,6 +11,8 @@ from typing import Any
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.errors import UserError
+from mmdemo.media.listing import files_below
+from mmdemo.media.regular_file import is_file
 from mmdemo.modality import MODALITIES
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 
@@ -20,7 +22,7 @@ HEAD = 4096  # characters by which a file is told from another
 def videos_below(folder: Path) -> dict[str, Path]:
     """The videos in a folder and below it, by name without suffix."""
     root = folder.resolve()
-    found = (f for f in sorted(folder.rglob("*")) if is_video(f) and f.is_file())
+    found = (f for f in sorted(files_below(folder)) if is_video(f))
     return {f.stem: f for f in found if f.resolve().is_relative_to(root)}
 
 
@@ -30,7 +32,7 @@ def is_video(path: Path) -> bool:
 
 
 def _head(path: Path) -> str:
-    if not path.is_file():
+    if not is_file(path):
         return ""
     with path.open("rb") as f:
         return f.read(HEAD).decode("utf-8", errors="replace")

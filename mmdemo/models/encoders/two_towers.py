@@ -29,6 +29,7 @@ from mmdemo.errors import StorageError, UserError
 from mmdemo.heavy_imports import heavy
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.image import pixels
+from mmdemo.media.regular_file import is_folder
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
 from mmdemo.models.encoders import scratch
@@ -93,7 +94,7 @@ class PairSpec:
 def is_pair(name: str) -> bool:
     """Whether a name is that of a pair of towers, or of a folder that holds one."""
     folder = Path(name)
-    return (folder / SPEC).is_file() if folder.is_dir() else "+" in name
+    return (folder / SPEC).is_file() if is_folder(folder) else "+" in name
 
 
 def config_type(name: str) -> str:
@@ -290,7 +291,7 @@ def is_scratch(spec: PairSpec) -> bool:
 def describe_pair(name: str, modality: ModalityName) -> Described:
     """What the names of two towers, or the folder of a saved pair, say of it."""
     spec = read_spec(name, modality)
-    words = "" if Path(name).is_dir() else " and ".join(name.split("+"))
+    words = "" if is_folder(name) else " and ".join(name.split("+"))
     return Described(spec.dim, spec.feature_dim - spec.dim, words, is_scratch(spec))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlparse
 
 from mmdemo.errors import UserError, one_line, reason
+from mmdemo.media.regular_file import is_folder
 from mmdemo.models.hub.local_cache import is_local
 from mmdemo.models.presets import PRESETS
 
@@ -40,7 +40,7 @@ def unavailable(name: str, e: Exception, done: str = "loaded") -> UserError:
             f"{_host()}.",
             f"Without one there are: {', '.join(_local_models())}.",
         )
-    if Path(name).is_dir():
+    if is_folder(name):
         cure = "Choose another checkpoint, or save it again."
         why = one_line(str(e) or type(e).__name__)[:300].rstrip(".")
         return UserError(f"The model in {name} could not be {done}: {why}.", cure)

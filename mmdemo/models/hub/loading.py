@@ -16,6 +16,7 @@ import torch
 
 from mmdemo.errors import UserError
 from mmdemo.heavy_imports import heavy
+from mmdemo.media.regular_file import is_folder
 from mmdemo.models.hub.checkpoint_files import require_config, require_weights, wrong_text
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.reach import hub_options
@@ -31,7 +32,7 @@ def load_config(name: str) -> Any:
     Raises:
         UserError: there is no such model, or of no architecture that transformers knows.
     """
-    if Path(name).is_dir():
+    if is_folder(name):
         require_config(Path(name))
     repo, how = _place(name, "found")
     try:
@@ -47,7 +48,7 @@ def _place(name: str, done: str = "loaded") -> tuple[str, dict[str, Any]]:
         UserError: there is no such folder, or no way to the Hub.
     """
     repo, revision = split_revision(name)
-    if Path(repo).is_dir():
+    if is_folder(repo):
         return repo, revision
     if repo.startswith((".", "~")) or repo.count("/") != repo.strip("/").count("/") or repo.count("/") > 1:
         raise UserError(f"There is no folder {repo}.", "Check the path; a Hub id is written as NAME/MODEL.")
@@ -56,7 +57,7 @@ def _place(name: str, done: str = "loaded") -> tuple[str, dict[str, Any]]:
 
 def _wrong(name: str, e: Exception, done: str = "loaded") -> UserError:
     """What to say of a model that a library fails at: the file that is wrong, where one is."""
-    found = wrong_text(Path(name)) if Path(name).is_dir() else None
+    found = wrong_text(Path(name)) if is_folder(name) else None
     return found or unavailable(name, e, done)
 
 
@@ -73,7 +74,7 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
     Raises:
         UserError: it is not at hand, not in safetensors, damaged, or of another architecture.
     """
-    if Path(name).is_dir():
+    if is_folder(name):
         require_weights(Path(name))
     repo, revision = _place(name)
     try:

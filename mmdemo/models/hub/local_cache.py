@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from mmdemo.errors import UserError
+from mmdemo.media.regular_file import is_folder
 from mmdemo.models.hub.checkpoint_files import WEIGHTS, require_weights
 from mmdemo.models.presets import LOADERS, Preset, Repository, split_revision
 
@@ -27,7 +28,7 @@ def repositories(preset: Preset) -> list[Repository]:
 def hub_repositories(preset: Preset) -> list[Repository]:
     """The repository of a model of transformers, or of each of two towers."""
     parts = preset.media_tower.split("+")
-    found = [part for part in parts if "/" in part and ":" not in part and not Path(part).is_dir()]
+    found = [part for part in parts if "/" in part and ":" not in part and not is_folder(part)]
     return [Repository(part, WANTED) for part in found]
 
 
