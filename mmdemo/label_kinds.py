@@ -23,7 +23,20 @@ UNDO = "undo"  # the word of the log's entries that take a label back; nobody se
 UNLABELLED = "unlabelled"  # what a pair without a label in force is called where verdicts are listed
 TAB_KEYS = frozenset({"KeyE", "KeyS", "KeyZ", "KeyR", "KeyT", "KeyW", "Escape"})  # the Label tab's own
 TAKEN = frozenset(  # what stands beside the kinds' names in filters, manifests and counts
-    {UNDO, UNLABELLED, "all", "labelled", "waiting", "none", "pairs", "train", "held_out"}
+    {
+        UNDO,
+        UNLABELLED,
+        "all",
+        "labelled",
+        "unpaired",
+        "waiting",
+        "none",
+        "pairs",
+        "train",
+        "validation",
+        "held_out",
+        "held-out",
+    }
 )
 
 

@@ -5,7 +5,7 @@ added, and not when somebody is waiting for a page that it is drawn on.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -21,16 +21,19 @@ def require_fields(record: Any) -> None:
     Raises:
         RegistryError: one has a value of another type, or a text that no page can be sent; it is named.
     """
-    kind = type(record)
+    _require_values(record, type(record), [field.name for field in fields(record)])
+
+
+def _require_values(record: Any, kind: type, names: Iterable[str]) -> None:
     hints = _hints(kind)
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if not _fits(value, hints[field.name]):
+    for name in names:
+        value = getattr(record, name)
+        if not _fits(value, hints[name]):
             told = ascii(value)
             told = told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"
             raise RegistryError(
-                f"{field.name} of a {kind.__name__} is {told}, which it cannot be.",
-                f"Give {_in_words(hints[field.name])}.",
+                f"{name} of a{_n(kind)} {kind.__name__} is {told}, which it cannot be.",
+                f"Give {_in_words(hints[name])}.",
             )
 
 
@@ -50,7 +53,11 @@ def require_entry(kind: str, name: object, entry: Any, wanted: Any) -> None:
         raise RegistryError(f"{name!a} is no name of a {kind}.", "Use a text.")
     if not _fits(entry, wanted):
         raise RegistryError(f"The {kind} {name!r} is {ascii(entry)[:SHOWN]}.", f"Give {_in_words(wanted)}.")
-    if is_dataclass(entry) and not isinstance(entry, type):
+    if isinstance(entry, type):
+        return
+    if getattr(wanted, "_is_protocol", False):
+        _require_values(entry, wanted, _hints(wanted))
+    if is_dataclass(entry):
         require_fields(entry)
         called = getattr(entry, "name", name)
         if called != name:
@@ -104,6 +111,11 @@ def _is_plain(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
+def _n(kind: type) -> str:
+    """What `a` ends with before the name of a class."""
+    return "n" if kind.__name__[0] in "AEIOU" else ""
+
+
 def _in_words(wanted: Any) -> str:
     if get_origin(wanted) is Literal:
         return f"one of {', '.join(map(repr, get_args(wanted)))}"
@@ -112,5 +124,5 @@ def _in_words(wanted: Any) -> str:
     if get_origin(wanted) is type:
         return f"a class that is a {get_args(wanted)[0].__name__}"
     if isinstance(wanted, type) and wanted not in IN_WORDS and get_origin(wanted) is None:
-        return f"a{'n' if wanted.__name__[0] in 'AEIOU' else ''} {wanted.__name__}"
+        return f"a{_n(wanted)} {wanted.__name__}"
     return IN_WORDS.get(wanted, str(wanted).replace("typing.", "").replace("collections.abc.", ""))

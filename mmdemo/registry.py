@@ -66,7 +66,7 @@ class Registry(Generic[Entry]):
         self._check(entry)
         self._entries[name] = entry
         if by is not None:
-            by.rows.append((self, name))
+            by.changes.append((self, name, None))
         return entry
 
     def _check(self, entry: Entry) -> None:
@@ -84,8 +84,14 @@ class Registry(Generic[Entry]):
         return entries[name]
 
     def remove(self, name: str) -> None:
-        """Take an entry out again."""
-        self._entries.pop(name, None)
+        """Take an entry out again; what a plug-in takes out comes back if it fails."""
+        entry, by = self._entries.pop(name, None), _plug_in.get()
+        if by is not None and entry is not None:
+            by.changes.append((self, name, entry))
+
+    def put_back(self, name: str, entry: Entry) -> None:
+        """Put in again what `remove` took out."""
+        self._entries[name] = entry
 
     def items(self) -> list[tuple[str, Entry]]:
         """Names with their entries."""
@@ -140,15 +146,17 @@ def modules_in(package: str, *first: str, without: Sequence[str] = ()) -> list[s
 
 @dataclass
 class PlugIn:
-    """A plug-in, and the rows that it has added."""
+    """A plug-in, and the rows that it has added or taken out."""
 
     name: str
-    rows: list[tuple[Registry[Any], str]] = field(default_factory=list)
+    changes: list[tuple[Registry[Any], str, Any]] = field(default_factory=list)  # what was taken out, or None
 
     def take_back(self) -> None:
-        """Remove what it has added."""
-        for table, name in self.rows:
+        """Undo what it has done to the tables, the last first."""
+        for table, name, taken_out in reversed(self.changes):
             table.remove(name)
+            if taken_out is not None:
+                table.put_back(name, taken_out)
 
 
 _lock = threading.RLock()

@@ -11,12 +11,15 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from mmdemo.data.exporting import export_labels
-from mmdemo.data.importing import import_source
+from mmdemo.data.importing import NO_LABEL, import_source
 from mmdemo.errors import RegistryError, UserError
-from mmdemo.label_kinds import LABEL_KINDS, MATCH, LabelKind, training_of
+from mmdemo.label_kinds import LABEL_KINDS, MATCH, UNDO, LabelKind, training_of
 from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.service.app import App
+from mmdemo.store.items import ITEM_STATES
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.pairs import STATES
+from mmdemo.store.splits import SPLIT_NAMES
 from mmdemo.ui import shell  # noqa: F401  with it every tab's actions
 from mmdemo.ui.routes import page_routes
 from tests.conftest import TASK, png
@@ -135,6 +138,13 @@ def test_names_and_keys_that_are_taken_are_refused_with_the_list() -> None:
         with pytest.raises(RegistryError):
             LabelKind(name, "T", "t")
     assert "new" not in LABEL_KINDS
+
+
+def test_no_kind_can_have_the_name_of_a_state_a_side_or_a_count(app: App) -> None:
+    counts = set(app.labels.counts("image-text")) - set(LABEL_KINDS)
+    for name in counts | {*STATES, *ITEM_STATES, *SPLIT_NAMES.values(), NO_LABEL, UNDO}:
+        with pytest.raises(RegistryError):
+            LabelKind(name, "T", "t")
 
 
 def test_what_nobody_said_means_nothing() -> None:

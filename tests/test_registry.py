@@ -83,6 +83,7 @@ def test_a_plug_in_that_fails_leaves_nothing_behind_and_takes_nothing_that_ships
 from mmdemo.models.presets import LOADERS, PRESETS, Loader, Preset
 def register():
     LOADERS.add("mine", Loader("mine", "image-text"))
+    LOADERS.remove("dual")
     PRESETS.add("new-model", Preset("new-model", "image-text", "", "", "", ""))
     PRESETS.add("clip-vit-base-patch32", Preset("clip-vit-base-patch32", "image-text", "", "", "", ""))
 """

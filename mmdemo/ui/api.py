@@ -17,7 +17,7 @@ from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import described, type_name
 from mmdemo.service.operations.requests import is_file, is_lines
-from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.service.operations.table import CALLER, OPERATIONS, Operation
 from mmdemo.ui.files import FROM_CLIENT, sent_files
 from mmdemo.ui.gate import HEADER, Caller, ask
 from mmdemo.ui.refusals import kind_of
@@ -50,7 +50,7 @@ def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
             raise refused(e) from e
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter("request", kind, annotation=gr.Request)]
+    parameters = [inspect.Parameter(CALLER, kind, annotation=gr.Request)]
     for name, field in operation.fields.items():
         parameters.append(
             inspect.Parameter(name, kind, default=_default(field), annotation=_annotation(field))

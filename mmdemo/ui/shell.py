@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import time
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from mmdemo.errors import MmdemoError, one_line
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
@@ -24,7 +26,7 @@ from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.mcp import answer_agents
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
-from mmdemo.ui.tabs.table import tabs
+from mmdemo.ui.tabs.table import Tab, tabs
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
@@ -46,14 +48,37 @@ def build_page(app: App) -> gr.Blocks:
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=UPLOADS_SWEPT_S) as page:
         widget("header")
         with gr.Tabs() as row:
-            for name, known in tabs().items():
-                with gr.Tab(known.title, id=name) as tab:
-                    known.build()
-                tab.select(None, js=f"() => mm.address.view('{name}')", api_visibility="private")
-        page.load(_tab_of_link, None, row, queue=False, show_progress="hidden", api_visibility="private")
+            names = [name for name, tab in tabs().items() if _lay_out(page, row, name, tab)]
+        page.load(
+            _tab_of_link(names),
+            None,
+            row,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
         add_endpoints(app)
     take_as_sent(page)
     return page
+
+
+def _lay_out(page: gr.Blocks, row: gr.Tabs, name: str, known: Tab) -> bool:
+    """Lay a tab out; one that fails leaves nothing on the page and is told in the log."""
+    blocks, functions, children = set(page.blocks), set(page.fns), list(row.children)
+    try:
+        with gr.Tab(known.title, id=name) as tab:
+            known.build()
+    except (Exception, SystemExit) as e:  # what another package does in its tab is not the page's end
+        for table, before in ((page.blocks, blocks), (page.fns, functions)):
+            for new in set(table) - before:
+                del table[new]
+        row.children[:] = children
+        why = str(e) if isinstance(e, MmdemoError) else f"{type(e).__name__}: {one_line(str(e))}"
+        log.error("The tab %s was left out: %s", name, why.rstrip(": "))
+        log.info("where it failed", exc_info=e)
+        return False
+    tab.select(None, js=f"() => mm.address.view('{name}')", api_visibility="private")
+    return True
 
 
 def _tables() -> str:
@@ -65,12 +90,16 @@ def _tables() -> str:
     return "".join(f"window.{name} = {table};" for name, table in rows.items())
 
 
-def _tab_of_link(request: gr.Request) -> Any:
-    """Open the tab that the address names; the Image tab is open already, and whoever has clicked stays
+def _tab_of_link(names: Collection[str]) -> Callable[[gr.Request], Any]:
+    """What opens the tab that the address names; the Image tab is open already, and whoever has clicked stays
     there.
     """
-    view = request.query_params.get("view", "")
-    return gr.Tabs(selected=view) if view in tabs() else gr.skip()
+
+    def tab_of_link(request: gr.Request) -> Any:
+        view = request.query_params.get("view", "")
+        return gr.Tabs(selected=view) if view in names else gr.skip()
+
+    return tab_of_link
 
 
 def _launch(page: gr.Blocks, app: App) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -14,14 +14,17 @@ import pytest
 
 from mmdemo import registry
 from mmdemo.data.exporters.base import EXPORTERS, Exporter
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.label_kinds import LABEL_KINDS, LabelKind
 from mmdemo.modality import MODALITIES, Modality
-from mmdemo.models.presets import LOADERS, Loader
+from mmdemo.models.presets import LOADERS, PRESETS, Loader, Preset
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import load_settings
-from mmdemo.ui.shell import serve
+from mmdemo.ui.shell import build_page, serve
 from mmdemo.ui.tabs.table import TABS, Tab, tabs
+from tests.conftest import BASE
 from tests.waiting import free_port
 
 PLUG_IN = '''
@@ -105,6 +108,7 @@ def test_a_name_that_is_taken_or_unknown_is_refused_with_the_list() -> None:
         OPERATIONS.get("smell")
 
 
+TABLES = (TABS, MODALITIES, LABEL_KINDS, EXPORTERS, IMPORTERS, PRESETS)
 FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: like_a_picture(describe=None), "describe of a Modality is None"),
     (lambda: like_a_picture(noun=None), "noun of a Modality is None"),
@@ -127,13 +131,34 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: LABEL_KINDS.add("a", LabelKind("b", "B", "about")), "The verdict 'b' is added as 'a'"),
     (lambda: MODALITIES.add("y", like_a_picture()), "The modality 'x' is added as 'y'"),
     (lambda: like_a_picture(model_setting="smell_model"), "There is no setting 'smell_model'"),
-    (lambda: made(EXPORTERS, Exporter, "about", 900, None), "write of a Exporter is None"),
+    (lambda: made(EXPORTERS, Exporter, "about", 900, None), "write of an Exporter is None"),
+    (lambda: IMPORTERS.add("x", Pile("x", "about", "first")), "order of an Importer is 'first'"),
+    (lambda: IMPORTERS.add("x", Pile("x", None, 9)), "about of an Importer is None"),
+    (lambda: like_a_model(loader="none"), "The model 'x' names the loader 'none', which there is not"),
+    (lambda: like_a_model(task="speech-text"), "The model 'x' is of speech-text, and its loader"),
     (lambda: TABS.add("\ud800", Tab("X", 150, lambda: None)), "'\\ud800' is no name of a tab"),
 ]
 
 
 def like_a_picture(**fields: Any) -> Modality:
     return replace(MODALITIES.get("image"), **{"name": "x", "task": "x-text"} | fields)
+
+
+class Pile:
+    """An importer that takes nothing."""
+
+    def __init__(self, name: Any, about: Any, order: Any) -> None:
+        self.name, self.about, self.order = name, about, order
+
+    def accepts(self, path: Path) -> bool:
+        return False
+
+    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+        yield from ()
+
+
+def like_a_model(**fields: Any) -> Preset:
+    return PRESETS.add("x", replace(PRESETS.get(BASE), **{"id": "x"} | fields))
 
 
 def made(table: registry.Registry[Any], record: Callable[..., Any], *fields: Any) -> Any:
@@ -144,13 +169,13 @@ def made(table: registry.Registry[Any], record: Callable[..., Any], *fields: Any
 def test_a_record_that_cannot_be_used_is_refused_when_it_is_added_and_the_rest_stays(
     adds: Callable[[], Any], says: str
 ) -> None:
-    before = [list(table) for table in (TABS, MODALITIES, LABEL_KINDS, EXPORTERS)]
+    before = [list(table) for table in TABLES]
     with pytest.raises(RegistryError) as refused:
         adds()
     assert str(refused.value).startswith(says) and refused.value.cure.startswith(
-        ("Give ", "Use ", "Add it ", "Leave it out")
+        ("Give ", "Use ", "Add ", "Leave it out", "Name ")
     )
-    assert [list(table) for table in (TABS, MODALITIES, LABEL_KINDS, EXPORTERS)] == before
+    assert [list(table) for table in TABLES] == before
 
 
 def test_a_plug_in_with_a_faulty_record_is_named_in_the_log_and_the_page_starts_without_it(
@@ -168,3 +193,30 @@ def test_a_plug_in_with_a_faulty_record_is_named_in_the_log_and_the_page_starts_
     assert told.startswith(
         "The plug-in faulty was not loaded: title of a Tab is '\\ud800', which it cannot be."
     )
+
+
+BROKEN_TAB = """
+import gradio as gr
+from mmdemo.ui.tabs.table import TABS, Tab
+
+
+def build() -> None:
+    button = gr.Button("left-over")
+    button.click(lambda: None, None, None)
+    raise RuntimeError("tab broke")
+
+
+def register() -> None:
+    TABS.add("broken", Tab("Broken", 150, build))
+"""
+
+
+def test_a_tab_that_cannot_be_laid_out_is_left_out_and_the_page_is_there(
+    plug_in: Callable[[str, str], Path], make_app: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    plug_in("broken_tab_plug_in", BROKEN_TAB)
+    page = build_page(make_app(samples=False))
+    config = str(page.get_config_file())
+    assert "left-over" not in config and "Broken" not in config and "Fine-tune" in config
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told == "The tab broken was left out: RuntimeError: tab broke"

@@ -15,6 +15,7 @@ an error and who may ask stand in one place:
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.finite import require_finite_answer
+from mmdemo.records import SHOWN
 from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import Answer, Request, is_local, is_missing, refusal, shown
@@ -111,13 +113,23 @@ SUBJECTS = modules_in(
 )
 OWN_VERBS = ("models", "restore", "settings", "serve")  # of the command line
 OWN_OPTIONS = ("workspace", "json", "help")  # of each of its verbs
+OWN_FIELDS = ("verb", "carry_out")  # what its parser notes beside what is written
+CALLER = "request"  # the parameter of an endpoint that is no field: who asks
 
 
 class Operations(Registry[Operation]):
     """The table."""
 
     def _check(self, entry: Operation) -> None:
-        """Refuse what the command line could not tell from its own words."""
+        """Refuse what the command line could not tell from its own words, and what no page can be sent."""
+        for name, field in entry.request.model_fields.items():
+            if not field.is_required():
+                _require_json(entry.name, name, field.get_default(call_default_factory=True))
+        if "api" in entry.surfaces and CALLER in entry.request.model_fields:
+            raise RegistryError(
+                f"A field of the operation {entry.name!r} is named {CALLER!r}, as who asks is to Gradio.",
+                "Choose another name.",
+            )
         if "command" not in entry.surfaces:
             return
         if entry.name.replace("_", "-") in OWN_VERBS:
@@ -125,11 +137,28 @@ class Operations(Registry[Operation]):
                 f"The operation {entry.name!r} has the name of one of the command line's own verbs.",
                 f"Choose another name than: {', '.join(OWN_VERBS)}.",
             )
-        if taken := next((name for name in entry.request.model_fields if name in OWN_OPTIONS), None):
+        if taken := next(
+            (name for name in entry.request.model_fields if name in OWN_OPTIONS + OWN_FIELDS), None
+        ):
             raise RegistryError(
-                f"A field of the operation {entry.name!r} is named {taken!r}, as an option of every verb is.",
-                f"Choose another name than: {', '.join(OWN_OPTIONS)}.",
+                f"A field of the operation {entry.name!r} is named {taken!r}, as one of every verb is.",
+                f"Choose another name than: {', '.join(OWN_OPTIONS + OWN_FIELDS)}.",
             )
+
+
+def _require_json(operation: str, name: str, default: Any) -> None:
+    """Refuse a default that could not be told to who asks what a field takes.
+
+    Raises:
+        RegistryError: it is no JSON.
+    """
+    try:
+        json.dumps(default, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as e:
+        raise RegistryError(
+            f"{name} of the operation {operation!r} has a default that is no JSON: {ascii(default)[:SHOWN]}.",
+            "Give a text, a number, true, false, null, or a list or an object of those.",
+        ) from e
 
 
 OPERATIONS = Operations("operation", Operation, built_in=SUBJECTS)
