@@ -10,7 +10,7 @@ import numpy as np
 
 from mmdemo.evaluation.localisation import Localisation
 from mmdemo.evaluation.measure import cells_in, media_vectors
-from mmdemo.evaluation.metrics import CURE, RECALL_AT, Ranks, Retrieval
+from mmdemo.evaluation.metrics import CURE, FIGURES, RECALL_AT, Ranks, Retrieval
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.finite import require_finite
 from mmdemo.labeling.snapshot import Example
@@ -21,6 +21,7 @@ from mmdemo.models.heads.residual import Projection, ResidualHead
 
 RESAMPLES = 2000
 EXAMPLES_SHOWN = 6
+NO_GAIN = {"gain": None, "low": None, "high": None}
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,12 @@ def paired_bootstrap(before: np.ndarray, after: np.ndarray, seed: int = 0) -> In
 
 
 def gains(before: Retrieval, after: Retrieval) -> dict[str, Any]:
-    """The gain and interval of each figure of the table, and of the mean recall."""
+    """The gain and interval of each figure of the table, and of the mean recall; null where there is none."""
     table: dict[str, Any] = {}
+    if not before.pairs or before.note:  # nothing was measured, or nothing that says anything
+        ways = dict.fromkeys(FIGURES, NO_GAIN)
+        ways.pop("MedR")
+        return {"text_to_media": ways, "media_to_text": ways, "mean_recall": NO_GAIN}
     sides = {
         "text_to_media": (before.text_to_media, after.text_to_media),
         "media_to_text": (before.media_to_text, after.media_to_text),
@@ -70,17 +75,22 @@ def gains(before: Retrieval, after: Retrieval) -> dict[str, Any]:
 def comparison(before: Retrieval, after: Retrieval, measured: Sequence[Example]) -> dict[str, Any]:
     """What a run says of two versions on the same examples: both, the gains, and who moved."""
     return {
-        "before": before.as_json() | {"mean_recall": round(before.mean_recall, 2)},
-        "after": after.as_json() | {"mean_recall": round(after.mean_recall, 2)},
+        "before": _side(before),
+        "after": _side(after),
         "gains": gains(before, after),
         "changes": rank_changes(measured, before.text_to_media, after.text_to_media),
     } | _accuracy(before, after, measured)
 
 
+def _side(found: Retrieval) -> dict[str, Any]:
+    note = {"note": found.note} if found.note else {}
+    return found.as_json() | {"mean_recall": found.told_recall} | note
+
+
 def _accuracy(before: Retrieval, after: Retrieval, measured: Sequence[Example]) -> dict[str, Any]:
     """Of items whose text is a class: how many get the right class first, with the gain's interval."""
     closed = np.array([e.closed for e in measured], bool)
-    if not closed.any():
+    if not closed.any() or before.note:
         return {}
     old, new = (found.media_to_text.first[closed] <= 1 for found in (before, after))
     sides = {name: round(100.0 * float(side.mean()), 2) for name, side in (("before", old), ("after", new))}

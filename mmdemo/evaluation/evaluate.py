@@ -51,9 +51,9 @@ class Measured:
     moments: Localisation | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The JSON of `evaluate`, less task and model."""
+        """The JSON of `evaluate`, less task and model; its figures are null where a note says why."""
         spans = {"moments": self.moments.as_json()} if self.moments is not None else {}
-        return self.retrieval.as_json() | spans
+        return self.retrieval.as_json() | spans | {"note": self.retrieval.note}
 
 
 def evaluate_workspace(ws: Workspace, aligner: HeadAligner, split: str = HELD_OUT) -> Measured:

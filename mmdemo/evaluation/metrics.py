@@ -18,6 +18,7 @@ from mmdemo.finite import require_finite
 from mmdemo.retrieval.ranking import first_decided, sort_keys
 
 RECALL_AT = (1, 5, 10)
+FIGURES = (*(f"R@{k}" for k in RECALL_AT), "MedR", "mAP")
 CHUNK = 1024  # queries ranked at once
 CURE = "Activate another version, or train again at a lower learning rate."
 Said = Callable[[int], str]  # what a pair is called in a sentence, by its row
@@ -39,11 +40,13 @@ class Ranks:
         """The share of queries with a right answer in the first k, as a percentage."""
         return 100.0 * float((self.first <= k).mean()) if len(self.first) else 0.0
 
-    def as_json(self) -> dict[str, float]:
-        """The table's row; percentages 0-100, MedR a rank."""
-        row = {f"R@{k}": round(self.recall(k), 2) for k in RECALL_AT}
-        row["MedR"] = round(float(np.median(self.first)), 1) if len(self.first) else 0.0
-        row["mAP"] = round(100.0 * float(self.precision.mean()), 2) if len(self.first) else 0.0
+    def as_json(self) -> dict[str, float | None]:
+        """The table's row; percentages 0-100, MedR a rank; null where nobody asked."""
+        if not len(self.first):
+            return dict.fromkeys(FIGURES)
+        row: dict[str, float | None] = {f"R@{k}": round(self.recall(k), 2) for k in RECALL_AT}
+        row["MedR"] = round(float(np.median(self.first)), 1)
+        row["mAP"] = round(100.0 * float(self.precision.mean()), 2)
         return row
 
 
@@ -54,6 +57,12 @@ class Retrieval:
     pairs: int
     text_to_media: Ranks
     media_to_text: Ranks
+    note: str = ""  # why any model would be right, so that no figure says anything; empty: they do
+
+    @property
+    def told_recall(self) -> float | None:
+        """The mean recall as it is told, rounded; None where it says nothing."""
+        return None if self.note or not self.pairs else round(self.mean_recall, 2)
 
     @property
     def mean_recall(self) -> float:
@@ -74,10 +83,11 @@ class Retrieval:
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `evaluate`, less task and model."""
+        nothing = dict.fromkeys(FIGURES)
         return {
             "pairs": self.pairs,
-            "text_to_media": self.text_to_media.as_json(),
-            "media_to_text": self.media_to_text.as_json(),
+            "text_to_media": nothing if self.note else self.text_to_media.as_json(),
+            "media_to_text": nothing if self.note else self.media_to_text.as_json(),
         }
 
 
@@ -215,7 +225,19 @@ def evaluate_table(
         pairs=len(media_code),
         text_to_media=_rank(of_texts, text_code, media_code, {(t, m) for m, t in joined}),
         media_to_text=_rank(of_media, media_code, text_code, joined),
+        note=_without_choice(media_code, text_code),
     )
+
+
+def _without_choice(media: np.ndarray, text: np.ndarray) -> str:
+    """Why there is nothing wrong to answer with; empty: there is."""
+    if len(media) == 1:
+        return "There is one pair only, so any model is right."
+    if len(set(text.tolist())) == 1:
+        return "All of them have one text, so any model is right."
+    if len(set(media.tolist())) == 1:
+        return "All texts are of one item, so any model is right."
+    return ""
 
 
 def codes(ids: Sequence[str]) -> np.ndarray:

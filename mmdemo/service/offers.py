@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmdemo.errors import MmdemoError, UserError
+from mmdemo.errors import DataError, MmdemoError, UserError
 from mmdemo.modality import TASKS
 from mmdemo.models.automatic import better_than
 from mmdemo.models.find_model import preset_for
@@ -204,8 +204,11 @@ class Offers:
                 trial.message += " Label some, and try again."
         else:
             trial.message = f"Measuring on {pairs} validation pairs"
-            trial.compared = self._versions.compare([trial.against, preset.id], VALIDATION, task)
-            trial.message = _said(trial.compared)
+            try:
+                trial.compared = self._versions.compare([trial.against, preset.id], VALIDATION, task)
+                trial.message = _said(trial.compared)
+            except DataError as e:
+                trial.message = f"It works here. {e}"
         trial.status = DONE
 
     def take(self, task: str, model: str, annotator: str = "", anyway: bool = False) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdemo.errors import UserError
+from mmdemo.errors import DataError, UserError
 from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context, version_task
@@ -189,9 +189,11 @@ class Versions:
         if twice is not None:
             raise UserError(f"{twice[:60]} is named twice.", "Name each version once.")
         examples, found = self._measured(versions, split, task)
+        if found[0].note:
+            raise DataError(found[0].note, "Label matches of several items, with different texts.")
         first = found[0].recall_by_query()
         rows = [
-            {"version": version, "mean_recall": round(one.mean_recall, 2)}
+            {"version": version, "mean_recall": one.told_recall}
             | one.as_json()
             | {"gain": paired_bootstrap(first, one.recall_by_query()).as_json()}
             for version, one in zip(versions, found, strict=True)

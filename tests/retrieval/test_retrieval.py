@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdemo.errors import UserError
+from mmdemo.evaluation.comparison import gains
+from mmdemo.evaluation.evaluate import Measured
 from mmdemo.evaluation.metrics import evaluate_retrieval
 from mmdemo.media.image import decode_image
 from mmdemo.retrieval.encode_stream import encode_stream
@@ -202,3 +204,30 @@ def test_embedding_passes_over_what_cannot_be_read_and_keeps_the_order_of_the_re
 
 def test_the_best_cut_parts_two_groups() -> None:
     assert 0.3 < best_cut(np.array([0.5, 0.6, 0.7]), np.array([0.1, 0.2, 0.3])) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("items", "texts", "says"),
+    [
+        ("ab", "tt", "All of them have one text, so any model is right."),
+        ("aa", "tu", "All texts are of one item, so any model is right."),
+        ("a", "t", "There is one pair only, so any model is right."),
+        ("", "", ""),
+    ],
+)
+def test_where_nothing_can_be_answered_wrongly_figures_are_left_out_with_the_reason(
+    items: str, texts: str, says: str
+) -> None:
+    vectors = unit(len(items), 4, 0) if items else np.empty((0, 4), np.float32)
+    found = evaluate_retrieval(vectors, vectors, list(items), list(texts))
+    told = Measured(found).as_json()
+    assert list(told) == ["pairs", "text_to_media", "media_to_text", "note"] and told["note"] == says
+    rows = [told["text_to_media"], told["media_to_text"], *gains(found, found)["text_to_media"].values()]
+    assert {value for row in rows for value in row.values()} == {None} and found.told_recall is None
+    assert list(rows[0]) == ["R@1", "R@5", "R@10", "MedR", "mAP"]
+
+
+def test_where_something_can_be_answered_wrongly_there_are_figures() -> None:
+    found = evaluate_retrieval(unit(3, 4, 0), unit(3, 4, 1), list("abc"), list("ttu"))
+    told = Measured(found).as_json()
+    assert not told["note"] and None not in told["text_to_media"].values() and found.told_recall is not None

@@ -86,6 +86,7 @@ function changes(list, from) {
 function measured(s) {
   const said = (what, g, on, from) => [`${what} `, mm.number(`${signed(g.gain)} points`, from), ` on ${on} (95 % interval `, mm.number(`${signed(g.low)} to ${signed(g.high)}`, from), s.gate?.attempt ? ")." : "). Such figures alone let luck through when several runs are looked at."];
   if (s.captions) return said("BLEU-4", s.captions.gains["BLEU-4"], `${s.captions.pictures} pictures it never saw`, source(s, "captions", "BLEU-4"));
+  if (s.before?.note) return [s.before.note];
   if (!s.before?.pairs) return [];
   return said("Mean recall", s.gains.mean_recall, `${s.before.pairs} pairs it never saw`, source(s, "retrieval", "mean recall"));
 }

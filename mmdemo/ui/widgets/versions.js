@@ -45,7 +45,7 @@ async function drawCard(id) {
       ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches`), ...fact("other sides", `${k.trained_on.validation ?? 0} validation matches, ${k.trained_on.held_out} held-out matches`), ...fact("snapshot", `${c.snapshot} labels of all sides, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
     k?.gate ? h("p", { class: "mm-note", "data-gate": true }, mm.readings(k.gate.sentence, source(k, "gate"))) : "",
     k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: `, mm.readings(k.overruled.sentence, source(k, "gate"))) : "",
-    ...tested(k), ...(k ? accuracy(k) : []), k?.before?.pairs ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
+    ...tested(k), ...(k ? accuracy(k) : []), k?.before?.pairs && !k.before.note ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
     ...(chosenTask() === "captioning" ? [] : mm.told(c.reliability)));
 }
 async function push(id) {
