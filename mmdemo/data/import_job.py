@@ -7,19 +7,27 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from mmdemo.data.import_note import ImportNote
 from mmdemo.data.importing import ImportReport
 from mmdemo.errors import MmdemoError, UserError
 
 log = logging.getLogger(__name__)
+BROKEN_OFF = "broken-off"  # in the place of an import's id
 Work = Callable[[Callable[[int, int | None], None], Callable[[], bool]], ImportReport]
 
 
 class ImportJob:
-    """One import at a time, with its progress."""
+    """One import at a time, with its progress.
 
-    def __init__(self) -> None:
+    Args:
+        folder: the workspace's, where an import that was killed is told of until the next one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._note = ImportNote(folder)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -46,6 +54,7 @@ class ImportJob:
                 )
             self._stop.clear()
             self._begun = time.monotonic()
+            self._note.begin(name, total)
             self._state = {
                 "status": "running",
                 "id": secrets.token_hex(4),
@@ -64,8 +73,16 @@ class ImportJob:
         self._stop.set()
 
     def state(self) -> dict[str, Any]:
-        """Where it stands."""
+        """Where it stands; of one that another process did not bring to its end, why."""
+        if self._state["status"] == "none" and (left := self._note.broken_off()) is not None:
+            told = {"report": ImportReport().as_json(), "error": str(left), "stopped": False}
+            return {"status": "done", "id": BROKEN_OFF, "name": left.name, "done": left.done} | told
         return dict(self._state)
+
+    def tell_broken_off(self) -> None:
+        """Say in the log that the last import was broken off, if it was."""
+        if (left := self._note.broken_off()) is not None:
+            log.warning("%s", left)
 
     def _run(self, work: Work, then: Callable[[], None]) -> None:
         error = ""
@@ -83,6 +100,7 @@ class ImportJob:
             "stopped": report.stopped,
         }
         self._state["status"] = "done"
+        self._note.end()
         then()
 
     def _report(self, done: int, total: int | None) -> None:
@@ -90,3 +108,4 @@ class ImportJob:
         spent = time.monotonic() - self._begun
         eta = spent / done * (total - done) if total and done else None
         self._state |= {"done": done, "total": total, "eta_s": eta}
+        self._note.write(self._state["name"], done, total)

@@ -92,7 +92,7 @@ class Context:
         self.models = ModelManager(
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers, self._fall_back
         )
-        self.imports = ImportJob()
+        self.imports = ImportJob(settings.workspace)
         self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -226,6 +226,7 @@ class Context:
                 log.exception("the samples were not put in")
             self.warm(DEFAULT_TASK, ready)
 
+        self.imports.tell_broken_off()
         threading.Thread(target=begin, name="mmdemo-begin", daemon=True).start()
 
     def warm(self, task: Task, then: Callable[[], None] = lambda: None) -> None:
