@@ -19,6 +19,7 @@ _INSTALLED = _PACKAGE / "assets"  # where a wheel has them; in a clone they lie 
 ASSETS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "assets"
 
 
+DATABASE = "mmdemo.sqlite3"  # in the workspace, where no other is named
 AUTO = "auto"  # of a base version: the best that is on this machine
 MAX_FILE_MB = 20_000  # a whole day of video at a usual rate; more is a mistake
 
@@ -67,7 +68,7 @@ class Settings:
     @property
     def url(self) -> str:
         """The database's SQLAlchemy URL."""
-        return self.database_url or f"sqlite:///{self.workspace / 'mmdemo.sqlite3'}"
+        return self.database_url or f"sqlite:///{self.workspace / DATABASE}"
 
     @property
     def on_space(self) -> bool:

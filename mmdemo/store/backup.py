@@ -12,12 +12,12 @@ from pathlib import Path
 
 from mmdemo.errors import StorageError, UserError, cannot_write, reason
 from mmdemo.media.regular_file import is_there, require_file
+from mmdemo.settings import DATABASE
 from mmdemo.store.media_store import PART
 from mmdemo.store.tables import now
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
-DATABASE = "mmdemo.sqlite3"
 BACKUP_MB = 10_000_000  # of a zip; what it holds must fit on the disk
 # What zipfile raises of a zip that is damaged, encrypted, or packed in a way that it does not know.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,10 +65,20 @@ class Database:
                             "Nothing was changed; restore a backup, or go on with the version before.",
                         )
         except DBAPIError as e:
-            raise StorageError(
-                f"The database cannot be opened: {reason(e.orig or e)}.",
-                "Check MMDEMO_WORKSPACE and MMDEMO_DATABASE_URL.",
-            ) from e
+            raise self._unopened(e) from e
+
+    def _unopened(self, e: DBAPIError) -> StorageError:
+        """What to say of a database that cannot be opened; SQLite writes beside its file even to read it."""
+        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        if file and not os.access(Path(file).parent, os.W_OK):
+            return StorageError(
+                f"The folder {Path(file).parent} cannot be written to, and its database needs that.",
+                "Make it writable, or name another folder as MMDEMO_WORKSPACE.",
+            )
+        return StorageError(
+            f"The database cannot be opened: {reason(e.orig or e)}.",
+            "Check MMDEMO_WORKSPACE and MMDEMO_DATABASE_URL.",
+        )
 
     @contextmanager
     def _unchecked(self) -> Iterator[Connection]:

@@ -6,6 +6,7 @@ vectors/          features and vectors, memory-mapped
 versions/         weights and their cards
 runs/             snapshots, curves and check-points
 cache/            thumbnails; may be deleted
+import.json       how far the import that is on has come
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdemo.errors import MediaError, MmdemoError, cannot_write, one_line
+from mmdemo.errors import MediaError, MmdemoError, StorageError, cannot_write, one_line
 from mmdemo.media.image import thumbnail
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, Facts
-from mmdemo.settings import Settings
+from mmdemo.settings import DATABASE, Settings
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
 from mmdemo.store.items import ItemStore
@@ -38,9 +39,26 @@ from mmdemo.store.vectors import VectorFile
 from mmdemo.store.versions import VersionTree
 from mmdemo.store.words import WordIndex
 
+HELD = ("media", "versions", "runs")  # what only the database can tell the meaning of
 FOLDERS = ("media", "vectors", "versions", "runs", "cache")
 
 log = logging.getLogger(__name__)
+
+
+def _require_whole(settings: Settings) -> None:
+    """Refuse a database that something has emptied, beside the files that it knew: it would be a new one.
+
+    Raises:
+        StorageError: it is empty, and they are there.
+    """
+    file, folder = settings.workspace / DATABASE, settings.workspace
+    if settings.database_url or not file.is_file() or file.stat().st_size:
+        return
+    if holds := next((name for name in HELD if any((folder / name).iterdir())), None):
+        raise StorageError(
+            f"The database {file} is empty, and there are files in {folder / holds}.",
+            "Restore a backup, or name another folder as MMDEMO_WORKSPACE.",
+        )
 
 
 class Workspace:
@@ -62,6 +80,7 @@ class Workspace:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as e:
             raise cannot_write(f"The workspace {self.folder} cannot be used", e, named=True) from e
+        _require_whole(settings)
         remove_left(self.folder)
         remove_left(self.folder.parent)  # of a restore
         self.database = Database(settings.url)

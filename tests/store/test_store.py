@@ -212,6 +212,24 @@ def test_what_is_no_backup_changes_nothing(ws: Workspace, tmp_path: Path) -> Non
     ws.add_media("image", png(), "still works.png", source="t")
 
 
+@pytest.mark.usefixtures("only_sqlite")
+def test_an_emptied_database_beside_its_files_is_refused_and_not_begun_anew(ws: Workspace) -> None:
+    ws.close()
+    Workspace(ws.settings).close()
+    database = ws.folder / "mmdemo.sqlite3"
+    whole = database.read_bytes()
+    database.write_bytes(b"")
+    Workspace(ws.settings).close()  # nothing is in it, so nothing is lost
+    database.write_bytes(whole)
+    with_picture = Workspace(ws.settings)
+    with_picture.add_media("image", png(), "a.png", source="t")
+    with_picture.close()
+    database.write_bytes(b"")
+    with pytest.raises(StorageError, match=r"is empty, and there are files in .*media"):
+        Workspace(ws.settings)
+    assert database.read_bytes() == b""
+
+
 def test_a_workspace_that_cannot_be_made_is_said_to_be_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match=r"cannot be used: .*file is not a folder"):
