@@ -110,6 +110,10 @@ def test_what_is_wrong_is_one_line_on_standard_error_and_status_2(
     assert "No captioner is active" in refused(capsys, "train", *space, "--task", "captioning")
     assert "One version is nothing" in refused(capsys, "models", *space, "compare", "v1")
     assert "no version 'v1'" in refused(capsys, "models", *space, "activate", "v1")
+    assert "Use one of: activate, compare" in refused(capsys, "models", *space, "foo")
+    assert refused(capsys, "export", *space, "").endswith("out is empty. Write a new folder.\n")
+    assert "No data set is named. Write datasets:NAME" in refused(capsys, "import", *space, "datasets:")
+    assert "is a folder, not a file" in refused(capsys, "search", *space, str(tmp_path))
     assert "no export format 'xml'" in refused(
         capsys, "export", *space, str(tmp_path / "o"), "--format", "xml"
     )

@@ -13,7 +13,7 @@ import numpy as np
 from mmdemo.errors import DataError
 from mmdemo.evaluation.metrics import RECALL_AT, Retrieval
 from mmdemo.labeling.snapshot import Example
-from mmdemo.store.texts import text_key
+from mmdemo.store.texts import short_id, text_key
 
 SPREAD = 0.7  # of an item's difference in log rank, before one was measured
 
@@ -93,7 +93,7 @@ def _by_item(items: Sequence[str], values: np.ndarray) -> np.ndarray:
     if wrong.any():
         item = items[int(np.argmax(wrong))]
         raise DataError(
-            f"What was measured on the item {item[:12]} is not a finite number.",
+            f"What was measured on the item {short_id(item)} is not a finite number.",
             "Import its file again, or train with a smaller learning rate.",
         )
     number: dict[str, int] = {}

@@ -15,7 +15,7 @@ from mmdemo.store.media_store import write_durably
 from mmdemo.store.pairs import PairView
 from mmdemo.store.splits import ALL, CLASS, HELD_OUT, TRAIN, VALIDATION, validates
 from mmdemo.store.tables import TextSplit
-from mmdemo.store.texts import text_key
+from mmdemo.store.texts import short_id, text_key
 from mmdemo.store.workspace import Workspace
 
 CHOSEN_SHARE = 0.1  # of train items, for validation where that side has too few; workspaces keep to it
@@ -164,16 +164,20 @@ def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
         what = f"All {len(held_out)} labels are on the held-out side, which is only measured on."
         missing.append(f"{what} Label more: most pairs are to train on.")
     elif not matches:
-        missing.append("There are only mismatches. Label some matches: a model learns what fits from them.")
+        missing.append("There are only mismatches to train on. Label some matches: they say what fits.")
     elif len({text_key(e.text) for e in matches}) < 2:
-        missing.append("All matches have one text. Label matches with at least two different texts.")
+        missing.append(
+            "All matches to train on have one text. Label matches with two different texts or more."
+        )
     elif len({e.item for e in matches}) < 2:
-        missing.append("All matches are of one item. Label matches of at least two different items.")
+        missing.append(
+            "All matches to train on are of one item. Label matches of two different items or more."
+        )
     items = ws.items.of(sorted({e.item for e in snapshot.examples}))
     for example in snapshot.examples:
         item = items.get(example.item)
         if item is None or not ws.media_path(item).is_file():
-            name = item.name if item else example.item[:12]
+            name = item.name if item else short_id(example.item)
             missing.append(
                 f"Label {example.label} is on {name}, whose file is missing. Import the file again."
             )

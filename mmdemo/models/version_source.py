@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdemo.errors import UserError
 from mmdemo.models.find_model import find_preset
-from mmdemo.models.presets import Preset
+from mmdemo.models.presets import PROPOSED, Preset
 from mmdemo.models.protocols import Task
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def version_source(ws: Workspace, version_id: str) -> VersionSource:
         UserError: there is no such version.
     """
     version = ws.versions.get(version_id)
+    if version.base == PROPOSED:
+        raise UserError(f"{version_id} is a version of {version.task} and has no network.", "Choose another.")
     folder = ws.version_folder(version_id) if version.parent else None
     preset = find_preset(version.base)
     holder: str | None = version_id

@@ -15,6 +15,7 @@ import numpy as np
 from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.retrieval.embed import looked_at, text_id
+from mmdemo.store.texts import short_id
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 
@@ -84,7 +85,7 @@ class PairEvidence:
                 return self._media[item_id]
         item = self._ws.items.get(item_id)
         if item is None:
-            raise UserError(f"There is no item {item_id[:12]}.", "Choose another one.")
+            raise UserError(f"There is no item {short_id(item_id)}.", "Choose another one.")
         medium = looked_at(self._ws, self._aligner, item)
         with self._lock:
             self._media[item_id] = medium

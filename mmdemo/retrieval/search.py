@@ -28,7 +28,7 @@ from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.retrieval.speech.heard import HeardSounds
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
-from mmdemo.store.texts import clean_text, text_key
+from mmdemo.store.texts import clean_text, short_id, text_key
 from mmdemo.store.workspace import Workspace
 
 DENIED = 0.05  # what is left of the number of an answer that people crossed
@@ -251,7 +251,7 @@ class Searcher:
         """
         item = self._ws.items.get(query.item or "")
         if item is None:
-            raise UserError(f"There is no item {(query.item or '')[:12]}.", "Search with another one.")
+            raise UserError(f"There is no item {short_id(query.item or '')}.", "Search with another one.")
         return item
 
     def _wanted(self, query: Query) -> set[str] | None:

@@ -10,7 +10,7 @@ from mmdemo.errors import UserError
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
-from mmdemo.store.labels import NewLabel
+from mmdemo.store.labels import ELSEWHERE, NewLabel
 from mmdemo.store.pairs import PairView, check_span
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Labels:
         """
         view = self._ws.pairs.get(pair)
         if view is None or (task and view.task != task):
-            raise UserError(f"There is no pair {pair}{f' in {task}' if task else ''}.", "Reload the page.")
+            raise UserError(f"There is no pair {pair}{f' in {task}' if task else ''}.", ELSEWHERE)
         self._check_version(label.version_id)
         check_span_of(view.task, view.duration_s, label.start_s, label.end_s)
         if label.start_s is not None or label.end_s is not None:
@@ -82,7 +82,7 @@ class Labels:
     def _check_version(self, version: str | None) -> None:
         if version is not None and not self._ws.versions.was_there(version):
             raise UserError(
-                f"There is no version {version[:60]!r}.", "Leave it out, or list them with /versions."
+                f"There is no version {version[:60]!r}.", "Leave it out, or name one that there is."
             )
 
     def _queue_of_pair(self, pair: int) -> PairQueue:

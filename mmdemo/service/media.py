@@ -16,7 +16,7 @@ from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.store.splits import ALL, HELD_OUT
 from mmdemo.store.tables import Item
-from mmdemo.store.texts import clean_text, text_key
+from mmdemo.store.texts import clean_text, short_id, text_key
 
 if TYPE_CHECKING:
     from mmdemo.retrieval.query import Query
@@ -41,7 +41,7 @@ class Media:
         """
         item = self._ws.items.get(item_id)
         if item is None:
-            raise UserError(f"There is no item {item_id[:12]}.", "Choose another one.")
+            raise UserError(f"There is no item {short_id(item_id)}.", "Choose another one.")
         return item
 
     def keep(self, path: Path, source: str = "upload", task: Task = DEFAULT_TASK) -> Item:
@@ -111,6 +111,7 @@ class Media:
         """
         from mmdemo.retrieval.embed import decode_file
 
+        require_file(path, self._ws.settings.max_file_mb)  # before seconds go into loading a model
         return decode_file(self._context.models.aligner(task).towers.media, path, self._ws.settings)
 
     def evaluate(
@@ -127,8 +128,11 @@ class Media:
         Raises:
             UserError: there is no such version, or nothing to measure on.
         """
+        from mmdemo.data.importing import source_rows
         from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 
+        if pairs:
+            source_rows(pairs)  # that it is there, before seconds go into loading a model
         aligner = self._context.models.aligner(task, version)
         side = split or (ALL if pairs else HELD_OUT)
         if pairs:

@@ -21,6 +21,7 @@ from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
 from mmdemo.store.words import LABEL, add_in
 
+ELSEWHERE = "Check the number, and that it is of this workspace."
 MAX_KEY = 64  # characters; SQLite would take more, PostgreSQL not
 
 
@@ -82,7 +83,7 @@ class LabelLog:
         with self._database.write() as session:
             pair = session.get(Pair, pair_id)
             if pair is None:
-                raise UserError(f"There is no pair {pair_id}.", "Reload the page.")
+                raise UserError(f"There is no pair {pair_id}.", ELSEWHERE)
             return self.add_in(session, pair, label)
 
     def add_on(
@@ -172,7 +173,7 @@ class LabelLog:
                 return known.id
             label = session.get(Label, label_id)
             if label is None or label.undoes is not None:
-                raise UserError(f"There is no label {label_id} to undo.", "Reload the page.")
+                raise UserError(f"There is no label {label_id} to undo.", ELSEWHERE)
             if session.scalar(select(Label.id).where(Label.undoes == label_id)) is not None:
                 raise UserError(f"Label {label_id} is undone already.", "Nothing needs to be done.")
             row = Label(

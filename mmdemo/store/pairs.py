@@ -13,7 +13,7 @@ from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED, Training, names_of, trai
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.splits import Sides
 from mmdemo.store.tables import HARD_NEGATIVE, Item, Label, Pair
-from mmdemo.store.texts import clean_text, text_key
+from mmdemo.store.texts import clean_text, short_id, text_key
 from mmdemo.store.words import PAIR, add_in
 
 # The sources of pairs that exist because somebody judged an answer: without that label they say nothing.
@@ -116,7 +116,7 @@ class PairStore:
             return known, False
         item = session.get(Item, item_id)
         if item is None:
-            raise UserError(f"There is no item {item_id[:12]}.", "Add the file first.")
+            raise UserError(f"There is no item {short_id(item_id)}.", "Add the file first.")
         item.listed = True
         pair = Pair(
             task=task,

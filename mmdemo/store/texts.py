@@ -11,6 +11,7 @@ from mmdemo.errors import UserError
 
 MAX_TEXT = 10_000  # characters
 LONGEST_NAME = 200  # bytes of the name of a file; file systems take 255, and what is beside it adds to that
+SHOWN_OF_ID = 12  # characters
 LONGEST_SUFFIX = 12  # characters; what is longer after a dot is no suffix
 
 
@@ -49,6 +50,11 @@ def text_key(text: str) -> str:
     """SHA-256 of the text without regard to case, width and blanks: copies of one text share it."""
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def short_id(item: str) -> str:
+    """An item's id as a sentence shows it: hashes are known by their beginning."""
+    return item if len(item) <= SHOWN_OF_ID else f"{item[:SHOWN_OF_ID]}…"
 
 
 def short_name(name: str) -> str:

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from mmdemo.errors import cannot_write
 from mmdemo.finite import require_finite
+from mmdemo.store.texts import short_id
 
 KEY_BYTES = 32  # a SHA-256
 CHECKED_AT_ONCE = 65_536  # rows whose numbers are looked at together
@@ -69,7 +70,7 @@ class VectorFile:
         """
         with np.errstate(over="ignore"):
             rows = np.asarray(rows, dtype=self.dtype)
-        require_finite(rows, lambda i: f"What would be kept of {_short(keys[i])}", "Leave its file out.")
+        require_finite(rows, lambda i: f"What would be kept of {short_id(keys[i])}", "Leave its file out.")
         with self._lock, self._file_lock:
             count = self.refresh()
             known = self._known()
@@ -149,7 +150,7 @@ class VectorFile:
         return self._kept_of(self.keys_at(np.array([start + row]))[0], named)
 
     def _kept_of(self, key: str, named: Named | None) -> str:
-        return f"What is kept of {(named or _short)(key)} in {self._rows_path.name}"
+        return f"What is kept of {(named or short_id)(key)} in {self._rows_path.name}"
 
     def _known(self) -> dict[bytes, int]:
         if self._indexed < self._seen:
@@ -166,10 +167,6 @@ class VectorFile:
             return 0
         rows = self._rows_path.stat().st_size // (self.dim * self.dtype.itemsize)
         return min(rows, self._keys_path.stat().st_size // KEY_BYTES)
-
-
-def _short(key: str) -> str:
-    return key[:12]
 
 
 def _append_at(path: Path, offset: int, data: bytes) -> None:

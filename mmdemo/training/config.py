@@ -26,7 +26,8 @@ class Setting:
     about: str
     low: float | None = None
     high: float | None = None
-    or_zero: bool = False  # whether 0 stands for the default, below `low`
+    or_zero: bool = False  # whether 0 stands for the default, below `low` or at it
+    above: bool = False  # whether `low` itself is none of them
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class TrainSettings:
     """
 
     epochs: Annotated[int, Setting("how many, or 0 for the method's default", 0, MOST_EPOCHS)] = 0
-    learning_rate: Annotated[float, Setting("default: the method's", 0.0, 0.1)] = 0.0  # 0: that default
+    learning_rate: Annotated[float, Setting("default: the method's", 0.0, 0.1, or_zero=True, above=True)] = (
+        0.0  # 0: that default
+    )
     weight_decay: Annotated[float, Setting("how fast weights shrink; default 0.1", 0.0, 10.0)] = 0.1
     batch: Annotated[
         int, Setting("pairs a step, over all processes; 0: the method's default", 2, 65_536, or_zero=True)
@@ -84,9 +87,8 @@ class TrainSettings:
             if value is None or low is None or high is None or (setting.or_zero and value == 0):
                 continue
             if not low <= value <= high:
-                raise UserError(
-                    f"{name.replace('_', ' ')} is {value:g}.", f"Use a number from {low:g} to {high:g}."
-                )
+                limits = f"above {low:g} and up to {high:g}" if setting.above else f"from {low:g} to {high:g}"
+                raise UserError(f"{name.replace('_', ' ')} is {value:g}.", f"Use a number {limits}.")
         if self.loss not in LOSSES:
             raise UserError(f"The loss {self.loss!r} is unknown.", f"Use one of: {', '.join(LOSSES)}.")
 

@@ -97,6 +97,8 @@ def unreadable(request: Request, error: Exception) -> JSONResponse:
     """The response to a request whose parts are not those that its route takes."""
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
     name = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    if first.get("type") == "json_invalid":
+        return refusal(UserError("The request is not JSON.", BODY_CURE), 422)
     what = (
         f"{shown(name)} of the request cannot be used: {first['msg']}."
         if name

@@ -174,7 +174,7 @@ def test_labels_all_on_the_held_out_side_is_said(ws: Workspace) -> None:
 def test_only_one_text_is_said(ws: Workspace) -> None:
     for i in range(3):
         pair_of(ws, i, "the same", "train")
-    assert "All matches have one text" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
+    assert "All matches to train on have one text" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
 
 
 def test_only_mismatches_is_said_and_only_matches_is_warned_of(ws: Workspace) -> None:

@@ -187,7 +187,7 @@ def test_labels_of_one_class_are_told_before_anything_starts(app: App) -> None:
     train = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.split == "train"][:6]
     for pair in train:
         app.ws.labels.add(pair.id, NewLabel("match", "one and the same"))
-    with pytest.raises(DataError, match="All matches have one text"):
+    with pytest.raises(DataError, match="All matches to train on have one text"):
         app.training.start(TASK, "head", {}, "ask")
     for pair in train:
         app.ws.labels.add(pair.id, NewLabel("mismatch"))

@@ -230,8 +230,8 @@ def test_an_agent_passes_a_file_as_a_data_url_or_as_what_it_uploaded(api: tuple[
 @pytest.mark.parametrize(
     ("tool", "arguments", "sentence"),
     [
-        ("label", {"pair": 999999, "verdict": "match"}, "There is no pair 999999. Reload the page."),
-        ("undo", {"label": 999999}, "There is no label 999999 to undo. Reload the page."),
+        ("label", {"pair": 999999, "verdict": "match"}, "There is no pair 999999. Check the number, and"),
+        ("undo", {"label": 999999}, "There is no label 999999 to undo. Check the number, and"),
         ("label", {"verdict": "match"}, "pair is missing. Send its number, from /next_pair."),
         ("search", {"query": "x", "colour": 1}, "search takes no 'colour'. It takes query"),
         ("search", {"query": "\ud800"}, "query holds a character that cannot be stored. Remove it."),

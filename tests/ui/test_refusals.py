@@ -243,6 +243,7 @@ def test_every_refusal_says_what_is_wrong_and_what_to_do_under_the_same_names(ht
         sent(http, "gradio_api/component_server", {}),
         http.post("gradio_api/upload", json={}),
     ]
+    assert answers[9].json()["error"] == "The request is not JSON."
     for answer in answers:
         told = answer.json()
         assert set(told) == {"error", "cure", "detail"}, (answer.url, told)

@@ -26,6 +26,7 @@ from mmdemo.models.video.aligner import FrameFeatures, VideoTower, sequences
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
+from mmdemo.store.texts import short_id
 from mmdemo.store.workspace import Workspace
 
 EVERY_S = 0.5
@@ -83,7 +84,7 @@ def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures |
     with np.load(path, allow_pickle=False) as found:
         kept = FrameFeatures(found["times"], found["features"], found["shots"])
     item = ws.items.get(item_id)
-    named = f"What is kept of a frame of {item.name if item else item_id[:12]}"
+    named = f"What is kept of a frame of {item.name if item else short_id(item_id)}"
     require_finite(kept.features, named, f"Remove {path.name} from the workspace's cache: it is made again.")
     return kept
 
@@ -139,7 +140,7 @@ def span_clips(
     kept = {item: kept_features(ws, tower_id, item) for item in dict.fromkeys(item for item, _, _ in spans)}
     lost = [item for item, found in kept.items() if found is None]
     if lost:
-        raise DataError(f"The frames of {lost[0][:12]} are not at hand.", "Start the run again.")
+        raise DataError(f"The frames of {short_id(lost[0])} are not at hand.", "Start the run again.")
     return [
         found if start is None and end is None else found.cut(start, end)
         for item, start, end in spans

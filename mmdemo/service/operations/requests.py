@@ -277,6 +277,12 @@ def _worded(kind: str, name: str, value: Any, facts: dict[str, Any], what: str) 
         return UserError(f"{name} is {told}, which is not a finite number.", "Write a number.")
     if kind == "literal_error":
         return UserError(f"{name} is {told}.", f"Use one of: {facts['expected']}.")
+    whole = isinstance(value, float) and value.is_integer()
+    if kind == "int_parsing_size" or (kind.startswith("int") and whole):
+        return UserError(
+            f"{name} is {told}, which is too {'small' if told.startswith('-') else 'large'}.",
+            f"Use a number of at most {LARGEST_ID}, and at least 0.",
+        )
     for ending, wanted in (("int", "a whole number"), ("float", "a number"), ("bool", "yes or no")):
         if kind.startswith(ending):
             return UserError(f"{name} is {told}, which is not {wanted}.", f"Write {wanted}.")
