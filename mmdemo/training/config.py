@@ -88,7 +88,8 @@ class TrainSettings:
                 continue
             if not low <= value <= high:
                 limits = f"above {low:g} and up to {high:g}" if setting.above else f"from {low:g} to {high:g}"
-                raise UserError(f"{name.replace('_', ' ')} is {value:g}.", f"Use a number {limits}.")
+                told = f"{value:g}" if isinstance(value, float) else str(value)[:20]
+                raise UserError(f"{name.replace('_', ' ')} is {told}.", f"Use a number {limits}.")
         if self.loss not in LOSSES:
             raise UserError(f"The loss {self.loss!r} is unknown.", f"Use one of: {', '.join(LOSSES)}.")
 

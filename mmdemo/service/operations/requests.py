@@ -161,12 +161,13 @@ Lines = Annotated[list[Text], BeforeValidator(_lines), Field(max_length=MOST_TEX
 Names = list[Name]  # a field says how many
 Id = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=LARGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=100_000)]
-Whole = Annotated[  # 0, and so what is empty, stands for a default; a number that must be one is a Count
+AnyWhole = Annotated[  # whose limits whoever takes it knows
     int,
     BeforeValidator(lambda value: 0 if value in ("", None) else value),
     BeforeValidator(_no_bool),
-    _within(0, LARGEST_ID),
 ]
+# 0, and so what is empty, stands for a default; a number that must be one is a Count
+Whole = Annotated[AnyWhole, _within(0, LARGEST_ID)]
 Number = Annotated[float | None, BeforeValidator(_emptied), BeforeValidator(_no_bool)]
 Count = Annotated[int, BeforeValidator(_no_bool), _within(0, LARGEST_ID)]
 Seconds = Annotated[

@@ -13,6 +13,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.requests import (
     Answer,
     AnyVersionTask,
+    AnyWhole,
     Name,
     NothingRequest,
     Number,
@@ -58,26 +59,26 @@ class TrainRequest(Request):
 
     task: VersionTask = Field(DEFAULT_TASK)
     method: Method = Field("head", description="of those that the model has")
-    epochs: Whole = _setting("epochs", 0)
+    epochs: AnyWhole = _setting("epochs", 0)
     seed: Whole = _setting("seed", 0)
     learning_rate: Annotated[Number, AfterValidator(_rate)] = _setting("learning_rate")
     weight_decay: Number = _setting("weight_decay")
-    batch: Whole = _setting("batch", 0)
-    part: Whole = _setting("part", 0)
+    batch: AnyWhole = _setting("batch", 0)
+    part: AnyWhole = _setting("part", 0)
     dropout: Number = _setting("dropout")
     loss: Name = _setting("loss", "")
     head: Head = _setting("head", "")
     alone: bool = _setting("alone", False)
     ema: Number = _setting("ema")
-    patience: Whole = _setting("patience", 0)
+    patience: AnyWhole = _setting("patience", 0)
     recompute: bool = _setting("recompute", False)
     deterministic: bool = _setting("deterministic", False)
     promote: Literal["when-better", "ask", "never"] = Field(
         "when-better",
         description='"when-better": where the test is certain; "ask": a person decides; "never": no test',
     )
-    hidden: Whole = _setting("hidden", 0)
-    members: Whole = _setting("members", 0)
+    hidden: AnyWhole = _setting("hidden", 0)
+    members: AnyWhole = _setting("members", 0)
     mark_weight: Number = _setting("mark_weight")
     scale: Number = _setting("scale")
 
