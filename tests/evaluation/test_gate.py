@@ -130,7 +130,7 @@ def test_a_rank_that_is_no_number_is_an_error_that_names_the_item(ws: Workspace)
     for wrong in (math.nan, math.inf, -math.inf):
         votes = np.zeros(40)
         votes[7] = wrong
-        with pytest.raises(DataError, match=f"item {7:012x} is not a finite number"):
+        with pytest.raises(DataError, match=f"item {7:012x}… is not a finite number"):
             put(ws, evidence(votes), None)
     assert ws.attempts.upcoming(TASK, 40, "log rank").number == 1
 

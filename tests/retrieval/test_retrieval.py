@@ -59,7 +59,7 @@ def test_recall_agrees_with_a_count_by_hand_when_texts_and_items_repeat(
     found = evaluate_retrieval(media, text, i_ids, t_ids)
     assert found.text_to_media.first.tolist() == slow_ranks(text, media, t_ids, i_ids)
     assert found.media_to_text.first.tolist() == slow_ranks(media, text, i_ids, t_ids)
-    row = found.as_json()["text_to_media"]
+    row = found.text_to_media.as_json()
     assert 0 <= row["R@1"] <= row["R@5"] <= row["R@10"] <= 100 and row["MedR"] >= 1 and 0 < row["mAP"] <= 100
 
 

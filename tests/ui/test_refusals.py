@@ -91,7 +91,7 @@ def test_an_endpoint_that_there_is_not_is_refused_with_the_list(http: httpx.Clie
 
 
 def test_the_page_asks_its_own_functions_by_their_number(served: Served, http: httpx.Client) -> None:
-    loads = next(number for number, f in served[1].fns.items() if f.name == "_tab_of_link")
+    loads = next(number for number, f in served[1].fns.items() if f.name == "tab_of_link")
     body = {"data": [], "fn_index": loads, "session_hash": "x", "trigger_id": None}
     assert sent(http, "gradio_api/run/predict", body).status_code == 200
 
