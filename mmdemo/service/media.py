@@ -128,11 +128,11 @@ class Media:
         Raises:
             UserError: there is no such version, or nothing to measure on.
         """
-        from mmdemo.data.importing import source_rows
+        from mmdemo.data.importing import preview
         from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 
         if pairs:
-            source_rows(pairs)  # that it is there, before seconds go into loading a model
+            preview(pairs, 1)  # that it can be read, before seconds go into loading a model
         aligner = self._context.models.aligner(task, version)
         side = split or (ALL if pairs else HELD_OUT)
         if pairs:

@@ -141,7 +141,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("search", {"query": "x", "k": ""}, "k is '', which is not a whole number."),
     ("search", {"query": "x", "k": 1e30}, "k is 1e+30, which is too large. Use a number of at most"),
     ("search", {"query": "x", "k": -1e30}, "k is -1e+30, which is too small."),
-    ("item", {"item": "../../../etc/passwd"}, "There is no item ../../../etc…."),
+    ("align", {"item": "../../../etc/passwd", "texts": ["x"]}, "There is no item ../../../etc…."),
     ("start_training", {"learning_rate": -1}, "learning rate is -1. Use a number above 0 and up to 0.1."),
     ("start_training", {"epochs": 2**40}, "epochs is 1099511627776. Use a number from 0 to 500."),
     ("estimate_training", {"epochs": 501}, "epochs is 501. Use a number from 0 to 500."),
@@ -348,48 +348,6 @@ def test_an_operation_that_the_command_line_could_not_tell_from_its_own_words_is
     with pytest.raises(RegistryError, match="Choose another name than"):
         operation(name, role="viewer", public=True)(run)
     assert name not in OPERATIONS
-
-
-class OddRequests:
-    """Requests that no page, endpoint or verb could be made of."""
-
-    class Who(Request):
-        """A field with the name of who asks."""
-
-        request: str = ""
-
-    class Verb(Request):
-        """A field with the name of what the parser notes."""
-
-        verb: str = ""
-
-    class Thing(Request):
-        """A default that is no JSON."""
-
-        thing: Any = object()
-
-    class Bytes(Request):
-        """Another."""
-
-        raw: bytes = b"x"
-
-    class Nan(Request):
-        """A number that JSON has not."""
-
-        least: float = float("nan")
-
-
-@pytest.mark.parametrize("request_of", [v for v in vars(OddRequests).values() if isinstance(v, type)])
-def test_an_operation_that_would_stop_the_page_is_refused_when_it_is_added(request_of: type[Request]) -> None:
-    def run(app: App, request: Request) -> Answer:
-        """Nothing."""
-        return Answer()
-
-    run.__annotations__["request"] = request_of
-    name = next(iter(request_of.model_fields))
-    with pytest.raises(RegistryError, match=name):
-        operation("odd", role="viewer", public=True)(run)
-    assert "odd" not in OPERATIONS
 
 
 def test_the_words_that_no_operation_may_take_are_those_of_the_command_line() -> None:
