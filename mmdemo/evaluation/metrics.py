@@ -8,7 +8,7 @@ equal scores a wrong answer comes before a right one, so a model that scores all
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -76,10 +76,10 @@ class Retrieval:
 
     def first(self, pairs: int) -> Retrieval:
         """That of the first pairs only, at the ranks they have among all."""
-        parts = (
+        text, media = (
             Ranks(r.first[:pairs], r.precision[:pairs]) for r in (self.text_to_media, self.media_to_text)
         )
-        return Retrieval(pairs, *parts)
+        return replace(self, pairs=pairs, text_to_media=text, media_to_text=media)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `evaluate`, less task and model."""
