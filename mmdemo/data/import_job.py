@@ -54,7 +54,7 @@ class ImportJob:
                 )
             self._stop.clear()
             self._begun = time.monotonic()
-            self._note.begin(name, total)
+            self._note.begin(name, task, total)
             self._state = {
                 "status": "running",
                 "id": secrets.token_hex(4),
@@ -76,7 +76,7 @@ class ImportJob:
         """Where it stands; of one that another process did not bring to its end, why."""
         if self._state["status"] == "none" and (left := self._note.broken_off()) is not None:
             told = {"report": ImportReport().as_json(), "error": str(left), "stopped": False}
-            return {"status": "done", "id": BROKEN_OFF, "name": left.name, "done": left.done} | told
+            return {"status": "done", "id": BROKEN_OFF, "name": left.name, "task": left.task} | told
         return dict(self._state)
 
     def tell_broken_off(self) -> None:
@@ -108,4 +108,4 @@ class ImportJob:
         spent = time.monotonic() - self._begun
         eta = spent / done * (total - done) if total and done else None
         self._state |= {"done": done, "total": total, "eta_s": eta}
-        self._note.write(self._state["name"], done, total)
+        self._note.write(self._state["name"], self._state["task"], done, total)

@@ -22,6 +22,7 @@ class BrokenOff:
     """An import that did not end."""
 
     name: str  # of its source
+    task: str  # whose items came
     done: int  # rows, at least
     total: int | None  # of how many; None: not known
 
@@ -46,19 +47,19 @@ class ImportNote:
         self._mine = False  # whether this process has an import on that is noted
         self._looking = threading.Lock()
 
-    def begin(self, name: str, total: int | None) -> None:
+    def begin(self, name: str, task: str, total: int | None) -> None:
         """An import begins; nothing is noted where another process has one on."""
         with self._looking, suppress(OSError, Timeout):
             self._lock.acquire(timeout=0)
             self._mine = True
-        self.write(name, 0, total)
+        self.write(name, task, 0, total)
 
-    def write(self, name: str, done: int, total: int | None) -> None:
+    def write(self, name: str, task: str, done: int, total: int | None) -> None:
         """It has come so far; where that cannot be written, the import goes on."""
         if self._mine:
             with suppress(OSError):
                 fresh = self._path.with_suffix(".new")
-                fresh.write_text(json.dumps(asdict(BrokenOff(name, done, total))), encoding="utf-8")
+                fresh.write_text(json.dumps(asdict(BrokenOff(name, task, done, total))), encoding="utf-8")
                 fresh.replace(self._path)
 
     def end(self) -> None:

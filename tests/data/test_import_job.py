@@ -24,7 +24,7 @@ def work(progress, stopped):
     print("220 rows", flush=True)
     time.sleep(600)
 
-ImportJob(Path(sys.argv[1])).start("holiday", 1200, work, lambda: None)
+ImportJob(Path(sys.argv[1])).start("holiday", "image-text", 1200, work, lambda: None)
 time.sleep(600)
 """
 
@@ -41,12 +41,18 @@ def test_an_import_that_was_killed_is_told_of_until_the_next_one(
         other.kill()
     says = "The import of holiday was broken off after 220 of 1200 rows. Import it again: "
     for job in (beside, ImportJob(tmp_path)):
-        assert job.state()["status"] == "done" and job.state()["error"].startswith(says)
+        assert job.state()["task"] == "image-text" and job.state()["error"].startswith(says)
     with caplog.at_level(logging.WARNING):
         job.tell_broken_off()
     assert caplog.messages[0].startswith(says)
     go = threading.Event()
-    job.start("holiday", 1, lambda progress, stopped: ImportReport(items=int(go.wait(30))), lambda: None)
+    job.start(
+        "holiday",
+        "image-text",
+        1,
+        lambda progress, stopped: ImportReport(items=int(go.wait(30))),
+        lambda: None,
+    )
     assert job.state()["status"] == "running" and ImportJob(tmp_path).state() == {"status": "none"}
     go.set()
     wait_for(lambda: job.state()["status"] == "done")
