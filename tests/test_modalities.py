@@ -155,8 +155,7 @@ def test_its_tower_makes_finite_vectors_and_each_text_has_a_probability_where_on
     assert np.linalg.norm(aligner.encode_media([kept]), axis=1) == pytest.approx(1.0, abs=1e-3)
     answer = ask(app, "align", item=item.id, texts=[text, "an eggplant"], task=modality.task)
     assert [s["text"] for s in answer["scores"]] == [text, "an eggplant"]
-    said = [s["probability"] for s in answer["scores"]]
-    assert all(0 <= p <= 1 for p in said) if aligner.measured else said == [None, None]
+    assert all(0 <= s["probability"] <= 1 and s["measured"] == aligner.measured for s in answer["scores"])
 
 
 def test_what_its_tower_makes_that_is_no_number_is_told_with_the_file_and_never_measured(

@@ -105,7 +105,7 @@ def test_series_go_the_whole_way_from_the_command_line(
     rising = str(rows[0][0])
     scores = answer("align", rising, "it goes up", "random noise", *task)["scores"]
     assert scores[0]["similarity"] > scores[1]["similarity"]
-    assert all((s["probability"], s["zone"]) == (None, "") for s in scores), "nothing of it was measured"
+    assert all((s["measured"], s["zone"]) == (False, "") for s in scores), "nothing of it was measured"
     found = answer("search", "a quick oscillation", "-k", "3", *task)["results"]
     assert [(r["text"], r["probability"]) for r in found] == [("a fast vibration", None)] * 3
     assert answer("search", rising, "-k", "3", *task)["results"][0]["text"] == rows[0][1]

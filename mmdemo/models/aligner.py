@@ -141,18 +141,17 @@ class HeadAligner:
 
     def scored(self, texts: Sequence[str], similarity: np.ndarray, probability: np.ndarray) -> list[Score]:
         """T scores, each with the word of its zone; the base rate where the version can't tell at all, and no
-        probability where it was not measured what it is worth.
+        word where it was not measured what its probabilities are worth.
         """
         same = self._says_the_same(texts, similarity)
         found = []
         for text, s, p in zip(texts, similarity, probability, strict=True):
             doubt = same or self.not_understood(text)
             note = "" if doubt else self.not_read(text)
-            sure: float | None = BASE_RATE if doubt else round(float(p), 4)
-            word = CANNOT_TELL if doubt or note else self.zones.word(float(p))
-            if not self.measured and not doubt:
-                sure, word = None, ""
-            found.append(Score(text, round(float(s), 4), sure, word, doubt, note=note))
+            sure = BASE_RATE if doubt else round(float(p), 4)
+            known = self.measured or bool(doubt)
+            word = "" if not known else CANNOT_TELL if doubt or note else self.zones.word(float(p))
+            found.append(Score(text, round(float(s), 4), sure, word, doubt, note=note, measured=known))
         return found
 
     @property

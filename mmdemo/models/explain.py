@@ -46,7 +46,8 @@ class Explanation:
     """Scores of texts for one picture, and where each is found."""
 
     scores: tuple[Score, ...]
-    # (T, h, w) float32, 0 to the text's probability (1 where it has none), upright; all 0: nothing is lit
+    # (T, h, w) float32, upright, 0 to the text's probability, or to 1 where that was not measured; all 0: nothing
+    # is lit
     maps: np.ndarray
     notes: tuple[str, ...]  # T sentences on what is not lit; empty where something is
 
@@ -59,8 +60,7 @@ def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) ->
     found = where(aligner, picture, [texts[i] for i in lit]) if lit else np.empty((0, CELLS, CELLS))
     maps = np.zeros((len(scores), *found.shape[1:]), np.float32)
     for i, one in zip(lit, found, strict=True):
-        sure = scores[i].probability
-        maps[i] = one if sure is None else one * sure  # where there is none, its brightest point is 1
+        maps[i] = one * scores[i].probability if scores[i].measured else one  # then its brightest point is 1
     return Explanation(scores, maps, notes)
 
 

@@ -56,17 +56,14 @@ class Score:
 
     text: str
     similarity: float  # cosine in the shared space, -1..1
-    # Calibrated: the share of such pairs that match, 0..1, at one right text in five. None: it was not
-    # measured whether it is.
-    probability: float | None
-    zone: str = ""  # fits, can't tell or doesn't fit; empty where there is no probability
+    probability: float  # calibrated: the share of such pairs that match, 0..1, at one right text in five
+    zone: str = ""  # fits, can't tell or doesn't fit; empty where it was not measured
     # Why nothing can be told of the text, in a sentence: its probability is the base rate. Empty: it can.
     doubt: str = ""
     about: float | None = None  # of a recording: the probability that it is what somebody speaks about
     about_zone: str = ""  # its word
-    note: str = (
-        ""  # what the model doesn't read of the text, in a sentence: then it can't tell whether it fits
-    )
+    note: str = ""  # what the model doesn't read of the text, in a sentence: then it can't tell
+    measured: bool = True  # whether it was measured how often such probabilities are right
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,10 @@ mm.answers = (() => {
     return taken(text, { said, known, then }, (verdict) => save("label_result", { item, text, verdict, ...how }));
   }
   // What scores are, above them: a version of which no probability was measured shows the similarity alone.
-  const measures = (answer) => legend(answer.scores.some((s) => s.probability !== null) ? "probability that it fits · similarity" : "similarity · how likely it fits was not measured", answer.model);
+  const measures = (answer) => legend(answer.scores.some((s) => s.measured) ? "probability that it fits · similarity" : "similarity · how likely it fits was not measured", answer.model);
   // How well a text fits; `press` says what a click on it does, a recording has two probabilities.
-  function score({ text, probability, similarity, zone, doubt = "", note = "", about = null, about_zone = "" }, i, marked, model, press = null) {
+  function score({ text, probability: guess, measured = true, similarity, zone, doubt = "", note = "", about = null, about_zone = "" }, i, marked, model, press = null) {
+    const probability = measured ? guess : null;
     const near = mm.number(similarity.toFixed(2).replace("-0.00", "0.00"), { kind: "similarity", version: model }, probability === null ? { class: "mm-ask mm-number" } : {}), told = doubt || note;
     const faint = probability === null ? [] : about === null ? [zone ? `${zone} · ` : "", near]
       : [zone, " · about it ", mm.share(about, { kind: "about", version: model }, { title: `As what is spoken about it ${about_zone}. What was this measured on?` })];

@@ -113,7 +113,7 @@ def test_a_model_of_which_no_fit_was_measured_shows_the_similarity_and_no_percen
     aligner = HeadAligner("plain", TASK, towers, None, Calibration(10.0, -3.0))
     features = aligner.media_features([decode_image(CAT)])
     (score,) = aligner.scores(features[0], ["a tabby cat"])
-    assert (score.probability, score.zone) == (None, "") and score.similarity > 0.3
+    assert (score.measured, score.zone) == (False, "") and score.similarity > 0.3
     by_calibration = float(Calibration(10.0, -3.0).probability(score.similarity))  # what labels are chosen by
     known = aligner.probabilities(features, aligner.text_vectors(["a tabby cat"]))
     assert float(known[0, 0]) == pytest.approx(by_calibration, abs=1e-3) and aligner.zones == Zones()

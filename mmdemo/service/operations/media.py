@@ -69,9 +69,7 @@ class ScoreRow(Answer):
 
     text: str
     similarity: float = Field(description="a cosine, -1 to 1")
-    probability: float | None = Field(
-        description="calibrated, 0 to 1, at one right text in five; null where that was not measured"
-    )
+    probability: float = Field(description="calibrated, 0 to 1, at one right text in five")
     zone: str = Field("", description="fits, can't tell or doesn't fit")
     doubt: str = Field("", description="why nothing can be told of this text: its probability is no number")
     about: float | None = Field(
@@ -79,6 +77,9 @@ class ScoreRow(Answer):
     )
     about_zone: str = Field("", description="the same words of that")
     note: str = Field("", description="what of the text the model does not read, such as not")
+    measured: bool = Field(
+        True, description="whether it was measured how often such a probability is right; else it is a guess"
+    )
 
 
 class AlignRequest(Request):

@@ -132,7 +132,7 @@ function align() {
     box.replaceChildren(
       mm.answers.measures(answer),
       ...answer.scores.map((s, i) => scoreRow(s, i, answer.model)));
-    const best = answer.scores.reduce((b, s, i) => ((s.probability ?? s.similarity) > (answer.scores[b].probability ?? answer.scores[b].similarity) ? i : b), 0);
+    const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
     heat(best);
   });
 }
