@@ -46,8 +46,8 @@ class Explanation:
     """Scores of texts for one picture, and where each is found."""
 
     scores: tuple[Score, ...]
-    # (T, h, w) float32, upright, 0 to the text's probability, or to 1 where that was not measured; all 0: nothing
-    # is lit
+    # (T, h, w) float32, upright, 0 to the text's probability, or to 1 where that was not measured; all 0:
+    # nothing is lit
     maps: np.ndarray
     notes: tuple[str, ...]  # T sentences on what is not lit; empty where something is
 
