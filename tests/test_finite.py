@@ -23,6 +23,7 @@ from mmdemo.retrieval.embed import feature_file, text_id, version_file
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
+from mmdemo.store.texts import short_id
 from mmdemo.store.vectors import VectorFile
 from tests.conftest import TASK
 from tests.training.test_training import label_samples, run
@@ -105,7 +106,7 @@ def test_a_vector_that_is_no_number_is_not_kept_and_neither_is_what_16_bits_cann
     file = VectorFile(tmp_path / "features", 2, np.float16)
     file.append([text_id("a")], np.array([[1.0, 60_000.0]]))
     for wrong in (*WRONG, 70_000.0):
-        with pytest.raises(NumberError, match=f"of {text_id('b')[:12]} is"):
+        with pytest.raises(NumberError, match=f"of {short_id(text_id('b'))} is"):
             file.append([text_id("b")], np.array([[1.0, wrong]]))
     assert file.keys() == [text_id("a")]
 
