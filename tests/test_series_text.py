@@ -78,6 +78,7 @@ def answer(run: Run) -> Answer:
     return of
 
 
+@pytest.mark.slow
 def test_it_is_small_touches_nothing_of_mmdemo_and_passes_its_own_test(environment: dict[str, str]) -> None:
     files = [f for f in PACKAGE.rglob("*") if f.suffix in {".py", ".toml"}]
     assert sum(len(f.read_text().splitlines()) for f in files) < 250
@@ -86,6 +87,7 @@ def test_it_is_small_touches_nothing_of_mmdemo_and_passes_its_own_test(environme
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_series_go_the_whole_way_from_the_command_line(
     environment: dict[str, str], answer: Answer, tmp_path: Path
 ) -> None:

@@ -96,6 +96,8 @@ class Context:
         self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._ending = threading.RLock()  # while something begins behind the page, and while it is closed
+        self._closed = False
 
     def _put_samples(self) -> None:
         try:
@@ -235,12 +237,15 @@ class Context:
             return
 
         def ready() -> None:
-            try:
-                self.keeper_of(task).request()
-                self.queue_of(task).request()
-            except Exception:
-                log.exception("starting %s behind the page failed", task)
-            then()
+            with self._ending:  # a model that is loaded when all is closed begins nothing any more
+                if self._closed:
+                    return
+                try:
+                    self.keeper_of(task).request()
+                    self.queue_of(task).request()
+                except Exception:
+                    log.exception("starting %s behind the page failed", task)
+                then()
 
         self.models.load_in_background(task, ready)
 
@@ -314,6 +319,8 @@ class Context:
 
     def close(self) -> None:
         """End what runs behind the page, let the worker end, and release the database."""
+        with self._ending:
+            self._closed = True
         for made in list(self._made.values()):  # threads within a library end with the process only badly
             if hasattr(made, "close"):
                 made.close()

@@ -86,6 +86,7 @@ def train(page: Page, method: str, **settings: str) -> None:
     page.get_by_role("button", name="Fine-tune", exact=True).click()
 
 
+@pytest.mark.slow
 def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_deleted(
     small: Own, open_page: Open, tmp_path: Path
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     assert app.media.align(item, ["a cat"])["model"] == full
 
 
+@pytest.mark.slow
 def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
     small: Own, open_page: Open, tmp_path: Path
 ) -> None:
@@ -215,6 +217,7 @@ def test_what_the_gate_says_stands_before_a_run_after_it_and_on_the_version(
             assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, (name, width)
 
 
+@pytest.mark.slow
 def test_every_fusion_is_trained_from_the_page_and_one_table_compares_them(
     small: Own, open_page: Open
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_series_is_shown_aligned_searched_and_ticked(
     assert titles(again) == titles(own)
 
 
+@pytest.mark.slow
 def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     page_of_series: tuple[str, Path], open_page: Open
 ) -> None:

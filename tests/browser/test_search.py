@@ -121,6 +121,7 @@ def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken
     expect(page.locator(".mm-toast")).to_contain_text("taken back by label")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("view", "act"),
     [

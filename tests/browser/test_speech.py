@@ -29,6 +29,7 @@ def drag_edge(page: Page, word: Locator, by_px: int) -> None:
     page.mouse.up()
 
 
+@pytest.mark.slow
 def test_record_transcribe_align_correct_label_tune_and_search(
     served: Served, open_page: Callable[..., Page]
 ) -> None:

@@ -27,6 +27,7 @@ Served = tuple[App, str]
 TASK = "video-text"
 
 
+@pytest.mark.slow
 def test_numbers_of_videos(served: Served, open_page: Callable[..., Page]) -> None:
     app, address = served
     item = next(i for i in app.ws.items.listed("video") if i.name == "drawings-1.mp4")
@@ -114,6 +115,7 @@ def test_find_a_moment_describe_the_shots_and_label_them(
     assert (after.end_s or 0) > (before.end_s or 0) and after.start_s == pytest.approx(before.start_s)
 
 
+@pytest.mark.slow
 def test_upload_find_correct_label_fine_tune_promote_and_find_again(
     served: Served, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:

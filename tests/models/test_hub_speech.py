@@ -163,6 +163,7 @@ def labelled(
     return app
 
 
+@pytest.mark.slow
 def test_a_hub_whisper_learns_from_corrected_texts_by_lora_and_serves_as_a_version(
     whisper: Path, make_app: Callable[..., App]
 ) -> None:

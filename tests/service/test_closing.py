@@ -41,3 +41,17 @@ def test_a_command_that_takes_a_model_ends_without_a_word_on_standard_error(tmp_
         [*command, str(tmp_path / "w")], capture_output=True, text=True, cwd=ASSETS.parent, timeout=240
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_model_that_is_loaded_when_all_is_closed_begins_nothing_any_more(
+    make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(samples=False)
+    loaded: list[Callable[[], None]] = []
+    monkeypatch.setattr(app.models, "load_in_background", lambda task, then: loaded.append(then))
+    begun: list[str] = []
+    app.context.warm("video-text", lambda: begun.append("then"))
+    monkeypatch.setattr(app.context, "keeper_of", begun.append)
+    app.close()
+    loaded[0]()
+    assert begun == []

@@ -221,7 +221,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const there = link.item ? await api("medium", { item: link.item, task: "image-text" }).catch((e) => { show_error(e.message); return null; }) : null;
   if (there) show(there.item, there.name);
   else if (begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "");
-  if (view === "search") { words.value = link.text || ""; named(); } else captions.value = link.text || "";
+  if (view === "search") { words.value ||= link.text || ""; named(); } else captions.value ||= link.text || "";  // what somebody wrote meanwhile stays
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
   if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }

@@ -100,8 +100,8 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const pick = (s) => { show(s.item, s.texts[0] || s.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); };
   $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name, onclick: () => pick(s) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
   if (!start.samples.length) $(".mm-empty").textContent = `There are no ${plural} here yet. Import some in the Data tab, or drop one.`;
-  words.value = (link.mode === "search" && link.text) || "";
-  texts.value = (link.mode !== "search" && link.text) || [...new Set(start.samples.flatMap((s) => s.texts.slice(0, 1)))].slice(0, 4).join("\n");
+  words.value ||= (link.mode === "search" && link.text) || "";
+  texts.value ||= (link.mode !== "search" && link.text) || [...new Set(start.samples.flatMap((s) => s.texts.slice(0, 1)))].slice(0, 4).join("\n");
   if (link.mode === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(link.mode === "search" ? "search" : "align");
   const first = link.item ? await api("medium", { item: link.item, task: about }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];

@@ -234,9 +234,10 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const start = await mm.begin("speech-text", link, state, versions).catch((e) => { error(e.message); return null; });
   if (!start) return;
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.texts[0] || s.name)));
-  texts.value = (link.mode === "align" && link.text) || start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");
-  if (!(link.mode === "align" && link.text)) texts.dataset.given = texts.value;  // the sample's own comes first, until somebody writes
-  words.value = (link.mode === "search" && link.text) || "";
+  const written = texts.value;  // by somebody who was quicker
+  texts.value ||= (link.mode === "align" && link.text) || start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");
+  if (!written && !(link.mode === "align" && link.text)) texts.dataset.given = texts.value;  // the sample's own comes first, until somebody writes
+  words.value ||= (link.mode === "search" && link.text) || "";
   const first = link.item || start.samples[0]?.item;
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
   open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");

@@ -179,7 +179,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
   if (link.mode === "search") asked = { all: Boolean(link.all) };
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
-  if (state.view === "search") words.value = link.text || ""; else query.value = link.text || (link.item ? "" : start.query);
+  if (state.view === "search") words.value ||= link.text || ""; else query.value ||= link.text || (link.item ? "" : start.query);
   const first = link.item || start.samples[0]?.item;
   if (first) await show(first).catch((e) => error(e.message));
   if (state.view === "find" && query.value && state.item) find();

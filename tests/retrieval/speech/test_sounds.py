@@ -59,6 +59,7 @@ def voice(app: App, name: str, count: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_a_collection_that_cannot_be_asked_whole_finds_a_word_by_its_sound(
     make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
