@@ -41,6 +41,7 @@ def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MMDEMO_WORKSPACE", raising=False)
 
 
+@pytest.mark.slow
 def test_the_whole_loop_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMDEMO_SAMPLES", "false")
     manifest = tmp_path / "m.csv"

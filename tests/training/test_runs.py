@@ -37,6 +37,7 @@ def without_worker(app: App) -> None:
     app.context.jobs._workers.see_to_waiting = lambda: None  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 def test_several_runs_wait_in_a_queue_and_are_done_in_their_order(app: App) -> None:
     label_samples(app, 20)
     ids = [app.training.start(TASK, "head", {"epochs": 2, "seed": seed}, "ask") for seed in range(3)]

@@ -155,6 +155,7 @@ def test_the_api_answers_as_the_command_line_does(api: tuple[App, Any, str]) -> 
     assert client.predict("", cup, TASK, 2, api_name="/search")["results"][0]["file"] == "coffee.jpg"
 
 
+@pytest.mark.slow
 def test_the_api_labels_undoes_counts_and_trains(api: tuple[App, Any, str]) -> None:
     _demo, client, _ = api
     pair = client.predict(TASK, "", api_name="/next_pair")
