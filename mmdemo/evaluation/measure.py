@@ -102,11 +102,11 @@ def _judged(
     judge = judge_of(pairs.grounds, projection, fit)
     if judge is None or not knows_more(judge):
         return table
-    if len(pairs) <= WHOLE:
-        whole = judge.log_odds(pairs.features, pairs.texts, known)
-        return replace(table, odds=lambda m, t: whole[np.ix_(m, t)], media_asked=DECIDED, texts_asked=DECIDED)
+    whole = judge.log_odds(pairs.features, pairs.texts, known) if len(pairs) <= WHOLE else None
 
     def odds(media: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        if whole is not None:
+            return whole[np.ix_(media, texts)]
         parts = [media[i : i + JUDGED] for i in range(0, len(media), JUDGED)]
         return np.concatenate([judge.log_odds(pairs.features[p], pairs.texts[texts]) for p in parts])
 

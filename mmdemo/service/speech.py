@@ -114,9 +114,8 @@ class Speech:
         else:
             words, silent = self._align_long(item, text, version, recogniser, language), False
         rows = [asdict(w) | {"said": not silent and w.probability >= SAID} for w in words]
-        if not silent and not all(
-            row["said"] for row in rows
-        ):  # what the transcript has was said all the same
+        unheard = not silent and not all(row["said"] for row in rows)
+        if unheard:  # what the transcript has was said all the same
             there = _same_words([w.word for w in words], self.transcribe(item, version)["words"])
             for a, _, count in there.get_matching_blocks():
                 for row in rows[a : a + count]:

@@ -12,12 +12,11 @@ import torch
 from mmdemo.evaluation import measure as measuring
 from mmdemo.evaluation.measure import known_of, measure
 from mmdemo.evaluation.pair_arrays import BankArrays, PairArrays
-from mmdemo.media.image import decode_image
 from mmdemo.models.heads.residual import HeadShape, ResidualHead
 from mmdemo.models.judge import Judge
 from mmdemo.service.app import App
 from tests.conftest import TASK
-from tests.models.test_calibration import validation_drawings
+from tests.models.test_calibration import drawing_pairs
 
 DIM = 384
 
@@ -26,11 +25,7 @@ DIM = 384
 def pairs(app: App) -> PairArrays:
     """Thirty drawings with their titles, judged by what ships."""
     aligner = app.models.aligner(TASK)
-    rows = validation_drawings()[:30]
-    codes = np.arange(len(rows), dtype=np.int64)
-    features = aligner.media_features([decode_image(path) for path, _ in rows])
-    texts = aligner.text_vectors([text for _, text in rows])
-    return PairArrays(features, texts, np.ones(len(rows), bool), codes, codes, grounds=aligner.towers.grounds)
+    return replace(drawing_pairs(aligner, 30), grounds=aligner.towers.grounds)
 
 
 def some_head(pairs: PairArrays, seed: int) -> ResidualHead:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdemo.errors import NumberError
+from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import (
@@ -40,6 +42,15 @@ def validation_drawings() -> list[tuple[Path, str]]:
     with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
         rows = [row for row in csv.DictReader(f) if row["split"] == "validation"]
     return [(ASSETS / "clipart" / row["file_name"], row["text"]) for row in rows[::5]]
+
+
+def drawing_pairs(aligner: HeadAligner, count: int) -> PairArrays:
+    """So many of them as pairs, as a version is measured on."""
+    rows = validation_drawings()[:count]
+    codes = np.arange(len(rows), dtype=np.int64)
+    features = aligner.media_features([decode_image(path) for path, _ in rows])
+    texts = aligner.text_vectors([text for _, text in rows])
+    return PairArrays(features, texts, np.ones(len(rows), bool), codes, codes)
 
 
 @pytest.fixture(scope="module")
@@ -252,20 +263,15 @@ def test_a_head_is_judged_by_its_own_space_and_by_the_word_of_its_base(app: App)
 
 def test_a_version_is_fitted_on_validation_pairs_and_its_card_says_on_which(app: App) -> None:
     from mmdemo.evaluation.calibrating import fit_version
-    from mmdemo.evaluation.pair_arrays import PairArrays
 
     aligner = app.models.aligner(TASK)
-    rows = validation_drawings()[:20]
-    codes = np.arange(len(rows), dtype=np.int64)
-    features = aligner.media_features([decode_image(path) for path, _ in rows])
-    texts = aligner.text_vectors([text for _, text in rows])
-    pairs = PairArrays(features, texts, np.ones(len(rows), bool), codes, codes)
+    pairs = drawing_pairs(aligner, 20)
     fit = fit_version(aligner, pairs)
     assert fit is not None and fit.reliability is not None
     assert fit.reliability.on.startswith("20 validation pairs") and fit.reliability.pairs == 20
     assert set(fit.weights) == set(aligner.judge.fit.weights) and fit.weights != aligner.judge.fit.weights
     assert fit_version(aligner, pairs.take(np.arange(5))) is None  # too few: what ships stands
-    same = PairArrays(features, texts[[0] * 20], pairs.match, codes, np.zeros(20, np.int64))
+    same = replace(pairs, texts=pairs.texts[[0] * 20], text_code=np.zeros(20, np.int64))
     assert fit_version(aligner, same) is None  # there is no other text that could be wrong
 
 
