@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from mmdemo.asker import Asker, Role, asking
 from mmdemo.errors import AccessError
 from mmdemo.service.app import App
-from mmdemo.service.operations.table import OPERATIONS, ROLES, Role, Surface
+from mmdemo.service.operations.table import OPERATIONS, Surface
 from mmdemo.settings import Settings
 
 HEADER = "x-mmdemo-passphrase"
@@ -28,19 +29,28 @@ class Caller:
     name: str = ""  # who signed in
 
 
+def asker_of(settings: Settings, caller: Caller) -> Asker:
+    """Who a caller is, and what they may do."""
+    trusted = not settings.passphrase or (caller.key is not None and _is_key(settings, caller.key))
+    return Asker("owner" if trusted else "viewer", name=caller.name)
+
+
 def require_role(settings: Settings, role: Role, caller: Caller) -> None:
     """Let through who may do what a role may.
 
     Raises:
         AccessError: the pass phrase is missing or wrong.
     """
-    if not settings.passphrase or ROLES.index(role) == 0:
+    if asker_of(settings, caller).may(role):
         return
     if not caller.key:
         raise AccessError("This needs the pass phrase.", "Ask the person who shared this page.")
-    given = unquote(caller.key).encode()  # headers are ASCII: it comes quoted
-    if not hmac.compare_digest(given, settings.passphrase.encode()):
-        raise AccessError("The pass phrase is wrong.", "Check it and try again.")
+    raise AccessError("The pass phrase is wrong.", "Check it and try again.")
+
+
+def _is_key(settings: Settings, given: str) -> bool:
+    """Whether it is the pass phrase; headers are ASCII: it comes quoted."""
+    return hmac.compare_digest(unquote(given).encode(), settings.passphrase.encode())
 
 
 def ask(
@@ -65,4 +75,5 @@ def ask(
     app.context.wait_for_samples()  # half a second, at the first start
     if caller.name and "annotator" in operation.fields:
         values = {**values, "annotator": caller.name}
-    return operation(app, operation.parse(values, surface, files))
+    with asking(asker_of(app.settings, caller)):
+        return operation(app, operation.parse(values, surface, files))

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
+from mmdemo.asker import Role
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.finite import require_finite_answer
 from mmdemo.records import SHOWN
@@ -29,8 +30,6 @@ from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import Answer, Request, is_local, is_missing, refusal, shown
 
-Role = Literal["viewer", "annotator", "trainer", "owner"]
-ROLES: tuple[Role, ...] = ("viewer", "annotator", "trainer", "owner")  # each may do what those before it may
 Surface = Literal["page", "api", "command"]
 Run = TypeVar("Run", bound=Callable[..., Any])
 

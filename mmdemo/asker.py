@@ -1,0 +1,53 @@
+"""Who is asking, for whatever runs because of it: the gate notes it, and what must know asks `current()`.
+
+Whoever works at this machine, by the command line or from Python, passes no gate and is the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["viewer", "annotator", "trainer", "owner"]
+ROLES: tuple[Role, ...] = ("viewer", "annotator", "trainer", "owner")  # each may do what those before it may
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who is asking.
+
+    Args:
+        role: what they may do.
+        session: the id of the session of their browser or script, a secret; empty at this machine.
+        name: who signed in, or the name of their invitation; empty: nobody says.
+    """
+
+    role: Role = "owner"
+    session: str = ""
+    name: str = ""
+
+    def may(self, role: Role) -> bool:
+        """Whether they may do what a role may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+OWNER = Asker()  # at this machine
+_current: ContextVar[Asker] = ContextVar("asker", default=OWNER)
+
+
+def current() -> Asker:
+    """Who is asking. A thread of one's own begins with the owner: hand it what it needs to know."""
+    return _current.get()
+
+
+@contextmanager
+def asking(asker: Asker) -> Iterator[None]:
+    """Carry something out for somebody."""
+    before = _current.set(asker)
+    try:
+        yield
+    finally:
+        _current.reset(before)
