@@ -7,6 +7,7 @@
         │   ├── ImportRowError one row of an import; the rest of the import goes on
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
         │   ├── NumberError    a feature, a loss or a score that is infinite or not a number
+        │   ├── OutsideError   a name that leads out of the folder that it belongs to
         │   └── AccessError    a pass phrase is needed first
         ├── StorageError       the disk or the database refused; nothing was half-written
         └── RegistryError      a plug-in adds a name that is taken
@@ -56,6 +57,10 @@ class DataError(UserError):
 
 class NumberError(UserError):
     """A feature, a loss or a score is infinite or not a number; its file, pair or setting is named."""
+
+
+class OutsideError(UserError):
+    """A name leads out of the folder that it belongs to."""
 
 
 class AccessError(UserError):

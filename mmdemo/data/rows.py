@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdemo.errors import ImportRowError, MediaError
+from mmdemo.errors import ImportRowError, MediaError, OutsideError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
+from mmdemo.media.below import below
 from mmdemo.media.regular_file import TABLE_MB, is_file, require_file
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and bytes that are no characters
@@ -127,9 +128,10 @@ def file_inside(root: Path, name: str) -> Path:
     """
     if not name.strip():
         raise ImportRowError("The row names no file.")
-    path = (root / name.strip().replace("\\", "/")).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise ImportRowError(f"{name} lies outside the folder of the manifest.")
+    try:
+        path = below(root, name.strip().replace("\\", "/")).resolve()
+    except OutsideError as e:
+        raise ImportRowError(f"{name} lies outside the folder of the manifest.") from e
     if not is_file(path):
         raise ImportRowError(f"{name} is missing.")
     return path

@@ -25,6 +25,7 @@ from mmdemo.models.protocols import MediaTower
 from mmdemo.models.speech.recogniser import WINDOW_S, WINDOWS, EncoderStates
 from mmdemo.retrieval.encode_stream import BATCH, encode_stream, feature_of
 from mmdemo.settings import MAX_FILE_MB, Settings
+from mmdemo.store.kept_arrays import read_arrays
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
@@ -132,20 +133,19 @@ def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
     of sound. Those of a time when every language was taken for English, or a word by itself was heard
     otherwise, are made again.
     """
-    path = ws.folder / "cache" / "states" / tower.id / item.id[:2] / f"{item.id[2:]}.npz"
-    if path.exists():
-        with np.load(path, allow_pickle=False) as kept:
-            named = [name for name in kept.files if name.startswith("window")]
-            windows = tuple(kept[f"window{i}"] for i in range(len(named)))
-            language = str(kept["language"]) if "language" in kept.files else None
-            if language is not None or not tower.recogniser.multilingual:
-                language = tower.recogniser.language(NONE) if language is None else language
-                lead_s = float(kept["lead_s"]) if "lead_s" in kept.files else 0.0
-                states = EncoderStates(windows, str(kept["heard"]), language, lead_s)
-                if not (states.heard and states.is_word and lead_s != tower.recogniser.lead_s):
-                    return _finite(states, item, path)
+    path = ws.media.made_path(f"states/{tower.id}", item.id, ".npz")
+    if kept := read_arrays(path):
+        named = [name for name in kept if name.startswith("window")]
+        windows = tuple(kept[f"window{i}"] for i in range(len(named)))
+        language = str(kept["language"]) if "language" in kept else None
+        if language is not None or not tower.recogniser.multilingual:
+            language = tower.recogniser.language(NONE) if language is None else language
+            lead_s = float(kept["lead_s"]) if "lead_s" in kept else 0.0
+            states = EncoderStates(windows, str(kept["heard"]), language, lead_s)
+            if not (states.heard and states.is_word and lead_s != tower.recogniser.lead_s):
+                return states
     made: EncoderStates = tower.prepare(decode_file(tower, ws.media_path(item)))
-    states = _finite(made, item, path)
+    states = _finite(made, item)
     out = io.BytesIO()
     facts = {"heard": states.heard, "language": states.language, "lead_s": states.lead_s}
     arrays: dict[str, Any] = {name: np.array(fact) for name, fact in facts.items()}
@@ -166,11 +166,10 @@ def spoken_language(ws: Workspace, tower: Any, item: Item) -> str:
     return str(tower.recogniser.language(NONE) if one_only else encoder_states(ws, tower, item).language)
 
 
-def _finite(states: EncoderStates, item: Item, path: Path) -> EncoderStates:
+def _finite(states: EncoderStates, item: Item) -> EncoderStates:
     """The states of a recording, which are numbers."""
-    cure = f"Choose another model, or remove {path.name} from the workspace's cache: it is made again."
     for window in states.windows:
-        require_finite(window[None], f"What the recogniser makes of {item.name}", cure)
+        require_finite(window[None], f"What the recogniser makes of {item.name}", CURE_OF_MODEL)
     return states
 
 

@@ -24,7 +24,6 @@ from mmdemo.retrieval.embed import embed_items, project_items, version_file
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.speech.heard import take_down
 from mmdemo.retrieval.written import read_written
-from mmdemo.store.texts import short_id
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -139,9 +138,9 @@ class IndexKeeper:
             try:
                 embed_items(self._ws, aligner.towers, items, self._report, lambda: self._closed)
                 self._working = "indexing"
+                file = version_file(self._ws, aligner)
+                file.leave_out_damaged()
                 project_items(self._ws, aligner, [item.id for item in items])
-                file, names = version_file(self._ws, aligner), {item.id: item.name for item in items}
-                file.require_numbers(lambda key: names.get(key, short_id(key)))
                 self._serving = Serving(aligner, VectorIndex(file.matrix()))
             finally:
                 self._working = ""

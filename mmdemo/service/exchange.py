@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mmdemo.errors import UserError
+from mmdemo.media.below import below, is_below
 from mmdemo.store.texts import short_name
 from mmdemo.store.unfinished import LOCK, unfinished
 
@@ -66,7 +67,7 @@ def file_in_batch(batch: str, name: str) -> Path:
     parts = [p for p in name.replace("\\", "/").split("/") if p not in {"", "."}]
     if not parts or ".." in parts or any("\x00" in p for p in parts):
         raise UserError(f"{name!r} is no file name that can be used.", "Rename the file.")
-    return batch_folder(batch).joinpath(*map(short_name, parts))
+    return below(batch_folder(batch), *map(short_name, parts))
 
 
 def pack(folder: Path, name: str) -> Path:
@@ -88,4 +89,4 @@ def download_path(token: str) -> Path | None:
     """The file behind a token."""
     with _lock:
         path = _downloads.get(token)
-    return path if path is not None and path.is_file() else None
+    return path if path is not None and is_below(exchange_folder(), path) and path.is_file() else None

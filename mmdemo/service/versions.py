@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.errors import DataError, UserError
+from mmdemo.media.listing import entries
 from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context, version_task
@@ -236,11 +238,13 @@ class Versions:
         Raises:
             UserError: it is active, or other versions stand on it.
         """
+        folder = self._ws.version_folder(version)
         known = self._ws.versions.remove(version)
         self._context.models.forget()
-        shutil.rmtree(self._ws.version_folder(version), ignore_errors=True)
-        for folder in ("vectors", "cache/frames", "cache/states"):
-            for path in (self._ws.folder / folder).glob(f"*{version}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+        of_it = re.compile(rf"(?:^|-){re.escape(version)}(?:[-.]|$)")
+        for made in ("vectors", "cache/frames", "cache/states"):
+            for path in filter(lambda one: of_it.search(one.name), entries(self._ws.folder / made)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return self.listed(known.task)
 

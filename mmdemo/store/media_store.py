@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmdemo.errors import cannot_write
+from mmdemo.media.below import below
 
 COPIED_AT_ONCE = 1 << 20  # bytes
 PART = ".part-"  # how a file that is not whole yet is called
@@ -80,8 +81,12 @@ class MediaStore:
         self._cache = cache
 
     def path(self, item_id: str, suffix: str) -> Path:
-        """Where the item of that id is or would be."""
-        return self.folder / item_id[:2] / f"{item_id[2:]}{suffix}"
+        """Where the item of that id is or would be.
+
+        Raises:
+            OutsideError: the id or the suffix leads out of the folder.
+        """
+        return below(self.folder, item_id[:2], f"{item_id[2:]}{suffix}")
 
     def add(self, data: bytes | Path, suffix: str, name: str) -> str:
         """Keep these bytes, or those of a file of that name; returns their id. The same bytes twice are one
@@ -95,7 +100,15 @@ class MediaStore:
 
     def thumbnail_path(self, item_id: str, side_px: int) -> Path:
         """Where the thumbnail of that size is or would be."""
-        return self._cache / "thumbs" / f"{side_px}" / item_id[:2] / f"{item_id[2:]}.webp"
+        return self.made_path(f"thumbs/{side_px}", item_id, ".webp")
+
+    def made_path(self, kind: str, item_id: str, suffix: str) -> Path:
+        """Where something that was made of an item is or would be; it may be deleted.
+
+        Raises:
+            OutsideError: it would lie elsewhere than below the cache.
+        """
+        return below(self._cache, kind, item_id[:2], f"{item_id[2:]}{suffix}")
 
     def size_bytes(self) -> int:
         """Bytes of all media."""

@@ -52,11 +52,21 @@ def remove_left(beside: Path) -> None:
     """Remove the folders in `beside` that nobody works in any more."""
     with suppress(OSError):
         for folder in beside.glob(f"{PREFIX}*"):
+            if not _is_ours(folder):
+                continue
             lock = FileLock(folder / LOCK)
             with suppress(OSError, Timeout):
                 lock.acquire(timeout=0)
                 shutil.rmtree(folder, ignore_errors=True)
                 lock.release(force=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether such a folder was made by this user: where others write too, one may be a link, or hold one
+    that is called like its lock, which would be emptied.
+    """
+    mine = os.getuid() if hasattr(os, "getuid") else folder.lstat().st_uid
+    return folder.is_dir() and not folder.is_symlink() and folder.lstat().st_uid == mine
 
 
 def put(made: Path, out: Path) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from filelock import FileLock
 
 from mmdemo.errors import cannot_write
-from mmdemo.finite import require_finite
+from mmdemo.finite import require_finite, rows_of_numbers
 from mmdemo.store.texts import short_id
 
 KEY_BYTES = 32  # a SHA-256
 CHECKED_AT_ONCE = 65_536  # rows whose numbers are looked at together
-CURE = "Remove that file from the workspace's folder of vectors: what was in it is made again."
+CURE = "Try again: it is made anew."
+log = logging.getLogger(__name__)
 Named = Callable[[str], str]  # what a key stands for, as in "cat.jpg"
 
 
@@ -26,7 +28,8 @@ class VectorFile:
 
     Two flat files lie side by side: `NAME.f16` or `NAME.f32` with the rows and `NAME.keys` with their keys. A
     row counts only when both are whole, so a kill in the middle of an append loses that append and no more;
-    the next one cuts off what was left half-written.
+    the next one cuts off what was left half-written. A damaged row counts as missing, and is made anew. Where
+    other files have taken the place of these two, as after a restore, `refresh` begins with them.
 
     Args:
         path: without a suffix.
@@ -42,24 +45,45 @@ class VectorFile:
         self._keys_path = path.with_name(f"{path.name}.keys")
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock"))
         self._lock = threading.RLock()
+        self._forget()
+        self.refresh()
+
+    def _forget(self) -> None:
         self._row_of: dict[bytes, int] = {}  # filled when a key is first asked for: searching needs no key
         self._indexed = 0
-        self._map: np.ndarray = np.empty((0, dim), self.dtype)
+        self._map: np.ndarray = np.empty((0, self.dim), self.dtype)
+        self._keys: np.ndarray = np.empty((0, KEY_BYTES), np.uint8)
         self._seen = 0
         self._finite = 0  # rows from the beginning that were seen to hold numbers
-        self.refresh()
+        self._file: tuple[int, int] | None = None  # which file the keys are in
 
     def __len__(self) -> int:
         return self._seen
 
     def refresh(self) -> int:
-        """Take in what another process has appended; returns the number of rows."""
+        """Take in what another process has appended or put in their place; returns the number of rows."""
         with self._lock:
-            count = self._whole_rows()
-            if count > self._seen:
-                self._map = np.memmap(self._rows_path, self.dtype, "r", shape=(count, self.dim))
-                self._seen = count
-            return count
+            while True:
+                try:
+                    with self._keys_path.open("rb") as keys, self._rows_path.open("rb") as rows:
+                        self._map_files(keys, rows)
+                    if _which(self._keys_path.stat()) == self._file:
+                        return self._seen
+                except FileNotFoundError:
+                    self._forget()
+                    return 0
+
+    def _map_files(self, keys: BinaryIO, rows: BinaryIO) -> None:
+        facts = os.fstat(keys.fileno())
+        if _which(facts) != self._file:
+            self._forget()
+            self._file = _which(facts)
+        whole = os.fstat(rows.fileno()).st_size // (self.dim * self.dtype.itemsize)
+        count = min(whole, facts.st_size // KEY_BYTES)
+        if count > self._seen:
+            self._map = np.memmap(rows, self.dtype, "r", shape=(count, self.dim))
+            self._keys = np.memmap(keys, np.uint8, "r", shape=(count, KEY_BYTES))
+            self._seen = count
 
     def append(self, keys: Sequence[str], rows: np.ndarray) -> None:
         """Add (N, dim) rows under N hexadecimal SHA-256 keys; those already there are passed over.
@@ -95,20 +119,12 @@ class VectorFile:
     def keys(self, start: int = 0) -> list[str]:
         """The keys of the rows from `start` on, in order."""
         with self._lock:
-            if self._seen <= start:
-                return []
-            with self._keys_path.open("rb") as f:
-                f.seek(start * KEY_BYTES)
-                data = f.read((self._seen - start) * KEY_BYTES)
-        return [data[i : i + KEY_BYTES].hex() for i in range(0, len(data), KEY_BYTES)]
+            return [bytes(key).hex() for key in self._keys[start:]]
 
     def keys_at(self, rows: np.ndarray) -> list[str]:
         """The keys of those rows."""
         with self._lock:
-            if self._seen == 0:
-                return []
-            keys = np.memmap(self._keys_path, np.uint8, "r", shape=(self._seen, KEY_BYTES))
-            return [bytes(keys[row]).hex() for row in rows]
+            return [bytes(self._keys[row]).hex() for row in rows] if self._seen else []
 
     def rows_of(self, keys: Sequence[str]) -> np.ndarray:
         """(N,) row numbers, -1 where a key is not there."""
@@ -117,10 +133,50 @@ class VectorFile:
             return np.array([known.get(bytes.fromhex(key), -1) for key in keys], dtype=np.int64)
 
     def missing(self, keys: Sequence[str]) -> list[str]:
-        """Those of the keys that have no row yet, in order, each once."""
+        """Those of the keys that have no row yet, or a damaged one, in order, each once."""
         with self._lock:
+            rows = self.rows_of(keys)
+            rows = np.unique(rows[rows >= 0])
+            if len(rows) > CHECKED_AT_ONCE:  # of a large collection each row is looked at once
+                damaged = self._damaged_from(self._finite)
+            else:
+                damaged = not rows_of_numbers(self._map[rows]).all()
+            if damaged:
+                self.drop_damaged()
             known = self._known()
             return [key for key in dict.fromkeys(keys) if bytes.fromhex(key) not in known]
+
+    def drop_damaged(self) -> int:
+        """Leave out the rows that are infinite or not a number, as on a failing disk; returns how many.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        with self._lock, self._file_lock:
+            self.refresh()
+            parts = (self._map[i : i + CHECKED_AT_ONCE] for i in range(0, self._seen, CHECKED_AT_ONCE))
+            whole = np.concatenate([np.empty(0, bool), *map(rows_of_numbers, parts)])
+            lost = int((~whole).sum())
+            if lost:
+                log.warning("%d damaged rows of %s are made anew", lost, self._rows_path.name)
+                self._keep_only(np.flatnonzero(whole))
+            return lost
+
+    def _keep_only(self, rows: np.ndarray) -> None:
+        """Write the files anew. Without keys no row counts, so a kill loses them all and mixes none up."""
+        fresh = {path: path.with_name(f"{path.name}.part") for path in (self._rows_path, self._keys_path)}
+        try:
+            for part, data in zip(fresh.values(), (self._map, self._keys), strict=True):
+                part.unlink(missing_ok=True)
+                for start in range(0, max(1, len(rows)), CHECKED_AT_ONCE):
+                    piece = np.ascontiguousarray(data[rows[start : start + CHECKED_AT_ONCE]])
+                    _append_at(part, start * data.shape[1] * data.dtype.itemsize, piece.tobytes())
+            self._keys_path.unlink()
+            for path, part in fresh.items():
+                part.replace(path)
+        except OSError as e:
+            raise cannot_write("Vectors could not be made anew", e) from e
+        self.refresh()
 
     def get(self, keys: Sequence[str], named: Named | None = None) -> np.ndarray:
         """(N, dim) float32 rows of keys that are all there.
@@ -134,39 +190,35 @@ class VectorFile:
         found = np.asarray(self.matrix()[rows], dtype=np.float32)
         return require_finite(found, lambda i: self._kept_of(keys[i], named), CURE)
 
-    def require_numbers(self, named: Named | None = None) -> None:
-        """Look at the rows that were not looked at before.
+    def leave_out_damaged(self) -> None:
+        """Look at the rows that were not looked at before, and leave out those that are damaged."""
+        with self._lock:
+            if self._damaged_from(self._finite):
+                self.drop_damaged()
 
-        Raises:
-            NumberError: one is infinite or not a number; what it is kept of is named.
-        """
-        matrix = self.matrix()
-        while self._finite < len(matrix):
-            part = matrix[self._finite : self._finite + CHECKED_AT_ONCE]
-            require_finite(part, partial(self._row_kept, self._finite, named), CURE)
-            self._finite += len(part)
-
-    def _row_kept(self, start: int, named: Named | None, row: int) -> str:
-        return self._kept_of(self.keys_at(np.array([start + row]))[0], named)
+    def _damaged_from(self, start: int) -> bool:
+        """Whether a row from `start` on is damaged; those before the first that is are known to be whole."""
+        for row in range(start, self._seen, CHECKED_AT_ONCE):
+            self._finite = row
+            if not rows_of_numbers(self._map[row : row + CHECKED_AT_ONCE]).all():
+                return True
+        self._finite = self._seen
+        return False
 
     def _kept_of(self, key: str, named: Named | None) -> str:
         return f"What is kept of {(named or short_id)(key)} in {self._rows_path.name}"
 
     def _known(self) -> dict[bytes, int]:
-        if self._indexed < self._seen:
-            with self._keys_path.open("rb") as f:
-                f.seek(self._indexed * KEY_BYTES)
-                fresh = f.read((self._seen - self._indexed) * KEY_BYTES)
-            for i in range(self._seen - self._indexed):
-                self._row_of.setdefault(fresh[i * KEY_BYTES : (i + 1) * KEY_BYTES], self._indexed + i)
-            self._indexed = self._seen
+        fresh = self._keys[self._indexed :].tobytes()
+        for i in range(0, len(fresh), KEY_BYTES):
+            self._row_of.setdefault(fresh[i : i + KEY_BYTES], self._indexed + i // KEY_BYTES)
+        self._indexed = self._seen
         return self._row_of
 
-    def _whole_rows(self) -> int:
-        if not self._keys_path.exists() or not self._rows_path.exists():
-            return 0
-        rows = self._rows_path.stat().st_size // (self.dim * self.dtype.itemsize)
-        return min(rows, self._keys_path.stat().st_size // KEY_BYTES)
+
+def _which(facts: os.stat_result) -> tuple[int, int]:
+    """What tells one file from another that has its name."""
+    return facts.st_dev, facts.st_ino
 
 
 def _append_at(path: Path, offset: int, data: bytes) -> None:

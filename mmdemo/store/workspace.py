@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdemo.errors import MediaError, MmdemoError, StorageError, cannot_write, one_line
+from mmdemo.media.below import below
 from mmdemo.media.image import thumbnail
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, Facts
@@ -100,7 +101,7 @@ class Workspace:
         """The vector file of that name, opened once."""
         with self._lock:
             if name not in self._vectors:
-                self._vectors[name] = VectorFile(self.folder / "vectors" / name, dim, dtype)
+                self._vectors[name] = VectorFile(below(self.folder / "vectors", name), dim, dtype)
             return self._vectors[name]
 
     def add_media(
@@ -178,8 +179,7 @@ class Workspace:
 
     def video_frame(self, item: Item, time_s: float, side_px: int) -> Path:
         """What a video shows at a time, as WebP, decoded once for each hundredth of a second."""
-        name = f"{item.id[2:]}-{round(time_s * 100)}.webp"
-        path = self.folder / "cache" / "stills" / f"{side_px}" / item.id[:2] / name
+        path = self.media.made_path(f"stills/{side_px}", item.id, f"-{round(time_s * 100)}.webp")
         if not path.exists():
             from mmdemo.media.video import frame_at
 
@@ -201,7 +201,7 @@ class Workspace:
 
     def _made_once(self, folder: str, item: Item, suffix: str, write: Callable[[Path, Path], None]) -> Path:
         """A file made from an item's once, whole or not at all; it may be deleted."""
-        path = self.folder / "cache" / folder / item.id[:2] / f"{item.id[2:]}{suffix}"
+        path = self.media.made_path(folder, item.id, suffix)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{threading.get_ident()}.part")
@@ -214,7 +214,7 @@ class Workspace:
 
     def peaks(self, item: Item) -> Path:
         """A recording's peaks, computed once: int8 pairs of the lowest and highest sample of each 1/50 s."""
-        path = self.folder / "cache" / "peaks" / item.id[:2] / f"{item.id[2:]}.i8"
+        path = self.media.made_path("peaks", item.id, ".i8")
         if not path.exists():
             from mmdemo.media.audio import audio_peaks
 
@@ -235,12 +235,20 @@ class Workspace:
             remove_abandoned(self.folder / name)
 
     def version_folder(self, version_id: str) -> Path:
-        """Where the weights and the card of a version lie."""
-        return self.folder / "versions" / version_id
+        """Where the weights and the card of a version lie.
+
+        Raises:
+            OutsideError: its id leads out of the folder of versions.
+        """
+        return below(self.folder / "versions", version_id)
 
     def run_folder(self, run_id: str) -> Path:
-        """Where the snapshot, the curves and the check-points of a run lie."""
-        return self.folder / "runs" / run_id
+        """Where the snapshot, the curves and the check-points of a run lie.
+
+        Raises:
+            OutsideError: its id leads out of the folder of runs.
+        """
+        return below(self.folder / "runs", run_id)
 
     @contextmanager
     def replaced(self) -> Iterator[None]:

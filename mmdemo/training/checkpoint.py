@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmdemo.errors import StorageError, is_disk_full
+from mmdemo.media.below import below
 from mmdemo.training.disk_room import disk_full
 
 FILES = ("state-0.safetensors", "state-1.safetensors")
@@ -54,7 +55,7 @@ class StateKeeper:
     def load(self, weights: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
         """Put the state back; returns the steps that are done and the seconds they took."""
         facts = json.loads((self._folder / "state.json").read_text(encoding="utf-8"))
-        tensors = load_file(self._folder / facts["file"])
+        tensors = load_file(below(self._folder, str(facts["file"])))
         try:
             weights.load_state_dict(
                 {k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")}

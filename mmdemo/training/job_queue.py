@@ -105,8 +105,9 @@ class JobRunner:
         run = self._ws.runs.get(run_id)
         if run.status in {"queued", "running"}:
             raise UserError(f"{run.id} is {run.status}.", "Stop it first.")
+        folder = self._ws.run_folder(run.id)
         self._ws.runs.remove(run.id)
-        shutil.rmtree(self._ws.run_folder(run.id), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         return run.task
 
     def list(self, task: str) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from mmdemo.errors import MmdemoError, UserError
+from mmdemo.errors import MmdemoError, OutsideError, UserError
 from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
@@ -136,7 +136,7 @@ def _endpoint(
         try:
             return await run_in_threadpool(answer, item, request)
         except (MmdemoError, OSError) as e:
-            if not app.ws.media_path(item).is_file():
+            if not _is_there(app, item):
                 gone = f"The file of {item.name} is gone from the workspace."
                 return refusal(UserError(gone, "Import it again, or restore a backup."), 404)
             if isinstance(e, MmdemoError):
@@ -144,6 +144,14 @@ def _endpoint(
             raise
 
     return endpoint
+
+
+def _is_there(app: App, item: Item) -> bool:
+    """Whether an item has a file; a row that names one outside the workspace has none."""
+    try:
+        return app.ws.media_path(item).is_file()
+    except OutsideError:
+        return False
 
 
 def media_type(suffix: str) -> str:

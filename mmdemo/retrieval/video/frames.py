@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,13 @@ from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
 from mmdemo.models.heads.residual import Sequences
 from mmdemo.models.video.aligner import FrameFeatures, VideoTower, sequences
 from mmdemo.retrieval.encode_stream import encode_stream
+from mmdemo.store.kept_arrays import read_arrays
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_id
 from mmdemo.store.workspace import Workspace
 
+FEATURES, SEEN = ("times", "features", "shots"), ("shots", "strip_times", "damaged")  # of what is kept
 EVERY_S = 0.5
 MOST_FRAMES = 7200
 AT_ONCE = 16  # frames a forward pass
@@ -55,9 +58,8 @@ def frame_features(
         path = _path(ws, tower.id, item.id)
         begun = path.with_suffix(".begun.npz")
         analysis = VideoAnalysis(tower, ws.media_path(item))
-        if begun.exists():
-            with np.load(begun, allow_pickle=False) as found:
-                analysis.restore(found)
+        if begun_with := read_arrays(begun):
+            analysis.restore(begun_with)
         analysis.run(stopped, progress)
         kept = analysis.result()
         if stopped():
@@ -78,15 +80,8 @@ def _write(path: Path, item: Item, arrays: dict[str, np.ndarray]) -> None:
 
 def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures | None:
     """The frame features that are on disk."""
-    path = _path(ws, tower_id, item_id)
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as found:
-        kept = FrameFeatures(found["times"], found["features"], found["shots"])
-    item = ws.items.get(item_id)
-    named = f"What is kept of a frame of {item.name if item else short_id(item_id)}"
-    require_finite(kept.features, named, f"Remove {path.name} from the workspace's cache: it is made again.")
-    return kept
+    found = read_arrays(_path(ws, tower_id, item_id), FEATURES)
+    return FrameFeatures(*(found[name] for name in FEATURES)) if len(found) == len(FEATURES) else None
 
 
 @dataclass(frozen=True)
@@ -100,26 +95,20 @@ class SeenVideo:
 
 def kept_seen(ws: Workspace, tower_id: str, item_id: str) -> SeenVideo:
     """What is on disk of a video; all empty where it was not looked through."""
-    path = _path(ws, tower_id, item_id)
-    if not path.exists():
-        return SeenVideo([], [], [])
-    with np.load(path, allow_pickle=False) as found:
-        rows = [found[n].tolist() if n in found else [] for n in ("shots", "strip_times", "damaged")]
-    return SeenVideo(*rows)
+    found = read_arrays(_path(ws, tower_id, item_id), SEEN)
+    return SeenVideo(*(found[name].tolist() if name in found else [] for name in SEEN))
 
 
 def kept_strip(ws: Workspace, tower_id: str, item_id: str) -> bytes:
     """The sprite strip of a video as WebP; empty where there is none."""
-    path = _path(ws, tower_id, item_id)
-    if not path.exists():
-        return b""
-    with np.load(path, allow_pickle=False) as found:
-        return found["strip"].tobytes() if "strip" in found else b""
+    found = read_arrays(_path(ws, tower_id, item_id), ("strip",))
+    return found["strip"].tobytes() if "strip" in found else b""
 
 
 def is_kept(ws: Workspace, tower_id: str, item_id: str) -> bool:
     """Whether a video's frame features are on disk."""
-    return _path(ws, tower_id, item_id).exists()
+    path = _path(ws, tower_id, item_id)
+    return path.exists() and zipfile.is_zipfile(path)
 
 
 def span_frames(
@@ -149,7 +138,7 @@ def span_clips(
 
 
 def _path(ws: Workspace, tower_id: str, item_id: str) -> Path:
-    return ws.folder / "cache" / "frames" / tower_id / item_id[:2] / f"{item_id[2:]}.npz"
+    return ws.media.made_path(f"frames/{tower_id}", item_id, ".npz")
 
 
 class VideoAnalysis:

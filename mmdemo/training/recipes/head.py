@@ -30,7 +30,7 @@ from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.speech.transcript_jobs import VOCABULARY, vocabulary_of
 from mmdemo.store.media_store import write_durably
 from mmdemo.store.splits import TRAIN, VALIDATION
-from mmdemo.store.texts import short_id, text_key
+from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.foretelling import AMONG, ENOUGH, out_of_fold, unseen
 from mmdemo.training.recipes.base import (
@@ -107,7 +107,7 @@ def conclude(finished: FinishedRun) -> Conclusion:
 def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
     """(M, F) features of items, labelled or not, that say how each channel spreads."""
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
-    features.require_numbers(lambda key: item.name if (item := ws.items.get(key)) else short_id(key))
+    features.leave_out_damaged()
     matrix = features.matrix()
     step = max(1, len(matrix) // REFERENCE_ROWS)
     return np.asarray(matrix[::step], dtype=np.float32)
