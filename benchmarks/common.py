@@ -78,6 +78,15 @@ def free_port() -> int:
 @contextlib.contextmanager
 def started(command: list[str], variables: dict[str, str]) -> Iterator[tuple[str, float]]:
     """A page in a process of its own; yields its address and the seconds until it answered."""
+    with running(command, variables) as (_, address, seconds):
+        yield address, seconds
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str], variables: dict[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], str, float]]:
+    """The same, with the process."""
     port = free_port()
     variables = {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"} | variables
     begun = time.perf_counter()
@@ -94,7 +103,7 @@ def started(command: list[str], variables: dict[str, str]) -> Iterator[tuple[str
                 if process.poll() is not None or time.perf_counter() - begun > 120:
                     raise SystemExit(f"{command} did not start") from None
                 time.sleep(0.02)
-        yield address, time.perf_counter() - begun
+        yield process, address, time.perf_counter() - begun
     finally:
         process.terminate()
         process.wait(20)

@@ -1,22 +1,56 @@
-"""Bytes to pixels: one way in for every picture, with its limits, and thumbnails on the way out."""
+"""Bytes to pixels: one way in for every picture, with its limits, and thumbnails on the way out.
+
+What is large is handed out small: nothing that looks at a picture here needs more than some megapixels, and
+decoded pictures are what memory goes into.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from mmdemo.errors import MediaError
+from mmdemo.media.decode_budget import DECODES
+from mmdemo.media.picture_bounds import FORMATS, bytes_a_pixel, require_in_bounds
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000", "ICO", "TGA")
 MAX_MEGAPIXELS = 100
+LARGE_PX = 16_000_000  # pixels: what has more is made smaller while it is decoded
+STRIP_PX = 1_000_000  # pixels that are converted at a time
+CHECKED_PX = 64  # the least side that is decoded to see whether a file is whole
+SUFFIX_OF = {"mpo": ".jpg", "jpeg": ".jpg", "jpeg2000": ".jp2", "tiff": ".tif"}
+UPRIGHT = {  # what undoes an orientation of Exif
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+TURNED = frozenset([5, 6, 7, 8])  # orientations that swap width and height
 
 # Pillow's own guard raises inside Image.open, before the size is known; ours is checked right after, before
 # a single pixel is decoded, and can say how large the picture is.
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# Pillow asks for memory in blocks of 16 MB. The C library keeps freed ones of up to 32 MB, for each thread;
+# larger ones go back to the system at once.
+Image.core.set_block_size(64 << 20)
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What a file says of its picture."""
+
+    width: int  # pixels, upright
+    height: int
+    suffix: str  # that fits the bytes, whatever the file was called
 
 
 def decode_image(
@@ -27,16 +61,58 @@ def decode_image(
 ) -> Image.Image:
     """A picture as 8-bit RGB, upright, transparency on white; the first frame of an animation.
 
+    One of over 16 megapixels is made smaller, both its sides by the same whole number.
+
     Args:
         source: the file's bytes or its path.
-        at_least_px: a JPEG may be decoded at a reduced size as long as both sides keep this many pixels,
-            which is what makes embedding large photographs quick.
+        at_least_px: both sides keep at least this many pixels of a picture that is made smaller, and a JPEG
+            may be decoded at a reduced size, which is what makes embedding large photographs quick.
         max_megapixels: a larger picture is refused before its pixels are decoded.
 
     Raises:
         MediaError: not a picture, truncated, or too large, in one sentence.
     """
+    return _decoded(source, at_least_px, max_megapixels)[0]
+
+
+def probe_image(source: bytes | Path, max_megapixels: int = MAX_MEGAPIXELS) -> PictureFacts:
+    """Say what is there; decoded whole, so that a damaged file is refused at once.
+
+    Raises:
+        MediaError: not a picture, truncated, or too large, in one sentence.
+    """
+    return _decoded(source, CHECKED_PX, max_megapixels)[1]
+
+
+def _decoded(
+    source: bytes | Path, at_least_px: int | None, max_megapixels: int
+) -> tuple[Image.Image, PictureFacts]:
     name = source.name if isinstance(source, Path) else "This file"
+    with _opened(source, name) as opened:
+        try:
+            held = require_in_bounds(opened, name, max_megapixels)
+            width, height = opened.size
+            kind = (opened.format or "img").lower()
+            if opened.format == "JPEG" and (at_least_px or width * height > LARGE_PX):
+                least = (at_least_px, at_least_px) if at_least_px else _within_large(width, height)
+                opened.draft("RGB", least)
+            factor = _factor(*opened.size, at_least_px)
+            filled = opened.width * opened.height
+            held += filled * bytes_a_pixel(opened.mode) + filled // factor**2 * bytes_a_pixel("RGB")
+            with DECODES.taken(held):
+                opened.load()
+                turn = opened.getexif().get(ExifTags.Base.Orientation)
+                image = _small_rgb(opened, factor)
+        except (OSError, SyntaxError, ValueError, EOFError, KeyError, Image.DecompressionBombError) as e:
+            raise MediaError(f"{name} is cut off or damaged.", "Export or download it again.") from e
+    if turn in UPRIGHT:
+        image = image.transpose(UPRIGHT[turn])
+    width, height = (height, width) if turn in TURNED else (width, height)
+    return image, PictureFacts(width, height, SUFFIX_OF.get(kind, f".{kind}"))
+
+
+@contextmanager
+def _opened(source: bytes | Path, name: str) -> Iterator[ImageFile.ImageFile]:
     if isinstance(source, bytes) and not source:
         raise MediaError("This file is empty.", "Choose another one.")
     try:
@@ -49,39 +125,48 @@ def decode_image(
             "Use a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF file.",
         ) from e
     with opened:
-        width, height = opened.size
-        if width * height > max_megapixels * 1_000_000:
-            raise MediaError(
-                f"{name} is {width} x {height} pixels, over the limit of {max_megapixels} megapixels.",
-                "Make it smaller first.",
-            )
-        try:
-            if at_least_px and opened.format == "JPEG":
-                opened.draft("RGB", (at_least_px, at_least_px))
-            opened.load()
-            return _to_rgb(ImageOps.exif_transpose(opened))
-        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as e:
-            raise MediaError(f"{name} is cut off or damaged.", "Export or download it again.") from e
+        yield opened
 
 
-def image_suffix(source: bytes | Path) -> str:
-    """The suffix that fits the bytes, whatever the file was called; .img for what is no picture."""
-    try:
-        with Image.open(
-            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
-        ) as image:
-            name = (image.format or "img").lower()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        name = "img"
-    return {"jpeg": ".jpg", "mpo": ".jpg", "jpeg2000": ".jp2", "tiff": ".tif"}.get(name, f".{name}")
+def _within_large(width: int, height: int) -> tuple[int, int]:
+    """The sides of a large picture with as many pixels as one may have."""
+    scale = (LARGE_PX / (width * height)) ** 0.5
+    return max(1, int(width * scale)), max(1, int(height * scale))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _factor(width: int, height: int, at_least_px: int | None) -> int:
+    """By which whole number a picture is made smaller: 1, or of a large one what leaves enough of it."""
+    if width * height <= LARGE_PX:
+        return 1
+    needed = int(np.ceil((width * height / LARGE_PX) ** 0.5))
+    return max(needed, min(width, height) // at_least_px) if at_least_px else needed
+
+
+def _small_rgb(image: Image.Image, factor: int) -> Image.Image:
+    """The picture as RGB, made smaller strip by strip: no second copy of a large one is held."""
+    peak = _peak(image)
+    width, height = image.size
+    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    rows = max(1, STRIP_PX // max(1, width * factor)) * factor
+    for top in range(0, height, rows):
+        strip = _to_rgb(image.crop((0, top, width, min(height, top + rows))), peak)
+        small.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
+    return small
+
+
+def _peak(image: Image.Image) -> float:
+    """The largest value of a picture whose values are not bytes."""
+    if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
+        return float(image.getextrema()[1])  # type: ignore[arg-type]
+    return 0.0
+
+
+def _to_rgb(image: Image.Image, peak: float) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
         values = np.asarray(image, dtype=np.float32)
-        if image.mode == "F" and values.size and values.max() <= 1.0:
+        if image.mode == "F" and peak <= 1.0:
             values = values * 255.0
-        elif values.size and values.max() > 255:
+        elif peak > 255:
             values = values / 257.0  # 65535 / 255
         return Image.fromarray(values.clip(0, 255).astype(np.uint8), "L").convert("RGB")
     if image.has_transparency_data:

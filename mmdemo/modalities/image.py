@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mmdemo.store.tables import Item
     from mmdemo.store.workspace import Workspace
 
-SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .ico .tga .jfif"
+SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .tga .jfif"
 SHOWN_FIRST = (
     *("chelsea.jpg", "coffee.jpg", "rocket.jpg", "astronaut.jpg", "another_apple.jpg", "bicycle.jpg"),
     *("a_teapot.jpg", "frog.jpg", "hamburger.jpg", "tiger.jpg", "watermelon.jpg", "lighthouse.jpg"),
@@ -25,10 +25,10 @@ READ_PX = 960  # the longer side to which rapidocr shrinks a picture by itself
 
 def describe(data: bytes | Path, settings: Settings) -> Facts:
     """Its size; decoded whole, so that a damaged file is refused at once."""
-    from mmdemo.media.image import decode_image, image_suffix
+    from mmdemo.media.image import probe_image
 
-    image = decode_image(data, max_megapixels=settings.max_megapixels)
-    return Facts(image_suffix(data), width=image.width, height=image.height)
+    facts = probe_image(data, settings.max_megapixels)
+    return Facts(facts.suffix, width=facts.width, height=facts.height)
 
 
 def decode(tower: Any, source: bytes | Path, settings: Settings | None) -> Image:

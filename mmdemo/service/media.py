@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmdemo.bounds import bounds
 from mmdemo.errors import MediaError, UserError
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import DEFAULT_TASK, MODALITIES, modality_of, task_of_file
@@ -54,7 +55,7 @@ class Media:
         Raises:
             MediaError: it is no file that can be opened.
         """
-        return task_of_file(require_file(path, self._ws.settings.max_file_mb), self._ws.settings)
+        return task_of_file(require_file(path, self._ws.settings.max_file_mb), bounds(self._ws.settings))
 
     @staticmethod
     def task_of(item: Item) -> Task:
@@ -112,7 +113,7 @@ class Media:
         from mmdemo.retrieval.embed import decode_file
 
         require_file(path, self._ws.settings.max_file_mb)  # before seconds go into loading a model
-        return decode_file(self._context.models.aligner(task).towers.media, path, self._ws.settings)
+        return decode_file(self._context.models.aligner(task).towers.media, path, bounds(self._ws.settings))
 
     def evaluate(
         self, task: Task, version: str | None = None, pairs: str = "", split: str | None = None

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdemo.bounds import bounds
 from mmdemo.errors import MediaError, MmdemoError, StorageError, cannot_write, one_line
 from mmdemo.media.below import below
 from mmdemo.media.image import thumbnail
@@ -131,7 +132,7 @@ class Workspace:
         try:
             if isinstance(data, Path):
                 require_file(data, self.settings.max_file_mb)
-            return MODALITIES.get(modality).describe(data, self.settings)
+            return MODALITIES.get(modality).describe(data, bounds(self.settings))
         except MediaError as e:
             if isinstance(data, Path):  # which may be called otherwise than where it comes from
                 raise MediaError(e.what.replace(data.name, name), e.cure) from e

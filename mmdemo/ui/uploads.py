@@ -9,13 +9,14 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from mmdemo.asker import asking
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.service.app import App
 from mmdemo.service.context import check_task
 from mmdemo.service.exchange import exchange_folder, file_in_batch, sweep
-from mmdemo.ui.gate import Caller, require_role
+from mmdemo.ui.gate import Caller, asker_of, require_role
 
 LONGEST_PATH = 2000  # characters of a name with its folders
 
@@ -56,7 +57,8 @@ async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
             target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
             return {"name": name, "bytes": size}
-        return await run_in_threadpool(_keep, app, part, name, task)
+        with asking(asker_of(app.settings, caller)):
+            return await run_in_threadpool(_keep, app, part, name, task)
     except OSError as e:
         raise cannot_write(f"{name} could not be saved", e) from e
     finally:
