@@ -29,7 +29,7 @@ from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.service.video import VIDEO
 from mmdemo.settings import load_settings
-from mmdemo.store.media_store import write_durably
+from mmdemo.store.durable import write_durably
 from mmdemo.store.tables import Item
 
 MINUTES, VIDEOS, QUERIES = 10, 1000, 30

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mmdemo.store.durable import replacing
+
 NOTE, LOCK = "import.json", "import.lock"
 
 
@@ -57,10 +59,8 @@ class ImportNote:
     def write(self, name: str, task: str, done: int, total: int | None) -> None:
         """It has come so far; where that cannot be written, the import goes on."""
         if self._mine:
-            with suppress(OSError):
-                fresh = self._path.with_suffix(".new")
-                fresh.write_text(json.dumps(asdict(BrokenOff(name, task, done, total))), encoding="utf-8")
-                fresh.replace(self._path)
+            with suppress(OSError), replacing(self._path, lasting=False) as part:
+                part.write_text(json.dumps(asdict(BrokenOff(name, task, done, total))), encoding="utf-8")
 
     def end(self) -> None:
         """It has ended, whichever way."""

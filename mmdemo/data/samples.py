@@ -17,6 +17,7 @@ from typing import Any
 from mmdemo.label_kinds import MATCH
 from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
+from mmdemo.store.durable import replacing
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN
 from mmdemo.store.tables import Item
@@ -92,9 +93,9 @@ def _seed(ws: Workspace, of: Collection) -> int:
     files = {row["sha256"]: row for row in rows}  # a video has a row for each span
     for key, row in files.items():
         path = ws.media.path(key, of.suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            shutil.copyfile(of.root / row["file_name"], path)
+            with replacing(path, lasting=False) as part:
+                shutil.copyfile(of.root / row["file_name"], part)
     with ws.database.write() as session:
         if session.get(Item, rows[0]["sha256"]) is not None:
             return 0  # another process was first

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmdemo.errors import DataError
 from mmdemo.label_kinds import training_of
 from mmdemo.modality import modality_of
-from mmdemo.store.media_store import write_durably
+from mmdemo.store.durable import write_durably
 from mmdemo.store.pairs import PairView
 from mmdemo.store.splits import ALL, CLASS, HELD_OUT, TRAIN, VALIDATION, validates
 from mmdemo.store.tables import TextSplit

@@ -25,8 +25,8 @@ from mmdemo.models.protocols import MediaTower
 from mmdemo.models.speech.recogniser import WINDOW_S, WINDOWS, EncoderStates
 from mmdemo.retrieval.encode_stream import BATCH, encode_stream, feature_of
 from mmdemo.settings import MAX_FILE_MB, Settings
+from mmdemo.store.durable import write_durably
 from mmdemo.store.kept_arrays import read_arrays
-from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace

@@ -13,7 +13,7 @@ from pathlib import Path
 from mmdemo.errors import StorageError, UserError, cannot_write, reason
 from mmdemo.media.regular_file import is_there, require_file
 from mmdemo.settings import DATABASE
-from mmdemo.store.media_store import PART
+from mmdemo.store.durable import PART, sync_file, sync_folder
 from mmdemo.store.tables import now
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
@@ -54,7 +54,9 @@ def back_up(ws: Workspace, out: Path) -> Path:
                     for file in sorted((ws.folder / name).rglob("*")):
                         if file.is_file() and not file.name.startswith(PART) and file.suffix != ".lock":
                             archive.write(file, file.relative_to(ws.folder))
+            sync_file(part)
             part.replace(out)
+            sync_folder(out.parent)
     except sqlite3.Error as e:
         raise StorageError(f"The database could not be copied: {reason(e)}.", "Free some disk space.") from e
     except OSError as e:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.errors import StorageError
-from mmdemo.store.media_store import write_durably
+from mmdemo.store.durable import write_durably
 
 CARD = "card.json"  # in a version's folder
 

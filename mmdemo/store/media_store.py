@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
 
-from mmdemo.errors import cannot_write
 from mmdemo.media.below import below
-
-COPIED_AT_ONCE = 1 << 20  # bytes
-PART = ".part-"  # how a file that is not whole yet is called
-ABANDONED_S = 3600.0  # no file takes that long to be written
+from mmdemo.store.durable import write_durably
 
 
 def byte_count(data: bytes | Path) -> int:
@@ -32,45 +24,6 @@ def file_sha256(path: Path) -> str:
     """The id of an item with a file's bytes, which are never in memory at once."""
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def write_durably(path: Path, data: bytes | Path, called: str = "") -> None:
-    """Write a file, of bytes or as the copy of another, so that it is there whole, on disk, or not at all.
-
-    Args:
-        path: where.
-        data: what.
-        called: how a person knows it, where its own name says nothing, such as a hash.
-
-    Raises:
-        StorageError: the disk refused; the cure is by its reason.
-    """
-    temporary: str | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PART)
-        with os.fdopen(handle, "wb") as f:
-            if isinstance(data, Path):
-                with data.open("rb") as source:
-                    shutil.copyfileobj(source, f, COPIED_AT_ONCE)
-            else:
-                f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        Path(temporary).replace(path)
-    except OSError as e:
-        raise cannot_write(f"{called or path.name} could not be saved", e) from e
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove the files below a folder that a process which was killed has not written to their ends."""
-    for part in folder.rglob(f"{PART}*"):
-        with suppress(OSError):  # it was another process's, and is whole by now
-            if time.time() - part.stat().st_mtime > ABANDONED_S:
-                part.unlink()
 
 
 class MediaStore:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mmdemo.store.durable import sync_folder, sync_tree
+
 PREFIX = ".mmdemo-part-"
 LOCK = "lock"
 
@@ -72,11 +74,15 @@ def _is_ours(folder: Path) -> bool:
 def put(made: Path, out: Path) -> None:
     """Move a folder to its place: by one rename where there is nothing, else what is in it piece by piece.
 
+    What is in it is on disk before it has its place.
+
     Raises:
         OSError: it cannot be moved; what was moved already is taken away again.
     """
+    sync_tree(made)
     if not out.exists():
         made.replace(out)
+        sync_folder(out.parent)
         return
     moved: list[Path] = []
     try:
@@ -86,6 +92,7 @@ def put(made: Path, out: Path) -> None:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
             moved.append(target)
             shutil.move(piece, target)
+        sync_folder(out)
     except BaseException:
         for piece in moved:
             shutil.rmtree(piece, ignore_errors=True) if piece.is_dir() else piece.unlink(missing_ok=True)

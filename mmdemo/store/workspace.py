@@ -28,9 +28,10 @@ from mmdemo.modality import MODALITIES, Facts
 from mmdemo.settings import DATABASE, Settings
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
+from mmdemo.store.durable import remove_abandoned, replacing, write_durably
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
-from mmdemo.store.media_store import MediaStore, byte_count, remove_abandoned, write_durably
+from mmdemo.store.media_store import MediaStore, byte_count
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.tables import Item
@@ -204,13 +205,8 @@ class Workspace:
         """A file made from an item's once, whole or not at all; it may be deleted."""
         path = self.media.made_path(folder, item.id, suffix)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{threading.get_ident()}.part")
-            try:
+            with replacing(path, lasting=False) as part:
                 write(self.media_path(item), part)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
         return path
 
     def peaks(self, item: Item) -> Path:

@@ -7,21 +7,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmdemo.errors import StorageError, is_disk_full
 from mmdemo.media.below import below
+from mmdemo.store.durable import replacing
 from mmdemo.training.disk_room import disk_full
 
-FILES = ("state-0.safetensors", "state-1.safetensors")
+FACTS = "state.json"  # names the file that there is to go on from
 
 
 class StateKeeper:
     """Saves and loads the state of a run in a folder.
 
     One save is under way at most: the next waits for it, so a kill loses what was computed since the
-    last one at the worst, and what is there is always whole.
+    last one at the worst, and what is there is always whole. Each has a file of its own, called by its step:
+    it is on disk before `state.json` names it, and the one before goes after that.
 
     Args:
         folder: where; made when it is not there.
@@ -35,7 +38,7 @@ class StateKeeper:
 
     def exists(self) -> bool:
         """Whether there is a state to go on from."""
-        return (self._folder / "state.json").exists()
+        return (self._folder / FACTS).exists()
 
     def save(self, weights: nn.Module, optimiser: torch.optim.Optimizer, step: int, seconds: float) -> None:
         """Keep the state after a step; returns as soon as it is copied in memory."""
@@ -53,9 +56,20 @@ class StateKeeper:
             self._saving = None
 
     def load(self, weights: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
-        """Put the state back; returns the steps that are done and the seconds they took."""
-        facts = json.loads((self._folder / "state.json").read_text(encoding="utf-8"))
-        tensors = load_file(below(self._folder, str(facts["file"])))
+        """Put the state back; returns the steps that are done and the seconds they took.
+
+        Raises:
+            DamagedState: it cannot be read; nothing was put back.
+            StorageError: it is another model's.
+            OutsideError: it is said to lie elsewhere.
+        """
+        try:
+            facts = json.loads((self._folder / FACTS).read_text(encoding="utf-8"))
+            tensors = load_file(below(self._folder, str(facts["file"])))
+            step = facts["step"] if "step" in facts else facts["epoch"]  # what it was called before
+            done = int(step), float(facts["seconds"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as e:
+            raise DamagedState("The check-point of this run is damaged.", "The run begins anew.") from e
         try:
             weights.load_state_dict(
                 {k.removeprefix("head."): t for k, t in tensors.items() if k.startswith("head.")}
@@ -70,26 +84,30 @@ class StateKeeper:
                 _, i, name = key.split(".", 2)
                 slots.setdefault(int(i), {})[name] = tensor
         optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
-        step = facts["step"] if "step" in facts else facts["epoch"]  # what it was called before
-        return int(step), float(facts["seconds"])
-
-    def _named(self) -> str:
-        """The file that there is to go on from."""
-        facts = self._folder / "state.json"
-        return str(json.loads(facts.read_text(encoding="utf-8"))["file"]) if facts.exists() else ""
+        return done
 
     def _write(self, tensors: dict[str, Tensor], step: int, seconds: float) -> None:
-        name = next(name for name in FILES if name != self._named())  # that one stays until this is whole
+        kept = self._folder / f"state-{step}.safetensors"
         try:
-            save_file(tensors, self._folder / name)
+            with replacing(kept) as part:
+                save_file(tensors, part)
+            _write_json(self._folder / FACTS, {"step": step, "seconds": seconds, "file": kept.name})
         except Exception as e:
-            (self._folder / name).unlink(missing_ok=True)
             if is_disk_full(e):
                 raise disk_full(sum(t.nbytes for t in tensors.values())) from e
             raise
-        part = self._folder / "state.part"
-        part.write_text(json.dumps({"step": step, "seconds": seconds, "file": name}), encoding="utf-8")
-        part.replace(self._folder / "state.json")
+        for earlier in self._folder.glob("state-*.safetensors"):
+            if earlier != kept:
+                earlier.unlink(missing_ok=True)
+
+
+class DamagedState(StorageError):
+    """A check-point that cannot be read, as after a fault of the disk."""
+
+
+def _write_json(path: Path, facts: dict[str, object]) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(facts), encoding="utf-8")
 
 
 class BestKeeper:
@@ -129,16 +147,12 @@ class BestKeeper:
             self._best, self._waited = recall, 0
             if not self._writes:
                 return
-            part = self._folder / "best.part"
-            save_file({n: t.detach().cpu().contiguous() for n, t in weights.state_dict().items()}, part)
-            part.replace(self._folder / "best.safetensors")
+            with replacing(self._folder / "best.safetensors") as part:
+                save_file({n: t.detach().cpu().contiguous() for n, t in weights.state_dict().items()}, part)
         else:
             self._waited += 1
-        if not self._writes:
-            return
-        part = self._folder / "best.json.part"
-        part.write_text(json.dumps({"recall": self._best, "waited": self._waited}), encoding="utf-8")
-        part.replace(self._folder / "best.json")
+        if self._writes:
+            _write_json(self._folder / "best.json", {"recall": self._best, "waited": self._waited})
 
     def restore(self, weights: nn.Module) -> None:
         """Put the best back, where any was kept."""

@@ -14,6 +14,7 @@ from mmdemo.models.calibration import Calibration
 from mmdemo.models.presets import Preset
 from mmdemo.models.version_source import ADAPTER, NETWORK
 from mmdemo.store.cards import write_card
+from mmdemo.store.durable import sync_tree
 from mmdemo.store.splits import TRAIN
 from mmdemo.store.tables import Run, Version, now
 from mmdemo.store.versions import BY_GATE
@@ -91,6 +92,7 @@ def add_version(
         "fit": result.get("fit"),
     }
     write_card(ws.version_folder(version_id), card)
+    sync_tree(ws.version_folder(version_id))
     ws.versions.add(Version(id=version_id, task=run.task, base=preset.name, parent=run.parent, run_id=run.id))
     return version_id
 

@@ -6,11 +6,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.store.durable import replacing
 from mmdemo.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ def step_writer(folder: Path) -> Callable[[int, int, float], None]:
         nonlocal noted
         if time.perf_counter() - noted > STEPS_EVERY_S or done == total:
             noted = time.perf_counter()
-            part = folder / f"{STEPS}.part"
-            part.write_text(json.dumps({"step": done, "steps": total, "eta_s": round(left_s, 1)}), "utf-8")
-            part.replace(folder / STEPS)
+            told = json.dumps({"step": done, "steps": total, "eta_s": round(left_s, 1)})
+            with suppress(OSError), replacing(folder / STEPS, lasting=False) as part:  # the run goes on
+                part.write_text(told, encoding="utf-8")
 
     return note
 

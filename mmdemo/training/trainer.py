@@ -21,7 +21,7 @@ from torch import nn
 from mmdemo.errors import DataError, UserError
 from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
-from mmdemo.training.checkpoint import BestKeeper, StateKeeper
+from mmdemo.training.checkpoint import BestKeeper, DamagedState, StateKeeper
 from mmdemo.training.config import EpochRecord, Measure, TrainSettings
 from mmdemo.training.learner import Learner
 from mmdemo.training.losses import RowError
@@ -210,7 +210,10 @@ class Trainer:
         """
         self._since = self._kept = time.perf_counter()
         if self._keeper is not None and self._keeper.exists():
-            self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+            try:
+                self._done, self._spent = self._keeper.load(self._learner, self._optimiser)
+            except DamagedState as e:
+                self._told(str(e))
         self._begun = self._kept_at = self._done
         yielded, total, counted = 0, 0.0, 0
         while not self._over() and not self._interrupted():

@@ -14,7 +14,7 @@ from mmdemo.models.device import decide_compute
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.models.version_source import version_source
 from mmdemo.store.cards import CARD, read_card
-from mmdemo.store.unfinished import unfinished
+from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
 
@@ -48,7 +48,7 @@ def export_version(ws: Workspace, version_id: str, out: Path) -> Path:
             if (kept / "adapter").is_dir():
                 shutil.copytree(kept / "adapter", part / "adapter")
             (part / "README.md").write_text(_page(source.preset, version_id, kept), encoding="utf-8")
-            part.replace(out)
+            put(part, out)
     except OSError as e:
         raise cannot_write(f"{out} could not be written", e, named=True) from e
     return out

@@ -192,7 +192,7 @@ def write_features(app: App, item: Item, seed: int) -> None:
     import io
 
     from mmdemo.retrieval.video.frames import _path
-    from mmdemo.store.media_store import write_durably
+    from mmdemo.store.durable import write_durably
 
     rng = np.random.default_rng(seed)
     times = np.arange(0, item.duration_s or 1, 0.5, dtype=np.float32)

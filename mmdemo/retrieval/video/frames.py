@@ -25,8 +25,8 @@ from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
 from mmdemo.models.heads.residual import Sequences
 from mmdemo.models.video.aligner import FrameFeatures, VideoTower, sequences
 from mmdemo.retrieval.encode_stream import encode_stream
+from mmdemo.store.durable import write_durably
 from mmdemo.store.kept_arrays import read_arrays
-from mmdemo.store.media_store import write_durably
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_id
 from mmdemo.store.workspace import Workspace

@@ -28,7 +28,7 @@ from mmdemo.models.load import base_calibration
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.retrieval.embed import load_medium
 from mmdemo.retrieval.speech.transcript_jobs import VOCABULARY, vocabulary_of
-from mmdemo.store.media_store import write_durably
+from mmdemo.store.durable import write_durably
 from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
