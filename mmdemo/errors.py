@@ -10,6 +10,8 @@
         │   ├── OutsideError   a name that leads out of the folder that it belongs to
         │   └── AccessError    a pass phrase is needed first
         ├── StorageError       the disk or the database refused; nothing was half-written
+        │   ├── UnavailableError  for a while: the same again, a little later, may do
+        │   └── DamagedError   what is kept cannot be read
         └── RegistryError      a plug-in adds a name that is taken
 
 Lower layers raise these and never print or exit; one wrapper in the page and one in the command line
@@ -69,6 +71,14 @@ class AccessError(UserError):
 
 class StorageError(MmdemoError):
     """The disk or the database refused; nothing was half-written."""
+
+
+class UnavailableError(StorageError):
+    """The database is away or busy for a while; the same again, a little later, may do."""
+
+
+class DamagedError(StorageError):
+    """What is kept cannot be read, and is not as it was written."""
 
 
 class RegistryError(MmdemoError):

@@ -74,7 +74,8 @@ def postgresql() -> Iterator[str]:
         if os.environ.get("MMDEMO_REQUIRE_POSTGRESQL"):
             pytest.fail(f"MMDEMO_REQUIRE_POSTGRESQL is set and {reason}")
         pytest.skip(reason)
-    with private_postgresql.cluster() as server:
+    with private_postgresql.cluster() as made:
+        server = made.address
         private_postgresql.execute(server, "CREATE DATABASE template")
         Database(f"{server}/template").close()
         yield server

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -36,31 +37,65 @@ def why_not() -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster in a folder, which can go away and come back."""
+
+    folder: Path
+    port: int
+
+    @property
+    def address(self) -> str:
+        """Without a database's name, as SQLAlchemy takes it."""
+        return f"postgresql+psycopg://mmdemo@127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *UNSAFE)
+        log = str(self.folder / "log")
+        self._run("pg_ctl", "start", "-w", "-l", log, "-o", " ".join(f"-c {s}" for s in settings))
+
+    def stop(self) -> None:
+        """End it at once, as a kill would."""
+        self._run("pg_ctl", "stop", "-m", "immediate")
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Within this block it is not there."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def init(self) -> None:
+        """Make it."""
+        self._run("initdb", "--username=mmdemo", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        programs = binaries()
+        assert programs is not None
+        command = [str(programs / program), "-D", str(self.folder / "data"), *arguments]
+        user = USER if os.geteuid() == 0 else None
+        subprocess.run(command, check=True, user=user, cwd=self.folder, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
-def cluster() -> Iterator[str]:
-    """Start a cluster; its address without a database's name, as SQLAlchemy takes it. It goes afterwards."""
+def cluster() -> Iterator[Cluster]:
+    """Make and start a cluster. It goes afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="mmdemo-postgresql-"))
-    programs = binaries()
-    assert programs is not None
-    user = USER if os.geteuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-
+    if os.geteuid() == 0:
+        shutil.chown(folder, USER)
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    settings = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *UNSAFE)
+        made = Cluster(folder, s.getsockname()[1])
     try:
-        run("initdb", "--username=mmdemo", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", " ".join(f"-c {s}" for s in settings))
+        made.init()
+        made.start()
         try:
-            yield f"postgresql+psycopg://mmdemo@127.0.0.1:{port}"
+            yield made
         finally:
-            run("pg_ctl", "stop", "-m", "immediate")
+            made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

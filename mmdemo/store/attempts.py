@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mmdemo.store.database import Database
@@ -62,8 +62,6 @@ class AttemptLog:
     ) -> Attempt:
         """Take the next number before its outcome is looked at: whoever breaks off has used it up."""
         with self._database.write() as session:
-            if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
-                session.execute(text("LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE"))
             at = _upcoming(session, task, items, chosen)
             attempt = Attempt(
                 task=task,

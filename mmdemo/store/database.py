@@ -4,36 +4,62 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-from mmdemo.errors import StorageError, reason
+from mmdemo.errors import StorageError, UnavailableError, reason
+from mmdemo.store.database_errors import BUSY, in_words, is_away
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
-BUSY_MS = 30_000  # how long a writer waits for another process's transaction
+BUSY_MS = 30_000  # how long a writer waits for another's transaction
+AGAIN_S = 0.2  # after which a server that could not be reached is asked once more
+MOST_CONNECTIONS = 40  # beyond the five that are kept; PostgreSQL takes a hundred of everybody's
+PATIENCE = {  # of libpq: a server that is gone without a word is noticed within half a minute
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+ONE_WRITER = 0x6D6D_6465_6D6F  # "mmdemo": the lock that writers of all processes take
+READING: dict[str, dict[str, Any]] = {
+    "sqlite": {},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+WRITING: dict[str, dict[str, Any]] = {
+    "sqlite": {"write": True},
+    "postgresql": {"write": True, "isolation_level": "READ COMMITTED"},  # as it stands once the lock is had
+}
 MOST_VALUES = 500  # in one list of a query; SQLite took 999 at most before 3.32
 Value = TypeVar("Value")
 
 
 class Database:
-    """An SQLAlchemy engine that commits durably.
+    """An SQLAlchemy engine that commits durably, whichever database it is over.
 
-    SQLite runs in WAL mode with foreign keys on and `synchronous=FULL`: a commit that has returned survives a
-    power cut. A write transaction takes the write lock at its beginning, so two writers queue and never fail
-    halfway.
+    A commit that has returned survives a power cut: SQLite runs in WAL mode with `synchronous=FULL`, and
+    PostgreSQL is asked for `synchronous_commit` where its server is set up without. A write transaction takes
+    a lock at its beginning that all processes share, so writers queue and never fail halfway; a read sees one
+    moment. Connections that a server has ended meanwhile are noticed when they are taken up, and replaced.
     """
 
     def __init__(self, url: str) -> None:
         try:
-            self.engine = create_engine(
-                url, connect_args={"timeout": BUSY_MS / 1000} if url.startswith("sqlite") else {}
-            )
+            named = make_url(url)
+            if named.get_backend_name() == "sqlite":
+                self.engine = create_engine(named, connect_args={"timeout": BUSY_MS / 1000})
+            else:
+                patience = {name: value for name, value in PATIENCE.items() if name not in named.query}
+                self.engine = create_engine(
+                    named, connect_args=patience, pool_pre_ping=True, max_overflow=MOST_CONNECTIONS
+                )
         except (ArgumentError, ImportError) as e:
             raise StorageError(
                 f"MMDEMO_DATABASE_URL cannot be used: {e}.",
@@ -43,6 +69,9 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "connect", _configure_postgresql)
+            event.listen(self.engine, "begin", _begin_postgresql)
         self.migrate()
 
     def migrate(self) -> None:
@@ -69,10 +98,9 @@ class Database:
 
     def _unopened(self, e: DBAPIError) -> StorageError:
         """What to say of a database that cannot be opened; SQLite writes beside its file even to read it."""
-        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
-        if file and not os.access(Path(file).parent, os.W_OK):
+        if self._file and not os.access(self._file.parent, os.W_OK):
             return StorageError(
-                f"The folder {Path(file).parent} cannot be written to, and its database needs that.",
+                f"The folder {self._file.parent} cannot be written to, and its database needs that.",
                 "Make it writable, or name another folder as MMDEMO_WORKSPACE.",
             )
         return StorageError(
@@ -87,7 +115,7 @@ class Database:
         That is how it changes a column (sqlite.org/lang_altertable.html, section 7); the switch does nothing
         within a transaction.
         """
-        with self.engine.connect().execution_options(write=True) as connection:
+        with self._connected(**WRITING[self.engine.dialect.name]) as connection:
             if connection.dialect.name != "sqlite":
                 yield connection
                 return
@@ -101,8 +129,16 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one moment and changes nothing."""
-        with Session(self.engine, autoflush=False) as session:
+        """A session that sees one moment and changes nothing.
+
+        Raises:
+            StorageError: the database cannot be read; see `in_words`.
+        """
+        with (
+            in_words("The database cannot be read", self._file),
+            self._connected(**READING[self.engine.dialect.name]) as connection,
+            Session(connection, autoflush=False) as session,
+        ):
             yield session
 
     @contextmanager
@@ -111,18 +147,48 @@ class Database:
 
         Raises:
             StorageError: the disk is full, the database cannot be written to or reached, or it is locked for
-                too long.
+                too long; see `in_words`.
         """
-        with self._write_lock:
-            connection = self.engine.connect().execution_options(write=True)
-            try:
-                with Session(connection, expire_on_commit=False) as session:
-                    yield session
-                    session.commit()
-            except OperationalError as e:
-                raise StorageError(f"Nothing was saved: {reason(e.orig or e)}.", _cure(e)) from e
-            finally:
-                connection.close()
+        with (
+            in_words("Nothing was saved", self._file),
+            self._writing(),
+            self._connected(**WRITING[self.engine.dialect.name]) as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            yield session
+            session.commit()
+
+    @property
+    def _file(self) -> Path | None:
+        """SQLite's."""
+        name = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        return Path(name) if name else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """This process's turn to write."""
+        if not self._write_lock.acquire(timeout=BUSY_MS / 1000):
+            raise UnavailableError(f"Nothing was saved: {BUSY.why}.", "Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._write_lock.release()
+
+    @contextmanager
+    def _connected(self, **how: Any) -> Iterator[Connection]:
+        """A connection; of a server that has just come back, or is about to, the second one.
+
+        Nothing was asked of it yet, so nothing is done twice.
+        """
+        try:
+            connection = self.engine.connect()
+        except DBAPIError as e:
+            if not is_away(e):
+                raise
+            time.sleep(AGAIN_S)
+            connection = self.engine.connect()
+        with connection:
+            yield connection.execution_options(**how)
 
     @contextmanager
     def closed(self) -> Iterator[None]:
@@ -135,20 +201,6 @@ class Database:
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
-
-
-CURES = {  # by what SQLite says
-    "full": "Free some disk space.",
-    "locked": "Try again when the other program that writes to it has ended.",
-    "readonly": "Make the workspace's folder and its database writable.",
-    "disk i/o": "Check the disk.",
-}
-
-
-def _cure(e: OperationalError) -> str:
-    """What to do about a database that refuses to write."""
-    said = str(e.orig).lower()
-    return next((cure for word, cure in CURES.items() if word in said), "Check that it runs, and try again.")
 
 
 def in_parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
@@ -168,3 +220,18 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     writing = connection.get_execution_options().get("write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _configure_postgresql(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # what is set here holds for as long as the connection
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {BUSY_MS}")
+        cursor.execute("SHOW synchronous_commit")
+        if cursor.fetchone()[0] == "off":  # then a commit would return before it is on disk
+            cursor.execute("SET synchronous_commit = on")
+    connection.autocommit = False
+
+
+def _begin_postgresql(connection: Any) -> None:
+    if connection.get_execution_options().get("write"):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from mmdemo.label_kinds import names_of
@@ -107,12 +106,10 @@ class Sides:
         if item.split is None:
             item.split = of_text.split if of_text else wanted or self._hashed(item.id)
         if of_text is None:
-            # Two processes may meet the same new text at once; the first one's side stands.
-            insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(TextSplit)
-            session.execute(insert.values(key=key, split=item.split).on_conflict_do_nothing())
+            of_text = TextSplit(key=key, split=item.split)
+            session.add(of_text)
             session.flush()
-            of_text = session.get(TextSplit, key)
-        return item.split if of_text and of_text.split == item.split else None
+        return item.split if of_text.split == item.split else None
 
     def _open_class(self, session: Session, of_text: TextSplit) -> None:
         """Make a class of a text that has items enough; what has a side, or lies across, stays as it is."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
     DateTime,
     Float,
     ForeignKey,
@@ -15,9 +19,12 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    event,
     func,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
+
+from mmdemo.errors import UserError
 
 
 def now() -> datetime:
@@ -25,11 +32,39 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # what is no character, or none that PostgreSQL takes
 HARD_NEGATIVE = "hard-negative"  # the source of proposals: a picture with another's text
 
 
 class Base(DeclarativeBase):
     """The declarative base; its metadata is what migrations must arrive at."""
+
+
+@event.listens_for(Base, "before_insert", propagate=True)
+@event.listens_for(Base, "before_update", propagate=True)
+def require_storable(mapper: Mapper[Any], _connection: Connection, row: Any) -> None:
+    """Refuse a value that one of the databases could not keep: SQLite would take what PostgreSQL does not.
+
+    Raises:
+        UserError: a text is too long or holds what is no character, or a whole number is too large.
+    """
+    for column in mapper.columns:
+        value = getattr(row, mapper.get_property_by_column(column).key)
+        if isinstance(value, str):
+            most = getattr(column.type, "length", None)
+            if most is not None and len(value) > most:
+                what = f"{_called(column)} has {len(value)} characters, over the limit of {most}."
+                raise UserError(what, "Shorten it.")
+            if UNSTORABLE.search(value):
+                raise UserError(f"{_called(column)} holds a character that cannot be stored.", "Remove it.")
+        elif isinstance(column.type, Integer) and value is not None:
+            bits = 64 if isinstance(column.type, BigInteger) else 32
+            if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+                raise UserError(f"{_called(column)} is {value}.", f"Use a number of {bits} bits.")
+
+
+def _called(column: ColumnElement[Any]) -> str:
+    return f"The {str(column.key).removesuffix('_id').removesuffix('_s').replace('_', ' ')}"
 
 
 class Item(Base):
@@ -41,7 +76,9 @@ class Item(Base):
     name: Mapped[str] = mapped_column(String(300))  # as it was called where it came from
     suffix: Mapped[str] = mapped_column(String(16))  # .jpg
     source: Mapped[str] = mapped_column(String(120), index=True)  # samples, upload, or an import's name
-    bytes: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite")
+    )  # which counts to 64 bits
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
     duration_s: Mapped[float | None] = mapped_column(Float)  # of audio and video

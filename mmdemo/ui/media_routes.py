@@ -130,7 +130,8 @@ def _endpoint(
 
     async def endpoint(request: Request) -> Response:
         item_id = request.path_params["item"]
-        item = app.ws.items.get(item_id) if re.fullmatch(r"[0-9a-f]{64}", item_id) else None
+        is_id = re.fullmatch(r"[0-9a-f]{64}", item_id)
+        item = await run_in_threadpool(app.ws.items.get, item_id) if is_id else None
         if item is None or (has and not has(MODALITIES.get(item.modality))):
             return refusal(UserError(f"There is no such {noun}.", "Reload the page."), 404)
         try:

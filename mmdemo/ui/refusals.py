@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mmdemo.errors import AccessError, MmdemoError, UserError, reason
+from mmdemo.errors import AccessError, DamagedError, MmdemoError, UnavailableError, UserError, reason
 from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
@@ -47,14 +47,26 @@ class Kind:
 
     title: str
     status: int
+    again_s: int = 0  # after so many seconds the same may do; 0: nobody knows
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its responses say beside the sentence."""
+        return {"Retry-After": str(self.again_s)} if self.again_s else {}
 
 
-INPUT, ACCESS, STORAGE = KINDS = (Kind("Input", 400), Kind("Access", 401), Kind("Storage", 507))
+KINDS: dict[type[MmdemoError], Kind] = {  # an error is of the first that it is an instance of
+    AccessError: Kind("Access", 401),
+    UserError: Kind("Input", 400),
+    UnavailableError: Kind("Unavailable", 503, again_s=2),
+    DamagedError: Kind("Damaged", 500),
+    MmdemoError: Kind("Storage", 507),
+}
 
 
 def kind_of(error: MmdemoError) -> Kind:
     """What an error is about: what was sent, the pass phrase, or the disk and the database."""
-    return ACCESS if isinstance(error, AccessError) else INPUT if isinstance(error, UserError) else STORAGE
+    return next(kind for one, kind in KINDS.items() if isinstance(error, one))
 
 
 def refusal(
@@ -68,8 +80,9 @@ def refusal(
         status: None: the one of its kind.
         headers: of the response.
     """
+    kind = kind_of(error)
     if status is None:
-        status = kind_of(error).status
+        status, headers = kind.status, kind.headers | dict(headers or {})
     told = {"error": error.what, "cure": error.cure, "detail": str(error)}
     return JSONResponse(told, status, dict(headers or {}))
 
@@ -162,7 +175,7 @@ class PlainRefusals:
         except MessageError as e:
             await refusal_of(e)(scope, receive, send)
         except MmdemoError as e:
-            await refusal(e, 404 if isinstance(e, _NoEndpoint) else 400)(scope, receive, send)
+            await refusal(e, 404 if isinstance(e, _NoEndpoint) else None)(scope, receive, send)
         except Exception as e:
             if begun and isinstance(e.__cause__, HTTPException):  # a stream has told its reader why it ends
                 await send({"type": "http.response.body", "body": b""})
@@ -257,7 +270,9 @@ class _DirectAnswer:
             sentence = str(USELESS)
         if sentence:
             title = told.get("title") if isinstance(told, dict) else ""
-            start["status"] = next((k.status for k in KINDS if k.title == title), INPUT.status)
+            kind = next((k for k in KINDS.values() if k.title == title), KINDS[UserError])
+            start["status"] = kind.status
+            MutableHeaders(scope=start).update(kind.headers)
             self.body = bytes(refusal(UserError(sentence)).body)
         else:
             self.body = bytes(fault().body)

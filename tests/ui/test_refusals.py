@@ -19,7 +19,14 @@ from gradio_client.exceptions import AppError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdemo.errors import AccessError, MmdemoError, StorageError, UserError
+from mmdemo.errors import (
+    AccessError,
+    DamagedError,
+    MmdemoError,
+    StorageError,
+    UnavailableError,
+    UserError,
+)
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.ui.refusals import PlainRefusals
@@ -109,6 +116,8 @@ def test_a_value_that_an_operation_refuses_is_its_sentence_on_a_direct_call_too(
         (UserError("The text is odd.", "Write another."), 400, "Input"),
         (AccessError("It is locked.", "Give the pass phrase."), 401, "Access"),
         (StorageError("The disk is full.", "Free 3 MB."), 507, "Storage"),
+        (UnavailableError("The database cannot be reached.", "Try again."), 503, "Unavailable"),
+        (DamagedError("The database is damaged.", "Restore a backup."), 500, "Damaged"),
     ],
 )
 def test_a_refusal_says_what_it_is_about_by_its_status_or_its_title(
@@ -126,6 +135,7 @@ def test_a_refusal_says_what_it_is_about_by_its_status_or_its_title(
         ):
             answer = sent(http, path, body)
             assert (answer.status_code, answer.json()["detail"]) == (status, str(error)), path
+            assert ("retry-after" in answer.headers) == (status == 503)
     with pytest.raises(AppError) as raised:
         Client(served[2], verbose=False).predict("image-text", api_name="/label_counts")
     assert (raised.value.title, raised.value.message) == (title, str(error))

@@ -91,7 +91,8 @@ def markdown() -> str:
         "line. The role is the least that may ask: where a pass phrase is set, all but viewers give it in",
         "the header `x-mmdemo-passphrase`. What is refused is one sentence; its title, of gradio_client's",
         "AppError too, says what it is about: `Input` is what was sent, `Access` the pass phrase, `Storage`",
-        "the disk or the database. Called directly they have the status 400, 401 and 507.",
+        "the disk or the database, `Unavailable` a database that is away or busy for a while, `Damaged` one",
+        "that cannot be read. Called directly they have the status 400, 401, 507, 503 and 500.",
         "",
     ]
     for operation in _shipped():

@@ -20,6 +20,7 @@ from mmdemo.service.operations.requests import (
     Ids,
     Name,
     OneOf,
+    Person,
     Request,
     Seconds,
     TaskName,
@@ -43,7 +44,7 @@ class LabelRequest(Request):
     start: Seconds = Field(None, description="a corrected start in seconds, or null")
     end: Seconds = Field(None, description="a corrected end in seconds, or null")
     comment: Text = Field("", description="anything worth saying", max_length=LONGEST_COMMENT)
-    annotator: Name = Field("", description="who says it")
+    annotator: Person = Field("", description="who says it")
     version: Name = Field("", description=VERSION)
     key: Name = Field(
         "", description="the sender's own; what comes again with its key is one label", max_length=MAX_KEY
@@ -72,7 +73,7 @@ class LabelOnRequest(Request):
     start: Seconds = None
     end: Seconds = None
     comment: Text = Field("", max_length=LONGEST_COMMENT)
-    annotator: Name = ""
+    annotator: Person = ""
     version: Name = ""
     key: Name = Field("", max_length=MAX_KEY)
     claimed: float | None = Field(None, description="what the suggestion claimed, 0 to 1", ge=0, le=1)
@@ -116,7 +117,7 @@ class UndoRequest(Request):
     """A label to take back."""
 
     label: Id = Field(description="its number, from /label")
-    annotator: Name = Field("", description="who takes it back")
+    annotator: Person = Field("", description="who takes it back")
     key: Name = Field(
         "", description="the sender's own; what comes again with its key is one undo", max_length=MAX_KEY
     )
@@ -140,7 +141,7 @@ class NextPairRequest(Request):
 
     task: TaskName = Field(DEFAULT_TASK)
     batch: Name = Field("", description="only pairs from this source, such as an import; empty: all")
-    annotator: Name = Field("", description="who asks; each gets pairs of their own")
+    annotator: Person = Field("", description="who asks; each gets pairs of their own")
     mismatches: bool = Field(False, description="proposals that may well be wrong first, to check them")
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
-from mmdemo.service.operations.requests import Name, Request, VersionTask
+from mmdemo.service.operations.requests import Name, Person, Request, VersionTask
 from mmdemo.service.operations.table import operation
 from mmdemo.service.operations.versions import VersionsRequest
 
@@ -23,7 +23,7 @@ class TryRequest(Request):
 class TakeRequest(TryRequest):
     """A model that was tried."""
 
-    annotator: Name = ""
+    annotator: Person = ""
     anyway: bool = Field(False, description="whether it is taken without asking the gate")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +26,11 @@ from mmdemo.errors import MmdemoError, UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import CAPTIONING, DEFAULT_TASK, TASKS
 from mmdemo.store.splits import SIDES, SIDES_OR_ALL
+from mmdemo.store.tables import UNSTORABLE
 
 LONGEST_TEXT = 100_000  # characters of any text; what is stored has limits of its own
 LONGEST_NAME = 1000
+LONGEST_PERSON = 120  # as the database keeps it
 MOST_TEXTS = 5000  # of a list, before an operation says what it takes
 LARGEST_ID = 2**31 - 1  # what the database counts to
 SHOWN = 60  # characters of a value that a sentence repeats
@@ -63,7 +64,7 @@ def _no_bool(value: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    if re.search("[\x00\ud800-\udfff]", text):
+    if UNSTORABLE.search(text):
         raise UserErrorInField("holds a character that cannot be stored.", "Remove it.")
     return text
 
@@ -157,6 +158,7 @@ def _within(low: int, high: int) -> AfterValidator:
 
 Text = Annotated[str, _shorter(LONGEST_TEXT), AfterValidator(_plain)]
 Name = Annotated[str, _shorter(LONGEST_NAME), AfterValidator(_plain)]
+Person = Annotated[str, _shorter(LONGEST_PERSON), AfterValidator(_plain)]  # who asks, as they call themselves
 Lines = Annotated[list[Text], BeforeValidator(_lines), Field(max_length=MOST_TEXTS)]
 Names = list[Name]  # a field says how many
 Id = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=LARGEST_ID)]

@@ -18,6 +18,7 @@ from mmdemo.service.operations.requests import (
     NothingRequest,
     Number,
     OneOf,
+    Person,
     Request,
     UserErrorInField,
     VersionTask,
@@ -189,7 +190,7 @@ class DecideRequest(Request):
 
     run: Name = Field("", description=RUN)
     promote: bool = Field(False, description="whether its version answers from here on")
-    annotator: Name = ""
+    annotator: Person = ""
 
 
 @operation("decide", role="trainer", quick=True)
@@ -202,7 +203,7 @@ class RollBackRequest(Request):
     """Of which task."""
 
     task: VersionTask = Field(DEFAULT_TASK)
-    annotator: Name = ""
+    annotator: Person = ""
 
 
 @operation("roll_back", role="trainer", quick=True)

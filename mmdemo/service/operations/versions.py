@@ -21,6 +21,7 @@ from mmdemo.service.operations.requests import (
     Name,
     Names,
     NothingRequest,
+    Person,
     Request,
     SideOrAll,
     VersionTask,
@@ -65,7 +66,7 @@ class VersionRequest(Request):
     """A version."""
 
     version: Name = Field(description=VERSION)
-    annotator: Name = Field("", description="who asks for it")
+    annotator: Person = Field("", description="who asks for it")
 
 
 @operation("activate", role="trainer", public=True)
@@ -93,7 +94,7 @@ class ChooseRequest(Request):
 
     task: VersionTask = Field(DEFAULT_TASK)
     model: Name = Field("", description="the id of a preset, a Hub id, a folder, or LOADER:NAME")
-    annotator: Name = ""
+    annotator: Person = ""
 
 
 @operation("choose_model", role="trainer", surfaces=("page", "command"))
