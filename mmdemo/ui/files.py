@@ -1,8 +1,9 @@
 """Files of callers that are not at the page: a data: URL, the address of an upload, another http address.
 
-No path of the server can be named but that of a file which was uploaded here. What is fetched comes from the
-public network only (a server that fetches what strangers name would reach what only it can: OWASP,
-server-side request forgery), and everything ends at the size that an upload may have.
+No path of the server can be named: a file that was uploaded goes by the name that its sender was told
+(`ui/waiting_files.py`). What is fetched comes from the public network only (a server that fetches what
+strangers name would reach what only it can: OWASP, server-side request forgery), and everything ends at the
+size that an upload may have.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 import httpx
-from gradio.utils import get_upload_folder
 
+from mmdemo.asker import current
 from mmdemo.errors import UserError
 from mmdemo.service.exchange import exchange_folder
 from mmdemo.service.operations.requests import Medium, shown
 from mmdemo.settings import Settings
+from mmdemo.ui.waiting_files import WAITING
 
 FROM_CLIENT = "Pass handle_file(path)."
 FROM_AGENT = (
@@ -35,7 +37,6 @@ FROM_AGENT = (
 )
 READ_S, WHOLE_S = 10.0, 60.0  # for one piece of what is fetched, and for all of it
 MOST_REDIRECTS = 5
-UPLOADED = re.compile(r"/gradio_api/file=(.+)\Z", re.DOTALL)
 KEPT = re.compile(r"(?:^|/)mmdemo/media/([0-9a-f]{64})\Z")
 
 
@@ -66,20 +67,12 @@ class SentFiles:
             return Medium(path=self._decoded(name))
         if kept := KEPT.search(name):
             return Medium(item=kept.group(1))
-        address = UPLOADED.search(name)
-        found = self._uploaded(unquote(address.group(1)) if address else name)
+        found = WAITING.path(name, current())
         if found is None and name.startswith(("http://", "https://")):
             found = self._fetched(name)
         if found is None:
             raise UserError("That is no file that was uploaded here.", self.cure)
         return Medium(path=found)
-
-    def _uploaded(self, name: str) -> Path | None:
-        try:
-            found, folder = Path(name).resolve(), Path(get_upload_folder()).resolve()
-            return found if found.is_relative_to(folder) and found.is_file() else None
-        except (OSError, ValueError):  # nothing can have such a name
-            return None
 
     def _decoded(self, url: str) -> Path:
         head, comma, body = url.partition(",")

@@ -16,6 +16,7 @@ from starlette.responses import (
 )
 from starlette.routing import BaseRoute, Route
 
+from mmdemo.asker import current
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import download_path
@@ -25,6 +26,7 @@ from mmdemo.ui.gate import HEADER, Caller, ask, require_role
 from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import read_body, refusal
 from mmdemo.ui.uploads import receive
+from mmdemo.ui.waiting_files import WAITING
 
 MAX_JSON_MB = 2
 LONGEST_NUMBER = 400  # digits: Python reads no more than 4300, and every bound has far fewer
@@ -64,6 +66,16 @@ def page_routes(app: App) -> list[BaseRoute]:
         except MmdemoError as e:
             return refusal(e)
 
+    async def wait(request: Request) -> Response:
+        """Files that a call will name."""
+        try:
+            return JSONResponse(await WAITING.receive(request, current(), app.settings.max_upload_mb))
+        except MmdemoError as e:
+            return refusal(e)
+
+    async def nothing(request: Request) -> Response:
+        return refusal(UserError("There is no such file.", "Check the address."), 404)
+
     async def download(request: Request) -> Response:
         path = download_path(request.path_params["token"])
         if path is None or not path.is_file():
@@ -77,6 +89,9 @@ def page_routes(app: App) -> list[BaseRoute]:
         Route("/mmdemo/download/{token}", download),
         # gradio_client fetches by itself whatever an answer calls a path, from this address.
         Route("/gradio_api/file=mmdemo/download/{token}", download),
+        Route("/gradio_api/upload", wait, methods=["POST"]),
+        Route("/gradio_api/file={path:path}", nothing),  # Gradio's own would serve its folder to everybody
+        Route("/gradio_api/file/{path:path}", nothing),
         Route("/mmdemo/api/{name}", call, methods=["POST"]),
     ]
 
