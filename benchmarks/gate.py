@@ -13,6 +13,7 @@ with true labels that are let through, by the test alone, and with what validati
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
@@ -214,10 +215,11 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for kind in options.kind:
         for held_out in options.held_out:
-            ran = [
-                chain(art, kind, held_out, options.labels[0], options.attempts, options.seed + i)
-                for i in range(options.chains)
-            ]
+            ran = []
+            for i in range(options.chains):
+                ran.append(chain(art, kind, held_out, options.labels[0], options.attempts, options.seed + i))
+                told = f"{kind} {held_out}: chain {i + 1} of {options.chains}, {sum(w for w, _ in ran)} worse"
+                print(told, file=sys.stderr, flush=True)
             worse, moved = (sum(column) for column in zip(*ran, strict=True))
             print(
                 f"| {kind} | {held_out} | {options.labels[0]} | {len(ran)} | {moved} | {worse} |", flush=True

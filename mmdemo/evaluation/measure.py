@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def measure(
         copy = make_head(head.shape)
         copy.load_state_dict({name: t.cpu() for name, t in head.state_dict().items()})
         head = copy
-    projection = Projection(dim, head)
+    projection = _Once(dim, head, pairs)
     if pairs.clips is not None:
         table = _of_clips(projection, pairs)
     elif isinstance(head, FusedHead):
@@ -57,6 +58,30 @@ def measure(
         table = _judged(_of_vectors(projection, pairs), projection, pairs, fit, known)
     ids = [str(c) for c in pairs.item_code], [str(c) for c in pairs.text_code]
     return evaluate_table(table, *ids, pairs.said)
+
+
+class _Once(Projection):
+    """A projection that makes the vectors of pairs once: they are compared first and judged then."""
+
+    def __init__(self, dim: int, head: ResidualHead | None, pairs: PairArrays) -> None:
+        super().__init__(dim, head)
+        self._pairs = pairs
+
+    @cached_property
+    def _media(self) -> np.ndarray:
+        return super().media(self._pairs.features)
+
+    @cached_property
+    def _texts(self) -> np.ndarray:
+        return super().text(self._pairs.texts)
+
+    def media(self, features: np.ndarray) -> np.ndarray:
+        """See `Projection.media`."""
+        return self._media if features is self._pairs.features else super().media(features)
+
+    def text(self, vectors: np.ndarray) -> np.ndarray:
+        """See `Projection.text`."""
+        return self._texts if vectors is self._pairs.texts else super().text(vectors)
 
 
 def _of_vectors(projection: Projection, pairs: PairArrays) -> PairTable:

@@ -21,7 +21,7 @@ from mmdemo.models.protocols import Captioner
 from mmdemo.models.version_source import version_source
 from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.config import BATCH, TrainSettings
+from mmdemo.training.config import TrainSettings
 from mmdemo.training.foretelling import ENOUGH, FOLDS
 from mmdemo.training.recipes.base import RECIPES
 from mmdemo.training.trainables.head import train_head
@@ -73,7 +73,7 @@ def estimate(
         return _told(ws, method, _network(plan, each(), method, settings, weights_mb(preset)))
     features = ws.vectors(preset.media_features, preset.feature_dim, np.float16)
     lacking = len(features.missing(sorted({e.item for e in snapshot.examples})))
-    learning = _head_s(one, settings, len(train), plan.epochs)
+    learning = _head_s(one, settings, plan)
     if len({e.item for e in snapshot.of(VALIDATION, match=True)}) < ENOUGH:
         learning *= FOLDS  # heads on four fifths of the labels say whether an attempt is worth it
     seconds = (lacking * each() if lacking else 0.0) + learning
@@ -136,10 +136,10 @@ def _pair_s(
     return (time.perf_counter() - begun) / len(chosen)
 
 
-def _head_s(aligner: HeadAligner, settings: TrainSettings, examples: int, epochs: int) -> float:
-    """Seconds of a head's training on features: of one epoch over a batch of random ones, scaled up."""
+def _head_s(aligner: HeadAligner, settings: TrainSettings, plan: Plan) -> float:
+    """Seconds of a head's training on features: of a step with random ones, times the steps."""
     rng = np.random.default_rng(0)
-    count, towers = min(examples, settings.batch or BATCH), aligner.towers
+    count, towers = plan.batch, aligner.towers
     codes = np.arange(count, dtype=np.int64)
     random = PairArrays(
         rng.normal(size=(count, towers.media.feature_dim)).astype(np.float32),
@@ -152,7 +152,7 @@ def _head_s(aligner: HeadAligner, settings: TrainSettings, examples: int, epochs
     records = [
         r for r, _ in train_head(random, None, random.features, aligner.dim, tried, decide_compute("cpu"))
     ]
-    return (records[-1].seconds - records[0].seconds) * epochs * examples / count
+    return (records[-1].seconds - records[0].seconds) * plan.total
 
 
 def _words(seconds: float) -> str:

@@ -159,7 +159,7 @@ def _train(started: StartedRun, opened: OpenedRun, progress: Told | None) -> Fin
         message = "Stopped before the first epoch was done."
         ws.runs.update(run.id, by=run.holder, status="stopped", message=message)
         return None
-    return FinishedRun(started, opened, record, trainer.kept_epochs)
+    return FinishedRun(started, opened, record, trainer.learned_share)
 
 
 def _conclude(recipe: Recipe, finished: FinishedRun) -> None:

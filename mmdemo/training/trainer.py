@@ -34,8 +34,8 @@ class Defaults:
 
     rates: dict[str, float]  # learning rates, by method
     batch: int  # examples of a step
-    epochs: int
-    least_steps: int  # with few examples, epochs are added up to so many steps
+    epochs: int  # and each goes through few examples several times, so that it has its share of the steps
+    least_steps: int  # of a training
     at_once: int = 0  # examples of a step that go through the network together; 0: all
     warm_up: float = 0.1  # of the steps, in which the learning rate rises
     takes_rest: bool = False  # whether the last batch of an epoch may be smaller than the others
@@ -85,26 +85,32 @@ def rate_at(step: int, steps: int, warm_up: float = 0.1) -> float:
     return (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
 
 
-@lru_cache(maxsize=2)  # of this epoch, and of the next one while its first step is prepared
-def _order(examples: int, seed: int, epoch: int) -> tuple[int, ...]:
-    generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
+@lru_cache(maxsize=2)  # of this pass, and of the next one while its first step is prepared
+def _order(examples: int, seed: int, number: int) -> tuple[int, ...]:
+    generator = torch.Generator().manual_seed(seed * 100_003 + number)
     return tuple(torch.randperm(examples, generator=generator).tolist())
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many steps there are, and which examples each takes."""
+    """How many steps there are, and which examples each takes. After an epoch it is measured and kept."""
 
     examples: int
     batch: int
     epochs: int
     seed: int
     takes_rest: bool = False
+    passes: int = 1  # through the examples, of an epoch
+
+    @property
+    def steps_of_pass(self) -> int:
+        """Of one pass through the examples."""
+        return max(1, (self.examples + (self.batch - 1) * self.takes_rest) // self.batch)
 
     @property
     def steps(self) -> int:
         """Of an epoch."""
-        return max(1, (self.examples + (self.batch - 1) * self.takes_rest) // self.batch)
+        return self.steps_of_pass * self.passes
 
     @property
     def total(self) -> int:
@@ -113,16 +119,19 @@ class Plan:
 
     def rows(self, step: int) -> Sequence[int]:
         """The examples of a step, counted from 0 over all epochs."""
-        epoch, at = divmod(step, self.steps)
-        return _order(self.examples, self.seed, epoch)[at * self.batch : (at + 1) * self.batch]
+        number, at = divmod(step, self.steps_of_pass)
+        return _order(self.examples, self.seed, number)[at * self.batch : (at + 1) * self.batch]
 
 
 def make_plan(examples: int, defaults: Defaults, settings: TrainSettings) -> Plan:
     """The plan of some examples by the defaults, of which `settings` knows better."""
     batch = min(settings.batch or defaults.batch, examples)
     plan = Plan(examples, batch, settings.epochs, settings.seed, defaults.takes_rest)
-    least = math.ceil(defaults.least_steps / plan.steps)
-    return replace(plan, epochs=settings.epochs or max(defaults.epochs, least))
+    if settings.epochs:
+        return plan
+    passes = max(defaults.epochs, math.ceil(defaults.least_steps / plan.steps))
+    of_each = math.ceil(passes / defaults.epochs)  # with few examples, measuring takes longer than a pass
+    return replace(plan, epochs=math.ceil(passes / of_each), passes=of_each)
 
 
 MOST_ROLLBACKS = 3  # after a loss that is no number
@@ -243,10 +252,10 @@ class Trainer:
             yield self._record(None, None)
 
     @property
-    def kept_epochs(self) -> int | None:
-        """How many epochs the weights that are kept have learned for; None: for all of them."""
+    def learned_share(self) -> float:
+        """The share of the planned epochs that the weights that are kept have learned for."""
         kept = self._done // self._plan.steps - (self._best.waited if self._best is not None else 0)
-        return kept if kept < self._plan.epochs else None
+        return kept / self._plan.epochs
 
     def _over(self) -> bool:
         return self._done >= self._plan.total or (self._best is not None and self._best.waited_enough)

@@ -79,3 +79,19 @@ def test_few_pairs_are_ranked_among_others_of_the_collection(pairs: PairArrays) 
         (alone.media_to_text, among.media_to_text),
     ):
         assert one.first.max() <= 6 < other.first.max() and (one.first <= other.first).all()
+
+
+def test_the_vectors_of_measured_pairs_are_made_once_for_comparing_and_for_judging(
+    pairs: PairArrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, plain, asked = some_head(pairs, 0), ResidualHead.project_media, []
+
+    def counted(self: ResidualHead, features: torch.Tensor) -> torch.Tensor:
+        asked.append(features)
+        return plain(self, features)
+
+    monkeypatch.setattr(ResidualHead, "project_media", counted)
+    measure(head, pairs, DIM)
+    own = torch.from_numpy(pairs.features).float()
+    assert sum(len(seen) == len(own) and torch.equal(seen, own) for seen in asked) == 1
+    assert len(asked) > 1  # of what they are compared with

@@ -17,7 +17,7 @@ from mmdemo.store.cards import read_card
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.head import merged, new_head, train_head
-from mmdemo.training.trainables.side_by_side import SideBySide
+from mmdemo.training.trainables.side_by_side import ByteDropout, SideBySide
 from tests.conftest import TASK, execute_run
 from tests.training.test_runs import execute, without_worker
 from tests.training.test_training import CPU, label_samples, toy
@@ -130,3 +130,28 @@ def test_a_run_from_before_heads_learned_side_by_side_goes_on_as_it_began(app: A
     done = execute(app, run_id)
     assert done.status == "done" and done.version_id, done.message
     assert load_head(app.ws.version_folder(done.version_id)).shape.hidden == 6
+
+
+def test_dropout_by_bytes_leaves_out_its_share_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    layer, ones = ByteDropout(0.3), torch.ones(5, 400, 301)
+    seen = layer(ones)
+    assert (seen == 0).float().mean().item() == pytest.approx(0.3, abs=0.005)
+    assert seen.mean().item() == pytest.approx(1, abs=0.01)
+    assert (seen == 0).float().mean((1, 2)) == pytest.approx([0.3] * 5, abs=0.01)  # of each member
+    assert not torch.equal(seen[0] == 0, seen[1] == 0) and not torch.equal(seen, layer(ones))
+
+
+def test_dropout_by_bytes_leaves_all_in_outside_of_training_and_where_its_share_is_nought() -> None:
+    x = torch.randn(3, 5)
+    assert torch.equal(ByteDropout(0.5).eval()(x), x) and torch.equal(ByteDropout(0.0)(x), x)
+
+
+def test_dropout_by_bytes_passes_the_gradient_of_what_it_lets_through() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(40, 9, requires_grad=True)
+    seen = ByteDropout(0.5)(x)
+    seen.sum().backward()
+    assert (
+        x.grad is not None and torch.equal(x.grad == 0, seen == 0) and set(x.grad.unique().tolist()) == {0, 2}
+    )

@@ -101,7 +101,7 @@ class FinishedRun:
     started: StartedRun
     opened: OpenedRun
     record: EpochRecord  # of its last epoch
-    epochs: int | None  # for which what is kept has learned; None: for all that were planned
+    share: float  # of the planned epochs, for which what is kept has learned
 
     @property
     def was_stopped(self) -> bool:

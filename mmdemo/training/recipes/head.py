@@ -138,8 +138,8 @@ def forward(ws: Workspace, aligner: HeadAligner, examples: Sequence[Example]) ->
 
 
 def _fit(finished: FinishedRun) -> Callable[[PairArrays], ResidualHead | None]:
-    """Trains a head as the run's own, for as many epochs, on other examples; gives None where the run was
-    stopped.
+    """Trains a head as the run's own, for the same share of its epochs, on other examples; gives None where
+    the run was stopped.
     """
     started = finished.started
     settings, dim, reference = (
@@ -149,7 +149,7 @@ def _fit(finished: FinishedRun) -> Callable[[PairArrays], ResidualHead | None]:
     )
 
     def fit(part: PairArrays) -> ResidualHead | None:
-        return trained_head(part, reference, dim, settings, started.compute, finished.epochs, started.stopped)
+        return trained_head(part, reference, dim, settings, started.compute, finished.share, started.stopped)
 
     return fit
 

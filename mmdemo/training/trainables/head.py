@@ -22,7 +22,7 @@ from mmdemo.training.losses import Batch, BinaryMatching, CheckedLoss
 from mmdemo.training.trainables.side_by_side import SideBySide
 from mmdemo.training.trainer import Defaults, Trainer
 
-LEAST_STEPS = 40  # with few labels an epoch is a step or two
+LEAST_STEPS = 40  # with few labels a pass is a step or two
 Heads = ResidualHead | SideBySide
 
 
@@ -144,24 +144,24 @@ def trained_head(
     dim: int,
     settings: TrainSettings,
     compute: Compute,
-    epochs: int | None = None,
+    share: float = 1.0,
     stopped: Callable[[], bool] = lambda: False,
 ) -> ResidualHead | None:
-    """The head after so many of the epochs of `settings`, or after all; None where it was stopped before.
+    """The head after a share of the epochs of `settings`, at least one; None where it was stopped before.
 
     For the other arguments see `train_head`.
     """
     settings = replace(settings, patience=0)
     head = new_head(train, reference, dim, settings, compute)
-    learned = 0
+    learned = 0.0
 
     def over() -> bool:
-        return learned == epochs or stopped()
+        return 0 < learned >= share or stopped()
 
     for record in Trainer(
         HeadLearning(head, train, settings, compute), settings, "head", compute, None, over
     ).epochs():
-        learned = record.epoch
+        learned = record.epoch / record.epochs
     return None if stopped() or not learned else merged(head)
 
 

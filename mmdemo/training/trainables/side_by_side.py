@@ -16,6 +16,29 @@ from torch.nn.functional import gelu, normalize
 
 from mmdemo.models.heads.residual import HeadShape, ResidualHead
 
+LEVELS = 256  # of a random byte
+
+
+class ByteDropout(nn.Module):
+    """Dropout by a random byte an element: `nn.Dropout` draws a number each, in five times the time on a CPU.
+
+    Args:
+        share: of the elements that become nought, to the nearest of 256 parts.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.least = round(LEVELS * share)  # of the bytes that let an element through
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Elements of any shape, the others scaled up so that the mean stays."""
+        if not self.training or not self.least:
+            return x
+        drawn = torch.empty(math.ceil(x.numel() / 8), dtype=torch.int64, device=x.device)
+        drawn.random_(-(2**63), None)  # None: up to the largest number
+        through = drawn.view(torch.uint8)[: x.numel()].view(x.shape) >= self.least
+        return x * through.to(x.dtype).mul_(LEVELS / (LEVELS - self.least))
+
 
 class SideBySide(nn.Module):
     """M residual heads, whose first layers and text layers are one matrix each.
@@ -35,7 +58,7 @@ class SideBySide(nn.Module):
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(shape.feature_dim))
         self.register_buffer("std", torch.ones(shape.feature_dim))
-        self.drop = nn.Dropout(shape.dropout)
+        self.drop = ByteDropout(shape.dropout)
         self.hidden = nn.Linear(shape.feature_dim, members * shape.hidden)
         self.media_out = nn.Parameter(torch.zeros(members, shape.hidden, shape.dim))
         self.media_bias = nn.Parameter(torch.zeros(members, 1, shape.dim))
