@@ -4,16 +4,20 @@ goes on.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.importers.base import importer_for, takes
+from mmdemo.data.importers.base import Importer, importer_for, takes
 from mmdemo.data.rows import Row, Skipped, require_storable
-from mmdemo.errors import UserError, reason
+from mmdemo.errors import MmdemoError, UserError, one_line, reason
 from mmdemo.label_kinds import LABEL_KINDS, training_of
+from mmdemo.media.below import is_below
 from mmdemo.media.listing import entries
 from mmdemo.media.regular_file import at_home, is_file, is_there
 from mmdemo.modality import is_medium, modality_of
@@ -22,6 +26,7 @@ from mmdemo.store.splits import CLASS_ITEMS
 from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
+log = logging.getLogger(__name__)
 NO_LABEL = "none"  # in the place of a verdict
 VERDICT_ONLY = "The row has a verdict but no text."
 Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
@@ -49,24 +54,65 @@ class ImportReport:
         }
 
 
-def source_rows(source: str) -> tuple[str, Iterator[Row | Skipped]]:
+def source_rows(source: str, within: Path | None = None) -> tuple[str, Iterator[Row | Skipped]]:
     """The importer's name and the rows of a path or datasets:NAME.
+
+    Args:
+        source: what somebody named.
+        within: where all of its files must lie, as those that were uploaded must; None: wherever a person
+            who works at this machine has them.
 
     Raises:
         UserError: nothing there can be imported.
     """
-    path = at_home(Path(source))
-    importer = importer_for(path)
-    return importer.name, _readable(path, importer.rows(path))
+    with _told_without(within):
+        path = at_home(Path(source))
+        importer = importer_for(path)
+    return importer.name, _readable(path, importer, within)
 
 
-def _readable(path: Path, rows: Iterator[Row | Skipped]) -> Iterator[Row | Skipped]:
+def _readable(path: Path, importer: Importer, within: Path | None) -> Iterator[Row | Skipped]:
+    """The rows of an importer; what it does not count on in a file is told in a sentence."""
+    with _told_without(within):
+        try:
+            for row in importer.rows(path):
+                yield row if within is None else _inside(row, within)
+        except OSError as e:
+            raise UserError(
+                f"{path} cannot be read: {reason(e)}.", "Check the files and their permissions."
+            ) from e
+        except (MmdemoError, MemoryError):
+            raise
+        except Exception as e:  # what reads tables of other people's making fails in every way
+            log.warning("%s cannot be read as %s", path, importer.name, exc_info=e)
+            raise UserError(
+                f"{path.name} cannot be read as {importer.about}: {type(e).__name__}: {one_line(str(e))}.",
+                "Check how it is laid out.",
+            ) from e
+
+
+def _inside(row: Row | Skipped, within: Path) -> Row | Skipped:
+    """A row, unless its file lies elsewhere: what is named in an upload may be any file of this machine."""
+    if isinstance(row, Skipped):
+        return replace(row, reason=_without(row.reason, within), file=_without(row.file, within))
+    if row.file is not None and not is_below(within, row.file):
+        return Skipped(row.number, f"{row.name} is none of the files that were uploaded.", row.name)
+    return row
+
+
+@contextmanager
+def _told_without(folder: Path | None) -> Iterator[None]:
+    """Errors within this block do not tell where on this machine uploads lie."""
     try:
-        yield from rows
-    except OSError as e:
-        raise UserError(
-            f"{path} cannot be read: {reason(e)}.", "Check the files and their permissions."
-        ) from e
+        yield
+    except UserError as e:
+        if folder is None or str(folder) not in str(e):
+            raise
+        raise UserError(_without(e.what, folder), _without(e.cure, folder)) from e
+
+
+def _without(text: str, folder: Path) -> str:
+    return text.replace(f"{folder}{os.sep}", "").replace(str(folder), "the upload")
 
 
 def source_in(folder: Path) -> Path:
@@ -80,25 +126,25 @@ def source_in(folder: Path) -> Path:
     return tables[0] if len(tables) == 1 else folder
 
 
-def count_rows(source: str) -> int | None:
+def count_rows(source: str, within: Path | None = None) -> int | None:
     """How many rows a source has; None where it is not on this disk, so that only its end will tell."""
-    return sum(1 for _ in source_rows(source)[1]) if is_there(at_home(Path(source))) else None
+    return sum(1 for _ in source_rows(source, within)[1]) if is_there(at_home(Path(source))) else None
 
 
-def classes_of(source: str) -> set[str]:
+def classes_of(source: str, within: Path | None = None) -> set[str]:
     """The keys of those texts of a source on this disk that have items enough to be classes; it is read once
     before its import, so that the first of their items can stand on any side.
     """
     files: dict[str, set[str]] = {}
-    for row in source_rows(source)[1] if is_there(at_home(Path(source))) else ():
+    for row in source_rows(source, within)[1] if is_there(at_home(Path(source))) else ():
         if isinstance(row, Row) and row.text.strip() and training_of(row.verdict) != "negative":
             files.setdefault(text_key(row.text), set()).add(str(row.file or row.number))
     return {key for key, own in files.items() if len(own) >= CLASS_ITEMS}
 
 
-def preview(source: str, count: int = 8) -> tuple[str, list[Row | Skipped]]:
-    """The importer that would be used and its first rows."""
-    name, rows = source_rows(source)
+def preview(source: str, count: int = 8, within: Path | None = None) -> tuple[str, list[Row | Skipped]]:
+    """The importer that would be used and its first rows; `within` as in `source_rows`."""
+    name, rows = source_rows(source, within)
     return name, list(islice(rows, count))
 
 
@@ -131,6 +177,7 @@ def import_source(
     verdict: str = "none",
     progress: Progress | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    within: Path | None = None,
 ) -> ImportReport:
     """Import a path or datasets:NAME.
 
@@ -141,13 +188,14 @@ def import_source(
         verdict: the label of rows that carry none: the name of a kind, or none for no label.
         progress: told the rows done.
         stopped: asked before each row; what was imported until then stays.
+        within: as in `source_rows`.
 
     Raises:
         UserError: nothing there can be imported.
     """
     verdict = "" if require_verdict(verdict) == NO_LABEL else verdict
-    ws.pairs.sides.declare_classes(classes_of(source))
-    _, rows = source_rows(source)
+    ws.pairs.sides.declare_classes(classes_of(source, within))
+    _, rows = source_rows(source, within)
     report = ImportReport()
     seen: Seen = {}
     label = storable(Path(source).name or source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -135,6 +136,18 @@ def file_inside(root: Path, name: str) -> Path:
     if not is_file(path):
         raise ImportRowError(f"{name} is missing.")
     return path
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: it is none, or nested deeper than can be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as e:
+        raise ValueError("it is nested too deeply") from e
 
 
 def read_text(path: Path) -> str:

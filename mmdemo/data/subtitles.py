@@ -9,7 +9,9 @@ from typing import Any
 
 from mmdemo.store.texts import joined
 
-CUE = re.compile(r"(?:(\d+):)?(\d+):(\d+)[.,](\d+)\s*-->\s*(?:(\d+):)?(\d+):(\d+)[.,](\d+)")
+# As many digits as a time has: of more of them in a row each would be tried with all that follow.
+TIME = r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2})[.,](\d{1,9})"
+CUE = re.compile(rf"{TIME}\s{{0,20}}-->\s{{0,20}}{TIME}")
 
 
 def words_to_lines(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -81,7 +83,7 @@ def read_cues(text: str) -> Iterator[tuple[float, float, str]]:
         h1, m1, s1, f1, h2, m2, s2, f2 = found.groups()
         start = int(h1 or 0) * 3600 + int(m1) * 60 + int(s1) + float(f"0.{f1}")
         end = int(h2 or 0) * 3600 + int(m2) * 60 + int(s2) + float(f"0.{f2}")
-        said = re.sub(r"<[^>]*>|\{[^}]*\}", "", " ".join(lines[at + 1 :])).strip()
+        said = re.sub(r"<[^<>]*>|\{[^{}]*\}", "", " ".join(lines[at + 1 :])).strip()
         if said:
             yield round(start, 3), round(end, 3), said
 

@@ -28,13 +28,15 @@ class Data:
         verdict: str = "none",
         progress: Callable[[int, int | None], None] | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        within: Path | None = None,
     ) -> ImportReport:
-        """Import a folder, a manifest or a data set.
+        """Import a folder, a manifest or a data set, whose files lie within a folder where one is named.
 
         Raises:
             UserError: nothing there can be imported.
         """
-        return import_source(self._ws, source, task, verdict, progress or self._context.progress, stopped)
+        progress = progress or self._context.progress
+        return import_source(self._ws, source, task, verdict, progress, stopped, within)
 
     def start_import(self, source: str, task: str, verdict: str, uploaded: Path | None = None) -> None:
         """Begin an import behind the page; index and queue follow when it has ended.
@@ -43,9 +45,9 @@ class Data:
             source: a path or datasets:NAME.
             task: whose items they are.
             verdict: recorded as a label on each pair; none: no label.
-            uploaded: a folder that is deleted afterwards.
+            uploaded: the folder of what was uploaded: no other file is read, and it is deleted afterwards.
         """
-        total = count_rows(source)
+        total = count_rows(source, uploaded)
 
         def ended() -> None:
             if uploaded is not None:
@@ -56,7 +58,7 @@ class Data:
             Path(source).name or source,
             task,
             total,
-            lambda progress, stopped: self.import_source(source, task, verdict, progress, stopped),
+            lambda progress, stopped: self.import_source(source, task, verdict, progress, stopped, uploaded),
             ended,
         )
 

@@ -136,7 +136,7 @@ class Workspace:
             return MODALITIES.get(modality).describe(data, bounds(self.settings))
         except MediaError as e:
             if isinstance(data, Path):  # which may be called otherwise than where it comes from
-                raise MediaError(e.what.replace(data.name, name), e.cure) from e
+                raise MediaError(e.what.replace(str(data), name).replace(data.name, name), e.cure) from e
             raise
         except (MmdemoError, OSError, MemoryError):
             raise

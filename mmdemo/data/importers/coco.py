@@ -4,13 +4,12 @@ arXiv:1504.00325).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_inside, read_field, read_text, read_verdict
+from mmdemo.data.rows import Row, Skipped, file_inside, parse_json, read_field, read_text, read_verdict
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.media.listing import entries
 from mmdemo.media.regular_file import is_file, is_folder
@@ -36,7 +35,7 @@ class CocoCaptions:
         if not is_file(path):
             raise UserError(f"{path} does not exist.", "Check the path.")
         try:
-            table: Any = json.loads(read_text(path))
+            table: Any = parse_json(read_text(path))
             name_of = {image["id"]: read_field(image["file_name"], "file_name") for image in table["images"]}
             annotations = list(table["annotations"])
         except (ValueError, KeyError, TypeError, ImportRowError) as e:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.errors import UserError
+from mmdemo.media.below import is_below
 from mmdemo.media.listing import entries, files_below
 from mmdemo.media.regular_file import is_file, is_folder
 from mmdemo.modality import any_medium, is_medium
@@ -46,7 +47,9 @@ class ClassTree:
         for folder, split in self._classes(path):
             for file in (f for f in _visible(folder) if is_file(f)):
                 number += 1
-                if is_medium(file):
+                if not is_below(path, file):
+                    yield Skipped(number, f"{file.name} lies outside the folder.", file.name)
+                elif is_medium(file):
                     yield Row(number, file.name, file, text=folder.name.replace("_", " "), split=split)
                 else:
                     yield Skipped(number, f"{file.name} is not named like {any_medium()}.", file.name)
@@ -79,13 +82,13 @@ class PictureFolder:
         """The pictures in the order of their paths."""
         files = [path] if is_file(path) else sorted(files_below(path))
         splits = _splits_in(path) if is_folder(path) else {}
-        root = path.resolve()
+        root = path if is_folder(path) else path.parent
         number = 0
         for file in files:
             if file.suffix.lower() == ".txt" or file.name.startswith("."):
                 continue
             number += 1
-            if not file.resolve().is_relative_to(root):
+            if file != path and not is_below(root, file):  # what a person names may be a link
                 yield Skipped(number, f"{file.name} lies outside the folder.", file.name)
                 continue
             if not is_medium(file):
@@ -93,7 +96,7 @@ class PictureFolder:
                 continue
             beside = file.with_suffix(".txt")
             try:
-                text = read_text(beside).strip() if is_file(beside) else ""
+                text = read_text(beside).strip() if is_file(beside) and is_below(root, beside) else ""
             except UserError as e:
                 yield Skipped(number, str(e), file.name)
                 continue

@@ -9,13 +9,15 @@ from typing import Any
 
 from mmdemo.data.columns import TEXT_COLUMNS, said_in
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, read_field
+from mmdemo.data.rows import Row, Skipped, parse_json, read_field, read_text
 from mmdemo.errors import ImportRowError, UserError
+from mmdemo.media.below import below, is_below
 from mmdemo.media.regular_file import is_file
 from mmdemo.models.hub.reach import unreachable_host
 from mmdemo.store.splits import split_names
 
 PREFIX = "datasets:"
+DICT, STATE = "dataset_dict.json", "state.json"  # of a data set of several splits, of one
 TEXTS = (*TEXT_COLUMNS, "captions", "label")
 
 
@@ -28,7 +30,7 @@ class HubDatasets:
 
     def accepts(self, path: Path) -> bool:
         """A folder written by save_to_disk, or datasets:NAME."""
-        saved = any((path / f).is_file() for f in ("dataset_dict.json", "state.json"))
+        saved = any((path / f).is_file() for f in (DICT, STATE))
         return saved or str(path).startswith(PREFIX)
 
     def rows(self, path: Path) -> Iterator[Row | Skipped]:
@@ -47,6 +49,7 @@ class HubDatasets:
                 _require_way_to(str(path).removeprefix(PREFIX))
                 loaded = datasets.load_dataset(str(path).removeprefix(PREFIX))
             else:
+                _require_own_files(path)
                 loaded = datasets.load_from_disk(str(path))
         except UserError:
             raise
@@ -57,6 +60,7 @@ class HubDatasets:
             ) from e
         parts = loaded if isinstance(loaded, dict) else {"": loaded}
         splits = split_names(_splits_in(parts))
+        root = None if str(path).startswith(PREFIX) else path  # what was downloaded lies in its own cache
         number = 0
         for split, table in parts.items():
             media, text = _columns(path, table)
@@ -64,7 +68,7 @@ class HubDatasets:
             for line in _undecoded(table, media):
                 number += 1
                 said = str(line.get("split") or split).strip().lower()
-                yield from _rows(number, line, media, text, names, splits.get(said, ""))
+                yield from _rows(number, line, media, text, names, splits.get(said, ""), root)
 
 
 def _splits_in(parts: Mapping[str, Any]) -> set[str]:
@@ -95,6 +99,20 @@ def _require_way_to(name: str) -> None:
         )
 
 
+def _require_own_files(path: Path) -> None:
+    """Refuse a saved data set whose tables lie elsewhere than in its folder: the library follows any name.
+
+    Raises:
+        UserError: what it names.
+    """
+    splits = parse_json(read_text(path / DICT)).get("splits", []) if is_file(path / DICT) else [""]
+    for split in splits:
+        folder = below(path, str(split)) if split else path
+        state = parse_json(read_text(folder / STATE))
+        for file in (*state.get("_data_files", []), *(state.get("_indices_data_files") or [])):
+            below(folder, str(file["filename"]))
+
+
 def _columns(path: Path, table: Any) -> tuple[str, str]:
     import datasets
 
@@ -113,13 +131,23 @@ def _columns(path: Path, table: Any) -> tuple[str, str]:
 
 
 def _rows(
-    number: int, line: dict[str, Any], media: str, text: str, names: list[str] | None, split: str
+    number: int,
+    line: dict[str, Any],
+    media: str,
+    text: str,
+    names: list[str] | None,
+    split: str,
+    root: Path | None,
 ) -> Iterator[Row | Skipped]:
+    """The rows of a line, whose file is in it or, where it only names one, lies in a folder."""
     stored = line[media] or {}
     data = stored.get("bytes")
     file = Path(stored["path"]) if not data and stored.get("path") else None
     if not data and (file is None or not is_file(file)):
         yield Skipped(number, f"The row has no {media}.")
+        return
+    if file is not None and root is not None and not is_below(root, file):
+        yield Skipped(number, f"{file.name} lies outside the folder.", file.name)
         return
     value = line.get(text) if text else None
     if names and isinstance(value, int):

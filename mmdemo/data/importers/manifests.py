@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ from typing import Any
 from mmdemo.data.columns import TEXT_COLUMNS, said_in
 from mmdemo.data.formulas import unquote_formula
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_row, read_field, read_text
+from mmdemo.data.rows import Row, Skipped, file_row, parse_json, read_field, read_text
 from mmdemo.errors import ImportRowError, UserError, reason
-from mmdemo.media.regular_file import is_file, is_folder
+from mmdemo.media.regular_file import TABLE_MB, is_file, is_folder
 from mmdemo.modality import is_medium
 from mmdemo.store.splits import HELD_OUT_NAMES, SPLIT_NAMES, VALIDATION_NAMES, split_names
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+ROWS_AT_ONCE = 64  # of a Parquet file, where one long text may stand in every row and be packed once
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")
 
 
@@ -133,7 +133,7 @@ def _lines(table: Path) -> Iterator[dict[str, Any] | str]:
             if not text.strip():
                 continue
             try:
-                line = json.loads(text)
+                line = parse_json(text)
             except ValueError:
                 yield "The line is not JSON."
                 continue
@@ -168,11 +168,28 @@ def _parquet(table: Path) -> Iterator[dict[str, Any] | str]:
     except (pyarrow.ArrowInvalid, OSError) as e:
         raise UserError(f"{table.name} is not a Parquet file.", "Export it again, or use CSV.") from e
     with file:
+        _require_room(table, file.metadata)
         try:
-            for batch in file.iter_batches(1024):
+            for batch in file.iter_batches(ROWS_AT_ONCE):
                 yield from batch.to_pylist()
         except (pyarrow.ArrowException, OSError, ValueError) as e:
             yield f"The table cannot be read from here on: {reason(e)}."
+
+
+def _require_room(table: Path, facts: Any) -> None:
+    """Refuse a Parquet file that packs more into a column than what is held in memory of a table.
+
+    Raises:
+        UserError: which, and how much it would be.
+    """
+    for group in (facts.row_group(i) for i in range(facts.num_row_groups)):
+        for column in (group.column(i) for i in range(group.num_columns)):
+            if column.total_uncompressed_size > TABLE_MB * 1_000_000:
+                raise UserError(
+                    f"The column {column.path_in_schema} of {table.name} is "
+                    f"{column.total_uncompressed_size // 1_000_000} MB when it is unpacked.",
+                    f"Write it in row groups of at most {TABLE_MB} MB.",
+                )
 
 
 IMPORTERS.add(Manifest.name, Manifest())

@@ -9,6 +9,7 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importers.video_corpora import is_video, video_row, videos_below
 from mmdemo.data.rows import Row, Skipped, read_text
 from mmdemo.data.subtitles import read_cues
+from mmdemo.media.below import is_below
 from mmdemo.media.regular_file import is_file
 
 SUBTITLES = (".srt", ".vtt")
@@ -45,7 +46,8 @@ class SubtitledVideos:
 
     @staticmethod
     def _beside(video: Path) -> Path | None:
-        return next((f for s in SUBTITLES if is_file(f := video.with_suffix(s))), None)
+        own = (video.with_suffix(suffix) for suffix in SUBTITLES)
+        return next((file for file in own if is_file(file) and is_below(video.parent, file)), None)
 
 
 IMPORTERS.add(SubtitledVideos.name, SubtitledVideos())

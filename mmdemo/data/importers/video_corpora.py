@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, read_text
+from mmdemo.data.rows import Row, Skipped, parse_json, read_text
 from mmdemo.errors import UserError
+from mmdemo.media.below import is_below
 from mmdemo.media.listing import files_below
 from mmdemo.media.regular_file import is_file
 from mmdemo.modality import MODALITIES
@@ -21,9 +21,8 @@ HEAD = 4096  # characters by which a file is told from another
 
 def videos_below(folder: Path) -> dict[str, Path]:
     """The videos in a folder and below it, by name without suffix."""
-    root = folder.resolve()
     found = (f for f in sorted(files_below(folder)) if is_video(f))
-    return {f.stem: f for f in found if f.resolve().is_relative_to(root)}
+    return {f.stem: f for f in found if is_below(folder, f)}
 
 
 def is_video(path: Path) -> bool:
@@ -40,7 +39,7 @@ def _head(path: Path) -> str:
 
 def _json(path: Path, wanted: str) -> dict[str, Any]:
     try:
-        table = json.loads(read_text(path))
+        table = parse_json(read_text(path))
     except ValueError as e:
         raise UserError(f"{path.name} is no JSON that can be read: {e}.", f"It needs {wanted}.") from e
     if not isinstance(table, dict):
@@ -117,7 +116,7 @@ class QvHighlights:
             if not line.strip():
                 continue
             try:
-                entry = json.loads(line)
+                entry = parse_json(line)
                 name, query = str(entry["vid"]), entry["query"]
             except (ValueError, KeyError, TypeError):
                 number += 1

@@ -75,6 +75,11 @@ def _source(app: App, request: SourceRequest) -> str:
     return str(source_in(folder))
 
 
+def _uploaded(request: SourceRequest) -> Path | None:
+    """The folder of what was uploaded, where that is what is meant."""
+    return batch_folder(request.batch) if request.batch and not request.source.strip() else None
+
+
 def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str, Any]:
     """A row as the page shows it: what it says, or the reason why not all of it can be used."""
     if isinstance(row, Skipped):
@@ -89,7 +94,7 @@ def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str
 @operation("import_preview", role="trainer", quick=True)
 def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
     """The first rows of what would be imported."""
-    name, rows = preview(_source(app, request), PREVIEWED)
+    name, rows = preview(_source(app, request), PREVIEWED, _uploaded(request))
     shown = [_previewed(app, row, request) for row in rows]
     if not shown:
         raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
@@ -99,8 +104,7 @@ def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
 @operation("import_start", role="trainer", quick=True)
 def import_start(app: App, request: SourceRequest) -> dict[str, Any]:
     """Begin the import behind the page."""
-    uploaded = batch_folder(request.batch) if request.batch and not request.source.strip() else None
-    app.data.start_import(_source(app, request), request.task, request.verdict, uploaded)
+    app.data.start_import(_source(app, request), request.task, request.verdict, _uploaded(request))
     return app.context.imports.state()
 
 
