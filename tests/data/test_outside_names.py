@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from mmdemo.settings import ASSETS
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
+from tests.waiting import wait_for
 
 VIDEO = next((ASSETS / "video").glob("*.mp4"))
 
@@ -106,13 +108,14 @@ def test_from_the_page_only_what_lies_below_the_upload_is_imported(
     assert "own.png" in told and str(upload.parent.parent) not in told
     before = set(app.ws.items.ids("image"))
     ask(app, "import_start", batch=batch)
-    while (state := ask(app, "import_state"))["status"] == "running":
-        time.sleep(0.01)
+    wait_for(lambda: ask(app, "import_state")["status"] == "done")
+    state = ask(app, "import_state")
     assert state["report"]["items"] == 1 and state["error"] == ""
     (new,) = set(app.ws.items.ids("image")) - before
     item = app.ws.items.get(new)
     assert isinstance(item, Item) and app.ws.media_path(item).read_bytes() == png((9, 9, 9))
-    assert not upload.parent.exists()
+    wait_for(lambda: not upload.parent.exists())
+    wait_for(lambda: not any(thread.name == "mmdemo-queue" for thread in threading.enumerate()))
 
 
 @pytest.mark.parametrize("lay_out", LAYOUTS)
