@@ -5,6 +5,7 @@ Whoever works at this machine, by the command line or from Python, passes no gat
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,11 @@ class Asker:
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""
         return ROLES.index(self.role) >= ROLES.index(role)
+
+    @property
+    def mark(self) -> str | None:
+        """What the log of labels keeps of the session, which itself is a secret; None at this machine."""
+        return hashlib.sha256(self.session.encode()).hexdigest() if self.session else None
 
 
 OWNER = Asker()  # at this machine

@@ -109,7 +109,7 @@ class PairQueue:
     def returned(self, pair_id: int) -> None:
         """A label was undone: its pair is next."""
         with self._lock:
-            self._order.insert(0, Waiting(pair_id, "undone"))
+            self._order = [Waiting(pair_id, "undone"), *(w for w in self._order if w.pair != pair_id)]
             self._leases.pop(pair_id, None)
 
     def request(self) -> None:

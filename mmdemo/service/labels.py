@@ -6,15 +6,17 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.asker import current
 from mmdemo.errors import UserError
-from mmdemo.modality import DEFAULT_TASK, modality_of
+from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.modality import modality_of
 from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
-from mmdemo.store.labels import ELSEWHERE, NewLabel
+from mmdemo.store.labels import ELSEWHERE, NewLabel, Sender
 from mmdemo.store.pairs import PairView, check_span
+from mmdemo.store.texts import short_id
 
 if TYPE_CHECKING:
-    from mmdemo.labeling.queue import PairQueue
     from mmdemo.labeling.side_counts import SideCounts
 
 OVER_S = 0.5  # by which a span may end after its file: players and containers round differently
@@ -54,30 +56,42 @@ class Labels:
             return {"pair": None, "reason": "Every pair has its label. Import more in the Data tab."}
         return pair_json(*found[0])
 
-    def add(self, pair: int, label: NewLabel, task: str = "") -> dict[str, Any]:
-        """Record a label; the answer comes once it is on disk.
+    def add(self, pair: int, label: NewLabel, task: str = "", item: str = "") -> dict[str, Any]:
+        """Record a label; the answer comes once it is on disk, and is the same when it comes again.
 
         Args:
             pair: its number.
             label: what is said of it.
             task: of the pair, where the sender knows; empty: whichever it is.
+            item: of the pair, where the sender knows: what waited in a browser may meet another workspace.
 
         Raises:
-            UserError: no such pair in that task, no such version, or a span that the pair cannot have.
+            UserError: no such pair in that task or of that item, no such version, or a span that the pair
+                cannot have.
         """
         view = self._ws.pairs.get(pair)
         if view is None or (task and view.task != task):
             raise UserError(f"There is no pair {pair}{f' in {task}' if task else ''}.", ELSEWHERE)
+        if item and view.item != item:
+            raise UserError(f"The pair {pair} is not of the item {short_id(item)}.", ELSEWHERE)
+        if not self._was_sent(label):
+            self._check(view, label)
+        if label.origin == "label" and label.version_id is None:  # what showed it
+            label = replace(label, version_id=self._ws.versions.active(view.task))
+        label_id = self._ws.labels.add(pair, label)
+        self._follow(pair)
+        return {"label": label_id, "saved": "disk", "pair": pair}
+
+    def _was_sent(self, label: NewLabel) -> bool:
+        """Whether it came before: what it names may have gone since, and the answer is still the same."""
+        return label.key is not None and self._ws.labels.sent_as(label.key) is not None
+
+    def _check(self, view: PairView, label: NewLabel) -> None:
         self._check_version(label.version_id)
         check_span_of(view.task, view.duration_s, label.start_s, label.end_s)
         if label.start_s is not None or label.end_s is not None:
             start = view.start_s if label.start_s is None else label.start_s
             check_span(start, view.end_s if label.end_s is None else label.end_s)
-        if label.origin == "label" and label.version_id is None:  # what showed it
-            label = replace(label, version_id=self._ws.versions.active(view.task))
-        label_id = self._ws.labels.add(pair, label)
-        self._context.queue_of(view.task).labelled(pair, label.verdict)
-        return {"label": label_id, "saved": "disk", "pair": pair}
 
     def _check_version(self, version: str | None) -> None:
         if version is not None and not self._ws.versions.was_there(version):
@@ -85,9 +99,15 @@ class Labels:
                 f"There is no version {version[:60]!r}.", "Leave it out, or name one that there is."
             )
 
-    def _queue_of_pair(self, pair: int) -> PairQueue:
+    def _follow(self, pair: int) -> None:
+        """Let the queue follow what is in force on a pair: what comes again changes nothing in it."""
         view = self._ws.pairs.get(pair)
-        return self._context.queue_of(view.task if view else DEFAULT_TASK)
+        assert view is not None  # pairs are never deleted
+        queue = self._context.queue_of(view.task)
+        if view.verdict is None:
+            queue.returned(pair)
+        elif view.verdict in LABEL_KINDS:  # else of a package that is gone: nobody is asked about it
+            queue.labelled(pair, view.verdict)
 
     def add_on(
         self,
@@ -104,24 +124,75 @@ class Labels:
         """
         known = self._media.item(item)
         task = self._media.task_of(known)
-        self._check_version(label.version_id)
-        check_span_of(task, known.duration_s, start_s, end_s)
-        check_span_of(task, known.duration_s, label.start_s, label.end_s)
+        if not self._was_sent(label):
+            self._check_version(label.version_id)
+            check_span_of(task, known.duration_s, start_s, end_s)
+            check_span_of(task, known.duration_s, label.start_s, label.end_s)
         label_id, pair = self._ws.labels.add_on(
             task, item, text, label, source=label.origin, start_s=start_s, end_s=end_s
         )
-        self._context.queue_of(task).labelled(pair, label.verdict)
+        self._follow(pair)
         if not known.listed:
             self._context.keeper_of(task).request()
         return {"label": label_id, "saved": "disk", "pair": pair}
 
-    def undo(self, label: int, annotator: str = "", key: str | None = None) -> dict[str, Any]:
-        """Take a label back."""
-        undo_id = self._ws.labels.undo(label, annotator, key)
-        pair = self._ws.labels.pair_of(label)
-        if pair is not None:
-            self._queue_of_pair(pair).returned(pair)
-        return {"label": undo_id, "pair": pair}
+    def undo(
+        self, label: int, annotator: str = "", key: str | None = None, *, again: bool = False
+    ) -> dict[str, Any]:
+        """Take a label back: whoever asks their own, the owner any.
+
+        Args:
+            label: its number.
+            annotator: who takes it back.
+            key: the sender's; what comes again with its key is one undo.
+            again: whether a label that is taken back already is no mistake.
+
+        Raises:
+            UserError: no such label, or it is somebody else's or taken back already.
+        """
+        asker = current()
+        taken = self._ws.labels.get(label)
+        if taken is not None and not asker.may("owner") and not self._ws.labels.is_of(label, _sender()):
+            raise UserError(f"Label {label} is not yours.", "Who made it takes it back, or the owner.")
+        undo_id = self._ws.labels.undo(label, annotator, key, sender=asker.mark, again=again)
+        assert taken is not None  # it would have been refused
+        self._follow(taken.pair_id)
+        return {"label": undo_id, "pair": taken.pair_id}
+
+    def take_back(
+        self, label: int | None, of: str = "", annotator: str = "", key: str | None = None
+    ) -> dict[str, Any]:
+        """Take back a label that was sent with a key, or that has a number, so that it is taken back
+        afterwards, whatever came before: one that never arrived, or is taken back already, needs nothing.
+
+        Raises:
+            UserError: it is somebody else's.
+        """
+        sent = self._ws.labels.sent_as(of)
+        number = sent.id if sent is not None else None if of else label
+        if number is None:
+            return {"label": None, "undone": None, "pair": None}
+        return {"undone": number} | self.undo(number, annotator, key, again=True)
+
+    def last(self, task: str, name: str, count: int) -> list[dict[str, Any]]:
+        """The last labels on pairs of the queue of whoever asks that nobody has taken back, newest first.
+
+        Args:
+            task: of the pairs.
+            name: what they call themselves, which only the owner is believed: nothing of others is told.
+            count: at most so many.
+        """
+        labels = self._ws.labels.last_of(check_task(task), "label", _sender(name), count)
+        pairs = {view.id: view for view in self._ws.pairs.views([label.pair_id for label in labels])}
+        return [
+            {
+                "label": label.id,
+                "key": label.key,
+                "verdict": label.verdict,
+                "pair": pair_json(pairs[label.pair_id]),
+            }
+            for label in labels
+        ]
 
     def counts(self, task: str) -> dict[str, int]:
         """The JSON of `/label_counts`."""
@@ -144,6 +215,16 @@ class Labels:
             again_s = begun + (0 if took < SOON_S else took / COUNTING_SHARE)
             known = self._sides[task] = KnownSides(at, counts, again_s)
         return known.counts
+
+
+def _sender(name: str = "") -> Sender:
+    """Whoever asks, as the log knows them; `name` is what they call themselves."""
+    asker = current()
+    if asker.name:
+        return Sender(asker.name, signed_in=True)
+    if asker.may("owner"):
+        return Sender(name, asker.mark)
+    return Sender(session=asker.mark or "")  # of nobody, where there is no session either
 
 
 def check_span_of(task: str, duration_s: float | None, start_s: float | None, end_s: float | None) -> None:

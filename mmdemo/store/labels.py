@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
@@ -23,6 +23,7 @@ from mmdemo.store.words import LABEL, add_in
 
 ELSEWHERE = "Check the number, and that it is of this workspace."
 MAX_KEY = 64  # characters; SQLite would take more, PostgreSQL not
+MAX_NAME = 120  # characters of an annotator's name that are kept
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,31 @@ class NewLabel:
     version_id: str | None = None
     claimed: float | None = None  # how likely the suggestion said it was, 0..1
     key: str | None = None  # the sender's; what comes again with its key is one label
+    session: str | None = None  # the digest of the sender's; None: at this machine
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Whose labels: those under a name, those of a session, or both; with neither, of whom nobody knows more.
+
+    Args:
+        name: as it stands with them.
+        session: the digest of theirs.
+        signed_in: whether the name is known to be theirs: then it is theirs on whichever device.
+    """
+
+    name: str = ""
+    session: str | None = None
+    signed_in: bool = False
+
+    def made(self) -> ColumnElement[bool]:
+        """What is true of a label of theirs."""
+        named = Label.annotator == self.name[:MAX_NAME]
+        if self.signed_in:
+            return named
+        if self.session is None:
+            return and_(named, Label.session.is_(None))
+        return or_(Label.session == self.session, named) if self.name else Label.session == self.session
 
 
 @dataclass(frozen=True)
@@ -137,6 +163,7 @@ class LabelLog:
             version_id=label.version_id,
             key=label.key,
             claimed=label.claimed,
+            session=label.session,
         )
         session.add(row)
         session.flush()
@@ -159,8 +186,23 @@ class LabelLog:
             query = query.where(Label.comment == label.comment)
         return session.scalar(query.limit(1)) is not None
 
-    def undo(self, label_id: int, annotator: str = "", key: str | None = None) -> int:
+    def undo(
+        self,
+        label_id: int,
+        annotator: str = "",
+        key: str | None = None,
+        *,
+        sender: str | None = None,
+        again: bool = False,
+    ) -> int:
         """Take a label back by adding one that says so; the label before it is in force again.
+
+        Args:
+            label_id: its number.
+            annotator: who takes it back.
+            key: the sender's; what comes again with its key is one undo.
+            sender: the digest of the sender's session; None: at this machine.
+            again: whether a label that is undone already is no mistake: the answer is what has undone it.
 
         Raises:
             UserError: no such label, or it is undone already.
@@ -174,12 +216,20 @@ class LabelLog:
             label = session.get(Label, label_id)
             if label is None or label.undoes is not None:
                 raise UserError(f"There is no label {label_id} to undo.", ELSEWHERE)
-            if session.scalar(select(Label.id).where(Label.undoes == label_id)) is not None:
+            undone_by = session.scalar(select(Label.id).where(Label.undoes == label_id))
+            if undone_by is not None and again:
+                return undone_by
+            if undone_by is not None:
                 raise UserError(f"Label {label_id} is undone already.", "Nothing needs to be done.")
             row = Label(
-                pair_id=label.pair_id, verdict=UNDO, undoes=label_id, annotator=annotator[:120], key=key
+                pair_id=label.pair_id,
+                verdict=UNDO,
+                undoes=label_id,
+                annotator=annotator[:MAX_NAME],
+                origin=label.origin,
+                key=key,
+                session=sender,
             )
-            row.origin = label.origin
             session.add(row)
             session.flush()
             pair = session.get(Pair, label.pair_id)
@@ -197,10 +247,43 @@ class LabelLog:
         with self._database.read() as session:
             return [(claimed or 0.0, verdict) for claimed, verdict in session.execute(query)]
 
-    def pair_of(self, label_id: int) -> int | None:
-        """The pair that a label is on."""
+    def get(self, label_id: int) -> Label | None:
+        """One entry of the log."""
         with self._database.read() as session:
-            return session.scalar(select(Label.pair_id).where(Label.id == label_id))
+            return session.get(Label, label_id)
+
+    def sent_as(self, key: str | None) -> Label | None:
+        """The entry that came with a key."""
+        with self._database.read() as session:
+            return _known(session, key)
+
+    def is_of(self, label_id: int, sender: Sender) -> bool:
+        """Whether a label is somebody's."""
+        query = select(Label.id).where(Label.id == label_id, sender.made())
+        with self._database.read() as session:
+            return session.scalar(query) is not None
+
+    def last_of(self, task: str, origin: str, sender: Sender, count: int) -> list[Label]:
+        """Somebody's last labels that nobody has taken back, newest first.
+
+        Args:
+            task: of their pairs.
+            origin: where the pairs were shown.
+            sender: whose.
+            count: at most so many.
+        """
+        undo = aliased(Label)
+        query = (
+            select(Label)
+            .join(Pair, Pair.id == Label.pair_id)
+            .outerjoin(undo, undo.undoes == Label.id)
+            .where(Pair.task == task, Label.origin == origin, Label.undoes.is_(None), undo.id.is_(None))
+            .where(sender.made())
+            .order_by(Label.id.desc())
+            .limit(count)
+        )
+        with self._database.read() as session:
+            return list(session.scalars(query))
 
     def items_of(self, label_ids: Sequence[int]) -> set[str]:
         """The items that those labels are on."""
@@ -265,7 +348,7 @@ def _as_kept(pair: Pair, label: NewLabel) -> NewLabel:
         label,
         text="" if text == pair.text else text,
         comment=label.comment[:2000].replace("\0", ""),
-        annotator=label.annotator[:120].replace("\0", ""),
+        annotator=label.annotator[:MAX_NAME].replace("\0", ""),
     )
 
 

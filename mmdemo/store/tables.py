@@ -131,7 +131,7 @@ class Label(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"), index=True)
     verdict: Mapped[str] = mapped_column(String(32))  # the name of a label kind, or undo
-    undoes: Mapped[int | None] = mapped_column(Integer)  # the label that an undo takes back
+    undoes: Mapped[int | None] = mapped_column(Integer, index=True)  # the label that an undo takes back
     text: Mapped[str] = mapped_column(Text, default="")  # a corrected text, or empty
     start_s: Mapped[float | None] = mapped_column(Float)
     end_s: Mapped[float | None] = mapped_column(Float)
@@ -144,6 +144,9 @@ class Label(Base):
     key: Mapped[str | None] = mapped_column(String(64), unique=True)  # the sender's: sent twice, stored once
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     claimed: Mapped[float | None] = mapped_column(Float)  # how likely the suggestion said it was, 0..1
+    session: Mapped[str | None] = mapped_column(
+        String(64)
+    )  # the digest of its sender's; None: at this machine
 
 
 class Transcript(Base):

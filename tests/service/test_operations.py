@@ -20,6 +20,7 @@ from pydantic import Field
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from mmdemo.asker import ROLES
 from mmdemo.command_line import main
 from mmdemo.command_line.parser import make_parser
 from mmdemo.errors import RegistryError, UserError
@@ -31,7 +32,6 @@ from mmdemo.service.operations.table import (
     OPERATIONS,
     OWN_OPTIONS,
     OWN_VERBS,
-    ROLES,
     Operation,
     ask,
     operation,

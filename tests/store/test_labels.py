@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mmdemo.errors import StorageError, UserError
 from mmdemo.settings import load_settings
-from mmdemo.store.labels import NewLabel, label_in_force
+from mmdemo.store.labels import NewLabel, Sender, label_in_force
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, labels_of, png
 
@@ -75,6 +75,29 @@ def test_an_undo_is_a_label_and_brings_the_one_before_back(ws: Workspace) -> Non
     assert [label.verdict for label in labels_of(ws, at)] == ["match", "mismatch", "undo"]
     with pytest.raises(UserError, match="undone already"):
         ws.labels.undo(second)
+
+
+def test_the_last_labels_of_somebody_are_theirs_alone_newest_first_without_what_was_taken_back(
+    ws: Workspace,
+) -> None:
+    at, here = pair(ws), "label"
+    ann = ws.labels.add(at, NewLabel("match", annotator="Ann", session="a" * 64, origin=here))
+    ben = ws.labels.add(at, NewLabel("match", annotator="Ben", session="b" * 64, origin=here))
+    phone = ws.labels.add(at, NewLabel("mismatch", annotator="Ann", session="c" * 64, origin=here))
+    local = ws.labels.add(at, NewLabel("unsure", origin=here))
+    ws.labels.add(at, NewLabel("match", annotator="Ann", session="a" * 64, origin="search"))
+    ws.labels.undo(ws.labels.add(at, NewLabel("match", annotator="Ann", session="a" * 64, origin=here)))
+    for sender, own in (
+        (Sender("Ann", signed_in=True), [phone, ann]),
+        (Sender(session="a" * 64), [ann]),
+        (Sender("Ben", session="a" * 64), [ben, ann]),
+        (Sender(), [local]),
+        (Sender(session=""), []),
+    ):
+        assert [label.id for label in ws.labels.last_of(TASK, here, sender, 9)] == own
+        assert [i for i in (phone, ben, ann, local) if ws.labels.is_of(i, sender)] == own
+    assert ws.labels.last_of("speech-text", here, Sender(), 9) == []
+    assert [label.id for label in ws.labels.last_of(TASK, here, Sender("Ann", signed_in=True), 1)] == [phone]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from mmdemo.asker import current
+from mmdemo.errors import UserError
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
 from mmdemo.service.context import check_source
@@ -51,6 +53,7 @@ class LabelRequest(Request):
     )
     origin: Origin = Field("api", description="where the pair was shown")
     task: AnyTask = Field("", description="of the pair, which is refused if it is of another; empty: any")
+    item: Name = Field("", description="of the pair, which is refused if it is of another; empty: any")
 
 
 class LabelAnswer(Answer):
@@ -90,6 +93,7 @@ def new_label(request: LabelRequest | LabelOnRequest, origin: str, **more: Any) 
         origin=origin,
         version_id=request.version or None,
         key=request.key or None,
+        session=current().mark,
         **more,
     )
 
@@ -104,7 +108,7 @@ def on_answer(request: LabelOnRequest, origin: str) -> NewLabel:
 def label(app: App, request: LabelRequest) -> LabelAnswer:
     """Record a label on a pair; the answer comes once the label is on disk."""
     new = new_label(request, request.origin or "api", text=request.text)
-    return LabelAnswer(**app.labels.add(request.pair, new, request.task))
+    return LabelAnswer(**app.labels.add(request.pair, new, request.task, request.item))
 
 
 @operation("label_result", role="annotator", quick=True)
@@ -134,6 +138,48 @@ class UndoAnswer(Answer):
 def undo(app: App, request: UndoRequest) -> UndoAnswer:
     """Take a label back; the one before it is in force again."""
     return UndoAnswer(**app.labels.undo(request.label, request.annotator, request.key or None))
+
+
+class TakeBackRequest(Request):
+    """A label to take back, by whichever of the two the sender knows."""
+
+    label: Id | None = Field(None, description="its number")
+    of: Name = Field("", description="the key that it was sent with", max_length=MAX_KEY)
+    annotator: Name = Field("", description="who takes it back")
+    key: Name = Field("", description="the sender's own", max_length=MAX_KEY)
+
+
+class TakeBackAnswer(Answer):
+    """A receipt."""
+
+    label: int | None = Field(
+        description="the number of the label that takes it back; null: it never arrived"
+    )
+    undone: int | None = Field(description="the number of the label that is taken back")
+    pair: int | None
+
+
+@operation("take_back", role="annotator", quick=True)
+def take_back(app: App, request: TakeBackRequest) -> TakeBackAnswer:
+    """Take back a label that may not have arrived, or be taken back already: both are well."""
+    if not request.of and request.label is None:
+        raise UserError("No label is named.", "Give its number or the key that it was sent with.")
+    done = app.labels.take_back(request.label, request.of, request.annotator, request.key or None)
+    return TakeBackAnswer(**done)
+
+
+class LastRequest(Request):
+    """Whose labels."""
+
+    task: TaskName = Field(DEFAULT_TASK)
+    annotator: Name = Field("", description="what they call themselves")
+    count: Count = Field(20, ge=1, le=100, description="how many")
+
+
+@operation("last_labels", role="annotator", quick=True)
+def last_labels(app: App, request: LastRequest) -> dict[str, Any]:
+    """One's own last labels on pairs of the queue that nobody has taken back, newest first."""
+    return {"labels": app.labels.last(request.task, request.annotator, request.count)}
 
 
 class NextPairRequest(Request):
