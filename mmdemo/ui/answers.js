@@ -1,31 +1,38 @@
 /* Answers of tabs that show pictures: how well texts fit, what a search found, and labels on either. */
 mm.answers = (() => {
-  const { h, thumb, save } = mm;
+  const { h, thumb, save } = mm, { takeBack } = mm.outbox;
   const legend = (what, model) => h("div", { class: "mm-legend" }, h("span", {}, what), h("span", {}, model));
   // Labels wherever an answer stands: a tick or a cross, pressed again to take it back
-  function taken(text, { said, known, then = () => {} }, send, done = () => {}, failed = null) {
-    let label = known ? Promise.resolve(known) : null, was = (known && said) || "";
+  function taken(text, { said, known, then = () => {} }, send, done = () => {}, failed = (e) => mm.toast(e.message, true)) {
+    let label = known ? { label: known } : null, was = (known && said) || "";
     const receipt = (label) => `Label ${label} saved on disk`;
-    const marked = mm.marks(text, async (verdict, box) => {
-      const before = label, taken = was === verdict;
-      label = null;
-      was = taken ? "" : verdict;
-      if (taken) for (const b of box.children) b.setAttribute("aria-pressed", false);
-      const undone = before && save("undo", { label: await before });
+    const pressed = (box) => [...box.children].find((b) => b.getAttribute("aria-pressed") === "true");
+    const marked = mm.marks(text, (verdict, box) => {
+      const before = label, back = was === verdict;
+      const sent = back ? takeBack(before) : send(verdict);
+      sent.receipt.catch(failed);
+      if (!sent.kept) return sent;
+      label = back ? null : sent;
+      was = back ? "" : verdict;
       box.title = "";
-      if (taken) {
-        const got = await undone;
-        if (got) mm.saved(`Label ${await before} taken back by label ${got.label}`);
-        return then();
+      if (back) {
+        pressed(box)?.setAttribute("aria-pressed", false);
+        sent.receipt.then((got) => { if (got.undone) mm.saved(`Label ${got.undone} taken back by label ${got.label}`); then(); }, () => {});
+        return sent;
       }
-      label = send(verdict).then((got) => {
-        box.title = receipt(got.label);
-        mm.saved(receipt(got.label), () => [...box.children].find((b) => b.getAttribute("aria-pressed") === "true")?.click());
+      if (before) takeBack(before).receipt.catch(failed);
+      sent.receipt.then((got) => {
+        if (label === sent) box.title = receipt(got.label);
+        mm.saved(receipt(got.label), () => pressed(box)?.click());
         done(receipt(got.label));
         then();
-        return got.label;
+      }, () => {  // it is not stored: it is not shown as made
+        if (label !== sent) return;
+        label = null;
+        was = "";
+        pressed(box)?.setAttribute("aria-pressed", false);
       });
-      if (failed) label = label.catch(failed);
+      return sent;
     }, said);
     if (known) marked.title = receipt(known);
     return marked;

@@ -1,4 +1,4 @@
-/* What all widgets share: building nodes, asking the server, the address, the pass phrase, labels that are never lost. */
+/* What all widgets share: building nodes, asking the server, the address, the pass phrase. */
 window.mm = (() => {
   // A node; children that are strings become text, so nothing that people typed is ever read as HTML.
   function h(tag, attributes = {}, ...children) {
@@ -26,9 +26,12 @@ window.mm = (() => {
   const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
   class Refused extends Error {
-    constructor(status, answer) {
-      super([answer.error, answer.cure].filter(Boolean).join(" "));
+    constructor(status, answer, after_s = 0) {
+      const told = answer?.error ? answer : { error: "The server gave no answer.", cure: "Try again." };
+      super([told.error, told.cure].filter(Boolean).join(" "));
       this.status = status;
+      this.told = told === answer;  // else it is of something between the page and the server
+      this.after_s = after_s;  // how soon it may be asked again
     }
   }
 
@@ -40,9 +43,10 @@ window.mm = (() => {
     const headers = { ...(options.headers || {}) };
     if (passphrase()) headers["x-mmdemo-passphrase"] = encodeURI(passphrase());
     const response = await fetch(path, { ...options, headers });
-    let answer = {};
-    try { answer = await response.json(); } catch { answer = { error: "The server gave no answer.", cure: "Try again." }; }
-    if (!response.ok) throw new Refused(response.status, answer);
+    let answer = null;
+    try { answer = await response.json(); } catch { /* a page of something between, or half an answer */ }
+    if (!response.ok) throw new Refused(response.status, answer, Number(response.headers.get("retry-after")) || 0);
+    if (answer === null) throw new Refused(502, null);
     return answer;
   }
 
@@ -56,8 +60,8 @@ window.mm = (() => {
     }
   }
 
-  const api = (name, body = {}) =>
-    call(`mmdemo/api/${name}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const asJson = (body, more = {}) => ({ ...more, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const api = (name, body = {}, more = {}) => call(`mmdemo/api/${name}`, asJson(body, more));
   const upload = (file, name, batch = "", task = "") =>
     call(`mmdemo/upload?name=${encodeURIComponent(name)}&batch=${batch}&task=${task}`, { method: "POST", body: file });
   // When the browser has drawn what is there and has nothing else to do, at the latest after half a second.
@@ -114,6 +118,11 @@ window.mm = (() => {
     box.append(note);
     setTimeout(() => note.remove(), lasts);
     return note;
+  }
+  function saveFile(name, text, type = "text/plain") {
+    const link = h("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
   // That a label on an answer is on disk, with its number; the newest takes the place of the one before.
   let lastSaved = null;
@@ -187,63 +196,13 @@ window.mm = (() => {
     },
   };
 
-  // Labels on their way: kept in the browser until the server has said that they are on disk, sent again until then.
-  const STORE = "mmdemo.pending";
-  const pending = new Map();
-  const waiting = new Map();
-  try { for (const entry of JSON.parse(localStorage.getItem(STORE) || "[]")) pending.set(entry.body.key, entry); } catch { /* none */ }
-  const remember = () => { try { localStorage.setItem(STORE, JSON.stringify([...pending.values()])); } catch { /* memory still has them */ } };
-  const listeners = new Set();
-  const announce = () => { for (const f of listeners) f(pending.size); };
-  let delivering = false;
-  async function deliver() {
-    if (delivering) return;
-    delivering = true;
-    let pause = 300;
-    while (pending.size) {
-      const [key, entry] = pending.entries().next().value;
-      try {
-        const receipt = await api(entry.action, entry.body);
-        pending.delete(key);
-        remember();
-        waiting.get(key)?.resolve(receipt);
-        waiting.delete(key);
-        pause = 300;
-      } catch (e) {
-        if (e instanceof Refused && e.status === 400) {  // it can never be stored: say so, and go on with the next
-          pending.delete(key);
-          remember();
-          toast(e.message, true);
-          waiting.get(key)?.reject(e);
-          waiting.delete(key);
-        } else {
-          await new Promise((done) => setTimeout(done, pause));
-          pause = Math.min(pause * 2, 5000);
-        }
-      }
-      announce();
-    }
-    delivering = false;
-  }
-  function save(action, body) {
-    const key = newKey();
-    pending.set(key, { action, body: { ...body, key, annotator: annotator() } });
-    remember();
-    announce();
-    const receipt = new Promise((resolve, reject) => waiting.set(key, { resolve, reject }));
-    receipt.catch(() => {});
-    deliver();
-    return receipt;
-  }
+  // Who labels, as they call themselves.
   const annotator = (name) => {
     try {
       if (name !== undefined) localStorage.setItem("mmdemo.annotator", name);
       return localStorage.getItem("mmdemo.annotator") || "";
     } catch { return name || ""; }
   };
-  addEventListener("beforeunload", (event) => { if (pending.size) event.preventDefault(); });
-  addEventListener("online", deliver);
-  if (pending.size) deliver();
 
   // Poll while the node is on the page; a lost connection is said and tried again. A poke asks at once.
   function poll(node, every, ask, show) {
@@ -297,12 +256,13 @@ window.mm = (() => {
   // What can be said of a pair (mmdemo/label_kinds.py), and the kind that confirms a text as the item's.
   const kinds = window.mmKinds, confirms = kinds.find((kind) => kind.training === "positive").name;
   const options = (picked) => picked.map((kind) => h("option", { value: kind.name }, kind.name));
-  // A tick and a cross for an answer; `send` takes the verdict.
+  // A tick and a cross for an answer; `send` takes the verdict, and says whether it could be kept.
   function marks(text, send, said = null) {
     const box = h("span", { class: "mm-marks" }, kinds.filter((kind) => kind.sign).map(({ name, tone, sign, about }) => h("button", { class: `mm-mark ${tone}`, type: "button", title: `“${text}”: ${about}`, "aria-label": `${name}: ${text}`, "aria-pressed": String(said === name), onclick: (e) => {
       e.stopPropagation();
+      const before = [...box.children].map((b) => b.getAttribute("aria-pressed"));
       for (const b of box.children) b.setAttribute("aria-pressed", b === e.currentTarget);
-      send(name, box);
+      if (!send(name, box).kept) [...box.children].forEach((b, i) => b.setAttribute("aria-pressed", before[i]));
     } }, sign)));
     return box;
   }
@@ -321,6 +281,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, percent, api, begin, upload, live, toast, saved, confirm, address, task, save, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
-    onPending: (f) => { listeners.add(f); f(pending.size); }, states: {} };  // what each tab of a modality shows, for the address
+  return { h, thumb, drawn, send, asJson, newKey, signIn: askPassphrase, percent, api, begin, upload, live, toast, saved, saveFile, confirm, address, task, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+    states: {} };  // what each tab of a modality shows, for the address
 })();

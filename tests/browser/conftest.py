@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from mmdemo.data.samples import SPEECH
 from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
+from tests.browser.labelling import AWAY, Open, Served, shows_a_pair
+from tests.doorway import Doorway
 from tests.waiting import free_port
 
 FLAGS = (
@@ -65,19 +68,24 @@ def contexts() -> list[BrowserContext]:
     return []
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, str]]:
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[App, str]]:
     """The page over a new workspace with samples, its model loaded."""
     from mmdemo.ui.shell import serve
 
-    settings = load_settings(
-        {}, workspace=tmp_path_factory.mktemp("page"), device="cpu", server_port=free_port()
-    )
+    settings = load_settings({}, workspace=folder, device="cpu", server_port=free_port())
     app, address, page = serve(settings, block=False)
     app.context.keeper.update()
     yield app, address
     page.close(verbose=False)
     app.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, str]]:
+    """The page that most tests share."""
+    with serving(tmp_path_factory.mktemp("page")) as page:
+        yield page
 
 
 @pytest.fixture
@@ -132,3 +140,17 @@ def open_page(chromium: Browser, contexts: list[BrowserContext]) -> Iterator[Cal
 def pictures(tmp_path: Path) -> Path:
     """A folder for pictures to upload."""
     return tmp_path
+
+
+@pytest.fixture
+def doorway(served: Served) -> Iterator[Doorway]:
+    """Between the page and the server."""
+    made = Doorway(int(served[1].rstrip("/").rsplit(":", 1)[1]))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(doorway: Doorway, open_page: Open) -> Page:
+    """The Label tab with a pair on it."""
+    return shows_a_pair(open_page(f"{doorway.address}?view=label", tolerate=AWAY))

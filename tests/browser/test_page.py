@@ -49,9 +49,7 @@ def trucks(page: Page) -> list[str]:
 
 
 def wait_saved(page: Page) -> None:
-    page.wait_for_function(
-        "() => !localStorage.getItem('mmdemo.pending') || localStorage.getItem('mmdemo.pending') === '[]'"
-    )
+    page.wait_for_function("() => window.mm?.outbox && !mm.outbox.waiting().length")
 
 
 def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page: Open) -> None:
@@ -177,7 +175,7 @@ def test_labels_that_could_not_be_sent_are_sent_after_a_reload(served: Served, o
     page.route("**/mmdemo/api/label", lambda route: route.abort())
     log = app.ws.labels.total()
     label_by_keyboard(page, 3)
-    expect(page.locator(".mm-status")).to_contain_text("3 labels on the way")
+    expect(page.locator(".mm-status")).to_contain_text("3 labels wait for the server")
     page.on("dialog", lambda dialog: dialog.accept())
     page.unroute("**/mmdemo/api/label")
     page.reload()

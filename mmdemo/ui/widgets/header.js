@@ -1,27 +1,84 @@
-const { h, api, address, poll, onPending } = mm;
+const { h, api, address, poll, outbox } = mm;
 const line = element.querySelector(".mm-status");
 const place = element.querySelector(".mm-keeping");
 element.querySelector("[data-share]").onclick = () => address.share();
-let unsaved = 0;
-let last = null;
+const ANSWERS_MS = 15000;  // a server that says nothing for so long is not there
+const SOON_MS = 1000;  // what waits no longer than this is nothing to speak of
+let last = null, lost = false;
+let mine = { labels: 0, undos: 0, aside: 0, state: "" }, since = 0;  // what waits in the browser, and since when
 
+const press = (kind, onclick, words, more = {}) =>
+  h("button", { class: kind, type: "button", onclick, ...more }, words);
+const link = (...how) => press("mm-link", ...how), button = (...how) => press("mm-button", ...how);
+const some = (n, word) => n && `${n} ${word}${n === 1 ? "" : "s"}`;
+function waiting() {
+  const { labels, undos, state } = mine, all = labels + undos;
+  if (!all || (!state && !lost && Date.now() - since < SOON_MS)) return null;
+  const what = [some(labels, "label"), some(undos, "undo")].filter(Boolean).join(" and ");
+  const waits = all === 1 ? "waits" : "wait";
+  const how = { class: "mm-dot busy", "data-waiting": true, title: mine.why || null };
+  const part = (...words) => h("span", how, words);
+  if (state !== "sign-in") return part(`${what} ${waits} for the server`);
+  return part(`${what} ${waits} until you sign in · `, link(() => outbox.signIn(), "Sign in"));
+}
+function aside() {
+  if (!mine.aside) return null;
+  return link(showAside, `${some(mine.aside, "label")} could not be stored`, { "data-aside": true });
+}
 function draw() {
-  if (!last) return;
-  const { model, index, version } = last;
-  const parts = [];
-  if (model.state === "ready") parts.push(h("span", { class: "mm-dot good", title: model.message }, version));
-  else parts.push(h("span", { class: model.state === "failed" ? "mm-dot bad" : "mm-dot busy" }, model.message));
-  if (index.working) parts.push(h("span", { class: "mm-dot busy" }, index.working));
-  if (index.stale > 0 && model.state === "ready") parts.push(h("span", { class: "mm-dot busy" }, `${Math.ceil(index.stale * 100)} % of the collection still shows the version before`));
-  parts.push(h("span", {}, `${index.items} ${mm.task.modality.plural}`));
-  if (unsaved) parts.push(h("span", { class: "mm-dot bad" }, `${unsaved} label${unsaved > 1 ? "s" : ""} on the way`));
-  line.replaceChildren(...parts);
+  const parts = [], wait = waiting();
+  if (lost) parts.push(h("span", { class: "mm-dot busy" }, wait ? "No connection" : "No connection. Trying again…"));
+  else if (last) {
+    const { model, index, version } = last;
+    if (model.state === "ready") parts.push(h("span", { class: "mm-dot good", title: model.message }, version));
+    else parts.push(h("span", { class: model.state === "failed" ? "mm-dot bad" : "mm-dot busy" }, model.message));
+    if (index.working) parts.push(h("span", { class: "mm-dot busy" }, index.working));
+    if (index.stale > 0 && model.state === "ready") {
+      const behind = `${Math.ceil(index.stale * 100)} % of the collection still shows the version before`;
+      parts.push(h("span", { class: "mm-dot busy" }, behind));
+    }
+    parts.push(h("span", {}, `${index.items} ${mm.task.modality.plural}`));
+  }
+  line.replaceChildren(...[...parts, wait, aside()].filter(Boolean));
 }
 
-onPending((n) => { unsaved = n; draw(); });
-poll(element, 10000, () => api("status", { task: mm.task.name }), (status, error) => {
+// What could not be stored: each with its sentence, to be saved as a file, tried again or given up.
+const of = ({ body, shown }) => `${body.verdict} “${body.text || shown?.text || body.pair}”`;
+const said = (entry) => (entry.action === "take_back" ? "undo" : of(entry));
+function showAside() {
+  const entries = outbox.aside();
+  const row = ({ at, body, about: _, ...entry }) => ({ made: new Date(at).toISOString(), ...entry, ...body });
+  const told = entries.map(row);
+  const file = () => mm.saveFile("mmdemo-labels.json", JSON.stringify(told, null, 2), "application/json");
+  const retry = () => { dialog.close(); outbox.retry(); };
+  const discard = async () => {
+    dialog.close();
+    const sure = await mm.confirm(`Delete ${some(entries.length, "label")} that could not be stored?`, "Delete");
+    if (sure) outbox.discard();
+  };
+  const dialog = h("dialog", { class: "mm-dialog mm-aside" },
+    h("p", {}, h("strong", {}, `${some(entries.length, "label")} could not be stored`)),
+    h("ul", {}, entries.map((entry) => h("li", {}, said(entry), h("span", { class: "mm-faint" }, ` ${entry.why}`)))),
+    h("div", { class: "mm-row" },
+      press("mm-button primary", file, "Save as a file"), button(retry, "Try again"), button(discard, "Delete"),
+      button(() => dialog.close(), "Close")));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+outbox.watch((now) => {
+  if (!(mine.labels + mine.undos)) since = Date.now();
+  if (now.state === "away" && mine.state !== "away") { lost = true; mm.poke(); }  // a status says whether it is so
+  mine = now;
+  draw();
+  if (now.labels + now.undos) setTimeout(draw, SOON_MS);
+});
+const ask = () => api("status", { task: mm.task.name }, { signal: AbortSignal.timeout(ANSWERS_MS) });
+poll(element, 10000, ask, (status, error) => {
+  lost = Boolean(error);
   if (error) {
-    line.replaceChildren(h("span", { class: "mm-dot bad" }, "No connection. Trying again…"));
+    draw();
     return 2000;
   }
   last = status;

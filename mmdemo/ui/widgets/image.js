@@ -161,7 +161,7 @@ function propose() {
 }
 function write(form) {
   const text = form.querySelector("input").value.trim();
-  if (text) mm.save("label_result", { item: state.item, text, verdict: mm.confirms(), origin: "caption" }).then(() => propose(), (e) => fail($("[data-captions]"), e));
+  if (text) mm.save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "caption" }).receipt.then(() => propose(), (e) => fail($("[data-captions]"), e));
 }
 $("[data-caption]").onclick = propose;
 

@@ -1,4 +1,4 @@
-const { h, api, thumb, save, annotator, toast } = mm;
+const { h, api, thumb, save, annotator, outbox } = mm;
 const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
@@ -21,14 +21,14 @@ function prepare(pair) {
 function fill() {
   if (filling || queue.length > LOW) return filling;
   const known = [...queue, ...(current ? [current] : [])].map((p) => p.pair);
-  const about = mm.task.name;
-  filling = api("queue", { task: about, count: AHEAD, holder, passed: [...passed, ...known, ...done.slice(-200).map((d) => d.pair.pair)] })
+  const about = mm.task.name, waiting = underway().map((entry) => entry.body.pair);
+  filling = api("queue", { task: about, count: AHEAD, holder, passed: [...passed, ...known, ...waiting, ...done.slice(-200).map((d) => d.pair.pair)] })
     .then((answer) => {
       if (about !== mm.task.name) { filling = null; fill(); return; }
       const have = new Set([...queue, ...(current ? [current] : [])].map((p) => p.pair));
-      const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
+      const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !waiting.includes(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
       queue.push(...fresh);
-      counts = answer.counts;
+      counted(answer.counts);
       finished = !queue.length && !current;
       filling = null;
       if (!current) advance();
@@ -61,7 +61,7 @@ async function showWords(pair) {
 function moveSpan(word) {
   const span = { start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)) };
   if (spanOf(current)) { current.moved = span; return receipt(`${span.start.toFixed(2)} to ${span.end.toFixed(2)} s: saved with your label`); }
-  save("label_result", { item: current.item, text: word.word, verdict: mm.confirms, origin: "span", ...span }).then(
+  save("label_result", { item: current.item, text: word.word, verdict: mm.confirms, origin: "span", ...span }).receipt.then(
     (r) => receipt(`Label ${r.label} saved on disk: “${word.word}” from ${span.start.toFixed(2)} to ${span.end.toFixed(2)} s`), (e) => receipt(e.message, true));
 }
 function toggleWords() {
@@ -109,6 +109,15 @@ function drawCounts() {
   $(".mm-progress i").style.width = `${(100 * labelled) / Math.max(1, counts.pairs)}%`;
   $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${mm.kinds.map((kind) => `${counts[kind.name]} ${kind.name}`).join(" · ")} · ${counts.train} to train on · ${counts.validation} for validation · ${counts.held_out} held out`;
 }
+// `ahead` is by how much the screen is ahead of the server: what it counts lacks what still waits.
+function shift(entry, by) {
+  entry.ahead = (entry.ahead || 0) + by;
+  count(entry, by);
+}
+function counted(told) {
+  counts = told;
+  for (const entry of done) if (entry.ahead && entry.pair.task === mm.task.name) count(entry, entry.ahead);
+}
 function count(entry, by) {
   if (!counts) return;
   counts[entry.verdict] += by;
@@ -119,22 +128,65 @@ function count(entry, by) {
 // The pair that is on the screen when the key goes down is the one that is labelled, whatever comes after.
 function label(verdict, text = "") {
   if (!current) return;
-  const entry = { pair: current, verdict, undone: false };
+  const { node, moved, ...shown } = current, about = { task: current.task, pair: current.pair, item: current.item };
+  const sent = save("label", { ...about, verdict, text, origin: "label", ...moved }, { shown });
+  sent.receipt.catch((e) => receipt(e.message, true));
+  if (!sent.kept) return;
+  const entry = { pair: current, verdict, key: sent.key, undone: false };
   done.push(entry);
-  count(entry, 1);
-  entry.receipt = save("label", { task: mm.task.name, pair: current.pair, verdict, text, origin: "label", ...(entry.pair.moved || {}) });
-  entry.receipt.then((r) => { entry.label = r.label; const why = WHY[entry.pair.why]; receipt(`Label ${r.label} saved on disk${why ? ` · it was ${why}` : ""}`); }, (e) => { count(entry, -1); receipt(e.message, true); });
+  shift(entry, 1);
+  if (outbox.state) receipt("Kept in this browser: the server gets it as soon as it answers.");
+  sent.receipt.then((r) => {
+    entry.label = r.label;
+    entry.ahead -= 1;
+    const why = WHY[entry.pair.why];
+    if (!entry.undone) receipt(`Label ${r.label} saved on disk${why ? ` · it was ${why}` : ""}`);
+  }, () => { if (entry.undone) entry.ahead -= 1; else { entry.undone = true; shift(entry, -1); } });
   advance();
 }
-async function undo() {
-  const entry = done.filter((d) => !d.undone).pop();
-  if (!entry) return receipt("There is nothing to take back.");
+// The labels of this browser that wait for the server and are not taken back.
+function underway() {
+  const all = outbox.waiting(), gone = all.map((entry) => entry.body.of);
+  return all.filter((entry) => entry.action === "label" && !gone.includes(entry.body.key));
+}
+// What one labelled before, on another screen or device: what waits in the browser is newer than what the server has.
+async function earlier() {
+  const about = mm.task.name, gone = outbox.waiting().filter((entry) => entry.action === "take_back").map((entry) => entry.body);
+  const known = (key, label) => done.some((d) => (key && d.key === key) || (label && d.label === label))
+    || gone.some((body) => (key && body.of === key) || (label && body.label === label));
+  const own = underway().reverse().find((entry) => entry.shown?.task === about && !known(entry.body.key));
+  if (own) {
+    const entry = { pair: own.shown, verdict: own.body.verdict, key: own.body.key };
+    shift(entry, 1);
+    return entry;
+  }
+  const { labels } = await api("last_labels", { task: about, annotator: annotator(), count: 100 });
+  const last = labels.find(({ key, label }) => !known(key, label));
+  return last && { pair: last.pair, verdict: last.verdict, key: last.key, label: last.label };
+}
+let undoing = Promise.resolve();
+const undo = () => { undoing = undoing.then(takeBack).catch((e) => receipt(e.message, true)); };
+async function takeBack() {
+  let entry = done.filter((d) => !d.undone && d.pair.task === mm.task.name).pop();
+  if (!entry) {
+    entry = await earlier();
+    if (!entry) return receipt("There is nothing to take back.");
+    if (entry.pair.task !== mm.task.name) return;  // another task was chosen meanwhile
+    done.push(entry);
+  }
+  const sent = outbox.takeBack(entry);
+  sent.receipt.then((r) => {
+    entry.ahead = 0;
+    receipt(r.undone ? `Label ${r.undone} taken back by label ${r.label}` : "Taken back: it was not stored.");
+  }, (e) => receipt(e.message, true));
+  if (!sent.kept) return;
   entry.undone = true;
-  count(entry, -1);
-  if (current) queue.unshift(current);
+  shift(entry, -1);
+  if (outbox.state) receipt("Taken back in this browser: the server gets it as soon as it answers.");
+  if (current && current.pair !== entry.pair.pair) queue.unshift(current);
+  for (let i = queue.length - 1; i >= 0; i -= 1) if (queue[i].pair === entry.pair.pair) queue.splice(i, 1);
   current = entry.pair;
   paint();
-  try { const r = await save("undo", { label: await entry.receipt.then((x) => x.label) }); receipt(`Label ${entry.label} taken back by label ${r.label}`); } catch (e) { receipt(e.message, true); }
 }
 function skip() { if (current) { passed.add(current.pair); advance(); } }
 function edit(on) {
@@ -176,7 +228,7 @@ addEventListener("keydown", (e) => {
   e.preventDefault();
   act();
 });
-addEventListener("mm-status", (e) => { if (!filling) { counts = e.detail.counts; drawCounts(); } });
+addEventListener("mm-status", (e) => { if (!filling) { counted(e.detail.counts); drawCounts(); } });
 function restart() {
   queue.length = 0; passed.clear(); current = null; finished = false; counts = null;
   paint();

@@ -137,14 +137,14 @@ $("[data-correct]").onclick = () => {
   $("[data-edit] textarea").focus();
 };
 $("[data-cancel]").onclick = () => { $("[data-edit]").hidden = true; };
-const say = (promise, words) => promise.then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk: ${words}`; }, (e) => error(e.message));
+const say = (sent, words) => sent.receipt.then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk: ${words}`; }, (e) => error(e.message));
 $("[data-edit]").onsubmit = (e) => {
   e.preventDefault();
   const text = $("[data-edit] textarea").value.trim();
   if (!text) return error("The text is empty. Write what is said.");
-  $("[data-edit]").hidden = true;
-  known.confirmed = text;
-  say(save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "transcribe", version: heard.model }), "the transcript");
+  const sent = save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "transcribe", version: heard.model });
+  if (sent.kept) { $("[data-edit]").hidden = true; known.confirmed = text; }
+  say(sent, "the transcript");
 };
 function correctSpan(word) {
   say(save("label_result", { item: state.item, text: word.word, verdict: mm.confirms, origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), `“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
@@ -153,9 +153,7 @@ for (const button of element.querySelectorAll("[data-format]")) button.onclick =
   try {
     const got = await api("subtitles", { item: state.item, version: state.version, format: button.dataset.format });
     const end = button.dataset.format === "textgrid" ? "TextGrid" : button.dataset.format;
-    const link = h("a", { href: URL.createObjectURL(new Blob([got.text], { type: "text/plain" })), download: `${known.name.replace(/\.\w+$/, "")}.${end}` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    mm.saveFile(`${known.name.replace(/\.\w+$/, "")}.${end}`, got.text);
   } catch (e) { error(e.message); }
 };
 

@@ -144,9 +144,7 @@ $("[data-subtitles]").onchange = shown;
 $("[data-describe]").onclick = describe;
 for (const button of element.querySelectorAll("[data-format]")) button.onclick = () => {
   const text = button.dataset.format === "vtt" ? described.vtt : described.chapters;
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `${known.name.replace(/\.\w+$/, "")}.${button.dataset.format === "vtt" ? "vtt" : "chapters.txt"}` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  mm.saveFile(`${known.name.replace(/\.\w+$/, "")}.${button.dataset.format === "vtt" ? "vtt" : "chapters.txt"}`, text);
 };
 
 /* Search the collection */

@@ -1,0 +1,58 @@
+"""What tests of labelling do in the page, and what they ask the store afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from mmdemo.service.app import App
+from mmdemo.store.labels import label_in_force
+from tests.conftest import labels_of
+
+Open = Callable[..., Page]
+Served = tuple[App, str]
+AWAY = "Failed to load resource"  # what the console says of a server that does not answer
+LABELS = "**/mmdemo/api/label"
+PRESS = "(key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))"
+
+
+def shows_a_pair(page: Page) -> Page:
+    expect(page.locator(".mm-picture img")).to_be_visible()
+    return page
+
+
+def another_tab(page: Page) -> Page:
+    other = page.context.new_page()
+    other.goto(page.url)
+    return shows_a_pair(other)
+
+
+def pair_on(page: Page) -> int:
+    return int(page.locator("[data-pair]").first.get_attribute("data-pair") or 0)
+
+
+def press(page: Page, key: str) -> int:
+    """Press a key; returns the pair that was on the screen."""
+    pair = pair_on(page)
+    page.evaluate(
+        "(key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))", key
+    )
+    return pair
+
+
+def wait_for_pair(page: Page, pair: int) -> None:
+    page.wait_for_function("(p) => document.querySelector('[data-pair]').dataset.pair === p", arg=str(pair))
+
+
+def wait_sent(page: Page) -> None:
+    page.wait_for_function("() => window.mm?.outbox && !mm.outbox.waiting().length")
+
+
+def verdicts(app: App, pair: int) -> list[str]:
+    """The log of a pair without the labels that were taken back, checked against what is in force."""
+    rows = labels_of(app.ws, pair)
+    gone = {row.undoes for row in rows}
+    with app.ws.database.read() as session:
+        assert label_in_force(session, pair) == app.ws.pairs.get(pair).label
+    return [row.verdict for row in rows if row.id not in gone and row.undoes is None]
