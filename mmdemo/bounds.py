@@ -12,4 +12,8 @@ def bounds(settings: Settings) -> Settings:
     """The settings with the limits of who is asking. What is in the collection keeps the general ones."""
     if current().may("annotator"):
         return settings
-    return replace(settings, max_megapixels=min(settings.max_megapixels, settings.visitor_megapixels))
+    return replace(
+        settings,
+        max_megapixels=min(settings.max_megapixels, settings.visitor_megapixels),
+        max_hours=min(settings.max_hours, settings.visitor_hours),
+    )

@@ -62,7 +62,9 @@ class Settings:
     server_port: int = 0  # 0: GRADIO_SERVER_PORT, else the first free port from 7860
     max_upload_mb: int = 200  # one uploaded file
     max_megapixels: int = 100  # a larger picture is refused before it is decoded
-    visitor_megapixels: int = 25  # the same of one that a visitor brings
+    max_hours: float = 24.0  # a longer recording or video is refused
+    visitor_megapixels: int = 25  # the same limits of what a visitor brings
+    visitor_hours: float = 1.0
     held_out_share: float = 0.25  # the share of items that is kept for measuring
     max_file_mb: int = MAX_FILE_MB  # one file named by its path, which is never in memory whole
 
@@ -99,7 +101,9 @@ RANGES = {  # of the fields that are numbers
     "server_port": Range(0, 65535),
     "max_upload_mb": Range(1),
     "max_megapixels": Range(1),
+    "max_hours": Range(0.01, 24),
     "visitor_megapixels": Range(1),
+    "visitor_hours": Range(0.01, 24),
     "held_out_share": Range(0, 0.9),
     "max_file_mb": Range(1),
 }

@@ -7,7 +7,6 @@ holds more than a block in memory, however long the recording is.
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import av
 import numpy as np
 
 from mmdemo.errors import MediaError
+from mmdemo.media.container import MAX_HOURS, opened, require_length
 from mmdemo.media.rate import RATE_HZ
 
 BLOCK_S = 30.0
@@ -44,24 +44,27 @@ class AudioFacts:
 
 
 def audio_blocks(
-    source: bytes | Path, block_s: float = BLOCK_S, start_s: float = 0.0
+    source: bytes | Path, block_s: float = BLOCK_S, start_s: float = 0.0, max_hours: float = MAX_HOURS
 ) -> Iterator[np.ndarray]:
     """(N,) float32 in [-1, 1] at 16 kHz mono, `block_s` seconds at a time; the last block is shorter.
 
     What comes before a damage is yielded.
 
     Raises:
-        MediaError: nothing in it can be decoded as sound, or a sample is infinite or not a number.
+        MediaError: nothing in it can be decoded as sound, a sample is infinite or not a number, or there are
+            more hours of it.
     """
     size = max(1, round(block_s * RATE_HZ))
     name = source.name if isinstance(source, Path) else "This file"
     to_skip = round(start_s * RATE_HZ)
     parts: list[np.ndarray] = []
     held = 0
-    heard = False
+    heard, seconds = False, 0.0
     with _opened(source, name) as container:
         for samples in _samples(container, name):
             heard = True
+            seconds += len(samples) / RATE_HZ
+            require_length(seconds, name, max_hours)
             if not np.isfinite(samples).all():
                 raise MediaError(f"{name} holds samples that are no numbers.", "Record or export it again.")
             if to_skip >= len(samples):
@@ -97,22 +100,24 @@ def decode_audio(source: bytes | Path, start_s: float = 0.0, end_s: float | None
     return np.concatenate(parts)
 
 
-def probe_audio(source: bytes | Path) -> AudioFacts:
+def probe_audio(source: bytes | Path, max_hours: float = MAX_HOURS) -> AudioFacts:
     """Say what is there: a file of some minutes is decoded from end to end, of a longer one the beginning is,
     and its packets are counted.
 
     Raises:
-        MediaError: not a recording.
+        MediaError: not a recording, or a longer one.
     """
     name = source.name if isinstance(source, Path) else "This file"
     with _opened(source, name) as container:
         kind = container.format.name
         told = container.duration / av.time_base if container.duration else None
+    require_length(told or 0.0, name, max_hours)
     if told is not None and told > DECODED_WHOLE_S:
         next(iter(audio_blocks(source)))
         seconds = _last_packet_s(source, name)
+        require_length(seconds, name, max_hours)
     else:
-        seconds = sum(len(block) for block in audio_blocks(source)) / RATE_HZ
+        seconds = sum(len(block) for block in audio_blocks(source, max_hours=max_hours)) / RATE_HZ
     complete = told is None or seconds > told - max(1.0, 0.02 * told)
     return AudioFacts(seconds, kind, SUFFIX_OF.get(kind, ".audio"), complete)
 
@@ -163,21 +168,12 @@ def write_opus(source: Path, target: Path) -> None:
         out.mux(stream.encode(None))
 
 
-def _opened(source: bytes | Path, name: str) -> av.container.InputContainer:
-    if isinstance(source, bytes) and not source:
-        raise MediaError("This file is empty.", "Choose another one.")
-    if isinstance(source, Path) and not source.is_file():
-        raise MediaError(f"{name} does not exist.", "Check the path.")
-    try:
-        container = av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r")
-    except (av.error.FFmpegError, ValueError) as e:
-        raise MediaError(
-            f"{name} is not a recording that can be read.", "Use WAV, MP3, M4A, OGG, FLAC, WebM or a video."
-        ) from e
-    if not container.streams.audio:
-        container.close()
-        raise MediaError(f"{name} has no sound track.", "Choose a recording, or a video with sound.")
-    return container
+@contextlib.contextmanager
+def _opened(source: bytes | Path, name: str) -> Iterator[av.container.InputContainer]:
+    with opened(source, name, "a recording", "Use WAV, MP3, M4A, OGG, FLAC, WebM or a video.") as container:
+        if not container.streams.audio:
+            raise MediaError(f"{name} has no sound track.", "Choose a recording, or a video with sound.")
+        yield container
 
 
 def _samples(container: av.container.InputContainer, name: str) -> Iterator[np.ndarray]:

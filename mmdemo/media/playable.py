@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 
 from mmdemo.errors import MediaError
+from mmdemo.media.container import opened
 from mmdemo.media.video import decode_video, probe_video
 
 PLAYED = frozenset([".mp4", ".webm", ".ogv"])  # as they are; should a browser know the codec
@@ -23,7 +24,7 @@ def write_playable(source: Path, target: Path) -> None:
         MediaError: it is no video, or too long to be encoded now.
     """
     facts = probe_video(source)
-    with av.open(str(source), "r") as container:
+    with opened(source, source.name, "a video", "Choose another.") as container:
         codec = container.streams.video[0].codec_context.name
     if codec in COPIED:
         _copy(source, target)
@@ -36,7 +37,8 @@ def write_playable(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with av.open(str(source), "r") as given, av.open(str(target), "w", format="mp4") as out:
+    what = (source, source.name, "a video", "Choose another.")
+    with opened(*what) as given, av.open(str(target), "w", format="mp4") as out:
         video = given.streams.video[0]
         sounds = [s for s in given.streams.audio if s.codec_context.name in {"aac", "mp3", "opus"}][:1]
         made = {s.index: out.add_stream_from_template(s) for s in (video, *sounds)}

@@ -7,7 +7,6 @@ more than one decoded frame is held here, however long or large the video is.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,15 @@ import numpy as np
 from PIL import Image
 
 from mmdemo.errors import MediaError
+from mmdemo.media.container import (
+    BYTES_A_PIXEL,
+    MAX_HOURS,
+    MOST_FRAMES_A_SECOND,
+    VIDEOS,
+    opened,
+    require_length,
+)
+from mmdemo.media.mp4_index import MOST_FRAMES
 from mmdemo.media.shots import SignReader, Signs
 
 SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
@@ -29,7 +37,6 @@ SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
     "mpegts": ".ts",
 }
 PIECE_PX = (64, 36)  # what cuts are looked for in
-MAX_SIDE_PX = 16_384  # of a frame: 8K is 7,680
 
 
 @dataclass(frozen=True)
@@ -64,18 +71,19 @@ class Decoded:
 
 @contextmanager
 def _opened(source: bytes | Path, name: str) -> Iterator[av.container.InputContainer]:
-    try:
-        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r") as container:
+    with opened(source, name, "a video", "Choose an mp4, mov, mkv or webm file.") as container:
+        try:
             videos = [s for s in container.streams.video if not s.disposition & _COVER]
             if not videos:
                 sound = " It has sound only." if container.streams.audio else ""
                 raise MediaError(f"{name} has no pictures.{sound}", "Choose a video.")
-            yield container
-    except av.FFmpegError as e:
-        raise MediaError(
-            f"{name} is not a video that can be read: {e.strerror or e}.",
-            "Choose an mp4, mov, mkv or webm file.",
-        ) from e
+            with VIDEOS.taken(videos[0].width * videos[0].height * BYTES_A_PIXEL):
+                yield container
+        except av.FFmpegError as e:
+            raise MediaError(
+                f"{name} is not a video that can be read: {e.strerror or e}.",
+                "Choose an mp4, mov, mkv or webm file.",
+            ) from e
 
 
 _COVER = av.stream.Disposition.attached_pic  # a recording's cover is no video
@@ -96,29 +104,29 @@ def _name(source: bytes | Path) -> str:
     return source.name if isinstance(source, Path) else "This file"
 
 
-def probe_video(source: bytes | Path) -> VideoFacts:
+def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS) -> VideoFacts:
     """Say what is there, by the headers and the first frame.
 
     Raises:
-        MediaError: not a video, or one with no picture that can be decoded.
+        MediaError: not a video, one with no picture that can be decoded, or one that is too long.
     """
     name = _name(source)
     with _opened(source, name) as container:
         stream = _stream(container)
-        if max(stream.width, stream.height) > MAX_SIDE_PX:
-            raise MediaError(
-                f"{name} has frames of {stream.width} x {stream.height} pixels.",
-                f"Use at most {MAX_SIDE_PX} on a side.",
-            )
+        told = container.duration / av.time_base if container.duration else 0.0
+        require_length(told, name, max_hours)
+        most = int(max_hours * 3600 * MOST_FRAMES_A_SECOND)
+        if stream.frames > most:
+            raise MediaError(f"{name} has {stream.frames:,} frames, over the limit of {most:,}.", "Cut it.")
         first = next(_decode(container, stream), None)
         if first is None:
             raise MediaError(f"{name} has no picture that can be decoded.", "Choose another video.")
         width, height = _upright(first)
         rate = float(stream.average_rate or stream.guessed_rate or 25)
-        told = container.duration / av.time_base if container.duration else 0.0
         kind, sound = container.format.name, bool(container.streams.audio)
     if told <= 0:
         told = _last_packet_s(source, name)
+        require_length(told, name, max_hours)
     return VideoFacts(max(told, 1 / rate), width, height, rate, SUFFIX_OF.get(kind, ".video"), sound)
 
 
@@ -135,8 +143,14 @@ def _last_packet_s(source: bytes | Path, name: str) -> float:
 def _decode(
     container: av.container.InputContainer, stream: av.VideoStream, lost: list[int] | None = None
 ) -> Iterator[av.VideoFrame]:
-    """The frames that can be decoded: what is damaged in between is passed over, and noted in `lost`."""
-    for packet in container.demux(stream):
+    """The frames that can be decoded: what is damaged in between is passed over, and noted in `lost`.
+
+    Raises:
+        MediaError: there are more than a day of video has.
+    """
+    for number, packet in enumerate(container.demux(stream)):
+        if number > MOST_FRAMES:
+            raise MediaError(f"The video has over {MOST_FRAMES:,} frames.", "Cut it into parts.")
         try:
             yield from (f for f in packet.decode() if isinstance(f, av.VideoFrame))
         except av.FFmpegError:

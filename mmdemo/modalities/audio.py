@@ -26,7 +26,7 @@ def describe(data: bytes | Path, settings: Settings) -> Facts:
     """Its length."""
     from mmdemo.media.audio import probe_audio
 
-    facts = probe_audio(data)
+    facts = probe_audio(data, settings.max_hours)
     return Facts(facts.suffix, duration_s=facts.duration_s)
 
 

@@ -26,7 +26,7 @@ def describe(data: bytes | Path, settings: Settings) -> Facts:
     """Its size and length."""
     from mmdemo.media.video import probe_video
 
-    facts = probe_video(data)
+    facts = probe_video(data, settings.max_hours)
     return Facts(facts.suffix, facts.width, facts.height, facts.duration_s)
 
 

@@ -113,6 +113,7 @@ class Media:
         from mmdemo.retrieval.embed import decode_file
 
         require_file(path, self._ws.settings.max_file_mb)  # before seconds go into loading a model
+        modality_of(task).describe(path, bounds(self._ws.settings))
         return decode_file(self._context.models.aligner(task).towers.media, path, bounds(self._ws.settings))
 
     def evaluate(
