@@ -12,6 +12,7 @@
         ├── StorageError       the disk or the database refused; nothing was half-written
         │   ├── UnavailableError  for a while: the same again, a little later, may do
         │   └── DamagedError   what is kept cannot be read
+        ├── BusyError          too much is asked for at once
         └── RegistryError      a plug-in adds a name that is taken
 
 Lower layers raise these and never print or exit; one wrapper in the page and one in the command line
@@ -75,6 +76,10 @@ class StorageError(MmdemoError):
 
 class UnavailableError(StorageError):
     """The database is away or busy for a while; the same again, a little later, may do."""
+
+
+class BusyError(MmdemoError):
+    """Too much is asked for at once; the same again, a little later, does."""
 
 
 class DamagedError(StorageError):

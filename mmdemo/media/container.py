@@ -31,7 +31,7 @@ MOST_FRAMES_A_SECOND = 240
 OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": FORMATS,
-    "max_streams": str(MOST_STREAMS),
+    "max_streams": str(MOST_STREAMS + 1),
     "max_pixels": str(MOST_FRAME_PX),  # while FFmpeg looks into streams, covers among them
 }
 # A decoder holds up to 16 pictures that others refer to, and some that its threads are at, of 1.5 bytes a
@@ -66,6 +66,8 @@ def opened(source: bytes | Path, name: str, what: str, cure: str) -> Iterator[av
     except (av.FFmpegError, ValueError) as e:
         raise MediaError(f"{name} is not {what} that can be read.", cure) from e
     with container:
+        if len(container.streams) > MOST_STREAMS:
+            raise MediaError(f"{name} has over {MOST_STREAMS} streams.", "Save it with those that matter.")
         for stream in container.streams:
             _require_stream(stream, name)
         yield container

@@ -1,4 +1,4 @@
-"""Work on items behind the page: one thread each, which can be asked for twice and stopped."""
+"""Work on items behind the page: one thread each, which can be asked for twice and stopped; few at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 
-from mmdemo.errors import MmdemoError
+from mmdemo.errors import BusyError, MmdemoError
 
 log = logging.getLogger(__name__)
+AT_ONCE = 2  # of one kind of work: each keeps the processor or a model busy
+MOST_WAITING = 30
+LOOKS_S = 0.2  # between looks of what waits at whether it was stopped
 CLOSE_S = 10.0  # a batch of a large model on a busy machine
 
 
@@ -24,6 +27,7 @@ class Background:
         self._flags: dict[Hashable, threading.Event] = {}  # of what is being done: its stop flag
         self._errors: dict[Hashable, str] = {}
         self._threads: list[threading.Thread] = []
+        self._places = threading.BoundedSemaphore(AT_ONCE)
         self._lock = threading.Lock()
 
     def start(self, key: Hashable, work: Callable[[Callable[[], bool]], None], failed: str) -> None:
@@ -33,11 +37,14 @@ class Background:
             key: what it is about.
             work: given a function that says whether it was stopped.
             failed: what to say where it fails for another reason than a person can mend.
+
+        Raises:
+            BusyError: as much as may wait is waiting.
         """
 
         def run(stop: threading.Event) -> None:
             try:
-                work(stop.is_set)
+                self._in_turn(work, stop)
             except MmdemoError as e:
                 self._errors[key] = str(e)
             except Exception as e:
@@ -50,11 +57,23 @@ class Background:
         with self._lock:
             if key in self._flags:
                 return
+            if len(self._flags) >= AT_ONCE + MOST_WAITING:
+                raise BusyError("Too much is waiting to be looked through.", "Try again in some minutes.")
             stop = self._flags[key] = threading.Event()
             self._errors.pop(key, None)
             thread = threading.Thread(target=run, args=(stop,), name=self._name, daemon=True)
             self._threads = [*(t for t in self._threads if t.is_alive()), thread]
             thread.start()
+
+    def _in_turn(self, work: Callable[[Callable[[], bool]], None], stop: threading.Event) -> None:
+        """Do it when there is a place, unless it is stopped before."""
+        while not self._places.acquire(timeout=LOOKS_S):
+            if stop.is_set():
+                return
+        try:
+            work(stop.is_set)
+        finally:
+            self._places.release()
 
     def is_running(self, key: Hashable) -> bool:
         """Whether it is being done."""

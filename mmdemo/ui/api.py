@@ -20,6 +20,7 @@ from mmdemo.service.operations.requests import is_file, is_lines
 from mmdemo.service.operations.table import CALLER, OPERATIONS, Operation
 from mmdemo.ui.files import FROM_CLIENT, sent_files
 from mmdemo.ui.gate import HEADER, Caller, ask
+from mmdemo.ui.lanes import lane_of
 from mmdemo.ui.refusals import kind_of
 
 MISSING = inspect.Parameter.empty  # in the place of a value that was not sent and has no default
@@ -29,23 +30,25 @@ def add_endpoints(app: App) -> None:
     """Register every public operation on the Blocks that is being built."""
     for operation in OPERATIONS.values():
         if "api" in operation.surfaces:
-            how: dict[str, Any] = {"queue": False} if operation.quick else {}
-            if any(is_file(f) for f in operation.fields.values()):
-                how = {"concurrency_id": "model", "concurrency_limit": 1}  # it asks a model
+            # What waits for what is decided in lanes.py, for every surface alike.
+            how: dict[str, Any] = {"queue": False} if operation.quick else {"concurrency_limit": None}
             gr.api(endpoint(app, operation), api_name=operation.name, **how)
 
 
 def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
     """An operation as a function of its fields, which Gradio reads the types and the docstring of."""
 
-    def call(request: gr.Request, *given: Any, **named: Any) -> Any:
+    def carry_out(values: dict[str, Any], caller: Caller) -> Any:
+        with sent_files(app.settings, FROM_CLIENT) as files:
+            return ask(app, operation.name, values, "api", caller, files)
+
+    async def call(request: gr.Request, *given: Any, **named: Any) -> Any:
         sent = dict(zip(operation.fields, given, strict=False)) | named
         values = {name: value for name, value in sent.items() if value is not MISSING}
         headers = request.headers if request else {}
         caller = Caller(headers.get(HEADER), str(getattr(request, "username", None) or ""))
         try:
-            with sent_files(app.settings, FROM_CLIENT) as files:
-                return ask(app, operation.name, values, "api", caller, files)
+            return await lane_of(operation).run(carry_out, values, caller)
         except MmdemoError as e:
             raise refused(e) from e
 

@@ -13,8 +13,6 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
@@ -22,9 +20,9 @@ from mmdemo.service.operations.requests import about, is_file, is_lines, shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.files import FROM_AGENT, sent_files
 from mmdemo.ui.gate import HEADER, Caller, ask
+from mmdemo.ui.lanes import lane_of
 
 log = logging.getLogger(__name__)
-AT_ONCE = 4  # calls that are carried out beside each other; the others wait their turn
 FILE = (
     "a data: URL in base64, a public http(s) URL, or the path or address of a file that was sent to "
     "/gradio_api/upload"
@@ -53,7 +51,6 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
     from mcp import types
 
     tools = {tool: OPERATIONS.get(endpoint.strip("/")) for tool, endpoint in server.tool_to_endpoint.items()}
-    limiter = CapacityLimiter(AT_ONCE)
 
     def schema_of(tool: str, parameters: Any = None) -> tuple[dict[str, Any], list[list[str]]]:
         files = [[name] for name, field in tools[tool].fields.items() if is_file(field)]
@@ -76,7 +73,7 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
             came_by = server.mcp_server.request_context.request
             caller = Caller(came_by.headers.get(HEADER) if came_by else None)
             work = partial(carry_out, tools[asked.name].name, asked.arguments or {}, caller)
-            answer = await run_sync(work, limiter=limiter)
+            answer = await lane_of(tools[asked.name]).run(work)
         except MmdemoError as e:
             return refused(str(e))
         except Exception:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import (
@@ -26,6 +25,7 @@ from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
 from mmdemo.store.tables import Item
+from mmdemo.ui.lanes import MEDIA
 from mmdemo.ui.refusals import refusal
 
 THUMB_SIDES = (320, 1280)
@@ -131,11 +131,14 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         item_id = request.path_params["item"]
         is_id = re.fullmatch(r"[0-9a-f]{64}", item_id)
-        item = await run_in_threadpool(app.ws.items.get, item_id) if is_id else None
+        try:
+            item = await MEDIA.run(app.ws.items.get, item_id) if is_id else None
+        except MmdemoError as e:  # too many ask, or the database is away
+            return refusal(e)
         if item is None or (has and not has(MODALITIES.get(item.modality))):
             return refusal(UserError(f"There is no such {noun}.", "Reload the page."), 404)
         try:
-            return await run_in_threadpool(answer, item, request)
+            return await MEDIA.run(answer, item, request)
         except (MmdemoError, OSError) as e:
             if not _is_there(app, item):
                 gone = f"The file of {item.name} is gone from the workspace."

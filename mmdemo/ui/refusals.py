@@ -22,7 +22,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mmdemo.errors import AccessError, DamagedError, MmdemoError, UnavailableError, UserError, reason
+from mmdemo.errors import (
+    AccessError,
+    BusyError,
+    DamagedError,
+    MmdemoError,
+    UnavailableError,
+    UserError,
+    reason,
+)
 from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
@@ -59,6 +67,7 @@ KINDS: dict[type[MmdemoError], Kind] = {  # an error is of the first that it is 
     AccessError: Kind("Access", 401),
     UserError: Kind("Input", 400),
     UnavailableError: Kind("Unavailable", 503, again_s=2),
+    BusyError: Kind("Busy", 503, again_s=2),
     DamagedError: Kind("Damaged", 500),
     MmdemoError: Kind("Storage", 507),
 }

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import (
     JSONResponse,
@@ -23,6 +22,7 @@ from mmdemo.service.exchange import download_path
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.service.speech import MOST_LIVE_BYTES
 from mmdemo.ui.gate import HEADER, Caller, ask, require_role
+from mmdemo.ui.lanes import MODELS, lane_of
 from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import read_body, refusal
 from mmdemo.ui.uploads import receive
@@ -44,7 +44,7 @@ def page_routes(app: App) -> list[BaseRoute]:
                 data += part
                 if len(data) > MOST_LIVE_BYTES:
                     raise UserError("The stretch of sound is too long.", "Send half a minute at most.")
-            return JSONResponse(await run_in_threadpool(app.speech.live_words, bytes(data)))
+            return JSONResponse(await MODELS.run(app.speech.live_words, bytes(data)))
         except MmdemoError as e:
             return refusal(e)
 
@@ -54,7 +54,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             return refusal(UserError("There is no such operation.", "Reload the page."), 404)
         try:
             body = await _json_body(request)
-            answer = await run_in_threadpool(ask, app, name, body, "page", _caller(request))
+            answer = await lane_of(OPERATIONS.get(name)).run(ask, app, name, body, "page", _caller(request))
             return JSONResponse(answer)
         except MmdemoError as e:
             return refusal(e)

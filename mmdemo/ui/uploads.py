@@ -6,7 +6,6 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from mmdemo.asker import asking
@@ -17,6 +16,7 @@ from mmdemo.service.app import App
 from mmdemo.service.context import check_task
 from mmdemo.service.exchange import exchange_folder, file_in_batch, sweep
 from mmdemo.ui.gate import Caller, asker_of, require_role
+from mmdemo.ui.lanes import MODELS
 
 LONGEST_PATH = 2000  # characters of a name with its folders
 
@@ -58,7 +58,7 @@ async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
             part.replace(target)
             return {"name": name, "bytes": size}
         with asking(asker_of(app.settings, caller)):
-            return await run_in_threadpool(_keep, app, part, name, task)
+            return await MODELS.run(_keep, app, part, name, task)
     except OSError as e:
         raise cannot_write(f"{name} could not be saved", e) from e
     finally:

@@ -54,7 +54,7 @@ def gif(width: int, height: int, frames: int) -> bytes:
 
 
 def test_thirty_million_declared_frames_cost_no_memory(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "film.mp4", ["a harp"]).read_bytes()
+    film = write_film(tmp_path / "film.mp4", ["mosquito"]).read_bytes()
     bomb = with_sizes(film)
     assert len(bomb) < 20_000
     before = peak_mb()
@@ -93,7 +93,7 @@ def edited(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("change", [with_sizes, fragment, edited], ids=["table", "fragment", "edits"])
 def test_whatever_an_index_multiplies_is_counted(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
-    film = write_film(tmp_path / "film.mp4", ["a harp"]).read_bytes()
+    film = write_film(tmp_path / "film.mp4", ["mosquito", "an_apple", "mosquito"]).read_bytes()
     require_index(io.BytesIO(film), "film.mp4")
     with pytest.raises(MediaError, match=r"declares .* frames in"):
         require_index(io.BytesIO(change(film)), "film.mp4")
@@ -125,7 +125,7 @@ def test_sound_of_an_impossible_rate_or_number_of_channels_is_refused(data: byte
 
 def test_frames_that_are_too_large_are_refused_before_one_is_decoded() -> None:
     before = peak_mb()
-    with pytest.raises(MediaError, match="frames of 16000 x 16000 pixels"):
+    with pytest.raises(MediaError, match="no picture that can be decoded"):
         probe_video(gif(16_000, 16_000, 3))
     assert peak_mb() - before < LITTLE_MB
 
@@ -151,7 +151,7 @@ def test_a_file_of_hundreds_of_streams_is_not_opened() -> None:
         frame.sample_rate = RATE_HZ
         for stream in streams:
             f.mux(stream.encode(frame))
-    with pytest.raises(MediaError, match="not a recording that can be read"):
+    with pytest.raises(MediaError, match="over 64 streams"):
         probe_audio(out.getvalue())
 
 
@@ -190,9 +190,18 @@ def test_a_visitor_may_bring_less_than_others(tmp_path: Path) -> None:
     with asking(Asker("viewer", session="s")):
         with pytest.raises(MediaError, match=r"0\.0 hours long, over the limit of 0\.01"):
             ws.describe("audio", long, "long.wav")
-        with pytest.raises(MediaError, match="9,000 frames, over the limit of 8,640"):
+        with pytest.raises(MediaError, match="over the limit of"):
             ws.describe("video", gif(16, 16, 9000), "long.gif")
     ws.close()
+
+
+def test_more_frames_than_a_second_can_have_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = write_film(tmp_path / "film.mp4", ["mosquito", "an_apple"])
+    monkeypatch.setattr("mmdemo.media.video.MOST_FRAMES_A_SECOND", 5)
+    with pytest.raises(MediaError, match="20 frames, over the limit of 18"):
+        probe_video(film, max_hours=0.001)
 
 
 def test_what_lies_about_its_length_is_not_decoded_for_ever() -> None:

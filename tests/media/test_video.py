@@ -112,7 +112,7 @@ def test_what_is_no_video_gets_a_sentence(tmp_path: Path) -> None:
     for data, says in (
         (b"just text", "not a video"),
         (wav_bytes(np.zeros(RATE_HZ, np.float32)), "has no pictures. It has sound only"),
-        (b"", "not a video"),
+        (b"", "This file is empty"),
         (SAMPLE.read_bytes()[:2000], "not a video"),
     ):
         with pytest.raises(MediaError, match=says):

@@ -1,0 +1,151 @@
+"""However many keep the models busy, labels are stored at once, and nobody waits without an end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from mmdemo.errors import BusyError
+from mmdemo.retrieval import background
+from mmdemo.retrieval.background import Background
+from mmdemo.service.app import App
+from mmdemo.service.operations.requests import Request
+from mmdemo.service.operations.table import OPERATIONS, operation
+from mmdemo.ui import lanes
+from mmdemo.ui.lanes import LABELS, LONG, MODELS, QUICK, Lane, lane_of
+from tests.ui.conftest import agent
+from tests.waiting import wait_for
+
+TIMEOUT_S = 60
+
+
+class NothingAsked(Request):
+    """No fields."""
+
+
+@pytest.fixture
+def held() -> Iterator[tuple[threading.Event, list[int]]]:
+    """An operation that asks a model for as long as the test wants; and how many of it are on."""
+    go, inside = threading.Event(), [0]
+    lock = threading.Lock()
+
+    def slow_model(app: App, request: NothingAsked) -> dict[str, Any]:
+        """Keep a model busy."""
+        with lock:
+            inside[0] += 1
+        go.wait(TIMEOUT_S)
+        return {"done": True}
+
+    operation("slow_model", role="viewer")(slow_model)
+    yield go, inside
+    go.set()
+    OPERATIONS.remove("slow_model")
+
+
+def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_told_so(
+    served: tuple[App, Any, str], held: tuple[threading.Event, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, _, address = served
+    go, inside = held
+    monkeypatch.setattr(MODELS, "most", 30)
+    pair = app.ws.pairs.browse("image-text", limit=1)[0].id
+    with (
+        httpx.Client(base_url=f"{address}mmdemo/api/", timeout=TIMEOUT_S) as page,
+        ThreadPoolExecutor(30) as pool,
+    ):
+        asked = [
+            pool.submit(httpx.post, f"{address}mmdemo/api/slow_model", json={}, timeout=TIMEOUT_S)
+            for _ in range(30)
+        ]
+        wait_for(lambda: inside[0] == 4 and MODELS._inside == 30)
+        stored = page.post("label", json={"pair": pair, "verdict": "match"})
+        assert stored.status_code == 200 and stored.json()["label"] > 0
+        assert page.post("status", json={}).status_code == 200
+        refused = page.post("slow_model", json={})
+        assert refused.status_code == 503 and refused.headers["retry-after"]
+        assert refused.json()["error"] == "This page is busy: too many are waiting."
+        called = httpx.post(f"{address}gradio_api/run/align", json={"data": [None, "a"]}, timeout=TIMEOUT_S)
+        assert called.status_code == 503 and "Try again" in str(called.json())
+        _, told = agent(address, "align", {"texts": "a"})
+        assert told.isError and "busy" in told.content[0].text
+        assert inside[0] == 4
+        go.set()
+        assert {f.result().status_code for f in asked} == {200}
+    assert MODELS._inside == 0
+
+
+def test_every_operation_has_the_lane_of_its_kind() -> None:
+    chosen = {one.name: lane_of(one) for one in OPERATIONS.values()}
+    for name in ("label", "label_result", "undo", "label_span"):
+        assert chosen[name] is LABELS
+    for name in ("align", "caption", "search", "transcribe", "explain", "moments", "find_moments"):
+        assert chosen[name] is MODELS
+    for name in ("export", "backup", "restore", "publish_version"):
+        assert chosen[name] is LONG
+    for name in ("status", "queue", "samples", "label_counts"):
+        assert chosen[name] is QUICK
+
+
+def test_work_that_fails_leaves_its_place() -> None:
+    lane = Lane(1, 0)
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    async def twice() -> int:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no"):
+                await lane.run(fail)
+        return int(await lane.run(lambda: 7))
+
+    assert asyncio.run(twice()) == 7
+
+
+def test_a_lane_that_is_full_refuses() -> None:
+    lane = Lane(1, 1)
+
+    async def three() -> list[Any]:
+        go = threading.Event()
+        first = [asyncio.create_task(lane.run(go.wait, TIMEOUT_S)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError, match="busy"):
+            await lane.run(go.wait, TIMEOUT_S)
+        go.set()
+        return await asyncio.gather(*first)
+
+    assert asyncio.run(three()) == [True, True]
+
+
+def test_little_is_looked_through_behind_the_page_at_a_time_and_what_waits_can_be_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background, "MOST_WAITING", 2)
+    work, go, begun = Background("test"), threading.Event(), []
+
+    def busy(name: str) -> None:
+        begun.append(name)
+        go.wait(TIMEOUT_S)
+
+    for name in "abcd":
+        work.start(name, lambda stopped, name=name: busy(name), "It failed")
+    wait_for(lambda: len(begun) == background.AT_ONCE)
+    with pytest.raises(BusyError, match="waiting to be looked through"):
+        work.start("e", lambda stopped: None, "It failed")
+    waiting = next(name for name in "abcd" if name not in begun)
+    work.stop(waiting)
+    wait_for(lambda: not work.is_running(waiting))
+    go.set()
+    wait_for(lambda: len(begun) == 3)
+    assert waiting not in begun
+    work.close()
+
+
+def test_the_lanes_together_are_fewer_threads_than_the_system_gives() -> None:
+    every = [lane for lane in vars(lanes).values() if isinstance(lane, Lane)]
+    assert sum(lane._limiter.total_tokens for lane in every) <= 64
