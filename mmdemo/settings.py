@@ -65,6 +65,8 @@ class Settings:
     max_hours: float = 24.0  # a longer recording or video is refused
     visitor_megapixels: int = 25  # the same limits of what a visitor brings
     visitor_hours: float = 1.0
+    visitor_mb: int = 400  # of all that one visitor has brought within the last hour
+    visitors_mb: int = 4000  # of all that visitors have
     held_out_share: float = 0.25  # the share of items that is kept for measuring
     max_file_mb: int = MAX_FILE_MB  # one file named by its path, which is never in memory whole
 
@@ -104,6 +106,8 @@ RANGES = {  # of the fields that are numbers
     "max_hours": Range(0.01, 24),
     "visitor_megapixels": Range(1),
     "visitor_hours": Range(0.01, 24),
+    "visitor_mb": Range(1),
+    "visitors_mb": Range(1),
     "held_out_share": Range(0, 0.9),
     "max_file_mb": Range(1),
 }

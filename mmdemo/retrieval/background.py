@@ -75,6 +75,11 @@ class Background:
         finally:
             self._places.release()
 
+    def running(self) -> list[Hashable]:
+        """What is being done."""
+        with self._lock:
+            return list(self._flags)
+
     def is_running(self, key: Hashable) -> bool:
         """Whether it is being done."""
         return key in self._flags

@@ -277,7 +277,8 @@ class Searcher:
     def _results(
         self, serving: Serving, answers: Sequence[Answer], query: Query, worded: Collection[str] = ()
     ) -> Results:
-        items = self._ws.items.of([a.id for a in answers])
+        found = self._ws.items.of([a.id for a in answers])
+        items = {key: item for key, item in found.items() if item.listed}  # an old index has others too
         pairs = self._ws.pairs.of_items(self._task, list(items))
         answers = [a for a in answers if a.id in items]
         places = self._places(serving, query, answers)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SOURCES_SHOWN = 12  # in a sentence
+SWEPT_EVERY_S = 60.0  # what visitors brought
 FOLLOWED_S = 5.0  # that whoever activates a version waits for the index; a head's takes a fifth of one
 
 
@@ -96,6 +97,8 @@ class Context:
         self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._sweeper: threading.Thread | None = None
+        self._over = threading.Event()  # when all is closed
         self._ending = threading.RLock()  # while something begins behind the page, and while it is closed
         self._closed = False
 
@@ -229,7 +232,29 @@ class Context:
             self.warm(DEFAULT_TASK, ready)
 
         self.imports.tell_broken_off()
+        self._begin_sweeping()
         threading.Thread(target=begin, name="mmdemo-begin", daemon=True).start()
+
+    def _begin_sweeping(self) -> None:
+        """Let what people brought to look at go when its time is over, for as long as this is open."""
+
+        def sweep() -> None:
+            while not self._over.wait(SWEPT_EVERY_S):
+                try:
+                    self.sweep()
+                except Exception:
+                    log.exception("what visitors brought was not swept")
+
+        if self._sweeper is None:
+            self._sweeper = threading.Thread(target=sweep, name="mmdemo-sweep", daemon=True)
+            self._sweeper.start()
+
+    def sweep(self) -> list[str]:
+        """Remove what people brought and nobody uses any more; returns the ids."""
+        jobs = [self._made[name] for name in ("transcripts", "frames") if name in self._made]
+        gone = self.ws.scratch.sweep(lambda item: any(job.is_on(item) for job in jobs))
+        self.ws.scratch.remove_strays()
+        return gone
 
     def warm(self, task: Task, then: Callable[[], None] = lambda: None) -> None:
         """Load a task's model and bring its index and queue up to date behind the page, once."""
@@ -321,6 +346,9 @@ class Context:
         """End what runs behind the page, let the worker end, and release the database."""
         with self._ending:
             self._closed = True
+        self._over.set()
+        if self._sweeper is not None:
+            self._sweeper.join(SWEPT_EVERY_S)
         for made in list(self._made.values()):  # threads within a library end with the process only badly
             if hasattr(made, "close"):
                 made.close()

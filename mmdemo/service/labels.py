@@ -128,9 +128,10 @@ class Labels:
             self._check_version(label.version_id)
             check_span_of(task, known.duration_s, start_s, end_s)
             check_span_of(task, known.duration_s, label.start_s, label.end_s)
-        label_id, pair = self._ws.labels.add_on(
-            task, item, text, label, source=label.origin, start_s=start_s, end_s=end_s
-        )
+        with self._ws.scratch.keeping(known):
+            label_id, pair = self._ws.labels.add_on(
+                task, item, text, label, source=label.origin, start_s=start_s, end_s=end_s
+            )
         self._follow(pair)
         if not known.listed:
             self._context.keeper_of(task).request()

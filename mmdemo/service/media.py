@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,19 +36,32 @@ class Media:
         self._ws = context.ws
 
     def item(self, item_id: str) -> Item:
-        """The item of that id.
+        """The item of that id, of the collection or brought by whoever is asking.
 
         Raises:
-            UserError: there is none.
+            UserError: there is none that they may know of.
         """
-        item = self._ws.items.get(item_id)
+        item = self._ws.visible(item_id)
         if item is None:
             raise UserError(f"There is no item {short_id(item_id)}.", "Choose another one.")
         return item
 
     def keep(self, path: Path, source: str = "upload", task: Task = DEFAULT_TASK) -> Item:
-        """Keep a file as an item that search does not find until somebody labels it."""
+        """Keep a file for a while, as an item that nobody else finds until it is labelled or added."""
         return self._ws.add_media(modality_of(task).name, path, path.name, source=source, listed=False)
+
+    def add_to_collection(self, item_id: str) -> Item:
+        """Make what somebody brought to look at a part of the collection.
+
+        Raises:
+            UserError: there is no such item that they may know of.
+        """
+        item = self.item(item_id)
+        with self._ws.scratch.keeping(item):
+            self._ws.items.enlist(item.id)
+        if not item.listed:
+            self._context.keeper_of(self.task_of(item)).request()
+        return item
 
     def task_of_file(self, path: Path) -> Task:
         """The task of a file, for verbs that name none.
@@ -144,7 +158,15 @@ class Media:
         return {"task": task, "model": aligner.version, **measured.as_json(), "split": side}
 
     def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:
-        """The nearest items or texts."""
+        """The nearest items or texts. What is not of the collection is searched by as a file is: what is made
+        of it is not kept.
+        """
+        item = self.item(query.item) if query.item else None
+        if item is not None and not item.listed:
+            from mmdemo.retrieval.embed import load_medium
+
+            tower = self._context.models.aligner(task).towers.media
+            query = replace(query, item=None, medium=load_medium(self._ws, tower, item))
         return self._context.searcher_of(task).search(query)
 
 

@@ -14,6 +14,7 @@ from mmdemo.errors import StorageError, UserError, cannot_write, reason
 from mmdemo.media.regular_file import is_there, require_file
 from mmdemo.settings import DATABASE
 from mmdemo.store.durable import PART, sync_file, sync_folder
+from mmdemo.store.scratch import WITHOUT_SCRATCH
 from mmdemo.store.tables import now
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
@@ -46,6 +47,7 @@ def back_up(ws: Workspace, out: Path) -> Path:
             source, target = sqlite3.connect(ws.folder / DATABASE), sqlite3.connect(copy)
             with target:
                 source.backup(target)
+                target.executescript(WITHOUT_SCRATCH)
             source.close()
             target.close()
             with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:

@@ -44,6 +44,13 @@ class ItemStore:
             known.listed = known.listed or item.listed
             return newly_listed
 
+    def enlist(self, item_id: str) -> None:
+        """Make an item part of the collection."""
+        with self._database.write() as session:
+            item = session.get(Item, item_id)
+            if item is not None:
+                item.listed = True
+
     def get(self, item_id: str) -> Item | None:
         """The item of that id."""
         with self._database.read() as session:

@@ -31,7 +31,7 @@ class MediaStore:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
-        self._cache = cache
+        self.cache = cache
 
     def path(self, item_id: str, suffix: str) -> Path:
         """Where the item of that id is or would be.
@@ -61,7 +61,7 @@ class MediaStore:
         Raises:
             OutsideError: it would lie elsewhere than below the cache.
         """
-        return below(self._cache, kind, item_id[:2], f"{item_id[2:]}{suffix}")
+        return below(self.cache, kind, item_id[:2], f"{item_id[2:]}{suffix}")
 
     def size_bytes(self) -> int:
         """Bytes of all media."""

@@ -87,6 +87,15 @@ class Item(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 
+class Scratch(Base):
+    """That an item is of a session, which brought it to look at; it is no part of the collection."""
+
+    __tablename__ = "scratch"
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    session: Mapped[str] = mapped_column(String(64), primary_key=True)  # the SHA-256 of its id; "": here
+    until: Mapped[datetime] = mapped_column(DateTime, index=True)  # when it goes, unless it is used again
+
+
 class TextSplit(Base):
     """The side on which every copy of one text falls."""
 

@@ -2,6 +2,7 @@
 
 mmdemo.sqlite3    items, pairs, labels, runs, versions
 media/            every file once, by its hash
+scratch/          files that somebody brought to look at
 vectors/          features and vectors, memory-mapped
 versions/         weights and their cards
 runs/             snapshots, curves and check-points
@@ -31,9 +32,10 @@ from mmdemo.store.database import Database
 from mmdemo.store.durable import remove_abandoned, replacing, write_durably
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
-from mmdemo.store.media_store import MediaStore, byte_count
+from mmdemo.store.media_store import MediaStore, byte_count, file_sha256, sha256
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
+from mmdemo.store.scratch import ScratchArea
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_name, storable
 from mmdemo.store.transcripts import TranscriptStore
@@ -43,7 +45,7 @@ from mmdemo.store.versions import VersionTree
 from mmdemo.store.words import WordIndex
 
 HELD = ("media", "versions", "runs")  # what only the database can tell the meaning of
-FOLDERS = ("media", "vectors", "versions", "runs", "cache")
+FOLDERS = ("media", "scratch", "vectors", "versions", "runs", "cache")
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,8 @@ class Workspace:
         self.database = Database(settings.url)
         self.media = MediaStore(self.folder / "media", self.folder / "cache")
         self.items = ItemStore(self.database)
+        scratch = MediaStore(self.folder / "scratch", self.folder / "cache")
+        self.scratch = ScratchArea(self.database, scratch, self.media, settings)
         self.pairs = PairStore(self.database, settings.held_out_share)
         self.labels = LabelLog(self.database, self.pairs)
         self.transcripts = TranscriptStore(self.database)
@@ -116,7 +120,7 @@ class Workspace:
             data: the file, or its bytes; a recording or video named by its path is never in memory whole.
             name: what it is called where it comes from.
             source: where it comes from.
-            listed: whether it is part of the collection.
+            listed: whether it is part of the collection; else it is of whoever is asking, for a while.
 
         Raises:
             MediaError: not a file of that modality that can be read.
@@ -150,8 +154,9 @@ class Workspace:
         self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
     ) -> tuple[Item, bool]:
         facts = self.describe(modality, data, name)
-        item_id = self.media.add(data, facts.suffix, name)
+        item_id = file_sha256(data) if isinstance(data, Path) else sha256(data)
         known = self.items.get(item_id)
+        suffix = known.suffix if known else facts.suffix
         item = Item(
             id=item_id,
             modality=modality,
@@ -159,17 +164,27 @@ class Workspace:
             source=storable(source)[:120],
             bytes=byte_count(data),
             listed=listed,
-            suffix=known.suffix if known else facts.suffix,
+            suffix=suffix,
             width=facts.width,
             height=facts.height,
             duration_s=facts.duration_s,
         )
+        if not listed:
+            return self.scratch.put(item, data), False
+        self.media.add(data, suffix, name)
         new = self.items.add(item)
+        if known and not known.listed:
+            self.scratch.forget(known)
         return self.items.get(item_id) or item, new
 
     def media_path(self, item: Item) -> Path:
         """The item's file."""
-        return self.media.path(item.id, item.suffix)
+        return self.scratch.path(item)
+
+    def visible(self, item_id: str) -> Item | None:
+        """The item of that id, if whoever is asking may know of it: of the collection, or their own."""
+        item = self.items.get(item_id)
+        return item if item is not None and self.scratch.sees(item) else None
 
     def thumbnail(self, item: Item, side_px: int) -> Path:
         """The item as a small WebP, drawn as its modality is, now if that was not done yet."""

@@ -31,6 +31,7 @@ from mmdemo.ui.refusals import refusal
 THUMB_SIDES = (320, 1280)
 RANGE_CURE = "Ask for bytes=FIRST-LAST, of %d bytes in all."
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+OF_ONE = "private, max-age=3600"
 
 Answer = Callable[[Item, Request], Response]  # asked on a thread of its own
 
@@ -132,13 +133,16 @@ def _endpoint(
         item_id = request.path_params["item"]
         is_id = re.fullmatch(r"[0-9a-f]{64}", item_id)
         try:
-            item = await MEDIA.run(app.ws.items.get, item_id) if is_id else None
+            item = await MEDIA.run(app.ws.visible, item_id) if is_id else None
         except MmdemoError as e:  # too many ask, or the database is away
             return refusal(e)
         if item is None or (has and not has(MODALITIES.get(item.modality))):
             return refusal(UserError(f"There is no such {noun}.", "Reload the page."), 404)
         try:
-            return await MEDIA.run(answer, item, request)
+            response = await MEDIA.run(answer, item, request)
+            if not item.listed:  # no store on the way may hand it to others
+                response.headers["Cache-Control"] = OF_ONE
+            return response
         except (MmdemoError, OSError) as e:
             if not _is_there(app, item):
                 gone = f"The file of {item.name} is gone from the workspace."

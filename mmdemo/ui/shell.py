@@ -30,7 +30,10 @@ from mmdemo.ui.tabs.table import Tab, tabs
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
-SCRIPTS = ("page.js", "outbox.js", "reliability.js", "numbers.js", "answers.js", "wave.js", "player.js")
+SCRIPTS = (
+    *("page.js", "outbox.js", "reliability.js", "numbers.js"),
+    *("answers.js", "wave.js", "player.js", "brought.js"),
+)
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
 # Gradio's semi-bold of this font has Cyrillic letters, A and B: bold words would be set in two typefaces.
 FONT = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from mmdemo.asker import asking
+from mmdemo.asker import asking, current
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.models.protocols import Task
@@ -73,4 +73,5 @@ def _keep(app: App, part: Path, name: str, task: Task) -> dict[str, Any]:
         "width": item.width,
         "height": item.height,
         "duration": item.duration_s,
+        "may_add": not item.listed and current().may("trainer"),
     }

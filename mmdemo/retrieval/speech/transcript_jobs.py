@@ -74,6 +74,10 @@ class TranscriptJobs:
         """Ask a transcript to stop; what there is of it is kept."""
         self._background.stop((item.id, version))
 
+    def is_on(self, item_id: str) -> bool:
+        """Whether a transcript of an item is being made."""
+        return any(key[0] == item_id for key in self._background.running() if isinstance(key, tuple))
+
     def close(self) -> None:
         """Stop all of them, and wait until they have."""
         self._background.close()

@@ -47,6 +47,10 @@ class FrameJobs:
         """Ask it to stop."""
         self._background.stop(item.id)
 
+    def is_on(self, item_id: str) -> bool:
+        """Whether a video is being looked through."""
+        return self._background.is_running(item_id)
+
     def close(self) -> None:
         """Stop all of them, and wait until they have."""
         self._background.close()

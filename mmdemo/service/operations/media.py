@@ -20,6 +20,7 @@ from mmdemo.service.operations.requests import (
     AnyTask,
     Count,
     File,
+    ItemRequest,
     Lines,
     Medium,
     Name,
@@ -216,6 +217,13 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
     )
     found = app.media.search(query, request.task)
     return SearchAnswer(**found.as_json())
+
+
+@operation("add_to_collection", role="trainer", surfaces=("page",))
+def add_to_collection(app: App, request: ItemRequest) -> dict[str, Any]:
+    """Make a file that was brought to look at a part of the collection: all find it, and it stays."""
+    item = app.media.add_to_collection(request.item)
+    return {"item": item.id, "name": item.name}
 
 
 class EvaluateRequest(Request):

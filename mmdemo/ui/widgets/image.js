@@ -29,6 +29,7 @@ function show(item, name = "") {
   state.item = item;
   maps = []; notes = []; shown = -1;
   $(".mm-heat").hidden = true;
+  mm.brought($(".mm-tools"));
   picture = h("img", { src: thumb(item, 1280), alt: name || "The picture" });
   stage.replaceChildren(picture, h("canvas", { "aria-hidden": "true" }));
   for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
@@ -45,7 +46,7 @@ async function choose(item, name, texts) {
 }
 async function take(blob, name) {
   stage.classList.add("busy");
-  try { const got = await upload(blob, name); await choose(got.item, got.name); } catch (e) {
+  try { const got = await upload(blob, name), chosen = choose(got.item, got.name); mm.brought($(".mm-tools"), got); await chosen; } catch (e) {
     show_error(e.message);
   }
   stage.classList.remove("busy");

@@ -29,13 +29,14 @@ function show(item, name) {
   state.item = item;
   stage.replaceChildren(h("img", { src: thumb(item, 1280), alt: name }));
   $("[data-name]").textContent = name;
+  mm.brought($(".mm-tools"));
   for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
   $("[data-scores]").replaceChildren();
   remember();
 }
 async function take(blob) {
   stage.classList.add("busy");
-  try { const got = await upload(blob, blob.name, "", about); show(got.item, got.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); } catch (e) { toast(e.message, true); }
+  try { const got = await upload(blob, blob.name, "", about); show(got.item, got.name); mm.brought($(".mm-tools"), got); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); } catch (e) { toast(e.message, true); }
   stage.classList.remove("busy");
 }
 $("[data-upload]").onclick = () => file.click();

@@ -31,6 +31,7 @@ async function show(item, autoplay = false) {
   samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
   if (texts.dataset.given) texts.value = [...new Set([...known.texts.slice(0, 1), ...texts.dataset.given.split("\n")])].slice(0, 3).join("\n");
   $("[data-name]").textContent = `${known.name} · ${known.duration.toFixed(1)} s`;
+  mm.brought($(".mm-tools"));
   for (const box of ["[data-scores]", "[data-progress]"]) $(box).replaceChildren();
   for (const box of ["[data-text]", "[data-after]", "[data-colours]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
   for (const box of ["[data-receipt]", "[data-heard]"]) $(box).textContent = "";
@@ -42,7 +43,7 @@ async function show(item, autoplay = false) {
 const choose = (item, autoplay) => { error(""); return show(item, autoplay); };
 async function take(blob, name) {
   error("");
-  try { const got = await upload(blob, name, "", "speech-text"); await show(got.item); open("transcribe"); transcribe(); } catch (e) { error(e.message); }
+  try { const got = await upload(blob, name, "", "speech-text"); await show(got.item); mm.brought($(".mm-tools"), got); open("transcribe"); transcribe(); } catch (e) { error(e.message); }
 }
 $("[data-upload]").onclick = () => file.click();
 file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };

@@ -24,6 +24,7 @@ async function show(item) {
   known = await api("medium", { item, task: "video-text" });
   state.item = item;
   looked = null; described = null;
+  mm.brought($(".mm-tools"));
   player.load(item, known.duration);
   player.subtitles("");
   $("[data-name]").textContent = `${known.name} · ${player.text(known.duration)} · ${known.width} × ${known.height}`;
@@ -64,7 +65,7 @@ poll(element, 3000, async () => (looked && (looked.running || looked.hearing) ? 
 });
 async function take(file) {
   error("");
-  try { const got = await upload(file, file.name, "", "video-text"); await show(got.item); } catch (e) { error(e.message); }
+  try { const got = await upload(file, file.name, "", "video-text"); await show(got.item); mm.brought($(".mm-tools"), got); } catch (e) { error(e.message); }
 }
 const input = $("input[type=file]"), drop = $(".mm-drop");
 $("[data-upload]").onclick = () => input.click();

@@ -1,0 +1,249 @@
+"""Files that somebody brought to look at: each is of a session for a while, and found by nobody else.
+
+They lie beside the collection, in `scratch/`, and go with everything that was made of them when their time
+since the last use is over. A label on one, or somebody who adds it, takes it into the collection. The same
+bytes that two sessions brought are one file, which goes with the last of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from mmdemo.asker import Asker, current
+from mmdemo.errors import BusyError, UserError
+from mmdemo.settings import Settings
+from mmdemo.store.database import Database, in_parts
+from mmdemo.store.media_store import MediaStore
+from mmdemo.store.tables import Item, Pair, Scratch, SearchableText, Transcript, now
+
+VISITORS_S = 3600.0  # since the last use, what a visitor brought is kept
+OTHERS_S = 24 * 3600.0
+USED_AGAIN_S = 60.0  # a use so soon after the last one is not noted
+MOST_FILES = 100  # of one visitor; then the one that was not used for longest goes
+
+
+class ScratchArea:
+    """Files beside the collection of an open workspace.
+
+    Args:
+        database: which knows whose they are.
+        files: where they are.
+        kept: the media of the collection.
+        settings: how much visitors may bring.
+    """
+
+    def __init__(self, database: Database, files: MediaStore, kept: MediaStore, settings: Settings) -> None:
+        self._database = database
+        self._files = files
+        self._kept = kept
+        self._settings = settings
+        self._lock = threading.Lock()  # a file is not swept away between its writing and its row
+
+    def path(self, item: Item) -> Path:
+        """Where a file is: in the collection, unless it is only here."""
+        kept = self._kept.path(item.id, item.suffix)
+        here = self._files.path(item.id, item.suffix)
+        return here if not kept.is_file() and here.is_file() else kept
+
+    def put(self, item: Item, data: bytes | Path) -> Item:
+        """Take a file in for whoever is asking; one that is in the collection already stays there.
+
+        Raises:
+            UserError: it is larger than all that a visitor may bring.
+            BusyError: what all visitors may bring is there.
+            StorageError: the disk refused.
+        """
+        asker = current()
+        if not asker.may("annotator"):
+            self._make_room(item, asker)
+        self._files.add(data, item.suffix, item.name)
+        with self._lock:
+            with self._database.write() as session:
+                known = session.get(Item, item.id)
+                if known is None:
+                    session.add(item)
+                    session.flush()
+                listed = known is not None and known.listed
+                if not listed:
+                    held = Scratch(item_id=item.id, session=_owner(asker), until=_until(asker))
+                    session.merge(held)
+            if listed:
+                self._unlink(item)
+            else:  # again, where it was swept away since
+                self._files.add(data, (known or item).suffix, item.name)
+        with self._database.read() as session:
+            return session.get(Item, item.id) or item
+
+    def sees(self, item: Item) -> bool:
+        """Whether whoever is asking may know of an item; a use of it is noted."""
+        if item.listed:
+            return True
+        asker = current()
+        key = (item.id, _owner(asker))
+        with self._database.read() as session:
+            held = session.get(Scratch, key)
+        if held is None:
+            return False
+        until = _until(asker)
+        if until - held.until > timedelta(seconds=USED_AGAIN_S):
+            with self._database.write() as session:
+                again = session.get(Scratch, key)
+                if again is not None:
+                    again.until = until
+        return True
+
+    @contextmanager
+    def keeping(self, item: Item) -> Iterator[None]:
+        """What makes an item part of the collection within this block has its file there; afterwards it is
+        of no session any more.
+        """
+        here = self._files.path(item.id, item.suffix)
+        if not item.listed and here.is_file():
+            self._kept.add(here, item.suffix, item.name)
+        yield
+        self.forget(item)
+
+    def forget(self, item: Item) -> None:
+        """An item of the collection is of no session."""
+        with self._lock:
+            with self._database.write() as session:
+                known = session.get(Item, item.id)
+                if known is None or not known.listed:
+                    return
+                session.execute(delete(Scratch).where(Scratch.item_id == item.id))
+            if self._kept.path(item.id, item.suffix).is_file():
+                self._unlink(item)
+
+    def sweep(
+        self, is_busy: Callable[[str], bool] = lambda item_id: False, at: datetime | None = None
+    ) -> list[str]:
+        """Remove what nobody has used for its time, with all that was made of it; returns the ids.
+
+        Args:
+            is_busy: whether something is being made of an item just now: it goes later.
+            at: the time, by default now.
+        """
+        query = select(Scratch.item_id, Scratch.session).where(Scratch.until < (at or now()))
+        with self._database.read() as session:
+            over = [(item, whose) for item, whose in session.execute(query) if not is_busy(item)]
+        return self._remove(over) if over else []
+
+    def remove_strays(self, older_s: float = VISITORS_S) -> None:
+        """Remove files here that no row knows, as after a restore."""
+        files = [f for f in self._files.folder.rglob("*") if f.is_file()]
+        ids = {f.parent.name + f.name.partition(".")[0]: f for f in files}
+        with self._database.read() as session:
+            known = {
+                item
+                for part in in_parts(list(ids))
+                for item in session.scalars(select(Item.id).where(Item.id.in_(part)))
+            }
+        for item, file in ids.items():
+            with suppress(OSError):
+                if item not in known and time.time() - file.stat().st_mtime > older_s:
+                    file.unlink()
+
+    def _make_room(self, item: Item, asker: Asker) -> None:
+        """Let a visitor's oldest files go where there are too many.
+
+        Raises:
+            UserError: the file is larger than all that a visitor may bring.
+            BusyError: what all visitors may bring is there.
+        """
+        most, all_most = self._settings.visitor_mb * 1_000_000, self._settings.visitors_mb * 1_000_000
+        if item.bytes > most:
+            raise UserError(
+                f"{item.name} is {item.bytes / 1e6:.0f} MB, over a visitor's limit of "
+                f"{self._settings.visitor_mb} MB.",
+                "Make it smaller first.",
+            )
+        own = select(Item.id, Item.bytes).join(Scratch, Scratch.item_id == Item.id)
+        own = own.where(Scratch.session == _owner(asker), Item.id != item.id).order_by(Scratch.until)
+        held = select(Scratch.item_id)
+        with self._database.read() as session:
+            mine = [(key, size) for key, size in session.execute(own)]
+            taken = session.scalar(select(func.sum(Item.bytes)).where(Item.id.in_(held))) or 0
+        going: list[str] = []
+        while mine and (len(mine) >= MOST_FILES or sum(size for _, size in mine) + item.bytes > most):
+            going.append(mine.pop(0)[0])
+        if going:
+            self._remove([(key, _owner(asker)) for key in going])
+        elif taken + item.bytes > all_most:
+            raise BusyError("The space for visitors' files is used up.", "Try again in an hour.")
+
+    def _remove(self, rows: Sequence[tuple[str, str]]) -> list[str]:
+        """Take files from sessions; those that are of none any more, and not of the collection, go."""
+        gone: list[Item] = []
+        with self._lock:
+            with self._database.write() as session:
+                for item_id, whose in rows:
+                    key = (Scratch.item_id == item_id, Scratch.session == whose)
+                    session.execute(delete(Scratch).where(*key))
+                for part in in_parts(sorted({item_id for item_id, _ in rows})):
+                    gone += _remove_unheld(session, part)
+            for item in gone:
+                self._unlink(item)
+                self._kept.path(item.id, item.suffix).unlink(missing_ok=True)
+                for file in made_of(self._kept.cache, item.id):
+                    file.unlink(missing_ok=True)
+        return [item.id for item in gone]
+
+    def _unlink(self, item: Item) -> None:
+        self._files.path(item.id, item.suffix).unlink(missing_ok=True)
+
+
+def _remove_unheld(session: Session, ids: Sequence[str]) -> list[Item]:
+    """Remove the rows of items that are neither of the collection nor of a session; returns them."""
+    query = select(Item).where(Item.id.in_(ids), ~Item.listed)
+    query = query.where(Item.id.not_in(select(Scratch.item_id)), Item.id.not_in(select(Pair.item_id)))
+    items = list(session.scalars(query))
+    gone = [item.id for item in items]
+    for table in (Transcript, SearchableText):
+        session.execute(delete(table).where(table.item_id.in_(gone)))
+    session.execute(delete(Item).where(Item.id.in_(gone)))
+    session.expunge_all()
+    return items
+
+
+def made_of(cache: Path, item_id: str) -> Iterator[Path]:
+    """The files below a cache that were made of an item, all in folders of its id's first two letters."""
+    with os.scandir(cache) as entries:
+        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for folder in folders:
+        if folder.name == item_id[:2]:
+            yield from Path(folder.path).glob(f"{item_id[2:]}*")
+        elif not re.fullmatch("[0-9a-f]{2}", folder.name):
+            yield from made_of(Path(folder.path), item_id)
+
+
+def _owner(asker: Asker) -> str:
+    """Whose a file is: a session's id is a secret, and the database holds none."""
+    return hashlib.sha256(asker.session.encode()).hexdigest() if asker.session else ""
+
+
+def _until(asker: Asker) -> datetime:
+    return now() + timedelta(seconds=OTHERS_S if asker.may("annotator") else VISITORS_S)
+
+
+# What a copy of the database must not hold, for SQLite.
+WITHOUT_SCRATCH = """
+PRAGMA secure_delete = ON;
+CREATE TEMP TABLE strangers AS
+    SELECT id FROM items WHERE NOT listed AND id NOT IN (SELECT item_id FROM pairs);
+DELETE FROM scratch;
+DELETE FROM transcripts WHERE item_id IN (SELECT id FROM strangers);
+DELETE FROM searchable_texts WHERE item_id IN (SELECT id FROM strangers);
+DELETE FROM items WHERE id IN (SELECT id FROM strangers);
+DROP TABLE strangers;
+"""

@@ -1,0 +1,209 @@
+"""What somebody brings to look at is theirs for a while, and then there is nothing left of it."""
+
+from __future__ import annotations
+
+import sqlite3
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from assets.sounds import wav_bytes
+from mmdemo.asker import Asker, asking
+from mmdemo.errors import BusyError, UserError
+from mmdemo.settings import DATABASE, load_settings
+from mmdemo.store.backup import back_up
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.scratch import MOST_FILES, OTHERS_S, VISITORS_S
+from mmdemo.store.tables import Item, Scratch, SearchableText, Transcript, now
+from mmdemo.store.workspace import Workspace
+from tests.conftest import png
+from tests.media.test_audio import tone
+
+ONE, OTHER = Asker("viewer", session="one"), Asker("viewer", session="other")
+HERE = Asker("owner")
+TASK = "image-text"
+
+
+def brought(
+    ws: Workspace, data: bytes, asker: Asker, name: str = "mine.png", modality: str = "image"
+) -> Item:
+    with asking(asker):
+        return ws.add_media(modality, data, name, source="upload", listed=False)
+
+
+def sees(ws: Workspace, item: Item, asker: Asker) -> bool:
+    with asking(asker):
+        return ws.visible(item.id) is not None
+
+
+def files_of(ws: Workspace) -> list[Path]:
+    return sorted(
+        f
+        for name in ("media", "scratch", "cache", "vectors")
+        for f in (ws.folder / name).rglob("*")
+        if f.is_file()
+    )
+
+
+def rows(ws: Workspace) -> list[int]:
+    with ws.database.read() as session:
+        return [len(list(session.scalars(select(t)))) for t in (Item, Scratch, Transcript, SearchableText)]
+
+
+def test_a_file_is_seen_by_the_session_that_brought_it_and_by_no_other(ws: Workspace) -> None:
+    item = brought(ws, png(), ONE)
+    assert sees(ws, item, ONE) and not sees(ws, item, OTHER) and not sees(ws, item, HERE)
+    assert not list((ws.folder / "media").rglob("*.png")) and ws.media_path(item).is_file()
+    assert ws.items.listed("image") == [] and ws.items.sources("image") == []
+
+
+def test_no_secret_of_a_session_is_in_the_database(ws: Workspace, only_sqlite: None) -> None:
+    brought(ws, png(), Asker("viewer", session="a-secret-of-a-browser"))
+    ws.close()
+    whole = b"".join(f.read_bytes() for f in ws.folder.glob(f"{DATABASE}*"))
+    assert b"a-secret-of-a-browser" not in whole
+
+
+def test_what_two_sessions_bring_goes_with_the_last_of_them(ws: Workspace) -> None:
+    item = brought(ws, png(), ONE)
+    brought(ws, png(), OTHER)
+    with ws.database.write() as session:
+        held = session.scalars(select(Scratch).order_by(Scratch.until)).first()
+        assert held is not None
+        held.until = now() - timedelta(seconds=1)
+    assert ws.scratch.sweep() == []
+    assert [sees(ws, item, who) for who in (ONE, OTHER)].count(True) == 1 and ws.media_path(item).is_file()
+    assert ws.scratch.sweep(at=now() + timedelta(days=2)) == [item.id]
+
+
+def test_nothing_is_left_of_it_when_its_time_is_over(ws: Workspace) -> None:
+    before, at_first = files_of(ws), rows(ws)
+    picture = brought(ws, png(), ONE)
+    sound = brought(ws, wav_bytes(tone(1.0)), ONE, "mine.wav", "audio")
+    for side in (320, 1280):
+        ws.thumbnail(picture, side)
+    ws.thumbnail(sound, 320)
+    states = ws.folder / "cache" / "states" / "some" / "tower" / sound.id[:2] / f"{sound.id[2:]}.npz"
+    states.parent.mkdir(parents=True)
+    states.write_bytes(b"what was heard")
+    said = [{"text": "a secret", "start": 0.0, "end": 1.0, "words": []}]
+    ws.transcripts.put(sound.id, "v1", "en", said, 1.0, True)
+    assert len(files_of(ws)) > len(before) + 4 and rows(ws) != at_first
+    soon = now() + timedelta(seconds=VISITORS_S - 60)
+    assert ws.scratch.sweep(at=soon) == []
+    late = now() + timedelta(seconds=VISITORS_S + 60)
+    assert ws.scratch.sweep(lambda item: item == sound.id, late) == [picture.id]
+    assert ws.scratch.sweep(at=late) == [sound.id]
+    assert files_of(ws) == before and rows(ws) == at_first
+
+
+def test_each_use_gives_it_its_time_again(ws: Workspace) -> None:
+    item = brought(ws, png(), ONE)
+    with ws.database.write() as session:
+        held = session.scalars(select(Scratch)).one()
+        held.until = now() + timedelta(seconds=5)
+    assert sees(ws, item, ONE)
+    assert ws.scratch.sweep(at=now() + timedelta(seconds=VISITORS_S - 60)) == []
+
+
+def test_what_is_brought_at_this_machine_stays_for_a_day(ws: Workspace) -> None:
+    item = brought(ws, png(), HERE)
+    assert ws.scratch.sweep(at=now() + timedelta(seconds=OTHERS_S - 60)) == [] and sees(ws, item, HERE)
+    assert ws.scratch.sweep(at=now() + timedelta(seconds=OTHERS_S + 60)) == [item.id]
+
+
+def test_a_label_takes_it_into_the_collection(ws: Workspace) -> None:
+    item = brought(ws, png(), ONE)
+    with ws.scratch.keeping(item):
+        ws.labels.add_on(TASK, item.id, "a red square", NewLabel("match"), "search")
+    kept = ws.items.get(item.id)
+    assert kept is not None and kept.listed and sees(ws, kept, OTHER)
+    assert ws.media_path(kept).is_relative_to(ws.folder / "media") and ws.media_path(item).is_file()
+    assert not any(f.is_file() for f in (ws.folder / "scratch").rglob("*"))
+    assert ws.scratch.sweep(at=now() + timedelta(days=9)) == [] and ws.media_path(kept).is_file()
+
+
+def test_a_label_that_is_refused_leaves_it_where_it_was(ws: Workspace) -> None:
+    before = files_of(ws)
+    item = brought(ws, png(), ONE)
+    with pytest.raises(UserError), ws.scratch.keeping(item):
+        ws.labels.add_on(TASK, item.id, " ", NewLabel("match"), "search")
+    assert not sees(ws, item, OTHER) and sees(ws, item, ONE)
+    assert ws.scratch.sweep(at=now() + timedelta(days=9)) == [item.id] and files_of(ws) == before
+
+
+def test_an_import_of_the_same_bytes_takes_it_into_the_collection(ws: Workspace) -> None:
+    item = brought(ws, png(), ONE)
+    added, new = ws.add_listed("image", png(), "imported.png", "an import")
+    assert new and added.id == item.id and sees(ws, added, OTHER)
+    assert ws.scratch.sweep(at=now() + timedelta(days=9)) == [] and ws.media_path(added).is_file()
+    again = brought(ws, png(), OTHER)
+    assert again.listed and not any(f.is_file() for f in (ws.folder / "scratch").rglob("*"))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Workspace:
+    return Workspace(load_settings({}, workspace=tmp_path / "s", samples=False, visitor_mb=1, visitors_mb=2))
+
+
+def noise(seed: int, kb: int) -> bytes:
+    """A recording of so many kilobytes."""
+    rng = np.random.default_rng(seed)
+    return wav_bytes(rng.uniform(-0.5, 0.5, kb * 500).astype(np.float32))
+
+
+def test_a_visitor_has_a_quota_and_the_oldest_go_first(small: Workspace) -> None:
+    items = [brought(small, noise(i, 300), ONE, f"{i}.wav", "audio") for i in range(5)]
+    assert [sees(small, item, ONE) for item in items] == [False, False, True, True, True]
+    assert not small.media_path(items[0]).exists()
+    with pytest.raises(UserError, match="over a visitor's limit of 1 MB"):
+        brought(small, noise(9, 1200), ONE, "large.wav", "audio")
+    assert all(sees(small, item, ONE) for item in items[2:])
+    brought(small, noise(10, 1200), HERE, "large.wav", "audio")  # whoever works here has none
+    small.close()
+
+
+def test_all_visitors_together_have_one_too(small: Workspace) -> None:
+    for i in range(2):
+        brought(small, noise(i, 900), Asker("viewer", session=f"s{i}"), "a.wav", "audio")
+    with pytest.raises(BusyError, match="used up"):
+        brought(small, noise(7, 900), Asker("viewer", session="s7"), "a.wav", "audio")
+    small.close()
+
+
+def test_a_visitor_has_so_many_files(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmdemo.store.scratch.MOST_FILES", 3)
+    assert MOST_FILES == 100
+    items = [brought(ws, png((i, 0, 0)), ONE) for i in range(5)]
+    assert [sees(ws, item, ONE) for item in items] == [False, False, True, True, True]
+
+
+def test_no_backup_has_it(ws: Workspace, tmp_path: Path, only_sqlite: None) -> None:
+    item = brought(ws, wav_bytes(tone(1.0)), ONE, "a secret name.wav", "audio")
+    said = [{"text": "a secret word", "start": 0.0, "end": 1.0, "words": []}]
+    ws.transcripts.put(item.id, "v1", "en", said, 1.0, True)
+    kept = ws.add_media("image", png(), "kept.png", source="import")
+    back_up(ws, tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        assert not [n for n in archive.namelist() if item.id[2:] in n or n.startswith("scratch")]
+        data = archive.read(DATABASE)
+    assert b"a secret" not in data and b"kept.png" in data
+    (tmp_path / "copy.sqlite3").write_bytes(data)
+    with sqlite3.connect(tmp_path / "copy.sqlite3") as copy:
+        assert copy.execute("SELECT id FROM items").fetchall() == [(kept.id,)]
+    assert sees(ws, item, ONE)
+
+
+def test_files_that_no_row_knows_go(ws: Workspace) -> None:
+    item = brought(ws, png(), ONE)
+    stray = ws.folder / "scratch" / "ab" / f"{'c' * 62}.png"
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"of a workspace that was here before")
+    ws.scratch.remove_strays()
+    assert stray.exists()
+    ws.scratch.remove_strays(older_s=-1)
+    assert not stray.exists() and ws.media_path(item).is_file()
