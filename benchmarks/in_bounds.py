@@ -1,31 +1,53 @@
-"""What strangers may make a page spend: memory for the worst pictures, and what many requests leave behind.
+"""What strangers may make a page spend, and what is left of it.
 
     python benchmarks/in_bounds.py pictures
+    python benchmarks/in_bounds.py labels
+    python benchmarks/in_bounds.py requests
 
 pictures: three PNGs of 10,000 x 10,000 pixels with transparency, of 400 kB each, are uploaded at once, looked
 at and aligned with a text; by how much the largest memory of the page's process grows.
+
+labels: 200 clients align pictures as fast as they are answered, while somebody labels ten times a second; how
+long the slowest label took.
+
+requests: a visitor uploads 5,000 pictures, looks at each and aligns every tenth; what the page's process and
+its workspace hold before, after a tenth of them, and when the time of the files is over (a minute here, else
+an hour).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import io
 import struct
 import sys
 import tempfile
+import threading
 import time
-import urllib.request
 import zlib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 from common import running
+from PIL import Image
 
+PHOTO = Path(__file__).resolve().parent.parent / "assets" / "photos" / "coffee.jpg"
 SERVE = [sys.executable, "-m", "mmdemo", "serve"]
-SIDE_PX = 10_000
-WORST = 3
+MINUTE = [
+    sys.executable,
+    "-c",
+    "from mmdemo.store import scratch; scratch.VISITORS_S = scratch.OTHERS_S = 60; "
+    "from mmdemo.service import context; context.SWEPT_EVERY_S = 5; "
+    "import sys; from mmdemo.command_line import main; sys.exit(main(['serve']))",
+]
+SIDE_PX, WORST = 10_000, 3
+CLIENTS, LABELLED_S, EVERY_S = 200, 30.0, 0.1
+REQUESTS, ALIGNED_EVERY = 5000, 10
 TIMEOUT_S = 300
+BUSY = 503
 
 
 def huge_png(number: int) -> bytes:
@@ -41,11 +63,36 @@ def huge_png(number: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-def post(address: str, path: str, body: bytes, kind: str = "application/json") -> dict[str, Any]:
-    """The JSON that a page answers."""
-    request = urllib.request.Request(f"{address}mmdemo/{path}", body, {"Content-Type": kind})
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-        return dict(json.load(answer))
+def small_png(number: int) -> bytes:
+    """A small picture of its own by its number."""
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), (number % 256, number // 256, 7)).save(out, "PNG")
+    return out.getvalue()
+
+
+class Visitor:
+    """Somebody with a browser, whose cookies come back."""
+
+    def __init__(self, address: str) -> None:
+        self.http = httpx.Client(base_url=address, timeout=TIMEOUT_S)
+        self.http.get("")
+
+    def upload(self, picture: bytes) -> str:
+        """The id of a picture that is uploaded."""
+        way = "mmdemo/upload?name=p.png&task=image-text"
+        return str(self.http.post(way, content=picture).raise_for_status().json()["item"])
+
+    def look(self, item: str) -> None:
+        """See a picture small."""
+        self.http.get(f"mmdemo/thumb/{item}").raise_for_status()
+
+    def ask(self, name: str, **values: Any) -> httpx.Response:
+        """Ask an operation."""
+        return self.http.post(f"mmdemo/api/{name}", json=values)
+
+    def align(self, item: str) -> int:
+        """Align a picture with a text; the status."""
+        return self.ask("align", item=item, texts=["a cup of coffee"]).status_code
 
 
 def memory_mb(pid: int, which: str) -> float:
@@ -54,38 +101,105 @@ def memory_mb(pid: int, which: str) -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(which)) / 1000
 
 
-def align(address: str, picture: bytes) -> None:
-    """Upload a picture, look at it and align it."""
-    item = post(address, "upload?name=p.png&task=image-text", picture, "image/png")["item"]
-    urllib.request.urlopen(f"{address}mmdemo/thumb/{item}", timeout=TIMEOUT_S).read()
-    post(address, "api/align", json.dumps({"item": item, "texts": ["a wall"]}).encode())
-
-
-def pictures(address: str, pid: int) -> None:
+def pictures(address: str, pid: int, workspace: Path) -> None:
     """The worst pictures at once."""
-    small = (Path(__file__).resolve().parent.parent / "assets" / "photos" / "coffee.jpg").read_bytes()
-    align(address, small)  # the model is loaded
+
+    def look(picture: bytes) -> None:
+        visitor = Visitor(address)
+        item = visitor.upload(picture)
+        visitor.look(item)
+        assert visitor.align(item) == 200
+
+    look(PHOTO.read_bytes())  # the model is loaded
     before = memory_mb(pid, "VmHWM")
     worst = [huge_png(i) for i in range(WORST)]
     begun = time.perf_counter()
     with ThreadPoolExecutor(WORST) as pool:
-        list(pool.map(lambda data: align(address, data), worst))
+        list(pool.map(look, worst))
     print(f"{WORST} pictures of {len(worst[0]) / 1000:.0f} kB in {time.perf_counter() - begun:.1f} s:")
     print(f"  {memory_mb(pid, 'VmHWM') - before:.0f} MB more than the {before:.0f} MB before")
 
 
-MEASURED = {"pictures": pictures}
+def labels(address: str, pid: int, workspace: Path) -> None:
+    """Labels while many align."""
+    labeller = Visitor(address)
+    pair = labeller.ask("next_pair").json()["pair"]
+    assert labeller.align(labeller.upload(PHOTO.read_bytes())) == 200
+    over = threading.Event()
+    answers: Counter[int] = Counter()
+    lock = threading.Lock()
+
+    def client(number: int) -> None:
+        visitor = Visitor(address)
+        item = visitor.upload(small_png(number))
+        while not over.is_set():
+            status = visitor.align(item)
+            with lock:
+                answers[status] += 1
+            if status == BUSY:
+                over.wait(2.0)  # as the answer says
+
+    waits: list[float] = []
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for number in range(CLIENTS):
+            pool.submit(client, number)
+        time.sleep(5.0)
+        end = time.perf_counter() + LABELLED_S
+        while time.perf_counter() < end:
+            begun = time.perf_counter()
+            labeller.ask("label", pair=pair, verdict="match").raise_for_status()
+            waits.append(time.perf_counter() - begun)
+            time.sleep(EVERY_S)
+        over.set()
+    print(f"{CLIENTS} clients align: {answers[200]} answers, {answers[BUSY]} times busy")
+    slowest, median = max(waits) * 1000, sorted(waits)[len(waits) // 2] * 1000
+    print(f"  {len(waits)} labels, the slowest {slowest:.0f} ms, median {median:.0f} ms")
+
+
+def requests(address: str, pid: int, workspace: Path) -> None:
+    """What many requests leave behind."""
+
+    def told(when: str) -> None:
+        files = [f for f in workspace.rglob("*") if f.is_file() and not f.name.endswith(("-wal", "-shm"))]
+        size = sum(f.stat().st_size for f in files) / 1e6
+        opened = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        memory = memory_mb(pid, "VmRSS")
+        print(f"{when}: {memory:.0f} MB of memory, {len(files)} files of {size:.1f} MB, {opened} open")
+
+    visitor = Visitor(address)
+
+    def one(number: int) -> None:
+        item = visitor.upload(small_png(number))
+        visitor.look(item)
+        if number % ALIGNED_EVERY == 0:
+            assert visitor.align(item) == 200
+
+    for number in range(20):
+        one(60_000 + number)
+    time.sleep(80)
+    told("before")
+    for number in range(REQUESTS):
+        one(number)
+        if number == REQUESTS // 10:
+            told(f"after {number}")
+    told(f"after {REQUESTS}")
+    visitor.http.close()
+    time.sleep(80)
+    told("a minute later")
+
+
+MEASURED = {"pictures": (pictures, SERVE), "labels": (labels, SERVE), "requests": (requests, MINUTE)}
 
 
 def main() -> None:
     """Measure what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=list(MEASURED))
-    asked = parser.parse_args()
+    measure, command = MEASURED[parser.parse_args().what]
     with tempfile.TemporaryDirectory() as folder:
         variables = {"MMDEMO_WORKSPACE": folder, "MMDEMO_DEVICE": "cpu"}
-        with running(SERVE, variables) as (process, address, _):
-            MEASURED[asked.what](address, process.pid)
+        with running(command, variables) as (process, address, _):
+            measure(address, process.pid, Path(folder))
 
 
 if __name__ == "__main__":

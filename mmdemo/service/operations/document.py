@@ -92,7 +92,8 @@ def markdown() -> str:
         "the header `x-mmdemo-passphrase`. What is refused is one sentence; its title, of gradio_client's",
         "AppError too, says what it is about: `Input` is what was sent, `Access` the pass phrase, `Storage`",
         "the disk or the database, `Unavailable` a database that is away or busy for a while, `Damaged` one",
-        "that cannot be read. Called directly they have the status 400, 401, 507, 503 and 500.",
+        "that cannot be read, `Busy` too much at once. Called directly they have the status 400, 401, 507,",
+        "503 with `Retry-After`, 500, and 503 again.",
         "",
     ]
     for operation in _shipped():
