@@ -23,6 +23,12 @@ ITEM_STATES: dict[
 }
 
 
+def read_as_more(known: Item, item: Item) -> None:
+    """Make a known item of the modality as which its file is read now, where that holds the one before."""
+    if known.modality in MODALITIES.get(item.modality).holds:  # a video's sound was heard before
+        known.modality, known.width, known.height = item.modality, item.width, item.height
+
+
 class ItemStore:
     """Items in the database."""
 
@@ -38,8 +44,7 @@ class ItemStore:
             if known is None:
                 session.add(item)
                 return item.listed
-            if known.modality in MODALITIES.get(item.modality).holds:  # a video's sound was heard before
-                known.modality, known.width, known.height = item.modality, item.width, item.height
+            read_as_more(known, item)
             newly_listed = item.listed and not known.listed
             known.listed = known.listed or item.listed
             return newly_listed

@@ -24,6 +24,7 @@ from mmdemo.asker import Asker, current
 from mmdemo.errors import BusyError, UserError
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database, in_parts
+from mmdemo.store.items import read_as_more
 from mmdemo.store.media_store import MediaStore
 from mmdemo.store.tables import Item, Pair, Scratch, SearchableText, Transcript, now
 
@@ -74,6 +75,8 @@ class ScratchArea:
                 if known is None:
                     session.add(item)
                     session.flush()
+                else:
+                    read_as_more(known, item)
                 listed = known is not None and known.listed
                 if not listed:
                     held = Scratch(item_id=item.id, session=_owner(asker), until=_until(asker))

@@ -243,7 +243,7 @@ class Workspace:
 
     def remove_abandoned(self) -> None:
         """Remove what processes that were killed have left half-written among the files."""
-        for name in ("media", "cache"):
+        for name in ("media", "scratch", "cache"):
             remove_abandoned(self.folder / name)
 
     def version_folder(self, version_id: str) -> Path:
