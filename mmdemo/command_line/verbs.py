@@ -170,8 +170,13 @@ def run_restore(options: Options) -> Any:
     from mmdemo.store.backup import restore
 
     settings = load_settings(workspace=options.workspace)
-    restore(options.archive, settings.workspace)
-    return {"workspace": str(settings.workspace)}
+    if settings.database_url:
+        raise UserError(
+            "The database is not in the workspace.",
+            "Restore it with its own tools, as pg_restore, or leave MMDEMO_DATABASE_URL out.",
+        )
+    lacking = restore(options.archive, settings.workspace)
+    return {"workspace": str(settings.workspace), "lacking": lacking}
 
 
 def run_settings(options: Options) -> Any:

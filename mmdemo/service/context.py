@@ -349,15 +349,29 @@ class Context:
         self._over.set()
         if self._sweeper is not None:
             self._sweeper.join(SWEPT_EVERY_S)
-        for made in list(self._made.values()):  # threads within a library end with the process only badly
-            if hasattr(made, "close"):
-                made.close()
+        _close(list(self._made.values()))  # threads within a library end with the process only badly
         self.ws.close()
 
-    def restored(self) -> None:
-        """The workspace is another one: forget everything that was made from the one before."""
+    def follow(self) -> None:
+        """Go on with what is in the workspace now, where a backup was restored into it: everything that was
+        made from what was there before is forgotten.
+
+        Raises:
+            StorageError: the workspace is gone.
+        """
+        if not self.ws.follow():
+            return
+        self.imports.stop()
         with self._lock:
+            made = list(self._made.values())
             self._made.clear()
+        threading.Thread(target=_close, args=(made,), name="mmdemo-close", daemon=True).start()
         self._ensure_bases()
         self.models.forget()
         self.start_behind_the_page()
+
+
+def _close(made: list[Any]) -> None:
+    for one in made:
+        if hasattr(one, "close"):
+            one.close()

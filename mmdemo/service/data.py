@@ -10,7 +10,7 @@ from mmdemo.data.exporting import Exported, export_labels
 from mmdemo.data.importing import ImportReport, count_rows, import_source
 from mmdemo.service.context import Context
 from mmdemo.service.exchange import new_folder
-from mmdemo.store.backup import back_up, replace
+from mmdemo.store.backup import Restored, back_up, replace
 from mmdemo.store.tables import now
 
 
@@ -74,8 +74,8 @@ class Data:
         """Write the whole workspace to a zip; None: to one that can be fetched."""
         return back_up(self._ws, out or new_folder() / f"mmdemo-backup-{now():%Y%m%d-%H%M%S}.zip")
 
-    def restore(self, archive: Path) -> Path:
-        """Put a backup in the place of the workspace; returns the backup of what was there before."""
-        kept = replace(self._ws, archive)
-        self._context.restored()
-        return kept
+    def restore(self, archive: Path) -> Restored:
+        """Put a backup in the place of the workspace; what was there before is kept as one of its own."""
+        done = replace(self._ws, archive)
+        self._context.follow()
+        return done

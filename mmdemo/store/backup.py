@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import lzma
+import os
 import shutil
 import sqlite3
 import zipfile
-import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
-from mmdemo.errors import StorageError, UserError, cannot_write, reason
+from filelock import Timeout
+
+from mmdemo.errors import StorageError, UnavailableError, UserError, cannot_write, reason
 from mmdemo.media.regular_file import is_there, require_file
 from mmdemo.settings import DATABASE
-from mmdemo.store.durable import PART, sync_file, sync_folder
-from mmdemo.store.scratch import WITHOUT_SCRATCH
+from mmdemo.store.archive import UNREADABLE, opened, unpack
+from mmdemo.store.database import Database
+from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree
+from mmdemo.store.soundness import media_faults, read_only, require_sound_database
+from mmdemo.store.swap import BACKUPS, PARTS, copy_database, finish, lock, swap
 from mmdemo.store.tables import now
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
 BACKUP_MB = 10_000_000  # of a zip; what it holds must fit on the disk
-# What zipfile raises of a zip that is damaged, encrypted, or packed in a way that it does not know.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
-PARTS = ("media", "vectors", "versions", "runs")
+BEFORE, KEPT = "before-restore-", 3  # how what was here before a restore is called, and how many stay
 
 
 def back_up(ws: Workspace, out: Path) -> Path:
@@ -35,21 +40,13 @@ def back_up(ws: Workspace, out: Path) -> Path:
             an earlier backup has its name.
         StorageError: the disk refused; no half-written zip stays.
     """
-    if ws.database.engine.dialect.name != "sqlite":
-        raise UserError(
-            "The database is not in the workspace.", "Back it up with its own tools, such as pg_dump."
-        )
+    _require_own_database(ws)
     _require_free(out)
     try:
         # the folder beside the zip comes before any work: whether the place can be written to
         with unfinished(out.parent) as beside, unfinished(ws.folder) as temporary:
             part, copy = beside / "backup.zip", temporary / DATABASE
-            source, target = sqlite3.connect(ws.folder / DATABASE), sqlite3.connect(copy)
-            with target:
-                source.backup(target)
-                target.executescript(WITHOUT_SCRATCH)
-            source.close()
-            target.close()
+            copy_database(ws.folder / DATABASE, copy)
             with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
                 archive.write(copy, DATABASE)
                 for name in PARTS:
@@ -64,6 +61,14 @@ def back_up(ws: Workspace, out: Path) -> Path:
     except OSError as e:
         raise cannot_write(f"The backup could not be written to {out}", e, named=True) from e
     return out
+
+
+def _require_own_database(ws: Workspace) -> None:
+    if ws.database.engine.dialect.name != "sqlite":
+        raise UserError(
+            "The database is not in the workspace.",
+            "Back it up and restore it with its own tools, as pg_dump and pg_restore, and copy the folders.",
+        )
 
 
 def _require_free(out: Path) -> None:
@@ -91,8 +96,8 @@ def _is_backup(path: Path) -> bool:
         return False
 
 
-def restore(archive: Path, folder: Path) -> None:
-    """Unpack a backup into a folder that has no workspace yet.
+def restore(archive: Path, folder: Path) -> int:
+    """Unpack a backup into a folder that has no workspace yet; returns how many of its items lack their file.
 
     Raises:
         UserError: not a backup, a damaged one, or the folder is in use.
@@ -103,71 +108,118 @@ def restore(archive: Path, folder: Path) -> None:
     if holds := next((name for name in PARTS if any(folder.glob(f"{name}/*"))), None):
         raise UserError(f"{folder} already holds something in {holds}.", "Restore into a new folder.")
     require_file(archive, BACKUP_MB)
-    try:
-        with zipfile.ZipFile(archive) as zipped:
-            names = zipped.namelist()
-            if DATABASE not in names:
-                raise UserError(
-                    f"{archive.name} is not a backup of mmdemo.", "Choose a zip that Back up made."
-                )
-            bad = [n for n in names if Path(n).is_absolute() or ".." in Path(n).parts]
-            if bad or zipped.testzip() is not None:
-                raise UserError(f"{archive.name} is damaged.", "Choose another backup.")
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            needed, free = sum(i.file_size for i in zipped.infolist()), shutil.disk_usage(folder.parent).free
-            if needed > free:
-                raise StorageError(
-                    f"{archive.name} holds {needed / 1e6:.0f} MB, "
-                    f"and {free / 1e6:.0f} MB of the disk are free.",
-                    "Free some disk space.",
-                )
-            with unfinished(folder if folder.is_dir() else folder.parent) as temporary:
-                fresh = temporary / "workspace"
-                fresh.mkdir()
-                zipped.extractall(fresh, [n for n in names if n == DATABASE or Path(n).parts[0] in PARTS])
-                for name in PARTS:  # whose place may have an empty folder of that name
-                    with suppress(FileNotFoundError):
-                        (folder / name).rmdir()
-                put(fresh, folder)
-    except UNREADABLE as e:
-        raise UserError(
-            f"{archive.name} is not a zip that can be read.", "Choose a zip that Back up made."
-        ) from e
-    except OSError as e:
-        raise cannot_write(f"The backup could not be restored into {folder}", e, named=True) from e
+    with _told(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(folder if folder.is_dir() else folder.parent) as temporary:
+            fresh = temporary / "workspace"
+            fresh.mkdir()
+            lacking = _prepare(archive, fresh)
+            for name in PARTS:  # whose place may have an empty folder of that name
+                with suppress(FileNotFoundError):
+                    (folder / name).rmdir()
+            put(fresh, folder)
+    return lacking
 
 
-def replace(ws: Workspace, archive: Path) -> Path:
-    """Put a backup in the place of an open workspace; returns the backup of what was there before.
+@dataclass(frozen=True)
+class Restored:
+    """What came of a restore into an open workspace."""
+
+    kept: Path  # what was here before: a workspace of its own
+    lacking: int  # items of the backup that have no file in it
+
+
+def replace(ws: Workspace, archive: Path) -> Restored:
+    """Put a backup in the place of an open workspace, whatever processes have it open.
 
     Raises:
-        UserError: not a backup, or a damaged one; nothing has changed then.
-        StorageError: the disk refused.
+        UserError: the database is not in the workspace; not a backup, or a damaged one. Nothing has changed.
+        StorageError: the disk refused; nothing has changed.
     """
-    kept = ws.folder / "backups" / f"before-restore-{now():%Y%m%d-%H%M%S}.zip"
-    kept.parent.mkdir(exist_ok=True)
-    back_up(ws, kept)
-    with unfinished(ws.folder) as temporary:
-        fresh, before = temporary / "workspace", temporary / "before"
-        before.mkdir()
-        restore(archive, fresh)
-        with ws.replaced():
-            try:
-                for name in PARTS:  # by their names alone: what is copied may be cut off in its middle
-                    (ws.folder / name).replace(before / name)
-                    if (fresh / name).exists():
-                        (fresh / name).replace(ws.folder / name)
-                for leftover in ("-wal", "-shm"):
-                    (ws.folder / f"{DATABASE}{leftover}").unlink(missing_ok=True)
-                (fresh / DATABASE).replace(ws.folder / DATABASE)
-            except BaseException:
-                _put_back(before, ws.folder)
-                raise
-    return kept
+    _require_own_database(ws)
+    require_file(archive, BACKUP_MB)
+    with _told(ws.folder), lock(ws.folder).acquire(timeout=0), unfinished(ws.folder) as temporary:
+        finish(ws.folder)
+        fresh = temporary / "workspace"
+        fresh.mkdir()
+        lacking = _prepare(archive, fresh, _page_size(ws.folder / DATABASE))
+        kept = new_name(ws.folder / BACKUPS, f"{BEFORE}{now():%Y%m%d-%H%M%S}")
+        sync_tree(fresh)
+        swap(ws.folder, fresh, kept)
+        _remove_oldest(ws.folder / BACKUPS)
+    return Restored(kept, lacking)
 
 
-def _put_back(before: Path, folder: Path) -> None:
-    """Give the parts of a workspace their places again, in which half of another's may stand."""
-    for part in list(before.iterdir()):
-        shutil.rmtree(folder / part.name, ignore_errors=True)
-        part.replace(folder / part.name)
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout as e:  # of the lock
+        raise UnavailableError("A backup is being restored already.", "Wait until it is.") from e
+    except OSError as e:
+        raise cannot_write(f"The backup could not be restored into {folder}", e, named=True) from e
+    except sqlite3.Error as e:
+        raise StorageError(
+            f"The backup could not be restored into {folder}: {reason(e)}.", "Free some disk space."
+        ) from e
+
+
+def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> int:
+    """Unpack a backup into a new folder, check everything in it, and bring its database to today's form.
+
+    Args:
+        archive: the zip.
+        fresh: an empty folder.
+        page_size: bytes of a page that its database must have; 0: any.
+
+    Returns:
+        How many of its items lack their file.
+
+    Raises:
+        UserError: what is wrong with it, in one sentence.
+    """
+    with opened(archive) as zipped:
+        if DATABASE not in zipped.namelist():
+            raise UserError(f"{archive.name} is not a backup of mmdemo.", "Choose a zip that Back up made.")
+        unpack(archive, zipped, fresh, lambda name: name == DATABASE)
+        database, called = fresh / DATABASE, f"The database of {archive.name}"
+        require_sound_database(database, called)
+        unpack(archive, zipped, fresh, lambda name: "/" in name and name.partition("/")[0] in PARTS)
+    lacking = 0
+    with closing(read_only(database, private=True)) as rows:
+        items = rows.execute("SELECT id, suffix, bytes, name FROM items")
+        for what, is_missing in media_faults(items, fresh / "media"):
+            if not is_missing:
+                raise UserError(f"{archive.name} is damaged: {what}.", "Choose another backup.")
+            lacking += 1
+    Database(f"sqlite:///{database}").close()  # migrates it
+    _make_one_file(database, page_size)
+    return lacking
+
+
+def _make_one_file(database: Path, page_size: int) -> None:
+    """Bring all of a closed database into its file, with pages of a size."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as open_one:
+        open_one.execute("PRAGMA journal_mode=DELETE")
+        if page_size and open_one.execute("PRAGMA page_size").fetchone()[0] != page_size:
+            open_one.execute(f"PRAGMA page_size={page_size}")
+            open_one.execute("VACUUM")
+
+
+def _page_size(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as open_one:
+        return int(open_one.execute("PRAGMA page_size").fetchone()[0])
+
+
+def new_name(folder: Path, name: str) -> Path:
+    """A name in a folder that nothing has."""
+    tried = (folder / (f"{name}-{i}" if i else name) for i in count())
+    return next(path for path in tried if not os.path.lexists(path))
+
+
+def _remove_oldest(folder: Path) -> None:
+    """Keep the newest of what was here before; what cannot be removed stays."""
+    earlier = sorted(folder.glob(f"{BEFORE}*"), key=lambda path: path.name)
+    for path in earlier[:-KEPT]:
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

@@ -37,6 +37,7 @@ WRITING: dict[str, dict[str, Any]] = {
     "sqlite": {"write": True},
     "postgresql": {"write": True, "isolation_level": "READ COMMITTED"},  # as it stands once the lock is had
 }
+FILE = "file"  # in what is noted of a connection: which file it is to
 MOST_VALUES = 500  # in one list of a query; SQLite took 999 at most before 3.32
 Value = TypeVar("Value")
 
@@ -50,7 +51,7 @@ class Database:
     moment. Connections that a server has ended meanwhile are noticed when they are taken up, and replaced.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, revision: str = "head") -> None:
         try:
             named = make_url(url)
             if named.get_backend_name() == "sqlite":
@@ -68,14 +69,17 @@ class Database:
         self._write_lock = threading.Lock()  # writers of this process queue here, cheaper than in SQLite
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _configure_sqlite)
+            event.listen(self.engine, "connect", self._note_file)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "connect", _configure_postgresql)
             event.listen(self.engine, "begin", _begin_postgresql)
-        self.migrate()
+        self._opened = False  # before that a connection makes the file
+        self.migrate(revision)
+        self._opened = True
 
-    def migrate(self) -> None:
-        """Bring the tables to today's form; nothing is dropped."""
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the tables to today's form, or that of a revision; nothing is dropped."""
         from alembic import command
         from alembic.config import Config
 
@@ -85,7 +89,7 @@ class Database:
         try:
             with self._unchecked() as connection, connection.begin():
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, revision)
                 if connection.dialect.name == "sqlite":
                     lost = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                     if lost is not None:
@@ -139,6 +143,7 @@ class Database:
             self._connected(**READING[self.engine.dialect.name]) as connection,
             Session(connection, autoflush=False) as session,
         ):
+            self._require_there(connection)
             yield session
 
     @contextmanager
@@ -155,8 +160,49 @@ class Database:
             self._connected(**WRITING[self.engine.dialect.name]) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
+            self._require_there(connection)
             yield session
+            self._require_there(connection)  # what is written to a file that nobody finds is lost
             session.commit()
+
+    def generation(self) -> int:
+        """A number that another one follows when a backup was put in the place of what is here; 0: of a
+        database that is not in the workspace, whose tables mmdemo replaces never.
+        """
+        if self._file is None:
+            return 0
+        with self.read() as session:
+            return int(session.connection().exec_driver_sql("PRAGMA user_version").scalar_one())
+
+    def _note_file(self, _connection: Any, record: Any) -> None:
+        """Which file a connection is to, for as long as it is open."""
+        if self._file is not None:
+            record.info[FILE] = _which(self._file)
+
+    def _require_there(self, connection: Connection) -> None:
+        """Refuse to go on with a file that was deleted, or that another one has the name of by now.
+
+        Raises:
+            StorageError: which.
+        """
+        if self._file is None:
+            return
+        is_now = _which(self._file)
+        if is_now == connection.info.get(FILE):
+            return
+        self.engine.dispose()  # the next one is to the file that is there
+        if is_now is None:
+            raise self._gone(self._file)
+        connection.invalidate()
+        raise UnavailableError(
+            f"The database of {self._file.parent} is another one by now.", "Try again in a moment."
+        )
+
+    def _gone(self, file: Path) -> StorageError:
+        return StorageError(
+            f"The workspace {file.parent} is gone: somebody has moved or deleted it.",
+            "Put it back, or start mmdemo again.",
+        )
 
     @property
     def _file(self) -> Path | None:
@@ -180,6 +226,8 @@ class Database:
 
         Nothing was asked of it yet, so nothing is done twice.
         """
+        if self._opened and self._file is not None and not self._file.exists():
+            raise self._gone(self._file)
         try:
             connection = self.engine.connect()
         except DBAPIError as e:
@@ -190,14 +238,6 @@ class Database:
         with connection:
             yield connection.execution_options(**how)
 
-    @contextmanager
-    def closed(self) -> Iterator[None]:
-        """No connection is open and no write begins within this block."""
-        with self._write_lock:
-            self.engine.dispose()
-            yield
-            self.engine.dispose()
-
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
@@ -207,6 +247,15 @@ def in_parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
     """Values in parts that one query can name."""
     for start in range(0, len(values), MOST_VALUES):
         yield values[start : start + MOST_VALUES]
+
+
+def _which(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None: there is none."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +35,7 @@ from mmdemo.store.media_store import MediaStore, byte_count, file_sha256, sha256
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
+from mmdemo.store.swap import recover
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_name, storable
 from mmdemo.store.transcripts import TranscriptStore
@@ -81,6 +81,7 @@ class Workspace:
         self.settings = settings
         self.folder = settings.workspace
         try:
+            recover(self.folder, wait=True)
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as e:
@@ -102,6 +103,7 @@ class Workspace:
         self.attempts = AttemptLog(self.database)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
+        self._generation = self.database.generation()
 
     def vectors(self, name: str, dim: int, dtype: type[np.floating] = np.float32) -> VectorFile:
         """The vector file of that name, opened once."""
@@ -173,6 +175,10 @@ class Workspace:
             return self.scratch.put(item, data), False
         self.media.add(data, suffix, name)
         new = self.items.add(item)
+        if not self.media.path(
+            item_id, item.suffix
+        ).is_file():  # a backup has taken the folder's place meanwhile
+            self.media.add(data, item.suffix, name)
         if known and not known.listed:
             self.scratch.forget(known)
         return self.items.get(item_id) or item, new
@@ -262,18 +268,21 @@ class Workspace:
         """
         return below(self.folder / "runs", run_id)
 
-    @contextmanager
-    def replaced(self) -> Iterator[None]:
-        """Nobody reads or writes while the files change within this block; afterwards they are opened
-        anew.
+    def follow(self) -> bool:
+        """Take in that a backup was put in the place of what was here, by this process or another; returns
+        whether one was since this was asked last.
+
+        Raises:
+            StorageError: the workspace is gone.
         """
-        with self.database.closed():
-            yield
-            for name in FOLDERS:
-                (self.folder / name).mkdir(exist_ok=True)
-            with self._lock:
-                self._vectors.clear()
-        self.database.migrate()
+        recover(self.folder)
+        now = self.database.generation()
+        with self._lock:
+            if now == self._generation:
+                return False
+            self._generation = now
+            self._vectors.clear()
+        return True
 
     def close(self) -> None:
         """Release the database."""

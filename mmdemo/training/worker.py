@@ -75,6 +75,8 @@ class Worker:
         """Work until nobody wants it any more, looked at between runs."""
         while wanted():
             try:
+                if self._ws.follow():
+                    self._models.forget()
                 worked = self.take() is not None
             except MmdemoError as e:  # such as a run that was removed meanwhile, or a database out of reach
                 log.warning("%s", e)

@@ -161,18 +161,19 @@ def test_a_backup_restores_everything_that_was_labelled(app: App, tmp_path: Path
     ws.close()
 
 
-def test_restoring_over_a_workspace_keeps_what_was_there_in_a_backup_of_its_own(
+def test_restoring_over_a_workspace_keeps_what_was_there_as_a_workspace_of_its_own(
     app: App, tmp_path: Path
 ) -> None:
     archive = back_up(app.ws, tmp_path / "b.zip")
     pair = app.ws.pairs.browse(TASK, state="unlabelled")[0]
     app.ws.labels.add(pair.id, NewLabel("match"))
-    kept = replace(app.ws, archive)
+    kept = replace(app.ws, archive).kept
     assert app.ws.pairs.get(pair.id).verdict is None
-    restore(kept, tmp_path / "before")
-    ws = Workspace(load_settings({}, workspace=tmp_path / "before"))
-    assert ws.pairs.get(pair.id).verdict == "match"
-    ws.close()
+    before = Workspace(load_settings({}, workspace=kept))
+    assert before.pairs.get(pair.id).verdict == "match"
+    assert all(before.media_path(i).is_file() for i in before.items.listed("image"))
+    restore(back_up(before, tmp_path / "k.zip"), tmp_path / "again")
+    before.close()
 
 
 @pytest.mark.usefixtures("only_sqlite")
@@ -205,7 +206,7 @@ def test_what_is_no_backup_changes_nothing(ws: Workspace, tmp_path: Path) -> Non
     with zipfile.ZipFile(tmp_path / "climbs.zip", "w") as archive:
         archive.writestr("mmdemo.sqlite3", "x")
         archive.writestr("../evil.txt", "x")
-    for name, says in (("no", "cannot|not a zip"), ("other", "not a backup"), ("climbs", "damaged")):
+    for name, says in (("no", "not a zip"), ("other", "not a backup"), ("climbs", "no name of a file")):
         with pytest.raises(UserError, match=says):
             replace(ws, tmp_path / f"{name}.zip")
     assert not (tmp_path / "evil.txt").exists() and not (ws.folder.parent / "evil.txt").exists()

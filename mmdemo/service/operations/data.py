@@ -260,9 +260,9 @@ class RestoreRequest(Request):
 
 @operation("restore", role="owner")
 def restore(app: App, request: RestoreRequest) -> dict[str, Any]:
-    """Put a backup in the place of the workspace, which is packed into a backup of its own first."""
+    """Put a backup in the place of the workspace, which is kept in a folder of its own."""
     archives = list(batch_folder(request.batch).glob("*"))
     if len(archives) != 1:
         raise UserError("No backup was uploaded.", "Choose a zip that Back up made.")
-    kept = app.data.restore(archives[0])
-    return {"kept": str(kept) if app.settings.local else kept.name}
+    done = app.data.restore(archives[0])
+    return {"kept": str(done.kept) if app.settings.local else done.kept.name, "lacking": done.lacking}

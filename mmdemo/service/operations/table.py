@@ -99,6 +99,7 @@ class Operation:
         Raises:
             NumberError: a number of the answer is infinite or not a number.
         """
+        app.context.follow()
         answer = self.run(app, request)
         told = answer.model_dump() if isinstance(answer, Answer) else answer
         require_finite_answer(told, self.name)

@@ -105,10 +105,10 @@ $("[data-restore]").onclick = () => zip.click();
 zip.onchange = guard(async () => {
   const one = zip.files[0];
   zip.value = "";
-  if (!one || !confirm("Replace this workspace by the backup? What is here now is packed into a backup of its own first.")) return;
+  if (!one || !confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
   const box = $("[data-backup-state]"), to = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
   box.textContent = "Restoring…";
-  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is in ${r.kept}.`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
+  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is in ${r.kept}.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
 async function refresh() {
   const d = await api("data", { task: mm.task.name });

@@ -1,0 +1,138 @@
+"""A zip of somebody's, unpacked in bounds: what it says of itself is checked before anything is written, and
+what comes out of it while it is written.
+"""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from mmdemo.errors import StorageError, UserError
+from mmdemo.media.below import below
+
+MOST_ENTRIES = 1_000_000
+MOST_DIRECTORY = 150_000_000  # bytes of the list of its entries, which is in memory whole
+MOST_RATIO = 100  # of what comes out to the zip; one of ours is not packed at all
+SMALL = 10_000_000  # bytes that may come out of any
+COPIED_AT_ONCE = 1 << 20  # bytes
+MB = 1_000_000
+CURE = "Choose a zip that Back up made."
+# What zipfile raises of a zip that is damaged, encrypted, or packed in a way that it does not know.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
+
+
+@contextmanager
+def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip that is open within this block, whose entries are such as a backup has.
+
+    Raises:
+        UserError: it is none, is damaged, or holds what a backup does not; in one sentence.
+    """
+    try:
+        _require_short_list(archive)
+        with zipfile.ZipFile(archive) as zipped:
+            _require_plain(archive, zipped.infolist())
+            yield zipped
+    except UNREADABLE as e:
+        raise UserError(f"{archive.name} is not a zip that can be read, or is damaged.", CURE) from e
+
+
+def unpack(archive: Path, zipped: zipfile.ZipFile, into: Path, wanted: Callable[[str], bool]) -> None:
+    """Write the files of an open zip into a new folder.
+
+    Args:
+        archive: where it is.
+        zipped: it, from `opened`.
+        into: on a disk that has room for it.
+        wanted: which of its entries, by name.
+
+    Raises:
+        UserError: it is damaged.
+        StorageError: the disk has no room for it; nothing was written.
+        OSError: the disk refused.
+    """
+    entries = [info for info in zipped.infolist() if not info.is_dir() and wanted(info.filename)]
+    needed, free = sum(info.file_size for info in entries), shutil.disk_usage(into).free
+    if needed > free:
+        raise StorageError(
+            f"{archive.name} holds {-(-needed // MB)} MB, and {free // MB} MB of the disk are free.",
+            "Free some disk space.",
+        )
+    for info in entries:
+        path = below(into, info.filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = 0
+        with zipped.open(info) as source, path.open("xb") as target:
+            while piece := source.read(COPIED_AT_ONCE):
+                written += len(piece)
+                if written > info.file_size:
+                    break
+                target.write(piece)
+        if written != info.file_size:
+            raise zipfile.BadZipFile(f"{info.filename} is not as long as it says")
+
+
+def _require_plain(archive: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse a zip by what its entries say of themselves.
+
+    Raises:
+        UserError: why.
+    """
+
+    def refuse(why: str) -> UserError:
+        return UserError(f"{archive.name} is damaged, or no backup of mmdemo: {why}.", CURE)
+
+    if len(entries) > MOST_ENTRIES:
+        raise refuse(f"it has {len(entries)} entries")
+    names: set[str] = set()
+    for info in entries:
+        name = info.filename.rstrip("/")
+        if name in names:
+            raise refuse(f"it holds {name[:80]!r} twice")
+        names.add(name)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise refuse(f"{name[:80]!r} is a link or a device")
+        if "\x00" in info.orig_filename or "\\" in info.orig_filename or not _is_relative(name):
+            raise refuse(f"{info.orig_filename[:80]!r} is no name of a file in it")
+        if info.flag_bits & 0x1:
+            raise refuse(f"{name[:80]!r} is encrypted")
+    files = {info.filename for info in entries if not info.is_dir()}
+    within = next((n for n in names for up in PurePosixPath(n).parents if str(up) in files), None)
+    if within is not None:
+        raise refuse(f"{within[:80]!r} lies in what is a file")
+    size, bound = sum(info.file_size for info in entries), archive.stat().st_size * MOST_RATIO
+    if size > max(bound, SMALL):
+        raise refuse(f"{archive.stat().st_size} bytes of it would become {size}")
+
+
+def _is_relative(name: str) -> bool:
+    return all(part not in ("", ".", "..") and ":" not in part for part in name.split("/"))
+
+
+def _require_short_list(archive: Path) -> None:
+    """Look at how long a zip's list of entries is before it is read: a short file can say that of a long one.
+
+    Raises:
+        UserError: it is too long.
+    """
+    with archive.open("rb") as file:
+        file.seek(max(0, archive.stat().st_size - (1 << 16) - 64))
+        tail = file.read()
+        at = tail.rfind(b"PK\x05\x06")
+        if at < 0 or len(tail) < at + 22:
+            raise zipfile.BadZipFile("it has no end")
+        size = struct.unpack("<L", tail[at + 12 : at + 16])[0]
+        if size == 0xFFFFFFFF and tail[at - 20 : at - 16] == b"PK\x06\x07":
+            file.seek(struct.unpack("<Q", tail[at - 12 : at - 4])[0])
+            record = file.read(56)
+            size = struct.unpack("<Q", record[40:48])[0] if len(record) == 56 else 0
+    if size > MOST_DIRECTORY:
+        raise UserError(f"{archive.name} lists more entries than a backup has.", CURE)
