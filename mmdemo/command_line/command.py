@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("mmdemo.service.training").setLevel(logging.INFO)  # the epochs of `train`
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-    def run() -> None:
+    def run() -> int:
         with redirect_stdout(sys.stderr):  # where whatever else prints something belongs
             parser = make_parser()
         options = parser.parse_args(arguments)
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _write(answer)
         elif answer is not None:
             _write(_as_json(answer, None if options.json else 2) + "\n")
+        return int(getattr(options, "status", 0))
 
     return exit_status(run)
 

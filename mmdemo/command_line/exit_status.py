@@ -11,23 +11,25 @@ from typing import Any
 
 from mmdemo.errors import MmdemoError, UserError
 
+FAULT = 1  # of mmdemo's, of the disk, or of what is kept
 INTERRUPTED, TERMINATED = 130, 143  # the exit status of what Ctrl-C or SIGTERM has ended, as of shells
 
 
-def exit_status(run: Callable[[], None]) -> int:
-    """Run something and say in one line on standard error what was wrong; returns the exit status."""
+def exit_status(run: Callable[[], int | None]) -> int:
+    """Run something and say in one line on standard error what was wrong; returns the exit status, which is
+    what it returns where nothing was.
+    """
     try:
         with _ended_by_sigterm():
-            run()
+            return run() or 0
     except UserError as e:
         print(f"mmdemo: {e}", file=sys.stderr)
         return 2
     except MmdemoError as e:
         print(f"mmdemo: {e}", file=sys.stderr)
-        return 1
+        return FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
 
 
 @contextmanager

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mmdemo.command_line.exit_status import FAULT
 from mmdemo.command_line.serve import serve_page
 from mmdemo.data.subtitles import FORMATS
 from mmdemo.errors import UserError
 from mmdemo.media.regular_file import is_folder, is_there
 from mmdemo.service.operations.requests import about, is_file
 from mmdemo.service.operations.table import OPERATIONS, Operation, ask
-from mmdemo.settings import load_settings
+from mmdemo.settings import DATABASE, load_settings
 
 Options = argparse.Namespace
 
@@ -36,6 +37,7 @@ class Verb:
     hidden: tuple[str, ...] = ()  # fields that only programs give
     finish: Finish = lambda answer, given, options, ask_more: answer
     extra: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    of_what_is_there: bool = False  # whether it would not make sense in a new workspace
 
 
 def _transcript(answer: dict[str, Any], given: dict[str, Any], options: Options, ask_more: Ask) -> Any:
@@ -43,6 +45,12 @@ def _transcript(answer: dict[str, Any], given: dict[str, Any], options: Options,
     if options.format == "json":
         return answer
     return ask_more("subtitles", given | {"format": options.format})["text"]
+
+
+def _sound_or_not(answer: dict[str, Any], given: dict[str, Any], options: Options, ask_more: Ask) -> Any:
+    """What was found; the exit status says whether anything is left that is wrong."""
+    options.status = 0 if answer["sound"] else FAULT
+    return answer
 
 
 def _formats(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +68,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("train"),
     "export": Verb("export", ("out",)),
     "backup": Verb("backup", ("out",)),
+    "check": Verb("check", of_what_is_there=True, finish=_sound_or_not),
 }
 ACTIONS: dict[str, Verb] = {  # of `models`
     "": Verb("versions"),
@@ -125,8 +134,16 @@ def run_verb(verb: Verb, options: Options) -> Any:
             given[name] = Path(given[name])
     if options.verb == "search" and _names_a_file(given["query"]):
         given["file"] = Path(given.pop("query"))  # a query that names a file is a picture or a recording
+    if verb.of_what_is_there:
+        _require_workspace(options)
     with _opened(options) as ask_more:
         return verb.finish(ask_more(verb.operation, given), given, options, ask_more)
+
+
+def _require_workspace(options: Options) -> None:
+    settings = load_settings(workspace=options.workspace)
+    if not settings.database_url and not (settings.workspace / DATABASE).exists():
+        raise UserError(f"There is no workspace in {settings.workspace}.", "Name one as --workspace.")
 
 
 def _names_a_file(query: str) -> bool:

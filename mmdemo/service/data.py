@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmdemo.data.exporting import Exported, export_labels
 from mmdemo.data.importing import ImportReport, count_rows, import_source
+from mmdemo.service.checking import Report, check
 from mmdemo.service.context import Context
 from mmdemo.service.exchange import new_folder
 from mmdemo.store.backup import Restored, back_up, replace
@@ -73,6 +74,10 @@ class Data:
     def back_up(self, out: Path | None = None) -> Path:
         """Write the whole workspace to a zip; None: to one that can be fetched."""
         return back_up(self._ws, out or new_folder() / f"mmdemo-backup-{now():%Y%m%d-%H%M%S}.zip")
+
+    def check(self, repair: bool = False) -> Report:
+        """Look at everything in the workspace; what can be made anew is, where that is asked for."""
+        return check(self._context, repair)
 
     def restore(self, archive: Path) -> Restored:
         """Put a backup in the place of the workspace; what was there before is kept as one of its own."""

@@ -7,7 +7,9 @@ vectors/          features and vectors, memory-mapped
 versions/         weights and their cards
 runs/             snapshots, curves and check-points
 cache/            thumbnails; may be deleted
+backups/          the workspaces that were here before a restore, the last three
 import.json       how far the import that is on has come
+restore.json      what a restore that is on is about to change
 """
 
 from __future__ import annotations

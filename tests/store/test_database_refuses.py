@@ -152,12 +152,12 @@ def test_a_damaged_database_is_said_to_be_damaged_and_nothing_more_is_written_to
 
 
 @pytest.mark.usefixtures("only_sqlite")
-def test_a_database_without_its_folder_is_said_not_to_open(ws: Workspace) -> None:
+def test_a_database_without_its_folder_is_said_to_be_gone(ws: Workspace) -> None:
     at = pair(ws)
     ws.close()
     ws.folder.rename(ws.folder.with_name("moved"))
     refused = tried(ws, at)
-    assert type(refused) is StorageError and "the database cannot be opened" in str(refused)
+    assert type(refused) is StorageError and "is gone: somebody has moved or deleted it" in str(refused)
     ws.folder.with_name("moved").rename(ws.folder)
 
 

@@ -252,6 +252,18 @@ def backup(app: App, request: BackupRequest) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "path": str(path) if request.out else offer(path)}
 
 
+class CheckRequest(Request):
+    """How to go about it."""
+
+    repair: bool = Field(False, description="make anew what can be made, where it is damaged")
+
+
+@operation("check", role="owner", surfaces=("command",))
+def check(app: App, request: CheckRequest) -> dict[str, Any]:
+    """Look whether the workspace is whole: its database, its files, its vectors, versions and runs."""
+    return app.data.check(request.repair).as_json()
+
+
 class RestoreRequest(Request):
     """An uploaded backup."""
 

@@ -1,0 +1,232 @@
+"""Whether a workspace is whole: its database, every file that it names, and what was made of them.
+
+What can be made anew is removed where it is damaged, if that is asked for, and made again; what only people
+have made is named.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mmdemo.errors import MmdemoError, OutsideError, UserError, one_line
+from mmdemo.finite import rows_of_numbers
+from mmdemo.media.below import is_below
+from mmdemo.media.listing import entries, files_below
+from mmdemo.modality import MODALITIES
+from mmdemo.service.context import Context
+from mmdemo.settings import DATABASE
+from mmdemo.store.cards import read_card
+from mmdemo.store.durable import PART
+from mmdemo.store.runs import UNFINISHED
+from mmdemo.store.schema import require_own_schema
+from mmdemo.store.soundness import damage, lost_references, media_faults, odd_names, read_only
+from mmdemo.store.tables import Item, Run, Scratch, Version
+from mmdemo.store.vectors import KEY_BYTES, VectorFile
+
+AT_ONCE = 1 << 20  # numbers that are looked at together
+KINDS: dict[str, type[np.floating]] = {".f16": np.float16, ".f32": np.float32}
+
+
+@dataclass
+class Report:
+    """What was looked at and what was found."""
+
+    checked: dict[str, int] = field(default_factory=dict)
+    faults: list[dict[str, Any]] = field(default_factory=list)  # what is wrong, and whether it is mended
+    notes: list[str] = field(default_factory=list)  # what is odd and harms nothing
+
+    def add(self, what: str, mended: bool = False) -> None:
+        """A fault."""
+        self.faults.append({"what": f"{what[:1].upper()}{what[1:]}.", "mended": mended})
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of `check`."""
+        sound = all(fault["mended"] for fault in self.faults)
+        return {"sound": sound, "checked": self.checked, "faults": self.faults, "notes": self.notes}
+
+
+def check(context: Context, repair: bool = False) -> Report:
+    """Look at everything in a workspace.
+
+    Args:
+        context: it, open.
+        repair: whether what can be made anew is, where it is damaged.
+    """
+    report = Report()
+    _check_database(context, report)
+    _check_media(context, report)
+    _check_vectors(context, report, repair)
+    _check_cache(context, report, repair)
+    _check_versions(context, report)
+    _check_runs(context, report)
+    if repair:
+        _make_vectors(context, report)
+    return report
+
+
+def _check_database(context: Context, report: Report) -> None:
+    if context.ws.database.engine.dialect.name != "sqlite":
+        report.notes.append("The database is not in the workspace: its server checks it.")
+        return
+    with closing(read_only(context.ws.folder / DATABASE)) as database:
+        found = damage(database)
+        if not found:
+            try:
+                require_own_schema(database, "the database")
+            except UserError as e:
+                found.append(e.what.rstrip("."))
+            found += [*lost_references(database), *odd_names(database)]
+    for one in found:
+        report.add(f"the database is damaged: {one}")
+
+
+def _check_media(context: Context, report: Report) -> None:
+    ws = context.ws
+    with ws.database.read() as session:
+        brought = {held.item_id for held in session.query(Scratch)}  # only to look at, and elsewhere
+        items = [item for item in session.query(Item) if item.listed or item.id not in brought]
+    rows = [(i.id, i.suffix, i.bytes, i.name) for i in items]
+    report.checked["items"] = len(rows)
+    for what, _ in media_faults(rows, ws.media.folder):
+        report.add(what)
+    own = {f"{item[:2]}/{item[2:]}{suffix}" for item, suffix, _, _ in rows}
+    names = (str(path.relative_to(ws.media.folder)) for path in files_below(ws.media.folder))
+    strange = [name for name in names if name not in own and PART not in name]
+    if strange:
+        report.notes.append(f"{len(strange)} files in media belong to no item, such as {strange[0]}.")
+
+
+def _check_vectors(context: Context, report: Report, repair: bool) -> None:
+    files = [path for path in entries(context.ws.folder / "vectors") if path.suffix in KINDS]
+    report.checked["vectors"] = len(files)
+    for rows in files:
+        keys, dtype = rows.with_suffix(".keys"), np.dtype(KINDS[rows.suffix])
+        count = keys.stat().st_size // KEY_BYTES if keys.is_file() else 0
+        numbers = rows.stat().st_size // dtype.itemsize
+        if count and not _is_finite(rows, dtype):
+            if repair and numbers % count == 0:
+                VectorFile(rows.with_suffix(""), numbers // count, dtype.type).drop_damaged()
+            elif repair:
+                keys.unlink()
+                rows.unlink()
+            report.add(f"{rows.name} holds vectors that are no numbers", repair)
+        elif bool(count) != bool(numbers):
+            if repair:
+                for path in (keys, rows):
+                    path.unlink(missing_ok=True)
+            report.add(f"{rows.name} and its keys do not belong together", repair)
+
+
+def _is_finite(path: Path, dtype: np.dtype[Any]) -> bool:
+    whole = np.memmap(path, dtype, "r", shape=(path.stat().st_size // dtype.itemsize,))
+    return all(np.isfinite(whole[i : i + AT_ONCE]).all() for i in range(0, len(whole), AT_ONCE))
+
+
+def _check_cache(context: Context, report: Report, repair: bool) -> None:
+    cache = context.ws.folder / "cache"
+    looks: dict[str, Callable[[Path], None]] = {".webp": _look_at_picture, ".npz": _look_at_arrays}
+    for path in files_below(cache):
+        if path.name.startswith(PART) or not is_below(cache, path):
+            continue
+        report.checked["cache"] = report.checked.get("cache", 0) + 1
+        try:
+            looks.get(path.suffix, _look_at_size)(path)
+        except Exception as e:  # what reads damaged files fails in every way
+            if repair:
+                path.unlink(missing_ok=True)
+            shown = path.relative_to(cache)
+            report.add(f"{shown} in the cache is damaged: {one_line(str(e))[:200].rstrip('.')}", repair)
+
+
+def _look_at_picture(path: Path) -> None:
+    with Image.open(path) as picture:
+        picture.load()
+
+
+def _look_at_arrays(path: Path) -> None:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        for name in kept.files:
+            if kept[name].dtype.kind == "f" and not rows_of_numbers(kept[name]).all():
+                raise ValueError(f"{name} holds what is no number")
+
+
+def _look_at_size(path: Path) -> None:
+    if not path.stat().st_size:
+        raise ValueError("it is empty")
+
+
+def _check_versions(context: Context, report: Report) -> None:
+    ws = context.ws
+    with ws.database.read() as session:
+        versions = [v for v in session.query(Version) if v.removed_at is None]
+    own = [v for v in versions if v.parent is not None]
+    report.checked["versions"] = len(own)
+    for version in own:
+        for what in _version_faults(context, version.id):
+            report.add(f"the version {version.id} {what}")
+    _note_strange(report, ws.folder / "versions", {v.id for v in versions})
+
+
+def _version_faults(context: Context, version: str) -> Iterator[str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        folder = context.ws.version_folder(version)
+        if not read_card(folder):
+            yield "has no card"
+    except OutsideError:
+        yield "lies outside the workspace"
+        return
+    except MmdemoError:
+        yield "has a card that cannot be read"
+    weights = [path for path in files_below(folder) if path.suffix == ".safetensors"]
+    if not weights:
+        yield "has no weights"
+    for path in weights:
+        try:
+            with safe_open(path, "np") as file:
+                list(file.keys())
+        except (SafetensorError, OSError) as e:
+            yield f"has weights that cannot be read: {path.name}: {one_line(str(e))[:200]}"
+
+
+def _check_runs(context: Context, report: Report) -> None:
+    ws = context.ws
+    with ws.database.read() as session:
+        runs = list(session.query(Run))
+    report.checked["runs"] = len(runs)
+    for run in runs:
+        try:
+            json.loads((ws.run_folder(run.id) / "snapshot.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, OutsideError):
+            if run.status in UNFINISHED:
+                report.add(f"the run {run.id} waits and has no labels to learn from: stop it and remove it")
+            else:
+                report.notes.append(f"The run {run.id} has no labels any more, and cannot be gone on with.")
+    _note_strange(report, ws.folder / "runs", {run.id for run in runs})
+
+
+def _note_strange(report: Report, folder: Path, known: set[str]) -> None:
+    for path in entries(folder):
+        if path.is_dir() and path.name not in known:
+            report.notes.append(f"{folder.name}/{path.name} belongs to nothing that the database knows.")
+
+
+def _make_vectors(context: Context, report: Report) -> None:
+    """Bring every index up to date, which makes what was left out."""
+    for modality in list(MODALITIES.values()):
+        if not context.ws.items.count(modality.name):
+            continue
+        try:
+            context.keeper_of(modality.task).update()
+        except (MmdemoError, OSError, zipfile.BadZipFile) as e:
+            report.add(f"the vectors of {modality.task} could not be made: {str(e).rstrip('.')}")
