@@ -207,7 +207,7 @@ def _check_runs(context: Context, report: Report) -> None:
     for run in runs:
         try:
             json.loads((ws.run_folder(run.id) / "snapshot.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, OutsideError):
+        except (OSError, ValueError, RecursionError, OutsideError):
             if run.status in UNFINISHED:
                 report.add(f"the run {run.id} waits and has no labels to learn from: stop it and remove it")
             else:

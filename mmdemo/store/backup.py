@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -20,12 +21,14 @@ from mmdemo.settings import DATABASE
 from mmdemo.store.archive import UNREADABLE, opened, unpack
 from mmdemo.store.database import Database
 from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree
+from mmdemo.store.schema import CURE
 from mmdemo.store.soundness import media_faults, read_only, require_sound_database
 from mmdemo.store.swap import BACKUPS, PARTS, copy_database, finish, lock, swap
 from mmdemo.store.tables import now
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
+log = logging.getLogger(__name__)
 BACKUP_MB = 10_000_000  # of a zip; what it holds must fit on the disk
 BEFORE, KEPT = "before-restore-", 3  # how what was here before a restore is called, and how many stay
 
@@ -190,11 +193,26 @@ def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> int:
         items = rows.execute("SELECT id, suffix, bytes, name FROM items")
         for what, is_missing in media_faults(items, fresh / "media"):
             if not is_missing:
-                raise UserError(f"{archive.name} is damaged: {what}.", "Choose another backup.")
+                raise UserError(f"{archive.name} is damaged: {what}.", CURE)
             lacking += 1
-    Database(f"sqlite:///{database}").close()  # migrates it
+    _migrate(database, called)
     _make_one_file(database, page_size)
     return lacking
+
+
+def _migrate(database: Path, called: str) -> None:
+    """Bring the database of a backup to today's form.
+
+    Raises:
+        UserError: its rows do not let that happen.
+    """
+    try:
+        Database(f"sqlite:///{database}").close()
+    except (OSError, MemoryError):
+        raise
+    except Exception as e:  # a migration reads rows that somebody else has written
+        log.warning("%s cannot be migrated", called, exc_info=e)
+        raise UserError(f"{called} cannot be brought to today's form: {reason(e)}.", CURE) from e
 
 
 def _make_one_file(database: Path, page_size: int) -> None:

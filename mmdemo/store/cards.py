@@ -25,7 +25,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise damaged_card(folder) from e
     if not isinstance(found, dict):
         raise damaged_card(folder)

@@ -128,7 +128,7 @@ def finish(folder: Path) -> None:
         kept, generation = below(folder / BACKUPS, str(found["kept"])), int(found["generation"])
     except FileNotFoundError:
         return
-    except (ValueError, KeyError, TypeError, OutsideError):  # none of ours
+    except (ValueError, KeyError, TypeError, RecursionError, OutsideError):  # none of ours
         note.unlink(missing_ok=True)
         return
     if generation_of(folder) < generation:

@@ -78,7 +78,10 @@ def read_progress(ws: Workspace, run_id: str) -> list[dict[str, Any]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # a line cut off by a kill
-            records[record["epoch"]] = {EARLIER.get(name, name): value for name, value in record.items()}
+            if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
+                continue  # none of ours
+            facts: dict[str, Any] = record
+            records[facts["epoch"]] = {EARLIER.get(name, name): value for name, value in facts.items()}
     return [records[epoch] for epoch in sorted(records)]

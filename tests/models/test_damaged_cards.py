@@ -15,7 +15,15 @@ from mmdemo.service.app import App
 from mmdemo.store.cards import read_card
 from tests.conftest import TASK
 
-DAMAGED = (b"", b"\xff\xfe\x00junk", b"[]", b"{}", b'{"calibration": 5}', b'{"calibration": {"scale": 1}}')
+DAMAGED = (
+    b"[" * 100_000,
+    b"",
+    b"\xff\xfe\x00junk",
+    b"[]",
+    b"{}",
+    b'{"calibration": 5}',
+    b'{"calibration": {"scale": 1}}',
+)
 
 
 @pytest.mark.parametrize("card", DAMAGED)

@@ -303,6 +303,12 @@ def test_a_backup_that_an_older_mmdemo_made_is_brought_to_todays_form(ws: Worksp
     assert ws.items.count("image") == 16
 
 
+def test_an_older_database_whose_rows_cannot_be_migrated_is_refused(ws: Workspace, tmp_path: Path) -> None:
+    old = Path(__file__).resolve().parents[1] / "models" / "workspace_of_conse.zip"
+    heard = "INSERT INTO transcripts SELECT id, 'v', 'en', '[1]', 0, 1, created_at FROM items LIMIT 1"
+    refused(ws, by_sql(old, tmp_path / "bad.zip", heard), "cannot be brought to today's form")
+
+
 def test_a_database_of_other_pages_is_taken(ws: Workspace, theirs: Path, tmp_path: Path) -> None:
     odd = by_sql(
         theirs, tmp_path / "odd.zip", "PRAGMA journal_mode=DELETE", "PRAGMA page_size=8192", "VACUUM"
