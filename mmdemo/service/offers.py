@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmdemo.asker import asking, current
 from mmdemo.errors import DataError, MmdemoError, UserError
 from mmdemo.modality import TASKS
 from mmdemo.models.automatic import better_than
@@ -136,7 +137,12 @@ class Offers:
                 raise UserError(f"{last.model} is being tried already.", "Wait, or stop it first.")
             trial = _Trial(preset.id, self._ws.versions.active(known))
             self._trials[known] = trial
-        work = lambda: self._try(known, preset, trial)  # noqa: E731
+        asker = current()  # a thread of its own asks the Hub as whoever began it
+
+        def work() -> None:
+            with asking(asker):
+                self._try(known, preset, trial)
+
         threading.Thread(target=self._guarded, args=(trial, work), name="mmdemo-try", daemon=True).start()
         return trial.as_json()
 

@@ -14,10 +14,12 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import disable_progress_bars
 
+from mmdemo.asker import ROLES, Asker, asking
 from mmdemo.command_line import main
 from mmdemo.errors import UserError
 from mmdemo.models.find_model import find_preset
 from mmdemo.models.hub.download import DownloadStoppedError, Fetched, fetch
+from mmdemo.models.hub.loading import load_config
 from mmdemo.models.hub.local_cache import repositories
 from mmdemo.models.memory import memory_mb
 from mmdemo.models.presets import Preset
@@ -109,6 +111,26 @@ def test_a_model_that_is_private_not_there_or_out_of_reach_is_told(
     with pytest.raises(UserError, match="there is no network") as told:
         fetch(preset("me/clip"), lambda f: None)  # nobody listens there any more
     assert "Without one there are: efficientnet-lite0-devise" in told.value.cure
+
+
+def test_the_token_of_the_host_speaks_for_its_owner_alone(
+    tmp_path: Path, online: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_good")
+    folder = checkpoints.save_clip(tmp_path / "clip")
+    with serving({"me/clip": Repository(folder, token="hf_good")}) as address:
+        online(address)
+        for role in ROLES[:-1]:
+            with asking(Asker(role)):
+                with pytest.raises(UserError, match="there is none of that name, or it is private"):
+                    fetch(preset("me/clip"), lambda f: None)
+                with pytest.raises(UserError, match="there is none of that name, or it is private"):
+                    load_config("me/clip")
+        with asking(Asker("owner")):
+            fetch(preset("me/clip"), lambda f: None)
+            assert load_config("me/clip").model_type == "clip"
+        with asking(Asker("trainer")):  # what the owner has fetched is there for all
+            assert load_config("me/clip").model_type == "clip"
 
 
 @pytest.mark.slow

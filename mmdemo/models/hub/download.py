@@ -17,7 +17,7 @@ from typing import Any
 from mmdemo.errors import UserError
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.local_cache import is_cached, repositories
-from mmdemo.models.hub.reach import require_hub
+from mmdemo.models.hub.reach import require_hub, whose_token
 from mmdemo.models.presets import Preset, Repository, split_revision
 
 BAR = "huggingface_hub.snapshot_download"  # the name of the bar that counts bytes
@@ -88,7 +88,12 @@ def _fetch_one(repository: Repository, told: Callable[[Fetched], None], stopped:
             return found
 
     repo, revision = split_revision(name)
-    how: dict[str, Any] = {"allow_patterns": list(repository.files), "tqdm_class": Bar, **revision}
+    how: dict[str, Any] = {
+        "allow_patterns": list(repository.files),
+        "tqdm_class": Bar,
+        **revision,
+        **whose_token(),
+    }
     try:
         listed = snapshot_download(repo, dry_run=True, **how)
         lacking = sum(one.file_size for one in listed if one.will_download)

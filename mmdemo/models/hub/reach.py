@@ -7,6 +7,7 @@ import time
 from typing import Any
 from urllib.parse import urlparse
 
+from mmdemo.asker import current
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.local_cache import is_cached
 
@@ -26,11 +27,19 @@ def hub_options(name: str, done: str) -> dict[str, Any]:
     Raises:
         UserError: it is not here, and the Hub cannot be reached.
     """
-    if _unreachable() is None:
-        return {}
-    if not is_cached(name, "config.json"):
+    here = is_cached(name, "config.json")
+    if _unreachable() is None and not (here and whose_token()):
+        return whose_token()
+    if not here:
         require_hub(name, done)
     return {"local_files_only": True}
+
+
+def whose_token() -> dict[str, Any]:
+    """What the Hub's client is told of who asks: the token of this host speaks for its owner alone. Others
+    ask as nobody, and of what is downloaded already they ask nothing.
+    """
+    return {} if current().may("owner") else {"token": False}
 
 
 def unreachable_host() -> str:
