@@ -29,9 +29,9 @@ def run() -> None:
     parser.add_argument("--workspace", type=named_path, help="where labels are kept (MMDEMO_WORKSPACE)")
     parser.add_argument("--port", type=int, help="the port (GRADIO_SERVER_PORT)")
     parser.add_argument(
-        "--share", action="store_true", default=None, help="a public link; changes ask for a pass phrase"
+        "--share", action="store_true", default=None, help="a public link: whoever has it can look"
     )
-    parser.add_argument("--passphrase", help="asked for before anyone may label or train (MMDEMO_PASSPHRASE)")
+    parser.add_argument("--passphrase", help="the owner's key (MMDEMO_PASSPHRASE)")
     flags = parser.parse_args()
     settings = load_settings(
         workspace=flags.workspace,

@@ -8,7 +8,7 @@
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
         │   ├── NumberError    a feature, a loss or a score that is infinite or not a number
         │   ├── OutsideError   a name that leads out of the folder that it belongs to
-        │   └── AccessError    a pass phrase is needed first
+        │   └── AccessError    who asks may not
         ├── StorageError       the disk or the database refused; nothing was half-written
         │   ├── UnavailableError  for a while: the same again, a little later, may do
         │   └── DamagedError   what is kept cannot be read
@@ -67,7 +67,7 @@ class OutsideError(UserError):
 
 
 class AccessError(UserError):
-    """The page is open to look at; changing something needs the pass phrase."""
+    """Whoever asks may not, or has shown a key that opens nothing."""
 
 
 class StorageError(MmdemoError):

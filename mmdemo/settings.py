@@ -40,6 +40,18 @@ class Range:
 
 
 @dataclass(frozen=True)
+class HubSignIn:
+    """What a Space is told of signing in with Hugging Face."""
+
+    address: str  # of Hugging Face
+    client: str
+    secret: str
+    scopes: str
+    owner: str  # of the Space
+    host: str  # the name under which the Space is served
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where mmdemo keeps things and how it runs. Every field is also a variable: MMDEMO_ and its name."""
 
@@ -56,9 +68,10 @@ class Settings:
     threads: int = 0  # threads of PyTorch on a CPU; 0: its own choice
     slice_s: float = 0.0  # seconds of training at a stretch, for hosts that lend a GPU for so long; 0: no end
     samples: bool = True  # a new workspace starts with the sample collection
-    passphrase: str = ""  # asked for before anyone may label, import or train; empty: nobody is asked
+    passphrase: str = ""  # the owner's key; with one everybody else is a viewer, at this machine too
     share: bool = False  # a public link through Gradio
     server_name: str = ""  # empty: GRADIO_SERVER_NAME, else 127.0.0.1
+    hosts: str = ""  # further names that the page is served under, such as a domain of one's own
     server_port: int = 0  # 0: GRADIO_SERVER_PORT, else the first free port from 7860
     max_upload_mb: int = 200  # one uploaded file
     max_megapixels: int = 100  # a larger picture is refused before it is decoded
@@ -81,6 +94,26 @@ class Settings:
         return bool(os.environ.get("SPACE_ID"))
 
     @property
+    def space_host(self) -> str:
+        """The name under which a Space is served; empty: this is none."""
+        return os.environ.get("SPACE_HOST", "").split(",")[0] if self.on_space else ""
+
+    @property
+    def hub_sign_in(self) -> HubSignIn | None:
+        """How people sign in with Hugging Face; None: this is no Space that offers it."""
+        told = os.environ
+        if not (self.space_host and told.get("OAUTH_CLIENT_ID")):
+            return None
+        return HubSignIn(
+            told.get("OPENID_PROVIDER_URL", "https://huggingface.co").rstrip("/"),
+            told["OAUTH_CLIENT_ID"],
+            told.get("OAUTH_CLIENT_SECRET", ""),
+            told.get("OAUTH_SCOPES", "openid profile"),
+            told.get("SPACE_AUTHOR_NAME", ""),
+            self.space_host,
+        )
+
+    @property
     def one_of_several(self) -> bool:
         """Whether `accelerate launch` started this process as one of several that train together."""
         return _number("WORLD_SIZE", "int", os.environ.get("WORLD_SIZE", "1"), Range(1)) > 1
@@ -88,7 +121,8 @@ class Settings:
     @property
     def local(self) -> bool:
         """Whether only the person at this machine can reach the page: then paths of it may be named."""
-        return self.server_name in {"127.0.0.1", "localhost", "::1", ""} and not (self.share or self.on_space)
+        here = self.server_name in {"127.0.0.1", "localhost", "::1", ""}
+        return here and not (self.share or self.on_space or self.hosts)
 
     def as_json(self) -> dict[str, Any]:
         """The settings as `mmdemo settings` prints them; the pass phrase is not shown."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mmdemo.modality import MODALITIES
+from mmdemo.service.access import Access
 from mmdemo.service.context import Context
 from mmdemo.service.data import Data
 from mmdemo.service.labels import Labels
@@ -46,6 +48,11 @@ class App:
         self.versions = Versions(self.context)
         self.offers = Offers(self.context, self.versions)
         self.training = Training(self.context)
+
+    @cached_property
+    def access(self) -> Access:
+        """Who is let in. The workspace has no key before somebody asks that."""
+        return Access(self.settings, self.ws)
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption`: proposals, best first; of a recording, what is said; of a video, each

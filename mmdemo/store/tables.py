@@ -1,4 +1,4 @@
-"""The tables: items, texts' splits, pairs, labels, runs, versions, activations, attempts."""
+"""The tables: items, texts' splits, pairs, labels, runs, versions, activations, attempts, grants."""
 
 from __future__ import annotations
 
@@ -251,3 +251,19 @@ class Attempt(Base):
     certain: Mapped[bool | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     __table_args__ = (UniqueConstraint("task", "series", "number", name="uq_attempts"),)
+
+
+class Grant(Base):
+    """An invitation or a token: who has its key may do what a role may. The key itself is not kept."""
+
+    __tablename__ = "grants"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))  # invitation, which a person opens, or token, of a script
+    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(120))  # whom it is for
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # of its key, by the workspace's secret
+    uses_left: Mapped[int | None] = mapped_column(Integer)  # None: as often as one likes
+    used: Mapped[int] = mapped_column(Integer, default=0)
+    expires_at: Mapped[datetime] = mapped_column(DateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime)
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)

@@ -10,6 +10,7 @@ cache/            thumbnails; may be deleted
 backups/          the workspaces that were here before a restore, the last three
 import.json       how far the import that is on has come
 restore.json      what a restore that is on is about to change
+access.key        what sessions are signed with; no part of a backup
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from mmdemo.settings import DATABASE, Settings
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
 from mmdemo.store.durable import remove_abandoned, replacing, write_durably
+from mmdemo.store.grants import GrantLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
 from mmdemo.store.media_store import MediaStore, byte_count, file_sha256, sha256
@@ -103,6 +105,7 @@ class Workspace:
         self.versions = VersionTree(self.database)
         self.runs = RunLog(self.database)
         self.attempts = AttemptLog(self.database)
+        self.grants = GrantLog(self.database)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
         self._generation = self.database.generation()

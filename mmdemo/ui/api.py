@@ -1,7 +1,8 @@
 """The public operations as named Gradio endpoints with types, meanings and examples, for scripts and agents.
 
-The names, parameters and answers are stable. Where a pass phrase is set, endpoints that change something
-want it in the header x-mmdemo-passphrase: `Client(url, headers={"x-mmdemo-passphrase": "..."})`.
+The names, parameters and answers are stable. Where others can reach the page, endpoints that change something
+want a token: `Client(url, headers={"Authorization": "Bearer mmd_..."})`, or the owner's pass phrase in the
+header x-mmdemo-passphrase.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from typing import Any
 import gradio as gr
 from pydantic.fields import FieldInfo
 
+from mmdemo.asker import Asker
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import described, type_name
 from mmdemo.service.operations.requests import is_file, is_lines
 from mmdemo.service.operations.table import CALLER, OPERATIONS, Operation
+from mmdemo.ui.access.gate import asker_of
 from mmdemo.ui.files import FROM_CLIENT, sent_files
-from mmdemo.ui.gate import HEADER, Caller, ask
+from mmdemo.ui.gate import ask
 from mmdemo.ui.lanes import lane_of
 from mmdemo.ui.refusals import kind_of
 
@@ -38,17 +41,16 @@ def add_endpoints(app: App) -> None:
 def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
     """An operation as a function of its fields, which Gradio reads the types and the docstring of."""
 
-    def carry_out(values: dict[str, Any], caller: Caller) -> Any:
+    def carry_out(values: dict[str, Any], asker: Asker) -> Any:
         with sent_files(app.settings, FROM_CLIENT) as files:
-            return ask(app, operation.name, values, "api", caller, files)
+            return ask(app, operation.name, values, "api", asker, files)
 
     async def call(request: gr.Request, *given: Any, **named: Any) -> Any:
         sent = dict(zip(operation.fields, given, strict=False)) | named
         values = {name: value for name, value in sent.items() if value is not MISSING}
-        headers = request.headers if request else {}
-        caller = Caller(headers.get(HEADER), str(getattr(request, "username", None) or ""))
+        asker = asker_of(getattr(getattr(request, "request", None), "scope", None))
         try:
-            return await lane_of(operation).run(carry_out, values, caller)
+            return await lane_of(operation).run(carry_out, values, asker)
         except MmdemoError as e:
             raise refused(e) from e
 

@@ -1,79 +1,74 @@
-"""The gate: who is asking, and whether they may. Everything that asks for an operation comes through here.
-
-With a pass phrase set, who gives it is the owner and everybody else a viewer; without one, everybody is the
-owner.
+"""What somebody may do: everything that asks for an operation comes through here. Who they are is told by
+`ui/access/`, in front of all routes.
 """
 
 from __future__ import annotations
 
-import hmac
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from mmdemo.asker import Asker, Role, asking
-from mmdemo.errors import AccessError
+from mmdemo.errors import AccessError, MmdemoError
 from mmdemo.service.app import App
+from mmdemo.service.exchange import exchange_folder
 from mmdemo.service.operations.table import OPERATIONS, Surface
 from mmdemo.settings import Settings
 
-HEADER = "x-mmdemo-passphrase"
+CURE = "Sign in with an invitation or the pass phrase, which the person who runs this page has."
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who is asking, as far as a request says."""
-
-    key: str | None = None  # the pass phrase that was given, quoted as headers need it
-    name: str = ""  # who signed in
-
-
-def asker_of(settings: Settings, caller: Caller) -> Asker:
-    """Who a caller is, and what they may do."""
-    trusted = not settings.passphrase or (caller.key is not None and _is_key(settings, caller.key))
-    return Asker("owner" if trusted else "viewer", name=caller.name)
-
-
-def require_role(settings: Settings, role: Role, caller: Caller) -> None:
+def require_role(role: Role, asker: Asker) -> None:
     """Let through who may do what a role may.
 
     Raises:
-        AccessError: the pass phrase is missing or wrong.
+        AccessError: they may not.
     """
-    if asker_of(settings, caller).may(role):
-        return
-    if not caller.key:
-        raise AccessError("This needs the pass phrase.", "Ask the person who shared this page.")
-    raise AccessError("The pass phrase is wrong.", "Check it and try again.")
-
-
-def _is_key(settings: Settings, given: str) -> bool:
-    """Whether it is the pass phrase; headers are ASCII: it comes quoted."""
-    return hmac.compare_digest(unquote(given).encode(), settings.passphrase.encode())
+    if not asker.may(role):
+        raise AccessError(f"This is for the role {role}, and yours is {asker.role}.", CURE)
 
 
 def ask(
-    app: App, name: str, values: Mapping[str, Any], surface: Surface, caller: Caller, files: Any = None
+    app: App, name: str, values: Mapping[str, Any], surface: Surface, asker: Asker, files: Any = None
 ) -> Any:
-    """Carry an operation out for a caller; the answer as JSON.
+    """Carry an operation out for somebody; the answer as JSON.
 
     Args:
         app: the open workspace.
         name: of the operation.
         values: what was sent.
         surface: where it comes from.
-        caller: who asks.
+        asker: who asks.
         files: says which path a file that was sent may be opened by; None: no file is taken.
 
     Raises:
         UserError: there is no such operation there, or a value cannot be used.
-        AccessError: the caller may not.
+        AccessError: the asker may not.
     """
     operation = OPERATIONS.get(name)
-    require_role(app.settings, operation.role, caller)
+    require_role(operation.role, asker)
     app.context.wait_for_samples()  # half a second, at the first start
-    if caller.name and "annotator" in operation.fields:
-        values = {**values, "annotator": caller.name}
-    with asking(asker_of(app.settings, caller)):
-        return operation(app, operation.parse(values, surface, files))
+    if asker.name and "annotator" in operation.fields:
+        values = {**values, "annotator": asker.name}
+    with asking(asker):
+        try:
+            return operation(app, operation.parse(values, surface, files))
+        except MmdemoError as e:
+            if not asker.may("owner"):
+                _hide_folders(e, app.settings)
+            raise
+
+
+def _hide_folders(error: MmdemoError, settings: Settings) -> None:
+    """Name the folders of this machine by what they are: where they lie is for its owner."""
+    for folder, name in (
+        (exchange_folder(), "a temporary folder"),
+        (settings.workspace, "the workspace"),
+        (Path(tempfile.gettempdir()), "a temporary folder"),
+        (Path.home(), "a folder"),
+    ):
+        if len(folder.parts) > 1:
+            error.what = error.what.replace(str(folder), name)
+            error.cure = error.cure.replace(str(folder), name)
+    error.args = (f"{error.what} {error.cure}".strip(),)

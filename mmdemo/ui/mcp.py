@@ -14,12 +14,14 @@ from typing import Any
 
 import gradio as gr
 
+from mmdemo.asker import Asker
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import about, is_file, is_lines, shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.ui.access.gate import asker_of
 from mmdemo.ui.files import FROM_AGENT, sent_files
-from mmdemo.ui.gate import HEADER, Caller, ask
+from mmdemo.ui.gate import ask
 from mmdemo.ui.lanes import lane_of
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,9 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
         files = [[name] for name, field in tools[tool].fields.items() if is_file(field)]
         return input_schema(tools[tool]), files
 
-    def carry_out(name: str, arguments: dict[str, Any], caller: Caller) -> Any:
+    def carry_out(name: str, arguments: dict[str, Any], asker: Asker) -> Any:
         with sent_files(app.settings, FROM_AGENT) as files:
-            return ask(app, name, arguments, "api", caller, files)
+            return ask(app, name, arguments, "api", asker, files)
 
     def refused(sentence: str) -> Any:
         text = types.TextContent(type="text", text=sentence)
@@ -71,8 +73,8 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
             if asked.name not in tools or asked.name not in chosen:
                 raise UserError(f"There is no tool {shown(asked.name)}.", f"Use one of: {', '.join(chosen)}.")
             came_by = server.mcp_server.request_context.request
-            caller = Caller(came_by.headers.get(HEADER) if came_by else None)
-            work = partial(carry_out, tools[asked.name].name, asked.arguments or {}, caller)
+            asker = asker_of(came_by.scope if came_by else None)
+            work = partial(carry_out, tools[asked.name].name, asked.arguments or {}, asker)
             answer = await lane_of(tools[asked.name]).run(work)
         except MmdemoError as e:
             return refused(str(e))

@@ -206,7 +206,6 @@ mm.outbox = (() => {
 
   addEventListener("storage", (e) => {
     if (e.key === ANSWER && e.newValue) settle(parse(e.newValue) || {});
-    if (e.key === "mmdemo.passphrase") deliver();
     if (e.key?.startsWith(WAITS) && e.newValue) {
       latest = Math.max(latest, parse(e.newValue)?.at || 0);
       clearTimeout(others);

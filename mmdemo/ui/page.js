@@ -1,4 +1,4 @@
-/* What all widgets share: building nodes, asking the server, the address, the pass phrase. */
+/* What all widgets share: building nodes, asking the server, the address. */
 window.mm = (() => {
   // A node; children that are strings become text, so nothing that people typed is ever read as HTML.
   function h(tag, attributes = {}, ...children) {
@@ -35,14 +35,8 @@ window.mm = (() => {
     }
   }
 
-  function passphrase() {
-    try { return localStorage.getItem("mmdemo.passphrase") || ""; } catch { return ""; }
-  }
-
   async function send(path, options) {
-    const headers = { ...(options.headers || {}) };
-    if (passphrase()) headers["x-mmdemo-passphrase"] = encodeURI(passphrase());
-    const response = await fetch(path, { ...options, headers });
+    const response = await fetch(path, options);
     let answer = null;
     try { answer = await response.json(); } catch { /* a page of something between, or half an answer */ }
     if (!response.ok) throw new Refused(response.status, answer, Number(response.headers.get("retry-after")) || 0);
@@ -50,12 +44,12 @@ window.mm = (() => {
     return answer;
   }
 
-  // Ask the server; where it wants the pass phrase, ask the person and try once more.
+  // Ask the server; where one has to sign in for it (sign_in.js), ask the person and try once more.
   async function call(path, options) {
     try {
       return await send(path, options);
     } catch (e) {
-      if (!(e instanceof Refused) || e.status !== 401 || !(await askPassphrase(e.message))) throw e;
+      if (!(e instanceof Refused) || e.status !== 401 || !(await mm.signIn(e.message))) throw e;
       return send(path, options);
     }
   }
@@ -80,24 +74,6 @@ window.mm = (() => {
     return start;
   }
   const live = (samples) => call("mmdemo/live", { method: "POST", body: samples });
-
-  let asking = null;
-  function askPassphrase(why) {
-    asking ||= new Promise((resolve) => {
-      const input = h("input", { type: "password", "aria-label": "Pass phrase", autocomplete: "current-password" });
-      const dialog = h("dialog", { class: "mm-dialog" },
-        h("form", { method: "dialog", onsubmit: () => {
-          try { localStorage.setItem("mmdemo.passphrase", input.value); } catch { /* private window: asked again next time */ }
-          resolve(true);
-        } }, h("p", {}, why), input, h("div", { class: "mm-row" },
-          h("button", { class: "mm-button primary" }, "Unlock"),
-          h("button", { class: "mm-button", type: "button", onclick: () => { resolve(false); dialog.close(); } }, "Cancel"))));
-      dialog.addEventListener("close", () => { dialog.remove(); asking = null; resolve(false); });
-      document.body.append(dialog);
-      dialog.showModal();
-    });
-    return asking;
-  }
 
   // A question before what cannot be undone, perhaps with fields; answers whether to go on.
   function confirm(question, yes, fields = []) {
@@ -281,6 +257,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, send, asJson, newKey, signIn: askPassphrase, percent, api, begin, upload, live, toast, saved, saveFile, confirm, address, task, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, address, task, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
     states: {} };  // what each tab of a modality shows, for the address
 })();

@@ -33,6 +33,7 @@ from mmdemo.errors import (
 )
 from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
+from mmdemo.settings import Settings
 from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ OURS = "/gradio_api/file=mmdemo/"
 # What the machine raises. All else that escapes a route of Gradio's is a value that it did not count on.
 OF_THE_MACHINE = (OSError, MemoryError)
 NO_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)  # what the system says of a name that no file has
+MAX_JSON_MB = 2
+LONGEST_NUMBER = 400  # digits: Python reads no more than 4300, and every bound has far fewer
 BODY_CURE = 'Send a JSON object, as in {"data": [...]}.'
 USELESS = UserError("The request cannot be used.", BODY_CURE)
 
@@ -101,6 +104,18 @@ def fault() -> JSONResponse:
     return refusal(MmdemoError("Something went wrong in mmdemo.", "Its log says what."), 500)
 
 
+def largest_request_mb(settings: Settings) -> int:
+    """How large a request may be, which may hold a file as a data: URL."""
+    return 2 + settings.max_upload_mb * 4 // 3
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a Content-Type header says JSON and nothing else: a foreign page's form or plain text may hold
+    the word too.
+    """
+    return media_type.partition(";")[0].strip().lower() == "application/json"
+
+
 async def read_body(request: Request, most_mb: int) -> bytes:
     """The whole body of a request.
 
@@ -113,6 +128,24 @@ async def read_body(request: Request, most_mb: int) -> bytes:
         if len(body) > most_mb * 1_000_000:
             raise UserError(f"The request is over the limit of {most_mb} MB.", "Send less at once.")
     return bytes(body)
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """The JSON object that a request of the page sends.
+
+    Raises:
+        UserError: it sends something else, or too much.
+    """
+    if not is_json(request.headers.get("content-type", "")):
+        raise UserError("The request is not JSON.", "Send a JSON object, as application/json.")
+    data = await read_body(request, MAX_JSON_MB)
+    try:
+        body = json.loads(data or b"{}", parse_int=lambda digits: int(digits[:LONGEST_NUMBER]))
+    except (ValueError, RecursionError) as e:
+        raise UserError("The request is not JSON.", "Send a JSON object.") from e
+    if not isinstance(body, dict):
+        raise UserError("The request is not a JSON object.", "Send a JSON object.")
+    return body
 
 
 def unreadable(request: Request, error: Exception) -> JSONResponse:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -21,17 +21,20 @@ from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings
+from mmdemo.ui.access.gate import Gate
+from mmdemo.ui.access.hosts import Hosts
+from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.mcp import answer_agents
-from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
+from mmdemo.ui.refusals import PlainRefusals, largest_request_mb, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import Tab, tabs
 from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 SCRIPTS = (
-    *("page.js", "outbox.js", "reliability.js", "numbers.js"),
+    *("page.js", "sign_in.js", "outbox.js", "reliability.js", "numbers.js"),
     *("answers.js", "wave.js", "player.js", "brought.js"),
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
@@ -106,9 +109,9 @@ def _tab_of_link(names: Collection[str]) -> Callable[[gr.Request], Any]:
 
 
 def _launch(page: gr.Blocks, app: App) -> str:
-    """Serve the page; returns its address."""
-    settings = app.settings
-    _, address, _ = page.launch(
+    """Serve the page; returns the address by which people reach it."""
+    settings, hosts = app.settings, Hosts(app.settings)
+    _, address, shared = page.launch(
         server_name=settings.server_name,
         server_port=settings.server_port or None,
         share=settings.share,
@@ -120,17 +123,30 @@ def _launch(page: gr.Blocks, app: App) -> str:
         footer_links=["api"],
         max_file_size=settings.max_upload_mb * 1_000_000,
         state_session_capacity=SESSIONS,
-        app_kwargs={
-            "routes": page_routes(app),
-            "middleware": [Middleware(PlainRefusals, max_mb=2 + settings.max_upload_mb * 4 // 3)],
-            "exception_handlers": {RequestValidationError: unreadable, HTTPException: refused_by_gradio},
-        },
         mcp_server=True,
         ssr_mode=False,
+        num_workers=0,  # they would serve files and uploads beside the gate
         quiet=True,
+        _app=GatedApp(
+            partial(Gate, app=app, hosts=hosts),
+            routes=page_routes(app),
+            middleware=[Middleware(PlainRefusals, max_mb=largest_request_mb(settings))],
+            exception_handlers={RequestValidationError: unreadable, HTTPException: refused_by_gradio},
+        ),
     )
+    if shared:
+        hosts.add(shared)
+    if settings.space_host:
+        shared = f"https://{settings.space_host}/"
     answer_agents(page, app)
-    return str(address)
+    return str(shared or address)
+
+
+def owner_link(app: App, address: str) -> str:
+    """A link that makes whoever opens it first the owner. What stands behind the # is never sent: no log of a
+    server has it.
+    """
+    return f"{address}#sign-in={app.access.owner_key()}"
 
 
 def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
@@ -143,14 +159,9 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     logging.basicConfig(format="%(message)s")  # of whoever began the process, where it has said more
     logging.getLogger("mmdemo").setLevel(logging.INFO)
-    if settings.share and not settings.passphrase:
-        settings = replace(settings, passphrase=secrets.token_urlsafe(6))
     app = App(settings, samples_later=True)
     page = build_page(app)
     page.queue(max_size=64, default_concurrency_limit=4)
-    if settings.share:
-        log.warning("Anyone with the public link can look at this workspace.")
-        log.warning("To label, import or train they need the pass phrase: %s", settings.passphrase)
     try:
         address = _launch(page, app)
     except OSError as e:  # of the sockets that are tried
@@ -158,6 +169,11 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         raise port_is_taken(settings) from e
     app.context.start_behind_the_page()  # Python runs one thread at a time: before, the page would wait
     log.info("mmdemo is at %s", address)
+    if not settings.local or settings.passphrase:
+        log.warning(
+            "Whoever reaches it can look. To do more they sign in; an invitation is made by `mmdemo invite`."
+        )
+        log.warning("You are the owner by this link, which opens once: %s", owner_link(app, address))
     log.info("%s", keeping(app)["text"])
     if block:
         try:

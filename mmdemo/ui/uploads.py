@@ -8,20 +8,20 @@ from typing import Any
 
 from starlette.requests import Request
 
-from mmdemo.asker import asking, current
+from mmdemo.asker import current
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.service.app import App
 from mmdemo.service.context import check_task
 from mmdemo.service.exchange import exchange_folder, file_in_batch, sweep
-from mmdemo.ui.gate import Caller, asker_of, require_role
+from mmdemo.ui.gate import require_role
 from mmdemo.ui.lanes import MODELS
 
 LONGEST_PATH = 2000  # characters of a name with its folders
 
 
-async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
+async def receive(app: App, request: Request) -> dict[str, Any]:
     """Take one file in.
 
     Without a batch it is a file to look at or hear, as what `?task=` says, and becomes an unlisted item; with
@@ -37,7 +37,7 @@ async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
     batch = request.query_params.get("batch", "")
     task = check_task(request.query_params.get("task", "") or DEFAULT_TASK)
     if batch:
-        require_role(app.settings, "trainer", caller)
+        require_role("trainer", current())
     limit = app.settings.max_upload_mb * 1_000_000
     sweep()
     part = exchange_folder() / f"part-{secrets.token_hex(8)}"
@@ -57,8 +57,7 @@ async def receive(app: App, request: Request, caller: Caller) -> dict[str, Any]:
             target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
             return {"name": name, "bytes": size}
-        with asking(asker_of(app.settings, caller)):
-            return await MODELS.run(_keep, app, part, name, task)
+        return await MODELS.run(_keep, app, part, name, task)
     except OSError as e:
         raise cannot_write(f"{name} could not be saved", e) from e
     finally:

@@ -116,7 +116,7 @@ def open_page(chromium: Browser, contexts: list[BrowserContext]) -> Iterator[Cal
 
         page.on("console", console)
         page.on("pageerror", lambda e: wrong.append(str(e)))
-        home = address.split("?")[0]
+        home = address.split("#")[0].split("?")[0]
         page.on(
             "request", lambda r: None if r.url.startswith((home, "data:", "blob:")) else wrong.append(r.url)
         )

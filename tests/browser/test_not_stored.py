@@ -167,11 +167,10 @@ def test_who_does_not_sign_in_is_asked_once_and_the_labels_wait_until_they_do(
     expect(dialog).to_have_count(0)
     page.get_by_role("button", name="Sign in").click()
     page.unroute(LABELS)
-    dialog.get_by_label("Pass phrase").fill("let me in")
-    dialog.get_by_role("button", name="Unlock").click()
+    dialog.get_by_label("Pass phrase or invitation").fill(app.access.owner_key())
+    dialog.get_by_role("button", name="Sign in").click()
     wait_sent(page)
     assert [verdicts(app, pair) for pair in said] == [["match"]] * 3
-    page.evaluate("localStorage.removeItem('mmdemo.passphrase')")
 
 
 def test_a_tick_that_cannot_be_stored_is_not_shown_as_made(served: Served, open_page: Open) -> None:

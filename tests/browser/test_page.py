@@ -325,31 +325,6 @@ def test_no_tab_overflows_its_window(served: Served, open_page: Open) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, (name, width, scheme)
 
 
-def test_with_a_pass_phrase_the_page_asks_once_and_then_labels(open_page: Open, tmp_path: Path) -> None:
-    from mmdemo.settings import load_settings
-    from mmdemo.ui.shell import serve
-    from tests.waiting import free_port
-
-    settings = load_settings(
-        {}, workspace=tmp_path / "w", device="cpu", server_port=free_port(), passphrase="let me in"
-    )
-    app, address, served = serve(settings, block=False)
-    try:
-        page = open_page(f"{address}?view=label", tolerate="401 (Unauthorized)")
-        expect(page.locator(".mm-picture img")).to_be_visible()
-        log = app.ws.labels.total()
-        page.keyboard.press("m")
-        page.get_by_label("Pass phrase").fill("let me in")
-        page.get_by_role("button", name="Unlock").click()
-        expect(page.locator(".mm-receipt")).to_contain_text("saved on disk")
-        page.keyboard.press("m")
-        wait_saved(page)
-        assert app.ws.labels.total() == log + 2
-    finally:
-        served.close(verbose=False)
-        app.close()
-
-
 def test_a_heat_map_lies_on_the_picture_and_nowhere_beside_it_at_every_width(
     served: Served, open_page: Open
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from mmdemo.settings import ASSETS
 from mmdemo.ui.files import FROM_CLIENT, sent_files
 from mmdemo.ui.waiting_files import WAITING
 from tests.conftest import TASK, png
-from tests.ui.conftest import agent
+from tests.ui.conftest import agent, awaited
 
 Served = tuple[App, Any, str]
 RECORDING = ASSETS / "speech" / "samples"
@@ -34,7 +33,8 @@ def http(served: Served) -> Iterator[httpx.Client]:
 
 
 def upload(http: httpx.Client, data: bytes, name: str = "a.png") -> str:
-    """The name that the answer gives a file."""
+    """The name that the answer gives a file of a script, which keeps no cookies."""
+    http.cookies.clear()
     return str(http.post("gradio_api/upload", files={"files": (name, data)}).json()[0])
 
 
@@ -114,7 +114,7 @@ def test_what_one_session_uploaded_no_other_may_open(served: Served) -> None:
         scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", kind)]}
         return (await WAITING.receive(Request(scope, receive), asker, 1))[0]
 
-    name = asyncio.run(send(mine))
+    name = awaited(send(mine))
     with sent_files(served[0].settings, FROM_CLIENT) as files:
         with asking(mine):
             opened = files({"path": name}).path

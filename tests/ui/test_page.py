@@ -11,23 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from mmdemo.service.app import App
 from mmdemo.service.exchange import batch_folder
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import ASSETS
-from mmdemo.ui.routes import page_routes
 from tests.conftest import TASK, labels_of, png
-from tests.ui.conftest import agent
+from tests.ui.conftest import agent, gated
 from tests.waiting import wait_for
 
 
 @pytest.fixture
 def client(app: App) -> TestClient:
     """The page's own routes over a workspace with samples."""
-    return TestClient(Starlette(routes=page_routes(app)))
+    return gated(app)
 
 
 def test_media_are_served_by_their_hash_and_nothing_else(client: TestClient, app: App) -> None:
@@ -89,7 +87,7 @@ def test_a_foreign_page_cannot_post_a_form(client: TestClient) -> None:
 
 
 def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_app: Callable[..., App]) -> None:
-    client = TestClient(Starlette(routes=page_routes(make_app("closed", passphrase="öffne dich"))))
+    client = gated(make_app("closed", passphrase="öffne dich"))
     assert client.post("/mmdemo/api/status", json={}).status_code == 200
     writing = [name for name, o in OPERATIONS.items() if o.role != "viewer" and "page" in o.surfaces]
     assert {"label", "label_result", "undo", "start_training", "import_start", "activate", "restore"} <= set(
@@ -104,8 +102,10 @@ def test_with_a_pass_phrase_looking_is_free_and_every_change_asks(make_app: Call
 
 
 def test_from_outside_nobody_names_a_path_of_the_server(make_app: Callable[..., App]) -> None:
-    client = TestClient(Starlette(routes=page_routes(make_app("open", server_name="0.0.0.0"))))
-    got = client.post("/mmdemo/api/import_start", json={"source": "/etc"})
+    app = make_app("open", server_name="0.0.0.0")
+    _, token = app.access.grant("token", "trainer", "", 1, None)
+    headers = {"Authorization": f"Bearer {token}"}
+    got = gated(app).post("/mmdemo/api/import_start", json={"source": "/etc"}, headers=headers)
     assert got.status_code == 400 and "cannot be named from outside" in got.json()["error"]
 
 

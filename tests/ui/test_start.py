@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from mmdemo.asker import OWNER
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS, load_settings
-from mmdemo.ui.gate import Caller, ask
+from mmdemo.ui.gate import ask
 
 ROOT = ASSETS.parent
 
@@ -44,7 +45,7 @@ def test_who_asks_before_the_samples_are_in_waits_for_them(tmp_path: Path) -> No
     answers: list[dict[str, list[str]]] = []
     try:
         assert app.ws.items.count("image") == 0
-        early = threading.Thread(target=lambda: answers.append(ask(app, "samples", {}, "page", Caller())))
+        early = threading.Thread(target=lambda: answers.append(ask(app, "samples", {}, "page", OWNER)))
         early.start()
         early.join(0.2)
         assert early.is_alive()

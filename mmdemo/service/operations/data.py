@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from mmdemo.asker import current
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import importers
 from mmdemo.data.importing import NO_LABEL, foreseen, preview, source_in
@@ -66,7 +67,7 @@ class SourceRequest(Request):
 def _source(app: App, request: SourceRequest) -> str:
     named = request.source.strip()
     if named:
-        if not app.settings.local:
+        if not (app.settings.local and current().may("owner")):
             raise UserError("Paths of the server cannot be named from outside.", "Upload the files instead.")
         return named
     folder = batch_folder(request.batch)
@@ -124,9 +125,9 @@ def import_stop(app: App, request: NothingRequest) -> dict[str, Any]:
 @operation("data", role="viewer", quick=True)
 def data(app: App, request: TaskRequest) -> dict[str, Any]:
     """What the tab says of the workspace, and what can be imported and exported."""
-    task = request.task
+    task, here = request.task, app.settings.local and current().may("owner")
     return {
-        "folder": str(app.settings.workspace) if app.settings.local else "This workspace",
+        "folder": str(app.settings.workspace) if here else "This workspace",
         "items": app.ws.items.count(modality_of(task).name),
         "pairs": app.labels.counts(task)["pairs"],
         "labels": app.ws.labels.total(task),
@@ -135,7 +136,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "kinds": [importer.about for importer in importers()],
         "formats": list(formats(modality_of(task))),
         "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(modality_of(task).name)}),
-        "paths": app.settings.local,
+        "paths": here,
     }
 
 

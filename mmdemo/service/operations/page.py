@@ -1,10 +1,11 @@
-"""What the page as a whole asks: its status line, and whether a pass phrase is right."""
+"""What the page as a whole asks: its status line, and who one is there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from mmdemo.asker import current
 from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import TaskRequest
@@ -22,7 +23,7 @@ def keeping(app: App) -> dict[str, Any]:
             "Add a persistent disk, or back up in the Data tab."
         )
         return {"text": text, "lasting": False}
-    if not app.settings.local:
+    if not (app.settings.local and current().may("owner")):
         return {"text": "Labels are kept on the disk of this host.", "lasting": True}
     return {"text": f"Labels are kept in {place}", "lasting": True}
 
@@ -69,5 +70,10 @@ def status(app: App, request: TaskRequest) -> dict[str, Any]:
         "index": indexing,
         "counts": app.labels.counts(task),
         "keeping": keeping(app),
-        "passphrase": bool(app.settings.passphrase),
+        "you": {
+            "role": current().role,
+            "name": current().name,
+            "hub": app.settings.hub_sign_in is not None,
+            "alone": app.settings.local and not app.settings.passphrase,  # there is nobody to sign in
+        },
     }

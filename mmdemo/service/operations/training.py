@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from mmdemo.asker import current
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.models.presets import LOADERS
 from mmdemo.service.app import App
@@ -227,6 +228,6 @@ def estimate_training(app: App, request: TrainRequest) -> dict[str, Any]:
 @operation("warm_up", role="viewer", quick=True)
 def warm_up(app: App, request: NothingRequest) -> dict[str, Any]:
     """The tab was opened: the worker starts before it is needed."""
-    if not app.settings.passphrase:
+    if current().may("trainer"):
         app.context.jobs.warm_up()
     return {}

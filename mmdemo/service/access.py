@@ -1,0 +1,165 @@
+"""Who somebody is, by the key that they show, and the sessions in which they need not show it again.
+
+A key is the pass phrase, the owner's key that a start prints and that opens once, an invitation, or the token
+of a script. A session is signed by the workspace's secret and names what let its holder in: it ends when that
+is taken back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mmdemo.asker import Role
+from mmdemo.service.signing import facts_of, signed
+from mmdemo.settings import Settings
+from mmdemo.store.grants import INVITATION, TOKEN
+from mmdemo.store.secret import secret_of
+from mmdemo.store.tables import Grant, now
+from mmdemo.store.workspace import Workspace
+
+PREFIX = "mmd_"  # of every key but the pass phrase: what begins so was made here
+SESSION_S = 30 * 86_400.0
+RENEWED_S = SESSION_S / 2  # what is left of a session when it is signed anew
+KNOWN_S = 2.0  # for which a grant that was not revoked is believed so
+OWNER, PHRASE, GRANT, HUB = "owner", "phrase", "grant", "hub"  # what lets somebody in
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """Who somebody is, by what they showed."""
+
+    role: Role = "viewer"
+    name: str = ""
+    by: str = ""  # what let them in, as `holds` takes it; empty: nothing was shown
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session as its cookie says it."""
+
+    id: str
+    who: Admitted
+    ends_s: float  # Unix time
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it should be signed anew."""
+        return self.ends_s - time.time() < RENEWED_S
+
+
+class Access:
+    """The keys and sessions of an open workspace."""
+
+    def __init__(self, settings: Settings, ws: Workspace) -> None:
+        self._phrase = settings.passphrase
+        self._on_space = settings.on_space
+        self._ws = ws
+        self._secret = secret_of(ws.folder)
+        self._owner_key = ""
+        self._asked: dict[int, tuple[float, bool]] = {}  # grants: when, and whether it held
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """What tells this workspace's sessions from another's on the same host."""
+        return self.digest("the name of the sessions")[:8]
+
+    def owner_key(self) -> str:
+        """A key that makes whoever shows it first the owner."""
+        with self._lock:
+            self._owner_key = self._owner_key or _new_key()
+            return self._owner_key
+
+    def admit(self, key: str) -> Admitted | None:
+        """Who somebody is that signs in with a key, which may be used up by that; None: it opens nothing."""
+        if self.is_phrase(key):
+            return self.by_phrase()
+        with self._lock:
+            if self._owner_key and hmac.compare_digest(self._owner_key.encode(), key.encode()):
+                self._owner_key = ""
+                return Admitted("owner", by=OWNER)
+        grant = self._ws.grants.use(self.digest(key)) if key.startswith(PREFIX) else None
+        if grant is None or grant.kind != INVITATION:
+            return None
+        several = grant.used > 1 or bool(grant.uses_left)
+        return _admitted(grant, f" {grant.used}" if grant.name and several else "")
+
+    def by_token(self, key: str) -> Admitted | None:
+        """Who a script is, by its token; None: it is none that can be used."""
+        grant = self._ws.grants.usable(self.digest(key)) if key.startswith(PREFIX) else None
+        return _admitted(grant) if grant is not None and grant.kind == TOKEN else None
+
+    def is_phrase(self, given: str) -> bool:
+        """Whether it is the pass phrase."""
+        return bool(self._phrase) and hmac.compare_digest(given.encode(), self._phrase.encode())
+
+    def by_phrase(self) -> Admitted:
+        """Who gave the pass phrase."""
+        return Admitted("owner", by=f"{PHRASE}:{self.digest(self._phrase)[:16]}")
+
+    def holds(self, by: str) -> bool:
+        """Whether what let somebody in still does: the pass phrase is the same, the grant was not revoked."""
+        kind, _, rest = by.partition(":")
+        if kind == PHRASE:
+            return bool(self._phrase) and rest == self.digest(self._phrase)[:16]
+        if kind == GRANT:
+            at, held = self._asked.get(int(rest), (0.0, False))
+            if time.monotonic() - at > KNOWN_S:
+                held = not self._ws.grants.is_revoked(int(rest))
+                self._asked[int(rest)] = (time.monotonic(), held)
+            return held
+        return kind in ("", OWNER) or (kind == HUB and self._on_space)
+
+    def text_of(self, session: str, who: Admitted) -> str:
+        """A session as a text that nobody else can make."""
+        facts = {"sid": session, "role": who.role, "name": who.name, "by": who.by}
+        return signed(facts | {"ends": time.time() + SESSION_S}, self._secret)
+
+    def session(self, text: str) -> Session | None:
+        """The session of such a text; None: it is forged, over, or what it stood on was taken back."""
+        facts = facts_of(text, self._secret)
+        if facts is None or facts["ends"] < time.time() or not self.holds(facts["by"]):
+            return None
+        return Session(facts["sid"], Admitted(facts["role"], facts["name"], facts["by"]), facts["ends"])
+
+    def grant(self, kind: str, role: Role, name: str, days: float, uses: int | None) -> tuple[Grant, str]:
+        """Let somebody in; the grant, and the key that is shown this once."""
+        key = _new_key()
+        ends = now() + timedelta(days=days)
+        grant = Grant(
+            kind=kind, role=role, name=name, digest=self.digest(key), uses_left=uses, expires_at=ends
+        )
+        return self._ws.grants.add(grant), key
+
+    def revoke(self, grant: int) -> Grant:
+        """Take a grant back, and end every session that stands on it.
+
+        Raises:
+            UserError: there is none of that number.
+        """
+        found = self._ws.grants.revoke(grant)
+        self._asked.pop(grant, None)
+        return found
+
+    def digest(self, key: str) -> str:
+        """By which a key is known again; nobody can tell the key from it."""
+        return hmac.new(self._secret, key.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def new_session() -> str:
+    """The id of a new session."""
+    return secrets.token_hex(16)
+
+
+def _new_key() -> str:
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def _admitted(grant: Grant, number: str = "") -> Admitted:
+    return Admitted(grant.role, grant.name + number, f"{GRANT}:{grant.id}")  # type: ignore[arg-type]

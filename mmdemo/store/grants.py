@@ -1,0 +1,82 @@
+"""Invitations and tokens, by the digests of their keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from mmdemo.errors import UserError
+from mmdemo.store.database import Database
+from mmdemo.store.tables import Grant, now
+
+INVITATION, TOKEN = KINDS = ("invitation", "token")
+
+
+class GrantLog:
+    """Whom the owner lets in. A grant is never deleted: who was let in stays known."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, grant: Grant) -> Grant:
+        """Keep a new one."""
+        with self._database.write() as session:
+            session.add(grant)
+            session.flush()
+        return grant
+
+    def use(self, digest: str) -> Grant | None:
+        """Use an invitation once more, or a token; None: there is none that can be used."""
+        with self._database.write() as session:
+            grant = _usable(session, digest)
+            if grant is None:
+                return None
+            left = update(Grant).where(Grant.id == grant.id).values(used=Grant.used + 1)
+            if grant.uses_left is not None:
+                left = left.where(Grant.uses_left > 0).values(uses_left=Grant.uses_left - 1)
+            if session.execute(left).rowcount != 1:  # type: ignore[attr-defined]
+                return None
+            session.refresh(grant)
+        return grant
+
+    def usable(self, digest: str) -> Grant | None:
+        """The one of a key, where it can be used; nothing is counted."""
+        with self._database.read() as session:
+            return _usable(session, digest)
+
+    def is_revoked(self, grant: int) -> bool:
+        """Whether it was taken back, or is not there."""
+        with self._database.read() as session:
+            found = session.get(Grant, grant)
+            return found is None or found.revoked_at is not None
+
+    def listed(self) -> list[Grant]:
+        """All of them, newest first."""
+        with self._database.read() as session:
+            return list(session.scalars(select(Grant).order_by(Grant.id.desc())))
+
+    def revoke(self, grant: int, at: datetime | None = None) -> Grant:
+        """Take one back.
+
+        Raises:
+            UserError: there is none of that number.
+        """
+        with self._database.write() as session:
+            found = session.get(Grant, grant)
+            if found is None:
+                raise UserError(f"There is no invitation or token {grant}.", "Check the number in the list.")
+            found.revoked_at = found.revoked_at or at or now()
+        return found
+
+
+def _usable(session: Session, digest: str) -> Grant | None:
+    return session.scalar(
+        select(Grant).where(
+            Grant.digest == digest,
+            Grant.revoked_at.is_(None),
+            Grant.expires_at > now(),
+            or_(Grant.uses_left.is_(None), Grant.uses_left > 0),
+        )
+    )

@@ -1,0 +1,216 @@
+"""The gate: ASGI middleware in front of everything that the process serves, Gradio's routes, the agents' and
+our own alike.
+
+It lets through what is served at all, under a name of this page, from no foreign page, in the form that its
+route takes and not too often. It notes who asks, for whatever runs because of it, and says in every response
+that no foreign page may read or frame it. What somebody may do is asked by `ui/gate.py`, operation by
+operation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mmdemo.asker import Asker, asking
+from mmdemo.errors import MmdemoError, UserError
+from mmdemo.service.app import App
+from mmdemo.service.operations.requests import shown
+from mmdemo.ui.access.askers import Askers, Visit, too_often
+from mmdemo.ui.access.hosts import Hosts
+from mmdemo.ui.access.limits import Rates
+from mmdemo.ui.access.refused import Refused
+from mmdemo.ui.access.served import Served, rows_of
+from mmdemo.ui.access.sessions import Cookies
+from mmdemo.ui.refusals import fault, is_json, largest_request_mb, refusal
+
+log = logging.getLogger(__name__)
+FRAMES_OF_A_SPACE = " https://huggingface.co https://*.hf.space"  # the pages that show a Space
+OF_A_PERSON = (
+    1200  # requests a minute that are counted: a quick labeller's, with all that the page asks besides
+)
+OF_AN_ADDRESS = 6000  # of everybody in one network, such as a class room
+VISIT, ASKERS = "mmdemo.visit", "mmdemo.askers"  # in the scope of a request
+FRAMED_AS = ("document", "iframe", "frame", "")  # what a plain navigation loads
+
+
+class Gate:
+    """The gate.
+
+    Args:
+        behind: what is behind it.
+        app: the open workspace.
+        hosts: the names of the page.
+    """
+
+    def __init__(self, behind: ASGIApp, app: App, hosts: Hosts) -> None:
+        self.behind = behind
+        self.hosts = hosts
+        self._settings = app.settings
+        self._cookies = Cookies(app.access, hosts.on_space)
+        self._askers = Askers(app.access, app.settings, self._cookies)
+        self._rates = Rates()
+        self._most_bytes = largest_request_mb(app.settings) * 1_000_000
+        self._headers = headers_of_responses(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it in a sentence."""
+        if scope["type"] == "lifespan":
+            await self.behind(scope, receive, send)
+            return
+        if scope["type"] != "http":  # nothing here speaks by web sockets
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers, visit = Headers(scope=scope), None
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._mark(MutableHeaders(scope=message))
+                if visit is not None:
+                    self._tell(visit, scope, headers, MutableHeaders(scope=message))
+            await send(message)
+
+        try:
+            row = self._check(scope, headers)
+            visit = self._askers.visit(scope, headers)
+            if row.counted:
+                self._count(visit)
+        except MmdemoError as e:
+            answer = refusal(e, e.status, e.headers) if isinstance(e, Refused) else refusal(e)
+            await answer(scope, receive, marked)
+        except Exception:
+            log.exception("%s failed at the gate", shown(scope["path"]))
+            await fault()(scope, receive, marked)
+        else:
+            scope[VISIT], scope[ASKERS] = visit, self._askers
+            with asking(visit.asker):
+                await self.behind(scope, bounded(receive, self._most_bytes), marked)
+
+    def _check(self, scope: Scope, headers: Headers) -> Served:
+        """Check what a request says of itself; the row that it stands in.
+
+        Raises:
+            Refused: it does not pass.
+        """
+        self._require_host(headers)
+        row = require_served(path_of(scope), scope["method"])
+        self._require_own_page(scope, headers)
+        if row.body == "json" and not is_json(headers.get("content-type", "")):
+            raise Refused(400, "The request is not JSON.", "Send JSON, as application/json.")
+        return row
+
+    def _count(self, visit: Visit) -> None:
+        """Count a request against what one may ask in a minute; whoever is alone at this machine may ask
+        as they like.
+
+        Raises:
+            Refused: there were too many.
+        """
+        if visit.local:
+            return
+        person = visit.session if visit.brought else f"nobody at {visit.address}"
+        wait_s = self._rates.wait_s(person, OF_A_PERSON) or self._rates.wait_s(visit.address, OF_AN_ADDRESS)
+        if wait_s:
+            raise too_often("Too many requests came from here within a minute.", wait_s)
+
+    def _require_host(self, headers: Headers) -> None:
+        host = headers.get("host", "")
+        if len(headers.getlist("host")) != 1 or not self.hosts.knows(host):
+            cure = "Open the address that mmdemo printed, or have the name added to MMDEMO_HOSTS."
+            raise Refused(421, f"This page is not served under the name {shown(host)}.", cure)
+
+    def _require_own_page(self, scope: Scope, headers: Headers) -> None:
+        if is_foreign(self.hosts, scope["method"], scope.get("scheme", "http"), headers):
+            raise Refused(
+                403, "The request comes from another page.", "Open mmdemo's own page and ask there."
+            )
+
+    def _mark(self, headers: MutableHeaders) -> None:
+        for name in [name for name in headers if name.startswith("access-control-")]:
+            del headers[name]
+        for name, value in self._headers.items():
+            headers[name] = value
+
+    def _tell(self, visit: Visit, scope: Scope, headers: Headers, answer: MutableHeaders) -> None:
+        """Give the browser its session: with the page itself, and with what no cache keeps."""
+        if visit.told or not (visit.changed or path_of(scope) == "/" or scope["method"] == "POST"):
+            return
+        secure = scope.get("scheme") == "https" or headers.get("origin", "").startswith("https:")
+        answer.append("set-cookie", self._cookies.header(visit.session, visit.who, secure))
+        if scope["method"] != "POST":
+            answer["cache-control"] = "private, no-cache"
+        visit.told = True
+
+
+def bounded(receive: Receive, most: int) -> Receive:
+    """What receives the body of a request, which no route reads on past a limit."""
+    left = most
+
+    async def received() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise UserError(f"The request is over the limit of {most // 1_000_000} MB.", "Send less at once.")
+        return message
+
+    return received
+
+
+def asker_of(scope: Scope | None) -> Asker:
+    """Who asks for what a request led to; whatever came past the gate is a viewer's."""
+    visit = scope.get(VISIT) if scope is not None else None
+    return visit.asker if visit is not None else Asker("viewer")
+
+
+def path_of(scope: Scope) -> str:
+    """The path of a request below the one that a proxy has the page at (GRADIO_ROOT_PATH)."""
+    path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
+    return path[len(root) :] or "/" if root and f"{path}/".startswith(f"{root}/") else path
+
+
+def require_served(path: str, method: str) -> Served:
+    """The row of a request.
+
+    Raises:
+        Refused: it stands in none.
+    """
+    rows = rows_of(path)
+    for row in rows:
+        if method in row.methods:
+            return row
+    if rows:
+        raise Refused(405, f"Nothing here answers {shown(method)}.", "Look at the API page for what does.")
+    raise Refused(404, "There is nothing at this address.", "Check it.")
+
+
+def is_foreign(hosts: Hosts, method: str, scheme: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request was made by a page that is not ours. Scripts say nothing of a page; whoever follows
+    a link from elsewhere makes a plain navigation, which only looks.
+    """
+    host, site = headers.get("host", ""), headers.get("sec-fetch-site", "")
+    looks = method in ("GET", "HEAD")
+    if site not in ("", "same-origin", "none"):
+        navigates = headers.get("sec-fetch-mode") == "navigate"
+        if not (looks and navigates and headers.get("sec-fetch-dest", "") in FRAMED_AS):
+            return True
+    origin = headers.get("origin")
+    if origin is not None:
+        return not hosts.is_own(origin, host, scheme)
+    referer = headers.get("referer")
+    return bool(referer) and not looks and not site and not hosts.is_own(referer or "", host, scheme)
+
+
+def headers_of_responses(hosts: Hosts) -> dict[str, str]:
+    """What every response says of who may read, frame and guess it."""
+    frames = FRAMES_OF_A_SPACE if hosts.on_space else ""
+    found = {
+        "content-security-policy": f"frame-ancestors 'self'{frames}; object-src 'none'; base-uri 'self'",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+    }
+    return found if hosts.on_space else found | {"x-frame-options": "SAMEORIGIN"}

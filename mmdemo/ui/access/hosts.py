@@ -1,0 +1,89 @@
+"""Under which names this page is served, and which pages may therefore ask for something.
+
+A browser sends a request wherever a foreign page tells it to. Two things tell such a request from one's own:
+the name that it was sent to (a foreign name may lead to 127.0.0.1 a moment after its page was loaded, which
+is called DNS rebinding), and the page that it comes from.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from mmdemo.settings import Settings
+
+THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+EVERYWHERE = ("0.0.0.0", "::", "[::]")  # as the name to serve at: at each address of this machine
+HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
+PORTS = {"http": "80", "https": "443"}
+
+
+class Hosts:
+    """The names of a page.
+
+    Args:
+        settings: where it is served, and the further names that it was told.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.on_space = settings.on_space
+        told = [*re.split(r"[,\s]+", settings.hosts), settings.space_host]
+        self._own = {name for name in map(_name, told) if name}
+        self._any_address = self.on_space or settings.server_name in EVERYWHERE
+        self._names = {*THIS_MACHINE, _name(settings.server_name)} | self._own
+
+    def add(self, address: str) -> None:
+        """The page is served at this address too, such as a share link."""
+        name = _name(urlsplit(address).netloc)
+        self._own.add(name)
+        self._names.add(name)
+
+    def knows(self, host: str) -> bool:
+        """Whether a Host header names this page. An address in digits, where it is served at all of them, is
+        no name that could lead elsewhere first.
+        """
+        name = _name(host)
+        return bool(name) and (name in self._names or (self._any_address and _is_address(name)))
+
+    def is_own(self, origin: str, host: str, scheme: str = "http") -> bool:
+        """Whether an origin is a page of ours.
+
+        Args:
+            origin: as a header says it, or the address of a page.
+            host: the Host header of the same request.
+            scheme: of the request, which says the port where the host has none.
+        """
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        if parts.scheme not in PORTS or not _name(parts.netloc):
+            return False
+        if _name(parts.netloc) in self._own:  # a proxy in front may have changed the Host
+            return True
+        return _with_port(parts.netloc, parts.scheme) in {_with_port(host, s) for s in (scheme, parts.scheme)}
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, small and without its port; empty: it is none."""
+    found = HOST.fullmatch(host.strip())
+    if found is None:
+        try:
+            return f"[{ipaddress.IPv6Address(host)}]"  # as settings name it
+        except ValueError:
+            return ""
+    return found.group(1).lower().rstrip(".")
+
+
+def _with_port(host: str, scheme: str) -> tuple[str, str]:
+    found = HOST.fullmatch(host.strip())
+    return _name(host), (found.group(2) if found and found.group(2) else PORTS[scheme])
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,92 @@
+"""How often somebody may ask, and how often guess. All of it is in memory: a restart forgets it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Clock = Callable[[], float]
+MOST_KNOWN = 20_000  # people and addresses that are remembered; those not seen for longest are forgotten
+FREE_GUESSES = 5
+LONGEST_WAIT_S = 300.0
+FORGIVEN_S = 3600.0  # after the last wrong key of an address
+WRONG_A_MINUTE = 60  # keys, from all addresses together
+
+
+@dataclass
+class _Bucket:
+    left: float
+    at_s: float
+
+
+class Rates:
+    """So many requests a minute, of each key: a bucket that fills evenly and holds a minute's worth."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait_s(self, key: str, a_minute: int, take: bool = True) -> float:
+        """Take one, or look whether there is one: 0, or the seconds until there is, and none was taken."""
+        with self._lock:
+            now_s = self._clock()
+            bucket = self._buckets.setdefault(key, _Bucket(a_minute, now_s))
+            self._buckets.move_to_end(key)
+            if len(self._buckets) > MOST_KNOWN:
+                self._buckets.popitem(last=False)
+            bucket.left = min(a_minute, bucket.left + (now_s - bucket.at_s) * a_minute / 60)
+            bucket.at_s = now_s
+            if bucket.left < 1:
+                return (1 - bucket.left) * 60 / a_minute
+            bucket.left -= take
+            return 0.0
+
+
+@dataclass
+class _Wrong:
+    count: int
+    at_s: float
+
+
+class Guesses:
+    """Wrong keys by address: after five the next one waits, twice as long each time."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
+        self._together = Rates(clock)
+        self._lock = threading.Lock()
+
+    def wait_s(self, address: str) -> float:
+        """How long an address has to wait before its next key is looked at; where many addresses guess
+        together, all of them wait.
+        """
+        with self._lock:
+            known = self._wrong.get(address)
+            if known is not None and known.count >= FREE_GUESSES:
+                pause_s = min(LONGEST_WAIT_S, 2.0 ** min(known.count - FREE_GUESSES + 1, 30))
+                if (left_s := known.at_s + pause_s - self._clock()) > 0:
+                    return left_s
+        return self._together.wait_s("", WRONG_A_MINUTE, take=False)
+
+    def wrong(self, address: str) -> None:
+        """A wrong key came from an address."""
+        self._together.wait_s("", WRONG_A_MINUTE)
+        with self._lock:
+            now_s = self._clock()
+            known = self._wrong.setdefault(address, _Wrong(0, now_s))
+            if now_s - known.at_s > FORGIVEN_S:
+                known.count = 0
+            known.count, known.at_s = known.count + 1, now_s
+            self._wrong.move_to_end(address)
+            if len(self._wrong) > MOST_KNOWN:
+                self._wrong.popitem(last=False)
+
+    def right(self, address: str) -> None:
+        """A right key came from an address."""
+        with self._lock:
+            self._wrong.pop(address, None)

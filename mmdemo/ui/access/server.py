@@ -1,0 +1,28 @@
+"""The application that Gradio serves, with the gate around all of it: middleware that is handed to Gradio
+stands behind its own, which answers foreign pages by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradio.routes import App, ORJSONResponse
+from starlette.types import ASGIApp
+
+
+class GatedApp(App):
+    """Gradio's application behind a gate.
+
+    Args:
+        gate: puts the gate around an application.
+        of_fastapi: what the application is made with.
+    """
+
+    def __init__(self, gate: Callable[[ASGIApp], ASGIApp], **of_fastapi: Any) -> None:
+        self._gate = gate
+        super().__init__(default_response_class=ORJSONResponse, **of_fastapi)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The gate, and behind it everything else."""
+        return self._gate(super().build_middleware_stack())

@@ -1,0 +1,42 @@
+"""The session of a browser: a signed cookie, which no script of a page can read."""
+
+from __future__ import annotations
+
+from starlette.requests import cookie_parser
+
+from mmdemo.service.access import SESSION_S, Access, Admitted, Session
+
+PATH = "/"
+
+
+class Cookies:
+    """Reads and writes the cookie of a workspace.
+
+    Args:
+        access: signs it.
+        on_space: a Space shows the page in a frame of another site, where a cookie must be told so.
+    """
+
+    def __init__(self, access: Access, on_space: bool) -> None:
+        self._access = access
+        self._on_space = on_space
+        self._name = f"mmdemo-{access.name}"
+
+    def session(self, header: str) -> Session | None:
+        """The session that a Cookie header brings; None: none that holds."""
+        found = cookie_parser(header).get(self._name)
+        return self._access.session(found) if found else None
+
+    def header(self, session: str, who: Admitted, secure: bool) -> str:
+        """A Set-Cookie header.
+
+        Args:
+            session: its id.
+            who: whose it is.
+            secure: whether it came over https, and goes back by nothing else.
+        """
+        where = "; SameSite=None; Secure; Partitioned" if self._on_space else "; SameSite=Lax"
+        if secure and not self._on_space:
+            where += "; Secure"
+        value = self._access.text_of(session, who)
+        return f"{self._name}={value}; Path={PATH}; Max-Age={SESSION_S:.0f}; HttpOnly{where}"

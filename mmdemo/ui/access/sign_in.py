@@ -1,0 +1,59 @@
+"""The routes by which somebody signs in with a key, and out again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from mmdemo.errors import AccessError, MmdemoError, UserError
+from mmdemo.service.access import Admitted, new_session
+from mmdemo.service.app import App
+from mmdemo.ui.access.gate import ASKERS, VISIT
+from mmdemo.ui.access.refused import Refused
+from mmdemo.ui.refusals import json_body, refusal
+
+LONGEST_KEY = 1000
+
+
+def sign_in_routes(app: App) -> list[BaseRoute]:
+    """The routes, which stand behind the gate."""
+
+    one_at_a_time = asyncio.Lock()
+
+    async def sign_in(request: Request) -> Response:
+        """Take `{"key": KEY}`: who shows a right one is what it says from then on."""
+        visit, askers = request.scope[VISIT], request.scope[ASKERS]
+        try:
+            key = (await json_body(request)).get("key")
+            if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
+                raise UserError("There is no key.", "Give the pass phrase or the key of an invitation.")
+            async with one_at_a_time:  # many that come at once are many guesses
+                askers.require_patience(visit.address)
+                who = await run_in_threadpool(app.access.admit, key)
+                if who is None:
+                    askers.wrong(visit.address)
+                    raise AccessError(
+                        "This key opens nothing.", "Check it; an invitation may be used up or over."
+                    )
+            askers.guesses.right(visit.address)
+            visit.becomes(who)
+        except Refused as e:
+            return refusal(e, e.status, e.headers)
+        except MmdemoError as e:
+            return refusal(e)
+        return JSONResponse({"role": who.role, "name": who.name})
+
+    async def sign_out(request: Request) -> Response:
+        visit = request.scope[VISIT]
+        visit.becomes(Admitted())
+        visit.session = new_session()
+        return JSONResponse({"role": visit.asker.role, "name": ""})
+
+    return [
+        Route("/mmdemo/sign-in", sign_in, methods=["POST"]),
+        Route("/mmdemo/sign-out", sign_out, methods=["POST"]),
+    ]

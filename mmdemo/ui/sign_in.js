@@ -1,0 +1,97 @@
+/* Who one is here: signing in by the pass phrase or an invitation, who one is in the header, inviting others. */
+(() => {
+  const { h, api, asJson, confirm, poke, send, toast } = mm;
+  const LINK = /#sign-in=([^\s#]+)$/;  // of an invitation, and of the owner's own at the start
+  const SIGNED_IN = "mmdemo.signed-in";  // when it was in any tab: the session is the browser's
+  const ROLES = ["viewer", "annotator", "trainer", "owner"];
+  const may = { viewer: "look", annotator: "label", trainer: "label, import and train", owner: "do everything" };
+  const told = ({ role, name }) => `You are signed in${name ? ` as ${name}` : ""} and may ${may[role]}.`;
+  const post = (path, body = {}) => send(path, asJson(body));
+
+  async function open(key) {
+    const you = await post("mmdemo/sign-in", { key: LINK.exec(key)?.[1] || key });
+    toast(told(you));
+    try { localStorage.setItem(SIGNED_IN, String(Date.now())); } catch { /* other tabs hear of it by themselves */ }
+    signedIn();
+  }
+  function signedIn() {
+    dispatchEvent(new CustomEvent("mm-signed-in"));
+    poke();
+  }
+  addEventListener("storage", (e) => { if (e.key === SIGNED_IN) signedIn(); });
+
+  // A Space may offer this; it opens beside the page, for Hugging Face is shown in no frame.
+  const byHub = () => h("p", {}, h("a", { class: "mm-button", href: "mmdemo/hub/sign-in", target: "_blank" }, "Sign in with Hugging Face"));
+
+  // Asks for a key until it is right or the person cancels; answers whether they are signed in.
+  let asking = null, hub = false;
+  function signIn(why = "Sign in to label, import or train.") {
+    asking ||= new Promise((resolve) => {
+      const key = h("input", { id: "mm-key", type: "password", autocomplete: "current-password", required: true });
+      const wrong = h("p", { class: "mm-error", role: "alert", hidden: true });
+      const go = h("button", { class: "mm-button primary" }, "Sign in");
+      const form = h("form", { onsubmit: async (e) => {
+        e.preventDefault();
+        go.disabled = true;
+        wrong.hidden = true;
+        try {
+          await open(key.value.trim());
+          resolve(true);
+          dialog.close();
+        } catch (error) {
+          wrong.textContent = error.message;
+          wrong.hidden = false;
+          key.select();
+        }
+        go.disabled = false;
+      } }, h("h4", { id: "mm-sign-in" }, "Sign in"), h("p", {}, why), hub && byHub(), h("label", { class: "mm-field", for: "mm-key" }, "Pass phrase or invitation"), key, wrong,
+        h("div", { class: "mm-row" }, go, h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Cancel")));
+      const dialog = h("dialog", { class: "mm-dialog mm-signing", "aria-labelledby": "mm-sign-in", onclose: () => { dialog.remove(); asking = null; resolve(false); } }, form);
+      document.body.append(dialog);
+      dialog.showModal();
+    });
+    return asking;
+  }
+
+  async function signOut() {
+    await post("mmdemo/sign-out");
+    location.reload();
+  }
+
+  // An invitation is a link that is shown once.
+  async function invite() {
+    const field = (words, input) => h("label", { class: "mm-field" }, words, " ", input);
+    const role = h("select", { "aria-label": "May" }, ROLES.slice(1).map((name) => h("option", { value: name }, may[name])));
+    const name = h("input", { maxlength: 100, placeholder: "Their labels bear it" });
+    const uses = h("input", { type: "number", min: 1, max: 1000, value: 1 });
+    if (!(await confirm("Invite somebody. The link can be opened for a week.", "Make a link", [field("Who has it may", role), field("Name", name), field("How many people", uses)]))) return;
+    try {
+      const made = await api("invite", { role: role.value, name: name.value, uses: Number(uses.value) });
+      const link = h("input", { readonly: true, value: location.origin + location.pathname + made.link, "aria-label": "Invitation link", onfocus: (e) => e.target.select() });
+      if (await confirm("This link is shown only now.", "Copy", [link])) navigator.clipboard.writeText(link.value).then(() => toast("Link copied."), () => toast(link.value));
+    } catch (e) { toast(e.message, true); }
+  }
+
+  // Who one is, in the header; alone at one's own machine there is nobody to be.
+  const link = (words, onclick) => h("button", { class: "mm-link", type: "button", onclick }, words);
+  let drawn = "";
+  addEventListener("mm-status", ({ detail: { you } }) => {
+    const box = document.querySelector("[data-who]"), now = JSON.stringify(you);
+    if (!box || (now === drawn && box.children.length)) return;
+    drawn = now;
+    hub = you.hub;
+    box.hidden = you.alone;
+    if (you.role === "viewer" && !you.name) return box.replaceChildren(h("button", { class: "mm-button", type: "button", onclick: () => signIn() }, "Sign in"));
+    box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link("Invite", invite)] : []), link("Sign out", signOut));
+  });
+
+  function openLink() {
+    const key = LINK.exec(location.hash)?.[1];
+    if (!key) return;
+    history.replaceState(null, "", location.pathname + location.search);
+    open(key).catch((e) => toast(e.message, true));
+  }
+  addEventListener("hashchange", openLink);
+  openLink();
+  mm.signIn = signIn;
+})();

@@ -1,0 +1,96 @@
+"""Signing in on the page: by the pass phrase, an invitation, the owner's link; and out again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mmdemo.service.app import App
+from mmdemo.settings import load_settings
+from mmdemo.ui import shell
+from tests.waiting import free_port, wait_for
+
+Open = Callable[..., Page]
+REFUSED = "401 (Unauthorized)"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, str]]:
+    """A page with a pass phrase."""
+    flags: dict[str, Any] = {"device": "cpu", "server_port": free_port(), "passphrase": "let me in"}
+    folder: Path = tmp_path_factory.mktemp("locked")
+    app, address, page = shell.serve(load_settings({}, workspace=folder, **flags), block=False)
+    yield app, address
+    page.close(verbose=False)
+    app.close()
+
+
+def who(page: Page) -> Any:
+    return page.locator("[data-who]")
+
+
+def test_a_wrong_key_is_told_in_the_dialog_and_a_right_one_goes_on_with_what_one_did(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    page = open_page(f"{address}?view=label", tolerate=REFUSED)
+    expect(page.locator(".mm-picture img")).to_be_visible()
+    expect(who(page).get_by_role("button", name="Sign in")).to_be_visible()
+    before = app.ws.labels.total()
+    page.keyboard.press("m")
+    dialog = page.get_by_role("dialog", name="Sign in")
+    expect(dialog).to_contain_text("This is for the role annotator")
+    dialog.get_by_label("Pass phrase or invitation").fill("open sesame")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("This key opens nothing.")
+    dialog.get_by_label("Pass phrase or invitation").fill("let me in")
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_have_count(0)
+    wait_for(lambda: app.ws.labels.total() == before + 1)
+    expect(who(page)).to_contain_text("owner")
+    page.reload()
+    expect(who(page)).to_contain_text("owner")
+    assert "let me in" not in page.evaluate("JSON.stringify({...localStorage}) + document.cookie")
+    who(page).get_by_role("button", name="Sign out").click()
+    expect(who(page).get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_cancel_ends_the_dialog_and_it_comes_back_when_one_asks_for_it(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    page = open_page(f"{locked[1]}?view=data", tolerate=REFUSED)
+    button = who(page).get_by_role("button", name="Sign in")
+    dialog = page.get_by_role("dialog", name="Sign in")
+    for leave in (dialog.get_by_role("button", name="Cancel").click, lambda: page.keyboard.press("Escape")):
+        button.click()
+        expect(dialog).to_be_visible()
+        leave()
+        expect(dialog).to_have_count(0)
+
+
+def test_a_link_signs_its_reader_in_and_leaves_nothing_of_it_in_the_address(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    page = open_page(shell.owner_link(app, address))
+    expect(who(page)).to_contain_text("owner")
+    assert "sign-in" not in page.url
+    who(page).get_by_role("button", name="Invite").click()
+    invite = page.get_by_role("dialog")
+    invite.get_by_label("Name").fill("Anna")
+    invite.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Invitation link").input_value()
+    other = open_page(link)
+    expect(who(other)).to_contain_text("Anna · annotator")
+
+
+def test_alone_at_one_s_own_machine_there_is_nobody_to_sign_in(
+    served: tuple[App, str], open_page: Open
+) -> None:
+    page = open_page(served[1])
+    expect(page.locator(".mm-status")).to_contain_text("pictures")
+    expect(who(page)).to_be_hidden()
