@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -231,8 +232,12 @@ def made_of(cache: Path, item_id: str) -> Iterator[Path]:
 
 
 def _owner(asker: Asker) -> str:
-    """Whose a file is: a session's id is a secret, and the database holds none."""
-    return hashlib.sha256(asker.session.encode()).hexdigest() if asker.session else ""
+    """Whose a file is: a session's id is a secret, and the database holds none. Without a session the owner
+    is at this machine, and whoever else comes so finds nothing again.
+    """
+    if not asker.session and asker.role == "owner":
+        return ""
+    return hashlib.sha256((asker.session or secrets.token_hex()).encode()).hexdigest()
 
 
 def _until(asker: Asker) -> datetime:

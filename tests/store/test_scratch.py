@@ -61,6 +61,15 @@ def test_a_file_is_seen_by_the_session_that_brought_it_and_by_no_other(ws: Works
     assert ws.items.listed("image") == [] and ws.items.sources("image") == []
 
 
+def test_who_comes_without_a_session_sees_nothing_of_who_is_at_this_machine(ws: Workspace) -> None:
+    item = brought(ws, png(), HERE)
+    nobody = Asker("viewer")
+    assert sees(ws, item, HERE) and not sees(ws, item, nobody)
+    theirs = brought(ws, png((1, 2, 3)), nobody)
+    assert not any(sees(ws, theirs, who) for who in (HERE, ONE, nobody))
+    assert ws.scratch.sweep(at=now() + timedelta(days=2)) and ws.items.get(theirs.id) is None
+
+
 def test_no_secret_of_a_session_is_in_the_database(ws: Workspace, only_sqlite: None) -> None:
     brought(ws, png(), Asker("viewer", session="a-secret-of-a-browser"))
     ws.close()
