@@ -43,6 +43,7 @@ class Cluster:
 
     folder: Path
     port: int
+    durable: bool = False  # whether it waits for the disk
 
     @property
     def address(self) -> str:
@@ -51,7 +52,8 @@ class Cluster:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = (f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *UNSAFE)
+        settings = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        settings += [] if self.durable else UNSAFE
         log = str(self.folder / "log")
         self._run("pg_ctl", "start", "-w", "-l", log, "-o", " ".join(f"-c {s}" for s in settings))
 
@@ -81,14 +83,14 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
     """Make and start a cluster. It goes afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="mmdemo-postgresql-"))
     if os.geteuid() == 0:
         shutil.chown(folder, USER)
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
-        made = Cluster(folder, s.getsockname()[1])
+        made = Cluster(folder, s.getsockname()[1], durable)
     try:
         made.init()
         made.start()
