@@ -184,6 +184,40 @@ def app(make_app: Callable[..., App], tmp_path: Path, indexed_workspace: Path) -
     return made
 
 
+@pytest.fixture(scope="session")
+def seeded(
+    postgresql: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    loaded: dict[str, Towers],
+    heard_workspace: Path,
+) -> Path:
+    """A workspace as the first searches leave it, made once; its database is `seeded`."""
+    folder = tmp_path_factory.mktemp("seeded") / "workspace"
+    private_postgresql.execute(postgresql, "CREATE DATABASE seeded TEMPLATE template")
+    settings = load_settings({}, workspace=folder, device="cpu", database_url=f"{postgresql}/seeded")
+    App(settings, loaded).close()
+    for part in ("cache", "vectors"):  # what was made of the samples is called by what they are
+        shutil.copytree(heard_workspace / part, folder / part, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app_over_each(
+    make_app: Callable[..., App], request: pytest.FixtureRequest, tmp_path: Path, heard_workspace: Path
+) -> App:
+    """A workspace with the sample collection, indexed, over each database in turn."""
+    if request.param == "sqlite":
+        shutil.copytree(heard_workspace, tmp_path / "over")
+        made = make_app("over")
+    else:
+        server, name = request.getfixturevalue("postgresql"), f"test_{secrets.token_hex(6)}"
+        shutil.copytree(request.getfixturevalue("seeded"), tmp_path / "over")
+        private_postgresql.execute(server, f"CREATE DATABASE {name} TEMPLATE seeded")
+        made = make_app("over", database_url=f"{server}/{name}")
+    made.context.keeper.update()
+    return made
+
+
 @pytest.fixture
 def heard_app(make_app: Callable[..., App], tmp_path: Path, heard_workspace: Path) -> App:
     """The same, whose recordings have been listened to."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from mmdemo.errors import UserError
+from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import CAPTIONING, DEFAULT_TASK
+from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.tables import Run, now
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.activation import activate
@@ -59,12 +60,21 @@ class JobRunner:
 
         Raises:
             UserError: there is no such run, or it has finished.
+            StorageError: the disk is full, and a worker has it, who cannot be told.
         """
         run = self._find(run_id)
-        if run.status not in {"queued", "running"}:
+        if run.status not in UNFINISHED:
             raise UserError(f"{run.id} is {run.status} already.", "There is nothing to stop.")
-        (self._ws.run_folder(run.id) / "stop").touch()
-        self._ws.runs.withdraw(run.id, "Taken out of the queue.")
+        folder, refused = self._ws.run_folder(run.id), None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "stop").touch()
+        except OSError as e:
+            refused = e
+        self._workers.see_to_waiting()  # of a worker that died nobody is told
+        withdrawn = self._ws.runs.withdraw(run.id, "Taken out of the queue.")
+        if refused is not None and not withdrawn:
+            raise cannot_write(f"{run.id} could not be stopped", refused) from refused
         return run.id
 
     def resume(self, run_id: str) -> str:
@@ -80,6 +90,8 @@ class JobRunner:
         if run.status not in {"stopped", "failed"}:
             raise UserError(f"{run.id} is {run.status}.", "Only one that was stopped or failed can go on.")
         self._ws.versions.get(run.parent)
+        if not (self._ws.run_folder(run.id) / "snapshot.json").is_file():
+            raise UserError(f"What {run.id} learned from is gone.", "Remove it, and start a new one.")
         require_disk_room(self._ws, run.id)
         again = int(run.settings.get("again", 0)) + bool(run.version_id)
         (self._ws.run_folder(run.id) / "stop").unlink(missing_ok=True)
@@ -99,23 +111,29 @@ class JobRunner:
     def remove(self, run_id: str) -> str:
         """Forget a run with its check-points and curves; the version it made stays; returns its task.
 
+        The files go first: on a full disk they are the room without which the table cannot change.
+
         Raises:
             UserError: there is no such run, or it is under way.
         """
         run = self._ws.runs.get(run_id)
-        if run.status in {"queued", "running"}:
+        if run.status in UNFINISHED:
             raise UserError(f"{run.id} is {run.status}.", "Stop it first.")
-        folder = self._ws.run_folder(run.id)
+        shutil.rmtree(self._ws.run_folder(run.id), ignore_errors=True)
         self._ws.runs.remove(run.id)
-        shutil.rmtree(folder, ignore_errors=True)
         return run.task
+
+    def _status(self, run: Run) -> str:
+        """As it is shown: what a worker has left without a word waits to be gone on with."""
+        left = run.status == "running" and any(one.id == run.id for one in self._ws.runs.waiting())
+        return "queued" if left else run.status
 
     def list(self, task: str) -> list[dict[str, Any]]:
         """The runs of a task, newest first."""
         return [
             {
                 "run": run.id,
-                "status": run.status,
+                "status": self._status(run),
                 "method": run.method,
                 "head": run.settings.get("head", ""),
                 "parent": run.parent,
@@ -139,18 +157,19 @@ class JobRunner:
 
         self._workers.see_to_waiting()
         run = self._ws.runs.get(run.id)
+        status = self._status(run)
         records = read_progress(self._ws, run.id)
         last = records[-1] if records else {}
-        steps = read_steps(self._ws, run.id) if run.status == "running" else {}
+        steps = read_steps(self._ws, run.id) if status == "running" else {}
         result = run.result or {}
         return {
             "run": run.id,
-            "status": run.status,
+            "status": status,
             "epoch": last.get("epoch", 0),
             "epochs": last.get("epochs", 0),
             "loss": last.get("loss"),
             "recall": last.get("validation_recall"),
-            "eta_s": steps.get("eta_s", last.get("eta_s")) if run.status == "running" else 0.0,
+            "eta_s": steps.get("eta_s", last.get("eta_s")) if status == "running" else 0.0,
             "step": steps.get("step"),
             "steps": steps.get("steps"),
             "before": result.get("before"),

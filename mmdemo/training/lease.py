@@ -47,10 +47,12 @@ class Lease:
     ) -> None:
         self._over.set()
         self._thread.join()
-        if not self.lost:
-            self._ws.runs.free(
-                self._holder
-            )  # of a run that was broken off, so that it need not be waited for
+        if self.lost:
+            return
+        try:
+            self._ws.runs.free(self._holder)  # broken off: nobody need wait for its end
+        except MmdemoError as e:
+            log.warning("the lease on %s ends by itself: %s", self._run, e)
 
     def _renew(self) -> None:
         while not self._over.wait(RENEWED_EVERY_S):

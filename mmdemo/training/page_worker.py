@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mmdemo.errors import StorageError
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.lease import new_holder
 
@@ -42,6 +44,15 @@ def take_seat(seat: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+@contextmanager
+def _later(what: str) -> Iterator[None]:
+    """What the disk or the database refuses within this block is told in the log, and can be tried again."""
+    try:
+        yield
+    except (StorageError, OSError) as e:
+        log.warning("%s: %s", what, e)
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class WorkerKeeper:
 
     def warm_up(self) -> None:
         """Start the worker before it is needed; its imports take seconds that nobody should wait for."""
-        with self._lock:
+        with self._lock, _later("no worker could be started"):
             if self.worker is None:
                 self.worker = self._start_worker()
 
@@ -90,17 +101,20 @@ class WorkerKeeper:
             return
         if not worker.leave_seat():  # it imports, which takes seconds, and would end then
             worker.process.kill()
+        works = True
+        with _later("whether the worker works is not known"):
+            works = worker.seat.name in self._ws.runs.holders()
         try:
-            worker.process.wait(0 if worker.seat.name in self._ws.runs.holders() else CLOSE_S)
+            worker.process.wait(0 if works else CLOSE_S)
         except subprocess.TimeoutExpired:
             log.info("the worker finishes its run without the page")
             _left.append(worker.process)
 
     def see_to_waiting(self) -> None:
         """Where runs wait, have a worker. What one that died held, waits from now on and not only when its
-        lease is over.
+        lease is over. What a full disk or a database out of reach does not let be done is done the next time.
         """
-        with self._lock:
+        with self._lock, _later("runs wait"):
             if self.worker is not None and self.worker.died:
                 self._count_deaths(self._ws.runs.free(self.worker.seat.name))
                 if time.monotonic() - self.worker.started_at < RESTART_S:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 
-from mmdemo.errors import MmdemoError, UserError, is_disk_full
+from mmdemo.errors import MmdemoError, StorageError, UserError, is_disk_full
 from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
 from mmdemo.modality import labelled_task
 from mmdemo.models.device import reproducible
@@ -82,6 +82,10 @@ def carry_out(ws: Workspace, run: Run, models: ModelManager, progress: Told | No
         run: as it was claimed.
         models: what is loaded here, or will be where it is needed.
         progress: hears of every epoch.
+
+    Raises:
+        StorageError: what became of it cannot be recorded, such as on a full disk. Its lease ends by itself:
+            who claims it then goes on with it from its last check-point.
     """
     with Lease(ws, run) as lease:
         flag = stop_flag(ws, run.id)
@@ -94,13 +98,27 @@ def carry_out(ws: Workspace, run: Run, models: ModelManager, progress: Told | No
                 if finished is not None:
                     _conclude(recipe, finished)
         except Exception as e:
-            if not is_lost(ws, run):  # else the version is the other worker's
-                discard_half_written(ws, run)
-            ws.runs.update(run.id, by=run.holder, status="failed", message=_why(ws, run.id, e))
+            _fail(ws, run, e)
     done = ws.runs.get(run.id)
     if done.status == "done":  # there is nothing to go on from
         shutil.rmtree(ws.run_folder(run.id) / "state", ignore_errors=True)
     return done
+
+
+def _fail(ws: Workspace, run: Run, e: Exception) -> None:
+    """Record why a run failed, after what it has left half-made is gone, which may be the room for that."""
+    try:
+        lost = is_lost(ws, run)
+    except StorageError:  # nobody else can have claimed it: that could not be recorded either
+        lost = False
+    if not lost:  # else the version is the other worker's
+        discard_half_written(ws, run)
+    why = _why(ws, run.id, e)
+    try:
+        ws.runs.update(run.id, by=run.holder, status="failed", message=why)
+    except StorageError:
+        log.warning("%s waits for room to say: %s", run.id, why)
+        raise
 
 
 def take_part(ws: Workspace, run_id: str, models: ModelManager) -> None:

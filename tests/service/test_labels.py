@@ -17,6 +17,12 @@ from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from tests.conftest import TASK, labels_of
 
 
+@pytest.fixture
+def app(app_over_each: App) -> App:
+    """A workspace with the sample collection, indexed, over each database."""
+    return app_over_each
+
+
 def sides(app: App) -> list[int]:
     counts = app.labels.counts(TASK)
     return [counts[side] for side in ("train", "validation", "held_out")]

@@ -32,6 +32,12 @@ def execute(app: App, run_id: str, stop_after: int = 0):  # type: ignore[no-unty
     return execute_run(app, run_id, progress)
 
 
+@pytest.fixture
+def app(app_over_each: App) -> App:
+    """A workspace with the sample collection, indexed, over each database."""
+    return app_over_each
+
+
 def without_worker(app: App) -> None:
     """No worker of the page takes what the test itself works on."""
     app.context.jobs._workers.see_to_waiting = lambda: None  # type: ignore[method-assign]
