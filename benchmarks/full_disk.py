@@ -48,7 +48,7 @@ def measured(disk: Path, rounds: int, people: int) -> list[str]:
         for n in range(rounds):
             enough = len(everybody.acknowledged) + 100
             wait_for(lambda: len(everybody.acknowledged) > enough, told=lambda: str(everybody.answers))  # noqa: B023
-            run = ask("start_training", task=TASK, epochs=300, seed=n).get("run", "")
+            run = ask("start_training", task=TASK, epochs=60, members=1, seed=n).get("run", "")
             wait_for(lambda: state_of(server, run) != "queued", 300)  # noqa: B023
             ask("import_start", source=str(ASSETS / "photos"), task=TASK)
             small_disk.fill(disk, LEFT[n % len(LEFT)])

@@ -4,6 +4,7 @@ and gone on with.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,17 +30,9 @@ def broken_off(app: App, monkeypatch: pytest.MonkeyPatch) -> str:
     label_samples(app, 30)
     run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=3, members=1), "ask")
 
-    def fill(record: object) -> None:
-        full = full_disk(NOTHING_FITS)
-        full.__enter__()
-        filled.append(full)
-
-    filled: list = []  # type: ignore[type-arg]
-    with pytest.raises(StorageError):
-        execute_run(app, run_id, fill)
-    for full in filled:
-        full.__exit__(None, None, None)
-    assert filled and app.ws.runs.get(run_id).status == "running"
+    with ExitStack() as full, pytest.raises(StorageError):
+        execute_run(app, run_id, lambda record: full.enter_context(full_disk(NOTHING_FITS)))
+    assert app.ws.runs.get(run_id).status == "running"
     later(monkeypatch, LEASE_S + 1)
     return run_id
 
