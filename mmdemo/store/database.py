@@ -165,14 +165,18 @@ class Database:
             self._require_there(connection)  # what is written to a file that nobody finds is lost
             session.commit()
 
-    def generation(self) -> int:
-        """A number that another one follows when a backup was put in the place of what is here; 0: of a
-        database that is not in the workspace, whose tables mmdemo replaces never.
+    def identity(self) -> tuple[int, int] | None:
+        """What tells the database's file from another that may take its place; None: it is on a server.
+
+        Raises:
+            StorageError: it is gone.
         """
         if self._file is None:
-            return 0
-        with self.read() as session:
-            return int(session.connection().exec_driver_sql("PRAGMA user_version").scalar_one())
+            return None
+        found = _which(self._file)
+        if found is None:
+            raise self._gone(self._file)
+        return found
 
     def _note_file(self, _connection: Any, record: Any) -> None:
         """Which file a connection is to, for as long as it is open."""

@@ -26,6 +26,7 @@ from mmdemo.store.unfinished import unfinished
 
 PARTS = ("media", "vectors", "versions", "runs")
 NOTE, LOCK = "restore.json", "restore.lock"
+GENERATION = "generation"  # the file that says the database's, to be looked at often
 BACKUPS = "backups"  # the folder of the workspaces that were here before
 AT_ONCE = 8  # pages of a database between two looks; every one of ours has more
 WAITED_S = 60.0  # for a restore that another process has on
@@ -43,6 +44,14 @@ def generation_of(folder: Path) -> int:
         return -1
     with closing(sqlite3.connect(file, timeout=WAITED_S)) as database:
         return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def read_generation(folder: Path) -> str:
+    """The generation of a workspace as its file says; empty: nothing was ever restored into it."""
+    try:
+        return (folder / GENERATION).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def swap(folder: Path, fresh: Path, kept: Path) -> None:
@@ -133,6 +142,8 @@ def finish(folder: Path) -> None:
         return
     if generation_of(folder) < generation:
         _take_back(folder, kept)
+    else:
+        write_durably(folder / GENERATION, f"{generation}\n".encode())
     note.unlink()
     sync_folder(folder)
 

@@ -9,7 +9,7 @@ runs/             snapshots, curves and check-points
 cache/            thumbnails; may be deleted
 backups/          the workspaces that were here before a restore, the last three
 import.json       how far the import that is on has come
-restore.json      what a restore that is on is about to change
+restore.json      what a restore that is on is about to change; generation: how many there were
 access.key        what sessions are signed with; no part of a backup
 """
 
@@ -39,7 +39,7 @@ from mmdemo.store.media_store import MediaStore, byte_count, file_sha256, sha256
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
-from mmdemo.store.swap import recover
+from mmdemo.store.swap import read_generation, recover
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_name, storable
 from mmdemo.store.transcripts import TranscriptStore
@@ -108,7 +108,7 @@ class Workspace:
         self.grants = GrantLog(self.database)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
-        self._generation = self.database.generation()
+        self._known = self.database.identity(), read_generation(self.folder)
 
     def vectors(self, name: str, dim: int, dtype: type[np.floating] = np.float32) -> VectorFile:
         """The vector file of that name, opened once."""
@@ -281,11 +281,11 @@ class Workspace:
             StorageError: the workspace is gone.
         """
         recover(self.folder)
-        now = self.database.generation()
+        now = self.database.identity(), read_generation(self.folder)
         with self._lock:
-            if now == self._generation:
+            if now == self._known:
                 return False
-            self._generation = now
+            self._known = now
             self._vectors.clear()
         return True
 
