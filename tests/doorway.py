@@ -52,9 +52,13 @@ class Doorway:
         while True:
             try:
                 asker, _ = listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._server))
             except OSError:
                 return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._server))
+            except OSError:
+                self._end(asker)
+                continue
             self._open |= {asker, server}
             for way in ((asker, server, False), (server, asker, True)):
                 threading.Thread(target=self._pass_on, args=way, daemon=True).start()
