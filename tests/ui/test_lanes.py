@@ -19,7 +19,7 @@ from mmdemo.service.operations.requests import Request
 from mmdemo.service.operations.table import OPERATIONS, operation
 from mmdemo.ui import lanes
 from mmdemo.ui.lanes import LABELS, LONG, MODELS, QUICK, Lane, lane_of
-from tests.ui.conftest import agent
+from tests.ui.conftest import agent, awaited
 from tests.waiting import wait_for
 
 TIMEOUT_S = 60
@@ -104,7 +104,7 @@ def test_work_that_fails_leaves_its_place() -> None:
                 await lane.run(fail)
         return int(await lane.run(lambda: 7))
 
-    assert asyncio.run(twice()) == 7
+    assert awaited(twice()) == 7
 
 
 def test_a_lane_that_is_full_refuses() -> None:
@@ -119,7 +119,7 @@ def test_a_lane_that_is_full_refuses() -> None:
         go.set()
         return await asyncio.gather(*first)
 
-    assert asyncio.run(three()) == [True, True]
+    assert awaited(three()) == [True, True]
 
 
 def test_little_is_looked_through_behind_the_page_at_a_time_and_what_waits_can_be_stopped(
