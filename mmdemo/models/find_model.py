@@ -7,12 +7,14 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from mmdemo.asker import current
 from mmdemo.errors import UserError
 from mmdemo.heavy_imports import lazy
 from mmdemo.media.regular_file import at_home, is_folder
 from mmdemo.models.presets import LOADERS, MINILM, PRESETS, Preset
 from mmdemo.models.protocols import Task
 
+LOCAL_DIR = "local-dir"  # timm's word for a folder
 LONGEST_NAME = 500  # characters: of a folder, or of two towers
 
 
@@ -55,6 +57,8 @@ def preset_for(task: Task, name: str) -> Preset:
     """
     if len(name) > LONGEST_NAME or "\n" in name:
         raise UserError("That is no name of a model.", "Write a Hub id, or a folder on this machine.")
+    if current().session and names_folder(name):
+        raise UserError("Folders of the server cannot be named from outside.", "Write a Hub id.")
     if name not in PRESETS and name.partition(":")[0] not in loaders_by_hand():
         name = f"{_loader_of(task, name)}:{name}"
     preset = find_preset(name)
@@ -76,6 +80,15 @@ def _loader_of(task: Task, name: str) -> str:
     raise UserError(
         f"{name} is a model of type {found!r}, which no loader of {task} takes.",
         f"Name it with one: {', '.join(f'{one}:NAME' for one in loaders_by_hand(task))}.",
+    )
+
+
+def names_folder(name: str) -> bool:
+    """Whether a name of a model, or of one of two towers, means a folder of this machine."""
+    parts = [part.rpartition(":") for part in name.split("+")]
+    return any(
+        kind.endswith(LOCAL_DIR) or model.startswith(("/", "~", ".")) or is_folder(at_home(Path(model)))
+        for kind, _, model in parts
     )
 
 

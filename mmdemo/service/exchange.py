@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from mmdemo.errors import UserError
@@ -43,8 +43,13 @@ def sweep(now: float | None = None) -> None:
     """Delete what has lain longer than a day."""
     bound = (now or time.time()) - KEPT_S
     for path in exchange_folder().iterdir():
-        if path.name != LOCK and path.stat().st_mtime < bound:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is just being taken away, or is looked at again by the next upload
+            if path.name == LOCK or path.lstat().st_mtime >= bound:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def batch_folder(batch: str) -> Path:

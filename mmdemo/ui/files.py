@@ -99,7 +99,7 @@ class SentFiles:
                     raise UserError(f"{shown(url)} is no http address.", self.cure)
                 with (
                     httpx.Client(transport=_Pinned(self._public(parts.hostname)), timeout=READ_S) as client,
-                    client.stream("GET", url) as answer,
+                    client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
                 ):
                     if answer.is_redirect:
                         url = urljoin(url, answer.headers.get("location", ""))
@@ -114,8 +114,11 @@ class SentFiles:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         suffix = re.sub(r"[^\w.]", "", Path(name).suffix)[:12] or mimetypes.guess_extension(kind) or ""
         path, size = self.folder / f"fetched{suffix}", 0
+        if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            # what some kilobytes unpack to would be in memory before it could be measured
+            raise UserError("What is at that address comes packed.", self.cure)
         with path.open("wb") as file:
-            for piece in answer.iter_bytes():
+            for piece in answer.iter_raw():
                 size += len(piece)
                 if size > self.most_mb * 1_000_000:
                     raise self._too_large("What is at that address")

@@ -26,8 +26,8 @@ from mmdemo.ui.lanes import lane_of
 
 log = logging.getLogger(__name__)
 FILE = (
-    "a data: URL in base64, a public http(s) URL, or the path or address of a file that was sent to "
-    "/gradio_api/upload"
+    "a data: URL in base64 of at most 6 MB, a public http(s) URL, or the path or address of a file that "
+    "was sent to /gradio_api/upload"
 )
 
 

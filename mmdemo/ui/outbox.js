@@ -230,10 +230,10 @@ mm.outbox = (() => {
   }
 
   // Versions before kept all labels under one key.
-  const BEFORE = "mmdemo.pending";
+  const BEFORE = "mmdemo.pending", CALLED = { undo: "take_back" };
   try {
     for (const { action, body } of parse(disk.getItem(BEFORE)) || []) {
-      keep(WAITS, { at: stamp(), action: action === "undo" ? "take_back" : action, body, about: subject(body) });
+      keep(WAITS, { at: stamp(), action: CALLED[action] || action, body, about: subject(body) });
     }
     disk.removeItem(BEFORE);
   } catch { /* no room for all: the rest follows when the page is opened again */ }

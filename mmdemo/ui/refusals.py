@@ -47,6 +47,8 @@ OURS = "/gradio_api/file=mmdemo/"
 OF_THE_MACHINE = (OSError, MemoryError)
 NO_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)  # what the system says of a name that no file has
 MAX_JSON_MB = 2
+MOST_CALL_MB = 8  # of the JSON of a call, which may hold a file as a data: URL; larger ones are uploaded
+MOST_PARTS = 200_000  # of JSON: lists, objects and what they hold
 LONGEST_NUMBER = 400  # digits: Python reads no more than 4300, and every bound has far fewer
 BODY_CURE = 'Send a JSON object, as in {"data": [...]}.'
 USELESS = UserError("The request cannot be used.", BODY_CURE)
@@ -105,8 +107,19 @@ def fault() -> JSONResponse:
 
 
 def largest_request_mb(settings: Settings) -> int:
-    """How large a request may be, which may hold a file as a data: URL."""
-    return 2 + settings.max_upload_mb * 4 // 3
+    """How large a request may be that brings files; JSON is at most MOST_CALL_MB."""
+    return 2 + settings.max_upload_mb
+
+
+def require_plain(body: bytes) -> None:
+    """Refuse JSON of so many parts that reading it takes a hundred times its size in memory. Commas within
+    texts count too.
+
+    Raises:
+        UserError: it has too many.
+    """
+    if sum(body.count(mark) for mark in (b"[", b"{", b",")) > MOST_PARTS:
+        raise UserError(f"The request has over {MOST_PARTS} parts.", "Send less at once.")
 
 
 def is_json(media_type: str) -> bool:
@@ -198,7 +211,7 @@ class PlainRefusals:
             if scope["method"] == "POST" and AGENTS.fullmatch(scope["path"]):
                 body = await read_body(Request(scope, receive), self.max_mb)
                 require_message(body)
-                await self.app(scope, _again(body, receive), watched)
+                await self.app(scope, again(body, receive), watched)
                 return
             called = CALLED.fullmatch(scope["path"]) if scope["method"] == "POST" else None
             if called is None:
@@ -244,10 +257,10 @@ class PlainRefusals:
                 raise UserError(
                     "A call takes no 'fn_index'.", "Leave it out: the address names the endpoint."
                 )
-        return _again(body, receive)
+        return again(body, receive)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def again(body: bytes, receive: Receive) -> Receive:
     """What receives a body that was read already, and then what comes after it."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from starlette.testclient import TestClient
 
 from mmdemo.errors import OutsideError
 from mmdemo.service.app import App
-from mmdemo.service.exchange import download_path, exchange_folder, file_in_batch, offer
+from mmdemo.service.exchange import download_path, exchange_folder, file_in_batch, offer, sweep
 from mmdemo.store.tables import Item, Run, Version
 from mmdemo.store.unfinished import LOCK, PREFIX, remove_left
 from mmdemo.store.workspace import Workspace
@@ -28,6 +31,13 @@ def precious(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "secret.png").write_bytes(png((1, 2, 3)))
     return folder
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path is no longer than an id may be."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +59,12 @@ def test_an_item_whose_suffix_or_link_leads_out_of_the_workspace_has_no_file(
     assert told["error"] == f"The file of {item.name} is gone from the workspace."
 
 
-@pytest.mark.parametrize("stolen", ["../../precious", "{precious}", ".", "", "..", "link"])
+@pytest.mark.parametrize("stolen", ["../../precious", "{short}", ".", "", "..", "link"])
 def test_a_version_or_run_whose_id_leads_out_of_its_folder_deletes_nothing(
-    app: App, precious: Path, stolen: str
+    app: App, precious: Path, short: Path, stolen: str
 ) -> None:
-    name = stolen.format(precious=precious)
+    precious = precious.rename(short / "p") if stolen == "{short}" else precious
+    name = stolen.format(short=precious)
     for folder in ("versions", "runs"):
         (app.ws.folder / folder / "kept").mkdir()
         (app.ws.folder / folder / "link").symlink_to(precious)
@@ -70,6 +81,19 @@ def test_a_version_or_run_whose_id_leads_out_of_its_folder_deletes_nothing(
             remove(name)
     assert (precious / "secret.png").exists()
     assert all((app.ws.folder / folder / "kept").exists() for folder in ("versions", "runs"))
+
+
+def test_a_link_to_nothing_that_waits_for_its_end_hinders_no_upload(tmp_path: Path) -> None:
+    link, kept = exchange_folder() / "old-link", tmp_path / "kept"
+    kept.mkdir()
+    link.symlink_to(tmp_path / "gone")
+    sweep()
+    assert link.is_symlink()
+    os.utime(link, (0, 0), follow_symlinks=False)
+    (exchange_folder() / "to-a-folder").symlink_to(kept)
+    os.utime(exchange_folder() / "to-a-folder", (0, 0), follow_symlinks=False)
+    sweep()
+    assert not link.is_symlink() and not (exchange_folder() / "to-a-folder").is_symlink() and kept.is_dir()
 
 
 def test_a_version_takes_with_it_only_what_is_named_after_it(app: App) -> None:

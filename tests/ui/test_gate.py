@@ -21,7 +21,7 @@ from mmdemo.settings import Settings, load_settings
 from mmdemo.ui.access.gate import Gate, is_foreign, path_of
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.served import rows_of
-from mmdemo.ui.refusals import PlainRefusals, largest_request_mb
+from mmdemo.ui.refusals import MOST_CALL_MB, PlainRefusals, largest_request_mb
 from tests.ui.conftest import awaited
 
 Served = tuple[App, Any, str]
@@ -119,7 +119,17 @@ def test_a_form_or_a_text_that_says_json_is_not_json(http: httpx.Client) -> None
         )
 
 
-def test_no_route_reads_on_past_the_largest_request(served: Served) -> None:
+@pytest.mark.parametrize(
+    ("path", "kind", "limit_mb"),
+    [
+        ("/gradio_api/queue/join", "application/json", MOST_CALL_MB),
+        ("/gradio_api/mcp/", "application/json", MOST_CALL_MB),
+        ("/gradio_api/upload", "multipart/form-data; boundary=x", None),
+    ],
+)
+def test_no_route_reads_on_past_the_largest_request(
+    path: str, kind: str, limit_mb: int | None, served: Served
+) -> None:
     """Gradio's own read whatever comes; a body that comes in pieces says no length."""
     read = [0]
 
@@ -129,18 +139,22 @@ def test_no_route_reads_on_past_the_largest_request(served: Served) -> None:
         await JSONResponse({})(scope, receive, send)
 
     app = served[0]
-    limit = largest_request_mb(app.settings) * 1_000_000
-    gate = Gate(PlainRefusals(reads_all, 1), app, Hosts(app.settings))
+    limit = (limit_mb or largest_request_mb(app.settings)) * 1_000_000
+    gate = Gate(PlainRefusals(reads_all, 1) if limit_mb is None else reads_all, app, Hosts(app.settings))
     client = TestClient(gate, base_url="http://127.0.0.1:7860")
     piece = b" " * (limit // 4)
     for pieces, status in ((3, 200), (8, 400)):
         read[0] = 0
-        answer = client.post(
-            "/gradio_api/queue/join",
-            content=(piece for _ in range(pieces)),
-            headers={"Content-Type": "application/json"},
-        )
+        answer = client.post(path, content=(piece for _ in range(pieces)), headers={"Content-Type": kind})
         assert answer.status_code == status and read[0] <= limit, answer.text
+
+
+@pytest.mark.parametrize("path", ["gradio_api/call/align", "gradio_api/run/align", "gradio_api/mcp/"])
+def test_json_of_very_many_parts_is_refused_before_it_is_read(path: str, http: httpx.Client) -> None:
+    """Each empty list of three bytes would be an object of sixty in memory."""
+    body = b'{"data":[' + b"[]," * 300_000 + b"0]}"
+    answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400 and "over 200000 parts" in answer.json()["error"]
 
 
 def test_how_often_others_call_is_told_to_nobody(http: httpx.Client) -> None:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmdemo.asker import Asker, asking
@@ -25,7 +26,16 @@ from mmdemo.ui.access.limits import Rates
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.served import Served, rows_of
 from mmdemo.ui.access.sessions import Cookies
-from mmdemo.ui.refusals import fault, is_json, largest_request_mb, refusal
+from mmdemo.ui.refusals import (
+    MOST_CALL_MB,
+    again,
+    fault,
+    is_json,
+    largest_request_mb,
+    read_body,
+    refusal,
+    require_plain,
+)
 
 log = logging.getLogger(__name__)
 FRAMES_OF_A_SPACE = " https://huggingface.co https://*.hf.space"  # the pages that show a Space
@@ -78,6 +88,12 @@ class Gate:
             visit = self._askers.visit(scope, headers)
             if row.counted:
                 self._count(visit)
+            if row.body == "json" and scope["method"] == "POST":
+                body = await read_body(Request(scope, receive), MOST_CALL_MB)
+                require_plain(body)
+                receive = again(body, receive)
+        except ClientDisconnect:  # nobody waits for an answer
+            return
         except MmdemoError as e:
             answer = refusal(e, e.status, e.headers) if isinstance(e, Refused) else refusal(e)
             await answer(scope, receive, marked)
