@@ -94,6 +94,7 @@ def test_a_backup_that_is_cut_off_leaves_nothing_or_what_the_next_one_removes(
     assert main(arguments) == 0 and zipfile.is_zipfile(out) and not left(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "status"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED), (signal.SIGKILL, -9)]
 )

@@ -136,6 +136,7 @@ def test_in_folders_series_are_told_from_manifests_by_their_name(answer: Answer,
     assert (one["items"], one["pairs"], one["skipped"]) == (0, 0, [])
 
 
+@pytest.mark.slow
 def test_pytorch_is_not_imported_before_a_tower_is_asked_for(environment: dict[str, str]) -> None:
     code = (
         "import sys, mmdemo.ui.shell, mmdemo.settings\nfrom mmdemo.modality import modality_of\n"

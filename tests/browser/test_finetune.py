@@ -178,6 +178,7 @@ def test_a_captioner_is_taken_learns_and_writes_in_the_image_tab(
     assert app.ws.versions.active("captioning") == "proposed"
 
 
+@pytest.mark.slow
 def test_what_the_gate_says_stands_before_a_run_after_it_and_on_the_version(
     labelled: Own, open_page: Open
 ) -> None:

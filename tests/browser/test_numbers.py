@@ -152,6 +152,7 @@ def test_numbers_of_a_search_by_words_by_an_item_and_for_texts(served: Served, o
     no_number_is_left_out(page)
 
 
+@pytest.mark.slow
 def test_numbers_of_a_search_in_recordings(served: Served, open_page: Open) -> None:
     page = open_page(f"{served[1]}?view=speech&mode=search&text=travel")
     speech = page.locator("#mm-speech")
@@ -169,6 +170,7 @@ def test_numbers_of_a_search_in_recordings(served: Served, open_page: Open) -> N
     expect(speech.locator("[data-panel=transcribe]")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_numbers_of_a_run(tuned: Served, open_page: Open) -> None:
     page = open_page(f"{tuned[1]}?view=fine-tune")
     expect(page.locator("[data-result] table")).to_be_visible()

@@ -46,6 +46,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Own]:
     shutil.rmtree(constants.HF_HUB_CACHE, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_a_better_model_is_offered_tried_on_the_validation_pairs_and_used_as_the_person_decides(
     own: Own, open_page: Open, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ def nobody() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [("models", "use", "me/clip"), ("import", "datasets:me/pictures")])
 def test_what_cannot_be_fetched_is_one_line_and_quick(
     asked: tuple[str, ...], tmp_path: Path, nobody: str

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mmdemo.data.importing import import_source
 from mmdemo.retrieval.hubness import LEAST, MOST, NEAREST, WEIGHT, Hubs, above_mean, bank_of, reached
@@ -93,6 +94,7 @@ def test_a_search_asks_each_candidate_once_and_follows_the_bank(
     assert np.allclose(hubs.of_media(grown, np.arange(80)), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_drawing_that_is_near_to_all_texts_answers_fewer_of_them(
     make_app: Callable[..., App], tmp_path: Path
 ) -> None:

@@ -156,6 +156,7 @@ def test_where_there_is_no_workspace_none_is_begun(
     assert "There is no workspace in" in capsys.readouterr().err and not (tmp_path / "typo").exists()
 
 
+@pytest.mark.slow
 def test_with_repair_vectors_and_what_is_in_the_cache_are_made_anew(app: App) -> None:
     aligner, item = app.models.aligner(TASK), app.ws.items.listed("image")[0]
     files = [feature_file(app.ws, aligner.towers), version_file(app.ws, aligner)]

@@ -81,6 +81,7 @@ def labels_in(folder: Path) -> set[int]:
         return {row[0] for row in database.execute("SELECT id FROM labels")}
 
 
+@pytest.mark.slow
 def test_every_label_acknowledged_during_a_restore_is_before_it_or_after_it(
     ws: Workspace, tmp_path: Path
 ) -> None:
@@ -231,6 +232,7 @@ for at in range(first, last):
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_leaves_the_old_workspace_or_the_new_one_whole(
     ws: Workspace, tmp_path: Path
 ) -> None:

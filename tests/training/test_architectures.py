@@ -89,6 +89,7 @@ def test_towers_from_scratch_learn_from_labelled_pictures_and_are_opened_again(
     assert len(found.results) == 3 and found.version == app.ws.versions.active("image-text")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("towers", ["rnn+rnn", "cnn+transformer", "transformer+rnn"])
 def test_towers_from_scratch_learn_from_labelled_sounds(towers: str, make_app: Callable[..., App]) -> None:
     learn(labelled(make_app, "speech-text", f"sound-towers:{towers}"), "speech-text", ["full"])

@@ -38,6 +38,7 @@ def train(adapted: AdaptedCaptioner, examples: list[Captioned], settings: TrainS
     return list(Trainer(WriterLearning(adapted, examples), settings, "full", CPU).epochs())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_captioner_learns_to_write_what_it_was_shown(kind: str, tmp_path: Path) -> None:
     adapted = AdaptedCaptioner(str(KINDS[kind](tmp_path / kind)), CPU, Method("full"))
@@ -79,7 +80,8 @@ def test_caption_scores_reward_what_people_wrote() -> None:
     assert found["after"]["BLEU-4"] == 100.0 and found["gains"]["CLIPScore"]["gain"] == 50.0
 
 
-@pytest.mark.parametrize("kind", ["blip", pytest.param("smolvlm", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["blip", "smolvlm"])
 def test_a_captioner_is_chosen_fine_tuned_by_lora_then_in_full_activated_and_exported(
     kind: str, tmp_path: Path, make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:

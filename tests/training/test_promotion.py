@@ -79,6 +79,7 @@ def test_a_gain_on_too_few_held_out_items_is_promoted_by_nobody(app: App) -> Non
     assert [v["id"] for v in app.versions.listed(TASK)["versions"] if v["candidate"]] == [done.version_id]
 
 
+@pytest.mark.slow
 def test_no_promotion_can_be_asked_for_and_costs_no_attempt(app: App) -> None:
     label_samples(app, PLENTY)
     done = run(app, "never")
