@@ -112,18 +112,18 @@ def _check_vectors(context: Context, report: Report, repair: bool) -> None:
         keys, dtype = rows.with_suffix(".keys"), np.dtype(KINDS[rows.suffix])
         count = keys.stat().st_size // KEY_BYTES if keys.is_file() else 0
         numbers = rows.stat().st_size // dtype.itemsize
-        if count and not _is_finite(rows, dtype):
+        if bool(count) != bool(numbers):
+            if repair:
+                for path in (keys, rows):
+                    path.unlink(missing_ok=True)
+            report.add(f"{rows.name} and its keys do not belong together", repair)
+        elif count and not _is_finite(rows, dtype):
             if repair and numbers % count == 0:
                 VectorFile(rows.with_suffix(""), numbers // count, dtype.type).drop_damaged()
             elif repair:
                 keys.unlink()
                 rows.unlink()
             report.add(f"{rows.name} holds vectors that are no numbers", repair)
-        elif bool(count) != bool(numbers):
-            if repair:
-                for path in (keys, rows):
-                    path.unlink(missing_ok=True)
-            report.add(f"{rows.name} and its keys do not belong together", repair)
 
 
 def _is_finite(path: Path, dtype: np.dtype[Any]) -> bool:

@@ -18,6 +18,7 @@ from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.cards import write_card
 from mmdemo.store.tables import Version
+from mmdemo.store.vectors import KEY_BYTES
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
@@ -93,6 +94,10 @@ DAMAGES: dict[str, tuple[Any, str]] = {
         lambda ws: by_sql(ws, "UPDATE items SET suffix = '/../../x'"),
         "'/../../x' is no suffix of items.",
     ),
+    "vectors cut off to nothing": (
+        lambda ws: keys_alone(ws.folder / "vectors"),
+        "Towers.f16 and its keys do not belong together.",
+    ),
     "a lost row": (
         lambda ws: by_sql(ws, "UPDATE activations SET version_id = 'none'"),
         "a row of activations refers to none of versions.",
@@ -102,6 +107,11 @@ DAMAGES: dict[str, tuple[Any, str]] = {
         "holds a trigger 'evil' that is none of mmdemo's.",
     ),
 }
+
+
+def keys_alone(folder: Path) -> None:
+    (folder / "towers.keys").write_bytes(bytes(KEY_BYTES))
+    (folder / "towers.f16").touch()
 
 
 def cut(path: Path) -> None:
