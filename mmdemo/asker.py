@@ -24,11 +24,13 @@ class Asker:
         role: what they may do.
         session: the id of the session of their browser or script, a secret; empty at this machine.
         name: who signed in, or the name of their invitation; empty: nobody says.
+        network: where a request comes from that brought no session; whatever comes so has limits in common.
     """
 
     role: Role = "owner"
     session: str = ""
     name: str = ""
+    network: str = ""
 
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""

@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from mmdemo.asker import Asker, current
-from mmdemo.errors import BusyError, UserError
+from mmdemo.errors import BusyError, OutsideError, UserError
+from mmdemo.media.listing import files_below
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.items import read_as_more
@@ -33,6 +34,8 @@ VISITORS_S = 3600.0  # since the last use, what a visitor brought is kept
 OTHERS_S = 24 * 3600.0
 USED_AGAIN_S = 60.0  # a use so soon after the last one is not noted
 MOST_FILES = 100  # of one visitor; then the one that was not used for longest goes
+OF_ITEM = re.compile("[0-9a-f]{64}")  # how the name of its folder and its own begin
+SALT = secrets.token_bytes(16)  # of this process
 
 
 class ScratchArea:
@@ -51,6 +54,7 @@ class ScratchArea:
         self._kept = kept
         self._settings = settings
         self._lock = threading.Lock()  # a file is not swept away between its writing and its row
+        self._walked_again_s = 0.0  # of the monotonic clock: when the cache is looked through again
 
     def path(self, item: Item) -> Path:
         """Where a file is: in the collection, unless it is only here."""
@@ -67,27 +71,43 @@ class ScratchArea:
             StorageError: the disk refused.
         """
         asker = current()
-        if not asker.may("annotator"):
-            self._make_room(item, asker)
+        quota = _quota(asker)
+        if quota:
+            self._require_small(item)
         self._files.add(data, item.suffix, item.name)
         with self._lock:
-            with self._database.write() as session:
-                known = session.get(Item, item.id)
-                if known is None:
-                    session.add(item)
-                    session.flush()
-                else:
-                    read_as_more(known, item)
-                listed = known is not None and known.listed
-                if not listed:
-                    held = Scratch(item_id=item.id, session=_owner(asker), until=_until(asker))
-                    session.merge(held)
+            try:
+                listed, suffix = self._hold(item, asker, quota)
+            except BusyError:
+                self._unlink_unknown(item)
+                raise
             if listed:
                 self._unlink(item)
             else:  # again, where it was swept away since
-                self._files.add(data, (known or item).suffix, item.name)
+                self._files.add(data, suffix, item.name)
         with self._database.read() as session:
             return session.get(Item, item.id) or item
+
+    def _hold(self, item: Item, asker: Asker, quota: str) -> tuple[bool, str]:
+        """Note whose a file is, once there is room for it; whether it is in the collection, and its suffix.
+
+        Raises:
+            BusyError: what all visitors may bring is there.
+        """
+        with self._database.write() as session:
+            listed = bool(session.scalar(select(Item.listed).where(Item.id == item.id)))
+            gone = self._make_room(session, item, quota) if quota and not listed else []
+            known = session.get(Item, item.id)
+            if known is None:
+                session.add(item)
+                session.flush()
+            else:
+                read_as_more(known, item)
+            if not listed:
+                held = Scratch(item_id=item.id, session=_owner(asker), until=_until(asker), quota=quota)
+                session.merge(held)
+            self._unlink_all(gone)
+            return listed, (known or item).suffix
 
     def sees(self, item: Item) -> bool:
         """Whether whoever is asking may know of an item; a use of it is noted."""
@@ -144,64 +164,92 @@ class ScratchArea:
         return self._remove(over) if over else []
 
     def remove_strays(self, older_s: float = VISITORS_S) -> None:
-        """Remove files here that no row knows, as after a restore."""
-        files = [f for f in self._files.folder.rglob("*") if f.is_file()]
-        ids = {f.parent.name + f.name.partition(".")[0]: f for f in files}
-        with self._database.read() as session:
-            known = {
-                item
-                for part in in_parts(list(ids))
-                for item in session.scalars(select(Item.id).where(Item.id.in_(part)))
-            }
-        for item, file in ids.items():
-            with suppress(OSError):
-                if item not in known and time.time() - file.stat().st_mtime > older_s:
-                    file.unlink()
+        """Remove files here that no row knows, as after a restore; once an hour, or where they need not be
+        old, also what was made of items that are gone, as where a process was killed.
+        """
+        with self._lock:  # a file here comes before its row
+            self._remove_unknown(_by_item(self._files.folder, older_s))
+        if time.monotonic() >= self._walked_again_s or older_s < 0:
+            self._walked_again_s = time.monotonic() + VISITORS_S
+            self._remove_unknown(_by_item(self._kept.cache, older_s))
 
-    def _make_room(self, item: Item, asker: Asker) -> None:
-        """Let a visitor's oldest files go where there are too many.
+    def _remove_unknown(self, files: Mapping[str, Sequence[Path]]) -> None:
+        """Remove the files of ids that no row knows."""
+        for part in in_parts(list(files)):
+            with self._database.read() as session:
+                known = set(session.scalars(select(Item.id).where(Item.id.in_(part))))
+            for path in (path for item in part if item not in known for path in files[item]):
+                with suppress(OSError):
+                    path.unlink()
+
+    def _require_small(self, item: Item) -> None:
+        """Refuse a visitor's file that is larger than all that one may bring.
 
         Raises:
-            UserError: the file is larger than all that a visitor may bring.
-            BusyError: what all visitors may bring is there.
+            UserError: it is.
         """
-        most, all_most = self._settings.visitor_mb * 1_000_000, self._settings.visitors_mb * 1_000_000
-        if item.bytes > most:
+        if item.bytes > self._settings.visitor_mb * 1_000_000:
             raise UserError(
                 f"{item.name} is {item.bytes / 1e6:.0f} MB, over a visitor's limit of "
                 f"{self._settings.visitor_mb} MB.",
                 "Make it smaller first.",
             )
-        own = select(Item.id, Item.bytes).join(Scratch, Scratch.item_id == Item.id)
-        own = own.where(Scratch.session == _owner(asker), Item.id != item.id).order_by(Scratch.until)
-        held = select(Scratch.item_id)
-        with self._database.read() as session:
-            mine = [(key, size) for key, size in session.execute(own)]
-            taken = session.scalar(select(func.sum(Item.bytes)).where(Item.id.in_(held))) or 0
+
+    def _make_room(self, session: Session, item: Item, quota: str) -> list[Item]:
+        """Let a visitor's oldest files go where there are too many; returns those that are of nobody then.
+
+        Raises:
+            BusyError: what all visitors may bring is there even so.
+        """
+        most, all_most = self._settings.visitor_mb * 1_000_000, self._settings.visitors_mb * 1_000_000
+        of_quota = (Scratch.quota == quota, Scratch.item_id != item.id)
+        own = select(Item.id, Item.bytes).join(Scratch, Scratch.item_id == Item.id).where(*of_quota)
+        own = own.group_by(Item.id, Item.bytes).order_by(func.max(Scratch.until))
+        mine = [(key, size) for key, size in session.execute(own)]
         going: list[str] = []
         while mine and (len(mine) >= MOST_FILES or sum(size for _, size in mine) + item.bytes > most):
             going.append(mine.pop(0)[0])
-        if going:
-            self._remove([(key, _owner(asker)) for key in going])
-        elif taken + item.bytes > all_most:
+        gone: list[Item] = []
+        for part in in_parts(going):
+            session.execute(delete(Scratch).where(*of_quota, Scratch.item_id.in_(part)))
+            gone += _remove_unheld(session, part)
+        of_visitors = select(Scratch.item_id).where(Scratch.quota != "", Scratch.item_id != item.id)
+        taken = session.scalar(select(func.sum(Item.bytes)).where(Item.id.in_(of_visitors))) or 0
+        if taken + item.bytes > all_most:
             raise BusyError("The space for visitors' files is used up.", "Try again in an hour.")
+        return gone
 
     def _remove(self, rows: Sequence[tuple[str, str]]) -> list[str]:
         """Take files from sessions; those that are of none any more, and not of the collection, go."""
         gone: list[Item] = []
-        with self._lock:
-            with self._database.write() as session:
-                for item_id, whose in rows:
-                    key = (Scratch.item_id == item_id, Scratch.session == whose)
-                    session.execute(delete(Scratch).where(*key))
-                for part in in_parts(sorted({item_id for item_id, _ in rows})):
-                    gone += _remove_unheld(session, part)
-            for item in gone:
-                self._unlink(item)
-                self._kept.path(item.id, item.suffix).unlink(missing_ok=True)
-                for file in made_of(self._kept.cache, item.id):
-                    file.unlink(missing_ok=True)
+        with self._lock, self._database.write() as session:
+            for item_id, whose in rows:
+                key = (Scratch.item_id == item_id, Scratch.session == whose)
+                session.execute(delete(Scratch).where(*key))
+            for part in in_parts(sorted({item_id for item_id, _ in rows})):
+                gone += _remove_unheld(session, part)
+            self._unlink_all(gone)
         return [item.id for item in gone]
+
+    def _unlink_all(self, gone: Sequence[Item]) -> None:
+        """Remove the files of items and all that was made of them.
+
+        The transaction that removes their rows is open yet: whoever adds the same bytes does so afterwards,
+        and finds no file; and after a kill the rows are still there, and go the next time.
+        """
+        for item in gone:
+            for files in (self._files, self._kept):
+                with suppress(OSError, OutsideError):
+                    files.path(item.id, item.suffix).unlink()
+            for path in made_of(self._kept.cache, item.id):
+                with suppress(OSError):
+                    path.unlink()
+
+    def _unlink_unknown(self, item: Item) -> None:
+        """Remove the file of what was refused, unless somebody else has brought it too."""
+        with self._database.read() as session:
+            if session.get(Item, item.id) is None:
+                self._unlink(item)
 
     def _unlink(self, item: Item) -> None:
         self._files.path(item.id, item.suffix).unlink(missing_ok=True)
@@ -221,14 +269,31 @@ def _remove_unheld(session: Session, ids: Sequence[str]) -> list[Item]:
 
 
 def made_of(cache: Path, item_id: str) -> Iterator[Path]:
-    """The files below a cache that were made of an item, all in folders of its id's first two letters."""
-    with os.scandir(cache) as entries:
-        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    """The files below a cache that were made of an item, all in folders of its id's first two letters; what
+    cannot be looked into is passed over.
+    """
+    try:
+        with os.scandir(cache) as entries:
+            folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
     for folder in folders:
         if folder.name == item_id[:2]:
             yield from Path(folder.path).glob(f"{item_id[2:]}*")
         elif not re.fullmatch("[0-9a-f]{2}", folder.name):
             yield from made_of(Path(folder.path), item_id)
+
+
+def _by_item(folder: Path, older_s: float) -> dict[str, list[Path]]:
+    """The files below a folder that have the name of an item's id and are so old, by that id."""
+    found: dict[str, list[Path]] = {}
+    bound_s = time.time() - older_s
+    for path in files_below(folder):
+        if named := OF_ITEM.match(f"{path.parent.name}{path.name}"):
+            with suppress(OSError):
+                if path.stat().st_mtime < bound_s:
+                    found.setdefault(named.group(), []).append(path)
+    return found
 
 
 def _owner(asker: Asker) -> str:
@@ -238,6 +303,17 @@ def _owner(asker: Asker) -> str:
     if not asker.session and asker.role == "owner":
         return ""
     return hashlib.sha256((asker.session or secrets.token_hex()).encode()).hexdigest()
+
+
+def _quota(asker: Asker) -> str:
+    """With what a visitor's files are counted: those of the session; where none was brought, and each
+    request has another, those of the network, whose address nobody reads from the database. Others have none.
+    """
+    if asker.may("annotator"):
+        return ""
+    if not asker.network:
+        return _owner(asker)
+    return hashlib.sha256(SALT + asker.network.encode()).hexdigest()
 
 
 def _until(asker: Asker) -> datetime:

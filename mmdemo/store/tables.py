@@ -94,6 +94,7 @@ class Scratch(Base):
     item_id: Mapped[str] = mapped_column(ForeignKey("items.id"), primary_key=True)
     session: Mapped[str] = mapped_column(String(64), primary_key=True)  # the SHA-256 of its id; "": here
     until: Mapped[datetime] = mapped_column(DateTime, index=True)  # when it goes, unless it is used again
+    quota: Mapped[str] = mapped_column(String(64), default="")  # of which visitor, a SHA-256; "": of none
 
 
 class TextSplit(Base):

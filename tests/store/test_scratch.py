@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from assets.sounds import wav_bytes
 from mmdemo.asker import Asker, asking
@@ -17,6 +20,7 @@ from mmdemo.errors import BusyError, UserError
 from mmdemo.settings import DATABASE, load_settings
 from mmdemo.store.backup import back_up
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.media_store import MediaStore
 from mmdemo.store.scratch import MOST_FILES, OTHERS_S, VISITORS_S
 from mmdemo.store.tables import Item, Scratch, SearchableText, Transcript, now
 from mmdemo.store.workspace import Workspace
@@ -184,6 +188,72 @@ def test_all_visitors_together_have_one_too(small: Workspace) -> None:
     small.close()
 
 
+def test_whose_own_oldest_file_goes_is_bound_by_what_all_may_bring(
+    small: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdemo.store.scratch.MOST_FILES", 1)
+    for i in range(2):
+        brought(small, noise(i, 900), Asker("viewer", session=f"s{i}"), "a.wav", "audio")
+    tiny = brought(small, noise(3, 10), ONE, "tiny.wav", "audio")
+    with pytest.raises(BusyError, match="used up"):
+        brought(small, noise(4, 900), ONE, "a.wav", "audio")
+    assert sees(small, tiny, ONE) and small.media_path(tiny).is_file()
+    small.close()
+
+
+def test_what_others_look_at_takes_no_room_from_visitors(small: Workspace) -> None:
+    for i, who in enumerate((HERE, Asker("annotator", session="a"), Asker("trainer", session="t"))):
+        brought(small, noise(i, 900), who, "a.wav", "audio")
+    item = brought(small, noise(4, 900), ONE, "b.wav", "audio")
+    assert sees(small, item, ONE)
+    small.close()
+
+
+def test_of_visitors_who_come_at_once_only_those_are_let_in_for_whom_there_is_room(
+    small: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, add, together = threading.local(), MediaStore.add, threading.Barrier(3)
+
+    def add_together(files: MediaStore, data: bytes | Path, suffix: str, name: str) -> str:
+        if not hasattr(here, "came"):
+            here.came = together.wait(30)
+        return add(files, data, suffix, name)
+
+    monkeypatch.setattr(MediaStore, "add", add_together)
+
+    def bring(seed: int) -> bool:
+        try:
+            brought(small, noise(seed, 900), Asker("viewer", session=f"s{seed}"), "a.wav", "audio")
+        except BusyError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(bring, range(3))) == [False, True, True]
+    assert len([f for f in (small.folder / "scratch").rglob("*") if f.is_file()]) == 2
+    small.close()
+
+
+def test_requests_without_a_session_share_the_quota_of_their_network(small: Workspace) -> None:
+    def nobody(session: str, network: str) -> Asker:
+        return Asker("viewer", session=session, network=network)
+
+    askers = [nobody(f"new {i}", "192.0.2.1") for i in range(5)]
+    items = [brought(small, noise(i, 300), who, f"{i}.wav", "audio") for i, who in enumerate(askers)]
+    there = [sees(small, item, who) for item, who in zip(items, askers, strict=True)]
+    assert there == [False, False, True, True, True]
+    brought(small, noise(9, 900), nobody("new", "192.0.2.2"), "9.wav", "audio")
+    assert sees(small, items[2], askers[2])
+    small.close()
+
+
+def test_no_address_of_a_network_is_in_the_database(ws: Workspace) -> None:
+    brought(ws, png(), Asker("viewer", session="new", network="192.0.2.1"))
+    with ws.database.read() as session:
+        (quota,) = session.scalars(select(Scratch.quota))
+    assert len(quota) == 64 and quota != hashlib.sha256(b"192.0.2.1").hexdigest()
+
+
 def test_a_visitor_has_so_many_files(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmdemo.store.scratch.MOST_FILES", 3)
     assert MOST_FILES == 100
@@ -216,3 +286,69 @@ def test_files_that_no_row_knows_go(ws: Workspace) -> None:
     assert stray.exists()
     ws.scratch.remove_strays(older_s=-1)
     assert not stray.exists() and ws.media_path(item).is_file()
+
+
+def test_what_was_made_of_items_that_no_row_knows_goes_too(ws: Workspace) -> None:
+    kept = ws.add_media("image", png((1, 2, 3)), "kept.png", source="import")
+    item = brought(ws, png(), ONE)
+    made = [ws.thumbnail(one, side) for one in (kept, item) for side in (320, 1280)]
+    other = ws.folder / "cache" / "others" / "ab" / "notes.txt"
+    other.parent.mkdir(parents=True)
+    other.touch()
+    with ws.database.write() as session:  # as after a restore
+        session.execute(delete(Scratch))
+        session.execute(delete(Item).where(Item.id == item.id))
+    ws.scratch.remove_strays()
+    assert all(path.exists() for path in made)
+    ws.scratch.remove_strays(older_s=-1)
+    assert [path.exists() for path in made] == [True, True, False, False] and other.exists()
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other(ws: Workspace) -> None:
+    items = [brought(ws, png((i, 0, 0)), ONE) for i in range(2)]
+    thumbnails = [ws.thumbnail(item, 320) for item in items]
+    for item in items:
+        path = ws.media_path(item)
+        path.unlink()
+        path.mkdir()
+    assert set(ws.scratch.sweep(at=now() + timedelta(days=2))) == {item.id for item in items}
+    assert not any(path.exists() for path in thumbnails)
+
+
+def test_what_a_sweep_was_killed_over_goes_with_the_next(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files_of(ws)
+    item = brought(ws, png(), ONE)
+    ws.thumbnail(item, 320)
+
+    def killed(cache: Path, item_id: str) -> list[Path]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmdemo.store.scratch.made_of", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ws.scratch.sweep(at=now() + timedelta(days=2))
+    monkeypatch.undo()
+    assert ws.scratch.sweep(at=now() + timedelta(days=2)) == [item.id] and files_of(ws) == before
+
+
+def test_what_is_imported_while_it_is_swept_keeps_its_file(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought(ws, png(), ONE)
+    added: list[Item] = []
+    thread = threading.Thread(
+        target=lambda: added.append(ws.add_media("image", png(), "a.png", source="import"))
+    )
+    path = MediaStore.path
+
+    def path_of_an_import(files: MediaStore, item_id: str, suffix: str) -> Path:
+        if files.folder.name == "scratch" and not thread.ident:
+            thread.start()
+            thread.join(0.5)  # it is done by then, or waits for the sweep
+        return path(files, item_id, suffix)
+
+    monkeypatch.setattr(MediaStore, "path", path_of_an_import)
+    ws.scratch.sweep(at=now() + timedelta(days=2))
+    thread.join()
+    assert added[0].listed and ws.media_path(added[0]).read_bytes() == png()

@@ -15,7 +15,9 @@ from starlette.testclient import TestClient
 from mmdemo.errors import StorageError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.ui.access.askers import Askers
 from mmdemo.ui.access.limits import Guesses, Rates
+from mmdemo.ui.access.sessions import Cookies
 from tests.ui.conftest import gated
 
 Make = Callable[..., App]
@@ -63,6 +65,17 @@ def test_as_soon_as_others_can_reach_it_everybody_is_a_viewer(
     for name, operation in OPERATIONS.items():
         if operation.role != "viewer" and "page" in operation.surfaces:
             assert client.post(f"/mmdemo/api/{name}", json={}).status_code == 401, name
+
+
+def test_a_request_that_brings_no_session_is_known_by_its_network(shared: App) -> None:
+    cookies = Cookies(shared.access, False)
+    askers, scope = Askers(shared.access, shared.settings, cookies), {"client": ("192.0.2.1", 1)}
+    first, second = (askers.visit(scope, {}) for _ in range(2))
+    assert first.asker.session != second.asker.session
+    assert first.asker.network == second.asker.network == "192.0.2.1"
+    cookie = cookies.header(first.session, first.who, False).partition(";")[0]
+    again = askers.visit(scope, {"cookie": cookie}).asker
+    assert (again.session, again.network) == (first.session, "")
 
 
 def test_the_owner_s_key_opens_once(shared: App) -> None:

@@ -48,7 +48,7 @@ class Visit:
         """As operations know them."""
         if self.local and not self.who.by:
             return Asker()
-        return Asker(self.who.role, self.session, self.who.name)
+        return Asker(self.who.role, self.session, self.who.name, "" if self.brought else self.address)
 
     @property
     def sender(self) -> Asker:
