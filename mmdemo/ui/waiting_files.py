@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from gradio.route_utils import upload_fn
+from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive
@@ -72,6 +73,8 @@ class WaitingFiles:
                 raise UserError(
                     f"{len(found)} files were sent.", f"Send 1 to {MOST_AT_ONCE}, each as 'files' of a form."
                 )
+            files = {f"{place}-{Path(path).name}": Path(path) for place, path in enumerate(found)}
+            size = sum(path.stat().st_size for path in files.values())
         except MultiPartException as e:
             shutil.rmtree(folder, ignore_errors=True)
             if "size" in e.message:
@@ -82,9 +85,8 @@ class WaitingFiles:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        files = {f"{place}-{Path(path).name}": Path(path) for place, path in enumerate(found)}
-        size = sum(path.stat().st_size for path in files.values())
-        self._keep(token, Waiting(folder, files, asker.session, size, time.monotonic()))
+        upload = Waiting(folder, files, asker.session, size, time.monotonic())
+        await run_in_threadpool(self._keep, token, upload)
         return [f"mmdemo/sent/{token}/{name}" for name in files]
 
     def path(self, name: str, asker: Asker) -> Path | None:
@@ -93,8 +95,9 @@ class WaitingFiles:
         if named is None:
             return None
         with self._lock:
-            self._forget_old()
+            old = self._forget_old()
             upload = self._uploads.get(named.group(1))
+        _remove(old)
         if upload is None or (upload.session and upload.session != asker.session):
             return None
         path = upload.files.get(named.group(2)) or upload.files.get(unquote(named.group(2)))
@@ -103,10 +106,14 @@ class WaitingFiles:
     def _keep(self, token: str, upload: Waiting) -> None:
         with self._lock:
             self._uploads[token] = upload
-            self._forget_old()
+            old = self._forget_old()
+        _remove(old)
 
-    def _forget_old(self) -> None:
-        """Delete what has waited for an hour, and the oldest while there is too much. The lock is held."""
+    def _forget_old(self) -> list[Waiting]:
+        """Forget what has waited for an hour, and the oldest while there is too much; returns it, to be
+        removed. The lock is held.
+        """
+        old: list[Waiting] = []
         bytes_left = MOST_WAITING_BYTES - sum(u.bytes for u in self._uploads.values())
         bound_s = time.monotonic() - KEPT_S
         for token, upload in list(self._uploads.items()):
@@ -114,7 +121,13 @@ class WaitingFiles:
                 break
             del self._uploads[token]
             bytes_left += upload.bytes
-            shutil.rmtree(upload.folder, ignore_errors=True)
+            old.append(upload)
+        return old
+
+
+def _remove(old: list[Waiting]) -> None:
+    for upload in old:
+        shutil.rmtree(upload.folder, ignore_errors=True)
 
 
 def _bounded(request: Request, max_mb: int) -> Receive:

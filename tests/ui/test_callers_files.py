@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from asyncio import _get_running_loop
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from starlette.requests import Request
 from mmdemo.asker import Asker, asking
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
+from mmdemo.service.exchange import exchange_folder
 from mmdemo.settings import ASSETS
+from mmdemo.ui import waiting_files
 from mmdemo.ui.files import FROM_CLIENT, sent_files
 from mmdemo.ui.waiting_files import WAITING
 from tests.conftest import TASK, png
@@ -161,6 +165,38 @@ def test_an_upload_is_bounded_as_a_whole_and_is_a_form_with_files(http: httpx.Cl
     ):
         refused = http.post("gradio_api/upload", **body)  # type: ignore[arg-type]
         assert 400 <= refused.status_code < 500 and json.loads(refused.text)["error"]
+
+
+def test_a_file_that_is_gone_before_it_is_counted_leaves_no_folder(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = waiting_files.upload_fn
+
+    async def received_and_gone(*args: Any) -> Any:
+        found = await receive(*args)
+        Path(found[0][0]).unlink()
+        return found
+
+    monkeypatch.setattr(waiting_files, "upload_fn", received_and_gone)
+    before = set(exchange_folder().glob("sent-*"))
+    assert http.post("gradio_api/upload", files={"files": ("a.png", png())}).status_code >= 400
+    assert set(exchange_folder().glob("sent-*")) == before
+
+
+def test_old_uploads_are_removed_while_other_requests_are_answered(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmtree, seen = shutil.rmtree, []
+
+    def watched(folder: Path, **more: Any) -> None:
+        if folder.name.startswith("sent-"):
+            seen.append((_get_running_loop() is not None, WAITING._lock.locked()))
+        rmtree(folder, **more)
+
+    monkeypatch.setattr("mmdemo.ui.waiting_files.shutil.rmtree", watched)
+    monkeypatch.setattr("mmdemo.ui.waiting_files.KEPT_S", 0.0)
+    upload(http, png())
+    assert seen and set(seen) == {(False, False)}
 
 
 def test_uploads_go_when_they_are_old_and_when_too_much_waits(
