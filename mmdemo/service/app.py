@@ -37,7 +37,6 @@ class App:
         self, settings: Settings, towers: dict[str, Towers] | None = None, *, samples_later: bool = False
     ) -> None:
         self.context = Context(settings, towers, samples_later=samples_later)
-        self.settings = self.context.settings
         self.ws, self.models = self.context.ws, self.context.models
         self.media = Media(self.context)
         self.pictures = Pictures(self.context)
@@ -48,6 +47,11 @@ class App:
         self.versions = Versions(self.context)
         self.offers = Offers(self.context, self.versions)
         self.training = Training(self.context)
+
+    @property
+    def settings(self) -> Settings:
+        """Where the workspace is and how to run, with the preset of each base."""
+        return self.context.settings
 
     @cached_property
     def access(self) -> Access:

@@ -209,6 +209,11 @@ class Context:
 
         return cast("JobRunner", self._once("jobs", make))
 
+    @property
+    def counted_sides(self) -> dict[str, Any]:
+        """What is known of the sides of labels, by task."""
+        return cast("dict[str, Any]", self._once("sides", dict))
+
     def start_behind_the_page(self) -> None:
         """Put the samples in, load the model, bring the index up to date, order the queue, resume runs.
 
@@ -366,7 +371,9 @@ class Context:
             made = list(self._made.values())
             self._made.clear()
         threading.Thread(target=_close, args=(made,), name="mmdemo-close", daemon=True).start()
-        self._ensure_bases()
+        self._begun_now.clear()
+        self._unusable.clear()
+        self.settings = self._ensure_bases()
         self.models.forget()
         self.start_behind_the_page()
 

@@ -40,7 +40,6 @@ class Labels:
         self._context = context
         self._media = media
         self._ws = context.ws
-        self._sides: dict[str, KnownSides] = {}  # by task
 
     def next_pair(
         self, task: str, batch: str = "", holder: str = "api", mismatches: bool = False
@@ -102,7 +101,8 @@ class Labels:
     def _follow(self, pair: int) -> None:
         """Let the queue follow what is in force on a pair: what comes again changes nothing in it."""
         view = self._ws.pairs.get(pair)
-        assert view is not None  # pairs are never deleted
+        if view is None:  # a backup without it has been restored since
+            return
         queue = self._context.queue_of(view.task)
         if view.verdict is None:
             queue.returned(pair)
@@ -209,12 +209,13 @@ class Labels:
         from mmdemo.labeling.side_counts import count_sides
         from mmdemo.labeling.snapshot import take_snapshot
 
-        known, begun = self._sides.get(task), time.perf_counter()
+        sides: dict[str, KnownSides] = self._context.counted_sides
+        known, begun = sides.get(task), time.perf_counter()
         if known is None or (known.at != at and begun >= known.again_s):
             counts = count_sides(take_snapshot(self._ws, task))
             took = time.perf_counter() - begun
             again_s = begun + (0 if took < SOON_S else took / COUNTING_SHARE)
-            known = self._sides[task] = KnownSides(at, counts, again_s)
+            known = sides[task] = KnownSides(at, counts, again_s)
         return known.counts
 
 

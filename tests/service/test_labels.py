@@ -56,7 +56,7 @@ def test_where_sides_take_long_to_count_labels_are_counted_at_once_all_the_same(
     label(app, 5)
     assert app.labels.counts(TASK)["match"] == known + 5 and sides(app) == before
     monkeypatch.setattr(labels, "COUNTING_SHARE", 1e9)
-    app.labels._sides.clear()
+    app.context.counted_sides.clear()
     assert sum(sides(app)) == sum(before) + 5
 
 

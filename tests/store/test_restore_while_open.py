@@ -10,12 +10,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mmdemo.errors import StorageError, UnavailableError
+from mmdemo.labeling.snapshot import take_snapshot
+from mmdemo.service import labels
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS, Settings, load_settings
@@ -26,6 +30,12 @@ from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
 DATABASE = "mmdemo.sqlite3"
+SIDES = ("train", "validation", "held_out")
+BEGIN_WITH = {
+    "image": "efficientnet-lite2-devise",
+    "audio": "whisper-tiny-en-minilm",
+    "video": "efficientnet-lite0-minilm-video",
+}
 
 
 @pytest.fixture
@@ -129,6 +139,59 @@ def test_a_page_whose_workspace_another_process_has_restored_answers_by_what_is_
     assert ask(app, "data", task=TASK)["items"] == count - 1
     assert app.context.keeper is not keeper
     assert len(app.context.keeper.update().index) == count - 1
+
+
+def test_what_a_page_knew_of_a_workspace_is_forgotten_with_it(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "SOON_S", 0.0)
+    monkeypatch.setattr(labels, "COUNTING_SHARE", 1e-9)  # counted once
+    archive = back_up(app.ws, tmp_path / "b.zip")
+    before = len(take_snapshot(app.ws, TASK).examples)
+    for pair in app.ws.pairs.browse(TASK, state="unlabelled")[:5]:
+        app.ws.labels.add(pair.id, NewLabel("match"))
+    assert sum(app.labels.counts(TASK)[side] for side in SIDES) == before + 5
+    other = Workspace(app.settings)
+    replace(other, archive)
+    other.close()
+    counts = ask(app, "label_counts", task=TASK)
+    assert sum(counts[side] for side in SIDES) == before
+
+
+def test_a_page_has_the_models_of_the_workspace_that_was_restored(
+    make_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = make_app("begun", samples=False)
+    archive = back_up(begun.ws, tmp_path / "b.zip")
+    with monkeypatch.context() as patch:
+        patch.setattr("mmdemo.service.context.begin_with", lambda modality, *_: BEGIN_WITH[modality.name])
+        app = make_app("page", samples=False)
+    assert app.settings.model == BEGIN_WITH["image"] != begun.settings.model
+    other = Workspace(app.settings)
+    replace(other, archive)
+    other.close()
+    assert ask(app, "data", task=TASK)["items"] == 0
+    assert app.settings.model == app.context.settings.model == begun.settings.model
+    assert not app.context._begun_now
+
+
+def test_a_label_is_answered_though_a_backup_without_its_pair_is_restored_meanwhile(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = back_up(app.ws, tmp_path / "b.zip")
+    (pair,) = fill(app.ws, 1, 1)
+    other, add = Workspace(app.settings), app.ws.labels.add
+
+    def add_before_a_restore(*args: Any, **more: Any) -> int:
+        label = add(*args, **more)
+        kept.append(replace(other, archive).kept)
+        return label
+
+    kept: list[Path] = []
+    monkeypatch.setattr(app.ws.labels, "add", add_before_a_restore)
+    answer = app.labels.add(pair, NewLabel("match"))
+    assert answer["saved"] == "disk" and answer["label"] in labels_in(kept[0])
+    other.close()
 
 
 def test_a_picture_added_while_its_folder_is_replaced_has_its_file_in_the_new_one(
