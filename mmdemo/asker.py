@@ -25,12 +25,14 @@ class Asker:
         session: the id of the session of their browser or script, a secret; empty at this machine.
         name: who signed in, or the name of their invitation; empty: nobody says.
         network: where a request comes from that brought no session; whatever comes so has limits in common.
+        at_this_machine: whether they ask from this machine and nobody else can, but through what they run.
     """
 
     role: Role = "owner"
     session: str = ""
     name: str = ""
     network: str = ""
+    at_this_machine: bool = False
 
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""
@@ -42,7 +44,7 @@ class Asker:
         return hashlib.sha256(self.session.encode()).hexdigest() if self.session else None
 
 
-OWNER = Asker()  # at this machine
+OWNER = Asker(at_this_machine=True)
 _current: ContextVar[Asker] = ContextVar("asker", default=OWNER)
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mmdemo.asker import Role
+from mmdemo.service.recent import Recent
 from mmdemo.service.signing import facts_of, signed
 from mmdemo.settings import Settings
-from mmdemo.store.grants import INVITATION, TOKEN
 from mmdemo.store.secret import secret_of
 from mmdemo.store.tables import Grant, now
 from mmdemo.store.workspace import Workspace
@@ -26,7 +26,8 @@ from mmdemo.store.workspace import Workspace
 PREFIX = "mmd_"  # of every key but the pass phrase: what begins so was made here
 SESSION_S = 30 * 86_400.0
 RENEWED_S = SESSION_S / 2  # what is left of a session when it is signed anew
-KNOWN_S = 2.0  # for which a grant that was not revoked is believed so
+KNOWN_S = 2.0  # for which what the database said of a grant is believed
+OF_A_DIGEST = 16  # characters that tell a grant from another of its number
 OWNER, PHRASE, GRANT, HUB = "owner", "phrase", "grant", "hub"  # what lets somebody in
 
 
@@ -62,7 +63,7 @@ class Access:
         self._ws = ws
         self._secret = secret_of(ws.folder)
         self._owner_key = ""
-        self._asked: dict[int, tuple[float, bool]] = {}  # grants: when, and whether it held
+        self.recent = Recent(KNOWN_S)  # of grants, by `Admitted.by` or the digest of a token
         self._lock = threading.Lock()
 
     @property
@@ -85,15 +86,21 @@ class Access:
                 self._owner_key = ""
                 return Admitted("owner", by=OWNER)
         grant = self._ws.grants.use(self.digest(key)) if key.startswith(PREFIX) else None
-        if grant is None or grant.kind != INVITATION:
+        if grant is None:
             return None
         several = grant.used > 1 or bool(grant.uses_left)
         return _admitted(grant, f" {grant.used}" if grant.name and several else "")
 
     def by_token(self, key: str) -> Admitted | None:
-        """Who a script is, by its token; None: it is none that can be used."""
-        grant = self._ws.grants.usable(self.digest(key)) if key.startswith(PREFIX) else None
-        return _admitted(grant) if grant is not None and grant.kind == TOKEN else None
+        """Who a script is, by its token; None: it is none that can be used. The database may be asked."""
+        digest = self.digest(key)
+
+        def look() -> Admitted | None:
+            grant = self._ws.grants.token(digest)
+            return _admitted(grant) if grant is not None else None
+
+        found: Admitted | None = self.recent.ask(digest, look)
+        return found
 
     def is_phrase(self, given: str) -> bool:
         """Whether it is the pass phrase."""
@@ -104,16 +111,15 @@ class Access:
         return Admitted("owner", by=f"{PHRASE}:{self.digest(self._phrase)[:16]}")
 
     def holds(self, by: str) -> bool:
-        """Whether what let somebody in still does: the pass phrase is the same, the grant was not revoked."""
+        """Whether what let somebody in still does: the pass phrase is the same, the grant was not revoked.
+        For a grant the database may be asked.
+        """
         kind, _, rest = by.partition(":")
         if kind == PHRASE:
             return bool(self._phrase) and rest == self.digest(self._phrase)[:16]
         if kind == GRANT:
-            at, held = self._asked.get(int(rest), (0.0, False))
-            if time.monotonic() - at > KNOWN_S:
-                held = not self._ws.grants.is_revoked(int(rest))
-                self._asked[int(rest)] = (time.monotonic(), held)
-            return held
+            number, _, digest = rest.partition(":")
+            return bool(self.recent.ask(by, lambda: self._ws.grants.stands(int(number), digest)))
         return kind in ("", OWNER) or (kind == HUB and self._on_space)
 
     def text_of(self, session: str, who: Admitted) -> str:
@@ -122,9 +128,9 @@ class Access:
         return signed(facts | {"ends": time.time() + SESSION_S}, self._secret)
 
     def session(self, text: str) -> Session | None:
-        """The session of such a text; None: it is forged, over, or what it stood on was taken back."""
+        """The session of such a text; None: it is forged or over. Whether it still `holds` is to be asked."""
         facts = facts_of(text, self._secret)
-        if facts is None or facts["ends"] < time.time() or not self.holds(facts["by"]):
+        if facts is None or facts["ends"] < time.time():
             return None
         return Session(facts["sid"], Admitted(facts["role"], facts["name"], facts["by"]), facts["ends"])
 
@@ -144,7 +150,7 @@ class Access:
             UserError: there is none of that number.
         """
         found = self._ws.grants.revoke(grant)
-        self._asked.pop(grant, None)
+        self.recent.forget()
         return found
 
     def digest(self, key: str) -> str:
@@ -162,4 +168,5 @@ def _new_key() -> str:
 
 
 def _admitted(grant: Grant, number: str = "") -> Admitted:
-    return Admitted(grant.role, grant.name + number, f"{GRANT}:{grant.id}")  # type: ignore[arg-type]
+    by = f"{GRANT}:{grant.id}:{grant.digest[:OF_A_DIGEST]}"
+    return Admitted(grant.role, grant.name + number, by)  # type: ignore[arg-type]

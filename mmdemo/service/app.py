@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mmdemo.asker import current
 from mmdemo.modality import MODALITIES
 from mmdemo.service.access import Access
 from mmdemo.service.context import Context
@@ -57,6 +58,11 @@ class App:
     def access(self) -> Access:
         """Who is let in. The workspace has no key before somebody asks that."""
         return Access(self.settings, self.ws)
+
+    @property
+    def asked_here(self) -> bool:
+        """Whether its owner asks, at this machine: then paths of it are told and may be named."""
+        return self.settings.local and current().at_this_machine and current().may("owner")
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption`: proposals, best first; of a recording, what is said; of a video, each

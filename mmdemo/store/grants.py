@@ -28,9 +28,9 @@ class GrantLog:
         return grant
 
     def use(self, digest: str) -> Grant | None:
-        """Use an invitation once more, or a token; None: there is none that can be used."""
+        """Use an invitation once more; None: there is none that can be used."""
         with self._database.write() as session:
-            grant = _usable(session, digest)
+            grant = _usable(session, digest, INVITATION)
             if grant is None:
                 return None
             left = update(Grant).where(Grant.id == grant.id).values(used=Grant.used + 1)
@@ -41,16 +41,20 @@ class GrantLog:
             session.refresh(grant)
         return grant
 
-    def usable(self, digest: str) -> Grant | None:
-        """The one of a key, where it can be used; nothing is counted."""
+    def token(self, digest: str) -> Grant | None:
+        """The token of a key, where it can be used; nothing is counted."""
         with self._database.read() as session:
-            return _usable(session, digest)
+            return _usable(session, digest, TOKEN)
 
-    def is_revoked(self, grant: int) -> bool:
-        """Whether it was taken back, or is not there."""
+    def stands(self, grant: int, digest: str) -> bool:
+        """Whether the one of this number, whose digest begins so, is there and was not taken back. After a
+        restore the number may be another's.
+        """
         with self._database.read() as session:
             found = session.get(Grant, grant)
-            return found is None or found.revoked_at is not None
+            if found is None or found.revoked_at is not None:
+                return False
+            return bool(digest) and found.digest.startswith(digest)
 
     def listed(self) -> list[Grant]:
         """All of them, newest first."""
@@ -71,10 +75,11 @@ class GrantLog:
         return found
 
 
-def _usable(session: Session, digest: str) -> Grant | None:
+def _usable(session: Session, digest: str, kind: str) -> Grant | None:
     return session.scalar(
         select(Grant).where(
             Grant.digest == digest,
+            Grant.kind == kind,
             Grant.revoked_at.is_(None),
             Grant.expires_at > now(),
             or_(Grant.uses_left.is_(None), Grant.uses_left > 0),

@@ -4,14 +4,13 @@ backup, so nobody who made one can sign for this workspace.
 
 from __future__ import annotations
 
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
 
-from mmdemo.errors import cannot_write
+from mmdemo.errors import DamagedError, cannot_write
+from mmdemo.store.durable import replacing
 
 FILE = "access.key"
 BYTES = 32
@@ -22,18 +21,23 @@ def secret_of(folder: Path) -> bytes:
 
     Raises:
         StorageError: it can be neither read nor written.
+        DamagedError: it is not as it was written.
     """
     path = folder / FILE
     try:
         with FileLock(folder / f"{FILE}.lock"):
-            if path.is_file() and len(found := path.read_bytes()) == BYTES:
+            if path.is_file():
+                found = path.read_bytes()
+                if len(found) != BYTES:
+                    raise DamagedError(
+                        f"The key {path} has {len(found)} bytes and not {BYTES}.",
+                        "Bring it back, or delete it: then all sessions, invitations and tokens are over.",
+                    )
                 path.chmod(0o600)
                 return found
             made = secrets.token_bytes(BYTES)
-            with suppress(FileNotFoundError):
-                path.unlink()
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            path.write_bytes(made)
+            with replacing(path) as part:  # which nobody else may read from the beginning
+                part.write_bytes(made)
             return made
     except OSError as e:
         raise cannot_write(f"The key {path} cannot be used", e, named=True) from e

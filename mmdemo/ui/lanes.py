@@ -45,6 +45,7 @@ class Lane:
 
 
 LABELS = Lane(8, 1000)  # what people say, which goes to the disk
+KEYS = Lane(2, 1000)  # whose a key or a session is, before anything else is known of a request
 QUICK = Lane(16, 500)  # what needs no model
 MODELS = Lane(4, 100)  # what asks one, and files that are brought
 LONG = Lane(4, 20)  # exports, back-ups, versions: minutes

@@ -14,7 +14,7 @@ from typing import Any, get_origin
 
 import pytest
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -25,7 +25,7 @@ from mmdemo.errors import RegistryError, UserError
 from mmdemo.modality import TASKS
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import markdown
-from mmdemo.service.operations.requests import Answer, Request, about
+from mmdemo.service.operations.requests import LONGEST_PERSON, Answer, Request, about
 from mmdemo.service.operations.table import (
     OPERATIONS,
     OWN_OPTIONS,
@@ -128,6 +128,14 @@ def test_every_list_has_a_limit() -> None:
         for name, field in one.request.model_fields.items():
             listed = get_origin(field.annotation) is list
             assert not listed or any(isinstance(m, MaxLen) for m in field.metadata), (one.name, name)
+
+
+def test_whoever_asks_calls_themselves_by_a_name_that_the_database_can_keep() -> None:
+    for one in OPERATIONS.values():
+        if "annotator" in one.fields:
+            with pytest.raises(ValidationError) as refused:
+                one.request.model_validate({"annotator": "x" * (LONGEST_PERSON + 1)})
+            assert "annotator" in {fault["loc"][0] for fault in refused.value.errors()}, one.name
 
 
 BAD: list[tuple[str, dict[str, Any], str]] = [

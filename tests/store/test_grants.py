@@ -11,7 +11,7 @@ import pytest
 
 from mmdemo.errors import UserError
 from mmdemo.settings import load_settings
-from mmdemo.store.grants import INVITATION, GrantLog
+from mmdemo.store.grants import INVITATION, TOKEN, GrantLog
 from mmdemo.store.tables import Grant, now
 from mmdemo.store.workspace import Workspace
 
@@ -23,10 +23,12 @@ def log(tmp_path: Path, database_url: str) -> Iterator[GrantLog]:
     ws.close()
 
 
-def made(log: GrantLog, digest: str, uses: int | None = None, days: float = 1) -> Grant:
+def made(
+    log: GrantLog, digest: str, uses: int | None = None, days: float = 1, kind: str = INVITATION
+) -> Grant:
     ends = now() + timedelta(days=days)
     return log.add(
-        Grant(kind=INVITATION, role="annotator", name="", digest=digest, uses_left=uses, expires_at=ends)
+        Grant(kind=kind, role="annotator", name="", digest=digest, uses_left=uses, expires_at=ends)
     )
 
 
@@ -36,17 +38,34 @@ def test_an_invitation_for_three_lets_three_in_however_many_come_at_once(log: Gr
         let_in = [found for found in people.map(lambda _: log.use("a"), range(20)) if found is not None]
     assert sorted(found.used for found in let_in) == [1, 2, 3]
     (kept,) = log.listed()
-    assert (kept.id, kept.used, kept.uses_left) == (grant.id, 3, 0) and log.usable("a") is None
+    assert (kept.id, kept.used, kept.uses_left) == (grant.id, 3, 0)
 
 
 def test_what_is_over_revoked_or_not_there_lets_nobody_in(log: GrantLog) -> None:
     made(log, "over", days=-1)
     taken_back = made(log, "revoked")
-    assert log.use("revoked") is not None and not log.is_revoked(taken_back.id)
+    assert log.use("revoked") is not None and log.stands(taken_back.id, "revo")
     first = log.revoke(taken_back.id).revoked_at
     assert log.revoke(taken_back.id).revoked_at == first  # once
-    assert log.is_revoked(taken_back.id) and log.is_revoked(999)
+    assert not log.stands(taken_back.id, "revo") and not log.stands(999, "revo")
     for digest in ("over", "revoked", "none", ""):
-        assert log.use(digest) is None and log.usable(digest) is None
+        assert log.use(digest) is None and log.token(digest) is None
     with pytest.raises(UserError, match="no invitation or token 999"):
         log.revoke(999)
+
+
+def test_a_token_that_is_shown_as_an_invitation_opens_nothing_and_is_not_counted(log: GrantLog) -> None:
+    made(log, "a", uses=2, kind=TOKEN)
+    made(log, "b")
+    assert log.use("a") is None and log.token("b") is None
+    (kept,) = (grant for grant in log.listed() if grant.kind == TOKEN)
+    assert (kept.used, kept.uses_left) == (0, 2)
+    found = log.token("a")
+    assert found is not None and found.id == kept.id
+
+
+def test_a_grant_stands_by_its_number_and_its_digest(log: GrantLog) -> None:
+    """After a restore the number may be another's."""
+    grant = made(log, "abcdef")
+    assert log.stands(grant.id, "abc") and log.stands(grant.id, "abcdef")
+    assert not log.stands(grant.id, "abd") and not log.stands(grant.id, "")

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from mmdemo.service.access import HUB, Admitted
 from mmdemo.service.app import App
 from tests.ui.conftest import gated
-from tests.ui.test_who_is_asking import STATUS, role_of
+from tests.ui.test_who_is_asking import STATUS, holds, role_of
 
 SPACE = "https://me-demo.hf.space"
 
@@ -155,9 +155,9 @@ def test_elsewhere_than_on_such_a_space_there_is_no_sign_in_with_hugging_face(
 ) -> None:
     app = make_app("space", samples=False)
     signed = app.access.text_of("x", Admitted("owner", "me", HUB))
-    assert app.access.session(signed) is not None
+    assert holds(app, signed)
     monkeypatch.delenv("SPACE_ID")
     here = make_app("space", samples=False, server_name="0.0.0.0")
-    assert here.access.session(signed) is None
+    assert not holds(here, signed)
     assert gated(here).get("/mmdemo/hub/sign-in").status_code == 404
     assert gated(here).post(STATUS, json={}).json()["you"]["hub"] is False

@@ -15,10 +15,11 @@ from starlette.testclient import TestClient
 from mmdemo.errors import StorageError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.store.tables import Grant
 from mmdemo.ui.access.askers import Askers
 from mmdemo.ui.access.limits import Guesses, Rates
 from mmdemo.ui.access.sessions import Cookies
-from tests.ui.conftest import gated
+from tests.ui.conftest import awaited, gated
 
 Make = Callable[..., App]
 STATUS = "/mmdemo/api/status"
@@ -40,6 +41,12 @@ def sign_in(client: TestClient, key: str) -> Any:
     return client.post("/mmdemo/sign-in", json={"key": key})
 
 
+def holds(app: App, signed: str) -> bool:
+    """Whether somebody is let in by a session."""
+    session = app.access.session(signed)
+    return session is not None and app.access.holds(session.who.by)
+
+
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
@@ -50,7 +57,13 @@ def bearer(key: str) -> dict[str, str]:
 def test_at_this_machine_alone_whoever_asks_is_the_owner(make_app: Make) -> None:
     client = gated(make_app("here", samples=False))
     assert role_of(client) == "owner"
-    for header in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP"):  # a proxy lets others in
+    for header in (
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "Forwarded",
+        "X-Real-IP",
+        "Via",
+    ):  # a proxy lets others in
         assert role_of(client, headers={header: "10.0.0.1"}) == "viewer", header
 
 
@@ -70,11 +83,11 @@ def test_as_soon_as_others_can_reach_it_everybody_is_a_viewer(
 def test_a_request_that_brings_no_session_is_known_by_its_network(shared: App) -> None:
     cookies = Cookies(shared.access, False)
     askers, scope = Askers(shared.access, shared.settings, cookies), {"client": ("192.0.2.1", 1)}
-    first, second = (askers.visit(scope, {}) for _ in range(2))
+    first, second = (awaited(askers.visit(scope, {})) for _ in range(2))
     assert first.asker.session != second.asker.session
     assert first.asker.network == second.asker.network == "192.0.2.1"
     cookie = cookies.header(first.session, first.who, False).partition(";")[0]
-    again = askers.visit(scope, {"cookie": cookie}).asker
+    again = awaited(askers.visit(scope, {"cookie": cookie})).asker
     assert (again.session, again.network) == (first.session, "")
 
 
@@ -125,7 +138,7 @@ def test_a_key_of_another_workspace_opens_nothing_even_with_its_database(make_ap
     shared.ws.grants.add(type(grant)(**{name: getattr(grant, name) for name in columns}))
     assert sign_in(gated(shared), key).status_code == 401
     signed = other.access.text_of("x", other.access.by_phrase())
-    assert shared.access.session(signed) is None
+    assert not holds(shared, signed)
 
 
 def test_a_token_is_a_script_s_key_and_signs_nobody_in(shared: App) -> None:
@@ -152,9 +165,46 @@ def test_the_pass_phrase_is_the_owner_s_key_in_the_header_and_in_the_dialog(make
 def test_another_pass_phrase_ends_the_sessions_of_the_one_before(make_app: Make) -> None:
     before = make_app("changed", passphrase="one", samples=False)
     signed = before.access.text_of("x", before.access.by_phrase())
-    assert before.access.session(signed) is not None
+    assert holds(before, signed)
     for phrase in ("two", ""):
-        assert make_app("changed", passphrase=phrase, samples=False).access.session(signed) is None
+        assert not holds(make_app("changed", passphrase=phrase, samples=False), signed)
+
+
+def test_a_session_does_not_hold_by_a_grant_that_got_the_number_of_its_own(shared: App) -> None:
+    """As after a restore, which brings back the rows of before, or another workspace's."""
+    grant, key = shared.access.grant("invitation", "trainer", "Bob", 1, 1)
+    client = gated(shared)
+    assert sign_in(client, key).json()["role"] == "trainer"
+    with shared.ws.grants._database.write() as session:
+        session.get_one(Grant, grant.id).digest = shared.access.digest("Anna's")
+    assert role_of(client) == "viewer"
+
+
+def test_whoever_did_not_come_as_the_owner_of_this_machine_can_sign_in_and_out(make_app: Make) -> None:
+    app = make_app("mine", samples=False)
+
+    def alone(client: TestClient, **more: Any) -> bool:
+        return bool(client.post(STATUS, json={}, **more).json()["you"]["alone"])
+
+    client = gated(app)
+    assert alone(client) and not alone(client, headers={"X-Forwarded-For": "10.0.0.1"})
+    assert sign_in(client, app.access.grant("invitation", "annotator", "", 1, 1)[1]).status_code == 200
+    assert role_of(client) == "annotator" and not alone(client)
+    client.post("/mmdemo/sign-out", json={})
+    assert role_of(client) == "owner" and alone(client)
+
+
+def test_an_invited_owner_behind_a_proxy_neither_learns_nor_names_paths(make_app: Make) -> None:
+    app = make_app("mine", samples=False)
+    client = gated(app, headers={"X-Forwarded-For": "10.0.0.1"})
+    sign_in(client, app.access.grant("invitation", "owner", "", 1, 1)[1])
+    assert role_of(client) == "owner"
+    folder = app.settings.workspace
+    told = [client.post(f"/mmdemo/api/{name}", json={}) for name in ("status", "data")]
+    assert str(folder) not in "".join(answer.text for answer in told) and not told[1].json()["paths"]
+    named = client.post("/mmdemo/api/import_preview", json={"source": str(folder)})
+    assert named.status_code == 400 and "cannot be named from outside" in named.json()["error"]
+    assert str(folder) in gated(app).post("/mmdemo/api/data", json={}).text
 
 
 # Sessions
@@ -216,6 +266,16 @@ def test_wrong_keys_are_slow_after_five_and_told_in_the_log(
         refused = way(client, "right")  # nobody learns whether it was
         assert refused.status_code == 429 and refused.headers["retry-after"] in ("2", "3")
         assert sign_in(gated(app), "right").status_code == 200  # the other client has a gate of its own
+
+
+def test_wrong_keys_of_others_at_one_s_address_stop_no_token(shared: App) -> None:
+    """Behind a share link or a proxy all have one address."""
+    _, token = shared.access.grant("token", "annotator", "", 1, None)
+    client = gated(shared)
+    wrong = [client.post(STATUS, json={}, headers=bearer(f"mmd_{i}")).status_code for i in range(7)]
+    assert wrong == [401] * 5 + [429] * 2
+    assert role_of(client, headers=bearer(token)) == "annotator"
+    assert sign_in(client, token).status_code == 429  # what is typed waits
 
 
 def test_the_wait_doubles_is_bounded_and_is_forgiven() -> None:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mmdemo.asker import current
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import importers
 from mmdemo.data.importing import NO_LABEL, foreseen, preview, source_in
@@ -67,7 +66,7 @@ class SourceRequest(Request):
 def _source(app: App, request: SourceRequest) -> str:
     named = request.source.strip()
     if named:
-        if not (app.settings.local and current().may("owner")):
+        if not app.asked_here:
             raise UserError("Paths of the server cannot be named from outside.", "Upload the files instead.")
         return named
     folder = batch_folder(request.batch)
@@ -125,7 +124,7 @@ def import_stop(app: App, request: NothingRequest) -> dict[str, Any]:
 @operation("data", role="viewer", quick=True)
 def data(app: App, request: TaskRequest) -> dict[str, Any]:
     """What the tab says of the workspace, and what can be imported and exported."""
-    task, here = request.task, app.settings.local and current().may("owner")
+    task, here = request.task, app.asked_here
     return {
         "folder": str(app.settings.workspace) if here else "This workspace",
         "items": app.ws.items.count(modality_of(task).name),
@@ -278,4 +277,4 @@ def restore(app: App, request: RestoreRequest) -> dict[str, Any]:
     if len(archives) != 1:
         raise UserError("No backup was uploaded.", "Choose a zip that Back up made.")
     done = app.data.restore(archives[0])
-    return {"kept": str(done.kept) if app.settings.local else done.kept.name, "lacking": done.lacking}
+    return {"kept": str(done.kept) if app.asked_here else done.kept.name, "lacking": done.lacking}

@@ -145,7 +145,7 @@ class TakeBackRequest(Request):
 
     label: Id | None = Field(None, description="its number")
     of: Name = Field("", description="the key that it was sent with", max_length=MAX_KEY)
-    annotator: Name = Field("", description="who takes it back")
+    annotator: Person = Field("", description="who takes it back")
     key: Name = Field("", description="the sender's own", max_length=MAX_KEY)
 
 
@@ -172,7 +172,7 @@ class LastRequest(Request):
     """Whose labels."""
 
     task: TaskName = Field(DEFAULT_TASK)
-    annotator: Name = Field("", description="what they call themselves")
+    annotator: Person = Field("", description="what they call themselves")
     count: Count = Field(20, ge=1, le=100, description="how many")
 
 

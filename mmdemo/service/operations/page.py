@@ -23,7 +23,7 @@ def keeping(app: App) -> dict[str, Any]:
             "Add a persistent disk, or back up in the Data tab."
         )
         return {"text": text, "lasting": False}
-    if not (app.settings.local and current().may("owner")):
+    if not app.asked_here:
         return {"text": "Labels are kept on the disk of this host.", "lasting": True}
     return {"text": f"Labels are kept in {place}", "lasting": True}
 
@@ -74,6 +74,6 @@ def status(app: App, request: TaskRequest) -> dict[str, Any]:
             "role": current().role,
             "name": current().name,
             "hub": app.settings.hub_sign_in is not None,
-            "alone": app.settings.local and not app.settings.passphrase,  # there is nobody to sign in
+            "alone": app.asked_here and not current().session,  # there is nobody to sign in or out
         },
     }

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from mmdemo.asker import Asker
+from mmdemo.asker import OWNER, Asker
 from mmdemo.errors import AccessError
-from mmdemo.service.access import PREFIX, Access, Admitted, new_session
+from mmdemo.service.access import GRANT, PREFIX, Access, Admitted, Session, new_session
 from mmdemo.service.operations.requests import shown
 from mmdemo.settings import Settings
 from mmdemo.ui.access.limits import Guesses
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sessions import Cookies
+from mmdemo.ui.lanes import KEYS
 
 log = logging.getLogger(__name__)
 HEADER = "x-mmdemo-passphrase"
 # What a proxy says of whom it asks for: then it is not the person at this machine who asks.
-OF_PROXIES = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip")
+OF_PROXIES = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
 FOR_THE_OWNER = "`mmdemo invite --role owner` makes a key for you; set MMDEMO_HOSTS to the name of the proxy."
 PUBLIC_PART = 64  # bits of an IPv6 address that one network has
 
@@ -38,7 +40,8 @@ class Visit:
     session: str
     who: Admitted
     address: str  # of their network
-    local: bool  # at this machine, where nobody is asked
+    here: bool  # it comes from this machine, with no proxy in between
+    local: bool  # the same, where nobody is asked who they are
     brought: bool = False  # whether the session came with the request
     told: bool = True  # whether the browser knows the session as it is
     changed: bool = False  # whether it has to hear of it with this very response
@@ -47,8 +50,9 @@ class Visit:
     def asker(self) -> Asker:
         """As operations know them."""
         if self.local and not self.who.by:
-            return Asker()
-        return Asker(self.who.role, self.session, self.who.name, "" if self.brought else self.address)
+            return OWNER
+        network = "" if self.brought else self.address
+        return Asker(self.who.role, self.session, self.who.name, network, self.here)
 
     @property
     def sender(self) -> Asker:
@@ -78,35 +82,39 @@ class Askers:
         self.guesses = Guesses()
         self._access = access
         self._cookies = cookies
+        self._alone = settings.local
         self._open = settings.local and not settings.passphrase
         self._has_phrase = bool(settings.passphrase)
         self._on_space = settings.on_space
         self._told_of_proxy = False
 
-    def visit(self, scope: Scope, headers: Mapping[str, str]) -> Visit:
-        """Who makes a request.
+    async def visit(self, scope: Scope, headers: Mapping[str, str]) -> Visit:
+        """Who makes a request. Where the database has to be asked for that, nobody else waits.
 
         Raises:
             AccessError: what it shows opens nothing.
             Refused: too many wrong keys came from there.
+            StorageError: the database cannot be asked.
+            BusyError: too many wait for it.
         """
         address = network_of(scope, headers, self._on_space)
-        local = self._open and not any(name in headers for name in OF_PROXIES)
-        if self._open and not local and not self._told_of_proxy:
+        here = self._alone and not any(name in headers for name in OF_PROXIES)
+        if self._open and not here and not self._told_of_proxy:
             self._told_of_proxy = True
             log.warning("A proxy lets others ask: they are viewers until they sign in. %s", FOR_THE_OWNER)
-        known = self._cookies.session(headers.get("cookie", ""))
+        known = await self._session(headers.get("cookie", ""))
         visit = Visit(
             known.id if known else new_session(),
             known.who if known else Admitted(),
             address,
-            local,
+            here,
+            here and self._open,
             brought=known is not None,
             told=known is not None and not known.is_old,
         )
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and token.strip().startswith(PREFIX):  # others are the Hub's
-            return self._by_token(visit, token.strip())
+            return await self._by_token(visit, token.strip())
         if self._has_phrase and (given := headers.get(HEADER)):
             return self._by_phrase(visit, unquote(given))
         return visit
@@ -125,10 +133,26 @@ class Askers:
         self.guesses.wrong(address)
         log.warning("A wrong key came from %s.", shown(address).strip("'"))
 
-    def _by_token(self, visit: Visit, token: str) -> Visit:
-        self.require_patience(visit.address)
-        who = self._access.by_token(token)
+    async def _session(self, cookie: str) -> Session | None:
+        """The session that a Cookie header brings; None: none that holds."""
+        found = self._cookies.session(cookie)
+        if found is None:
+            return None
+        by = found.who.by
+        asked = by.startswith(f"{GRANT}:")
+        holds = await self._looked_up(self._access.holds, by, by) if asked else self._access.holds(by)
+        return found if holds else None
+
+    async def _looked_up(self, look: Callable[[str], Any], key: str, known_as: str) -> Any:
+        """What a look-up of a grant gives: at once where that is known, else in a thread of its own."""
+        known = self._access.recent.get(known_as)
+        return await KEYS.run(look, key) if known is None else known.value
+
+    async def _by_token(self, visit: Visit, token: str) -> Visit:
+        """A token has 256 bits, which nobody guesses: it is looked at however many wrong ones came."""
+        who = await self._looked_up(self._access.by_token, token, self._access.digest(token))
         if who is None:
+            self.require_patience(visit.address)
             self.wrong(visit.address)
             raise AccessError("The token is wrong or over.", "Ask the owner of this page for another.")
         return self._shown(visit, who)

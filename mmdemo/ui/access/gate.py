@@ -85,7 +85,7 @@ class Gate:
 
         try:
             row = self._check(scope, headers)
-            visit = self._askers.visit(scope, headers)
+            visit = await self._askers.visit(scope, headers)
             if row.counted:
                 self._count(visit)
             if row.body == "json" and scope["method"] == "POST":

@@ -23,7 +23,7 @@ class Cookies:
         self._name = f"mmdemo-{access.name}"
 
     def session(self, header: str) -> Session | None:
-        """The session that a Cookie header brings; None: none that holds."""
+        """The session that a Cookie header brings; None: none. Whether it still holds is to be asked."""
         found = cookie_parser(header).get(self._name)
         return self._access.session(found) if found else None
 
