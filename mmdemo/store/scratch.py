@@ -22,7 +22,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from mmdemo.asker import Asker, current
-from mmdemo.errors import BusyError, OutsideError, UserError
+from mmdemo.errors import BusyError, OutsideError, StorageError, UserError
 from mmdemo.media.listing import files_below
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database, in_parts
@@ -110,7 +110,7 @@ class ScratchArea:
             return listed, (known or item).suffix
 
     def sees(self, item: Item) -> bool:
-        """Whether whoever is asking may know of an item; a use of it is noted."""
+        """Whether whoever is asking may know of an item; a use of it is noted where the disk takes that."""
         if item.listed:
             return True
         asker = current()
@@ -121,7 +121,8 @@ class ScratchArea:
             return False
         until = _until(asker)
         if until - held.until > timedelta(seconds=USED_AGAIN_S):
-            with self._database.write() as session:
+            # On a full disk it is looked at all the same, and goes when its time is over.
+            with suppress(StorageError), self._database.write() as session:
                 again = session.get(Scratch, key)
                 if again is not None:
                     again.until = until

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
 
 from assets.sounds import wav_bytes
 from mmdemo.asker import Asker, asking
@@ -121,6 +121,23 @@ def test_each_use_gives_it_its_time_again(ws: Workspace) -> None:
         held.until = now() + timedelta(seconds=5)
     assert sees(ws, item, ONE)
     assert ws.scratch.sweep(at=now() + timedelta(seconds=VISITORS_S - 60)) == []
+
+
+@pytest.mark.usefixtures("only_sqlite")
+def test_what_one_has_brought_is_seen_on_a_disk_that_takes_nothing_more(ws: Workspace) -> None:
+    item = brought(ws, png(), ONE)
+    with ws.database.write() as session:
+        held = session.scalars(select(Scratch)).one()
+        held.until = over = now() + timedelta(seconds=5)
+
+    def lock(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    event.listen(ws.database.engine, "connect", lock)
+    ws.database.engine.dispose()
+    assert sees(ws, item, ONE) and not sees(ws, item, OTHER)
+    with ws.database.read() as session:
+        assert session.scalars(select(Scratch)).one().until == over
 
 
 def test_what_is_brought_at_this_machine_stays_for_a_day(ws: Workspace) -> None:
