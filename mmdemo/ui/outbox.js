@@ -10,6 +10,7 @@ mm.outbox = (() => {
   const TIMEOUT_MS = 30000;
   const FAULTS = 5;  // of one entry, while others are stored: then it is put aside
   const BUSY = [429, 503, 507], BETWEEN = [408, 425, 502, 504];  // what a server says, and what stands before it
+  const NEVER = [400, 422];  // of this label; other refusals are of the way here, and can pass
 
   // Local storage and no IndexedDB: it answers at once, so that a label that cannot be kept is never shown as made,
   // and what it has taken outlives a tab that is closed at the next key. Where it is forbidden, memory serves.
@@ -133,7 +134,8 @@ mm.outbox = (() => {
       if (BETWEEN.includes(e.status)) return { ...told, end: "away" };
       if (e.status === 403) return { ...told, end: "forbidden" };
       if (e.status >= 500) return { ...told, end: "fault" };
-      return { ...told, end: e.told ? "refused" : "away" };  // else by something between: it knows no labels
+      if (!e.told) return { ...told, end: "away" };  // by something between: it knows no labels
+      return { ...told, end: NEVER.includes(e.status) ? "refused" : "forbidden" };
     }
   }
   const aloneFails = () => state === "fault" || state === "forbidden";  // the server answers all the same

@@ -15,6 +15,7 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests import checkpoints
+from tests.browser.labelling import AWAY, Served
 from tests.conftest import TASK, drawing, execute_run
 from tests.waiting import free_port
 
@@ -255,3 +256,11 @@ def test_no_part_of_the_tab_overflows_its_window(served: Own, open_page: Open) -
             part(page, name)
             page.wait_for_load_state("networkidle")
             assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, (name, width)
+
+
+def test_a_server_that_refuses_how_a_run_stands_is_quoted_there(served: Served, open_page: Open) -> None:
+    page = open_page(f"{served[1]}?view=fine-tune", tolerate=AWAY, blank=True)
+    full = {"error": "The disk is full.", "cure": "Free some disk space."}
+    page.route("**/mmdemo/api/training", lambda route: route.fulfill(status=507, json=full))
+    page.goto(f"{served[1]}?view=fine-tune")
+    expect(page.locator("[data-run]")).to_have_text("The disk is full. Free some disk space.")

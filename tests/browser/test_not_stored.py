@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.browser.labelling import (
 )
 from tests.conftest import labels_of
 
+STATUS = "**/mmdemo/api/status"
 FILL = """() => {
   for (let size = 1 << 22, n = 0; size; size >>= 1) {
     try { for (;;) localStorage.setItem(`filler${n++}`, 'x'.repeat(size)); } catch { /* halve it */ }
@@ -81,6 +83,41 @@ def test_a_label_that_can_never_be_stored_is_put_aside_and_later_ones_are_stored
     expect(page.get_by_text("could not be stored")).to_have_count(0)
     wait_sent(page)
     assert [verdicts(app, pair) for pair in said] == [["match"]] * 4
+
+
+@pytest.mark.parametrize("status", [404, 405, 421])
+def test_what_the_door_refuses_waits_until_the_door_lets_it_in(
+    served: Served, page: Page, status: int
+) -> None:
+    app, _ = served
+    refuse(page, status, error="This page is not served under that name.", cure="Open it by its own.")
+    said = [press(page, "m") for _ in range(2)]
+    expect(page.locator(".mm-status")).to_contain_text("2 labels wait for the server")
+    expect(page.locator("[data-waiting]")).to_have_attribute(
+        "title", re.compile("not served under that name")
+    )
+    expect(page.locator("[data-aside]")).to_have_count(0)
+    page.unroute(LABELS)
+    wait_sent(page)
+    assert [verdicts(app, pair) for pair in said] == [["match"]] * 2
+
+
+@pytest.mark.parametrize("status", [429, 503, 507])
+def test_a_server_that_refuses_its_status_is_quoted_and_no_connection_is_called_lost(
+    served: Served, page: Page, status: int
+) -> None:
+    line = page.locator(".mm-status")
+    full = {"error": "Nothing was saved: the disk is full.", "cure": "Free some disk space."}
+    page.route(STATUS, lambda route: route.fulfill(status=status, json=full))
+    page.evaluate("mm.poke()")
+    expect(line).to_contain_text("Nothing was saved: the disk is full. Free some disk space.")
+    expect(line).not_to_contain_text("No connection")
+    page.unroute(STATUS)
+    page.route(STATUS, lambda route: route.fulfill(status=status, body="<h1>Bad gateway</h1>"))
+    expect(line).to_contain_text("No connection")
+    expect(line).not_to_contain_text("the disk is full")
+    page.unroute(STATUS)
+    expect(line.locator(".mm-dot.good")).to_be_visible()
 
 
 def test_an_undo_of_what_could_not_be_stored_leaves_nothing(served: Served, page: Page) -> None:

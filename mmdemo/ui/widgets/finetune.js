@@ -98,7 +98,7 @@ poll(element, 4000, async () => {
   if (open === "models") return { device: await api("device") };
   return open === "train" ? ask("training", { run: shown }) : {};
 }, (s, e) => {
-  if (e) { if (open === "train") $("[data-run]").replaceChildren(h("p", { class: "mm-note" }, "No connection. The run goes on without this page; trying again…")); return 2000; }
+  if (e) { if (open === "train") $("[data-run]").replaceChildren(h("p", { class: "mm-note" }, e.told ? e.message : "No connection. The run goes on without this page; trying again…")); return Math.max(2000, (e.after_s || 0) * 1000); }
   if ("runs" in s) return s.runs ? 1000 : 4000;
   if (s.device) { $("[data-device]").textContent = device(s.device); return 2000; }
   if (!s.status) return 4000;

@@ -4,7 +4,7 @@ const place = element.querySelector(".mm-keeping");
 element.querySelector("[data-share]").onclick = () => address.share();
 const ANSWERS_MS = 15000;  // a server that says nothing for so long is not there
 const SOON_MS = 1000;  // what waits no longer than this is nothing to speak of
-let last = null, lost = false;
+let last = null, lost = false, refused = "";  // the newest status; whether nothing answers; why the server gives none
 let mine = { labels: 0, undos: 0, aside: 0, state: "" }, since = 0;  // what waits in the browser, and since when
 
 const press = (kind, onclick, words, more = {}) =>
@@ -28,6 +28,7 @@ function aside() {
 function draw() {
   const parts = [], wait = waiting();
   if (lost) parts.push(h("span", { class: "mm-dot busy" }, wait ? "No connection" : "No connection. Trying again…"));
+  else if (refused) parts.push(h("span", { class: "mm-dot busy", "data-refused": true }, refused));
   else if (last) {
     const { model, index, version } = last;
     if (model.state === "ready") parts.push(h("span", { class: "mm-dot good", title: model.message }, version));
@@ -76,10 +77,11 @@ outbox.watch((now) => {
 });
 const ask = () => api("status", { task: mm.task.name }, { signal: AbortSignal.timeout(ANSWERS_MS) });
 poll(element, 10000, ask, (status, error) => {
-  lost = Boolean(error);
+  lost = Boolean(error && !error.told);  // what stands between the page and the server has no words of ours
+  refused = error?.told ? error.message : "";
   if (error) {
     draw();
-    return 2000;
+    return Math.max(2000, (error.after_s || 0) * 1000);
   }
   last = status;
   draw();
