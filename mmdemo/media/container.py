@@ -35,9 +35,13 @@ OPTIONS = {
     "max_pixels": str(MOST_FRAME_PX),  # while FFmpeg looks into streams, covers among them
 }
 # A decoder holds up to 16 pictures that others refer to, and some that its threads are at, of 1.5 bytes a
-# pixel or 3. Beside that of pictures, for a video is read for as long as somebody looks through it.
+# pixel or 3. Beside that of pictures, for a video is read for longer.
 BYTES_A_PIXEL = 36
-VIDEOS = DecodeBudget(1_500_000_000, at_once=64)
+MOST_BYTES, MOST_AT_ONCE, MOST_PASSED = 1_500_000_000, 64, 16  # one of 8K, and one of 4K beside it
+MOST_WAIT_S = 20.0  # of who waits for an answer
+VIDEOS = DecodeBudget(MOST_BYTES, MOST_AT_ONCE, MOST_PASSED)  # a frame or a few of each
+# Those that are looked through are held for as long as their frames are encoded: a wait of their own.
+WHOLE_VIDEOS = DecodeBudget(MOST_BYTES, MOST_AT_ONCE, MOST_PASSED)
 
 
 @contextmanager

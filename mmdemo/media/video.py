@@ -21,10 +21,13 @@ from mmdemo.media.container import (
     BYTES_A_PIXEL,
     MAX_HOURS,
     MOST_FRAMES_A_SECOND,
+    MOST_WAIT_S,
     VIDEOS,
+    WHOLE_VIDEOS,
     opened,
     require_length,
 )
+from mmdemo.media.decode_budget import DecodeBudget
 from mmdemo.media.mp4_index import MOST_FRAMES
 from mmdemo.media.shots import SignReader, Signs
 
@@ -70,14 +73,17 @@ class Decoded:
 
 
 @contextmanager
-def _opened(source: bytes | Path, name: str) -> Iterator[av.container.InputContainer]:
+def _opened(
+    source: bytes | Path, name: str, budget: DecodeBudget = VIDEOS, patient: bool = False
+) -> Iterator[av.container.InputContainer]:
     with opened(source, name, "a video", "Choose an mp4, mov, mkv or webm file.") as container:
         try:
             videos = [s for s in container.streams.video if not s.disposition & _COVER]
             if not videos:
                 sound = " It has sound only." if container.streams.audio else ""
                 raise MediaError(f"{name} has no pictures.{sound}", "Choose a video.")
-            with VIDEOS.taken(videos[0].width * videos[0].height * BYTES_A_PIXEL):
+            needed = videos[0].width * videos[0].height * BYTES_A_PIXEL
+            with budget.taken(needed, None if patient else MOST_WAIT_S):
                 yield container
         except av.FFmpegError as e:
             raise MediaError(
@@ -104,14 +110,20 @@ def _name(source: bytes | Path) -> str:
     return source.name if isinstance(source, Path) else "This file"
 
 
-def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS) -> VideoFacts:
+def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS, patient: bool = False) -> VideoFacts:
     """Say what is there, by the headers and the first frame.
 
+    Args:
+        source: the file.
+        max_hours: a longer one is refused.
+        patient: as in `decode_video`.
+
     Raises:
+        BusyError: too many are read just now.
         MediaError: not a video, one with no picture that can be decoded, or one that is too long.
     """
     name = _name(source)
-    with _opened(source, name) as container:
+    with _opened(source, name, patient=patient) as container:
         stream = _stream(container)
         told = container.duration / av.time_base if container.duration else 0.0
         require_length(told, name, max_hours)
@@ -125,14 +137,14 @@ def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS) -> VideoFact
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         kind, sound = container.format.name, bool(container.streams.audio)
     if told <= 0:
-        told = _last_packet_s(source, name)
+        told = _last_packet_s(source, name, patient)
         require_length(told, name, max_hours)
     return VideoFacts(max(told, 1 / rate), width, height, rate, SUFFIX_OF.get(kind, ".video"), sound)
 
 
-def _last_packet_s(source: bytes | Path, name: str) -> float:
+def _last_packet_s(source: bytes | Path, name: str, patient: bool) -> float:
     last = 0.0
-    with _opened(source, name) as container:
+    with _opened(source, name, patient=patient) as container:
         zero = _zero(container)
         for packet in container.demux(_stream(container)):
             if packet.pts is not None and packet.time_base is not None:
@@ -180,6 +192,8 @@ def decode_video(
     at_least_px: int | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
+    budget: DecodeBudget = WHOLE_VIDEOS,
+    patient: bool = False,
 ) -> Iterator[Decoded]:
     """Every frame's time and change, in order, and the picture of those that were asked for.
 
@@ -189,11 +203,14 @@ def decode_video(
         at_least_px: no smaller than this is the shorter side of a picture, and not much larger.
         start_s: frames before it are passed over; the search begins at the key frame before it.
         end_s: frames at or after it end the walk.
+        budget: what the decoder's memory is taken from, for as long as somebody walks.
+        patient: whether nobody waits for an answer: then its turn is waited for, however long that takes.
 
     Raises:
         MediaError: not a video.
+        BusyError: too many are read just now.
     """
-    with _opened(source, _name(source)) as container:
+    with _opened(source, _name(source), budget, patient) as container:
         stream = _stream(container)
         assert stream.time_base is not None
         zero = _zero(container)
@@ -248,6 +265,7 @@ def frame_at(source: bytes | Path, time_s: float, at_least_px: int | None = None
 
     Raises:
         MediaError: not a video, or nothing is shown then.
+        BusyError: too many are read just now.
     """
     shown: Frame | None = None
     with _opened(source, _name(source)) as container:

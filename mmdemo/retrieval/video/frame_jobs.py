@@ -39,7 +39,7 @@ class FrameJobs:
         def work(stopped: Callable[[], bool]) -> None:
             tower = cast(VideoTower, self._models.aligner(TASK, version).towers.media)
             self._begun[item.id] = time.monotonic()
-            frame_features(self._ws, tower, item, stopped, progress)
+            frame_features(self._ws, tower, item, stopped, progress, patient=True)
 
         self._background.start(item.id, work, f"Looking through {item.name} failed")
 

@@ -19,6 +19,8 @@ import numpy as np
 
 from mmdemo.errors import DataError, MediaError
 from mmdemo.finite import CURE_OF_MODEL, require_finite
+from mmdemo.media.container import VIDEOS, WHOLE_VIDEOS
+from mmdemo.media.decode_budget import DecodeBudget
 from mmdemo.media.shots import find_shots
 from mmdemo.media.sprite_strip import StripMaker
 from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
@@ -47,17 +49,19 @@ def frame_features(
     item: Item,
     stopped: Callable[[], bool] = lambda: False,
     progress: Callable[[float], None] = lambda seconds: None,
+    patient: bool = False,
 ) -> FrameFeatures:
     """A video's frame features, computed once and kept in cache/frames, 7 kB a second of video.
 
     Raises:
         MediaError: nothing of the video can be decoded.
+        BusyError: too many are looked through just now, and somebody waits for this one: it is not `patient`.
     """
     kept = kept_features(ws, tower.id, item.id)
     if kept is None:
         path = _path(ws, tower.id, item.id)
         begun = path.with_suffix(".begun.npz")
-        analysis = VideoAnalysis(tower, ws.media_path(item))
+        analysis = VideoAnalysis(tower, ws.media_path(item), patient=patient)
         if begun_with := read_arrays(begun):
             analysis.restore(begun_with)
         analysis.run(stopped, progress)
@@ -147,15 +151,25 @@ class VideoAnalysis:
     Args:
         tower: what encodes the frames.
         source: the file.
+        budget: what its decoder is held in.
+        patient: whether nobody waits for it.
 
     Raises:
         MediaError: not a video.
+        BusyError: too many are read just now.
     """
 
-    def __init__(self, tower: VideoTower, source: bytes | Path) -> None:
+    def __init__(
+        self,
+        tower: VideoTower,
+        source: bytes | Path,
+        budget: DecodeBudget = WHOLE_VIDEOS,
+        patient: bool = False,
+    ) -> None:
         self._tower = tower
         self._source = source
-        self.duration_s = probe_video(source).duration_s
+        self._budget, self._patient = budget, patient
+        self.duration_s = probe_video(source, patient=patient).duration_s
         self._times: list[float] = []  # of every frame
         self._signs: list[tuple[float, float, float]] = []
         self._chosen: list[float] = []  # of the frames that are encoded
@@ -176,8 +190,9 @@ class VideoAnalysis:
         wanted = wanted[wanted > self._chosen[-1]] if self._chosen else wanted
 
         def pictures() -> Iterator[Decoded]:
-            ask = cast(Sequence[float], wanted)
-            for frame in decode_video(self._source, ask, self._tower.frames.input_px, start_s, end_s):
+            ask, px = cast(Sequence[float], wanted), self._tower.frames.input_px
+            walk = (self._source, ask, px, start_s, end_s, self._budget, self._patient)
+            for frame in decode_video(*walk):
                 self._times.append(frame.time_s)
                 self._signs.append(frame.signs.row())
                 if frame.damaged:
@@ -275,7 +290,7 @@ def analyse_video(tower: VideoTower, source: bytes | Path) -> FrameFeatures:
 
 def estimate_s(tower: VideoTower, source: bytes | Path) -> float:
     """How long looking through a video will take here, from its first seconds."""
-    analysis = VideoAnalysis(tower, source)
+    analysis = VideoAnalysis(tower, source, VIDEOS)  # a few seconds: it waits for none that is looked through
     part_s = min(TRIED_S, analysis.duration_s)
     begun = time.perf_counter()
     analysis.run(end_s=part_s)
