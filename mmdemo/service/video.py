@@ -150,13 +150,15 @@ class Video:
 
     def watching(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """How far looking through a video is, its shots, and what was heard in it so far."""
+        from mmdemo.models.version_source import version_source
         from mmdemo.retrieval.video.frames import kept_seen
 
-        aligner = self._context.models.aligner(VIDEO, version or None)
-        seen = kept_seen(self._ws, aligner.towers.media.id, item.id)
+        asked = self._context.version_of(VIDEO, version)
+        tower_id = version_source(self._ws, asked).preset.media_features
+        seen = kept_seen(self._ws, tower_id, item.id)
         heard = self._speech.transcript(item)
-        return self._context.frame_jobs.state(item, aligner.towers.media.id) | {
-            "model": aligner.version,
+        return self._context.frame_jobs.state(item, tower_id) | {
+            "model": asked,
             "shots": [[round(a, 3), round(b, 3)] for a, b in seen.shots],
             "strip": seen.strip_s,
             "damaged": seen.damaged,

@@ -13,7 +13,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from mmdemo.errors import BusyError
-from mmdemo.service.operations.table import Operation
+from mmdemo.service.operations.table import LaneName, Operation
 
 
 class Lane:
@@ -48,12 +48,13 @@ LABELS = Lane(8, 1000)  # what people say, which goes to the disk
 KEYS = Lane(2, 1000)  # whose a key or a session is, before anything else is known of a request
 QUICK = Lane(16, 500)  # what needs no model
 MODELS = Lane(4, 100)  # what asks one, and files that are brought
-LONG = Lane(4, 20)  # exports, back-ups, versions: minutes
+LONG = Lane(4, 20)  # exports, back-ups: minutes
 MEDIA = Lane(8, 500)  # pictures and sound that the page shows
 
 
+LANES: dict[LaneName, Lane] = {"labels": LABELS, "quick": QUICK, "models": MODELS, "long": LONG}
+
+
 def lane_of(operation: Operation) -> Lane:
-    """Where an operation is carried out."""
-    if operation.quick:
-        return LABELS if operation.role == "annotator" else QUICK
-    return MODELS if operation.role == "viewer" else LONG
+    """Where an operation is carried out: its row says so."""
+    return LANES[operation.lane]

@@ -20,7 +20,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-SLOW = {"warm_up", "backup", "import_start", "import_preview"}
+SLOW = {"warm_up", "import_start", "import_preview", "start_training", "try_model", "offered_model", "hub"}
 LOOKING = sorted(  # what is answered without a model, so that hundreds of calls are quick
     name for name, o in OPERATIONS.items() if o.quick and "page" in o.surfaces and name not in SLOW
 )

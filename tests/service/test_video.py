@@ -227,6 +227,12 @@ def test_looking_through_can_be_stopped_and_goes_on_to_the_same_result(
     assert np.allclose(whole.features, fresh.features, atol=0.02)
 
 
+def test_how_far_looking_through_a_video_is_waits_for_no_model(watched: App) -> None:
+    told = watched.video.watching(video(watched))
+    assert told["complete"] and told["shots"] and told["model"] == watched.ws.versions.active(TASK)
+    assert told["model"] not in watched.models._aligners
+
+
 def test_a_long_video_is_looked_through_only_when_somebody_agrees(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:

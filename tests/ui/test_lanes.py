@@ -80,16 +80,61 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
     assert MODELS._inside == 0
 
 
+KINDS = {
+    LABELS: """
+        label label_result label_span last_labels take_back undo
+    """,
+    QUICK: """
+        activate add_to_collection data decide device grants hub import_preview import_start
+        import_state import_stop invite items label_counts loading make_token measured_on medium
+        model_trial models next_pair offered_model pairs queue remove_run remove_version
+        resume_training revoke roll_back runs samples start_training status stop_loading
+        stop_training subtitles training training_data training_status transcript transcript_stop
+        try_model version_card version_tree versions warm_up watch_stop watching
+    """,
+    MODELS: """
+        align align_words caption choose_model compare_versions describe_video estimate_training
+        evaluate explain find_moments moments search take_model transcribe watch
+    """,
+    LONG: """
+        backup check export export_version import publish_version restore retest_version train
+    """,
+}
+
+
 def test_every_operation_has_the_lane_of_its_kind() -> None:
-    chosen = {one.name: lane_of(one) for one in OPERATIONS.values()}
-    for name in ("label", "label_result", "undo", "label_span"):
-        assert chosen[name] is LABELS
-    for name in ("align", "caption", "search", "transcribe", "explain", "moments", "find_moments"):
-        assert chosen[name] is MODELS
-    for name in ("export", "backup", "restore", "publish_version"):
-        assert chosen[name] is LONG
-    for name in ("status", "queue", "samples", "label_counts"):
-        assert chosen[name] is QUICK
+    ours = [o for o in OPERATIONS.values() if o.run.__module__.startswith("mmdemo.")]
+    chosen = {lane: {o.name for o in ours if lane_of(o) is lane} for lane in KINDS}
+    assert chosen == {lane: set(names.split()) for lane, names in KINDS.items()}
+
+
+def test_a_run_is_stopped_while_exports_and_models_keep_all_their_threads_busy(
+    served: tuple[App, Any, str], held: tuple[threading.Event, list[int]]
+) -> None:
+    _, _, address = served
+    go, inside = held
+
+    def export_it(app: App, request: NothingAsked) -> dict[str, Any]:
+        """Write for minutes."""
+        return OPERATIONS.get("slow_model")(app, request)
+
+    operation("slow_export", role="owner")(export_it)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            asked = [
+                pool.submit(httpx.post, f"{address}mmdemo/api/{name}", json={}, timeout=TIMEOUT_S)
+                for name in ("slow_model", "slow_export")
+                for _ in range(4)
+            ]
+            wait_for(lambda: inside[0] == 8)
+            for name in ("stop_training", "versions", "device", "training_data"):
+                got = httpx.post(f"{address}mmdemo/api/{name}", json={}, timeout=TIMEOUT_S / 2)
+                assert got.status_code in {200, 400}, name
+            assert inside[0] == 8
+            go.set()
+            assert {f.result().status_code for f in asked} == {200}
+    finally:
+        OPERATIONS.remove("slow_export")
 
 
 def test_work_that_fails_leaves_its_place() -> None:

@@ -51,25 +51,25 @@ class RevokeRequest(Request):
     grant: Id = Field(description="its id, from the list")
 
 
-@operation("invite", role="owner", surfaces=OWNERS)
+@operation("invite", role="owner", quick=True, surfaces=OWNERS)
 def invite(app: App, request: InviteRequest) -> KeyAnswer:
     """Make an invitation: a link that lets one or several people in as what it says."""
     return _made(app, INVITATION, request, request.uses)
 
 
-@operation("make_token", role="owner", surfaces=OWNERS)
+@operation("make_token", role="owner", quick=True, surfaces=OWNERS)
 def make_token(app: App, request: TokenRequest) -> KeyAnswer:
     """Make a token with which a script may do what a role may."""
     return _made(app, TOKEN, request, None)
 
 
-@operation("grants", role="owner", surfaces=OWNERS)
+@operation("grants", role="owner", quick=True, surfaces=OWNERS)
 def grants(app: App, request: NothingRequest) -> dict[str, Any]:
     """The invitations and tokens, newest first; their keys are not kept."""
     return {"grants": [_shown(grant) for grant in app.ws.grants.listed()]}
 
 
-@operation("revoke", role="owner", surfaces=OWNERS)
+@operation("revoke", role="owner", quick=True, surfaces=OWNERS)
 def revoke(app: App, request: RevokeRequest) -> dict[str, Any]:
     """Take an invitation or a token back: whoever it let in is a viewer again."""
     return _shown(app.access.revoke(request.grant))

@@ -219,7 +219,7 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
     return SearchAnswer(**found.as_json())
 
 
-@operation("add_to_collection", role="trainer", surfaces=("page",))
+@operation("add_to_collection", role="trainer", quick=True, surfaces=("page",))
 def add_to_collection(app: App, request: ItemRequest) -> dict[str, Any]:
     """Make a file that was brought to look at a part of the collection: all find it, and it stays."""
     item = app.media.add_to_collection(request.item)

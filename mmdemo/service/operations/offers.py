@@ -27,13 +27,13 @@ class TakeRequest(TryRequest):
     anyway: bool = Field(False, description="whether it is taken without asking the gate")
 
 
-@operation("offered_model", role="viewer")
+@operation("offered_model", role="viewer", quick=True)
 def offered_model(app: App, request: VersionsRequest) -> dict[str, Any]:
     """The model that may be better and fits this machine, and where trying one stands."""
     return app.offers.offer(request.task)
 
 
-@operation("try_model", role="trainer")
+@operation("try_model", role="trainer", quick=True)
 def try_model(app: App, request: TryRequest) -> dict[str, Any]:
     """Fetch a model behind the page, and measure it beside the active version on the validation pairs."""
     return app.offers.try_out(request.task, request.model)
@@ -45,7 +45,7 @@ def model_trial(app: App, request: VersionsRequest) -> dict[str, Any]:
     return app.offers.trial(request.task)
 
 
-@operation("take_model", role="trainer")
+@operation("take_model", role="trainer", lane="models")
 def take_model(app: App, request: TakeRequest) -> dict[str, Any]:
     """Activate a model that was tried, if the held-out pairs say that it is certainly better, or anyway."""
     return app.offers.take(request.task, request.model, request.annotator, request.anyway)

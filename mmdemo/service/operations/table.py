@@ -31,6 +31,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.requests import Answer, Request, is_local, is_missing, refusal, shown
 
 Surface = Literal["page", "api", "command"]
+LaneName = Literal["labels", "quick", "models", "long"]  # where it is carried out: see ui/lanes.py
 Run = TypeVar("Run", bound=Callable[..., Any])
 
 
@@ -45,6 +46,7 @@ class Operation:
     answer: type[BaseModel] | None  # None: JSON that only the page reads
     quick: bool  # needs no model: answered without waiting in the queue
     surfaces: frozenset[Surface]  # where it can be asked for
+    lane: LaneName  # whose threads carry it out
 
     @property
     def about(self) -> str:
@@ -170,6 +172,7 @@ def operation(
     role: Role,
     public: bool = False,
     quick: bool = False,
+    lane: LaneName | None = None,
     surfaces: tuple[Surface, ...] = ("page",),
 ) -> Callable[[Run], Run]:
     """Put a function of (app, request) into the table.
@@ -178,7 +181,9 @@ def operation(
         name: of the route, the endpoint, the tool.
         role: the least that may ask for it.
         public: whether it is a named endpoint and a tool for agents, and keeps its name and parameters.
-        quick: whether it is answered without the queue.
+        quick: whether it asks no model and takes no minutes: then it is answered without the queue.
+        lane: where it is carried out; None: a quick one with the labels, if it is an annotator's, or with the
+            quick ones; else a viewer's with what asks a model, and others' with what takes minutes.
         surfaces: where it can be asked for, where it is not public.
     """
 
@@ -195,11 +200,18 @@ def operation(
                 answer=answered if isinstance(answered, type) and issubclass(answered, BaseModel) else None,
                 quick=quick,
                 surfaces=frozenset({"page", "api", "command"} if public else surfaces),
+                lane=lane or _lane_of(role, quick),
             ),
         )
         return function
 
     return add
+
+
+def _lane_of(role: Role, quick: bool) -> LaneName:
+    if quick:
+        return "labels" if role == "annotator" else "quick"
+    return "models" if role == "viewer" else "long"
 
 
 def ask(app: App, name: str, /, **values: Any) -> Any:

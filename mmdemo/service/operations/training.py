@@ -111,7 +111,7 @@ class RunAnswer(Answer):
     run: str
 
 
-@operation("start_training", role="trainer", public=True)
+@operation("start_training", role="trainer", public=True, quick=True)
 def start_training(app: App, request: TrainRequest) -> RunAnswer:
     """Start a fine-tuning on the labels; its version is promoted when it is certainly better."""
     run = app.training.start(request.task, request.method, request.settings(), request.promote)
@@ -162,7 +162,7 @@ def training(app: App, request: RunRequest) -> dict[str, Any]:
     return app.context.jobs.status(request.run, request.task or DEFAULT_TASK)
 
 
-@operation("stop_training", role="trainer", public=True)
+@operation("stop_training", role="trainer", public=True, quick=True)
 def stop_training(app: App, request: StatusRequest) -> RunAnswer:
     """Ask a run to stop; what it has learned until then is kept as a version."""
     return RunAnswer(run=app.context.jobs.stop(request.run))
@@ -213,7 +213,7 @@ def roll_back(app: App, request: RollBackRequest) -> dict[str, Any]:
     return {"version": app.training.roll_back(request.task, request.annotator)}
 
 
-@operation("training_data", role="viewer")
+@operation("training_data", role="viewer", quick=True)
 def training_data(app: App, request: VersionsRequest) -> dict[str, Any]:
     """The labels by side and verdict, what they lack, and how the active model can learn from them."""
     return app.training.data(request.task)

@@ -56,7 +56,7 @@ class VersionsAnswer(Answer):
     versions: list[VersionRow]
 
 
-@operation("versions", role="viewer", public=True)
+@operation("versions", role="viewer", public=True, quick=True)
 def versions(app: App, request: VersionsRequest) -> VersionsAnswer:
     """The versions of the model, oldest first."""
     return VersionsAnswer(**app.versions.listed(request.task))
@@ -69,7 +69,7 @@ class VersionRequest(Request):
     annotator: Person = Field("", description="who asks for it")
 
 
-@operation("activate", role="trainer", public=True)
+@operation("activate", role="trainer", public=True, quick=True)
 def activate(app: App, request: VersionRequest) -> VersionsAnswer:
     """Make a version the one that answers."""
     return VersionsAnswer(**app.versions.activate(request.version, request.annotator))
@@ -97,7 +97,7 @@ class ChooseRequest(Request):
     annotator: Person = ""
 
 
-@operation("choose_model", role="trainer", surfaces=("page", "command"))
+@operation("choose_model", role="trainer", lane="models", surfaces=("page", "command"))
 def choose_model(app: App, request: ChooseRequest) -> dict[str, Any]:
     """Load a model and make it the active version; the answer comes when it is loaded."""
     if not request.model.strip():
@@ -119,7 +119,7 @@ def stop_loading(app: App, request: VersionsRequest) -> dict[str, Any]:
     return {}
 
 
-@operation("models", role="viewer")
+@operation("models", role="viewer", quick=True)
 def models(app: App, request: VersionsRequest) -> dict[str, Any]:
     """The models that a task can start from, what they need, and what computes here."""
     from mmdemo.models.hub.local_cache import is_local
@@ -150,7 +150,7 @@ def models(app: App, request: VersionsRequest) -> dict[str, Any]:
     return {"models": rows, "by_hand": loaders_by_hand(request.task), "base": base, "device": device}
 
 
-@operation("hub", role="viewer")
+@operation("hub", role="viewer", quick=True)
 def hub(app: App, request: NothingRequest) -> dict[str, Any]:
     """Why no model can be downloaded, as a part of a sentence; empty: one can. It may ask the network."""
     from mmdemo.models.hub.reach import why_closed
@@ -158,7 +158,7 @@ def hub(app: App, request: NothingRequest) -> dict[str, Any]:
     return {"closed": why_closed()}
 
 
-@operation("device", role="viewer")
+@operation("device", role="viewer", quick=True)
 def device(app: App, request: NothingRequest) -> dict[str, Any]:
     """What computes here, and how busy it is."""
     from mmdemo.models.memory import device_facts
@@ -196,7 +196,7 @@ def compare_versions(app: App, request: CompareRequest) -> dict[str, Any]:
     return app.versions.compare(request.versions, request.split, request.task)
 
 
-@operation("remove_version", role="owner", surfaces=("page", "command"))
+@operation("remove_version", role="owner", quick=True, surfaces=("page", "command"))
 def remove_version(app: App, request: VersionRequest) -> dict[str, Any]:
     """Delete a version's weights; labels and runs stay."""
     return app.versions.remove(request.version)

@@ -87,7 +87,7 @@ def watch(app: App, request: WatchRequest) -> dict[str, Any]:
     return app.video.watch(app.media.item(request.item), request.version or None, request.agreed)
 
 
-@operation("watching", role="viewer")
+@operation("watching", role="viewer", quick=True)
 def watching(app: App, request: SeenRequest) -> dict[str, Any]:
     """How far that is."""
     return app.video.watching(app.media.item(request.item), request.version or None)
