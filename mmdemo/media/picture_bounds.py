@@ -6,6 +6,7 @@ file says its size in its header, and some say another one in a part within: bot
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import IO, Any
 
@@ -23,6 +24,11 @@ MOST_SCANS = 100  # of a JPEG: programs write ten, and each costs a walk over th
 TILE_BEYOND_PX = 1024  # how much larger than the picture a tile of TIFF may be
 TILE_SIDES = (322, 323)  # the tags TileWidth and TileLength
 BYTES_A_MEGAPIXEL = 6_400_000  # that a picture at the limit of megapixels may take, in any format
+SMALL_BLOCKS = (
+    130  # bytes a pixel of JPEG 2000 that is coded in blocks of 4 x 4: each has its own bookkeeping
+)
+LEAST_BLOCK = 10  # log2 of the samples of a block, below which it is that: programs write 32 x 32 and 64 x 64
+CODING = re.compile(rb"\xff(?:\x52\x00.{7}|\x53\x00.{4,5})(..)", re.DOTALL)  # COD, COC: exponents less 2
 CODESTREAM = b"\xff\x4f\xff\x51"  # where one of JPEG 2000 begins, with its size
 START_OF_SCAN = b"\xff\xda"
 READ_AT_ONCE = 1 << 20
@@ -50,6 +56,8 @@ def require_in_bounds(opened: ImageFile.ImageFile, name: str, max_megapixels: in
         raise MediaError(f"{name} has tiles that are larger than the picture.", "Save it again as a PNG.")
     width, height = opened.size
     held = width * height * OF_DECODER.get(opened.format or "", 0)
+    if opened.format == "JPEG2000" and _has_small_blocks(opened.fp):
+        held = width * height * SMALL_BLOCKS
     if opened.format in {"JPEG", "MPO"}:
         scans = _scans(opened.fp)
         if scans > MOST_SCANS:
@@ -78,6 +86,24 @@ def _size_within(opened: ImageFile.ImageFile) -> tuple[int, int]:
 def _has_giant_tiles(opened: Any) -> bool:
     longest = max(opened.size) + TILE_BEYOND_PX
     return any(int(opened.tag_v2.get(tag) or 0) > longest for tag in TILE_SIDES)
+
+
+def _has_small_blocks(file: IO[bytes] | None) -> bool:
+    """Whether a picture, one of its components or of its tiles may be coded in very small blocks."""
+    if file is None:
+        return False
+    at, last = file.tell(), b""
+    file.seek(0)
+    try:
+        while part := file.read(READ_AT_ONCE):
+            for found in CODING.finditer(last + part):
+                width, height = found.group(1)
+                if width + 2 + height + 2 < LEAST_BLOCK and max(width, height) <= 8:
+                    return True
+            last = part[-16:]
+        return False
+    finally:
+        file.seek(at)
 
 
 def _scans(file: IO[bytes] | None) -> int:

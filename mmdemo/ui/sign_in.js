@@ -74,8 +74,9 @@
 
   // Who one is, in the header; alone at one's own machine there is nobody to be.
   const link = (words, onclick) => h("button", { class: "mm-link", type: "button", onclick }, words);
-  let drawn = "";
+  let drawn = "", known = null;
   addEventListener("mm-status", ({ detail: { you } }) => {
+    known = you;
     const box = document.querySelector("[data-who]"), now = JSON.stringify(you);
     if (!box || (now === drawn && box.children.length)) return;
     drawn = now;
@@ -85,13 +86,18 @@
     box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link("Invite", invite)] : []), link("Sign out", signOut));
   });
 
-  function openLink() {
+  // Any page may send its reader to a link of its own choice: whoever is somebody already is asked first.
+  async function openLink(asks) {
     const key = LINK.exec(location.hash)?.[1];
     if (!key) return;
     history.replaceState(null, "", location.pathname + location.search);
+    const you = known || await new Promise((told) => addEventListener("mm-status", ({ detail }) => told(detail.you), { once: true }));
+    const somebody = you.alone || you.role !== "viewer" || you.name;
+    const who = you.name || you.role;
+    if ((asks || somebody) && !(await confirm(`Sign in by this link? You are ${who} until then.`, "Sign in"))) return;
     open(key).catch((e) => toast(e.message, true));
   }
-  addEventListener("hashchange", openLink);
-  openLink();
+  addEventListener("hashchange", () => openLink(true));
+  openLink(false);
   mm.signIn = signIn;
 })();

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
+from mmdemo.store.grants import INVITATION
 from mmdemo.ui import shell
 from tests.waiting import free_port, wait_for
 
@@ -86,6 +87,25 @@ def test_a_link_signs_its_reader_in_and_leaves_nothing_of_it_in_the_address(
     link = page.get_by_label("Invitation link").input_value()
     other = open_page(link)
     expect(who(other)).to_contain_text("Anna · annotator")
+
+
+def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    page = open_page(shell.owner_link(app, address))
+    expect(who(page)).to_contain_text("owner")
+    _, key = app.access.grant(INVITATION, "annotator", "Mallory", 1.0, 5)
+    for come in ("location.href = link", "location.hash = link.split('#')[1]"):
+        page.evaluate(f"link => {{ {come}; }}", f"{address}#sign-in={key}")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("You are owner until then.")
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(who(page)).to_contain_text("owner")
+        assert "sign-in" not in page.url
+    page.goto(f"{address}#sign-in={key}")
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    expect(who(page)).to_contain_text("Mallory")
 
 
 def test_alone_at_one_s_own_machine_there_is_nobody_to_sign_in(

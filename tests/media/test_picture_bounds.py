@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ MOST_MB = 450  # for three; the pixels of one are 196 MB (benchmarks/in_bounds.p
 AT_ONCE = """
 import resource, sys, threading
 from pathlib import Path
+from typing import Any
 from mmdemo.media.image import decode_image, thumbnail
 
 def look(path):
@@ -230,3 +232,21 @@ def test_a_large_decode_is_not_overtaken_for_ever_by_small_ones() -> None:
     for t in threads:
         t.join(10)
     assert order == ["first", "large", "small"]
+
+
+def jpeg2000(path: Path, **how: Any) -> Path:
+    """One of 2,000 pixels a side."""
+    Image.new("RGB", (2000, 2000)).save(path, **how)
+    return path
+
+
+def test_a_jpeg_2000_in_tiny_blocks_that_says_it_is_large_is_refused_and_a_usual_one_is_not(
+    tmp_path: Path,
+) -> None:
+    """Five kilobytes that took two gigabytes: each block of 4 x 4 has its own bookkeeping."""
+    assert probe_image(jpeg2000(tmp_path / "usual.jp2")).width == 2000
+    told = jpeg2000(tmp_path / "tiny.jp2", codeblock_size=(4, 4), num_resolutions=6)
+    larger = told.read_bytes().replace((2000).to_bytes(4, "big"), (4990).to_bytes(4, "big"))
+    told.write_bytes(larger)
+    with pytest.raises(MediaError, match="as JPEG2000, which takes 3237 MB"):
+        probe_image(told, 25)
