@@ -82,7 +82,7 @@ class Access:
         if self.is_phrase(key):
             return self.by_phrase()
         with self._lock:
-            if self._owner_key and hmac.compare_digest(self._owner_key.encode(), key.encode()):
+            if self._owner_key and hmac.compare_digest(self._owner_key.encode(), _bytes(key)):
                 self._owner_key = ""
                 return Admitted("owner", by=OWNER)
         grant = self._ws.grants.use(self.digest(key)) if key.startswith(PREFIX) else None
@@ -104,7 +104,7 @@ class Access:
 
     def is_phrase(self, given: str) -> bool:
         """Whether it is the pass phrase."""
-        return bool(self._phrase) and hmac.compare_digest(given.encode(), self._phrase.encode())
+        return bool(self._phrase) and hmac.compare_digest(_bytes(given), self._phrase.encode())
 
     def by_phrase(self) -> Admitted:
         """Who gave the pass phrase."""
@@ -165,6 +165,11 @@ def new_session() -> str:
 
 def _new_key() -> str:
     return PREFIX + secrets.token_urlsafe(32)
+
+
+def _bytes(text: str) -> bytes:
+    """What is compared of a key; one may hold half a character."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _admitted(grant: Grant, number: str = "") -> Admitted:

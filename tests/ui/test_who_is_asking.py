@@ -360,3 +360,12 @@ def test_labels_bear_the_name_of_who_signed_in_whatever_the_browser_says(make_ap
     body = {"pair": pair, "verdict": "match", "annotator": "Somebody Else", "key": "k"}
     assert client.post("/mmdemo/api/label", json=body).status_code == 200
     assert app.ws.pairs.browse("image-text", limit=1)[0].annotator == "Anna"
+
+
+def test_a_key_with_half_a_character_is_a_wrong_one(shared: App) -> None:
+    client = gated(shared)
+    for key in ('"\\ud800abc"', '"mmd_\\ud800"'):
+        answer = client.post(
+            "/mmdemo/sign-in", content=f'{{"key": {key}}}', headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 401, answer.text
