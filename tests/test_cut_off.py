@@ -171,6 +171,7 @@ def test_a_backup_is_restored_into_a_folder_that_is_empty_and_into_no_other(fold
     assert (folder / "kept" / "media" / "mine").exists()
 
 
+@pytest.mark.slow
 def test_a_served_page_that_is_terminated_closes_and_leaves_no_folder_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,6 +102,7 @@ def test_what_the_door_refuses_waits_until_the_door_lets_it_in(
     assert [verdicts(app, pair) for pair in said] == [["match"]] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 503, 507])
 def test_a_server_that_refuses_its_status_is_quoted_and_no_connection_is_called_lost(
     served: Served, page: Page, status: int
@@ -138,6 +139,7 @@ def test_an_undo_of_what_could_not_be_stored_leaves_nothing(served: Served, page
     assert labels_of(app.ws, pair) == []
 
 
+@pytest.mark.slow
 def test_a_fault_that_only_one_label_meets_holds_up_its_own_pair_alone_until_it_is_put_aside(
     served: Served, page: Page
 ) -> None:

@@ -98,6 +98,7 @@ def test_numbers_of_pictures(served: Served, open_page: Open) -> None:
     no_number_is_left_out(page)
 
 
+@pytest.mark.slow
 def test_numbers_of_speech(served: Served, open_page: Open) -> None:
     page = open_page(f"{served[1]}?view=speech&task=speech-text")
     speech = page.locator("#mm-speech")
@@ -124,6 +125,7 @@ def test_numbers_of_speech(served: Served, open_page: Open) -> None:
     no_number_is_left_out(page)
 
 
+@pytest.mark.slow
 def test_numbers_of_a_search_by_words_by_an_item_and_for_texts(served: Served, open_page: Open) -> None:
     app, address = served
     pair = next(p for p in app.ws.pairs.browse(TASK) if p.is_own)
@@ -187,6 +189,7 @@ def test_numbers_of_a_run(tuned: Served, open_page: Open) -> None:
     no_number_is_left_out(page)
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_table_are_one_stop_of_the_tab_key_and_the_arrows_go_through_them(
     tuned: Served, open_page: Open
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_link_to_a_search_by_a_picture_or_recording_reopens_exactly_it(
     assert shown(again) == found and again.locator("[data-results] .mm-text").all_inner_texts() == texts
 
 
+@pytest.mark.slow
 def test_a_link_to_texts_that_are_found_by_words_and_to_filters_reopens_exactly_them(
     served: Served, open_page: Open
 ) -> None:

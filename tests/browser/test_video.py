@@ -219,6 +219,7 @@ def test_what_is_said_of_a_refused_file_stays_while_the_first_video_is_on_its_wa
     expect(sentence).to_be_visible()
 
 
+@pytest.mark.slow
 def test_numbers_of_a_search_in_videos(served: Served, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{served[1]}?view=video&mode=search&text=a+harp")
     result = page.locator("#mm-video [data-results] .mm-line").first

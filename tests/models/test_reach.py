@@ -47,6 +47,7 @@ def test_what_cannot_be_fetched_is_one_line_and_quick(
     assert done.stderr.count("\n") == 1 and f"{nobody} cannot be reached" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_hub_that_never_answers_is_waited_for_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub import constants
 

@@ -131,6 +131,7 @@ def test_stored_sample_features_are_those_of_the_speech_model(app: App, tower: S
     assert np.abs(stored[:, : tower.dim] - made[:, : tower.dim]).max() < 0.02
 
 
+@pytest.mark.slow
 def test_names_that_are_trained_on_are_found_better(make_app: Callable[..., App]) -> None:
     from assets.sounds import wav_bytes
     from mmdemo.store.labels import NewLabel

@@ -166,6 +166,7 @@ def test_what_another_process_imports_is_found_here(app: App, monkeypatch: pytes
     assert item.id in [r.item for r in app.media.search(Query(text="x", source="other")).results]
 
 
+@pytest.mark.slow
 def test_the_old_version_answers_while_the_new_vectors_are_made(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:

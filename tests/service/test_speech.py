@@ -263,6 +263,7 @@ def test_spoken_corpora_are_read_as_they_come(
         assert {p.split for p in app.ws.pairs.browse(TASK)} == {"held-out"}
 
 
+@pytest.mark.slow
 def test_the_command_line_transcribes_and_refuses_in_one_line(
     tmp_path: Path, new_workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_moment_is_found_where_its_drawing_is_shown_and_the_first_look_is_quic
         app.video.moments(app.ws.items.listed("image", limit=1)[0], "a harp")
 
 
+@pytest.mark.slow
 def test_a_moment_is_as_likely_as_align_says_of_its_video(watched: App) -> None:
     item = video(watched)
     texts = ["a harp", "a guitar", "a red car"]

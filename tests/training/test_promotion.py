@@ -53,6 +53,7 @@ def test_a_promoted_version_that_was_rolled_back_is_not_said_to_answer(app: App)
     assert (status(made.id)["decision"], status(made.id)["active"]) == ("promoted", False)
 
 
+@pytest.mark.slow
 def test_a_promotion_is_the_gates_and_its_card_says_what_was_tested(app: App) -> None:
     label_samples(app, PLENTY)
     done = run(app)
@@ -69,6 +70,7 @@ def test_a_promotion_is_the_gates_and_its_card_says_what_was_tested(app: App) ->
     assert not [v for v in app.versions.listed(TASK)["versions"] if v["candidate"]]
 
 
+@pytest.mark.slow
 def test_a_gain_on_too_few_held_out_items_is_promoted_by_nobody(app: App) -> None:
     label_samples(app, PLENTY)
     keep_held_out(app, LEAST_ITEMS - 1)

@@ -190,6 +190,7 @@ def test_a_run_of_another_process_is_seen_and_stopped_by_every_page(
     assert page.context.jobs.status()["status"] == "stopped"
 
 
+@pytest.mark.slow
 def test_a_run_of_a_worker_that_died_goes_on_in_a_new_one(app: App) -> None:
     label_samples(app, 30)
     run_id = app.training.start(TASK, "head", LONG, "never")

@@ -58,6 +58,7 @@ def test_several_runs_wait_in_a_queue_and_are_done_in_their_order(app: App) -> N
     assert listed[ids[1]]["model"] is None and listed[ids[0]]["recall"] > 0
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_usable_and_goes_on_to_what_an_unbroken_one_reaches(app: App) -> None:
     label_samples(app, 40)
     whole = run(app, "ask", epochs=5)

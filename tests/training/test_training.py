@@ -237,6 +237,7 @@ def test_a_run_with_too_few_validation_matches_says_why_it_has_no_learning_curve
     assert "cannot be said by 0 validation matches: 5 are needed" in status["no_curve"]
 
 
+@pytest.mark.slow
 def test_what_is_not_better_is_kept_as_a_version_and_not_promoted(app: App) -> None:
     pairs = app.ws.pairs.browse(TASK, state="unlabelled")[:40]
     for pair, other in itertools.pairwise(pairs):  # every picture with another's text

@@ -29,7 +29,7 @@ from mmdemo.errors import (
 )
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
-from mmdemo.ui.refusals import PlainRefusals
+from mmdemo.ui.access.gate import Gate
 from tests.ui.conftest import agent
 
 Served = tuple[App, Any, str]
@@ -265,7 +265,7 @@ def test_a_caller_who_goes_away_leaves_no_trace_in_the_log(
 ) -> None:
     """The last request is answered after those before it were given up, one after the other."""
     given_up = threading.Semaphore(0)
-    passed_on = PlainRefusals.__call__
+    passed_on = Gate.__call__
 
     async def watched(*given: Any) -> None:
         try:
@@ -273,7 +273,7 @@ def test_a_caller_who_goes_away_leaves_no_trace_in_the_log(
         finally:
             given_up.release()
 
-    monkeypatch.setattr(PlainRefusals, "__call__", watched)
+    monkeypatch.setattr(Gate, "__call__", watched)
     host = served[2].removeprefix("http://").strip("/")
     name, port = host.split(":")
     for path in (
