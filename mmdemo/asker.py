@@ -40,7 +40,7 @@ class Asker:
 
     @property
     def mark(self) -> str | None:
-        """What the log of labels keeps of the session, which itself is a secret; None at this machine."""
+        """What the database keeps of the session, which itself is a secret; None at this machine."""
         return hashlib.sha256(self.session.encode()).hexdigest() if self.session else None
 
 

@@ -35,7 +35,7 @@ from mmdemo.retrieval.hubness import has_hubs
 from mmdemo.retrieval.speech.sounds_alike import SoundIndex
 from mmdemo.retrieval.video.frames import kept_features
 from mmdemo.store.cards import read_card, reading
-from mmdemo.store.media_store import file_sha256, sha256
+from mmdemo.store.media_store import id_of
 from mmdemo.store.splits import ALL, HELD_OUT, SIDES, SPLIT_NAMES, VALIDATION, VALIDATION_NAMES
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
@@ -256,5 +256,5 @@ def _media(aligner: HeadAligner, rows: Sequence[Row]) -> Iterator[tuple[Row, Any
 
 def _place(row: Row) -> str:
     """What tells one medium from another: the bytes, and the span of those."""
-    known = file_sha256(row.file) if row.data is None and row.file else sha256(row.data or b"")
+    known = id_of(row.file if row.data is None and row.file else row.data or b"")
     return known + ("" if row.start_s is None else f" {row.start_s} {row.end_s}")

@@ -11,10 +11,9 @@ from mmdemo.asker import current
 from mmdemo.errors import UserError
 from mmdemo.heavy_imports import lazy
 from mmdemo.media.regular_file import at_home, is_folder
-from mmdemo.models.presets import LOADERS, MINILM, PRESETS, Preset
+from mmdemo.models.presets import LOADERS, LOCAL, MINILM, PRESETS, Preset
 from mmdemo.models.protocols import Task
 
-LOCAL_DIR = "local-dir"  # timm's word for a folder
 LONGEST_NAME = 500  # characters: of a folder, or of two towers
 
 
@@ -85,11 +84,17 @@ def _loader_of(task: Task, name: str) -> str:
 
 def names_folder(name: str) -> bool:
     """Whether a name of a model, or of one of two towers, means a folder of this machine."""
-    parts = [part.rpartition(":") for part in name.split("+")]
     return any(
-        kind.endswith(LOCAL_DIR) or model.startswith(("/", "~", ".")) or is_folder(at_home(Path(model)))
-        for kind, _, model in parts
+        f"{kind}:".endswith(LOCAL) or model.startswith(("/", "~", ".")) or is_folder(at_home(Path(model)))
+        for kind, _, model in _towers_of(name)
     )
+
+
+def _towers_of(name: str) -> list[tuple[str, str, str]]:
+    """What stands before the colon, the colon and the name itself, of one tower or of two, perhaps as
+    local-dir:FOLDER.
+    """
+    return [part.rpartition(":") for part in name.split("+")]
 
 
 def _absolute(model: str) -> str:
@@ -98,10 +103,9 @@ def _absolute(model: str) -> str:
     if is_folder(whole):
         return str(whole.absolute())
     parts = []
-    for part in model.split("+"):  # of two towers, one perhaps as local-dir:FOLDER
-        kind, colon, name = part.rpartition(":")
+    for kind, colon, name in _towers_of(model):
         folder = at_home(Path(name))
-        parts.append(f"{kind}{colon}{folder.absolute()}" if is_folder(folder) else part)
+        parts.append(f"{kind}{colon}{folder.absolute() if is_folder(folder) else name}")
     return "+".join(parts)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TEXT_DIM = 384  # D of MiniLM, the text tower of whatever has none of its own
 MINILM = "all-minilm-l6-v2-centred"  # its name, and that of the stored vectors of its texts
+LOCAL = "local-dir:"  # timm's word for a folder
 PROPOSED = "proposed"  # the version of captioning that has no network: captions are proposed and ranked
 
 

@@ -27,7 +27,7 @@ PREFIX = "mmd_"  # of every key but the pass phrase: what begins so was made her
 SESSION_S = 30 * 86_400.0
 RENEWED_S = SESSION_S / 2  # what is left of a session when it is signed anew
 KNOWN_S = 2.0  # for which what the database said of a grant is believed
-OF_A_DIGEST = 16  # characters that tell a grant from another of its number
+OF_A_DIGEST = 16  # characters that tell a grant from another of its number, and a phrase from another
 OWNER, PHRASE, GRANT, HUB = "owner", "phrase", "grant", "hub"  # what lets somebody in
 
 
@@ -108,7 +108,12 @@ class Access:
 
     def by_phrase(self) -> Admitted:
         """Who gave the pass phrase."""
-        return Admitted("owner", by=f"{PHRASE}:{self.digest(self._phrase)[:16]}")
+        return Admitted("owner", by=f"{PHRASE}:{self._phrase_mark}")
+
+    @property
+    def _phrase_mark(self) -> str:
+        """What tells the pass phrase from one of before."""
+        return self.digest(self._phrase)[:OF_A_DIGEST]
 
     def holds(self, by: str) -> bool:
         """Whether what let somebody in still does: the pass phrase is the same, the grant was not revoked.
@@ -116,7 +121,7 @@ class Access:
         """
         kind, _, rest = by.partition(":")
         if kind == PHRASE:
-            return bool(self._phrase) and rest == self.digest(self._phrase)[:16]
+            return bool(self._phrase) and rest == self._phrase_mark
         if kind == GRANT:
             number, _, digest = rest.partition(":")
             return bool(self.recent.ask(by, lambda: self._ws.grants.stands(int(number), digest)))
@@ -155,7 +160,7 @@ class Access:
 
     def digest(self, key: str) -> str:
         """By which a key is known again; nobody can tell the key from it."""
-        return hmac.new(self._secret, key.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, _bytes(key), hashlib.sha256).hexdigest()
 
 
 def new_session() -> str:
@@ -168,7 +173,7 @@ def _new_key() -> str:
 
 
 def _bytes(text: str) -> bytes:
-    """What is compared of a key; one may hold half a character."""
+    """What a key is compared and known by; one may hold half a character."""
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -26,6 +26,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
+def id_of(data: bytes | Path) -> str:
+    """The id of an item: the hash of its bytes, or of a file's."""
+    return file_sha256(data) if isinstance(data, Path) else sha256(data)
+
+
 class MediaStore:
     """Files under media/ab/cdef..., named by their hash; suffixes only help people who look there."""
 
@@ -41,15 +46,13 @@ class MediaStore:
         """
         return below(self.folder, item_id[:2], f"{item_id[2:]}{suffix}")
 
-    def add(self, data: bytes | Path, suffix: str, name: str) -> str:
-        """Keep these bytes, or those of a file of that name; returns their id. The same bytes twice are one
+    def add(self, item_id: str, data: bytes | Path, suffix: str, name: str) -> None:
+        """Keep these bytes, or those of a file of that name, by their `id_of`. The same bytes twice are one
         file.
         """
-        item_id = file_sha256(data) if isinstance(data, Path) else sha256(data)
         path = self.path(item_id, suffix)
         if not path.exists() or path.stat().st_size != byte_count(data):
             write_durably(path, data, name)
-        return item_id
 
     def thumbnail_path(self, item_id: str, side_px: int) -> Path:
         """Where the thumbnail of that size is or would be."""

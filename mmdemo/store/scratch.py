@@ -74,7 +74,7 @@ class ScratchArea:
         quota = _quota(asker)
         if quota:
             self._require_small(item)
-        self._files.add(data, item.suffix, item.name)
+        self._files.add(item.id, data, item.suffix, item.name)
         with self._lock:
             try:
                 listed, suffix = self._hold(item, asker, quota)
@@ -84,7 +84,7 @@ class ScratchArea:
             if listed:
                 self._unlink(item)
             else:  # again, where it was swept away since
-                self._files.add(data, suffix, item.name)
+                self._files.add(item.id, data, suffix, item.name)
         with self._database.read() as session:
             return session.get(Item, item.id) or item
 
@@ -135,7 +135,7 @@ class ScratchArea:
         """
         here = self._files.path(item.id, item.suffix)
         if not item.listed and here.is_file():
-            self._kept.add(here, item.suffix, item.name)
+            self._kept.add(item.id, here, item.suffix, item.name)
         yield
         self.forget(item)
 
@@ -303,7 +303,7 @@ def _owner(asker: Asker) -> str:
     """
     if not asker.session and asker.role == "owner":
         return ""
-    return hashlib.sha256((asker.session or secrets.token_hex()).encode()).hexdigest()
+    return asker.mark or secrets.token_hex(32)
 
 
 def _quota(asker: Asker) -> str:

@@ -35,7 +35,7 @@ from mmdemo.store.durable import remove_abandoned, replacing, write_durably
 from mmdemo.store.grants import GrantLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
-from mmdemo.store.media_store import MediaStore, byte_count, file_sha256, sha256
+from mmdemo.store.media_store import MediaStore, byte_count, id_of
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
@@ -161,7 +161,7 @@ class Workspace:
         self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
     ) -> tuple[Item, bool]:
         facts = self.describe(modality, data, name)
-        item_id = file_sha256(data) if isinstance(data, Path) else sha256(data)
+        item_id = id_of(data)
         known = self.items.get(item_id)
         suffix = known.suffix if known else facts.suffix
         item = Item(
@@ -178,12 +178,11 @@ class Workspace:
         )
         if not listed:
             return self.scratch.put(item, data), False
-        self.media.add(data, suffix, name)
+        self.media.add(item_id, data, suffix, name)
         new = self.items.add(item)
-        if not self.media.path(
-            item_id, item.suffix
-        ).is_file():  # a backup has taken the folder's place meanwhile
-            self.media.add(data, item.suffix, name)
+        # again, where a backup has taken the folder's place meanwhile
+        if not self.media.path(item_id, item.suffix).is_file():
+            self.media.add(item_id, data, item.suffix, name)
         if known and not known.listed:
             self.scratch.forget(known)
         return self.items.get(item_id) or item, new

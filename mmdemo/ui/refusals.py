@@ -11,7 +11,7 @@ import errno
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ from mmdemo.errors import (
 from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.settings import Settings
+from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
 
 log = logging.getLogger(__name__)
@@ -91,9 +92,11 @@ def refusal(
 
     Args:
         error: the refusal.
-        status: None: the one of its kind.
+        status: None: its own, or the one of its kind.
         headers: of the response.
     """
+    if isinstance(error, Refused):
+        status, headers = error.status, error.headers
     kind = kind_of(error)
     if status is None:
         status, headers = kind.status, kind.headers | dict(headers or {})
@@ -129,6 +132,32 @@ def is_json(media_type: str) -> bool:
     return media_type.partition(";")[0].strip().lower() == "application/json"
 
 
+def bounded(receive: Receive, most_bytes: int, refuse: Callable[[], MmdemoError]) -> Receive:
+    """What receives the body of a request up to a limit, whoever reads it.
+
+    Args:
+        receive: what receives it.
+        most_bytes: of all of it.
+        refuse: makes what is raised where there are more.
+    """
+    left = most_bytes
+
+    async def received() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise refuse()
+        return message
+
+    return received
+
+
+def too_large(most_mb: int) -> UserError:
+    """The refusal of a request that is over a limit."""
+    return UserError(f"The request is over the limit of {most_mb} MB.", "Send less at once.")
+
+
 async def read_body(request: Request, most_mb: int) -> bytes:
     """The whole body of a request.
 
@@ -139,7 +168,7 @@ async def read_body(request: Request, most_mb: int) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > most_mb * 1_000_000:
-            raise UserError(f"The request is over the limit of {most_mb} MB.", "Send less at once.")
+            raise too_large(most_mb)
     return bytes(body)
 
 
@@ -188,12 +217,10 @@ class PlainRefusals:
 
     Args:
         app: what is behind it.
-        max_mb: of the body of a call, which may hold a file as a data: URL.
     """
 
-    def __init__(self, app: ASGIApp, max_mb: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.max_mb = max_mb
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; what its route cannot answer is refused in a sentence."""
@@ -209,7 +236,7 @@ class PlainRefusals:
 
         try:
             if scope["method"] == "POST" and AGENTS.fullmatch(scope["path"]):
-                body = await read_body(Request(scope, receive), self.max_mb)
+                body = await read_body(Request(scope, receive), MOST_CALL_MB)
                 require_message(body)
                 await self.app(scope, again(body, receive), watched)
                 return
@@ -246,7 +273,7 @@ class PlainRefusals:
             UserError: it is too large, it says by number which function it means, or its names are not those
                 of the operation.
         """
-        body = await read_body(Request(scope, receive), self.max_mb)
+        body = await read_body(Request(scope, receive), MOST_CALL_MB)
         values = _json(body)
         if isinstance(values, dict):  # the rest is refused by the route itself
             if way == "call/v2":

@@ -27,7 +27,7 @@ from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.mcp import answer_agents
-from mmdemo.ui.refusals import PlainRefusals, largest_request_mb, refused_by_gradio, unreadable
+from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import Tab, tabs
 from mmdemo.ui.widgets import widget
@@ -130,7 +130,7 @@ def _launch(page: gr.Blocks, app: App) -> str:
         _app=GatedApp(
             partial(Gate, app=app, hosts=hosts),
             routes=page_routes(app),
-            middleware=[Middleware(PlainRefusals, max_mb=largest_request_mb(settings))],
+            middleware=[Middleware(PlainRefusals)],
             exception_handlers={RequestValidationError: unreadable, HTTPException: refused_by_gradio},
         ),
     )

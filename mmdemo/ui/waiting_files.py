@@ -21,11 +21,11 @@ from gradio.route_utils import upload_fn
 from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
-from starlette.types import Message, Receive
 
 from mmdemo.asker import Asker
 from mmdemo.errors import UserError
 from mmdemo.service.exchange import exchange_folder
+from mmdemo.ui.refusals import bounded
 
 NAME = re.compile(r"(?:\A|[/=])mmdemo/sent/([0-9a-f]{64})/([^/]+)\Z")
 KEPT_S = 3600.0
@@ -67,7 +67,8 @@ class WaitingFiles:
         token = secrets.token_hex(32)
         folder = exchange_folder() / f"sent-{secrets.token_hex(8)}"
         try:
-            body = Request(request.scope, _bounded(request, max_mb))
+            most = max_mb * 1_000_000 + ROOM_FOR_NAMES
+            body = Request(request.scope, bounded(request.receive, most, lambda: _too_large(max_mb)))
             found, _, _ = await upload_fn(body, str(folder), max_mb * 1_000_000, None)
             if not 0 < len(found) <= MOST_AT_ONCE:
                 raise UserError(
@@ -128,21 +129,6 @@ class WaitingFiles:
 def _remove(old: list[Waiting]) -> None:
     for upload in old:
         shutil.rmtree(upload.folder, ignore_errors=True)
-
-
-def _bounded(request: Request, max_mb: int) -> Receive:
-    """What receives the body of a request, up to the limit."""
-    left = max_mb * 1_000_000 + ROOM_FOR_NAMES
-
-    async def received() -> Message:
-        nonlocal left
-        message = await request.receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise _too_large(max_mb)
-        return message
-
-    return received
 
 
 def _too_large(max_mb: int) -> UserError:

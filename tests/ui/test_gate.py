@@ -140,7 +140,7 @@ def test_no_route_reads_on_past_the_largest_request(
 
     app = served[0]
     limit = (limit_mb or largest_request_mb(app.settings)) * 1_000_000
-    gate = Gate(PlainRefusals(reads_all, 1) if limit_mb is None else reads_all, app, Hosts(app.settings))
+    gate = Gate(PlainRefusals(reads_all) if limit_mb is None else reads_all, app, Hosts(app.settings))
     client = TestClient(gate, base_url="http://127.0.0.1:7860")
     piece = b" " * (limit // 4)
     for pieces, status in ((3, 200), (8, 400)):

@@ -35,7 +35,7 @@ from mmdemo.models.device import Compute
 from mmdemo.models.encoders import scratch
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer, require_numbers
-from mmdemo.models.presets import Described
+from mmdemo.models.presets import LOCAL, Described
 from mmdemo.models.protocols import ModalityName
 from mmdemo.registry import Registry
 
@@ -46,7 +46,6 @@ SCRATCH_PX = 64
 HEARD_S = 10  # of a sound: from its beginning
 FRAMES = 100 * HEARD_S
 TIMM = "timm/"
-LOCAL = "local-dir:"  # timm's word for a folder
 SEED = 0  # of the weights that nobody has trained yet: equal at each start
 
 

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmdemo.asker import Asker, asking
-from mmdemo.errors import MmdemoError, UserError
+from mmdemo.errors import MmdemoError
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
 from mmdemo.ui.access.askers import Askers, Visit, too_often
@@ -29,12 +29,14 @@ from mmdemo.ui.access.sessions import Cookies
 from mmdemo.ui.refusals import (
     MOST_CALL_MB,
     again,
+    bounded,
     fault,
     is_json,
     largest_request_mb,
     read_body,
     refusal,
     require_plain,
+    too_large,
 )
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class Gate:
         self._cookies = Cookies(app.access, hosts.on_space)
         self._askers = Askers(app.access, app.settings, self._cookies)
         self._rates = Rates()
-        self._most_bytes = largest_request_mb(app.settings) * 1_000_000
+        self._most_mb = largest_request_mb(app.settings)
         self._headers = headers_of_responses(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,22 +90,23 @@ class Gate:
             visit = await self._askers.visit(scope, headers)
             if row.counted:
                 self._count(visit)
-            if row.body == "json" and scope["method"] == "POST":
+            if row.body == "json":
                 body = await read_body(Request(scope, receive), MOST_CALL_MB)
                 require_plain(body)
                 receive = again(body, receive)
         except ClientDisconnect:  # nobody waits for an answer
             return
         except MmdemoError as e:
-            answer = refusal(e, e.status, e.headers) if isinstance(e, Refused) else refusal(e)
-            await answer(scope, receive, marked)
+            await refusal(e)(scope, receive, marked)
         except Exception:
             log.exception("%s failed at the gate", shown(scope["path"]))
             await fault()(scope, receive, marked)
         else:
             scope[VISIT], scope[ASKERS] = visit, self._askers
             with asking(visit.asker):
-                await self.behind(scope, bounded(receive, self._most_bytes), marked)
+                most = self._most_mb
+                received = bounded(receive, most * 1_000_000, lambda: too_large(most))
+                await self.behind(scope, received, marked)
 
     def _check(self, scope: Scope, headers: Headers) -> Served:
         """Check what a request says of itself; the row that it stands in.
@@ -159,21 +162,6 @@ class Gate:
         if scope["method"] != "POST":
             answer["cache-control"] = "private, no-cache"
         visit.told = True
-
-
-def bounded(receive: Receive, most: int) -> Receive:
-    """What receives the body of a request, which no route reads on past a limit."""
-    left = most
-
-    async def received() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise UserError(f"The request is over the limit of {most // 1_000_000} MB.", "Send less at once.")
-        return message
-
-    return received
 
 
 def asker_of(scope: Scope | None) -> Asker:

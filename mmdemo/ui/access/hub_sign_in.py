@@ -78,8 +78,6 @@ def hub_routes(hub: HubSignIn) -> list[BaseRoute]:
             name = await _name_of(hub, request.query_params["code"], known.verifier)
             owns = bool(hub.owner) and name.lower() == hub.owner.lower()
             visit.becomes(Admitted("owner" if owns else "viewer", name, HUB))
-        except Refused as e:
-            return refusal(e, e.status)
         except MmdemoError as e:
             return refusal(e)
         return RedirectResponse("/", 303)

@@ -13,7 +13,6 @@ from mmdemo.errors import AccessError, MmdemoError, UserError
 from mmdemo.service.access import Admitted, new_session
 from mmdemo.service.app import App
 from mmdemo.ui.access.gate import ASKERS, VISIT
-from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.refusals import json_body, refusal
 
 LONGEST_KEY = 1000
@@ -41,8 +40,6 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
                     )
             askers.guesses.right(visit.address)
             visit.becomes(who)
-        except Refused as e:
-            return refusal(e, e.status, e.headers)
         except MmdemoError as e:
             return refusal(e)
         return JSONResponse({"role": who.role, "name": who.name})
