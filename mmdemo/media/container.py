@@ -15,6 +15,7 @@ import av
 
 from mmdemo.errors import MediaError
 from mmdemo.media.decode_budget import DecodeBudget
+from mmdemo.media.decoding import decoding
 from mmdemo.media.mp4_index import require_index
 
 FORMATS = (  # FFmpeg's names of them
@@ -61,15 +62,19 @@ def opened(source: bytes | Path, name: str, what: str, cure: str) -> Iterator[av
         raise MediaError("This file is empty.", "Choose another one.")
     if isinstance(source, Path) and not source.is_file():
         raise MediaError(f"{name} does not exist.", "Check the path.")
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        require_index(file, name)
-    try:
-        container = av.open(
-            io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}", "r", options=OPTIONS
-        )
-    except (av.FFmpegError, ValueError) as e:
-        raise MediaError(f"{name} is not {what} that can be read.", cure) from e
-    with container:
+    with decoding(name, cure):
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            require_index(file, name)
+        try:
+            container = av.open(
+                io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}",
+                "r",
+                options=OPTIONS,
+                metadata_errors="replace",  # tags are in any encoding
+            )
+        except (av.FFmpegError, ValueError) as e:
+            raise MediaError(f"{name} is not {what} that can be read.", cure) from e
+    with decoding(name, cure), container:
         if len(container.streams) > MOST_STREAMS:
             raise MediaError(f"{name} has over {MOST_STREAMS} streams.", "Save it with those that matter.")
         for stream in container.streams:

@@ -7,6 +7,8 @@ decoded pictures are what memory goes into.
 from __future__ import annotations
 
 import io
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from mmdemo.errors import MediaError
 from mmdemo.media.decode_budget import DECODES
+from mmdemo.media.decoding import decoding
 from mmdemo.media.picture_bounds import FORMATS, bytes_a_pixel, require_in_bounds
 
 MAX_MEGAPIXELS = 100
@@ -35,6 +38,8 @@ UPRIGHT = {  # what undoes an orientation of Exif
 }
 TURNED = frozenset([5, 6, 7, 8])  # orientations that swap width and height
 
+log = logging.getLogger(__name__)
+
 # Pillow's own guard raises inside Image.open, before the size is known; ours is checked right after, before
 # a single pixel is decoded, and can say how large the picture is.
 Image.MAX_IMAGE_PIXELS = None
@@ -42,6 +47,8 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Pillow asks for memory in blocks of 16 MB. The C library keeps freed ones of up to 32 MB, for each thread;
 # larger ones go back to the system at once.
 Image.core.set_block_size(64 << 20)
+# What it says of odd Exif and tags, on standard error, nobody can do anything about.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -88,23 +95,20 @@ def _decoded(
     source: bytes | Path, at_least_px: int | None, max_megapixels: int
 ) -> tuple[Image.Image, PictureFacts]:
     name = source.name if isinstance(source, Path) else "This file"
-    with _opened(source, name) as opened:
-        try:
-            held = require_in_bounds(opened, name, max_megapixels)
-            width, height = opened.size
-            kind = (opened.format or "img").lower()
-            if opened.format == "JPEG" and (at_least_px or width * height > LARGE_PX):
-                least = (at_least_px, at_least_px) if at_least_px else _within_large(width, height)
-                opened.draft("RGB", least)
-            factor = _factor(*opened.size, at_least_px)
-            filled = opened.width * opened.height
-            held += filled * bytes_a_pixel(opened.mode) + filled // factor**2 * bytes_a_pixel("RGB")
-            with DECODES.taken(held):
-                opened.load()
-                turn = opened.getexif().get(ExifTags.Base.Orientation)
-                image = _small_rgb(opened, factor)
-        except (OSError, SyntaxError, ValueError, EOFError, KeyError, Image.DecompressionBombError) as e:
-            raise MediaError(f"{name} is cut off or damaged.", "Export or download it again.") from e
+    with decoding(name), _opened(source, name) as opened:
+        held = require_in_bounds(opened, name, max_megapixels)
+        width, height = opened.size
+        kind = (opened.format or "img").lower()
+        if opened.format == "JPEG" and (at_least_px or width * height > LARGE_PX):
+            least = (at_least_px, at_least_px) if at_least_px else _within_large(width, height)
+            opened.draft("RGB", least)
+        factor = _factor(*opened.size, at_least_px)
+        filled = opened.width * opened.height
+        held += filled * bytes_a_pixel(opened.mode) + filled // factor**2 * bytes_a_pixel("RGB")
+        with DECODES.taken(held):
+            opened.load()
+            turn = _orientation(opened, name)
+            image = _small_rgb(opened, factor)
     if turn in UPRIGHT:
         image = image.transpose(UPRIGHT[turn])
     width, height = (height, width) if turn in TURNED else (width, height)
@@ -126,6 +130,16 @@ def _opened(source: bytes | Path, name: str) -> Iterator[ImageFile.ImageFile]:
         ) from e
     with opened:
         yield opened
+
+
+def _orientation(opened: ImageFile.ImageFile, name: str) -> int:
+    """What its Exif says of how it was held; 1, upright, where that cannot be read: the picture still can."""
+    try:
+        told = opened.getexif().get(ExifTags.Base.Orientation)
+        return int(told[0] if isinstance(told, (tuple, bytes)) else told or 1)
+    except Exception as e:  # Exif of other programs' making fails in every way
+        log.info("The Exif of %s cannot be read", name, exc_info=e)
+        return 1
 
 
 def _within_large(width: int, height: int) -> tuple[int, int]:

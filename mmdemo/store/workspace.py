@@ -15,7 +15,6 @@ access.key        what sessions are signed with; no part of a backup
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from mmdemo.bounds import bounds
-from mmdemo.errors import MediaError, MmdemoError, StorageError, cannot_write, one_line
+from mmdemo.errors import MediaError, StorageError, cannot_write
 from mmdemo.media.below import below
+from mmdemo.media.decoding import decoding
 from mmdemo.media.image import thumbnail
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, Facts
@@ -50,8 +50,6 @@ from mmdemo.store.words import WordIndex
 
 HELD = ("media", "versions", "runs")  # what only the database can tell the meaning of
 FOLDERS = ("media", "scratch", "vectors", "versions", "runs", "cache")
-
-log = logging.getLogger(__name__)
 
 
 def _require_whole(settings: Settings) -> None:
@@ -144,18 +142,12 @@ class Workspace:
         try:
             if isinstance(data, Path):
                 require_file(data, self.settings.max_file_mb)
-            return MODALITIES.get(modality).describe(data, bounds(self.settings))
+            with decoding(name, "Choose another file."):
+                return MODALITIES.get(modality).describe(data, bounds(self.settings))
         except MediaError as e:
             if isinstance(data, Path):  # which may be called otherwise than where it comes from
                 raise MediaError(e.what.replace(str(data), name).replace(data.name, name), e.cure) from e
             raise
-        except (MmdemoError, OSError, MemoryError):
-            raise
-        except Exception as e:  # what reads files of other people's formats fails in every way
-            log.warning("%s cannot be read", name, exc_info=e)
-            raise MediaError(
-                f"{name} cannot be read: {type(e).__name__}: {one_line(str(e))}.", "Choose another file."
-            ) from e
 
     def _add(
         self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
