@@ -41,7 +41,12 @@ class Asker:
     @property
     def mark(self) -> str | None:
         """What the database keeps of the session, which itself is a secret; None at this machine."""
-        return hashlib.sha256(self.session.encode()).hexdigest() if self.session else None
+        return mark_of(self.session) if self.session else None
+
+
+def mark_of(session: str) -> str:
+    """What the database keeps of the id of a session."""
+    return hashlib.sha256(session.encode()).hexdigest()
 
 
 OWNER = Asker(at_this_machine=True)

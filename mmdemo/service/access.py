@@ -15,16 +15,18 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mmdemo.asker import Role
+from mmdemo.asker import Role, mark_of
+from mmdemo.errors import StorageError
 from mmdemo.service.recent import Recent
 from mmdemo.service.signing import facts_of, signed
 from mmdemo.settings import Settings
 from mmdemo.store.secret import secret_of
-from mmdemo.store.tables import Grant, now
+from mmdemo.store.tables import Grant, SignedIn, now
 from mmdemo.store.workspace import Workspace
 
 PREFIX = "mmd_"  # of every key but the pass phrase: what begins so was made here
 SESSION_S = 30 * 86_400.0
+KEPT = timedelta(seconds=SESSION_S + 3600)  # after its last noted use: longer than its cookie says
 RENEWED_S = SESSION_S / 2  # what is left of a session when it is signed anew
 KNOWN_S = 2.0  # for which what the database said of a grant is believed
 OF_A_DIGEST = 16  # characters that tell a grant from another of its number, and a phrase from another
@@ -49,6 +51,11 @@ class Session:
     ends_s: float  # Unix time
 
     @property
+    def mark(self) -> str:
+        """What the database knows it by."""
+        return mark_of(self.id)
+
+    @property
     def is_old(self) -> bool:
         """Whether it should be signed anew."""
         return self.ends_s - time.time() < RENEWED_S
@@ -62,8 +69,8 @@ class Access:
         self._on_space = settings.on_space
         self._ws = ws
         self._secret = secret_of(ws.folder)
-        self._owner_key = ""
-        self.recent = Recent(KNOWN_S)  # of grants, by `Admitted.by` or the digest of a token
+        self._owner_key = self._opened = ""
+        self.recent = Recent(KNOWN_S)  # of sessions by their mark, of tokens by their digest
         self._lock = threading.Lock()
 
     @property
@@ -83,13 +90,18 @@ class Access:
             return self.by_phrase()
         with self._lock:
             if self._owner_key and hmac.compare_digest(self._owner_key.encode(), _bytes(key)):
-                self._owner_key = ""
+                self._owner_key, self._opened = "", self._owner_key
                 return Admitted("owner", by=OWNER)
         grant = self._ws.grants.use(self.digest(key)) if key.startswith(PREFIX) else None
         if grant is None:
             return None
         several = grant.used > 1 or bool(grant.uses_left)
         return _admitted(grant, f" {grant.used}" if grant.name and several else "")
+
+    def _opens_again(self) -> None:
+        """The owner's key has opened nothing: it opens once more."""
+        with self._lock:
+            self._owner_key = self._owner_key or self._opened
 
     def by_token(self, key: str) -> Admitted | None:
         """Who a script is, by its token; None: it is none that can be used. The database may be asked."""
@@ -117,15 +129,44 @@ class Access:
 
     def holds(self, by: str) -> bool:
         """Whether what let somebody in still does: the pass phrase is the same, the grant was not revoked.
-        For a grant the database may be asked.
+        For a grant the database is asked.
         """
         kind, _, rest = by.partition(":")
         if kind == PHRASE:
             return bool(self._phrase) and rest == self._phrase_mark
         if kind == GRANT:
             number, _, digest = rest.partition(":")
-            return bool(self.recent.ask(by, lambda: self._ws.grants.stands(int(number), digest)))
+            return self._ws.grants.stands(int(number), digest)
         return kind in ("", OWNER) or (kind == HUB and self._on_space)
+
+    def begin(self, session: str, who: Admitted) -> None:
+        """Note that somebody signs in with a new session.
+
+        Raises:
+            StorageError: it is not noted, and they are not signed in.
+        """
+        row = SignedIn(mark=mark_of(session), let_in_by=who.by, role=who.role, name=who.name)
+        row.ends_at = now() + KEPT
+        try:
+            self._ws.sessions.add(row)
+        except StorageError:
+            if who.by == OWNER:
+                self._opens_again()
+            raise
+
+    def end(self, session: str) -> None:
+        """Sign a session out, in every copy of its cookie."""
+        self._ws.sessions.end(mark_of(session))
+        self.recent.forget()
+
+    def in_force(self, found: Session) -> bool:
+        """Whether a session was neither signed out nor taken back; the database may be asked."""
+        by = found.who.by
+
+        def look() -> bool:
+            return self.holds(by) and self._ws.sessions.use(found.mark, by, KEPT)
+
+        return not by or bool(self.recent.ask(found.mark, look))
 
     def text_of(self, session: str, who: Admitted) -> str:
         """A session as a text that nobody else can make."""
@@ -155,6 +196,7 @@ class Access:
             UserError: there is none of that number.
         """
         found = self._ws.grants.revoke(grant)
+        self._ws.sessions.end_all_of(f"{GRANT}:{grant}:")
         self.recent.forget()
         return found
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from mmdemo.asker import Asker, current
+from mmdemo.asker import Asker, Role, current
 from mmdemo.errors import BusyError, OutsideError, StorageError, UserError
 from mmdemo.media.listing import files_below
 from mmdemo.settings import Settings
@@ -149,6 +149,22 @@ class ScratchArea:
                 session.execute(delete(Scratch).where(Scratch.item_id == item.id))
             if self._kept.path(item.id, item.suffix).is_file():
                 self._unlink(item)
+
+    def hand_over(self, before: str, after: str, role: Role) -> None:
+        """What a session holds is of another one of the same person from now on.
+
+        Args:
+            before: the digest of the one that ends.
+            after: of the one that begins.
+            role: what they may do from now on.
+        """
+        with self._database.write() as session:
+            for held in list(session.scalars(select(Scratch).where(Scratch.session == before))):
+                known = session.get(Scratch, (held.item_id, after))
+                until = max(held.until, known.until) if known is not None else held.until
+                quota = "" if Asker(role).may("annotator") else held.quota.replace(before, after)
+                session.delete(held)
+                session.merge(Scratch(item_id=held.item_id, session=after, until=until, quota=quota))
 
     def sweep(
         self, is_busy: Callable[[str], bool] = lambda item_id: False, at: datetime | None = None
@@ -321,7 +337,7 @@ def _until(asker: Asker) -> datetime:
     return now() + timedelta(seconds=OTHERS_S if asker.may("annotator") else VISITORS_S)
 
 
-# What a copy of the database must not hold, for SQLite.
+# What a copy of the database must not hold, for SQLite: what somebody looks at, and who is signed in.
 WITHOUT_SCRATCH = """
 PRAGMA secure_delete = ON;
 CREATE TEMP TABLE strangers AS
@@ -331,4 +347,5 @@ DELETE FROM transcripts WHERE item_id IN (SELECT id FROM strangers);
 DELETE FROM searchable_texts WHERE item_id IN (SELECT id FROM strangers);
 DELETE FROM items WHERE id IN (SELECT id FROM strangers);
 DROP TABLE strangers;
+DELETE FROM sessions;
 """

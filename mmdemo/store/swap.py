@@ -22,6 +22,7 @@ from mmdemo.media.listing import entries
 from mmdemo.settings import DATABASE
 from mmdemo.store.durable import sync_folder, write_durably
 from mmdemo.store.scratch import WITHOUT_SCRATCH
+from mmdemo.store.sessions import keep_sessions
 from mmdemo.store.unfinished import unfinished
 
 PARTS = ("media", "vectors", "versions", "runs")
@@ -72,7 +73,11 @@ def swap(folder: Path, fresh: Path, kept: Path) -> None:
         for part in PARTS:
             (one / part).mkdir(exist_ok=True)
     generation = generation_of(folder) + 1
-    with closing(sqlite3.connect(fresh / DATABASE)) as database:
+    with (
+        closing(sqlite3.connect(fresh / DATABASE)) as database,
+        closing(sqlite3.connect(folder / DATABASE, timeout=WAITED_S)) as present,
+    ):
+        keep_sessions(present, database)
         database.execute(f"PRAGMA user_version={generation}")
     begun = False
 

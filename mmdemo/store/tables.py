@@ -1,4 +1,4 @@
-"""The tables: items, texts' splits, pairs, labels, runs, versions, activations, attempts, grants."""
+"""The tables: items, texts and their splits, pairs, labels, runs, versions, attempts, and who is let in."""
 
 from __future__ import annotations
 
@@ -268,3 +268,18 @@ class Grant(Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime)
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    used_at: Mapped[datetime | None] = mapped_column(DateTime)  # the last time that was noted
+
+
+class SignedIn(Base):
+    """That somebody is signed in: a session without its row is over. Its id is a secret, and is not kept."""
+
+    __tablename__ = "sessions"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    mark: Mapped[str] = mapped_column(String(64), unique=True)  # the SHA-256 of the session's id
+    let_in_by: Mapped[str] = mapped_column(String(120), index=True)  # what was shown: `Admitted.by`
+    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    used_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    ends_at: Mapped[datetime] = mapped_column(DateTime, index=True)

@@ -39,6 +39,7 @@ from mmdemo.store.media_store import MediaStore, byte_count, id_of
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
+from mmdemo.store.sessions import SessionLog
 from mmdemo.store.swap import read_generation, recover
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_name, storable
@@ -104,6 +105,7 @@ class Workspace:
         self.runs = RunLog(self.database)
         self.attempts = AttemptLog(self.database)
         self.grants = GrantLog(self.database)
+        self.sessions = SessionLog(self.database)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
         self._known = self.database.identity(), read_generation(self.folder)

@@ -86,7 +86,7 @@ def page_routes(app: App) -> list[BaseRoute]:
     hub = app.settings.hub_sign_in
     return [
         *media_routes(app),
-        *(hub_routes(hub) if hub is not None else []),
+        *(hub_routes(app, hub) if hub is not None else []),
         *sign_in_routes(app),
         Route("/mmdemo/live", live, methods=["POST"]),
         Route("/mmdemo/upload", upload, methods=["POST"]),

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -103,6 +103,13 @@ class WaitingFiles:
             return None
         path = upload.files.get(named.group(2)) or upload.files.get(unquote(named.group(2)))
         return path if path is not None and path.is_file() else None
+
+    def hand_over(self, before: str, after: str) -> None:
+        """What came with a session is of another one of the same person from now on."""
+        with self._lock:
+            for token, upload in self._uploads.items():
+                if upload.session == before:
+                    self._uploads[token] = replace(upload, session=after)
 
     def _keep(self, token: str, upload: Waiting) -> None:
         with self._lock:

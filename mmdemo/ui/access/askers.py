@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from mmdemo.asker import OWNER, Asker
 from mmdemo.errors import AccessError
-from mmdemo.service.access import GRANT, PREFIX, Access, Admitted, Session, new_session
+from mmdemo.service.access import PREFIX, Access, Admitted, Session, new_session
 from mmdemo.service.operations.requests import shown
 from mmdemo.settings import Settings
 from mmdemo.ui.access.limits import Guesses
@@ -59,9 +59,9 @@ class Visit:
         """The same as who sends files: a script that brings no session has none in its next request."""
         return self.asker if self.brought else replace(self.asker, session="")
 
-    def becomes(self, who: Admitted) -> None:
-        """Sign in as somebody, or out."""
-        self.who = who
+    def becomes(self, who: Admitted, session: str) -> None:
+        """Sign in as somebody, or out, with a new session: whoever gave or copied the one before has none."""
+        self.who, self.session = who, session
         self.keep()
 
     def keep(self) -> None:
@@ -136,15 +136,12 @@ class Askers:
     async def _session(self, cookie: str) -> Session | None:
         """The session that a Cookie header brings; None: none that holds."""
         found = self._cookies.session(cookie)
-        if found is None:
-            return None
-        by = found.who.by
-        asked = by.startswith(f"{GRANT}:")
-        holds = await self._looked_up(self._access.holds, by, by) if asked else self._access.holds(by)
-        return found if holds else None
+        if found is None or not found.who.by:
+            return found
+        return found if await self._looked_up(self._access.in_force, found, found.mark) else None
 
-    async def _looked_up(self, look: Callable[[str], Any], key: str, known_as: str) -> Any:
-        """What a look-up of a grant gives: at once where that is known, else in a thread of its own."""
+    async def _looked_up(self, look: Callable[[Any], Any], key: object, known_as: str) -> Any:
+        """What a look-up in the database gives: at once where that is known, else in a thread of its own."""
         known = self._access.recent.get(known_as)
         return await KEYS.run(look, key) if known is None else known.value
 

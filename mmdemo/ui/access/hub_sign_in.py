@@ -24,9 +24,11 @@ from starlette.routing import BaseRoute, Route
 
 from mmdemo.errors import AccessError, MmdemoError, reason
 from mmdemo.service.access import HUB, Admitted
+from mmdemo.service.app import App
 from mmdemo.settings import HubSignIn
 from mmdemo.ui.access.gate import VISIT
 from mmdemo.ui.access.refused import Refused
+from mmdemo.ui.access.sign_in import let_in
 from mmdemo.ui.refusals import refusal
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class _Begun:
     at_s: float
 
 
-def hub_routes(hub: HubSignIn) -> list[BaseRoute]:
+def hub_routes(app: App, hub: HubSignIn) -> list[BaseRoute]:
     """The routes by which somebody goes to Hugging Face, and comes back."""
     begun: OrderedDict[str, _Begun] = OrderedDict()
 
@@ -77,7 +79,7 @@ def hub_routes(hub: HubSignIn) -> list[BaseRoute]:
                 raise AccessError("Hugging Face did not sign you in.", AGAIN)
             name = await _name_of(hub, request.query_params["code"], known.verifier)
             owns = bool(hub.owner) and name.lower() == hub.owner.lower()
-            visit.becomes(Admitted("owner" if owns else "viewer", name, HUB))
+            await let_in(app, visit, Admitted("owner" if owns else "viewer", name, HUB))
         except MmdemoError as e:
             return refusal(e)
         return RedirectResponse("/", 303)

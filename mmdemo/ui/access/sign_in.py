@@ -9,13 +9,38 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from mmdemo.asker import mark_of
 from mmdemo.errors import AccessError, MmdemoError, UserError
 from mmdemo.service.access import Admitted, new_session
 from mmdemo.service.app import App
+from mmdemo.ui.access.askers import Visit
 from mmdemo.ui.access.gate import ASKERS, VISIT
 from mmdemo.ui.refusals import json_body, refusal
+from mmdemo.ui.waiting_files import WAITING
 
 LONGEST_KEY = 1000
+
+
+async def let_in(app: App, visit: Visit, who: Admitted) -> None:
+    """Sign somebody in with a new session. What they brought as nobody, or as the same, stays theirs; what
+    somebody else brought is not handed on, and goes in its time.
+
+    Raises:
+        StorageError: it cannot be noted, and nothing has changed.
+    """
+    same = visit.brought and (visit.who.by, visit.who.name) in (("", ""), (who.by, who.name))
+    session = new_session()
+
+    def note() -> None:
+        app.access.begin(session, who)
+        if same:
+            app.ws.scratch.hand_over(mark_of(visit.session), mark_of(session), who.role)
+            WAITING.hand_over(visit.session, session)
+        if visit.who.by:
+            app.access.end(visit.session)
+
+    await run_in_threadpool(note)
+    visit.becomes(who, session)
 
 
 def sign_in_routes(app: App) -> list[BaseRoute]:
@@ -39,15 +64,19 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
                         "This key opens nothing.", "Check it; an invitation may be used up or over."
                     )
             askers.guesses.right(visit.address)
-            visit.becomes(who)
+            await let_in(app, visit, who)
         except MmdemoError as e:
             return refusal(e)
         return JSONResponse({"role": who.role, "name": who.name})
 
     async def sign_out(request: Request) -> Response:
         visit = request.scope[VISIT]
-        visit.becomes(Admitted())
-        visit.session = new_session()
+        try:
+            if visit.who.by:
+                await run_in_threadpool(app.access.end, visit.session)
+        except MmdemoError as e:
+            return refusal(e)
+        visit.becomes(Admitted(), new_session())
         return JSONResponse({"role": visit.asker.role, "name": ""})
 
     return [

@@ -1,0 +1,94 @@
+"""Who is signed in. A row is there from a sign-in until the sign-out, or until it is taken back or over."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from mmdemo.errors import StorageError, UserError
+from mmdemo.store.database import Database
+from mmdemo.store.tables import SignedIn, now
+
+MOST_OF_ONE = 1000  # sessions of whom one key let in under one name; then those not used for longest go
+USED_AGAIN = timedelta(minutes=10)  # a use so soon after the last one is not noted
+
+
+class SessionLog:
+    """The sessions of who is signed in, by the digests of their ids."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, row: SignedIn) -> None:
+        """Keep a new one; those that are over go."""
+        with self._database.write() as session:
+            session.execute(delete(SignedIn).where(SignedIn.ends_at <= now()))
+            same = (SignedIn.let_in_by == row.let_in_by, SignedIn.name == row.name)
+            newest = select(SignedIn.id).where(*same).order_by(SignedIn.used_at.desc(), SignedIn.id.desc())
+            crowd = list(session.scalars(newest.offset(MOST_OF_ONE - 1)))
+            session.execute(delete(SignedIn).where(SignedIn.id.in_(crowd)))
+            session.add(row)
+
+    def use(self, mark: str, let_in_by: str, keep: timedelta) -> bool:
+        """Whether somebody is signed in; it is noted that they were here, where the disk takes that.
+
+        Args:
+            mark: of the session.
+            let_in_by: what its cookie says.
+            keep: for how long a session is kept after its last use.
+        """
+        at = now()
+        with self._database.read() as session:
+            found = session.scalar(select(SignedIn).where(SignedIn.mark == mark))
+        if found is None or found.let_in_by != let_in_by or found.ends_at <= at:
+            return False
+        if at - found.used_at >= USED_AGAIN:
+            noted = update(SignedIn).where(SignedIn.id == found.id).values(used_at=at, ends_at=at + keep)
+            with suppress(StorageError), self._database.write() as session:
+                session.execute(noted)
+        return True
+
+    def end(self, mark: str) -> None:
+        """Sign somebody out."""
+        with self._database.write() as session:
+            session.execute(delete(SignedIn).where(SignedIn.mark == mark))
+
+    def end_all_of(self, let_in_by: str) -> None:
+        """Sign everybody out whom something of this beginning let in."""
+        with self._database.write() as session:
+            begins = SignedIn.let_in_by.startswith(let_in_by, autoescape=True)
+            session.execute(delete(SignedIn).where(begins))
+
+    def listed(self, at: datetime | None = None) -> list[SignedIn]:
+        """All that are not over, the last used first."""
+        query = select(SignedIn).where(SignedIn.ends_at > (at or now()))
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(SignedIn.used_at.desc(), SignedIn.id.desc())))
+
+    def end_number(self, number: int) -> SignedIn:
+        """Sign the one of this number out.
+
+        Raises:
+            UserError: there is none.
+        """
+        with self._database.write() as session:
+            found = session.get(SignedIn, number)
+            if found is None:
+                raise UserError(f"There is no session {number}.", "Check the number in the list.")
+            session.delete(found)
+        return found
+
+
+def keep_sessions(current: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
+    """Have a database that takes another's place hold who is signed in now, and not who was when it was made:
+    else a backup would sign those in again who signed out since.
+    """
+    columns = [column.name for column in SignedIn.__table__.columns]
+    names = ", ".join(columns)
+    rows = current.execute(f"SELECT {names} FROM sessions").fetchall()
+    with fresh:
+        fresh.execute("DELETE FROM sessions")
+        fresh.executemany(f"INSERT INTO sessions ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
