@@ -1,4 +1,5 @@
-"""How long a head takes to tune from cached features, check-points included, and how that grows with labels.
+"""How long a head takes to tune from cached features, as a run does it: check-points and the measuring of
+each epoch included; and how that grows with labels.
 
 python benchmarks/training_time.py
 """
@@ -15,14 +16,15 @@ from common import load_clipart
 from mmdemo.evaluation.pair_arrays import PairArrays
 from mmdemo.models.device import decide_compute
 from mmdemo.training.config import TrainSettings
-from mmdemo.training.trainables.head import train_head
+from mmdemo.training.trainables.head import HeadLearning, merged, new_head, recall_of
+from mmdemo.training.trainer import Trainer
 
 
 def main() -> None:
     """Print the table: the drawings once, then repeated with noise where more labels are needed."""
     art = load_clipart()
     held_out = art.measured
-    compute = decide_compute("cpu")
+    compute, settings = decide_compute("cpu"), TrainSettings()
     rng = np.random.default_rng(0)
     print("| labels | epochs | seconds | seconds per 1000 labels |")
     print("|---|---|---|---|")
@@ -34,9 +36,16 @@ def main() -> None:
         train = PairArrays(part.features + noise, part.texts, part.match, codes, codes)
         with tempfile.TemporaryDirectory() as folder:
             begun = time.perf_counter()
-            *_, (record, _) = train_head(
-                train, held_out, art.pairs.features, 384, TrainSettings(), compute, Path(folder) / "state"
-            )
+            head = new_head(train, art.pairs.features, 384, settings, compute)
+            *_, record = Trainer(
+                HeadLearning(head, train, settings, compute),
+                settings,
+                "head",
+                compute,
+                Path(folder) / "state",
+                check=recall_of(head, held_out, 384),
+            ).epochs()
+            merged(head)
             seconds = time.perf_counter() - begun
         print(f"| {count} | {record.epochs} | {seconds:.2f} | {1000 * seconds / count:.2f} |")
 
