@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -33,6 +35,8 @@ from mmdemo.store.workspace import Workspace
 
 NONE = np.zeros(0, np.float32)  # no sound
 HEARD_S = WINDOW_S * WINDOWS  # of a longer recording the first two minutes make its vector
+_guard = threading.Lock()  # of what follows
+_making: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()  # one for each that is being heard
 Progress = Callable[[int, int], None]  # done, of how many
 PROJECT = 16_384  # rows carried into a version's space at once
 
@@ -131,19 +135,32 @@ def looked_at(ws: Workspace, aligner: HeadAligner, item: Item) -> Any:
 def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
     """A recording's encoder states and its language, computed once and kept in cache/states, 40 kB a second
     of sound. Those of a time when every language was taken for English, or a word by itself was heard
-    otherwise, are made again.
+    otherwise, are made again. Threads that want the same at once wait for the first of them.
     """
     path = ws.media.made_path(f"states/{tower.id}", item.id, ".npz")
-    if kept := read_arrays(path):
-        named = [name for name in kept if name.startswith("window")]
-        windows = tuple(kept[f"window{i}"] for i in range(len(named)))
-        language = str(kept["language"]) if "language" in kept else None
-        if language is not None or not tower.recogniser.multilingual:
-            language = tower.recogniser.language(NONE) if language is None else language
-            lead_s = float(kept["lead_s"]) if "lead_s" in kept else 0.0
-            states = EncoderStates(windows, str(kept["heard"]), language, lead_s)
-            if not (states.heard and states.is_word and lead_s != tower.recogniser.lead_s):
-                return states
+    if states := _kept_states(path, tower):
+        return states
+    with _guard:
+        turn = _making.setdefault(path, threading.Lock())
+    with turn:
+        return _kept_states(path, tower) or _heard_anew(ws, tower, item, path)
+
+
+def _kept_states(path: Path, tower: Any) -> EncoderStates | None:
+    if not (kept := read_arrays(path)):
+        return None
+    named = [name for name in kept if name.startswith("window")]
+    windows = tuple(kept[f"window{i}"] for i in range(len(named)))
+    language = str(kept["language"]) if "language" in kept else None
+    if language is None and tower.recogniser.multilingual:
+        return None
+    language = tower.recogniser.language(NONE) if language is None else language
+    lead_s = float(kept["lead_s"]) if "lead_s" in kept else 0.0
+    states = EncoderStates(windows, str(kept["heard"]), language, lead_s)
+    return None if states.heard and states.is_word and lead_s != tower.recogniser.lead_s else states
+
+
+def _heard_anew(ws: Workspace, tower: Any, item: Item, path: Path) -> EncoderStates:
     made: EncoderStates = tower.prepare(decode_file(tower, ws.media_path(item)))
     states = _finite(made, item)
     out = io.BytesIO()

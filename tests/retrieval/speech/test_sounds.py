@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from assets.sounds import spoken_set, wav_bytes
+from mmdemo.models.speech.recogniser import EncoderStates
+from mmdemo.retrieval import embed
 from mmdemo.retrieval.embed import encoder_states
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.query import Query
@@ -90,6 +96,39 @@ def test_states_of_a_word_that_were_made_without_silence_before_it_are_made_agai
     assert again.lead_s == 0.5 and np.array_equal(again.windows[0], states.windows[0])
     sentence = next(i for i in app.ws.items.listed("audio") if (i.duration_s or 0) > 2)
     assert encoder_states(app.ws, tower, sentence).lead_s == 0.0
+
+
+def test_a_recording_that_two_threads_want_at_once_is_heard_once(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tower = app.models.aligner(TASK).towers.media
+    item = app.ws.add_media("audio", wav_bytes(np.full(8000, 0.01, np.float32)), "two.wav", source="test")
+    hears, comes = tower.prepare, threading.Event()
+    heard: list[int] = []
+
+    def prepare(samples: np.ndarray) -> EncoderStates:
+        heard.append(len(samples))
+        assert comes.wait(30)
+        made: EncoderStates = hears(samples)
+        return made
+
+    monkeypatch.setattr(tower, "prepare", prepare, raising=False)
+    looked = threading.Semaphore(0)
+    kept = embed._kept_states
+
+    def watched(path: Path, tower: Any) -> EncoderStates | None:
+        found = kept(path, tower)
+        looked.release()
+        return found
+
+    monkeypatch.setattr(embed, "_kept_states", watched)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(encoder_states, app.ws, tower, item) for _ in range(2)]
+        for _ in range(3):  # one by who waits, two by who hears it
+            assert looked.acquire(timeout=30)
+        comes.set()
+        first, second = (one.result() for one in both)
+    assert len(heard) == 1 and np.array_equal(first.windows[0], second.windows[0])
 
 
 def test_a_word_that_stands_by_itself_lies_where_it_is_said(app: App) -> None:
