@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine
 
 from tests import crowd
 
 
+@pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
 def test_every_acknowledged_label_and_undo_is_stored_as_it_was_said_though_the_server_is_killed(
     tmp_path: Path, database_url: str
 ) -> None:

@@ -206,7 +206,7 @@ def test_whatever_comes_and_goes_the_store_holds_exactly_what_was_done(
 ) -> None:
     server = BehindADoor(*served)
     try:
-        do_at_random(server, chromium, examples=2, steps=25)
+        do_at_random(server, chromium, examples=1, steps=30)
     finally:
         server.come()
 

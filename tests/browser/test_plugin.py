@@ -69,6 +69,7 @@ def titles(own: Locator) -> list[str]:
     return own.locator(".mm-card .mm-text").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_a_series_is_shown_aligned_searched_and_ticked(
     page_of_series: tuple[str, Path], open_page: Open
 ) -> None:

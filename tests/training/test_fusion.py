@@ -120,7 +120,8 @@ def test_the_page_is_told_of_each_head_what_it_is_and_whether_it_fuses(app: App)
     assert all("about" in vars(head) for head in HEADS.values())  # its own, and not the shared space's
 
 
-@pytest.mark.parametrize("kind", [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_fused_version_scores_pairs_and_puts_search_results_in_its_order(app: App, kind: str) -> None:
     label_samples(app, 60)
     done = run(app, promote="ask", head=kind, epochs=6)

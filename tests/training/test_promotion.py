@@ -108,6 +108,7 @@ def test_who_activates_a_candidate_against_the_gate_is_written_on_its_card(
     assert app.versions.card(version)["card"]["overruled"] == overruled
 
 
+@pytest.mark.slow
 def test_what_the_gate_let_through_is_activated_without_a_word(app: App) -> None:
     label_samples(app, PLENTY)
     done = run(app, "ask")
