@@ -1,11 +1,38 @@
-"""How large a file may be that somebody brings, by who brings it: of strangers less is taken."""
+"""How much somebody may bring, by who they are: of strangers less is taken."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from mmdemo.asker import current
+from mmdemo.asker import Asker, Role, current
 from mmdemo.settings import Settings
+
+MOST_FILES: dict[Role, int] = {"viewer": 100, "annotator": 500, "trainer": 5000}  # of one of them
+OF_ALL = 5  # times what one may bring: what all annotators together may, and all trainers
+CALLED: dict[Role, str] = {"viewer": "a visitor", "annotator": "an annotator", "trainer": "a trainer"}
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much somebody may have here that is no part of the collection."""
+
+    mb: int
+    files: int
+    all_mb: int  # of all who have the same role together
+    who: str  # as in "a visitor"
+
+
+def quota_of(asker: Asker, settings: Settings) -> Quota | None:
+    """What somebody may bring; None: as much as they like, as the owner."""
+    role = asker.role
+    if role == "owner":
+        return None
+    if role == "viewer":
+        mb, all_mb = settings.visitor_mb, settings.visitors_mb
+    else:
+        mb = settings.annotator_mb if role == "annotator" else settings.trainer_mb
+        all_mb = OF_ALL * mb
+    return Quota(mb, MOST_FILES[role], all_mb, CALLED[role])
 
 
 def bounds(settings: Settings) -> Settings:

@@ -80,6 +80,8 @@ class Settings:
     visitor_hours: float = 1.0
     visitor_mb: int = 400  # of all that one visitor has brought within the last hour
     visitors_mb: int = 4000  # of all that visitors have
+    annotator_mb: int = 2000  # of all that one annotator has brought within the last day
+    trainer_mb: int = 20_000  # and one trainer, beside what they have imported
     held_out_share: float = 0.25  # the share of items that is kept for measuring
     max_file_mb: int = MAX_FILE_MB  # one file named by its path, which is never in memory whole
 
@@ -142,6 +144,8 @@ RANGES = {  # of the fields that are numbers
     "visitor_hours": Range(0.01, 24),
     "visitor_mb": Range(1),
     "visitors_mb": Range(1),
+    "annotator_mb": Range(1),
+    "trainer_mb": Range(1),
     "held_out_share": Range(0, 0.9),
     "max_file_mb": Range(1),
 }

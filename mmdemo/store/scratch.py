@@ -22,6 +22,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from mmdemo.asker import Asker, Role, current
+from mmdemo.bounds import Quota, quota_of
 from mmdemo.errors import BusyError, OutsideError, StorageError, UserError
 from mmdemo.media.listing import files_below
 from mmdemo.settings import Settings
@@ -33,7 +34,8 @@ from mmdemo.store.tables import Item, Pair, Scratch, SearchableText, Transcript,
 VISITORS_S = 3600.0  # since the last use, what a visitor brought is kept
 OTHERS_S = 24 * 3600.0
 USED_AGAIN_S = 60.0  # a use so soon after the last one is not noted
-MOST_FILES = 100  # of one visitor; then the one that was not used for longest goes
+# How the quota of an invited person begins in the database; that of a visitor is a SHA-256, without a mark.
+MARKS: dict[Role, str] = {"annotator": "n", "trainer": "t"}
 OF_ITEM = re.compile("[0-9a-f]{64}")  # how the name of its folder and its own begin
 SALT = secrets.token_bytes(16)  # of this process
 
@@ -66,14 +68,14 @@ class ScratchArea:
         """Take a file in for whoever is asking; one that is in the collection already stays there.
 
         Raises:
-            UserError: it is larger than all that a visitor may bring.
-            BusyError: what all visitors may bring is there.
+            UserError: it is larger than all that they may bring.
+            BusyError: what all of their role may bring is there.
             StorageError: the disk refused.
         """
         asker = current()
-        quota = _quota(asker)
-        if quota:
-            self._require_small(item)
+        quota = quota_of(asker, self._settings)
+        if quota is not None:
+            _require_small(item, quota)
         self._files.add(item.id, data, item.suffix, item.name)
         with self._lock:
             try:
@@ -88,15 +90,16 @@ class ScratchArea:
         with self._database.read() as session:
             return session.get(Item, item.id) or item
 
-    def _hold(self, item: Item, asker: Asker, quota: str) -> tuple[bool, str]:
+    def _hold(self, item: Item, asker: Asker, quota: Quota | None) -> tuple[bool, str]:
         """Note whose a file is, once there is room for it; whether it is in the collection, and its suffix.
 
         Raises:
-            BusyError: what all visitors may bring is there.
+            BusyError: what all of their role may bring is there.
         """
+        of_quota = _counted_with(asker) if quota is not None else ""
         with self._database.write() as session:
             listed = bool(session.scalar(select(Item.listed).where(Item.id == item.id)))
-            gone = self._make_room(session, item, quota) if quota and not listed else []
+            gone = _make_room(session, item, of_quota, quota) if quota is not None and not listed else []
             known = session.get(Item, item.id)
             if known is None:
                 session.add(item)
@@ -104,7 +107,7 @@ class ScratchArea:
             else:
                 read_as_more(known, item)
             if not listed:
-                held = Scratch(item_id=item.id, session=_owner(asker), until=_until(asker), quota=quota)
+                held = Scratch(item_id=item.id, session=_owner(asker), until=_until(asker), quota=of_quota)
                 session.merge(held)
             self._unlink_all(gone)
             return listed, (known or item).suffix
@@ -162,7 +165,7 @@ class ScratchArea:
             for held in list(session.scalars(select(Scratch).where(Scratch.session == before))):
                 known = session.get(Scratch, (held.item_id, after))
                 until = max(held.until, known.until) if known is not None else held.until
-                quota = "" if Asker(role).may("annotator") else held.quota.replace(before, after)
+                quota = "" if role == "owner" else _marked(after, role)
                 session.delete(held)
                 session.merge(Scratch(item_id=held.item_id, session=after, until=until, quota=quota))
 
@@ -199,43 +202,6 @@ class ScratchArea:
                 with suppress(OSError):
                     path.unlink()
 
-    def _require_small(self, item: Item) -> None:
-        """Refuse a visitor's file that is larger than all that one may bring.
-
-        Raises:
-            UserError: it is.
-        """
-        if item.bytes > self._settings.visitor_mb * 1_000_000:
-            raise UserError(
-                f"{item.name} is {item.bytes / 1e6:.0f} MB, over a visitor's limit of "
-                f"{self._settings.visitor_mb} MB.",
-                "Make it smaller first.",
-            )
-
-    def _make_room(self, session: Session, item: Item, quota: str) -> list[Item]:
-        """Let a visitor's oldest files go where there are too many; returns those that are of nobody then.
-
-        Raises:
-            BusyError: what all visitors may bring is there even so.
-        """
-        most, all_most = self._settings.visitor_mb * 1_000_000, self._settings.visitors_mb * 1_000_000
-        of_quota = (Scratch.quota == quota, Scratch.item_id != item.id)
-        own = select(Item.id, Item.bytes).join(Scratch, Scratch.item_id == Item.id).where(*of_quota)
-        own = own.group_by(Item.id, Item.bytes).order_by(func.max(Scratch.until))
-        mine = [(key, size) for key, size in session.execute(own)]
-        going: list[str] = []
-        while mine and (len(mine) >= MOST_FILES or sum(size for _, size in mine) + item.bytes > most):
-            going.append(mine.pop(0)[0])
-        gone: list[Item] = []
-        for part in in_parts(going):
-            session.execute(delete(Scratch).where(*of_quota, Scratch.item_id.in_(part)))
-            gone += _remove_unheld(session, part)
-        of_visitors = select(Scratch.item_id).where(Scratch.quota != "", Scratch.item_id != item.id)
-        taken = session.scalar(select(func.sum(Item.bytes)).where(Item.id.in_(of_visitors))) or 0
-        if taken + item.bytes > all_most:
-            raise BusyError("The space for visitors' files is used up.", "Try again in an hour.")
-        return gone
-
     def _remove(self, rows: Sequence[tuple[str, str]]) -> list[str]:
         """Take files from sessions; those that are of none any more, and not of the collection, go."""
         gone: list[Item] = []
@@ -270,6 +236,48 @@ class ScratchArea:
 
     def _unlink(self, item: Item) -> None:
         self._files.path(item.id, item.suffix).unlink(missing_ok=True)
+
+
+def _require_small(item: Item, quota: Quota) -> None:
+    """Refuse a file that is larger than all that one may bring.
+
+    Raises:
+        UserError: it is.
+    """
+    if item.bytes > quota.mb * 1_000_000:
+        raise UserError(
+            f"{item.name} is {item.bytes / 1e6:.0f} MB, over {quota.who}'s limit of {quota.mb} MB.",
+            "Make it smaller first.",
+        )
+
+
+def _make_room(session: Session, item: Item, counted_with: str, quota: Quota) -> list[Item]:
+    """Let somebody's own oldest files go where they have too many; returns those that are of nobody then.
+
+    Raises:
+        BusyError: what all of their role may bring is there even so.
+    """
+    most, all_most = quota.mb * 1_000_000, quota.all_mb * 1_000_000
+    of_quota = (Scratch.quota == counted_with, Scratch.item_id != item.id)
+    own = select(Item.id, Item.bytes).join(Scratch, Scratch.item_id == Item.id).where(*of_quota)
+    own = own.group_by(Item.id, Item.bytes).order_by(func.max(Scratch.until))
+    mine = [(key, size) for key, size in session.execute(own)]
+    going: list[str] = []
+    while mine and (len(mine) >= quota.files or sum(size for _, size in mine) + item.bytes > most):
+        going.append(mine.pop(0)[0])
+    gone: list[Item] = []
+    for part in in_parts(going):
+        session.execute(delete(Scratch).where(*of_quota, Scratch.item_id.in_(part)))
+        gone += _remove_unheld(session, part)
+    first, marks = func.substr(Scratch.quota, 1, 1), tuple(MARKS.values())
+    mark = counted_with[:1]
+    of_role = first == mark if mark in marks else first.not_in((*marks, ""))
+    theirs = select(Scratch.item_id).where(of_role, Scratch.item_id != item.id)
+    taken = session.scalar(select(func.sum(Item.bytes)).where(Item.id.in_(theirs))) or 0
+    if taken + item.bytes > all_most:
+        who = quota.who.partition(" ")[2]
+        raise BusyError(f"The space for {who}s' files is used up.", "Try again in an hour.")
+    return gone
 
 
 def _remove_unheld(session: Session, ids: Sequence[str]) -> list[Item]:
@@ -322,15 +330,18 @@ def _owner(asker: Asker) -> str:
     return asker.mark or secrets.token_hex(32)
 
 
-def _quota(asker: Asker) -> str:
-    """With what a visitor's files are counted: those of the session; where none was brought, and each
-    request has another, those of the network, whose address nobody reads from the database. Others have none.
+def _counted_with(asker: Asker) -> str:
+    """With what somebody's files are counted: those of the session; where none was brought, and each request
+    has another, those of the network, whose address nobody reads from the database.
     """
-    if asker.may("annotator"):
-        return ""
-    if not asker.network:
-        return _owner(asker)
-    return hashlib.sha256(SALT + asker.network.encode()).hexdigest()
+    own = hashlib.sha256(SALT + asker.network.encode()).hexdigest() if asker.network else _owner(asker)
+    return _marked(own, asker.role)
+
+
+def _marked(own: str, role: Role) -> str:
+    """A quota with the mark of a role: what all of that role have is summed up by it."""
+    mark = MARKS.get(role, "")
+    return mark + own[len(mark) :]
 
 
 def _until(asker: Asker) -> datetime:

@@ -67,9 +67,7 @@ def page_routes(app: App) -> list[BaseRoute]:
     async def wait(request: Request) -> Response:
         """Files that a call will name."""
         try:
-            return JSONResponse(
-                await WAITING.receive(request, request.scope[VISIT].sender, app.settings.max_upload_mb)
-            )
+            return JSONResponse(await WAITING.receive(request, request.scope[VISIT].sender, app.settings))
         except MmdemoError as e:
             return refusal(e)
 

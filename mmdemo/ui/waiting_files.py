@@ -2,7 +2,8 @@
 clients send it. The answer is a name by which whoever sent a file, and nobody else, may have it opened.
 
 The name is no path of this machine, and holds 64 random hex digits that only the sender is told. A file that
-came with a session is opened for that session alone. It goes after an hour, or sooner where many wait.
+came with a session is opened for that session alone. It goes after an hour, or sooner where its sender has
+sent too many; where too many wait of all senders together, the oldest go of who has most there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import secrets
 import shutil
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -23,14 +25,16 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from mmdemo.asker import Asker
+from mmdemo.bounds import quota_of
 from mmdemo.errors import UserError
 from mmdemo.service.exchange import exchange_folder
+from mmdemo.settings import Settings
 from mmdemo.ui.refusals import bounded
 
 NAME = re.compile(r"(?:\A|[/=])mmdemo/sent/([0-9a-f]{64})/([^/]+)\Z")
 KEPT_S = 3600.0
 MOST_AT_ONCE = 100  # files of one request
-MOST_WAITING_BYTES = 2_000_000_000  # of all that wait: the oldest give way
+MOST_WAITING_BYTES, MOST_WAITING = 2_000_000_000, 10_000  # of all that wait
 ROOM_FOR_NAMES = 1_000_000  # bytes of a request beside its files
 
 
@@ -41,6 +45,7 @@ class Waiting:
     folder: Path
     files: dict[str, Path]  # by the names that the answer gave them
     session: str  # of who sent it; empty: whoever knows the name
+    sender: str  # with whom it is counted: the session, or the network where there is none
     bytes: int
     since_s: float  # of the monotonic clock
 
@@ -52,18 +57,19 @@ class WaitingFiles:
         self._uploads: OrderedDict[str, Waiting] = OrderedDict()
         self._lock = threading.Lock()
 
-    async def receive(self, request: Request, asker: Asker, max_mb: int) -> list[str]:
+    async def receive(self, request: Request, asker: Asker, settings: Settings) -> list[str]:
         """Take the files of a request in; the names by which they can be opened.
 
         Args:
             request: a form whose `files` they are.
             asker: who sends them.
-            max_mb: of all of them together.
+            settings: how large all of them together may be, and how much of one sender may wait.
 
         Raises:
             UserError: it is no form with files, or over the limit.
             OSError: they cannot be saved.
         """
+        max_mb = settings.max_upload_mb
         token = secrets.token_hex(32)
         folder = exchange_folder() / f"sent-{secrets.token_hex(8)}"
         try:
@@ -86,8 +92,11 @@ class WaitingFiles:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        upload = Waiting(folder, files, asker.session, size, time.monotonic())
-        await run_in_threadpool(self._keep, token, upload)
+        sender = asker.session or asker.network
+        upload = Waiting(folder, files, asker.session, sender, size, time.monotonic())
+        quota = quota_of(asker, settings)
+        own = (quota.mb * 1_000_000, quota.files) if quota is not None else None
+        await run_in_threadpool(self._keep, token, upload, own)
         return [f"mmdemo/sent/{token}/{name}" for name in files]
 
     def path(self, name: str, asker: Asker) -> Path | None:
@@ -109,28 +118,51 @@ class WaitingFiles:
         with self._lock:
             for token, upload in self._uploads.items():
                 if upload.session == before:
-                    self._uploads[token] = replace(upload, session=after)
+                    self._uploads[token] = replace(upload, session=after, sender=after)
 
-    def _keep(self, token: str, upload: Waiting) -> None:
+    def _keep(self, token: str, upload: Waiting, own: tuple[int, int] | None) -> None:
+        """Keep what somebody sent, of whom so many bytes and files may wait; None: any number."""
         with self._lock:
             self._uploads[token] = upload
             old = self._forget_old()
+            if own is not None:
+                old += self._forget_oldest(upload.sender, *own)
+            while (biggest := self._biggest()) is not None:
+                old += self._forget_oldest(biggest, 0, 0, most=1)
         _remove(old)
 
     def _forget_old(self) -> list[Waiting]:
-        """Forget what has waited for an hour, and the oldest while there is too much; returns it, to be
-        removed. The lock is held.
-        """
-        old: list[Waiting] = []
-        bytes_left = MOST_WAITING_BYTES - sum(u.bytes for u in self._uploads.values())
+        """Forget what has waited for an hour; returns it, to be removed. The lock is held."""
         bound_s = time.monotonic() - KEPT_S
-        for token, upload in list(self._uploads.items()):
-            if upload.since_s > bound_s and bytes_left >= 0:
+        return self._forget([t for t, upload in self._uploads.items() if upload.since_s <= bound_s])
+
+    def _forget_oldest(self, sender: str, most_bytes: int, most_files: int, most: int = 0) -> list[Waiting]:
+        """Forget the oldest of a sender, until so many bytes and files are left or so many are forgotten."""
+        theirs = [(token, upload) for token, upload in self._uploads.items() if upload.sender == sender]
+        size = sum(upload.bytes for _, upload in theirs)
+        count = sum(len(upload.files) for _, upload in theirs)
+        going: list[str] = []
+        for token, upload in theirs:
+            if (size <= most_bytes and count <= most_files) or (most and len(going) == most):
                 break
-            del self._uploads[token]
-            bytes_left += upload.bytes
-            old.append(upload)
-        return old
+            going.append(token)
+            size, count = size - upload.bytes, count - len(upload.files)
+        return self._forget(going)
+
+    def _biggest(self) -> str | None:
+        """Of whom most waits, where there is too much of all together."""
+        size: Counter[str] = Counter()
+        count: Counter[str] = Counter()
+        for upload in self._uploads.values():
+            size[upload.sender] += upload.bytes
+            count[upload.sender] += len(upload.files)
+        for counter, most in ((size, MOST_WAITING_BYTES), (count, MOST_WAITING)):
+            if counter.total() > most:
+                return counter.most_common(1)[0][0]
+        return None
+
+    def _forget(self, tokens: Sequence[str]) -> list[Waiting]:
+        return [self._uploads.pop(token) for token in tokens]
 
 
 def _remove(old: list[Waiting]) -> None:

@@ -17,12 +17,13 @@ from sqlalchemy import delete, event, select
 
 from assets.sounds import wav_bytes
 from mmdemo.asker import Asker, asking
+from mmdemo.bounds import MOST_FILES
 from mmdemo.errors import BusyError, UserError
 from mmdemo.settings import DATABASE, load_settings
 from mmdemo.store.backup import back_up
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.media_store import MediaStore
-from mmdemo.store.scratch import MOST_FILES, OTHERS_S, VISITORS_S
+from mmdemo.store.scratch import OTHERS_S, VISITORS_S
 from mmdemo.store.tables import Item, Scratch, SearchableText, Transcript, now
 from mmdemo.store.workspace import Workspace
 from tests.conftest import png
@@ -209,7 +210,7 @@ def test_all_visitors_together_have_one_too(small: Workspace) -> None:
 def test_whose_own_oldest_file_goes_is_bound_by_what_all_may_bring(
     small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmdemo.store.scratch.MOST_FILES", 1)
+    monkeypatch.setitem(MOST_FILES, "viewer", 1)
     for i in range(2):
         brought(small, noise(i, 900), Asker("viewer", session=f"s{i}"), "a.wav", "audio")
     tiny = brought(small, noise(3, 10), ONE, "tiny.wav", "audio")
@@ -225,6 +226,29 @@ def test_what_others_look_at_takes_no_room_from_visitors(small: Workspace) -> No
     item = brought(small, noise(4, 900), ONE, "b.wav", "audio")
     assert sees(small, item, ONE)
     small.close()
+
+
+def test_everybody_but_the_owner_has_a_quota_of_their_own(tmp_path: Path) -> None:
+    """What is over it takes the place of their own oldest file, and of nobody else's."""
+    settings = load_settings({}, workspace=tmp_path / "q", samples=False, annotator_mb=1, trainer_mb=2)
+    ws = Workspace(settings)
+    anna, berta = (Asker("annotator", session=name) for name in ("anna", "berta"))
+    trainer, owner = Asker("trainer", session="t"), Asker("owner", session="o")
+    theirs = brought(ws, noise(1, 900), berta, "b.wav", "audio")
+    items = [brought(ws, noise(seed, 600), anna, "a.wav", "audio") for seed in (2, 3)]
+    assert [sees(ws, item, anna) for item in items] == [False, True] and sees(ws, theirs, berta)
+    with pytest.raises(UserError, match="over an annotator's limit of 1 MB"):
+        brought(ws, noise(4, 1200), anna, "large.wav", "audio")
+    brought(ws, noise(5, 1200), trainer, "large.wav", "audio")
+    with pytest.raises(UserError, match="over a trainer's limit of 2 MB"):
+        brought(ws, noise(6, 2200), trainer, "large.wav", "audio")
+    brought(ws, noise(6, 2200), owner, "large.wav", "audio")
+    for number in range(3):  # all annotators together have five times what one has
+        brought(ws, noise(10 + number, 900), Asker("annotator", session=f"s{number}"), "a.wav", "audio")
+    with pytest.raises(BusyError, match="The space for annotators' files is used up"):
+        brought(ws, noise(20, 900), Asker("annotator", session="s9"), "a.wav", "audio")
+    brought(ws, noise(21, 900), ONE, "v.wav", "audio")  # which takes nothing of visitors
+    ws.close()
 
 
 def test_of_visitors_who_come_at_once_only_those_are_let_in_for_whom_there_is_room(
@@ -273,8 +297,8 @@ def test_no_address_of_a_network_is_in_the_database(ws: Workspace) -> None:
 
 
 def test_a_visitor_has_so_many_files(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmdemo.store.scratch.MOST_FILES", 3)
-    assert MOST_FILES == 100
+    assert MOST_FILES["viewer"] == 100
+    monkeypatch.setitem(MOST_FILES, "viewer", 3)
     items = [brought(ws, png((i, 0, 0)), ONE) for i in range(5)]
     assert [sees(ws, item, ONE) for item in items] == [False, False, True, True, True]
 

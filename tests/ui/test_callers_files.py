@@ -116,7 +116,7 @@ def test_what_one_session_uploaded_no_other_may_open(served: Served) -> None:
             return {"type": "http.request", "body": body, "more_body": False}
 
         scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", kind)]}
-        return (await WAITING.receive(Request(scope, receive), asker, 1))[0]
+        return (await WAITING.receive(Request(scope, receive), asker, served[0].settings))[0]
 
     name = awaited(send(mine))
     with sent_files(served[0].settings, FROM_CLIENT) as files:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mmdemo.asker import Asker, asking
+from mmdemo.asker import Asker, Role, asking
+from mmdemo.bounds import quota_of
 from mmdemo.errors import MmdemoError
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
+from mmdemo.ui.access.arrivals import Arrivals, Share
 from mmdemo.ui.access.askers import Askers, Visit, too_often
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.limits import Rates
@@ -45,6 +48,10 @@ OF_A_PERSON = (
     1200  # requests a minute that are counted: a quick labeller's, with all that the page asks besides
 )
 OF_AN_ADDRESS = 6000  # of everybody in one network, such as a class room
+UPLOADS_MB, UPLOADS_AT_ONCE = 4000, 256  # on their way, of all: they lie in the temporary folder
+UPLOADS_OF_ONE: dict[Role, int] = {"viewer": 16, "annotator": 32, "trainer": 64}
+CALLS_MB, CALLS_AT_ONCE = 256, 512  # the JSON of calls, which is in memory
+OF_ONE_CALLER = Share(4 * MOST_CALL_MB, 64)
 VISIT, ASKERS = "mmdemo.visit", "mmdemo.askers"  # in the scope of a request
 FRAMED_AS = ("document", "iframe", "frame", "")  # what a plain navigation loads
 
@@ -66,6 +73,8 @@ class Gate:
         self._askers = Askers(app.access, app.settings, self._cookies)
         self._rates = Rates()
         self._most_mb = largest_request_mb(app.settings)
+        self._uploads = Arrivals(max(UPLOADS_MB, 2 * self._most_mb), UPLOADS_AT_ONCE)
+        self._calls = Arrivals(CALLS_MB, CALLS_AT_ONCE)
         self._headers = headers_of_responses(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,28 +94,42 @@ class Gate:
                     self._tell(visit, scope, headers, MutableHeaders(scope=message))
             await send(message)
 
-        try:
-            row = self._check(scope, headers)
-            visit = await self._askers.visit(scope, headers)
-            if row.counted:
-                self._count(visit)
-            if row.body == "json":
-                body = await read_body(Request(scope, receive), MOST_CALL_MB)
-                require_plain(body)
-                receive = again(body, receive)
-        except ClientDisconnect:  # nobody waits for an answer
-            return
-        except MmdemoError as e:
-            await refusal(e)(scope, receive, marked)
-        except Exception:
-            log.exception("%s failed at the gate", shown(scope["path"]))
-            await fault()(scope, receive, marked)
-        else:
-            scope[VISIT], scope[ASKERS] = visit, self._askers
-            with asking(visit.asker):
-                most = self._most_mb
-                received = bounded(receive, most * 1_000_000, lambda: too_large(most))
-                await self.behind(scope, received, marked)
+        with ExitStack() as while_answered:
+            try:
+                row = self._check(scope, headers)
+                visit = await self._askers.visit(scope, headers)
+                if row.counted:
+                    self._count(visit)
+                if row.body != "nothing":
+                    receive = while_answered.enter_context(self._coming(row, visit, receive))
+                if row.body == "json":
+                    body = await read_body(Request(scope, receive), MOST_CALL_MB)
+                    require_plain(body)
+                    receive = again(body, receive)
+            except ClientDisconnect:  # nobody waits for an answer
+                return
+            except MmdemoError as e:
+                await refusal(e)(scope, receive, marked)
+            except Exception:
+                log.exception("%s failed at the gate", shown(scope["path"]))
+                await fault()(scope, receive, marked)
+            else:
+                scope[VISIT], scope[ASKERS] = visit, self._askers
+                with asking(visit.asker):
+                    most = self._most_mb
+                    received = bounded(receive, most * 1_000_000, lambda: too_large(most))
+                    await self.behind(scope, received, marked)
+
+    def _coming(self, row: Served, visit: Visit, receive: Receive) -> AbstractContextManager[Receive]:
+        """What receives the body of a request, counted while it is on its way; the owner's is not."""
+        quota = None if visit.local else quota_of(visit.asker, self._settings)
+        share = None
+        if quota is not None and row.body == "json":
+            share = OF_ONE_CALLER
+        elif quota is not None:
+            share = Share(quota.mb, UPLOADS_OF_ONE[visit.asker.role], quota.who)
+        arrivals = self._calls if row.body == "json" else self._uploads
+        return arrivals.coming(receive, person_of(visit), visit.address, share)
 
     def _check(self, scope: Scope, headers: Headers) -> Served:
         """Check what a request says of itself; the row that it stands in.
@@ -130,8 +153,9 @@ class Gate:
         """
         if visit.local:
             return
-        person = visit.session if visit.brought else f"nobody at {visit.address}"
-        wait_s = self._rates.wait_s(person, OF_A_PERSON) or self._rates.wait_s(visit.address, OF_AN_ADDRESS)
+        wait_s = self._rates.wait_s(person_of(visit), OF_A_PERSON) or self._rates.wait_s(
+            visit.address, OF_AN_ADDRESS
+        )
         if wait_s:
             raise too_often("Too many requests came from here within a minute.", wait_s)
 
@@ -168,6 +192,11 @@ def asker_of(scope: Scope | None) -> Asker:
     """Who asks for what a request led to; whatever came past the gate is a viewer's."""
     visit = scope.get(VISIT) if scope is not None else None
     return visit.asker if visit is not None else Asker("viewer")
+
+
+def person_of(visit: Visit) -> str:
+    """With whom a request is counted: all that bring no session from one network are one."""
+    return visit.session if visit.brought else f"nobody at {visit.address}"
 
 
 def path_of(scope: Scope) -> str:
