@@ -40,6 +40,7 @@ from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
 from mmdemo.store.sessions import SessionLog
+from mmdemo.store.stills import Stills
 from mmdemo.store.swap import read_generation, recover
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_name, storable
@@ -94,6 +95,7 @@ class Workspace:
         remove_left(self.folder.parent)  # of a restore
         self.database = Database(settings.url)
         self.media = MediaStore(self.folder / "media", self.folder / "cache")
+        self._stills = Stills(self.media)
         self.items = ItemStore(self.database)
         scratch = MediaStore(self.folder / "scratch", self.folder / "cache")
         self.scratch = ScratchArea(self.database, scratch, self.media, settings)
@@ -198,15 +200,9 @@ class Workspace:
             write_durably(path, thumbnail(image, side_px), f"The thumbnail of {item.name}")
         return path
 
-    def video_frame(self, item: Item, time_s: float, side_px: int) -> Path:
-        """What a video shows at a time, as WebP, decoded once for each hundredth of a second."""
-        path = self.media.made_path(f"stills/{side_px}", item.id, f"-{round(time_s * 100)}.webp")
-        if not path.exists():
-            from mmdemo.media.video import frame_at
-
-            still = frame_at(self.media_path(item), time_s, side_px).image
-            write_durably(path, thumbnail(still, side_px), f"A frame of {item.name}")
-        return path
+    def video_frame(self, item: Item, time_s: float, side_px: int) -> bytes:
+        """What a video shows at a time, to a tenth of a second, as WebP."""
+        return self._stills.frame(item, self.media_path(item), time_s, side_px)
 
     def playable(self, item: Item) -> Path:
         """A video as browsers play it: the file itself, or an mp4 made from it once.

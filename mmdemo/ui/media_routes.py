@@ -84,9 +84,8 @@ def media_routes(app: App) -> list[BaseRoute]:
             time_s = min(max(0.0, float(given)), item.duration_s or 0.0)
         except ValueError as e:
             raise UserError("The time is not a number.", "Give seconds, as in ?t=2.5.") from e
-        return MediaResponse(
-            app.ws.video_frame(item, time_s, THUMB_SIDES[False]), "image/webp", headers=FOREVER
-        )
+        shown_then = app.ws.video_frame(item, time_s, THUMB_SIDES[False])
+        return Response(shown_then, media_type="image/webp", headers=FOREVER)
 
     def strip(item: Item, request: Request) -> Response:
         """Small frames of a whole video, side by side."""
