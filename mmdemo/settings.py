@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from platformdirs import user_data_path
 
 from mmdemo.errors import UserError
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "assets"  # where a wheel has them; in a clone they lie beside the package
 ASSETS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "assets"
@@ -71,6 +74,7 @@ class Settings:
     passphrase: str = ""  # the owner's key; with one everybody else is a viewer, at this machine too
     share: bool = False  # a public link through Gradio
     server_name: str = ""  # empty: GRADIO_SERVER_NAME, else 127.0.0.1
+    proxies: str = ""  # addresses and networks of proxies that are believed whom they ask for
     hosts: str = ""  # further names that the page is served under, such as a domain of one's own
     server_port: int = 0  # 0: GRADIO_SERVER_PORT, else the first free port from 7860
     max_upload_mb: int = 200  # one uploaded file
@@ -124,7 +128,17 @@ class Settings:
     def local(self) -> bool:
         """Whether only the person at this machine can reach the page: then paths of it may be named."""
         here = self.server_name in {"127.0.0.1", "localhost", "::1", ""}
-        return here and not (self.share or self.on_space or self.hosts)
+        return here and not (self.share or self.on_space or self.hosts or self.proxies)
+
+    @property
+    def trusted_proxies(self) -> list[Network]:
+        """The networks of the proxies that are believed.
+
+        Raises:
+            UserError: one is no address or network.
+        """
+        told = re.split(r"[,\s]+", self.proxies.strip())
+        return [_network(one) for one in told if one]
 
     def as_json(self) -> dict[str, Any]:
         """The settings as `mmdemo settings` prints them; the pass phrase is not shown."""
@@ -160,6 +174,7 @@ GRADIO = {  # whole numbers that Gradio reads when it is imported, and fails at
     "GRADIO_ANALYTICS_MAX_EVENTS": Range(1),
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": Range(1),
 }
+OF_UVICORN = "FORWARDED_ALLOW_IPS"  # whom uvicorn believes for whom they ask
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -197,7 +212,18 @@ def load_settings(environment: Mapping[str, str] | None = None, **flags: Any) ->
         )
     if not values.get("server_port"):
         values["server_port"] = int(environment.get("GRADIO_SERVER_PORT", 0))
-    return Settings(**values)
+    found = Settings(**values)
+    _ = found.trusted_proxies  # said now, and not at the first request
+    return found
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError as e:
+        raise UserError(
+            f"MMDEMO_PROXIES has {text[:60]!r}, which is no address.", "Name addresses, as in 10.0.0.0/8."
+        ) from e
 
 
 def _folder(path: Path) -> Path:
@@ -255,3 +281,19 @@ def _text(name: str, raw: str) -> str:
             f"{name} is {raw[:200]!r}, which holds a character that cannot be used.", "Choose another."
         )
     return raw
+
+
+@contextmanager
+def believing_nobody() -> Iterator[None]:
+    """A server that is set up within this block leaves a request's address as the connection has it: by
+    itself uvicorn believes whatever anybody at this machine says.
+    """
+    before = os.environ.get(OF_UVICORN)
+    os.environ[OF_UVICORN] = ""
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OF_UVICORN]
+        else:
+            os.environ[OF_UVICORN] = before

@@ -35,6 +35,7 @@ from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.settings import Settings
 from mmdemo.ui.access.refused import Refused
+from mmdemo.ui.access.served import path_of
 from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
 
 log = logging.getLogger(__name__)
@@ -235,12 +236,12 @@ class PlainRefusals:
             await send(message)
 
         try:
-            if scope["method"] == "POST" and AGENTS.fullmatch(scope["path"]):
+            if scope["method"] == "POST" and AGENTS.fullmatch(path_of(scope)):
                 body = await read_body(Request(scope, receive), MOST_CALL_MB)
                 require_message(body)
                 await self.app(scope, again(body, receive), watched)
                 return
-            called = CALLED.fullmatch(scope["path"]) if scope["method"] == "POST" else None
+            called = CALLED.fullmatch(path_of(scope)) if scope["method"] == "POST" else None
             if called is None:
                 await self.app(scope, receive, watched)
                 return
@@ -301,7 +302,7 @@ def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
     """The response to what has escaped a route: a name that no file can have, a value that a route of
     Gradio's did not count on, or a fault of ours. Each is told in the log; only the fault says where it was.
     """
-    path: str = scope["path"]
+    path: str = path_of(scope)
     asked = f"{scope['method']} {shown(path)}"
     if isinstance(error, OSError) and error.errno in NO_NAME and scope["method"] in ("GET", "HEAD"):
         return refusal(UserError("There is no file of that name.", "Check the address."), 404)

@@ -20,7 +20,7 @@ from mmdemo.errors import MmdemoError, one_line
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
-from mmdemo.settings import Settings
+from mmdemo.settings import Settings, believing_nobody
 from mmdemo.ui.access.gate import Gate
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.server import GatedApp
@@ -111,29 +111,30 @@ def _tab_of_link(names: Collection[str]) -> Callable[[gr.Request], Any]:
 def _launch(page: gr.Blocks, app: App) -> str:
     """Serve the page; returns the address by which people reach it."""
     settings, hosts = app.settings, Hosts(app.settings)
-    _, address, shared = page.launch(
-        server_name=settings.server_name,
-        server_port=settings.server_port or None,
-        share=settings.share,
-        prevent_thread_lock=True,
-        theme=gr.themes.Default(primary_hue="blue", font=FONT),
-        css=read_asset("page.css"),
-        head=f"<script>{_tables()}{''.join(map(read_asset, SCRIPTS))}</script>",
-        run_history=False,
-        footer_links=["api"],
-        max_file_size=settings.max_upload_mb * 1_000_000,
-        state_session_capacity=SESSIONS,
-        mcp_server=True,
-        ssr_mode=False,
-        num_workers=0,  # they would serve files and uploads beside the gate
-        quiet=True,
-        _app=GatedApp(
-            partial(Gate, app=app, hosts=hosts),
-            routes=page_routes(app),
-            middleware=[Middleware(PlainRefusals)],
-            exception_handlers={RequestValidationError: unreadable, HTTPException: refused_by_gradio},
-        ),
-    )
+    with believing_nobody():
+        _, address, shared = page.launch(
+            server_name=settings.server_name,
+            server_port=settings.server_port or None,
+            share=settings.share,
+            prevent_thread_lock=True,
+            theme=gr.themes.Default(primary_hue="blue", font=FONT),
+            css=read_asset("page.css"),
+            head=f"<script>{_tables()}{''.join(map(read_asset, SCRIPTS))}</script>",
+            run_history=False,
+            footer_links=["api"],
+            max_file_size=settings.max_upload_mb * 1_000_000,
+            state_session_capacity=SESSIONS,
+            mcp_server=True,
+            ssr_mode=False,
+            num_workers=0,  # they would serve files and uploads beside the gate
+            quiet=True,
+            _app=GatedApp(
+                partial(Gate, app=app, hosts=hosts),
+                routes=page_routes(app),
+                middleware=[Middleware(PlainRefusals)],
+                exception_handlers={RequestValidationError: unreadable, HTTPException: refused_by_gradio},
+            ),
+        )
     if shared:
         hosts.add(shared)
     if settings.space_host:

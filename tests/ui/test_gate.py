@@ -18,11 +18,11 @@ from starlette.types import Receive, Scope, Send
 
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
-from mmdemo.ui.access.gate import Gate, is_foreign, path_of
+from mmdemo.ui.access.gate import Gate, is_foreign
 from mmdemo.ui.access.hosts import Hosts
-from mmdemo.ui.access.served import rows_of
+from mmdemo.ui.access.served import path_of, rows_of
 from mmdemo.ui.refusals import MOST_CALL_MB, PlainRefusals, largest_request_mb
-from tests.ui.conftest import awaited
+from tests.ui.conftest import awaited, gated
 
 Served = tuple[App, Any, str]
 FOREIGN = {"Origin": "https://evil.example"}
@@ -197,6 +197,23 @@ def test_a_page_below_a_path_is_served_below_it_and_nothing_more() -> None:
         assert path_of({"path": path, "root_path": root}) == below
 
 
+def test_a_mistake_is_told_from_a_fault_below_a_path_too() -> None:
+    async def none(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("this is asked for nothing that there is not")
+
+    client = TestClient(PlainRefusals(none), base_url="http://x", root_path="/demo")
+    answer = client.post("/demo/gradio_api/call/nothing_such", json={"data": []})
+    assert answer.status_code == 404 and "nothing_such" in answer.json()["error"]
+
+
+def test_the_files_of_the_page_ask_for_nobody_s_session(make_app: Any) -> None:
+    app = make_app("asked", server_name="0.0.0.0", passphrase="x", samples=False)
+    client = gated(app, headers={"x-mmdemo-passphrase": "wrong"})
+    for path in ("/static/x", "/theme.css", "/favicon.ico", "/gradio_api/theme.css"):
+        assert client.get(path).status_code == 404, path  # it has no such file, and asked for no key
+    assert client.get("/mmdemo/media/x").status_code == 401
+
+
 def test_web_sockets_are_refused(served: Served) -> None:
     said: list[Any] = []
 
@@ -261,6 +278,15 @@ def test_the_names_of_a_page_are_those_that_it_was_told(
         assert everywhere.knows(name), name
     assert not everywhere.knows("rebound.example")
     assert everywhere.is_own("https://my.domain", "127.0.0.1:7860")  # a proxy that names itself
+    assert everywhere.is_own("http://my.domain:80", "127.0.0.1:7860")
+    assert everywhere.is_own("http://my.domain:7860", "my.domain:7860")
+    for foreign in ("https://my.domain:8443", "http://my.domain:7861", "https://my.domain:80"):
+        assert not everywhere.is_own(foreign, "my.domain:7860"), foreign  # another server of that host
+    told = hosts(hosts="my.domain:8443 https://only.example")
+    assert told.is_own("https://my.domain:8443", "127.0.0.1:7860")
+    assert not told.is_own("https://my.domain", "127.0.0.1:7860")
+    assert not told.is_own("http://only.example", "127.0.0.1:7860")
+    assert told.is_own("https://only.example", "127.0.0.1:7860") and told.knows("only.example")
     assert everywhere.is_own("https://192.168.1.5", "192.168.1.5")
     assert not everywhere.is_own("https://third.example", "my.domain")
     here.add("https://abc.gradio.live")

@@ -17,7 +17,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.store.tables import Grant
 from mmdemo.ui.access.askers import Askers
-from mmdemo.ui.access.limits import Guesses, Rates
+from mmdemo.ui.access.limits import Rates
 from mmdemo.ui.access.sessions import Cookies
 from tests.ui.conftest import awaited, gated
 
@@ -276,24 +276,6 @@ def test_wrong_keys_of_others_at_one_s_address_stop_no_token(shared: App) -> Non
     assert wrong == [401] * 5 + [429] * 2
     assert role_of(client, headers=bearer(token)) == "annotator"
     assert sign_in(client, token).status_code == 429  # what is typed waits
-
-
-def test_the_wait_doubles_is_bounded_and_is_forgiven() -> None:
-    clock = [0.0]
-    guesses = Guesses(lambda: clock[0])
-    waits = []
-    for _ in range(20):
-        guesses.wrong("a")
-        waits.append(guesses.wait_s("a"))
-        clock[0] += 1000
-    assert waits[:8] == [0, 0, 0, 0, 2, 4, 8, 16] and max(waits) == 300
-    clock[0] += 4000
-    guesses.wrong("a")
-    assert guesses.wait_s("a") == 0
-    guesses.right("a")
-    for i in range(60):
-        guesses.wrong(f"10.0.0.{i}")
-    assert guesses.wait_s("10.1.1.1") > 0  # many addresses together
 
 
 def test_a_rate_is_so_many_a_minute_of_each() -> None:

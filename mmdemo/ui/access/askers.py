@@ -6,7 +6,6 @@ viewer.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from mmdemo.service.access import PREFIX, Access, Admitted, Session, new_session
 from mmdemo.service.operations.requests import shown
 from mmdemo.settings import Settings
 from mmdemo.ui.access.limits import Guesses
+from mmdemo.ui.access.proxies import network_of
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sessions import Cookies
 from mmdemo.ui.lanes import KEYS
@@ -30,7 +30,6 @@ HEADER = "x-mmdemo-passphrase"
 # What a proxy says of whom it asks for: then it is not the person at this machine who asks.
 OF_PROXIES = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
 FOR_THE_OWNER = "`mmdemo invite --role owner` makes a key for you; set MMDEMO_HOSTS to the name of the proxy."
-PUBLIC_PART = 64  # bits of an IPv6 address that one network has
 
 
 @dataclass
@@ -53,6 +52,18 @@ class Visit:
             return OWNER
         network = "" if self.brought else self.address
         return Asker(self.who.role, self.session, self.who.name, network, self.here)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether they are signed in by a key, which not everybody can get."""
+        return self.who.role != "viewer"
+
+    @property
+    def guesser(self) -> str:
+        """With whom their wrong keys are counted: those of others at their address make nobody wait who is
+        signed in.
+        """
+        return f"{self.who.by} {self.who.name}" if self.is_known else self.address
 
     @property
     def sender(self) -> Asker:
@@ -85,7 +96,6 @@ class Askers:
         self._alone = settings.local
         self._open = settings.local and not settings.passphrase
         self._has_phrase = bool(settings.passphrase)
-        self._on_space = settings.on_space
         self._told_of_proxy = False
 
     async def visit(self, scope: Scope, headers: Mapping[str, str]) -> Visit:
@@ -97,7 +107,7 @@ class Askers:
             StorageError: the database cannot be asked.
             BusyError: too many wait for it.
         """
-        address = network_of(scope, headers, self._on_space)
+        address = network_of(scope)
         here = self._alone and not any(name in headers for name in OF_PROXIES)
         if self._open and not here and not self._told_of_proxy:
             self._told_of_proxy = True
@@ -112,6 +122,8 @@ class Askers:
             brought=known is not None,
             told=known is not None and not known.is_old,
         )
+        if visit.is_known:
+            self.guesses.right(address)
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and token.strip().startswith(PREFIX):  # others are the Hub's
             return await self._by_token(visit, token.strip())
@@ -119,19 +131,26 @@ class Askers:
             return self._by_phrase(visit, unquote(given))
         return visit
 
-    def require_patience(self, address: str) -> None:
-        """Refuse to look at a key that comes too soon after wrong ones.
+    def require_patience(self, visit: Visit, key: str) -> None:
+        """Refuse to look at a key that comes too soon after wrong ones; the owner never waits.
 
         Raises:
             Refused: it is not looked at yet.
         """
-        if wait_s := self.guesses.wait_s(address):
+        if visit.asker.may("owner"):
+            return
+        if wait_s := self.guesses.wait_s(visit.guesser, not key.startswith(PREFIX)):
             raise too_often("Too many wrong keys were tried.", wait_s)
 
-    def wrong(self, address: str) -> None:
+    def wrong(self, visit: Visit, key: str) -> None:
         """Count a wrong key, and write it down."""
-        self.guesses.wrong(address)
-        log.warning("A wrong key came from %s.", shown(address).strip("'"))
+        self.guesses.wrong(visit.guesser, not key.startswith(PREFIX))
+        log.warning("A wrong key came from %s.", shown(visit.address).strip("'"))
+
+    def right(self, visit: Visit, who: Admitted) -> None:
+        """Note that a right key came, of whom it lets in; one that others are given too forgives nothing."""
+        self.guesses.right(visit.guesser, forgives=who.role == "owner")
+        self.guesses.right(visit.address)
 
     async def _session(self, cookie: str) -> Session | None:
         """The session that a Cookie header brings; None: none that holds."""
@@ -149,16 +168,17 @@ class Askers:
         """A token has 256 bits, which nobody guesses: it is looked at however many wrong ones came."""
         who = await self._looked_up(self._access.by_token, token, self._access.digest(token))
         if who is None:
-            self.require_patience(visit.address)
-            self.wrong(visit.address)
+            self.require_patience(visit, token)
+            self.wrong(visit, token)
             raise AccessError("The token is wrong or over.", "Ask the owner of this page for another.")
         return self._shown(visit, who)
 
     def _by_phrase(self, visit: Visit, given: str) -> Visit:
-        self.require_patience(visit.address)
+        self.require_patience(visit, given)
         if not self._access.is_phrase(given):
-            self.wrong(visit.address)
+            self.wrong(visit, given)
             raise AccessError("The pass phrase is wrong.", "Check it and try again.")
+        self.right(visit, self._access.by_phrase())
         return self._shown(visit, self._access.by_phrase())
 
     def _shown(self, visit: Visit, who: Admitted) -> Visit:
@@ -167,29 +187,6 @@ class Askers:
         if not visit.brought:
             visit.session, visit.brought, visit.told = f"key {self._access.digest(who.by)}", True, True
         return visit
-
-
-def network_of(scope: Scope, headers: Mapping[str, str], on_space: bool) -> str:
-    """The network that a request comes from. On a Space all come through its proxy, whose last word on whom
-    it asks for is believed; what a client says of itself stands before that.
-    """
-    client = scope.get("client") or ("", 0)
-    found = [str(client[0])]
-    if on_space:
-        said = [one.strip() for one in headers.get("x-forwarded-for", "").split(",")]
-        found = [one for one in said if _public(one)][-1:] or found
-    try:
-        ip = ipaddress.ip_address(found[0])
-    except ValueError:
-        return found[0]
-    return str(ipaddress.ip_network((ip, PUBLIC_PART), strict=False)) if ip.version == 6 else str(ip)
-
-
-def _public(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_global
-    except ValueError:
-        return False
 
 
 def too_often(what: str, wait_s: float) -> Refused:

@@ -26,8 +26,9 @@ from mmdemo.ui.access.arrivals import Arrivals, Share
 from mmdemo.ui.access.askers import Askers, Visit, too_often
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.limits import Rates
+from mmdemo.ui.access.proxies import Proxies
 from mmdemo.ui.access.refused import Refused
-from mmdemo.ui.access.served import Served, rows_of
+from mmdemo.ui.access.served import Served, path_of, rows_of
 from mmdemo.ui.access.sessions import Cookies
 from mmdemo.ui.refusals import (
     MOST_CALL_MB,
@@ -71,6 +72,7 @@ class Gate:
         self._settings = app.settings
         self._cookies = Cookies(app.access, hosts.on_space)
         self._askers = Askers(app.access, app.settings, self._cookies)
+        self._proxies = Proxies(app.settings)
         self._rates = Rates()
         self._most_mb = largest_request_mb(app.settings)
         self._uploads = Arrivals(max(UPLOADS_MB, 2 * self._most_mb), UPLOADS_AT_ONCE)
@@ -86,6 +88,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers, visit = Headers(scope=scope), None
+        self._proxies.settle(scope, headers)
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -97,10 +100,11 @@ class Gate:
         with ExitStack() as while_answered:
             try:
                 row = self._check(scope, headers)
-                visit = await self._askers.visit(scope, headers)
-                if row.counted:
-                    self._count(visit)
-                if row.body != "nothing":
+                if not row.of_page:
+                    visit = await self._askers.visit(scope, headers)
+                    if row.counted:
+                        self._count(visit)
+                if visit is not None and row.body != "nothing":
                     receive = while_answered.enter_context(self._coming(row, visit, receive))
                 if row.body == "json":
                     body = await read_body(Request(scope, receive), MOST_CALL_MB)
@@ -111,11 +115,12 @@ class Gate:
             except MmdemoError as e:
                 await refusal(e)(scope, receive, marked)
             except Exception:
-                log.exception("%s failed at the gate", shown(scope["path"]))
+                log.exception("%s failed at the gate", shown(path_of(scope)))
                 await fault()(scope, receive, marked)
             else:
-                scope[VISIT], scope[ASKERS] = visit, self._askers
-                with asking(visit.asker):
+                if visit is not None:
+                    scope[VISIT], scope[ASKERS] = visit, self._askers
+                with asking(asker_of(scope)):
                     most = self._most_mb
                     received = bounded(receive, most * 1_000_000, lambda: too_large(most))
                     await self.behind(scope, received, marked)
@@ -181,7 +186,8 @@ class Gate:
         """Give the browser its session: with the page itself, and with what no cache keeps."""
         if visit.told or not (visit.changed or path_of(scope) == "/" or scope["method"] == "POST"):
             return
-        secure = scope.get("scheme") == "https" or headers.get("origin", "").startswith("https:")
+        said = (headers.get("origin", ""), headers.get("x-forwarded-proto", ""))  # at worst of oneself
+        secure = scope.get("scheme") == "https" or any(one.startswith("https") for one in said)
         answer.append("set-cookie", self._cookies.header(visit.session, visit.who, secure))
         if scope["method"] != "POST":
             answer["cache-control"] = "private, no-cache"
@@ -197,12 +203,6 @@ def asker_of(scope: Scope | None) -> Asker:
 def person_of(visit: Visit) -> str:
     """With whom a request is counted: all that bring no session from one network are one."""
     return visit.session if visit.brought else f"nobody at {visit.address}"
-
-
-def path_of(scope: Scope) -> str:
-    """The path of a request below the one that a proxy has the page at (GRADIO_ROOT_PATH)."""
-    path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
-    return path[len(root) :] or "/" if root and f"{path}/".startswith(f"{root}/") else path
 
 
 def require_served(path: str, method: str) -> Served:

@@ -17,6 +17,7 @@ THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 EVERYWHERE = ("0.0.0.0", "::", "[::]")  # as the name to serve at: at each address of this machine
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 PORTS = {"http": "80", "https": "443"}
+Origin = tuple[str, str, str]  # scheme, name, port
 
 
 class Hosts:
@@ -28,16 +29,22 @@ class Hosts:
 
     def __init__(self, settings: Settings) -> None:
         self.on_space = settings.on_space
-        told = [*re.split(r"[,\s]+", settings.hosts), settings.space_host]
-        self._own = {name for name in map(_name, told) if name}
+        self._own: set[Origin] = set()
         self._any_address = self.on_space or settings.server_name in EVERYWHERE
-        self._names = {*THIS_MACHINE, _name(settings.server_name)} | self._own
+        self._names = {*THIS_MACHINE, _name(settings.server_name)}
+        for told in re.split(r"[,\s]+", settings.hosts):
+            self.add(told)
+        self.add(f"https://{settings.space_host}")
 
     def add(self, address: str) -> None:
-        """The page is served at this address too, such as a share link."""
-        name = _name(urlsplit(address).netloc)
-        self._own.add(name)
-        self._names.add(name)
+        """The page is served at this address too, such as a share link. One without a scheme is served by
+        both, and one without a port at the usual ones.
+        """
+        scheme, _, rest = address.rpartition("://")
+        host = rest.partition("/")[0]
+        if name := _name(host):
+            self._names.add(name)
+            self._own |= {(one, *_with_port(host, one)) for one in PORTS if scheme.lower() in ("", one)}
 
     def knows(self, host: str) -> bool:
         """Whether a Host header names this page. An address in digits, where it is served at all of them, is
@@ -60,8 +67,8 @@ class Hosts:
             return False
         if parts.scheme not in PORTS or not _name(parts.netloc):
             return False
-        if _name(parts.netloc) in self._own:  # a proxy in front may have changed the Host
-            return True
+        if (parts.scheme, *_with_port(parts.netloc, parts.scheme)) in self._own:
+            return True  # a proxy in front may have changed the Host
         return _with_port(parts.netloc, parts.scheme) in {_with_port(host, s) for s in (scheme, parts.scheme)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -13,7 +15,10 @@ MOST_KNOWN = 20_000  # people and addresses that are remembered; those not seen 
 FREE_GUESSES = 5
 LONGEST_WAIT_S = 300.0
 FORGIVEN_S = 3600.0  # after the last wrong key of an address
-WRONG_A_MINUTE = 60  # keys, from all addresses together
+WRONG_A_MINUTE = 60  # pass phrases, of all together who never gave a right key
+TOLD_AGAIN_S = 60.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -53,40 +58,64 @@ class _Wrong:
 
 
 class Guesses:
-    """Wrong keys by address: after five the next one waits, twice as long each time."""
+    """Wrong keys by who shows them, an address or somebody who is signed in: after five the next one waits,
+    twice as long each time. What can be guessed at all, the pass phrase, is also bounded over all who never
+    gave a right key.
+    """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
+        self._right: OrderedDict[str, None] = OrderedDict()
         self._together = Rates(clock)
+        self._told_s = -math.inf
         self._lock = threading.Lock()
 
-    def wait_s(self, address: str) -> float:
-        """How long an address has to wait before its next key is looked at; where many addresses guess
-        together, all of them wait.
+    def wait_s(self, who: str, of_phrase: bool = True) -> float:
+        """How long somebody has to wait before their next key is looked at.
+
+        Args:
+            who: an address, or who is signed in.
+            of_phrase: whether it may be meant as the pass phrase; other keys nobody guesses.
         """
         with self._lock:
-            known = self._wrong.get(address)
+            known = self._wrong.get(who)
             if known is not None and known.count >= FREE_GUESSES:
                 pause_s = min(LONGEST_WAIT_S, 2.0 ** min(known.count - FREE_GUESSES + 1, 30))
                 if (left_s := known.at_s + pause_s - self._clock()) > 0:
                     return left_s
-        return self._together.wait_s("", WRONG_A_MINUTE, take=False)
+            if not of_phrase or who in self._right:
+                return 0.0
+        wait_s = self._together.wait_s("", WRONG_A_MINUTE, take=False)
+        if wait_s and self._clock() - self._told_s > TOLD_AGAIN_S:
+            self._told_s = self._clock()
+            log.warning(
+                "%d wrong pass phrases came within a minute: who never gave a right key waits.",
+                WRONG_A_MINUTE,
+            )
+        return wait_s
 
-    def wrong(self, address: str) -> None:
-        """A wrong key came from an address."""
-        self._together.wait_s("", WRONG_A_MINUTE)
+    def wrong(self, who: str, of_phrase: bool = True) -> None:
+        """A wrong key came from somebody."""
         with self._lock:
             now_s = self._clock()
-            known = self._wrong.setdefault(address, _Wrong(0, now_s))
+            known = self._wrong.setdefault(who, _Wrong(0, now_s))
             if now_s - known.at_s > FORGIVEN_S:
                 known.count = 0
             known.count, known.at_s = known.count + 1, now_s
-            self._wrong.move_to_end(address)
+            self._wrong.move_to_end(who)
             if len(self._wrong) > MOST_KNOWN:
                 self._wrong.popitem(last=False)
+            alone = not of_phrase or who in self._right
+        if not alone:
+            self._together.wait_s("", WRONG_A_MINUTE)
 
-    def right(self, address: str) -> None:
-        """A right key came from an address."""
+    def right(self, who: str, forgives: bool = False) -> None:
+        """A right key came from somebody, whose wrong ones it may make forgotten."""
         with self._lock:
-            self._wrong.pop(address, None)
+            if forgives:
+                self._wrong.pop(who, None)
+            self._right[who] = None
+            self._right.move_to_end(who)
+            if len(self._right) > MOST_KNOWN:
+                self._right.popitem(last=False)

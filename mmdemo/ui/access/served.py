@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from starlette.types import Scope
+
 Body = Literal["nothing", "json", "form", "bytes"]
 LOOK, ASK = ("GET", "HEAD"), ("POST",)
 
@@ -22,6 +24,7 @@ class Served:
     methods: tuple[str, ...] = LOOK
     body: Body = "nothing"  # what a POST of it takes
     counted: bool = False  # against what one may ask in a minute
+    of_page: bool = False  # a file of the page, which is the same for everybody
 
 
 GRADIO = "/gradio_api"
@@ -30,9 +33,9 @@ TABLE = (
     # The page and its files.
     Served("/"),
     Served("/config/?"),
-    Served(r"/(static|assets|svelte)/.+"),
-    Served(rf"({GRADIO})?/theme\.css"),
-    Served(r"/(favicon\.ico|robots\.txt|manifest\.json|monitoring/summary)"),
+    Served(r"/(static|assets|svelte)/.+", of_page=True),
+    Served(rf"({GRADIO})?/theme\.css", of_page=True),
+    Served(r"/(favicon\.ico|robots\.txt|manifest\.json|monitoring/summary)", of_page=True),
     Served(rf"{GRADIO}/(info/?|openapi\.json|startup-events|app_id/?)"),
     # Gradio's calls: by name for scripts, by number for the page.
     Served(CALL, ASK, "json", counted=True),
@@ -62,3 +65,9 @@ _PATHS = tuple((re.compile(row.path), row) for row in TABLE)
 def rows_of(path: str) -> list[Served]:
     """The rows that a path stands in, one a group of methods; none: it is not served."""
     return [row for pattern, row in _PATHS if pattern.fullmatch(path)]
+
+
+def path_of(scope: Scope) -> str:
+    """The path of a request below the one that a proxy has the page at (GRADIO_ROOT_PATH)."""
+    path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
+    return path[len(root) :] or "/" if root and f"{path}/".startswith(f"{root}/") else path

@@ -56,14 +56,14 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
             if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
                 raise UserError("There is no key.", "Give the pass phrase or the key of an invitation.")
             async with one_at_a_time:  # many that come at once are many guesses
-                askers.require_patience(visit.address)
+                askers.require_patience(visit, key)
                 who = await run_in_threadpool(app.access.admit, key)
                 if who is None:
-                    askers.wrong(visit.address)
+                    askers.wrong(visit, key)
                     raise AccessError(
                         "This key opens nothing.", "Check it; an invitation may be used up or over."
                     )
-            askers.guesses.right(visit.address)
+            askers.right(visit, who)
             await let_in(app, visit, who)
         except MmdemoError as e:
             return refusal(e)
