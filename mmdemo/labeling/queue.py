@@ -55,6 +55,7 @@ class PairQueue:
         batch: str = "",
         passed: Collection[int] = (),
         mismatches: bool = False,
+        looks: bool = False,
     ) -> list[tuple[PairView, str]]:
         """The next pairs for one person, and why each; fewer when fewer are left.
 
@@ -64,8 +65,9 @@ class PairQueue:
             batch: only pairs from this source; empty: all.
             passed: pairs they skipped.
             mismatches: proposals first, for who checks what may well be wrong.
+            looks: whether they only look, and will not label: nothing is kept from others, or made, for them.
         """
-        if mismatches and self._proposals < CHECKED:
+        if mismatches and not looks and self._proposals < CHECKED:
             self._proposals = CHECKED
             self.request()
         self._refresh()
@@ -79,7 +81,7 @@ class PairQueue:
         while position < len(order) and len(chosen) < count:
             part = order[position : position + 64]
             position += 64
-            free = [w for w in part if w.pair not in passed and self._is_free(w.pair, holder, now)]
+            free = [w for w in part if w.pair not in passed and (looks or self._is_free(w.pair, holder, now))]
             views = {v.id: v for v in self._ws.pairs.views([w.pair for w in free])}
             for waiting in free:
                 view = views.get(waiting.pair)
@@ -88,6 +90,8 @@ class PairQueue:
                 chosen.append((view, waiting.why))
                 if len(chosen) == count:
                     break
+        if looks:
+            return chosen
         if not chosen and any(w.pair in self._leases for w in order):
             with self._lock:
                 self._leases.clear()  # all that is left is on other screens: better twice than locked out

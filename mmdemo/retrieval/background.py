@@ -6,7 +6,8 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 
-from mmdemo.errors import BusyError, MmdemoError
+from mmdemo.asker import Asker, current
+from mmdemo.errors import AccessError, BusyError, MmdemoError
 
 log = logging.getLogger(__name__)
 AT_ONCE = 2  # of one kind of work: each keeps the processor or a model busy
@@ -25,6 +26,7 @@ class Background:
     def __init__(self, name: str) -> None:
         self._name = name
         self._flags: dict[Hashable, threading.Event] = {}  # of what is being done: its stop flag
+        self._begun_by: dict[Hashable, Asker] = {}
         self._errors: dict[Hashable, str] = {}
         self._threads: list[threading.Thread] = []
         self._places = threading.BoundedSemaphore(AT_ONCE)
@@ -52,7 +54,7 @@ class Background:
                 self._errors[key] = f"{failed}: {e}."
             finally:
                 with self._lock:
-                    del self._flags[key]
+                    del self._flags[key], self._begun_by[key]
 
         with self._lock:
             if key in self._flags:
@@ -60,6 +62,7 @@ class Background:
             if len(self._flags) >= AT_ONCE + MOST_WAITING:
                 raise BusyError("Too much is waiting to be looked through.", "Try again in some minutes.")
             stop = self._flags[key] = threading.Event()
+            self._begun_by[key] = current()
             self._errors.pop(key, None)
             thread = threading.Thread(target=run, args=(stop,), name=self._name, daemon=True)
             self._threads = [*(t for t in self._threads if t.is_alive()), thread]
@@ -89,11 +92,19 @@ class Background:
         return self._errors.get(key, "")
 
     def stop(self, key: Hashable) -> None:
-        """Ask it to stop."""
+        """Ask it to stop, as who began it or may label: others may wait for the same.
+
+        Raises:
+            AccessError: somebody else began it.
+        """
+        asker = current()
         with self._lock:
-            flag = self._flags.get(key)
-        if flag is not None:
-            flag.set()
+            flag, by = self._flags.get(key), self._begun_by.get(key)
+        if flag is None or by is None:
+            return
+        if not asker.may("annotator") and asker.mark != by.mark:
+            raise AccessError("Somebody else began this.", "Who began it stops it, or who may label.")
+        flag.set()
 
     def close(self) -> None:
         """Stop everything, and wait until it has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +50,24 @@ class Labels:
         Raises:
             UserError: there is no such task, or nothing comes from that batch.
         """
-        check_source(self._ws, task, batch)
-        found = self._context.queue_of(check_task(task)).next(1, holder, batch, mismatches=mismatches)
+        found = self.next_pairs(task, 1, holder, batch, mismatches=mismatches)
         if not found:
             return {"pair": None, "reason": "Every pair has its label. Import more in the Data tab."}
-        return pair_json(*found[0])
+        return found[0]
+
+    def next_pairs(
+        self, task: str, count: int, holder: str, batch: str = "", passed: Collection[int] = (), **how: bool
+    ) -> list[dict[str, Any]]:
+        """The next pairs for one screen, which are kept from others for a while if its person may label; see
+        `PairQueue.next`.
+
+        Raises:
+            UserError: there is no such task, or nothing comes from that batch.
+        """
+        check_source(self._ws, task, batch)
+        looks = not current().may("annotator")
+        queue = self._context.queue_of(check_task(task))
+        return [pair_json(*one) for one in queue.next(count, holder, batch, passed, looks=looks, **how)]
 
     def add(self, pair: int, label: NewLabel, task: str = "", item: str = "") -> dict[str, Any]:
         """Record a label; the answer comes once it is on disk, and is the same when it comes again.
@@ -152,13 +166,10 @@ class Labels:
             UserError: no such label, or it is somebody else's or taken back already.
         """
         asker = current()
-        taken = self._ws.labels.get(label)
-        if taken is not None and not asker.may("owner") and not self._ws.labels.is_of(label, _sender()):
-            raise UserError(f"Label {label} is not yours.", "Who made it takes it back, or the owner.")
-        undo_id = self._ws.labels.undo(label, annotator, key, sender=asker.mark, again=again)
-        assert taken is not None  # it would have been refused
-        self._follow(taken.pair_id)
-        return {"label": undo_id, "pair": taken.pair_id}
+        whose = None if asker.may("owner") else _sender()
+        undo, pair = self._ws.labels.undo(label, annotator, key, sender=asker.mark, whose=whose, again=again)
+        self._follow(pair)
+        return {"label": undo, "pair": pair}
 
     def take_back(
         self, label: int | None, of: str = "", annotator: str = "", key: str | None = None
@@ -193,6 +204,7 @@ class Labels:
                 "pair": pair_json(pairs[label.pair_id]),
             }
             for label in labels
+            if label.pair_id in pairs  # else a backup without it has been restored since
         ]
 
     def counts(self, task: str) -> dict[str, int]:

@@ -193,32 +193,38 @@ class LabelLog:
         key: str | None = None,
         *,
         sender: str | None = None,
+        whose: Sender | None = None,
         again: bool = False,
-    ) -> int:
-        """Take a label back by adding one that says so; the label before it is in force again.
+    ) -> tuple[int, int]:
+        """Take a label back by adding one that says so; the label before it is in force again. Returns the
+        numbers of that one and of the pair.
 
         Args:
             label_id: its number.
             annotator: who takes it back.
             key: the sender's; what comes again with its key is one undo.
             sender: the digest of the sender's session; None: at this machine.
+            whose: it has to be; None: anybody's.
             again: whether a label that is undone already is no mistake: the answer is what has undone it.
 
         Raises:
-            UserError: no such label, or it is undone already.
+            UserError: no such label, or it is another's or undone already.
         """
         with self._database.write() as session:
             known = _known(session, key)
             if known is not None:
                 if known.undoes != label_id:
                     raise _taken(known)
-                return known.id
+                return known.id, known.pair_id
             label = session.get(Label, label_id)
             if label is None or label.undoes is not None:
                 raise UserError(f"There is no label {label_id} to undo.", ELSEWHERE)
+            own = select(Label.id).where(Label.id == label_id)
+            if whose is not None and session.scalar(own.where(whose.made())) is None:
+                raise UserError(f"Label {label_id} is not yours.", "Who made it takes it back, or the owner.")
             undone_by = session.scalar(select(Label.id).where(Label.undoes == label_id))
             if undone_by is not None and again:
-                return undone_by
+                return undone_by, label.pair_id
             if undone_by is not None:
                 raise UserError(f"Label {label_id} is undone already.", "Nothing needs to be done.")
             row = Label(
@@ -235,7 +241,7 @@ class LabelLog:
             pair = session.get(Pair, label.pair_id)
             assert pair is not None  # a foreign key holds it
             pair.label_id = label_in_force(session, pair.id)
-            return row.id
+            return row.id, pair.id
 
     def on_claims(self, task: str, origin: str) -> list[tuple[float, str]]:
         """What suggestions claimed, 0..1, and the verdict in force on each; corrected ones are left out."""
@@ -256,12 +262,6 @@ class LabelLog:
         """The entry that came with a key."""
         with self._database.read() as session:
             return _known(session, key)
-
-    def is_of(self, label_id: int, sender: Sender) -> bool:
-        """Whether a label is somebody's."""
-        query = select(Label.id).where(Label.id == label_id, sender.made())
-        with self._database.read() as session:
-            return session.scalar(query) is not None
 
     def last_of(self, task: str, origin: str, sender: Sender, count: int) -> list[Label]:
         """Somebody's last labels that nobody has taken back, newest first.

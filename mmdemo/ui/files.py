@@ -37,6 +37,17 @@ FROM_AGENT = (
 )
 READ_S, WHOLE_S = 10.0, 60.0  # for one piece of what is fetched, and for all of it
 MOST_REDIRECTS = 5
+GLOBAL_6 = ipaddress.ip_network("2000::/3")  # all that is given out of IPv6
+SPECIAL = [  # what is in it, or in what Python calls global, and is no address of somebody's server
+    ipaddress.ip_network(network)
+    for network in (
+        "2001::/23",  # protocols of the IETF: Teredo, benchmarks, ORCHID
+        *("2001:db8::/32", "3fff::/20"),  # documentation
+        "2002::/16",  # 6to4
+        *("192.0.0.0/24", "192.88.99.0/24"),  # protocols of the IETF, relays of 6to4
+        "168.63.129.16/32",  # what a machine at Azure asks of its host
+    )
+]
 KEPT = re.compile(r"(?:^|/)mmdemo/media/([0-9a-f]{64})\Z")
 
 
@@ -98,7 +109,9 @@ class SentFiles:
                 if parts.scheme not in {"http", "https"} or not parts.hostname:
                     raise UserError(f"{shown(url)} is no http address.", self.cure)
                 with (
-                    httpx.Client(transport=_Pinned(self._public(parts.hostname)), timeout=READ_S) as client,
+                    httpx.Client(
+                        transport=_Pinned(self._public(parts.hostname)), timeout=READ_S, trust_env=False
+                    ) as client,
                     client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
                 ):
                     if answer.is_redirect:
@@ -143,15 +156,13 @@ class SentFiles:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public network, and leads to no other within it."""
+    """Whether an IP address is one of the public network, and leads to no other: what holds an IPv4 address
+    within it (6to4, Teredo, NAT64, mapped) is not asked where that leads.
+    """
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
-        if inner is not None:
-            return is_public(str(inner))
-        if ip in ipaddress.ip_network("64:ff9b::/96"):  # NAT64: the last four bytes are an IPv4 address
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    return ip.is_global and not ip.is_multicast
+        return ip in GLOBAL_6 and not any(ip in network for network in SPECIAL)
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in SPECIAL)
 
 
 class _Pinned(httpx.HTTPTransport):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mmdemo.asker import Asker, asking
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from tests.conftest import TASK
@@ -119,3 +120,17 @@ def test_an_order_that_is_begun_as_the_workspace_closes_is_not_made(make_app: Ca
     app.close()
     queue.make()  # by a thread that was started before
     assert made and queue._order == []
+
+
+def test_who_only_looks_keeps_no_pair_from_who_labels_and_sees_those_of_others(app: App) -> None:
+    app.context.queue.make()
+    with asking(Asker("viewer", "a visitor")):
+        seen = [p["pair"] for p in app.labels.next_pairs(TASK, 20, "ada", mismatches=True)]
+        one = app.labels.next_pair(TASK, holder="ada")["pair"]
+    assert not app.context.queue._leases
+    with asking(Asker("annotator", "bob's")):
+        mine = [p["pair"] for p in app.labels.next_pairs(TASK, 20, "bob", mismatches=True)]
+        assert mine == seen and one in [*mine, app.labels.next_pair(TASK, holder="bob")["pair"]]
+    with asking(Asker("viewer", "a visitor")):
+        again = [p["pair"] for p in app.labels.next_pairs(TASK, 20, "ada", mismatches=True)]
+    assert again == mine and set(app.context.queue._leases) >= set(mine)

@@ -151,3 +151,23 @@ def test_what_the_page_takes_back_it_can_show_again(app: App) -> None:
     assert (told["key"], told["verdict"], told["pair"]["pair"]) == ("k", "match", at)
     assert told["pair"]["text"] == app.ws.pairs.get(at).text
     assert ask(app, "last_labels", annotator="somebody else")["labels"] == []
+
+
+def test_a_backup_that_is_restored_between_two_reads_is_no_fault(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = app.ws.pairs.browse(TASK, state="unlabelled")[0].id
+    with asking(Asker("annotator", "ann's", "Ann")):
+        given = app.labels.add(at, NewLabel("match", annotator="Ann", origin="label"))["label"]
+        with monkeypatch.context() as restored:
+            restored.setattr(app.ws.pairs, "views", lambda ids: [])
+            assert app.labels.last(TASK, "", 5) == []
+        assert [row["label"] for row in app.labels.last(TASK, "", 5)] == [given]
+        with monkeypatch.context() as restored:
+            restored.setattr(app.ws.labels, "get", lambda label: None)
+            assert app.labels.undo(given)["pair"] == at
+    given = app.labels.add(at, NewLabel("match", annotator="Ann", origin="label"))["label"]
+    with asking(Asker("annotator", "bob's", "Bob")), monkeypatch.context() as restored:
+        restored.setattr(app.ws.labels, "get", lambda label: None)
+        with pytest.raises(UserError, match="is not yours"):
+            app.labels.undo(given)

@@ -38,8 +38,8 @@ def test_the_same_key_twice_is_one_label(ws: Workspace) -> None:
     at = pair(ws)
     first = ws.labels.add(at, NewLabel("match", key="k"))
     assert ws.labels.add(at, NewLabel("match", key="k")) == first
-    undo = ws.labels.undo(first, key="u")
-    assert ws.labels.undo(first, key="u") == undo
+    undo, of = ws.labels.undo(first, key="u")
+    assert ws.labels.undo(first, key="u") == (undo, of)
     assert ws.labels.total() == 2
 
 
@@ -95,7 +95,9 @@ def test_the_last_labels_of_somebody_are_theirs_alone_newest_first_without_what_
         (Sender(session=""), []),
     ):
         assert [label.id for label in ws.labels.last_of(TASK, here, sender, 9)] == own
-        assert [i for i in (phone, ben, ann, local) if ws.labels.is_of(i, sender)] == own
+        for other in {phone, ben, ann, local} - set(own):
+            with pytest.raises(UserError, match="is not yours"):
+                ws.labels.undo(other, whose=sender)
     assert ws.labels.last_of("speech-text", here, Sender(), 9) == []
     assert [label.id for label in ws.labels.last_of(TASK, here, Sender("Ann", signed_in=True), 1)] == [phone]
 

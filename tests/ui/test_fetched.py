@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mmdemo.errors import UserError
 from mmdemo.settings import Settings
 from mmdemo.ui import files
-from mmdemo.ui.files import FROM_CLIENT, sent_files
+from mmdemo.ui.files import FROM_CLIENT, is_public, sent_files
 
 
 class Packed(BaseHTTPRequestHandler):
     """Says that what it answers is packed, where its path names a way."""
 
     def do_GET(self) -> None:
+        if self.path == "/on":
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.2:{self.server.server_address[1]}/plain")
+            self.end_headers()
+            return
         self.send_response(200)
         if self.path != "/plain":
             self.send_header("Content-Encoding", self.path[1:])
@@ -33,7 +40,7 @@ class Packed(BaseHTTPRequestHandler):
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server that counts as one of the public network."""
-    monkeypatch.setattr(files, "is_public", lambda address: True)
+    monkeypatch.setattr(files, "is_public", lambda address: address == "127.0.0.1")
     with ThreadingHTTPServer(("127.0.0.1", 0), Packed) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -56,3 +63,43 @@ def test_what_comes_packed_is_refused_and_not_unpacked(way: str, elsewhere: str,
         pytest.raises(UserError, match="comes packed"),
     ):
         opened(f"{elsewhere}/{way.replace(' ', '%20')}")
+
+
+def test_where_an_address_leads_on_to_is_looked_at_too(elsewhere: str, tmp_path: Path) -> None:
+    with (
+        sent_files(Settings(tmp_path), FROM_CLIENT) as opened,
+        pytest.raises(UserError, match=r"'127\.0\.0\.2' is not on the public network"),
+    ):
+        opened(f"{elsewhere}/on")
+
+
+def test_the_address_that_was_looked_at_is_the_one_that_is_asked(
+    elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name may lead elsewhere a moment later."""
+    real, told = socket.getaddrinfo, ["127.0.0.1"]
+
+    def resolve(host: Any, *more: Any, **kinds: Any) -> Any:
+        return real(told.pop(0) if host == "rebound.example" else host, *more, **kinds)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with sent_files(Settings(tmp_path), FROM_CLIENT) as opened:
+        path = opened(f"{elsewhere.replace('127.0.0.1', 'rebound.example')}/plain").path
+        assert path is not None and path.read_text() == "asked for identity" and not told
+
+
+PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001:80b::200e")
+NOT_PUBLIC = (
+    *("127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "100.100.100.200", "0.0.0.0"),
+    *("169.254.169.254", "168.63.129.16", "192.0.0.192", "192.88.99.1", "198.18.0.1", "203.0.113.1"),
+    *("224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fec0::1", "fc00::1", "ff02::1"),
+    *("fd00:ec2::254", "fd20:ce::254", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "::8.8.8.8"),
+    *("64:ff9b::7f00:1", "64:ff9b::808:808", "64:ff9b:1::7f00:1", "2002:7f00:1::1", "2002:808:808::1"),
+    *("2001::1", "2001:0:808:808::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:db8::1", "3fff::1"),
+    *("100::1", "5f00::1", "4000::1", "::ffff:0:7f00:1", "fe80::5efe:7f00:1"),
+)
+
+
+@pytest.mark.parametrize("address", [*PUBLIC, *NOT_PUBLIC])
+def test_only_addresses_of_the_public_network_are_asked(address: str) -> None:
+    assert is_public(address) == (address in PUBLIC)

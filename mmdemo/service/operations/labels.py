@@ -10,8 +10,6 @@ from mmdemo.asker import current
 from mmdemo.errors import UserError
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
-from mmdemo.service.context import check_source
-from mmdemo.service.labels import pair_json
 from mmdemo.service.operations.requests import (
     ITEM,
     VERSION,
@@ -234,10 +232,14 @@ class QueueRequest(Request):
 @operation("queue", role="viewer", quick=True)
 def queue(app: App, request: QueueRequest) -> dict[str, Any]:
     """The next pairs for one screen."""
-    check_source(app.ws, request.task, request.batch)
     if request.task != DEFAULT_TASK:
         app.context.warm(request.task)
-    pairs = app.context.queue_of(request.task).next(
-        request.count, request.holder, request.batch, set(request.passed), request.mismatches
+    pairs = app.labels.next_pairs(
+        request.task,
+        request.count,
+        request.holder,
+        request.batch,
+        set(request.passed),
+        mismatches=request.mismatches,
     )
-    return {"pairs": [pair_json(*p) for p in pairs], "counts": app.labels.counts(request.task)}
+    return {"pairs": pairs, "counts": app.labels.counts(request.task)}

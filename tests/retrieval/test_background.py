@@ -1,0 +1,56 @@
+"""What runs behind the page is stopped by who began it, or by who may label."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mmdemo.asker import Asker, asking
+from mmdemo.errors import AccessError
+from mmdemo.retrieval.background import Background
+
+VISITOR, OTHER = Asker("viewer", "one's"), Asker("viewer", "another's")
+
+
+@pytest.fixture
+def background() -> Iterator[Background]:
+    found = Background("tried")
+    yield found
+    found.close()
+
+
+def begin(background: Background, asker: Asker) -> threading.Event:
+    """Begin what goes on until it is stopped; what is set then."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(stopped: object) -> None:
+        begun.set()
+        while not stopped():  # type: ignore[operator]
+            ended.wait(0.01)
+        ended.set()
+
+    with asking(asker):
+        background.start("film", work, "It failed")
+    assert begun.wait(5)
+    return ended
+
+
+@pytest.mark.parametrize("who", [VISITOR, Asker("annotator", "a third's"), Asker("owner")])
+def test_who_began_it_and_who_may_label_can_stop_it_and_no_other_visitor(
+    background: Background, who: Asker
+) -> None:
+    ended = begin(background, VISITOR)
+    for stranger in (OTHER, Asker("viewer")):
+        with asking(stranger), pytest.raises(AccessError, match="Somebody else began this"):
+            background.stop("film")
+    assert not ended.is_set()
+    with asking(who):
+        background.stop("film")
+    assert ended.wait(5)
+
+
+def test_what_is_not_going_on_is_stopped_by_anybody_without_a_word(background: Background) -> None:
+    with asking(OTHER):
+        background.stop("film")
