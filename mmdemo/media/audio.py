@@ -1,7 +1,7 @@
 """Bytes to waveforms: any container and codec that FFmpeg reads, to 16 kHz mono, block by block.
 
-Times are the container's presentation times, with the first sound at 0, as a browser plays it. Nothing here
-holds more than a block in memory, however long the recording is.
+Times are the container's presentation times from its earliest track on, as a browser plays it: the sound of a
+video is on the clock of its pictures. Nothing here holds more than a block in memory, however long it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import numpy as np
 from mmdemo.errors import MediaError
 from mmdemo.media.container import MAX_HOURS, opened, require_length
 from mmdemo.media.rate import RATE_HZ
+from mmdemo.media.sound_track import track_samples
+from mmdemo.media.tracks import length_s, pictures_of, sound_of, zero_s
 
 BLOCK_S = 30.0
 DECODED_WHOLE_S = 600.0  # a longer recording is not decoded before it is answered for
@@ -61,7 +63,7 @@ def audio_blocks(
     held = 0
     heard, seconds = False, 0.0
     with _opened(source, name) as container:
-        for samples in _samples(container, name):
+        for samples in track_samples(container, _track(container, name)):
             heard = True
             seconds += len(samples) / RATE_HZ
             require_length(seconds, name, max_hours)
@@ -110,7 +112,8 @@ def probe_audio(source: bytes | Path, max_hours: float = MAX_HOURS) -> AudioFact
     name = source.name if isinstance(source, Path) else "This file"
     with _opened(source, name) as container:
         kind = container.format.name
-        told = container.duration / av.time_base if container.duration else None
+        told = length_s(container)
+        ends = _told_s(container, _track(container, name))
     require_length(told or 0.0, name, max_hours)
     if told is not None and told > DECODED_WHOLE_S:
         next(iter(audio_blocks(source)))
@@ -118,23 +121,34 @@ def probe_audio(source: bytes | Path, max_hours: float = MAX_HOURS) -> AudioFact
         require_length(seconds, name, max_hours)
     else:
         seconds = sum(len(block) for block in audio_blocks(source, max_hours=max_hours)) / RATE_HZ
-    complete = told is None or seconds > told - max(1.0, 0.02 * told)
+    complete = ends is None or seconds > ends - max(1.0, 0.02 * ends)
     return AudioFacts(seconds, kind, SUFFIX_OF.get(kind, ".audio"), complete)
 
 
+def _track(container: av.container.InputContainer, name: str) -> av.AudioStream:
+    track = sound_of(container)
+    if track is None:
+        raise MediaError(f"{name} uses a codec that is not known here.", "Convert it to WAV or MP3 first.")
+    return track
+
+
+def _told_s(container: av.container.InputContainer, track: av.AudioStream) -> float | None:
+    """When the sound ends, by what the file says; None: it does not, or only when its pictures do."""
+    if track.duration and track.start_time is not None and track.time_base is not None:
+        return float((track.start_time + track.duration) * track.time_base) - zero_s(container)
+    return None if pictures_of(container) else length_s(container)
+
+
 def _last_packet_s(source: bytes | Path, name: str) -> float:
-    """The seconds from the first packet of sound to the end of the last one that is there."""
-    first, last = None, 0.0
+    """Where the last packet of sound that is there ends."""
+    last = 0.0
     with _opened(source, name) as container:
-        packets = container.demux(container.streams.audio[0])
+        packets = container.demux(_track(container, name))
         with contextlib.suppress(av.FFmpegError):  # what follows cannot be read
             for packet in packets:
-                if packet.pts is None or packet.time_base is None:
-                    continue
-                at = float(packet.pts * packet.time_base)
-                first = at if first is None else first
-                last = max(last, at + float((packet.duration or 0) * packet.time_base))
-    return last - (first or 0.0)
+                if packet.pts is not None and packet.time_base is not None:
+                    last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        return last - zero_s(container)
 
 
 def audio_peaks(source: bytes | Path) -> np.ndarray:
@@ -174,40 +188,3 @@ def _opened(source: bytes | Path, name: str) -> Iterator[av.container.InputConta
         if not container.streams.audio:
             raise MediaError(f"{name} has no sound track.", "Choose a recording, or a video with sound.")
         yield container
-
-
-def _samples(container: av.container.InputContainer, name: str) -> Iterator[np.ndarray]:
-    """Decoded mono samples, packet by packet; damaged packets are passed over, a damaged rest ends it."""
-    stream = container.streams.audio[0]
-    if stream.codec_context is None:
-        raise MediaError(f"{name} uses a codec that is not known here.", "Convert it to WAV or MP3 first.")
-    stream.codec_context.thread_type = "AUTO"
-    # The channels are averaged here: FFmpeg's own way to mono makes eight channels louder than one.
-    # Interleaved, since PyAV 18 reads past the planes of a planar frame with eight channels.
-    resampler = av.AudioResampler("flt", rate=RATE_HZ)
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-            frames = packet.decode()
-        except StopIteration:
-            break
-        except av.error.InvalidDataError:
-            continue  # one damaged packet
-        except (av.error.FFmpegError, ValueError):
-            break  # the rest cannot be read
-        for frame in frames:
-            assert isinstance(frame, av.AudioFrame)
-            for resampled in resampler.resample(frame):
-                yield _mono(resampled)
-    try:
-        rest = resampler.resample(None)
-    except (av.error.FFmpegError, ValueError):
-        return  # nothing was ever put in
-    for resampled in rest:
-        yield _mono(resampled)
-
-
-def _mono(frame: av.AudioFrame) -> np.ndarray:
-    """(N,) float32 mean of an interleaved frame's channels."""
-    return frame.to_ndarray().reshape(-1, len(frame.layout.channels)).mean(1)

@@ -30,6 +30,8 @@ from mmdemo.media.container import (
 from mmdemo.media.decode_budget import DecodeBudget
 from mmdemo.media.mp4_index import MOST_FRAMES
 from mmdemo.media.shots import SignReader, Signs
+from mmdemo.media.shown import shown_image, shown_size
+from mmdemo.media.tracks import length_s, pictures_of, zero_s
 
 SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
     "mov,mp4,m4a,3gp,3g2,mj2": ".mp4",
@@ -78,11 +80,11 @@ def _opened(
 ) -> Iterator[av.container.InputContainer]:
     with opened(source, name, "a video", "Choose an mp4, mov, mkv or webm file.") as container:
         try:
-            videos = [s for s in container.streams.video if not s.disposition & _COVER]
-            if not videos:
+            video = pictures_of(container)
+            if video is None:
                 sound = " It has sound only." if container.streams.audio else ""
                 raise MediaError(f"{name} has no pictures.{sound}", "Choose a video.")
-            needed = videos[0].width * videos[0].height * BYTES_A_PIXEL
+            needed = video.width * video.height * BYTES_A_PIXEL
             with budget.taken(needed, None if patient else MOST_WAIT_S):
                 yield container
         except av.FFmpegError as e:
@@ -92,16 +94,9 @@ def _opened(
             ) from e
 
 
-_COVER = av.stream.Disposition.attached_pic  # a recording's cover is no video
-
-
-def _zero(container: av.container.InputContainer) -> float:
-    """The container's time at which the earliest stream begins."""
-    return (container.start_time or 0) / av.time_base
-
-
 def _stream(container: av.container.InputContainer) -> av.VideoStream:
-    stream = next(s for s in container.streams.video if not s.disposition & _COVER)
+    stream = pictures_of(container)
+    assert stream is not None  # `_opened` has looked
     stream.thread_type = "AUTO"
     return stream
 
@@ -125,7 +120,7 @@ def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS, patient: boo
     name = _name(source)
     with _opened(source, name, patient=patient) as container:
         stream = _stream(container)
-        told = container.duration / av.time_base if container.duration else 0.0
+        told = length_s(container) or 0.0
         require_length(told, name, max_hours)
         most = int(max_hours * 3600 * MOST_FRAMES_A_SECOND)
         if stream.frames > most:
@@ -133,7 +128,7 @@ def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS, patient: boo
         first = next(_decode(container, stream), None)
         if first is None:
             raise MediaError(f"{name} has no picture that can be decoded.", "Choose another video.")
-        width, height = _upright(first)
+        width, height = shown_size(first, stream.sample_aspect_ratio)
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         kind, sound = container.format.name, bool(container.streams.audio)
     if told <= 0:
@@ -145,7 +140,7 @@ def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS, patient: boo
 def _last_packet_s(source: bytes | Path, name: str, patient: bool) -> float:
     last = 0.0
     with _opened(source, name, patient=patient) as container:
-        zero = _zero(container)
+        zero = zero_s(container)
         for packet in container.demux(_stream(container)):
             if packet.pts is not None and packet.time_base is not None:
                 last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base) - zero)
@@ -168,22 +163,6 @@ def _decode(
         except av.FFmpegError:
             if lost is not None and packet.size:
                 lost.append(packet.size)
-
-
-def _upright(frame: av.VideoFrame) -> tuple[int, int]:
-    """Width and height as shown."""
-    turned = frame.rotation % 180 != 0
-    return (frame.height, frame.width) if turned else (frame.width, frame.height)
-
-
-def _image(frame: av.VideoFrame, at_least_px: int | None) -> Image.Image:
-    """The frame as RGB, upright, its shorter side no smaller than `at_least_px` unless it was."""
-    width, height = frame.width, frame.height
-    if at_least_px and min(width, height) > at_least_px:
-        scale = at_least_px / min(width, height)
-        width, height = round(width * scale), round(height * scale)
-    image = frame.to_image(width=width, height=height, interpolation="AREA")
-    return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 
 def decode_video(
@@ -213,7 +192,7 @@ def decode_video(
     with _opened(source, _name(source), budget, patient) as container:
         stream = _stream(container)
         assert stream.time_base is not None
-        zero = _zero(container)
+        zero, pixel = zero_s(container), stream.sample_aspect_ratio
         if start_s > 0:
             container.seek(int((start_s + zero) / stream.time_base), stream=stream, backward=True)
         reader = SignReader()
@@ -237,7 +216,7 @@ def decode_video(
             yield Decoded(
                 time_s,
                 reader.read(time_s, small),
-                _image(frame, at_least_px) if ask else None,
+                shown_image(frame, pixel, at_least_px) if ask else None,
                 bool(lost) or frame.is_corrupt,
             )
             lost.clear()
@@ -249,14 +228,14 @@ def key_frames(source: bytes | Path, times_s: Sequence[float], at_least_px: int 
     with _opened(source, _name(source)) as container:
         stream = _stream(container)
         assert stream.time_base is not None
-        zero = _zero(container)
+        zero, pixel = zero_s(container), stream.sample_aspect_ratio
         for wanted in times_s:
             container.seek(int((wanted + zero) / stream.time_base), stream=stream, backward=True)
             frame = next(_decode(container, stream), None)
             if frame is not None and frame.pts is not None:
                 time_s = float(frame.pts * stream.time_base) - zero
                 if time_s not in found:
-                    found[time_s] = Frame(time_s, _image(frame, at_least_px))
+                    found[time_s] = Frame(time_s, shown_image(frame, pixel, at_least_px))
     return [found[t] for t in sorted(found)]
 
 
@@ -271,7 +250,7 @@ def frame_at(source: bytes | Path, time_s: float, at_least_px: int | None = None
     with _opened(source, _name(source)) as container:
         stream = _stream(container)
         assert stream.time_base is not None
-        zero = _zero(container)
+        zero, pixel = zero_s(container), stream.sample_aspect_ratio
         container.seek(int((max(0.0, time_s) + zero) / stream.time_base), stream=stream, backward=True)
         last: av.VideoFrame | None = None
         for frame in _decode(container, stream):
@@ -281,7 +260,7 @@ def frame_at(source: bytes | Path, time_s: float, at_least_px: int | None = None
                 break
             last = frame
         if last is not None and last.pts is not None:
-            shown = Frame(float(last.pts * stream.time_base) - zero, _image(last, at_least_px))
+            shown = Frame(float(last.pts * stream.time_base) - zero, shown_image(last, pixel, at_least_px))
     if shown is None:
         raise MediaError(f"Nothing is shown at {time_s:.1f} s.", "Choose an earlier time.")
     return shown

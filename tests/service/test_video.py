@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from mmdemo.command_line import main
+from mmdemo.data.samples import SPEECH
 from mmdemo.errors import MediaError, UserError
 from mmdemo.evaluation.evaluate import evaluate_manifest, localise
 from mmdemo.labeling.snapshot import Example
+from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.media.video import decode_video, frame_at
 from mmdemo.models.aligner import Towers
 from mmdemo.retrieval.query import Query
@@ -27,6 +29,7 @@ from mmdemo.store.tables import Item
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests.conftest import execute_run, grown
+from tests.media.test_clock import write_spoken
 
 TASK = "video-text"
 
@@ -353,3 +356,27 @@ def test_a_label_on_a_span_without_an_end_is_refused(app: App) -> None:
     with pytest.raises(UserError, match="has a start and an end"):
         ask(app, "label_span", item=video(app).id, text="a harp", verdict="match", start=1.0)
     assert app.ws.labels.total() == labels
+
+
+@pytest.mark.slow
+def test_what_is_said_in_a_video_whose_sound_begins_late_is_found_where_it_is_heard(
+    app: App, tmp_path: Path
+) -> None:
+    spoken = decode_audio(next((SPEECH / "samples").glob("sentence-01-*.ogg")))
+    samples = np.repeat(spoken, 48_000 // RATE_HZ)
+    late_s = 4.25
+    silence = np.zeros(round(late_s * 48_000), np.float32)
+    tracks = {"late": (late_s, samples), "in place": (0.0, np.concatenate([silence, samples]))}
+    found = {}
+    for name, sound in tracks.items():
+        path = write_spoken(tmp_path / f"{name}.mkv", [sound], length_s=8.0)
+        item = app.ws.add_media("video", path, path.name, source="test")
+        moments = app.video.moments(item, "the train to the coast", listen=True)["moments"]
+        words = app.speech.transcript(item)["words"]
+        found[name] = [(w["start"], w["end"]) for w in words], (moments[0]["start"], moments[0]["end"])
+        assert " ".join(w["word"].strip() for w in words).startswith("The train to the coast")
+        assert moments[0]["found_by"] != "pictures"
+    (words, moment), (words_in_place, moment_in_place) = found["late"], found["in place"]
+    assert np.array(words) == pytest.approx(np.array(words_in_place), abs=0.05)
+    assert moment == pytest.approx(moment_in_place, abs=0.05)
+    assert late_s - 0.1 < moment[0] < late_s + 0.5

@@ -1,0 +1,113 @@
+"""A sound track on the clock of its file: 16 kHz mono, each sample where its time stamp says.
+
+What the file leaves out is silence: a track that begins later than the pictures, a pause of the recorder, a
+packet that is damaged. What it gives twice is given once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+
+from mmdemo.media.mono import MonoMix
+from mmdemo.media.rate import RATE_HZ
+from mmdemo.media.tracks import length_s, zero_s
+
+# By how much time stamps may differ from the count of samples before they are followed: those of some formats
+# are rounded to milliseconds, and those of others to frames.
+TOLERANCE_S = 0.03
+MOST_TWICE_S = 1.0  # that is passed over; a clock that is set back by more goes on from where it was
+UNTOLD_GAP_S = 600.0  # that is believed of a file which does not say how long it is
+SILENCE_S = 30.0  # made at a time
+
+
+def track_samples(container: av.container.InputContainer, track: av.AudioStream) -> Iterator[np.ndarray]:
+    """(N,) float32 from the container's zero on, some at a time."""
+    zero = zero_s(container)
+    end_s = length_s(container)
+    to_mono, given, to_drop = _ToMono(), 0, 0
+    at_s, shift_s = 0.0, 0.0  # where the next sample of the track belongs, and by how much its clock was set
+
+    def passed(parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        nonlocal given, to_drop
+        for part in parts:
+            kept = part[min(to_drop, len(part)) :]
+            to_drop -= len(part) - len(kept)
+            given += len(kept)
+            yield kept
+
+    for frame in _frames(container, track):
+        told_s = at_s
+        if frame.pts is not None and frame.time_base is not None:
+            told_s = float(frame.pts * frame.time_base) - zero + shift_s
+        if abs(told_s - at_s) > TOLERANCE_S:
+            most_s = at_s + UNTOLD_GAP_S if end_s is None else end_s + 1.0
+            if at_s - MOST_TWICE_S <= told_s <= most_s:
+                yield from passed(to_mono.rest())
+                lacking = round(told_s * RATE_HZ) - given
+                to_drop = max(0, -lacking)
+                yield from passed(_silence(lacking))
+            else:  # a clock that was set, as where recordings were put one behind another
+                shift_s, told_s = shift_s + at_s - told_s, at_s
+        at_s = told_s + frame.samples / frame.sample_rate
+        yield from passed(to_mono.of(frame))
+    yield from passed(to_mono.rest())
+
+
+def _silence(count: int) -> Iterator[np.ndarray]:
+    size = round(SILENCE_S * RATE_HZ)
+    for start in range(0, count, size):
+        yield np.zeros(min(size, count - start), np.float32)
+
+
+def _frames(container: av.container.InputContainer, track: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """Decoded frames; damaged packets are passed over, a damaged rest ends it."""
+    track.codec_context.thread_type = "AUTO"
+    packets = container.demux(track)
+    while True:
+        try:
+            packet = next(packets)
+            frames = packet.decode()
+        except StopIteration:
+            return
+        except av.error.InvalidDataError:
+            continue  # one damaged packet
+        except (av.error.FFmpegError, ValueError):
+            return  # the rest cannot be read
+        for frame in frames:
+            assert isinstance(frame, av.AudioFrame)
+            if frame.samples and frame.sample_rate:
+                yield frame
+
+
+class _ToMono:
+    """Resamples frames and mixes their channels, of which there may be others in the middle of a file."""
+
+    def __init__(self) -> None:
+        self._kind: tuple[str, str, int] | None = None
+        self._resampler: av.AudioResampler | None = None
+        self._mix = MonoMix(1)
+
+    def of(self, frame: av.AudioFrame) -> Iterator[np.ndarray]:
+        """What of it and of those before it is ready."""
+        kind = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._resampler is None or kind != self._kind:
+            yield from self.rest()
+            if self._kind is None or kind[1] != self._kind[1]:
+                self._mix = MonoMix(len(frame.layout.channels))
+            # FFmpeg's own way to mono makes eight channels louder than one. Interleaved, since PyAV 18 reads
+            # past the planes of a planar frame with eight channels.
+            self._kind, self._resampler = kind, av.AudioResampler("flt", rate=RATE_HZ)
+        yield from map(self._mono, self._resampler.resample(frame))
+
+    def rest(self) -> Iterator[np.ndarray]:
+        """What is not given yet of all that came: what comes next does not follow upon it."""
+        if self._resampler is not None:
+            resampler, self._resampler = self._resampler, None
+            yield from map(self._mono, resampler.resample(None))
+
+    def _mono(self, frame: av.AudioFrame) -> np.ndarray:
+        """(N,) float32 of an interleaved frame."""
+        return self._mix.mix(frame.to_ndarray().reshape(-1, len(frame.layout.channels)))
