@@ -3,6 +3,7 @@
     python benchmarks/in_bounds.py pictures
     python benchmarks/in_bounds.py labels
     python benchmarks/in_bounds.py requests
+    python benchmarks/in_bounds.py calls
 
 pictures: three PNGs of 10,000 x 10,000 pixels with transparency, of 400 kB each, are uploaded at once, looked
 at and aligned with a text; by how much the largest memory of the page's process grows.
@@ -13,6 +14,9 @@ labels ten times a second; how long the slowest label took.
 requests: a visitor uploads 5,000 pictures, looks at each and aligns every tenth; what the page's process and
 its workspace hold before, after a tenth of them, and when the time of the files is over (a minute here, else
 an hour).
+
+calls: somebody posts 5,000 calls to Gradio's queue, in as many sessions, and fetches no answer; what the
+page's process holds before, after them, and when the time of the answers is over (a minute here, else five).
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ MINUTE = [
     "-c",
     "from mmdemo.store import scratch; scratch.VISITORS_S = scratch.OTHERS_S = 60; "
     "from mmdemo.service import context; context.SWEPT_EVERY_S = 5; "
+    "from mmdemo.ui import queued_answers; queued_answers.UNFETCHED_S = 60; "
     "import sys; from mmdemo.command_line import main; sys.exit(main(['serve']))",
 ]
 SIDE_PX, WORST = 10_000, 3
@@ -191,7 +196,34 @@ def requests(address: str, pid: int, workspace: Path) -> None:
     told("a minute later")
 
 
-MEASURED = {"pictures": (pictures, SERVE), "labels": (labels, SERVE), "requests": (requests, MINUTE)}
+def calls(address: str, pid: int, workspace: Path) -> None:
+    """What calls leave behind whose answers nobody fetches."""
+
+    def told(when: str) -> None:
+        print(f"{when}: {memory_mb(pid, 'VmRSS'):.0f} MB of memory")
+
+    with httpx.Client(base_url=address, timeout=TIMEOUT_S) as http:
+
+        def post(number: int) -> int:
+            body = {"data": ["image-text"], "session_hash": f"session {number}"}
+            return http.post("gradio_api/call/label_counts", json=body).status_code
+
+        for number in range(20):
+            post(number)
+        time.sleep(80)
+        told("before")
+        answers = Counter(post(number) for number in range(REQUESTS))
+        told(f"after {REQUESTS} ({answers[200]} taken)")
+        time.sleep(80)
+        told("a minute later")
+
+
+MEASURED = {
+    "pictures": (pictures, SERVE),
+    "labels": (labels, SERVE),
+    "requests": (requests, MINUTE),
+    "calls": (calls, MINUTE),
+}
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.mcp import answer_agents
+from mmdemo.ui.queued_answers import QueuedAnswers
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import Tab, tabs
@@ -140,6 +141,7 @@ def _launch(page: gr.Blocks, app: App) -> str:
     if settings.space_host:
         shared = f"https://{settings.space_host}/"
     answer_agents(page, app)
+    QueuedAnswers(page)
     return str(shared or address)
 
 

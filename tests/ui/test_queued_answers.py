@@ -1,0 +1,95 @@
+"""Answers of Gradio's queue that nobody fetches go, and what is kept beside each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from mmdemo.service.app import App
+from mmdemo.ui import queued_answers
+from tests.waiting import wait_for
+
+Served = tuple[App, Any, str]
+
+
+@pytest.fixture
+def http(served: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served[2], timeout=60) as client:
+        client.get("")  # as a browser, whose session comes back
+        yield client
+
+
+def asked(http: httpx.Client, session: str | None = None) -> httpx.Response:
+    return http.post("gradio_api/call/label_counts", json={"data": ["image-text"], "session_hash": session})
+
+
+def fetched(http: httpx.Client, number: str) -> str:
+    return http.get(f"gradio_api/call/label_counts/{number}").text
+
+
+def kept(page: Any) -> tuple[int, ...]:
+    """How much a page keeps of calls: messages, sessions, and what is known and was recorded of each."""
+    queue = page._queue
+    messages = sum(len(found._queue) for found in queue.pending_messages_per_session.values())
+    sessions = len(queue.pending_event_ids_session), len(queue.pending_messages_per_session)
+    states = len(page.state_holder.session_data)
+    return messages, *sessions, len(queue.event_ids_to_events), len(queue.event_analytics), states
+
+
+def test_a_caller_who_never_fetches_has_so_many_answers_and_loses_the_oldest(
+    served: Served, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued_answers, "MOST_OF_ONE", 5)
+    page = served[1]
+    numbers = []
+    for _ in range(20):
+        numbers.append(asked(http).json()["event_id"])
+        wait_for(lambda: not page._queue.event_ids_to_events)
+    assert kept(page)[1] <= 5
+    assert "event: complete" in fetched(http, numbers[-1])
+    assert "event: complete" not in fetched(http, numbers[0])
+
+
+def test_where_all_of_ones_calls_are_on_another_is_refused_in_a_sentence(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued_answers, "MOST_OF_ONE", 0)
+    refused = asked(http)
+    assert refused.status_code == 503
+    assert refused.json()["error"] == "Too many of your calls are on. Fetch their answers first."
+
+
+@pytest.mark.parametrize("session", [None, "one-of-mine"])
+def test_calls_leave_nothing_whether_their_answers_are_fetched_or_not(
+    served: Served, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, session: str | None
+) -> None:
+    monkeypatch.setattr(queued_answers, "LOOKED_EVERY_S", 0.05)
+    monkeypatch.setattr(queued_answers, "UNFETCHED_S", 0.2)
+    monkeypatch.setattr(queued_answers, "FETCHED_S", 0.1)
+    page = served[1]
+    asked(http)
+    wait_for(lambda: kept(page)[:5] == (0, 0, 0, 0, 0))
+    before = kept(page)
+    numbers = [asked(http, session).json()["event_id"] for _ in range(30)]
+    assert kept(page) > before
+    if session is None:
+        assert "event: complete" in fetched(http, numbers[-1])
+    wait_for(lambda: kept(page) == before)
+
+
+def test_of_all_together_those_go_of_who_has_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    import gradio as gr
+
+    with gr.Blocks() as page:
+        pass
+    page.queue()
+    answers = queued_answers.QueuedAnswers(page)
+    monkeypatch.setattr(queued_answers, "MOST", 4)
+    for number, person in enumerate(["little", "much", "much", "much"]):
+        answers._calls[str(number)] = queued_answers._Call(f"session {number}", person, done_s=1.0)
+        page._queue.pending_event_ids_session[f"session {number}"] = {str(number)}
+    assert answers._make_room("another") and list(answers._calls) == ["0", "2", "3"]
+    assert list(page._queue.pending_event_ids_session) == ["session 0", "session 2", "session 3"]
