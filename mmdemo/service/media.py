@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 CAPTIONS = 5  # that are proposed
+MOST_SCORED, MOST_CHARACTERS = 200, 50_000  # captions, and what they hold together
 
 
 class Media:
@@ -191,6 +192,10 @@ def clean_captions(texts: Sequence[str]) -> list[str]:
     kept = list({text_key(text): text for text in reversed(cleaned)}.values())[::-1]
     if not kept:
         raise UserError("There is no caption to score.", "Write at least one.")
-    if len(kept) > 200:
-        raise UserError(f"There are {len(kept)} captions, over the limit of 200.", "Score fewer at once.")
+    if len(kept) > MOST_SCORED:
+        what = f"There are {len(kept)} captions, over the limit of {MOST_SCORED}."
+        raise UserError(what, "Score fewer at once.")
+    if (size := sum(map(len, kept))) > MOST_CHARACTERS:
+        what = f"The captions have {size:,} characters together, over the limit of {MOST_CHARACTERS:,}."
+        raise UserError(what, "Score fewer at once.")
     return kept

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast
 
+from mmdemo.errors import UserError
 from mmdemo.media.rate import RATE_HZ
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 SPEECH: Task = "speech-text"
 SAID = 0.05  # a word whose tokens are less likely, given the sound and the words before, was not said
 SHORT_S = 29.0  # what is aligned in one go
+FASTEST, SOME = 40, 400  # characters a second that nobody speaks, and so many more that may be wrong
+MOST_ALIGNED = 10  # stretches of a long recording that are aligned: each takes up to a second
 TITLE_WORDS = 8
 LEAST_LIVE_BYTES, MOST_LIVE_BYTES = 2 * RATE_HZ // 10, 2 * RATE_HZ * 31  # a tenth of a second, half a minute
 
@@ -92,11 +95,12 @@ class Speech:
         take its times, and what lies between them is aligned there.
 
         Raises:
-            UserError: the text is empty.
+            UserError: the text is empty, too long to have been said, or not what is said at too many places.
             MediaError: the item is no recording.
         """
         text = clean_text(text)
         require_modality(item, SPEECH)
+        _require_sayable(text, item.duration_s or 0.0)
         version = self._context.version_of(SPEECH, version)
         from mmdemo.models.speech.aligner import recogniser_of
         from mmdemo.retrieval.embed import spoken_language
@@ -137,23 +141,26 @@ class Speech:
 
         heard = [Word(**w) for w in self.transcribe(item, version)["words"]]
         wanted = text.split()
+        same = _same_words(wanted, [asdict(w) for w in heard])
+        known: dict[int, Word] = {}
+        for a, c, count in same.get_matching_blocks():
+            for i, w in zip(range(a, a + count), heard[c : c + count], strict=True):
+                known[i] = Word(wanted[i], w.start, w.end, w.probability)
+        other = [(a, b, c, d) for kind, a, b, c, d in same.get_opcodes() if kind != "equal" and a < b]
+        places = [
+            Place(a, b, *_between([(w.start, w.end) for w in heard], c, d, item.duration_s or 0.0))
+            for a, b, c, d in other
+        ]
         out: list[Word] = []
-        for kind, a, b, c, d in _same_words(wanted, [asdict(w) for w in heard]).get_opcodes():
-            if kind == "equal":
-                out += [
-                    Word(wanted[i], w.start, w.end, w.probability)
-                    for i, w in zip(range(a, b), heard[c:d], strict=True)
-                ]
-                continue
-            if a == b:
-                continue
-            start_s = out[-1].end if out else (heard[c].start if c < len(heard) else 0.0)
-            end_s = heard[d].start if d < len(heard) else (item.duration_s or start_s + 1.0)
-            end_s = min(max(end_s, start_s + 0.2), start_s + SHORT_S)
-            samples = decode_audio(self._ws.media_path(item), max(0.0, start_s - 0.1), end_s + 0.1)
-            words, at_s = " ".join(wanted[a:b]), max(0.0, start_s - 0.1)
-            out += recogniser.align_words(samples, words, at_s, language)
-        return out
+        at = 0
+        for place in few_places(places):
+            words, start_s = " ".join(wanted[place.first : place.after]), max(0.0, place.start_s - 0.1)
+            _require_sayable(words, place.end_s - place.start_s)
+            samples = decode_audio(self._ws.media_path(item), start_s, place.end_s + 0.1)
+            out += [known[i] for i in range(at, place.first)]
+            out += recogniser.align_words(samples, words, start_s, language)
+            at = place.after
+        return out + [known[i] for i in range(at, len(wanted))]
 
     def live_words(self, data: bytes) -> dict[str, Any]:
         """What is said in 16-bit samples at 16 kHz, while it is being said; times are seconds in them."""
@@ -167,6 +174,58 @@ class Speech:
         recogniser = recogniser_of(self._context.models.aligner(SPEECH).towers.media)
         found = next(iter(recogniser.transcribe([samples])), ([], 0.0))[0]
         return {"words": [asdict(w) for segment in found for w in segment.words]}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Words of a text that are to be aligned, and between which times."""
+
+    first: int  # of the words
+    after: int  # the last
+    start_s: float
+    end_s: float
+
+
+def _between(heard: list[tuple[float, float]], first: int, after: int, end_s: float) -> tuple[float, float]:
+    """The seconds in which something else is said than the words of a transcript from `first` to `after`."""
+    start_s = heard[first - 1][1] if first else (heard[0][0] if heard else 0.0)
+    end_s = heard[after][0] if after < len(heard) else end_s
+    return start_s, min(max(end_s, start_s + 0.2), start_s + SHORT_S)
+
+
+def few_places(places: list[Place]) -> list[Place]:
+    """The places, where there are many each with those that follow within half a minute.
+
+    Raises:
+        UserError: there are too many even so.
+    """
+    if len(places) <= MOST_ALIGNED:
+        return places
+    joined_up: list[Place] = []
+    for place in places:
+        last = joined_up[-1] if joined_up else None
+        if last is not None and place.end_s - last.start_s <= SHORT_S:
+            joined_up[-1] = replace(last, after=place.after, end_s=max(last.end_s, place.end_s))
+        else:
+            joined_up.append(place)
+    if len(joined_up) > MOST_ALIGNED:
+        raise UserError(
+            f"The text is not what is heard at {len(places)} places.", "Align a part of the recording."
+        )
+    return joined_up
+
+
+def _require_sayable(text: str, seconds: float) -> None:
+    """Refuse a text that nobody says in so many seconds, however fast.
+
+    Raises:
+        UserError: it is one.
+    """
+    if len(text) > SOME + FASTEST * seconds:
+        raise UserError(
+            "The text is too long to have been said in this recording.",
+            "Shorten it, or choose a longer recording.",
+        )
 
 
 def _plain(word: str) -> str:

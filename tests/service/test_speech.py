@@ -22,10 +22,12 @@ from mmdemo.errors import MediaError, UserError
 from mmdemo.labeling.disagreement import apart_in_time
 from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.models.captioning.proposals import how_sure
+from mmdemo.models.speech.aligner import recogniser_of
+from mmdemo.models.speech.word_alignment import Word
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
-from mmdemo.service.speech import with_corrections
+from mmdemo.service.speech import Place, few_places, with_corrections
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
 
@@ -82,6 +84,49 @@ def test_a_word_that_was_not_said_is_reported(app: App) -> None:
     assert "1 of 11 words was not heard: xylophone" in wrong["note"]
     with pytest.raises(UserError, match="The text is empty"):
         app.speech.align_words(item, "  ")
+
+
+def test_a_text_that_nobody_can_have_said_in_a_recording_is_refused(app: App) -> None:
+    with pytest.raises(UserError, match="The text is too long to have been said in this recording"):
+        app.speech.align_words(recording(app), "word " * 1900)
+
+
+def test_a_text_that_differs_everywhere_costs_no_more_than_a_few_alignments(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long recording each place was aligned by itself, and for each the recording decoded anew."""
+    item = app.ws.add_media("audio", wav_bytes(np.zeros(RATE_HZ * 60, np.float32)), "long.wav", source="test")
+    words = [{"word": f"w{i}", "start": i / 2, "end": i / 2 + 0.4, "probability": 0.9} for i in range(120)]
+    segments = [{"text": "all", "start": 0.0, "end": 60.0, "words": words}]
+    version = app.context.version_of("speech-text")
+    app.ws.transcripts.put(item.id, version, "en", segments, 60.0, True)
+    recogniser = recogniser_of(app.context.models.aligner("speech-text").towers.media)
+    asked: list[str] = []
+
+    def aligned(samples: np.ndarray, text: str, offset_s: float, language: str) -> list[Word]:
+        asked.append(text)
+        return [Word(word, offset_s, offset_s + 0.1, 0.9) for word in text.split()]
+
+    monkeypatch.setattr(recogniser, "align_words", aligned)
+    text = [f"w{i}" if i % 2 else f"other{i}" for i in range(120)]
+    found = app.speech.align_words(item, " ".join(text))["words"]
+    assert [w["word"] for w in found] == text and len(asked) <= 4
+    few = ["other", *text[1:3], *(f"w{i}" for i in range(3, 120))]
+    asked.clear()
+    found = app.speech.align_words(item, " ".join(few))["words"]
+    assert [w["word"] for w in found] == few and asked == ["other", "other2"]
+
+
+def test_a_text_that_differs_everywhere_in_hours_is_refused() -> None:
+    places = [Place(i, i + 1, 40.0 * i, 40.0 * i + 1) for i in range(0, 11)]
+    assert few_places(places[:10]) == places[:10]
+    with pytest.raises(UserError, match="The text is not what is heard at 11 places"):
+        few_places(places)
+
+
+def test_captions_are_bounded_by_what_they_hold_together(app: App) -> None:
+    with pytest.raises(UserError, match="51,000 characters together, over the limit of 50,000"):
+        app.media.align(recording(app), [f"{i} ".ljust(5100, "x") for i in range(10)])
 
 
 def test_a_word_that_the_transcript_has_was_said_however_unlikely_its_letters_are(app: App) -> None:
