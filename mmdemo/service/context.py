@@ -21,6 +21,7 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import Task
 from mmdemo.models.version_source import version_source
+from mmdemo.service.exchange import sweep_exchange
 from mmdemo.settings import AUTO, Settings
 from mmdemo.store.workspace import Workspace
 
@@ -259,6 +260,7 @@ class Context:
         jobs = [self._made[name] for name in ("transcripts", "frames") if name in self._made]
         gone = self.ws.scratch.sweep(lambda item: any(job.is_on(item) for job in jobs))
         self.ws.scratch.remove_strays()
+        sweep_exchange()
         return gone
 
     def warm(self, task: Task, then: Callable[[], None] = lambda: None) -> None:

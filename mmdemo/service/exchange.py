@@ -39,11 +39,11 @@ def new_folder() -> Path:
     return Path(tempfile.mkdtemp(dir=exchange_folder()))
 
 
-def sweep(now: float | None = None) -> None:
+def sweep_exchange() -> None:
     """Delete what has lain longer than a day."""
-    bound = (now or time.time()) - KEPT_S
+    bound = time.time() - KEPT_S
     for path in exchange_folder().iterdir():
-        with suppress(OSError):  # it is just being taken away, or is looked at again by the next upload
+        with suppress(OSError):  # it is just being taken away, or is looked at again the next time
             if path.name == LOCK or path.lstat().st_mtime >= bound:
                 continue
             if path.is_dir() and not path.is_symlink():

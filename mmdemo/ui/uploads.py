@@ -14,7 +14,7 @@ from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.service.app import App
 from mmdemo.service.context import check_task
-from mmdemo.service.exchange import exchange_folder, file_in_batch, sweep
+from mmdemo.service.exchange import exchange_folder, file_in_batch
 from mmdemo.ui.gate import require_role
 from mmdemo.ui.lanes import MODELS
 
@@ -39,7 +39,6 @@ async def receive(app: App, request: Request) -> dict[str, Any]:
     if batch:
         require_role("trainer", current())
     limit = app.settings.max_upload_mb * 1_000_000
-    sweep()
     part = exchange_folder() / f"part-{secrets.token_hex(8)}"
     size = 0
     try:

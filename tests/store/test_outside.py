@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from mmdemo.errors import OutsideError
 from mmdemo.service.app import App
-from mmdemo.service.exchange import download_path, exchange_folder, file_in_batch, offer, sweep
+from mmdemo.service.exchange import download_path, exchange_folder, file_in_batch, offer, sweep_exchange
 from mmdemo.store.tables import Item, Run, Version
 from mmdemo.store.unfinished import LOCK, PREFIX, remove_left
 from mmdemo.store.workspace import Workspace
@@ -87,12 +87,12 @@ def test_a_link_to_nothing_that_waits_for_its_end_hinders_no_upload(tmp_path: Pa
     link, kept = exchange_folder() / "old-link", tmp_path / "kept"
     kept.mkdir()
     link.symlink_to(tmp_path / "gone")
-    sweep()
+    sweep_exchange()
     assert link.is_symlink()
     os.utime(link, (0, 0), follow_symlinks=False)
     (exchange_folder() / "to-a-folder").symlink_to(kept)
     os.utime(exchange_folder() / "to-a-folder", (0, 0), follow_symlinks=False)
-    sweep()
+    sweep_exchange()
     assert not link.is_symlink() and not (exchange_folder() / "to-a-folder").is_symlink() and kept.is_dir()
 
 

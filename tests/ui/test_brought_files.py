@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,12 +19,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mmdemo.asker import Asker, asking
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
+from mmdemo.service.exchange import new_folder
 from mmdemo.service.operations.table import ask
 from mmdemo.store.tables import Item, Scratch, now
 from mmdemo.ui.media_routes import media_routes
 from mmdemo.ui.uploads import _keep
-from tests.conftest import drawing, png
+from tests.conftest import TASK, drawing, png
 from tests.media.test_image import saved
+from tests.ui.conftest import gated
 
 ONE, OTHER = Asker("viewer", session="one"), Asker("viewer", session="other")
 TRAINER = Asker("trainer", session="one")
@@ -141,6 +144,16 @@ def test_what_is_being_looked_through_is_not_swept(
     assert app.context.sweep() == []
     monkeypatch.undo()
     assert app.context.sweep() == [item.id]
+
+
+def test_what_waits_for_an_import_or_a_download_goes_after_a_day_and_no_upload_looks_for_it(app: App) -> None:
+    forgotten = new_folder()
+    (forgotten / "export.zip").write_bytes(b"x")
+    os.utime(forgotten, (0, 0))
+    sent = gated(app).post("/mmdemo/upload", params={"name": "a.png", "task": TASK}, content=png())
+    assert sent.status_code == 200 and forgotten.is_dir()
+    app.context.sweep()
+    assert not forgotten.exists()
 
 
 def test_many_requests_leave_nothing_behind(app: App, tmp_path: Path) -> None:

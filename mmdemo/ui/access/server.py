@@ -10,6 +10,8 @@ from typing import Any
 from gradio.routes import App, ORJSONResponse
 from starlette.types import ASGIApp
 
+from mmdemo.ui.kept_page import KeptPage
+
 
 class GatedApp(App):
     """Gradio's application behind a gate.
@@ -24,5 +26,5 @@ class GatedApp(App):
         super().__init__(default_response_class=ORJSONResponse, **of_fastapi)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The gate, and behind it everything else."""
-        return self._gate(super().build_middleware_stack())
+        """The gate, and behind it everything else: the page as it is kept, and what makes it."""
+        return self._gate(KeptPage(super().build_middleware_stack(), lambda: self.get_blocks().share))

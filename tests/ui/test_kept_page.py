@@ -1,0 +1,98 @@
+"""The page is made once for everybody, and is the one that its address and its browser ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+from starlette.types import Message, Receive, Scope, Send
+
+from mmdemo.service.app import App
+from mmdemo.ui.kept_page import MOST_KEPT, KeptPage
+from tests.ui.conftest import awaited
+
+
+class Maker:
+    """An application that counts how often it makes the page, and sends it with what it was asked."""
+
+    def __init__(self, *headers: tuple[bytes, bytes], status: int = 200) -> None:
+        self.made: list[str] = []
+        self._headers, self._status = list(headers), status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make it."""
+        asked = f"{scope['path']}?{scope['query_string'].decode()} {dict(scope['headers'])}"
+        self.made.append(asked)
+        await asyncio.sleep(0)  # others come meanwhile
+        await send({"type": "http.response.start", "status": self._status, "headers": list(self._headers)})
+        await send({"type": "http.response.body", "body": asked.encode()})
+
+
+def asks(page: KeptPage, *asked: tuple[str, dict[str, str]]) -> list[bytes]:
+    """What each of some who come at once is sent: an address, with headers."""
+
+    async def one(address: str, headers: dict[str, str]) -> bytes:
+        path, _, query = address.partition("?")
+        scope: Scope = {"type": "http", "method": "GET", "scheme": "http", "path": path}
+        scope |= {"query_string": query.encode()}
+        scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            if "headers" in message:
+                message["headers"].append((b"set-cookie", b"of-one"))  # as the gate does
+            sent.append(message)
+
+        await page(scope, asyncio.Event().wait, send)  # type: ignore[arg-type]
+        cookies = [name for name, _ in sent[0]["headers"]].count(b"set-cookie")
+        assert cookies == 1
+        return b"".join(message["body"] for message in sent[1:])
+
+    async def together() -> list[bytes]:
+        return await asyncio.gather(*(one(*a) for a in asked))
+
+    return awaited(together())
+
+
+def test_the_page_is_made_once_for_all_who_come_at_once_and_knows_of_none_of_them() -> None:
+    maker = Maker()
+    page = KeptPage(maker, lambda: None)
+    asked = [(f"/?view=v{i}", {"host": "here", "cookie": f"secret={i}"}) for i in range(50)]
+    assert len(set(asks(page, *asked))) == 1
+    assert len(maker.made) == 1 and "secret" not in maker.made[0] and "view" not in maker.made[0]
+
+
+def test_another_name_or_packing_and_what_is_made_of_a_link_are_other_pages() -> None:
+    maker = Maker()
+    page = KeptPage(maker, lambda: None)
+    here = {"host": "here"}
+    there, packed = {"host": "there"}, {"host": "here", "accept-encoding": "br"}
+    others = [("/", {"host": f"name{i}"}) for i in range(3 * MOST_KEPT)]
+    asked = [("/", here), ("/", there), ("/", packed), ("/?deep_link=x", here), ("/config", here), *others]
+    assert len(set(asks(page, *asked))) == len(asked) == len(maker.made)
+    assert len(page._kept) == MOST_KEPT
+
+
+def test_a_page_that_failed_or_is_made_of_something_else_by_now_is_made_again() -> None:
+    state = [0]
+    page = KeptPage(failing := Maker(status=500), lambda: state[0])
+    asks(page, ("/", {}))
+    asks(page, ("/", {}))
+    assert len(failing.made) == 2
+    page = KeptPage(maker := Maker(), lambda: state[0])
+    asks(page, ("/", {}))
+    state[0] = 1
+    asks(page, ("/", {}))
+    assert len(maker.made) == 2
+
+
+def test_the_page_that_is_served_names_the_address_that_it_was_asked_under(
+    served: tuple[App, Any, str],
+) -> None:
+    _, _, address = served
+    by_name = address.replace("127.0.0.1", "localhost")
+    for own, other in ((address, by_name), (by_name, address), (address, by_name)):
+        page = httpx.get(own)
+        assert page.status_code == 200 and own.rstrip("/") in page.text and other not in page.text
+        assert page.headers["set-cookie"] and page.headers["x-frame-options"] == "SAMEORIGIN"
