@@ -18,6 +18,7 @@ from mmdemo.store.words import (
     SMALL_WORDS,
     WRITTEN,
     held_share,
+    plain,
     stem,
     stems,
 )
@@ -81,7 +82,7 @@ def names(query: str, body: str) -> bool:
     In English the last word of several in a row does: an apple pie is a pie. What is done stands behind its
     name, as in "a woman reading".
     """
-    wanted, words = stems(query), re.findall(r"[^\W_]+|[^\w\s]", body.casefold())
+    wanted, words = stems(query), re.findall(r"[^\W_]+|[^\w\s]", plain(body))
     last = max((at for at, word in enumerate(words) if stem(word) in wanted), default=-1)
     behind = words[last + 1] if last + 1 < len(words) else ""
     return not behind.isalnum() or behind in SMALL_WORDS or behind.endswith("ing")

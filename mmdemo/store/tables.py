@@ -181,6 +181,7 @@ class SearchableText(Base):
     kind: Mapped[str] = mapped_column(String(16))  # pair, label, said, heard or written
     ref: Mapped[str] = mapped_column(String(80))  # the pair, the label, or what read or heard it
     body: Mapped[str] = mapped_column(Text)
+    words: Mapped[str] = mapped_column(Text)  # of the body, as they are indexed
     __table_args__ = (Index("uq_searchable_texts", "kind", "ref", "item_id", unique=True),)
 
 

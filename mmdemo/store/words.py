@@ -1,12 +1,14 @@
 """Texts that are found by their words: of pairs, corrected ones, transcripts, what is written in pictures.
 
 They stand in one table. Its full-text index (FTS5 in SQLite, tsvector in PostgreSQL) follows it by the
-database itself, and the table is written in the transaction that writes what it is made from.
+database itself, and the table is written in the transaction that writes what it is made from. What a word is
+is decided here, once: the databases index them as `indexed_words` writes them, and only find the stems.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +23,12 @@ KINDS = frozenset({PAIR, LABEL, SAID, HEARD, WRITTEN})
 SMALL_WORDS = frozenset("a an and at by for from in into is it of off on or the this to was with".split())  # noqa: SIM905
 EVERY = 2**31 - 1  # texts: as good as no limit, and one that both databases take
 MOST_WORDS = 32  # of a query that are looked for
+LONGEST_WORD = 200  # characters by which words are told apart; PostgreSQL indexes none over 2 KB
+# Bytes of words: those of the beginning of a text are indexed as often as they come, the later ones once.
+# PostgreSQL takes 1 MB of words with their places.
+WHOLE_BYTES, NEW_BYTES = 200_000, 400_000
+MARKS = re.compile("[\u0300-\u036f]+")  # accents of letters, which few people type
+WORD = re.compile(r"[^\W_]+")
 
 _COLLECTION = "items.listed AND items.modality = :modality AND found.kind IN :kinds"
 FIND = {  # texts of a collection that hold one of the words, best first
@@ -30,9 +38,9 @@ FIND = {  # texts of a collection that hold one of the words, best first
     f"WHERE words.searchable_texts_words MATCH :query AND {_COLLECTION} "
     "ORDER BY words.rank, found.id LIMIT :most",
     "postgresql": "SELECT found.item_id, found.kind, found.body, "
-    "ts_rank_cd(to_tsvector('english', found.body), query) AS score "
-    "FROM searchable_texts found JOIN items ON items.id = found.item_id, to_tsquery('english', :query) query "
-    f"WHERE to_tsvector('english', found.body) @@ query AND {_COLLECTION} "
+    "ts_rank_cd(to_tsvector('mmdemo', found.words), query) AS score "
+    "FROM searchable_texts found JOIN items ON items.id = found.item_id, to_tsquery('mmdemo', :query) query "
+    f"WHERE to_tsvector('mmdemo', found.words) @@ query AND {_COLLECTION} "
     "ORDER BY score DESC, found.id LIMIT :most",
 }
 JOINED = {"sqlite": " OR ", "postgresql": " | "}
@@ -64,7 +72,7 @@ class WordIndex:
             limit: at most so many texts of that collection and those kinds.
             kinds: of the texts that are looked in.
         """
-        words = content_words(query)[:MOST_WORDS]
+        words = [word[:LONGEST_WORD] for word in content_words(query)[:MOST_WORDS]]
         if not words or not kinds:
             return []
         dialect = self._database.engine.dialect.name
@@ -106,7 +114,7 @@ class WordIndex:
 
 def add_in(session: Session, item: str, kind: str, ref: str, body: str) -> None:
     """Keep a text whose source is new within a write session: it is found as soon as that is on disk."""
-    session.add(SearchableText(item_id=item, kind=kind, ref=ref, body=body))
+    session.add(SearchableText(item_id=item, kind=kind, ref=ref, body=body, words=indexed_words(body)))
 
 
 def put_in(session: Session, item: str, kind: str, ref: str, body: str) -> None:
@@ -116,9 +124,30 @@ def put_in(session: Session, item: str, kind: str, ref: str, body: str) -> None:
     add_in(session, item, kind, ref, body)
 
 
+def plain(text: str) -> str:
+    """A text without regard to case, width and accents."""
+    return unicodedata.normalize("NFC", MARKS.sub("", unicodedata.normalize("NFKD", text)).casefold())
+
+
+def indexed_words(body: str) -> str:
+    """The words of a text as they are indexed, with blanks between; after its first 200 kB only new ones."""
+    kept: list[str] = []
+    known: set[str] = set()
+    size = 0
+    for found in WORD.finditer(plain(body)):
+        word = found.group()[:LONGEST_WORD]
+        if size < WHOLE_BYTES or word not in known:
+            size += len(word.encode()) + 1
+            if size > NEW_BYTES:
+                break
+            known.add(word)
+            kept.append(word)
+    return " ".join(kept)
+
+
 def content_words(query: str) -> list[str]:
-    """The words that carry meaning, in lower case, each once; all where none does."""
-    words = list(dict.fromkeys(re.findall(r"[^\W_]+", query.casefold())))
+    """The words that carry meaning, plain, each once; all where none does."""
+    words = list(dict.fromkeys(WORD.findall(plain(query))))
     return [word for word in words if word not in SMALL_WORDS] or words
 
 
@@ -140,5 +169,5 @@ def stems(query: str) -> set[str]:
 def held_share(query: str, body: str) -> float:
     """The share of a query's meaningful words that a text holds, 0..1."""
     wanted = stems(query)
-    there = {stem(word) for word in re.findall(r"[^\W_]+", body.casefold())}
+    there = {stem(word) for word in WORD.findall(plain(body))}
     return len(wanted & there) / len(wanted) if wanted else 0.0
