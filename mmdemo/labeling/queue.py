@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection
+from contextlib import nullcontext
 
 from mmdemo.errors import MmdemoError
 from mmdemo.label_kinds import LABEL_KINDS
@@ -20,6 +21,7 @@ from mmdemo.store.workspace import Workspace
 log = logging.getLogger(__name__)
 LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody else for so long
 CLOSE_S = 10.0
+AT_ONCE = 64  # pairs that are looked at together
 LABELS_PER_ORDER = 25  # after so many labels the order is made anew
 
 
@@ -44,6 +46,7 @@ class PairQueue:
         self._since_order = 0
         self._made_for: tuple[str, int] | None = None
         self._lock = threading.Lock()
+        self._handing_out = threading.Lock()
         self._making = threading.Lock()
         self._proposals = PROPOSALS
         self._closed = False
@@ -71,33 +74,37 @@ class PairQueue:
             self._proposals = CHECKED
             self.request()
         self._refresh()
-        with self._lock:
-            order = list(self._order)
-        if mismatches:
-            order.sort(key=lambda waiting: waiting.why != HARD_NEGATIVE)
-        now = time.monotonic()
+        with nullcontext() if looks else self._handing_out:  # nobody else is handed the same ones meanwhile
+            with self._lock:
+                order, leases = list(self._order), dict(self._leases)
+            if mismatches:
+                order.sort(key=lambda waiting: waiting.why != HARD_NEGATIVE)
+            order = [waiting for waiting in order if waiting.pair not in passed]
+            now = time.monotonic()
+            others = {p for p, (who, until) in leases.items() if who != holder and until >= now and not looks}
+            chosen = self._choose([w for w in order if w.pair not in others], count, batch)
+            if not chosen:  # all that is left is on other screens: better twice than locked out
+                left = [w for w in order if w.pair in others]
+                left.sort(key=lambda waiting: leases[waiting.pair][1])  # handed out longest ago
+                chosen = self._choose(left, count, batch)
+            if not looks:
+                with self._lock:
+                    self._leases.update({view.id: (holder, now + LEASE_S) for view, _ in chosen})
+        return chosen
+
+    def _choose(self, order: list[Waiting], count: int, batch: str) -> list[tuple[PairView, str]]:
+        """The first pairs that wait for a label, and why each."""
         chosen: list[tuple[PairView, str]] = []
-        position = 0
-        while position < len(order) and len(chosen) < count:
-            part = order[position : position + 64]
-            position += 64
-            free = [w for w in part if w.pair not in passed and (looks or self._is_free(w.pair, holder, now))]
-            views = {v.id: v for v in self._ws.pairs.views([w.pair for w in free])}
-            for waiting in free:
+        for start in range(0, len(order), AT_ONCE):
+            part = order[start : start + AT_ONCE]
+            views = {v.id: v for v in self._ws.pairs.views([w.pair for w in part])}
+            for waiting in part:
                 view = views.get(waiting.pair)
                 if view is None or not view.is_waiting or (batch and view.source != batch):
                     continue
                 chosen.append((view, waiting.why))
                 if len(chosen) == count:
-                    break
-        if looks:
-            return chosen
-        if not chosen and any(w.pair in self._leases for w in order):
-            with self._lock:
-                self._leases.clear()  # all that is left is on other screens: better twice than locked out
-            return self.next(count, holder, batch, passed, mismatches)
-        with self._lock:
-            self._leases.update({view.id: (holder, now + LEASE_S) for view, _ in chosen})
+                    return chosen
         return chosen
 
     def labelled(self, pair_id: int, verdict: str) -> None:
@@ -161,7 +168,3 @@ class PairQueue:
         with self._lock:
             self._order = [Waiting(p.id, "random") for p in unlabelled]
             self._made_for = ("", len(unlabelled))
-
-    def _is_free(self, pair_id: int, holder: str, now: float) -> bool:
-        lease = self._leases.get(pair_id)
-        return lease is None or lease[0] == holder or lease[1] < now

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import pytest
 
 from mmdemo.asker import Asker, asking
 from mmdemo.service.app import App
@@ -21,6 +27,38 @@ def test_two_people_never_get_the_same_pair(app: App) -> None:
     app.context.queue.make()
     ada, bob = ({v.id for v, _ in app.context.queue.next(20, who)} for who in ("ada", "bob"))
     assert len(ada) == len(bob) == 20 and not ada & bob
+
+
+def test_two_who_ask_at_the_same_moment_get_different_pairs(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, both = app.context.queue, threading.Barrier(2)
+    queue.make()
+    views = app.ws.pairs.views
+
+    def together(*pairs: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):  # the one who has to wait for the other does not come
+            both.wait(0.3)
+        return views(*pairs)
+
+    monkeypatch.setattr(app.ws.pairs, "views", together)
+    with ThreadPoolExecutor(2) as pool:
+        ada, bob = (
+            {v.id for v, _ in got} for got in pool.map(lambda who: queue.next(20, who), ("ada", "bob"))
+        )
+    assert len(ada) == len(bob) == 20 and not ada & bob
+
+
+def test_where_all_is_on_screens_those_are_handed_out_again_that_were_longest_ago(app: App) -> None:
+    queue = app.context.queue
+    queue.make()
+    left = len(queue._order)
+    ada = [v.id for v, _ in queue.next(left - 10, "ada")]
+    bob = [v.id for v, _ in queue.next(10, "bob")]
+    assert len(ada) + len(bob) == left
+    assert {v.id for v, _ in queue.next(20, "cy")} <= set(ada)
+    assert {v.id for v, _ in queue.next(20, "dee")} <= set(ada)
+    assert {v.id for v, _ in queue.next(10, "bob")} == set(bob)  # on whose screen they still are
 
 
 def whys(app: App, count: int, **how: bool) -> list[str]:
