@@ -6,7 +6,9 @@ import random
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -16,9 +18,12 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import select
 
 from mmdemo.service.app import App
+from mmdemo.settings import load_settings
 from mmdemo.store.database import Database
 from mmdemo.store.labels import label_in_force
 from mmdemo.store.tables import Label, Pair
+from mmdemo.store.workspace import Workspace
+from tests import crowd
 from tests.browser.conftest import serving
 from tests.browser.labelling import press, shows_a_pair, wait_for_pair, wait_sent
 from tests.doorway import Doorway
@@ -48,6 +53,27 @@ class BehindADoor:
         self.address = self._door.address
         self.database = app.ws.database
         self.go, self.come = self._door.close, self._door.open
+
+    def lose_answers(self, loses: bool) -> None:
+        self._door.loses_answers = loses
+
+
+class Killed:
+    """A page in a process of its own, which is killed when it goes and started anew when it comes."""
+
+    def __init__(self, server: crowd.Server, database: Database) -> None:
+        self._server, self._runs = server, True
+        self._door = Doorway(server.port)
+        self.address, self.database = self._door.address, database
+
+    def go(self) -> None:
+        self._server.kill()
+        self._runs = False
+
+    def come(self) -> None:
+        if not self._runs:
+            self._server.start()
+        self._runs = True
 
     def lose_answers(self, loses: bool) -> None:
         self._door.loses_answers = loses
@@ -220,3 +246,16 @@ def test_in_many_more_turns_the_store_holds_exactly_what_was_done(
         do_at_random(server, chromium, examples=8, steps=60)
     finally:
         server.come()
+
+
+@pytest.mark.slow
+def test_whenever_the_server_is_killed_the_store_holds_exactly_what_was_done(
+    tmp_path: Path, chromium: Browser
+) -> None:
+    folder = tmp_path / "workspace"
+    crowd.pairs_to_label(folder, count=2000)
+    with (
+        crowd.serving(folder, tmp_path / "log") as server,
+        closing(Workspace(load_settings({}, workspace=folder, samples=False))) as ws,
+    ):
+        do_at_random(Killed(server, ws.database), chromium, examples=2, steps=40)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any, get_origin
 
 import pytest
@@ -347,15 +346,15 @@ def test_the_table_costs_at_most_a_fifth_of_a_millisecond_a_call(app: App) -> No
     known: Operation = OPERATIONS.get("label_counts")
 
     def seconds(call: Callable[[], Any]) -> float:
-        begun = time.perf_counter()
+        begun = time.thread_time()  # of a processor, for this thread: whoever else is busy does not count
         call()
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     plain, through = [], []
-    for _ in range(1000):  # turn about, so that what slows the machine slows both; the median sees no pauses
+    for _ in range(1000):  # turn about; of each the one that nothing has slowed
         plain.append(seconds(lambda: app.labels.counts("image-text")))
         through.append(seconds(lambda: known(app, known.parse({"task": "image-text"}, "page"))))
-    assert median(through) - median(plain) < 0.2e-3
+    assert min(through) - min(plain) < 0.2e-3
 
 
 def test_the_data_of_a_task_counts_the_labels_of_that_task(app: App) -> None:
