@@ -42,6 +42,7 @@ atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 TASK = "image-text"
 BASE = MODALITIES.get("image").default_model
+STORES = ("sqlite", "postgresql")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts a job in the background says so
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -89,7 +90,7 @@ def postgresql_url(postgresql: str) -> str:
     return f"{postgresql}/{name}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=STORES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """A database of each kind in turn: empty for SQLite in the workspace, as in the settings."""
     return "" if request.param == "sqlite" else str(request.getfixturevalue("postgresql_url"))
@@ -201,30 +202,44 @@ def seeded(
     return folder
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
+def open_over(
+    make_app: Callable[..., App], request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[[str, Path], App]:
+    """Open a copy of a workspace with the sample collection over a database of either kind."""
+
+    def open_it(kind: str, source: Path) -> App:
+        folder = tmp_path / f"over-{secrets.token_hex(4)}"
+        if kind == "sqlite":
+            shutil.copytree(source, folder)
+            made = make_app(folder.name)
+        else:
+            server, name = request.getfixturevalue("postgresql"), f"test_{secrets.token_hex(6)}"
+            shutil.copytree(request.getfixturevalue("seeded"), folder)
+            for part in ("cache", "vectors"):
+                shutil.copytree(source / part, folder / part, dirs_exist_ok=True)
+            private_postgresql.execute(server, f"CREATE DATABASE {name} TEMPLATE seeded")
+            made = make_app(folder.name, database_url=f"{server}/{name}")
+        made.context.keeper.update()
+        return made
+
+    return open_it
+
+
+@pytest.fixture(params=STORES)
 def app_over_each(
-    make_app: Callable[..., App], request: pytest.FixtureRequest, tmp_path: Path, heard_workspace: Path
+    open_over: Callable[[str, Path], App], request: pytest.FixtureRequest, heard_workspace: Path
 ) -> App:
     """A workspace with the sample collection, indexed, over each database in turn."""
-    if request.param == "sqlite":
-        shutil.copytree(heard_workspace, tmp_path / "over")
-        made = make_app("over")
-    else:
-        server, name = request.getfixturevalue("postgresql"), f"test_{secrets.token_hex(6)}"
-        shutil.copytree(request.getfixturevalue("seeded"), tmp_path / "over")
-        private_postgresql.execute(server, f"CREATE DATABASE {name} TEMPLATE seeded")
-        made = make_app("over", database_url=f"{server}/{name}")
-    made.context.keeper.update()
-    return made
+    return open_over(request.param, heard_workspace)
 
 
 @pytest.fixture
-def heard_app(make_app: Callable[..., App], tmp_path: Path, heard_workspace: Path) -> App:
+def heard_app(
+    open_over: Callable[[str, Path], App], request: pytest.FixtureRequest, heard_workspace: Path
+) -> App:
     """The same, whose recordings have been listened to."""
-    shutil.copytree(heard_workspace, tmp_path / "heard")
-    made = make_app("heard")
-    made.context.keeper.update()
-    return made
+    return open_over(getattr(request, "param", "sqlite"), heard_workspace)
 
 
 @pytest.fixture

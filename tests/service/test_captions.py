@@ -12,6 +12,7 @@ from mmdemo.models.captioning.seen import words
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS
+from tests.service.conftest import over_both
 
 PRINTS = """
 from dataclasses import replace
@@ -37,6 +38,7 @@ def register():
 """
 
 
+@over_both("app")
 def test_what_people_said_of_captions_is_counted_with_what_ships(app: App) -> None:
     item = next(i for i in app.ws.items.listed("image") if i.name == "coffee.jpg").id
     before = ask(app, "caption", item=item)["captions"][0]
@@ -76,6 +78,7 @@ def test_where_no_caption_fits_there_is_none_and_a_sentence(app: App) -> None:
     assert told["captions"] == [] and told["note"] == "No caption I know fits. Write one?"
 
 
+@over_both("app")
 def test_a_text_that_people_confirmed_of_others_has_no_count_of_what_the_classifier_saw(app: App) -> None:
     item = next(i for i in app.ws.items.listed("image") if i.name == "tiger.jpg").id
     told = ask(app, "caption", item=item)["captions"]

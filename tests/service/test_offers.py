@@ -21,6 +21,7 @@ from mmdemo.store.versions import BY_GATE
 from tests import checkpoints
 from tests.conftest import BASE, TASK, drawing
 from tests.models.fake_hub import Repository, point_at, serving
+from tests.service.conftest import over_both
 from tests.waiting import wait_for
 
 CLIP, SIGLIP2 = "clip-vit-base-patch32", "siglip2-base-patch16-224"
@@ -43,12 +44,15 @@ def cached(tmp_path: Path) -> Iterator[Callable[[], Path]]:
 
 
 @pytest.fixture
-def labelled(tmp_path: Path) -> Iterator[Callable[..., App]]:
+def labelled(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., App]]:
     """Open a workspace of drawings, so many of them labelled on each side."""
     opened: list[App] = []
+    on_server = getattr(request, "param", "sqlite") == "postgresql"
+    how: dict[str, Any] = {"device": "cpu", "samples": False}
+    how |= {"database_url": request.getfixturevalue("postgresql_url")} if on_server else {}
 
     def make(validation: int = 6, held_out: int = 4) -> App:
-        app = App(load_settings({}, workspace=tmp_path / "w", device="cpu", samples=False))
+        app = App(load_settings({}, workspace=tmp_path / "w", **how))
         opened.append(app)
         sides = ["validation"] * validation + ["held-out"] * held_out
         paths = sorted(drawing("x").parent.glob("*.jpg"))
@@ -123,6 +127,7 @@ def test_a_model_is_tried_beside_the_active_version_while_that_answers_and_nothi
     assert app.offers.offer(TASK)["trial"] == trial
 
 
+@over_both("labelled")
 def test_with_few_held_out_pairs_the_gate_says_so_and_the_person_decides(
     labelled: Callable[..., App], cached: Callable[[], Path]
 ) -> None:
@@ -140,6 +145,7 @@ def test_with_few_held_out_pairs_the_gate_says_so_and_the_person_decides(
     assert app.offers.offer(TASK)["model"] is None  # of those with a higher figure none is here
 
 
+@over_both("labelled")
 def test_the_gate_lets_through_what_is_certainly_better_and_asks_once_for_a_held_out_set(
     labelled: Callable[..., App], cached: Callable[[], Path]
 ) -> None:

@@ -21,6 +21,7 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests.conftest import TASK, execute_run
+from tests.service.conftest import over_both
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,7 @@ def test_a_search_tells_the_facts_of_the_version_that_answers(
     assert rows["searches"] == "not measured with this model" and "at 50 % and more" not in rows
 
 
+@over_both("app")
 def test_what_was_not_measured_is_said_to_be_so_and_has_no_diagram(app: App) -> None:
     app.ws.versions.add_base(TASK, "clip-vit-base-patch32", "clip-vit-base-patch32")
     told = ask(app, "measured_on", kind="fits", version="clip-vit-base-patch32", value=0.7)
@@ -96,6 +98,7 @@ def test_what_was_not_measured_is_said_to_be_so_and_has_no_diagram(app: App) -> 
     assert "no probability" in ask(app, "measured_on", kind="heard")["about"]
 
 
+@over_both("app")
 def test_the_count_of_captions_is_that_of_what_ships_and_of_the_labels_here(app: App) -> None:
     most = shipped().agreed[0]
     about = {"version": app.settings.model, "value": 0.9}

@@ -30,6 +30,7 @@ from mmdemo.service.operations.table import ask
 from mmdemo.service.speech import Place, few_places, with_corrections
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Item
+from tests.service.conftest import over_both
 
 TASK = "speech-text"
 SAID = "The train to the coast leaves at seven in the morning."
@@ -39,6 +40,7 @@ def recording(app: App, number: int = 1) -> Item:
     return app.media.keep(next((SPEECH / "samples").glob(f"sentence-{number:02d}-*.ogg")), "test", TASK)
 
 
+@over_both("app")
 def test_a_transcript_is_made_once_and_kept(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     item = recording(app)
     heard = app.speech.transcribe(item)
@@ -48,6 +50,7 @@ def test_a_transcript_is_made_once_and_kept(app: App, monkeypatch: pytest.Monkey
     assert app.speech.transcribe(item) == heard
 
 
+@over_both("app")
 def test_a_stopped_transcript_goes_on_from_where_it_was(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmdemo.media.pieces.PIECE_S", (11.0, 11.0))
     part = decode_audio(app.ws.media_path(recording(app)))
@@ -164,6 +167,7 @@ def test_a_title_is_said_to_be_as_sure_as_any_caption_that_claims_as_much(
     assert {c["sure"] for c in app.caption(item)["captions"]} == {how_sure(0.7)} == {"likely"}
 
 
+@over_both("heard_app")
 def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(
     heard_app: App,
 ) -> None:
@@ -196,6 +200,7 @@ def test_subtitles_hold_every_word_at_its_time() -> None:
     assert all(a[1] == b[0] for a, b in pairwise(spans)) and 'text = """no""."' in grid
 
 
+@over_both("app")
 def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(app: App) -> None:
     from mmdemo.labeling.snapshot import take_snapshot
 
@@ -232,6 +237,7 @@ def test_a_file_of_a_transcript_has_what_people_corrected_in_every_format_and_fr
         ask(app, "subtitles", item=item.id, format="doc")
 
 
+@over_both("app")
 def test_the_queue_asks_first_where_words_lie_elsewhere_than_they_were_heard(app: App) -> None:
     items = app.ws.items.listed("audio", limit=3)
     for item in items:

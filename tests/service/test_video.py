@@ -30,6 +30,7 @@ from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests.conftest import execute_run, grown
 from tests.media.test_clock import write_spoken
+from tests.service.conftest import over_both
 
 TASK = "video-text"
 
@@ -51,10 +52,11 @@ def watched_workspace(
 
 
 @pytest.fixture
-def watched(make_app: Callable[..., App], tmp_path: Path, watched_workspace: Path) -> App:
+def watched(
+    open_over: Callable[[str, Path], App], request: pytest.FixtureRequest, watched_workspace: Path
+) -> App:
     """A copy of it, for what is asked of videos that are known."""
-    shutil.copytree(watched_workspace, tmp_path / "watched")
-    return make_app("watched")
+    return open_over(getattr(request, "param", "sqlite"), watched_workspace)
 
 
 def span_of(text: str) -> tuple[float, float]:
@@ -63,6 +65,7 @@ def span_of(text: str) -> tuple[float, float]:
     return float(row["start"]), float(row["end"])
 
 
+@over_both("app")
 def test_a_moment_is_found_where_its_drawing_is_shown_and_the_first_look_is_quick(app: App) -> None:
     item = video(app)
     first = app.video.moments(item, "a harp", wait=False)
@@ -105,6 +108,7 @@ def test_moments_of_what_the_text_model_does_not_read_have_a_sentence_and_no_per
     assert told["moments"] and all(m["probability"] is None for m in told["moments"])
 
 
+@over_both("watched")
 def test_what_is_said_is_found_too_and_told_apart(watched: App) -> None:
     item = video(watched)
     watched.speech.transcribe(item)
@@ -149,6 +153,7 @@ def test_shots_that_can_be_told_are_described_with_their_times_and_the_sure_in_a
     assert files["vtt"].count("-->") == 2 and files["chapters"].endswith("a road sign\n")
 
 
+@over_both("watched")
 def test_a_collection_is_searched_and_lands_on_the_second(watched: App) -> None:
     aligner = watched.models.aligner(TASK)
     kept = [i for i in watched.ws.items.listed("video") if is_kept(watched.ws, aligner.towers.media.id, i.id)]
@@ -351,6 +356,7 @@ def test_a_strip_of_small_frames_shows_the_video_where_one_points(watched: App) 
     assert np.abs(np.asarray(shown, int) - np.asarray(seen, int)).mean() < 8
 
 
+@over_both("app")
 def test_a_label_on_a_span_without_an_end_is_refused(app: App) -> None:
     labels = app.ws.labels.total()
     with pytest.raises(UserError, match="has a start and an end"):
