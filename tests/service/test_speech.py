@@ -50,7 +50,6 @@ def test_a_transcript_is_made_once_and_kept(app: App, monkeypatch: pytest.Monkey
     assert app.speech.transcribe(item) == heard
 
 
-@over_both("app")
 def test_a_stopped_transcript_goes_on_from_where_it_was(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmdemo.media.pieces.PIECE_S", (11.0, 11.0))
     part = decode_audio(app.ws.media_path(recording(app)))
