@@ -26,6 +26,7 @@ class Asker:
         name: who signed in, or the name of their invitation; empty: nobody says.
         network: where a request comes from that brought no session; whatever comes so has limits in common.
         at_this_machine: whether they ask from this machine and nobody else can, but through what they run.
+        by: what let them in; empty: nothing was shown.
     """
 
     role: Role = "owner"
@@ -33,10 +34,21 @@ class Asker:
     name: str = ""
     network: str = ""
     at_this_machine: bool = False
+    by: str = ""
 
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""
         return ROLES.index(self.role) >= ROLES.index(role)
+
+    @property
+    def person(self) -> str:
+        """What tells them from others in whatever session: a digest of their name, of the owner, or of what
+        let them in; empty: nobody is signed in.
+        """
+        if self.role == "viewer" and not self.name:
+            return ""
+        who = f"name {self.name}" if self.name else "owner" if self.role == "owner" else f"by {self.by}"
+        return mark_of(who)[:16]
 
     @property
     def mark(self) -> str | None:

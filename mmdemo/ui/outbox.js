@@ -1,9 +1,11 @@
 /* The outbox: labels and undos on their way, one entry each, until the server has said that they are on disk.
    Any tab sends what any tab has made, the oldest first. An entry's key, made here, makes two arrivals one label,
-   so that nothing is lost where two tabs send the same one, or an answer does not arrive. */
+   so that nothing is lost where two tabs send the same one, or an answer does not arrive. An entry is sent as who
+   made it and as nobody else: whoever signs in at this browser later has the others put aside. */
 mm.outbox = (() => {
   const { send, asJson, Refused, newKey, annotator } = mm;
   const WAITS = "mmdemo.outbox.", ASIDE = "mmdemo.aside.", ANSWER = "mmdemo.answer";  // names begin so
+  const PERSON = "mmdemo.person";  // who was signed in last; what is made when a session is over is theirs
   const FIRST_MS = 300, LONGEST_MS = 30000;  // of a pause, which grows
   const HURRY_MS = 2000;  // between tries that do not wait for the end of a pause
   const OTHERS_MS = 2000;  // so long a tab leaves what another has made to that one
@@ -34,12 +36,16 @@ mm.outbox = (() => {
     }
     return found.sort((a, b) => a.at - b.at);
   }
-  const waiting = () => read(WAITS);
+  const person = () => disk.getItem(PERSON) || "";
+  const strangers = new Set();  // keys of which the server has said that they are another's
+  const isMine = (entry) => (!entry.by || entry.by === person()) && !strangers.has(entry.body.key);
+  const everything = () => read(WAITS), waiting = () => everything().filter(isMine);
+  const ofOthers = () => everything().filter((entry) => !isMine(entry));
   const keep = (prefix, entry) => disk.setItem(prefix + entry.body.key, JSON.stringify(entry));
   const drop = (prefix, key) => disk.removeItem(prefix + key);
 
   // An entry comes after all that this tab has made or seen, whatever the clock does: an undo after its label.
-  let latest = Math.max(0, ...waiting().map((entry) => entry.at));
+  let latest = Math.max(0, ...everything().map((entry) => entry.at));
   const stamp = () => (latest = Math.max(Date.now(), latest + 1));
   const subject = (body) => String(body.pair ?? body.item ?? body.key);
 
@@ -51,9 +57,11 @@ mm.outbox = (() => {
   let others = 0;
   let made = false, declined = false;  // a label since the page was opened; the wish to sign in
 
+  const ANOTHERS = "Somebody else made it in this browser. It is sent when they sign in again.";
+  const aside = () => [...read(ASIDE), ...ofOthers().map((entry) => ({ ...entry, why: ANOTHERS }))];
   function standing() {
     const all = waiting(), undos = all.filter((entry) => entry.action === "take_back").length;
-    return { labels: all.length - undos, undos, aside: read(ASIDE).length, state, why };
+    return { labels: all.length - undos, undos, aside: aside().length, state, why };
   }
   let telling = 0;
   function changed() {
@@ -65,7 +73,7 @@ mm.outbox = (() => {
   function put(action, body, { shown, about } = {}) {
     const key = newKey(), sent = { ...body, key, annotator: annotator() };
     try {
-      keep(WAITS, { at: stamp(), action, body: sent, about: about || subject(body), shown });
+      keep(WAITS, { at: stamp(), action, body: sent, about: about || subject(body), shown, by: person() });
     } catch {
       const receipt = Promise.reject(new Error("This browser has no room left to keep the label, so it was not made. "
         + "Go on when the labels that wait are stored, or in another browser."));
@@ -112,7 +120,7 @@ mm.outbox = (() => {
   }
   // What can never be stored no longer stands in the way of what comes after; with its undo nothing is left of it.
   function putAside(entry, refused) {
-    const key = entry.body.key, undo = waiting().find((other) => other.body.of === key);
+    const key = entry.body.key, undo = everything().find((other) => other.body.of === key);
     if (!undo) keep(ASIDE, { ...entry, why: refused });
     drop(WAITS, key);
     failed.delete(key);
@@ -124,11 +132,14 @@ mm.outbox = (() => {
   async function attempt(entry) {
     try {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
-      const receipt = await send(`mmdemo/api/${entry.action}`, asJson(entry.body, { signal }));
+      const request = asJson(entry.body, { signal });
+      if (entry.by) request.headers["X-Mmdemo-As"] = entry.by;
+      const receipt = await send(`mmdemo/api/${entry.action}`, request);
       return "label" in receipt ? { end: "stored", receipt } : { end: "away" };
     } catch (e) {
       if (!(e instanceof Refused)) return { end: "away" };
       const told = { why: e.message, after: e.after_s * 1000 };
+      if (e.status === 409) return { ...told, end: "another" };
       if (e.status === 401) return { ...told, end: "sign-in" };
       if (BUSY.includes(e.status)) return { ...told, end: "busy" };
       if (BETWEEN.includes(e.status)) return { ...told, end: "away" };
@@ -152,7 +163,7 @@ mm.outbox = (() => {
     for (let left = waiting(); left.length; left = waiting().filter((entry) => !held.has(entry.about))) {
       for (const entry of left) {
         const key = entry.body.key, before = failed.get(key);
-        if (held.has(entry.about) || !disk.getItem(WAITS + key)) continue;
+        if (held.has(entry.about) || !isMine(entry) || !disk.getItem(WAITS + key)) continue;
         if (before?.until > Date.now()) { hold(entry, before.end, before.why, before.until); continue; }
         if (entry.body.of && disk.getItem(ASIDE + entry.body.of)) {
           drop(ASIDE, entry.body.of);
@@ -162,6 +173,7 @@ mm.outbox = (() => {
         tried = Date.now();
         const got = await attempt(entry);
         if (got.end === "stored") { finish(entry, got.receipt); failures = 0; continue; }
+        if (got.end === "another") { strangers.add(key); changed(); continue; }
         if (["away", "busy", "sign-in"].includes(got.end)) {
           return { end: got.end, why: got.why || "", pause: Math.max(step(failures), got.after || 0) };
         }
@@ -205,6 +217,17 @@ mm.outbox = (() => {
   function hurry() { if (state === "away" && Date.now() - tried > HURRY_MS) deliver(); }
   for (const event of ["online", "mm-status", "visibilitychange"]) addEventListener(event, hurry);
   addEventListener("mm-signed-in", deliver);
+  // Somebody has signed in, or the server says who is; "": they have signed out.
+  function become(who) {
+    strangers.clear();
+    try { if (who) disk.setItem(PERSON, who); else disk.removeItem(PERSON); } catch { /* no room: as before */ }
+    changed();
+  }
+  addEventListener("mm-status", ({ detail: { you } }) => {
+    if (!you.person || you.person === person()) return;
+    become(you.person);
+    if (waiting().length) deliver();
+  });
 
   addEventListener("storage", (e) => {
     if (e.key === ANSWER && e.newValue) settle(parse(e.newValue) || {});
@@ -213,7 +236,8 @@ mm.outbox = (() => {
       clearTimeout(others);
       others = setTimeout(() => { if (!timer) deliver(); }, OTHERS_MS * (1 + Math.random()));
     }
-    if (!e.key || e.key.startsWith(WAITS) || e.key.startsWith(ASIDE)) changed();
+    if (e.key === PERSON) strangers.clear();
+    if (!e.key || e.key === PERSON || e.key.startsWith(WAITS) || e.key.startsWith(ASIDE)) changed();
   });
   addEventListener("beforeunload", (event) => { if (waiting().length) event.preventDefault(); });
 
@@ -228,6 +252,7 @@ mm.outbox = (() => {
   }
   function discard() {
     for (const entry of read(ASIDE)) drop(ASIDE, entry.body.key);
+    for (const entry of ofOthers()) drop(WAITS, entry.body.key);
     changed();
   }
 
@@ -242,7 +267,6 @@ mm.outbox = (() => {
   if (waiting().length) deliver();
 
   const watch = (f) => { watchers.add(f); f(standing()); };
-  const aside = () => read(ASIDE);
-  return { put, takeBack, waiting, aside, retry, discard, signIn, watch, get state() { return state; } };
+  return { put, takeBack, waiting, aside, retry, discard, signIn, become, watch, get state() { return state; } };
 })();
 mm.save = mm.outbox.put;

@@ -13,7 +13,7 @@ from starlette.responses import (
 )
 from starlette.routing import BaseRoute, Route
 
-from mmdemo.asker import current
+from mmdemo.asker import Role, current
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import download_path
@@ -21,6 +21,7 @@ from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.service.speech import MOST_LIVE_BYTES
 from mmdemo.ui.access.gate import VISIT
 from mmdemo.ui.access.hub_sign_in import hub_routes
+from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sign_in import sign_in_routes
 from mmdemo.ui.gate import ask, require_role
 from mmdemo.ui.lanes import MODELS, lane_of
@@ -28,6 +29,8 @@ from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import json_body, refusal
 from mmdemo.ui.uploads import receive
 from mmdemo.ui.waiting_files import WAITING
+
+MAKER = "x-mmdemo-as"  # the `person` who made what is sent
 
 
 def page_routes(app: App) -> list[BaseRoute]:
@@ -52,6 +55,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             return refusal(UserError("There is no such operation.", "Reload the page."), 404)
         try:
             body = await json_body(request)
+            _require_maker(request, OPERATIONS.get(name).role)
             answer = await lane_of(OPERATIONS.get(name)).run(ask, app, name, body, "page", current())
             return JSONResponse(answer)
         except MmdemoError as e:
@@ -95,6 +99,17 @@ def page_routes(app: App) -> list[BaseRoute]:
         Route("/gradio_api/upload", wait, methods=["POST"]),
         Route("/mmdemo/api/{name}", call, methods=["POST"]),
     ]
+
+
+def _require_maker(request: Request, role: Role) -> None:
+    """Refuse what somebody else made at this browser; whoever may not ask at all is told that first.
+
+    Raises:
+        Refused: it is another's.
+    """
+    maker = request.headers.get(MAKER, "")
+    if maker and current().may(role) and maker != current().person:
+        raise Refused(409, "Somebody else made this in this browser.", "It is sent when they sign in again.")
 
 
 def read_asset(name: str) -> str:

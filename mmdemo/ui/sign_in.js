@@ -11,6 +11,7 @@
   async function open(key) {
     const you = await post("mmdemo/sign-in", { key: LINK.exec(key)?.[1] || key });
     toast(told(you));
+    mm.outbox.become(you.person);
     try { localStorage.setItem(SIGNED_IN, String(Date.now())); } catch { /* other tabs hear of it by themselves */ }
     signedIn();
   }
@@ -55,6 +56,7 @@
 
   async function signOut() {
     await post("mmdemo/sign-out");
+    mm.outbox.become("");
     location.reload();
   }
 

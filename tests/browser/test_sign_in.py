@@ -13,6 +13,8 @@ from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.grants import INVITATION
 from mmdemo.ui import shell
+from tests.browser.labelling import LABELS, press, shows_a_pair, verdicts
+from tests.conftest import labels_of
 from tests.waiting import free_port, wait_for
 
 Open = Callable[..., Page]
@@ -106,6 +108,41 @@ def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
     page.goto(f"{address}#sign-in={key}")
     page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
     expect(who(page)).to_contain_text("Mallory")
+
+
+def test_labels_that_wait_go_out_as_who_made_them_and_as_nobody_else(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    (anna, hers), (_, his) = (app.access.grant(INVITATION, "annotator", n, 1, 1) for n in ("Anna", "Bob"))
+    page = shows_a_pair(open_page(f"{address}?view=label#sign-in={hers}", tolerate="Failed to load"))
+    expect(who(page)).to_contain_text("Anna")
+    page.route(LABELS, lambda route: route.abort())
+    by_anna = press(page, "m")
+    expect(page.locator(".mm-status")).to_contain_text("1 label wait")
+    app.access.revoke(anna.id)
+    page.unroute(LABELS)
+    dialog = page.get_by_role("dialog", name="Sign in")
+    dialog.get_by_label("Pass phrase or invitation").fill(his)
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(who(page)).to_contain_text("Bob")
+    by_bob = press(page, "x")
+    wait_for(lambda: verdicts(app, by_bob) == ["mismatch"])
+    assert verdicts(app, by_anna) == []
+    page.get_by_role("button", name="1 label could not be stored").click()
+    aside = page.get_by_role("dialog")
+    expect(aside).to_contain_text("Somebody else made it in this browser.")
+    with page.expect_download() as saved:
+        aside.get_by_role("button", name="Save as a file").click()
+    assert f'"pair": {by_anna}' in Path(saved.value.path()).read_text()
+    aside.get_by_role("button", name="Close").click()
+    _, again = app.access.grant(INVITATION, "annotator", "Anna", 1, 1)
+    page.evaluate("(key) => { location.hash = `sign-in=${key}`; }", again)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    wait_for(lambda: verdicts(app, by_anna) == ["match"])
+    assert [row.annotator for row in labels_of(app.ws, by_anna)] == ["Anna"]
+    assert [row.annotator for row in labels_of(app.ws, by_bob)] == ["Bob"]
+    expect(page.locator("[data-aside]")).to_have_count(0)
 
 
 def test_alone_at_one_s_own_machine_there_is_nobody_to_sign_in(

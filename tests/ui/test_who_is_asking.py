@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from mmdemo.asker import Asker
 from mmdemo.errors import StorageError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
@@ -93,7 +94,8 @@ def test_a_request_that_brings_no_session_is_known_by_its_network(shared: App) -
 
 def test_the_owner_s_key_opens_once(shared: App) -> None:
     key, client, other = shared.access.owner_key(), gated(shared), gated(shared)
-    assert sign_in(client, key).json() == {"role": "owner", "name": ""}
+    told = sign_in(client, key).json()
+    assert told == {"role": "owner", "name": "", "person": Asker().person}
     assert role_of(client) == "owner" and role_of(other) == "viewer"
     assert sign_in(other, key).status_code == 401 and role_of(other) == "viewer"
     assert shared.access.owner_key() != key
@@ -342,6 +344,25 @@ def test_labels_bear_the_name_of_who_signed_in_whatever_the_browser_says(make_ap
     body = {"pair": pair, "verdict": "match", "annotator": "Somebody Else", "key": "k"}
     assert client.post("/mmdemo/api/label", json=body).status_code == 200
     assert app.ws.pairs.browse("image-text", limit=1)[0].annotator == "Anna"
+
+
+def test_what_was_made_as_another_is_not_taken_as_one_s_own(make_app: Make) -> None:
+    app = make_app("made", server_name="0.0.0.0")
+    client = gated(app)
+    anna = sign_in(client, app.access.grant("invitation", "annotator", "Anna", 1, 1)[1]).json()["person"]
+    client.post("/mmdemo/sign-out", json={})
+    pair = app.ws.pairs.browse("image-text", state="unlabelled", limit=1)[0].id
+
+    def sent(by: str) -> int:
+        body = {"pair": pair, "verdict": "match", "key": "k"}
+        return client.post("/mmdemo/api/label", json=body, headers={"X-Mmdemo-As": by}).status_code
+
+    assert sent(anna) == 401
+    bob = sign_in(client, app.access.grant("invitation", "annotator", "", 1, 1)[1]).json()["person"]
+    assert bob != anna and sent(anna) == 409 and app.ws.pairs.get(pair).verdict is None
+    assert sent(bob) == 200
+    again = sign_in(gated(app), app.access.grant("invitation", "annotator", "Anna", 1, 1)[1]).json()
+    assert again["person"] == anna  # whatever the invitation
 
 
 def test_a_key_with_half_a_character_is_a_wrong_one(shared: App) -> None:

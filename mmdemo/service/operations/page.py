@@ -73,6 +73,7 @@ def status(app: App, request: TaskRequest) -> dict[str, Any]:
         "you": {
             "role": current().role,
             "name": current().name,
+            "person": current().person,
             "hub": app.settings.hub_sign_in is not None,
             "alone": app.asked_here and not current().session,  # there is nobody to sign in or out
         },

@@ -51,7 +51,7 @@ class Visit:
         if self.local and not self.who.by:
             return OWNER
         network = "" if self.brought else self.address
-        return Asker(self.who.role, self.session, self.who.name, network, self.here)
+        return Asker(self.who.role, self.session, self.who.name, network, self.here, self.who.by)
 
     @property
     def is_known(self) -> bool:

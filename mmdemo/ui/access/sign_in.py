@@ -67,7 +67,7 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
             await let_in(app, visit, who)
         except MmdemoError as e:
             return refusal(e)
-        return JSONResponse({"role": who.role, "name": who.name})
+        return JSONResponse({"role": who.role, "name": who.name, "person": visit.asker.person})
 
     async def sign_out(request: Request) -> Response:
         visit = request.scope[VISIT]
