@@ -159,6 +159,16 @@ class Access:
         self._ws.sessions.end(mark_of(session))
         self.recent.forget()
 
+    def end_number(self, number: int) -> SignedIn:
+        """The same, by its number in the list.
+
+        Raises:
+            UserError: there is none of that number.
+        """
+        found = self._ws.sessions.end_number(number)
+        self.recent.forget()
+        return found
+
     def in_force(self, found: Session) -> bool:
         """Whether a session was neither signed out nor taken back; the database may be asked."""
         by = found.who.by

@@ -12,6 +12,7 @@ from mmdemo.service.context import Context
 from mmdemo.service.data import Data
 from mmdemo.service.labels import Labels
 from mmdemo.service.media import Media
+from mmdemo.service.names import Names
 from mmdemo.service.offers import Offers
 from mmdemo.service.pictures import Pictures
 from mmdemo.service.speech import Speech
@@ -53,6 +54,11 @@ class App:
     def settings(self) -> Settings:
         """Where the workspace is and how to run, with the preset of each base."""
         return self.context.settings
+
+    @cached_property
+    def names(self) -> Names:
+        """Under which names people label."""
+        return Names(self.ws)
 
     @cached_property
     def access(self) -> Access:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from mmdemo.errors import UserError
+from mmdemo.errors import StorageError, UserError
 from mmdemo.store.database import Database
+from mmdemo.store.sessions import USED_AGAIN
 from mmdemo.store.tables import Grant, now
 
 INVITATION, TOKEN = KINDS = ("invitation", "token")
@@ -33,7 +35,7 @@ class GrantLog:
             grant = _usable(session, digest, INVITATION)
             if grant is None:
                 return None
-            left = update(Grant).where(Grant.id == grant.id).values(used=Grant.used + 1)
+            left = update(Grant).where(Grant.id == grant.id).values(used=Grant.used + 1, used_at=now())
             if grant.uses_left is not None:
                 left = left.where(Grant.uses_left > 0).values(uses_left=Grant.uses_left - 1)
             if session.execute(left).rowcount != 1:  # type: ignore[attr-defined]
@@ -42,9 +44,14 @@ class GrantLog:
         return grant
 
     def token(self, digest: str) -> Grant | None:
-        """The token of a key, where it can be used; nothing is counted."""
+        """The token of a key, where it can be used. That it is used is noted where the disk takes that."""
         with self._database.read() as session:
-            return _usable(session, digest, TOKEN)
+            found = _usable(session, digest, TOKEN)
+        at = now()
+        if found is not None and (found.used_at is None or at - found.used_at >= USED_AGAIN):
+            with suppress(StorageError), self._database.write() as session:
+                session.execute(update(Grant).where(Grant.id == found.id).values(used_at=at))
+        return found
 
     def stands(self, grant: int, digest: str) -> bool:
         """Whether the one of this number, whose digest begins so, is there and was not taken back. After a

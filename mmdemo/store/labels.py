@@ -285,6 +285,12 @@ class LabelLog:
         with self._database.read() as session:
             return list(session.scalars(query))
 
+    def names(self) -> list[tuple[str, str | None]]:
+        """The names that labels bear, each with the sessions they were made in."""
+        query = select(Label.annotator, Label.session).where(Label.annotator != "").distinct()
+        with self._database.read() as session:
+            return [(name, whose) for name, whose in session.execute(query)]
+
     def items_of(self, label_ids: Sequence[int]) -> set[str]:
         """The items that those labels are on."""
         found: set[str] = set()

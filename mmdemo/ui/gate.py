@@ -49,8 +49,9 @@ def ask(
     operation = OPERATIONS.get(name)
     require_role(operation.role, asker)
     app.context.wait_for_samples()  # half a second, at the first start
-    if asker.name and "annotator" in operation.fields:
-        values = {**values, "annotator": asker.name}
+    said = values.get("annotator", "")
+    if "annotator" in operation.fields and isinstance(said, str):  # else it is refused below
+        values = {**values, "annotator": app.names.of(asker, said)}
     with asking(asker):
         try:
             return operation(app, operation.parse(values, surface, files))

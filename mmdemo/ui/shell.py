@@ -35,7 +35,7 @@ from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 SCRIPTS = (
-    *("page.js", "sign_in.js", "outbox.js", "reliability.js", "numbers.js"),
+    *("page.js", "sign_in.js", "people.js", "outbox.js", "reliability.js", "numbers.js"),
     *("answers.js", "wave.js", "player.js", "brought.js"),
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace

@@ -85,7 +85,7 @@
     hub = you.hub;
     box.hidden = you.alone;
     if (you.role === "viewer" && !you.name) return box.replaceChildren(h("button", { class: "mm-button", type: "button", onclick: () => signIn() }, "Sign in"));
-    box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link("Invite", invite)] : []), link("Sign out", signOut));
+    box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link("Invite", invite), link("People", () => mm.showPeople())] : []), link("Sign out", signOut));
   });
 
   // Any page may send its reader to a link of its own choice: whoever is somebody already is asked first.

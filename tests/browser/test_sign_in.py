@@ -110,6 +110,24 @@ def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
     expect(who(page)).to_contain_text("Mallory")
 
 
+def test_the_owner_sees_who_is_let_in_and_takes_each_back_by_one_click(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    grant, key = app.access.grant(INVITATION, "annotator", "Carla", 1, 1)
+    other = open_page(f"{address}#sign-in={key}", tolerate=REFUSED)
+    expect(who(other)).to_contain_text("Carla")
+    page = open_page(shell.owner_link(app, address))
+    who(page).get_by_role("button", name="People").click()
+    people = page.get_by_role("dialog", name="People")
+    expect(people.get_by_role("row", name="Carla")).to_have_count(2)
+    expect(people).to_contain_text("this browser")
+    people.get_by_role("button", name=f"Revoke invitation {grant.id}").click()
+    expect(people.get_by_role("row", name="Carla")).to_have_count(1)
+    expect(people.get_by_role("row", name="Carla")).to_contain_text("revoked")
+    assert not [row for row in app.ws.sessions.listed() if row.name == "Carla"]
+
+
 def test_labels_that_wait_go_out_as_who_made_them_and_as_nobody_else(
     locked: tuple[App, str], open_page: Open
 ) -> None:

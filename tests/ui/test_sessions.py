@@ -156,3 +156,32 @@ def test_a_sign_out_that_the_database_does_not_hear_says_so(
     monkeypatch.setattr(shared.ws.sessions, "end", away)
     assert client.post("/mmdemo/sign-out", json={}).status_code == 507
     assert client.post(STATUS, json={}).json()["you"]["name"].startswith("Anna")
+
+
+def test_the_owner_sees_who_is_let_in_and_takes_each_back(shared: App) -> None:
+    owner, anna, bob = gated(shared), gated(shared), gated(shared)
+    sign_in(owner, shared.access.owner_key())
+    keys = [invited(shared, "annotator", name) for name in ("Anna", "Bob")]
+    _, token = shared.access.grant("token", "trainer", "Robot", 1, None)
+    for client, key in zip((anna, bob), keys, strict=True):
+        sign_in(client, key)
+    assert role_of(gated(shared), headers={"Authorization": f"Bearer {token}"}) == "trainer"
+
+    def listed(what: str) -> list[dict[str, Any]]:
+        return list(owner.post(f"/mmdemo/api/{what}", json={}).json()[what])
+
+    rows = {row["name"]: row for row in listed("sessions")}
+    assert [(rows[n]["role"], rows[n]["own"]) for n in ("", "Anna 1")] == [
+        ("owner", True),
+        ("annotator", False),
+    ]
+    assert rows["Anna 1"]["by"] == "invitation 1" and rows[""]["by"] == "the link of the start"
+    assert all(row[when] for row in rows.values() for when in ("made", "last_used", "expires"))
+    assert all(grant["made"] and grant["last_used"] for grant in listed("grants"))
+    told = str(listed("sessions")) + str(listed("grants"))
+    for client in (owner, anna):
+        assert id_of(shared, client) not in told and cookie_of(client) not in told
+    assert anna.post("/mmdemo/api/sessions", json={}).status_code == 401
+    ended = owner.post("/mmdemo/api/end_session", json={"session": rows["Anna 1"]["id"]})
+    assert ended.status_code == 200 and role_of(anna) == "viewer" and role_of(bob) == "annotator"
+    assert owner.post("/mmdemo/api/end_session", json={"session": rows["Anna 1"]["id"]}).status_code == 400

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from mmdemo.asker import Role
+from mmdemo.asker import Role, current
+from mmdemo.service.access import GRANT, HUB, OWNER, PHRASE
 from mmdemo.service.app import App
+from mmdemo.service.names import shown_name
 from mmdemo.service.operations.requests import Answer, Count, Id, Name, NothingRequest, OneOf, Request
 from mmdemo.service.operations.table import operation
 from mmdemo.store.grants import INVITATION, TOKEN
-from mmdemo.store.tables import Grant, now
+from mmdemo.store.tables import Grant, SignedIn, now
 
 LONGEST_NAME = 100
 LONGEST_DAYS = 366
 RoleName = Annotated[str, OneOf("role", lambda: get_args(Role))]
+LET_IN_BY = {
+    OWNER: "the link of the start",
+    PHRASE: "the pass phrase",
+    GRANT: "invitation",
+    HUB: "Hugging Face",
+}
 OWNERS: Any = ("page", "command")
 
 
@@ -75,8 +84,45 @@ def revoke(app: App, request: RevokeRequest) -> dict[str, Any]:
     return _shown(app.access.revoke(request.grant))
 
 
+class EndRequest(Request):
+    """Which one."""
+
+    session: Id = Field(description="its id, from the list")
+
+
+@operation("sessions", role="owner", quick=True, surfaces=OWNERS)
+def sessions(app: App, request: NothingRequest) -> dict[str, Any]:
+    """Who is signed in, the last used first."""
+    return {"sessions": [_signed_in(row) for row in app.ws.sessions.listed()]}
+
+
+@operation("end_session", role="owner", quick=True, surfaces=OWNERS)
+def end_session(app: App, request: EndRequest) -> dict[str, Any]:
+    """Sign somebody out, in every copy of their session."""
+    return _signed_in(app.access.end_number(request.session))
+
+
+def _signed_in(row: SignedIn) -> dict[str, Any]:
+    kind, _, rest = row.let_in_by.partition(":")
+    return {
+        "id": row.id,
+        "role": row.role,
+        "name": row.name,
+        "by": LET_IN_BY.get(kind, kind) + (f" {rest.partition(':')[0]}" if kind == GRANT else ""),
+        "made": _told(row.created_at),
+        "last_used": _told(row.used_at),
+        "expires": _told(row.ends_at),
+        "own": row.mark == current().mark,
+    }
+
+
+def _told(at: datetime | None) -> str | None:
+    """A time in UTC, for people and scripts; None: never."""
+    return at.isoformat(timespec="seconds") if at else None
+
+
 def _made(app: App, kind: str, request: TokenRequest, uses: int | None) -> KeyAnswer:
-    grant, key = app.access.grant(kind, request.role, request.name.strip(), request.days, uses)  # type: ignore[arg-type]
+    grant, key = app.access.grant(kind, request.role, shown_name(request.name), request.days, uses)  # type: ignore[arg-type]
     facts = {
         "role": grant.role,
         "name": grant.name,
@@ -96,5 +142,7 @@ def _shown(grant: Grant) -> dict[str, Any]:
         "state": state,
         "used": grant.used,
         "uses_left": grant.uses_left,
-        "expires": grant.expires_at.isoformat(timespec="seconds"),
+        "made": _told(grant.created_at),
+        "last_used": _told(grant.used_at),
+        "expires": _told(grant.expires_at),
     }
