@@ -83,6 +83,8 @@ class Modality:
     # What a media tower hears somebody say in an item, empty where nobody does; None: nothing is listened to.
     heard: Callable[[Workspace, Tower, Item], str] | None = None
     model_setting: str = ""  # the field of Settings that names another base version
+    # What of an item is not looked at, as a sentence; empty: all of it is.
+    not_looked_at: Callable[[Workspace, Item], str] | None = None
     tab: str = ""  # the page's own tab; empty: one like those of all others
     shown_first: tuple[str, ...] = ()  # what its tab begins with where they are there, by the files' names
     first_query: str = ""  # what its tab looks for at first, among the samples

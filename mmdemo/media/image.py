@@ -18,14 +18,19 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from mmdemo.errors import MediaError
+from mmdemo.media.colour import to_rgb
 from mmdemo.media.decode_budget import DECODES
 from mmdemo.media.decoding import decoding
+from mmdemo.media.deep_pixels import is_deep, scale_of
+from mmdemo.media.not_read import AT_ONCE, what_it_is
 from mmdemo.media.picture_bounds import FORMATS, bytes_a_pixel, require_in_bounds
 
 MAX_MEGAPIXELS = 100
 LARGE_PX = 16_000_000  # pixels: what has more is made smaller while it is decoded
 STRIP_PX = 1_000_000  # pixels that are converted at a time
 CHECKED_PX = 64  # the least side that is decoded to see whether a file is whole
+FIRST_FRAME = "This picture moves: only its first frame is looked at."
+ONE_PAGE = "This picture has several pages: only the first is looked at."
 SUFFIX_OF = {"mpo": ".jpg", "jpeg": ".jpg", "jpeg2000": ".jp2", "tiff": ".tif"}
 UPRIGHT = {  # what undoes an orientation of Exif
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -108,11 +113,25 @@ def _decoded(
         with DECODES.taken(held):
             opened.load()
             turn = _orientation(opened, name)
-            image = _small_rgb(opened, factor)
+            image = _small_rgb(opened, factor, name)
     if turn in UPRIGHT:
         image = image.transpose(UPRIGHT[turn])
     width, height = (height, width) if turn in TURNED else (width, height)
     return image, PictureFacts(width, height, SUFFIX_OF.get(kind, f".{kind}"))
+
+
+def not_looked_at(source: Path) -> str:
+    """What of a file is not looked at, as a sentence: an animation's frames and a document's pages after the
+    first. Empty: it is all there is.
+
+    Raises:
+        MediaError: not a picture.
+    """
+    name = source.name
+    with decoding(name), _opened(source, name) as opened:
+        if opened.format == "MPO" or not getattr(opened, "is_animated", False):
+            return ""  # MPO is a photograph with what the camera made of it
+        return ONE_PAGE if opened.format == "TIFF" else FIRST_FRAME
 
 
 @contextmanager
@@ -124,12 +143,18 @@ def _opened(source: bytes | Path, name: str) -> Iterator[ImageFile.ImageFile]:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as e:
         if isinstance(e, FileNotFoundError):
             raise MediaError(f"{name} does not exist.", "Check the path.") from e
-        raise MediaError(
-            f"{name} is not a picture that can be read.",
-            "Use a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF file.",
-        ) from e
+        what, cure = what_it_is(_head(source))
+        told = f": it is {what}" if what else ""
+        raise MediaError(f"{name} is not a picture that can be read{told}.", cure) from e
     with opened:
         yield opened
+
+
+def _head(source: bytes | Path) -> bytes:
+    if isinstance(source, bytes):
+        return source[:AT_ONCE]
+    with source.open("rb") as file:
+        return file.read(AT_ONCE)
 
 
 def _orientation(opened: ImageFile.ImageFile, name: str) -> int:
@@ -156,38 +181,18 @@ def _factor(width: int, height: int, at_least_px: int | None) -> int:
     return max(needed, min(width, height) // at_least_px) if at_least_px else needed
 
 
-def _small_rgb(image: Image.Image, factor: int) -> Image.Image:
+def _small_rgb(image: ImageFile.ImageFile, factor: int, name: str) -> Image.Image:
     """The picture as RGB, made smaller strip by strip: no second copy of a large one is held."""
-    peak = _peak(image)
+    scale = scale_of(image) if is_deep(image.mode) else None
+    convert = to_rgb(image, name)
     width, height = image.size
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = max(1, STRIP_PX // max(1, width * factor)) * factor
     for top in range(0, height, rows):
-        strip = _to_rgb(image.crop((0, top, width, min(height, top + rows))), peak)
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        strip = convert(scale.to_bytes(strip) if scale else strip)
         small.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
     return small
-
-
-def _peak(image: Image.Image) -> float:
-    """The largest value of a picture whose values are not bytes."""
-    if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        return float(image.getextrema()[1])  # type: ignore[arg-type]
-    return 0.0
-
-
-def _to_rgb(image: Image.Image, peak: float) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        values = np.asarray(image, dtype=np.float32)
-        if image.mode == "F" and peak <= 1.0:
-            values = values * 255.0
-        elif peak > 255:
-            values = values / 257.0  # 65535 / 255
-        return Image.fromarray(values.clip(0, 255).astype(np.uint8), "L").convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
 
 
 def pixels(image: Image.Image, size_px: int) -> np.ndarray:

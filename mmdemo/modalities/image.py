@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mmdemo.store.workspace import Workspace
 
 SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .tga .jfif"
+TOLD = ".heic .heif .jxl"  # of pictures too, which are not read: whoever has one is told so
 SHOWN_FIRST = (
     *("chelsea.jpg", "coffee.jpg", "rocket.jpg", "astronaut.jpg", "another_apple.jpg", "bicycle.jpg"),
     *("a_teapot.jpg", "frog.jpg", "hamburger.jpg", "tiger.jpg", "watermelon.jpg", "lighthouse.jpg"),
@@ -52,6 +53,13 @@ def pictures(ws: Workspace, item: Item) -> list[Image]:
     return [draw(ws, item, READ_PX)]
 
 
+def not_looked_at(ws: Workspace, item: Item) -> str:
+    """That only the first frame of an animation is seen."""
+    from mmdemo.media.image import not_looked_at
+
+    return not_looked_at(ws.media_path(item))
+
+
 MODALITIES.add(
     "image",
     Modality(
@@ -62,11 +70,12 @@ MODALITIES.add(
         title="Pictures",
         default_model="efficientnet-lite0-devise",
         model_setting="model",
-        suffixes=frozenset(SUFFIXES.split()),
+        suffixes=frozenset([*SUFFIXES.split(), *TOLD.split()]),
         describe=describe,
         decode=decode,
         draw=draw,
         pictures=pictures,
+        not_looked_at=not_looked_at,
         tab="image",
         shown_first=SHOWN_FIRST,
         media_types={

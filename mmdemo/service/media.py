@@ -77,6 +77,11 @@ class Media:
         """The task of an item's modality."""
         return MODALITIES.get(item.modality).task
 
+    def not_looked_at(self, item: Item) -> str:
+        """What of an item is not looked at, as a sentence, as of an animation; else empty."""
+        own = MODALITIES.get(item.modality).not_looked_at
+        return own(self._ws, item) if own else ""
+
     def align(self, item: Item, texts: Sequence[str], version: str | None = None) -> dict[str, Any]:
         """The JSON of `align`: how well each text fits, in the order given."""
         from mmdemo.retrieval.embed import load_medium
@@ -85,6 +90,7 @@ class Media:
         aligner = self._context.models.aligner(self.task_of(item), version or None)
         medium = load_medium(self._ws, aligner.towers.media, item)
         language, note = aligner.told_of(medium)
+        note = " ".join(filter(None, (self.not_looked_at(item), note)))
         scores = [vars(s) for s in aligner.align(medium, texts)]
         return {"model": aligner.version, "scores": scores, "language": language, "note": note}
 

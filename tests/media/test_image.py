@@ -11,6 +11,9 @@ from PIL import Image
 
 from mmdemo.errors import MediaError
 from mmdemo.media.image import decode_image, pixels, probe_image, thumbnail
+from mmdemo.modality import MODALITIES
+from mmdemo.service.app import App
+from mmdemo.service.operations.table import ask
 from tests.conftest import drawing, png
 
 
@@ -100,3 +103,46 @@ def test_a_thumbnail_keeps_the_shape_and_never_grows() -> None:
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no\.jpg does not exist"):
         decode_image(tmp_path / "no.jpg")
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", r"it is a HEIC picture\. Save it as a JPEG; an iPhone"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0", "it is a HEIC picture"),
+        (b"\xff\x0a\x30\x54", r"it is a JPEG XL picture\. Save it as a JPEG"),
+        (b"\0\0\0\x0cJXL \x0d\x0a\x87\x0a", "it is a JPEG XL picture"),
+        (b"8BPS\0\1", "a Photoshop document"),
+        (b"<svg xmlns=", "a drawing in SVG"),
+    ],
+)
+def test_a_picture_in_a_format_that_is_not_read_is_called_by_its_name_with_what_to_do(
+    tmp_path: Path, head: bytes, told: str
+) -> None:
+    path = tmp_path / "IMG_0001.HEIC"
+    path.write_bytes(head + b"\0" * 100)
+    with pytest.raises(MediaError, match=rf"^IMG_0001\.HEIC is not a picture that can be read: .*{told}"):
+        probe_image(path)
+    assert MODALITIES.get("image").claims(path)
+
+
+def test_of_what_moves_or_has_pages_the_first_is_looked_at_and_that_is_told(app: App) -> None:
+    frames = [Image.new("RGB", (40, 40), c) for c in ("red", "blue", "lime")]
+    more: dict[str, object] = {"save_all": True, "append_images": frames[1:]}
+    for kind, told in (
+        ("GIF", "moves"),
+        ("PNG", "moves"),
+        ("WEBP", "moves"),
+        ("AVIF", "moves"),
+        ("TIFF", "several pages"),
+    ):
+        item = app.ws.add_media("image", saved(frames[0], kind, **more), f"moves.{kind}", source="test")
+        assert told in app.media.not_looked_at(item) and "first" in app.media.not_looked_at(item)
+        with Image.open(app.ws.thumbnail(item, 320)) as shown:
+            red, green, blue = shown.convert("RGB").getpixel((20, 20))
+            assert red > 200 > 60 > max(green, blue)
+    still = app.ws.add_media("image", saved(frames[0], "PNG"), "still.png", source="test")
+    assert app.media.not_looked_at(still) == ""
+    moving = next(i for i in app.ws.items.listed("image") if i.name == "moves.GIF")
+    assert "moves" in ask(app, "explain", item=moving.id, texts="red")["note"]
+    assert "moves" in app.media.align(moving, ["red"])["note"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdemo.media.image import decode_image
 from mmdemo.media.video import decode_video, frame_at, key_frames, probe_video
 from mmdemo.store.workspace import Workspace
 
@@ -64,8 +65,8 @@ def test_a_disc_in_pixels_that_are_not_square_is_round_wherever_it_is_shown(
     shown = [
         frame_at(path, 0.04).image,
         key_frames(path, [0.0])[0].image,
-        Image.open(ws.thumbnail(item, 320)),
-        Image.open(ws.video_frame(item, 0.04, 320)),
+        decode_image(ws.thumbnail(item, 320)),
+        decode_image(ws.video_frame(item, 0.04, 320)),
     ]
     for image in shown:
         grey = np.asarray(image.convert("L")) > 128

@@ -28,15 +28,15 @@ class ExplainRequest(Request):
 @operation("explain", role="viewer")
 def explain(app: App, request: ExplainRequest) -> dict[str, Any]:
     """Scores of captions and where in the picture each is found (0-255, row by row; 255 is certain), with a
-    sentence for each of which nothing is lit.
+    sentence for each of which nothing is lit, and one on what of the file is not looked at.
     """
-    version, found = app.pictures.explain(
-        app.media.item(request.item), request.texts, request.version or None
-    )
+    item = app.media.item(request.item)
+    version, found = app.pictures.explain(item, request.texts, request.version or None)
     maps = (found.maps * 255).astype("uint8")  # (T, h, w)
     return {
         "model": version,
         "scores": [vars(score) for score in found.scores],
         "maps": [m.tolist() for m in maps],
         "notes": list(found.notes),
+        "note": app.media.not_looked_at(item),
     }

@@ -131,6 +131,7 @@ function align() {
   return into(box, () => api("explain", { item: state.item, texts: captions.value.split("\n").filter((t) => t.trim()), version: state.version }), (answer) => {
     maps = answer.maps; notes = answer.notes;
     box.replaceChildren(
+      mm.answers.told(answer) || "",
       mm.answers.measures(answer),
       ...answer.scores.map((s, i) => scoreRow(s, i, answer.model)));
     const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
