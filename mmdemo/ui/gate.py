@@ -16,7 +16,19 @@ from mmdemo.service.exchange import exchange_folder
 from mmdemo.service.operations.table import OPERATIONS, Surface
 from mmdemo.settings import Settings
 
-CURE = "Sign in with an invitation or the pass phrase, which the person who runs this page has."
+CURE = "Sign in with an invitation from the owner, or with the pass phrase."
+THOSE: dict[Role, str] = {
+    "viewer": "everybody",
+    "annotator": "annotators",
+    "trainer": "trainers",
+    "owner": "the owner",
+}
+YOU: dict[Role, str] = {
+    "viewer": "a viewer",
+    "annotator": "an annotator",
+    "trainer": "a trainer",
+    "owner": "the owner",
+}
 
 
 def require_role(role: Role, asker: Asker) -> None:
@@ -26,7 +38,7 @@ def require_role(role: Role, asker: Asker) -> None:
         AccessError: they may not.
     """
     if not asker.may(role):
-        raise AccessError(f"This is for the role {role}, and yours is {asker.role}.", CURE)
+        raise AccessError(f"This is for {THOSE[role]}, and you are {YOU[asker.role]}.", CURE)
 
 
 def ask(

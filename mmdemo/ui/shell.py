@@ -21,6 +21,7 @@ from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings, believing_nobody
+from mmdemo.store.page_address import note_address
 from mmdemo.ui.access.gate import Gate
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.server import GatedApp
@@ -109,8 +110,8 @@ def _tab_of_link(names: Collection[str]) -> Callable[[gr.Request], Any]:
     return tab_of_link
 
 
-def _launch(page: gr.Blocks, app: App) -> str:
-    """Serve the page; returns the address by which people reach it."""
+def _launch(page: gr.Blocks, app: App) -> tuple[str, str]:
+    """Serve the page; returns where it answers, and the address by which people reach it."""
     settings, hosts = app.settings, Hosts(app.settings)
     with believing_nobody():
         _, address, shared = page.launch(
@@ -140,14 +141,15 @@ def _launch(page: gr.Blocks, app: App) -> str:
         hosts.add(shared)
     if settings.space_host:
         shared = f"https://{settings.space_host}/"
+    served = str(shared or address)
     answer_agents(page, app)
     QueuedAnswers(page)
-    return str(shared or address)
+    return served, served if shared else hosts.for_people(served, page.root_path)
 
 
 def owner_link(app: App, address: str) -> str:
-    """A link that makes whoever opens it first the owner. What stands behind the # is never sent: no log of a
-    server has it.
+    """A link that makes whoever opens it first the owner, at the page's address. What stands behind
+    the # is never sent: no log of a server has it.
     """
     return f"{address}#sign-in={app.access.owner_key()}"
 
@@ -166,17 +168,18 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     page = build_page(app)
     page.queue(max_size=64, default_concurrency_limit=4)
     try:
-        address = _launch(page, app)
+        address, for_people = _launch(page, app)
     except OSError as e:  # of the sockets that are tried
         app.close()
         raise port_is_taken(settings) from e
     app.context.start_behind_the_page()  # Python runs one thread at a time: before, the page would wait
+    note_address(app.ws.folder, for_people)
     log.info("mmdemo is at %s", address)
     if not settings.local or settings.passphrase:
         log.warning(
             "Whoever reaches it can look. To do more they sign in; an invitation is made by `mmdemo invite`."
         )
-        log.warning("You are the owner by this link, which opens once: %s", owner_link(app, address))
+        log.warning("You are the owner by this link, which opens once: %s", owner_link(app, for_people))
     log.info("%s", keeping(app)["text"])
     if block:
         try:

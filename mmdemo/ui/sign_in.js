@@ -60,7 +60,13 @@
     location.reload();
   }
 
-  // An invitation is a link that is shown once.
+  // An invitation is a link that is shown once. The server knows the address that it was told of; where that is one
+  // of its own machine only, the owner is here by a better one.
+  const OWN = ["127.0.0.1", "localhost", "[::1]"];
+  function linkHere(made) {
+    const url = new URL(made, location.href);
+    return OWN.includes(url.hostname) ? location.origin + location.pathname + url.hash : url.href;
+  }
   async function invite() {
     const field = (words, input) => h("label", { class: "mm-field" }, words, " ", input);
     const role = h("select", { "aria-label": "May" }, ROLES.slice(1).map((name) => h("option", { value: name }, may[name])));
@@ -69,7 +75,7 @@
     if (!(await confirm("Invite somebody. The link can be opened for a week.", "Make a link", [field("Who has it may", role), field("Name", name), field("How many people", uses)]))) return;
     try {
       const made = await api("invite", { role: role.value, name: name.value, uses: Number(uses.value) });
-      const link = h("input", { readonly: true, value: location.origin + location.pathname + made.link, "aria-label": "Invitation link", onfocus: (e) => e.target.select() });
+      const link = h("input", { readonly: true, value: linkHere(made.link), "aria-label": "Invitation link", onfocus: (e) => e.target.select() });
       if (await confirm("This link is shown only now.", "Copy", [link])) navigator.clipboard.writeText(link.value).then(() => toast("Link copied."), () => toast(link.value));
     } catch (e) { toast(e.message, true); }
   }

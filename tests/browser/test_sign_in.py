@@ -46,7 +46,7 @@ def test_a_wrong_key_is_told_in_the_dialog_and_a_right_one_goes_on_with_what_one
     before = app.ws.labels.total()
     page.keyboard.press("m")
     dialog = page.get_by_role("dialog", name="Sign in")
-    expect(dialog).to_contain_text("This is for the role annotator")
+    expect(dialog).to_contain_text("This is for annotators, and you are a viewer.")
     dialog.get_by_label("Pass phrase or invitation").fill("open sesame")
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog.get_by_role("alert")).to_contain_text("This key opens nothing.")

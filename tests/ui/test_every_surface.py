@@ -14,9 +14,10 @@ import pytest
 from mmdemo.asker import ROLES, Role
 from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
-from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.service.operations.table import OPERATIONS, ask
 from mmdemo.settings import load_settings
 from mmdemo.ui import shell
+from mmdemo.ui.gate import THOSE, YOU
 from tests.ui.conftest import agent
 from tests.ui.test_who_is_asking import bearer
 from tests.waiting import free_port
@@ -74,19 +75,19 @@ def test_each_operation_asks_for_its_role_on_every_surface(public: tuple[App, st
             assert said.status_code == 400, (name, said.text)  # too many values, whoever asks
             if may:
                 continue
-            assert (
-                "This is for the role"
-                in http.post(f"gradio_api/run/{name}", json={"data": []}, headers=headers).text
-            ), name
-            assert "This is for the role" in ended(http, name, headers), name
+            refusal = f"This is for {THOSE[operation.role]}, and you are {YOU[role]}."
+            assert refusal in http.post(f"gradio_api/run/{name}", json={"data": []}, headers=headers).text, (
+                name
+            )
+            assert refusal in ended(http, name, headers), name
             by_number = {"data": [], "fn_index": numbers[name], "session_hash": f"s{name}"}
             http.post("gradio_api/queue/join", json=by_number, headers=headers)
             told = http.get(
                 "gradio_api/queue/data", params={"session_hash": f"s{name}"}, headers=headers
             ).text
-            assert "This is for the role" in told, name
+            assert refusal in told, name
             _, refused = agent(address, name, {}, token=headers.get("Authorization", "")[7:])
-            assert refused.isError and "This is for the role" in refused.content[0].text, name
+            assert refused.isError and refusal in refused.content[0].text, name
 
 
 def test_every_function_of_the_page_is_an_operation_or_known(public: tuple[App, str, Any]) -> None:
@@ -112,6 +113,14 @@ def test_every_role_is_asked_for_by_some_operation_and_export_is_the_trainer_s()
         "revoke",
     ):
         assert OPERATIONS.get(name).role == "owner", name
+
+
+def test_an_invitation_is_a_whole_link_at_the_address_by_which_people_reach_the_page(
+    public: tuple[App, str, Any],
+) -> None:
+    made = ask(public[0], "invite", role="annotator")  # as the command line makes it
+    assert made["link"] == f"https://my.example/#sign-in={made['key']}" and made["note"] == ""
+    assert ask(public[0], "make_token")["link"] == ""
 
 
 def test_a_start_that_others_can_reach_prints_the_owner_s_link(

@@ -295,3 +295,21 @@ def test_the_names_of_a_page_are_those_that_it_was_told(
     space = hosts()
     assert space.knows("me-demo.hf.space") and space.is_own("https://me-demo.hf.space", "10.1.2.3:7860")
     assert not space.knows("other.hf.space")
+
+
+@pytest.mark.parametrize(
+    ("told", "root", "address"),
+    [
+        ("", "", "http://127.0.0.1:7860/"),
+        ("my.domain, other.example", "", "https://my.domain/"),
+        ("http://my.domain:8080", "", "http://my.domain:8080/"),
+        ("my.domain", "/below", "https://my.domain/below/"),
+        ("my.domain/below/", "/below", "https://my.domain/below/"),
+        ("my.domain", "https://whole.example/x", "https://whole.example/x/"),
+    ],
+)
+def test_people_reach_the_page_by_the_first_name_that_it_was_told(
+    told: str, root: str, address: str, tmp_path: Path
+) -> None:
+    hosts = Hosts(load_settings({}, workspace=tmp_path, hosts=told))
+    assert hosts.for_people("http://127.0.0.1:7860/", root) == address

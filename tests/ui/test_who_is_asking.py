@@ -106,7 +106,7 @@ def test_an_invitation_lets_so_many_in_as_what_it_says_until_it_is_revoked(share
     owner = gated(shared)
     sign_in(owner, shared.access.owner_key())
     made = owner.post("/mmdemo/api/invite", json={"role": "annotator", "name": "Anna", "uses": 2}).json()
-    assert made["link"] == f"#sign-in={made['key']}"
+    assert made["link"] == f"#sign-in={made['key']}" and "the page's address" in made["note"]
     people = [gated(shared) for _ in range(3)]
     answers = [sign_in(person, made["key"]) for person in people]
     assert [answer.status_code for answer in answers] == [200, 200, 401]

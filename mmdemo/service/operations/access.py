@@ -14,6 +14,7 @@ from mmdemo.service.names import shown_name
 from mmdemo.service.operations.requests import Answer, Count, Id, Name, NothingRequest, OneOf, Request
 from mmdemo.service.operations.table import operation
 from mmdemo.store.grants import INVITATION, TOKEN
+from mmdemo.store.page_address import noted_address
 from mmdemo.store.tables import Grant, SignedIn, now
 
 LONGEST_NAME = 100
@@ -25,6 +26,7 @@ LET_IN_BY = {
     GRANT: "invitation",
     HUB: "Hugging Face",
 }
+ADD_ADDRESS = "No page was served from this workspace yet: add the link to the page's address."
 OWNERS: Any = ("page", "command")
 
 
@@ -48,10 +50,11 @@ class KeyAnswer(Answer):
 
     id: int
     key: str = Field(description="of a token: what a script sends as Authorization: Bearer KEY")
-    link: str = Field(description="of an invitation: what to add to the page's address; of a token empty")
+    link: str = Field(description="of an invitation: what to open; of a token empty")
     role: str
     name: str
     expires: str
+    note: str = Field(description="what is to be done with the link before it is sent; empty: nothing")
 
 
 class RevokeRequest(Request):
@@ -128,7 +131,11 @@ def _made(app: App, kind: str, request: TokenRequest, uses: int | None) -> KeyAn
         "name": grant.name,
         "expires": grant.expires_at.isoformat(timespec="seconds"),
     }
-    return KeyAnswer(id=grant.id, key=key, link=f"#sign-in={key}" if kind == INVITATION else "", **facts)
+    address = noted_address(app.ws.folder) if kind == INVITATION else ""
+    link = f"{address}#sign-in={key}" if kind == INVITATION else ""
+    return KeyAnswer(
+        id=grant.id, key=key, link=link, note=ADD_ADDRESS if link and not address else "", **facts
+    )
 
 
 def _shown(grant: Grant) -> dict[str, Any]:

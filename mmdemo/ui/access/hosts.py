@@ -32,7 +32,8 @@ class Hosts:
         self._own: set[Origin] = set()
         self._any_address = self.on_space or settings.server_name in EVERYWHERE
         self._names = {*THIS_MACHINE, _name(settings.server_name)}
-        for told in re.split(r"[,\s]+", settings.hosts):
+        self._told = [told for told in re.split(r"[,\s]+", settings.hosts) if told]
+        for told in self._told:
             self.add(told)
         self.add(f"https://{settings.space_host}")
 
@@ -45,6 +46,23 @@ class Hosts:
         if name := _name(host):
             self._names.add(name)
             self._own |= {(one, *_with_port(host, one)) for one in PORTS if scheme.lower() in ("", one)}
+
+    def for_people(self, served: str, root: str = "") -> str:
+        """The address by which people reach the page: the first further name that it was told, by https where
+        that has no scheme; else the one that it is served at.
+
+        Args:
+            served: that one.
+            root: the path that a proxy has the page at, or its whole address.
+        """
+        if root.startswith(tuple(f"{scheme}://" for scheme in PORTS)):
+            return f"{root.rstrip('/')}/"
+        if not self._told:
+            return served
+        first = self._told[0].rstrip("/")
+        first = first if "://" in first else f"https://{first}"
+        path = "" if urlsplit(first).path else root.strip("/")
+        return f"{first}/{path}/" if path else f"{first}/"
 
     def knows(self, host: str) -> bool:
         """Whether a Host header names this page. An address in digits, where it is served at all of them, is
