@@ -28,8 +28,7 @@ PACKAGE = '''
 from dataclasses import replace
 
 from mmdemo.data.exporters.base import EXPORTERS, Exporter
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import file_row
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.label_kinds import LABEL_KINDS, LabelKind
 from mmdemo.modality import MODALITIES
 from mmdemo.models.presets import LOADERS, PRESETS, Loader
@@ -40,15 +39,15 @@ from mmdemo.ui.tabs.table import TABS, Tab
 
 
 class Album:
-    name, about, order = "album", "an album's index", 450
+    name, about = "album", "an album's index"
 
-    def accepts(self, path):
-        return path.name == "album.csv"
+    def recognise(self, source):
+        return Recognition(0.9, "It is an album.") if source.path.name == "album.csv" else NOT_MINE
 
-    def rows(self, path):
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+    def rows(self, source):
+        for number, line in enumerate(source.read_text(source.path).splitlines(), 1):
             name, text = line.split("=")
-            yield file_row(number, path.parent, name, text=text)
+            yield source.row(number, name, text=text)
 
 
 def write(out, labels):

@@ -4,29 +4,25 @@ goes on.
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import islice
+import base64
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from mmdemo.data.importers.base import Importer, importer_for, takes
+from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row, Skipped, require_storable
-from mmdemo.errors import MmdemoError, UserError, one_line, reason
-from mmdemo.label_kinds import LABEL_KINDS, training_of
-from mmdemo.media.below import is_below
-from mmdemo.media.listing import entries
-from mmdemo.media.regular_file import at_home, is_file, is_there
-from mmdemo.modality import is_medium, modality_of
+from mmdemo.errors import UserError, is_disk_full, reason
+from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.modality import modality_of
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.splits import CLASS_ITEMS
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
-log = logging.getLogger(__name__)
+PREVIEW_PX = 64
 NO_LABEL = "none"  # in the place of a verdict
 VERDICT_ONLY = "The row has a verdict but no text."
 Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
@@ -36,116 +32,34 @@ Progress = Callable[[int, int | None], None]  # rows done, of how many if that i
 
 @dataclass
 class ImportReport:
-    """What an import brought."""
+    """What an import brought. Each row is imported, known or skipped: the three add up to the rows."""
 
+    layout: str = ""  # as which the source was read
+    rows: int = 0
+    imported: int = 0  # rows that brought an item, a pair or a label
+    known: int = 0  # rows of which all was here already
     items: int = 0
     pairs: int = 0
     labels: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    sides: Counter[str] = field(default_factory=Counter)  # rows by the side that the source says
+    moved: int = 0  # rows whose file has another side already than the source says
+    notes: list[str] = field(default_factory=list)  # how it was read, and what was not as the source says
     stopped: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `import`."""
         return {
+            "layout": self.layout,
+            "rows": self.rows,
+            "imported": self.imported,
+            "known": self.known,
+            "notes": [storable(note) for note in self.notes],
             "items": self.items,
             "pairs": self.pairs,
             "labels": self.labels,
             "skipped": [{"row": s.row, "file": storable(s.file), "reason": s.reason} for s in self.skipped],
         }
-
-
-def source_rows(source: str, within: Path | None = None) -> tuple[str, Iterator[Row | Skipped]]:
-    """The importer's name and the rows of a path or datasets:NAME.
-
-    Args:
-        source: what somebody named.
-        within: where all of its files must lie, as those that were uploaded must; None: wherever a person
-            who works at this machine has them.
-
-    Raises:
-        UserError: nothing there can be imported.
-    """
-    with _told_without(within):
-        path = at_home(Path(source))
-        importer = importer_for(path)
-    return importer.name, _readable(path, importer, within)
-
-
-def _readable(path: Path, importer: Importer, within: Path | None) -> Iterator[Row | Skipped]:
-    """The rows of an importer; what it does not count on in a file is told in a sentence."""
-    with _told_without(within):
-        try:
-            for row in importer.rows(path):
-                yield row if within is None else _inside(row, within)
-        except OSError as e:
-            raise UserError(
-                f"{path} cannot be read: {reason(e)}.", "Check the files and their permissions."
-            ) from e
-        except (MmdemoError, MemoryError):
-            raise
-        except Exception as e:  # what reads tables of other people's making fails in every way
-            log.warning("%s cannot be read as %s", path, importer.name, exc_info=e)
-            raise UserError(
-                f"{path.name} cannot be read as {importer.about}: {type(e).__name__}: {one_line(str(e))}.",
-                "Check how it is laid out.",
-            ) from e
-
-
-def _inside(row: Row | Skipped, within: Path) -> Row | Skipped:
-    """A row, unless its file lies elsewhere: what is named in an upload may be any file of this machine."""
-    if isinstance(row, Skipped):
-        return replace(row, reason=_without(row.reason, within), file=_without(row.file, within))
-    if row.file is not None and not is_below(within, row.file):
-        return Skipped(row.number, f"{row.name} is none of the files that were uploaded.", row.name)
-    return row
-
-
-@contextmanager
-def _told_without(folder: Path | None) -> Iterator[None]:
-    """Errors within this block do not tell where on this machine uploads lie."""
-    try:
-        yield
-    except UserError as e:
-        if folder is None or str(folder) not in str(e):
-            raise
-        raise UserError(_without(e.what, folder), _without(e.cure, folder)) from e
-
-
-def _without(text: str, folder: Path) -> str:
-    return text.replace(f"{folder}{os.sep}", "").replace(str(folder), "the upload")
-
-
-def source_in(folder: Path) -> Path:
-    """What of the files that came into a folder together is the source: the one among them, the one table, or
-    else the folder.
-    """
-    inside = [p for p in entries(folder) if not p.name.startswith(".")]
-    if len(inside) == 1:
-        return inside[0]
-    tables = [p for p in inside if is_file(p) and not is_medium(p) and takes(p)]
-    return tables[0] if len(tables) == 1 else folder
-
-
-def count_rows(source: str, within: Path | None = None) -> int | None:
-    """How many rows a source has; None where it is not on this disk, so that only its end will tell."""
-    return sum(1 for _ in source_rows(source, within)[1]) if is_there(at_home(Path(source))) else None
-
-
-def classes_of(source: str, within: Path | None = None) -> set[str]:
-    """The keys of those texts of a source on this disk that have items enough to be classes; it is read once
-    before its import, so that the first of their items can stand on any side.
-    """
-    files: dict[str, set[str]] = {}
-    for row in source_rows(source, within)[1] if is_there(at_home(Path(source))) else ():
-        if isinstance(row, Row) and row.text.strip() and training_of(row.verdict) != "negative":
-            files.setdefault(text_key(row.text), set()).add(str(row.file or row.number))
-    return {key for key, own in files.items() if len(own) >= CLASS_ITEMS}
-
-
-def preview(source: str, count: int = 8, within: Path | None = None) -> tuple[str, list[Row | Skipped]]:
-    """The importer that would be used and its first rows; `within` as in `source_rows`."""
-    name, rows = source_rows(source, within)
-    return name, list(islice(rows, count))
 
 
 def foreseen(ws: Workspace, row: Row, task: str, verdict: str) -> str:
@@ -166,6 +80,22 @@ def foreseen(ws: Workspace, row: Row, task: str, verdict: str) -> str:
     return VERDICT_ONLY if said and not row.text.strip() else ""
 
 
+def picture_of(ws: Workspace, row: Row, task: str) -> str:
+    """A row's medium as a small picture, as an address that holds it; empty where none is drawn of a file
+    that is not kept.
+    """
+    from mmdemo.media.image import thumbnail
+
+    place = SimpleNamespace(settings=ws.settings, media_path=lambda item: _data(row))
+    try:
+        drawn = modality_of(task).draw(place, SimpleNamespace(duration_s=0.0), PREVIEW_PX)
+    except MemoryError:
+        raise
+    except Exception:  # a modality may draw of what is kept only, and a file need not decode
+        return ""
+    return f"data:image/webp;base64,{base64.b64encode(thumbnail(drawn, PREVIEW_PX)).decode()}"
+
+
 def _data(row: Row) -> bytes | Path:
     return row.data if row.data is not None else row.file or b""
 
@@ -178,6 +108,7 @@ def import_source(
     progress: Progress | None = None,
     stopped: Callable[[], bool] = lambda: False,
     within: Path | None = None,
+    layout: str = "",
 ) -> ImportReport:
     """Import a path or datasets:NAME.
 
@@ -186,38 +117,71 @@ def import_source(
         source: what from.
         task: whose pairs they become.
         verdict: the label of rows that carry none: the name of a kind, or none for no label.
-        progress: told the rows done.
+        progress: told the rows done, and of how many.
         stopped: asked before each row; what was imported until then stays.
-        within: as in `source_rows`.
+        within: where all of its files must lie; see `open_source`.
+        layout: the importer that reads it; empty: the surest.
 
     Raises:
         UserError: nothing there can be imported.
     """
     verdict = "" if require_verdict(verdict) == NO_LABEL else verdict
-    ws.pairs.sides.declare_classes(classes_of(source, within))
-    _, rows = source_rows(source, within)
-    report = ImportReport()
-    seen: Seen = {}
-    label = storable(Path(source).name or source)
-    done = 0
-    for done, row in enumerate(rows, 1):
-        if stopped():
-            report.stopped = True
-            break
-        if isinstance(row, Skipped):
-            report.skipped.append(row)
-        else:
-            try:
-                _import_row(ws, row, task, verdict, label, seen, report)
-            except UserError as e:
-                report.skipped.append(Skipped(row.number, str(e), row.name))
-        if progress is not None and done % 20 == 0:
-            progress(done, None)
-    if done == 0:
+    with open_source(source, within, task, layout) as opened:
+        known = opened.survey()
+        ws.pairs.sides.declare_classes(known.classes)
+        report = ImportReport(layout=opened.chosen.importer.name)
+        seen: Seen = {}
+        label = storable(Path(source).name or source)
+        for row in opened.rows():
+            if stopped():
+                report.stopped = True
+                break
+            report.rows += 1
+            if isinstance(row, Skipped):
+                report.skipped.append(row)
+            else:
+                _count_row(ws, row, task, verdict, label, seen, report)
+            if progress is not None and report.rows % 20 == 0:
+                progress(report.rows, known.rows)
+        report.notes += [*opened.source.notes, *_of_sides(report)]
+    if not report.rows and not report.stopped:
         raise UserError(f"{label} has no rows.", "Choose a folder with files or a manifest with rows.")
     if progress is not None:
-        progress(done, done)
+        progress(report.rows, report.rows)
     return report
+
+
+def _of_sides(report: ImportReport) -> list[str]:
+    """What is to be told of the splits of a source, in sentences."""
+    told = []
+    if report.moved:
+        told.append(
+            f"{report.moved} rows say another split than their file has: it keeps that, as it is given once."
+        )
+    if report.sides[TRAIN] and not report.sides[HELD_OUT] and set(report.sides) <= {TRAIN, VALIDATION}:
+        told.append("The source holds nothing out: there is nothing of it to measure on.")
+    return told
+
+
+def _count_row(
+    ws: Workspace, row: Row, task: str, verdict: str, source: str, seen: Seen, report: ImportReport
+) -> None:
+    """Import a row; it counts as imported, as known, or as skipped with its reason."""
+    before = report.items, report.pairs, report.labels
+    try:
+        _import_row(ws, row, task, verdict, source, seen, report)
+    except UserError as e:
+        report.skipped.append(Skipped(row.number, str(e), row.name))
+        return
+    except OSError as e:  # of the source's file: of ours the store says what is wrong
+        if is_disk_full(e):
+            raise
+        report.skipped.append(Skipped(row.number, f"{row.name} cannot be read: {reason(e)}.", row.name))
+        return
+    if (report.items, report.pairs, report.labels) == before:
+        report.known += 1
+    else:
+        report.imported += 1
 
 
 def require_verdict(name: str) -> str:
@@ -266,6 +230,8 @@ def _import_row(
             end_s=row.end_s,
         )
         report.pairs += new
+        report.sides[row.split] += 1
+        report.moved += bool(row.split) and pair.split != row.split
         label = NewLabel(
             row.verdict or verdict,
             text=row.corrected,

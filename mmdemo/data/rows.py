@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdemo.errors import ImportRowError, MediaError, OutsideError
+from mmdemo.errors import ImportRowError, MmdemoError, UserError, is_disk_full, one_line
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
-from mmdemo.media.below import below
-from mmdemo.media.regular_file import TABLE_MB, is_file, require_file
 
+log = logging.getLogger(__name__)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and bytes that are no characters
 
 
@@ -44,24 +44,28 @@ class Skipped:
     file: str = ""  # what it names, where it names one
 
 
-def file_row(number: int, root: Path, name: str, **facts: Any) -> Row | Skipped:
-    """The row of a file that the source names, or why there is none.
+def attempt(number: int, name: str, made: Callable[[], Row]) -> Row | Skipped:
+    """A row, or the sentence why there is none: what is wrong with one is no matter of the others.
 
     Args:
         number: of the row.
-        root: the folder that the file must lie in.
-        name: of the file, relative to it.
-        facts: the other fields of the row.
+        name: of its file, where it names one.
+        made: makes it.
+
+    Raises:
+        MemoryError, StorageError, OSError: the machine fails, and not the row.
     """
     try:
-        return Row(number, file_name(name), file_inside(root, name), **facts)
-    except ImportRowError as e:
+        return made()
+    except UserError as e:
         return Skipped(number, str(e), name)
-
-
-def file_name(name: str) -> str:
-    """The last part of a file's name as any system writes it."""
-    return Path(name.replace("\\", "/")).name
+    except (MmdemoError, MemoryError):
+        raise
+    except Exception as e:  # of what other people's files and tools hold nobody knows all
+        if is_disk_full(e):
+            raise
+        log.warning("row %s cannot be read", number, exc_info=e)
+        return Skipped(number, f"The row cannot be read: {type(e).__name__}: {one_line(str(e))}.", name)
 
 
 # What a value of a table is, where it is no text.
@@ -121,23 +125,6 @@ def read_verdict(value: Any) -> str:
     return word
 
 
-def file_inside(root: Path, name: str) -> Path:
-    """The file of that name below `root`.
-
-    Raises:
-        ImportRowError: it is not there, or the name leads out of the folder.
-    """
-    if not name.strip():
-        raise ImportRowError("The row names no file.")
-    try:
-        path = below(root, name.strip().replace("\\", "/")).resolve()
-    except OutsideError as e:
-        raise ImportRowError(f"{name} lies outside the folder of the manifest.") from e
-    if not is_file(path):
-        raise ImportRowError(f"{name} is missing.")
-    return path
-
-
 def parse_json(text: str) -> Any:
     """What a JSON text says.
 
@@ -148,17 +135,3 @@ def parse_json(text: str) -> Any:
         return json.loads(text)
     except RecursionError as e:
         raise ValueError("it is nested too deeply") from e
-
-
-def read_text(path: Path) -> str:
-    """A text file in UTF-8, UTF-16 with its mark, or else Windows-1252; none of its bytes is passed over.
-
-    Raises:
-        MediaError: it is no file that can be read, larger than what is held in memory, or in none of these.
-    """
-    data = require_file(path, TABLE_MB, may_be_empty=True).read_bytes()
-    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252"):
-        with suppress(UnicodeDecodeError):
-            return data.decode(encoding)
-    raise MediaError(f"{path} is not a text in UTF-8, UTF-16 or Windows-1252.", "Save it as UTF-8.")

@@ -11,6 +11,7 @@ from mmdemo.store.texts import joined
 
 # As many digits as a time has: of more of them in a row each would be tried with all that follow.
 TIME = r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2})[.,](\d{1,9})"
+VTT_BLOCK = re.compile(r"(NOTE|STYLE|REGION)\b")
 CUE = re.compile(rf"{TIME}\s{{0,20}}-->\s{{0,20}}{TIME}")
 
 
@@ -72,20 +73,43 @@ def captions_as(format: str, captions: list[dict[str, Any]]) -> str:
 
 
 def read_cues(text: str) -> Iterator[tuple[float, float, str]]:
-    """Start, end and text of each cue of an SRT or VTT file; tags and line breaks are left out."""
-    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
-        lines = block.strip().splitlines()
-        at = next((i for i, line in enumerate(lines) if CUE.search(line)), None)
-        if at is None:
+    """Start, end and text of each cue of an SRT or VTT file; tags and line breaks are left out.
+
+    A cue is all from its line of times to the next one's; so an empty line within it, or none before the
+    next, loses nothing.
+    """
+    times: tuple[float, float] | None = None
+    lines: list[str] = []
+    skips = False  # within a note or a style of VTT
+    for line in [*re.split(r"\r\n|\n|\r", text), None]:
+        found = CUE.search(line) if line is not None else None
+        if line is not None and found is None:
+            if not line.strip():
+                skips = False
+            elif VTT_BLOCK.match(line) and (not lines or not lines[-1].strip()):
+                skips = True
+            if not skips:
+                lines.append(line)
             continue
-        found = CUE.search(lines[at])
-        assert found is not None
-        h1, m1, s1, f1, h2, m2, s2, f2 = found.groups()
-        start = int(h1 or 0) * 3600 + int(m1) * 60 + int(s1) + float(f"0.{f1}")
-        end = int(h2 or 0) * 3600 + int(m2) * 60 + int(s2) + float(f"0.{f2}")
-        said = re.sub(r"<[^<>]*>|\{[^{}]*\}", "", " ".join(lines[at + 1 :])).strip()
-        if said:
-            yield round(start, 3), round(end, 3), said
+        if times is not None:
+            # What stands right above times is the next cue's number, or its name in VTT after an empty line.
+            if line is not None and lines and (lines[-1].strip().isdigit() or _is_name(lines)):
+                lines.pop()
+            said = re.sub(r"<[^<>]*>|\{[^{}]*\}", "", " ".join(" ".join(lines).split())).strip()
+            if said:
+                yield round(times[0], 3), round(times[1], 3), said
+        lines, skips = [], False
+        times = _times(found) if found is not None else None
+
+
+def _is_name(lines: list[str]) -> bool:
+    return bool(lines[-1].strip()) and len(lines) > 1 and not lines[-2].strip()
+
+
+def _times(found: re.Match[str]) -> tuple[float, float]:
+    h1, m1, s1, f1, h2, m2, s2, f2 = found.groups()
+    start = int(h1 or 0) * 3600 + int(m1) * 60 + int(s1) + float(f"0.{f1}")
+    return start, int(h2 or 0) * 3600 + int(m2) * 60 + int(s2) + float(f"0.{f2}")
 
 
 def _clock(seconds: float, mark: str) -> str:

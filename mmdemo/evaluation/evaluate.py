@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.data.importing import source_rows
+from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row
 from mmdemo.errors import MediaError, UserError
 from mmdemo.evaluation.localisation import Localisation, Span, best_overlap
@@ -150,7 +150,12 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
     Raises:
         UserError: nothing there can be measured on.
     """
-    rows = [r for r in source_rows(source)[1] if isinstance(r, Row) and r.text.strip()]
+    with open_source(source, task=aligner.task) as opened:
+        rows = [r for r in opened.rows() if isinstance(r, Row) and r.text.strip()]
+        return _evaluate_rows(aligner, source, rows, split)
+
+
+def _evaluate_rows(aligner: HeadAligner, source: str, rows: list[Row], split: str | None) -> Measured:
     wanted = SPLIT_NAMES.get(split, split) if split else None
     if split in VALIDATION_NAMES and any(r.split == VALIDATION for r in rows):
         wanted = VALIDATION
@@ -159,7 +164,6 @@ def evaluate_manifest(aligner: HeadAligner, source: str, split: str | None = Non
         for r in rows
         if (not r.verdict or training_of(r.verdict) == "positive") and (wanted is None or r.split == wanted)
     ]
-
     spans = modality_of(aligner.task).spans
     found = _of_clips(aligner, rows, spans) if spans is not None else _of_media(aligner, rows)
     kept, arrays, overlaps = found

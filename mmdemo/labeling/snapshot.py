@@ -13,7 +13,7 @@ from mmdemo.label_kinds import training_of
 from mmdemo.modality import modality_of
 from mmdemo.store.durable import write_durably
 from mmdemo.store.pairs import PairView
-from mmdemo.store.splits import ALL, CLASS, HELD_OUT, TRAIN, VALIDATION, validates
+from mmdemo.store.splits import ALL, HELD_OUT, NO_SIDE, TRAIN, VALIDATION, validates
 from mmdemo.store.tables import TextSplit
 from mmdemo.store.texts import short_id, text_key
 from mmdemo.store.workspace import Workspace
@@ -90,7 +90,7 @@ def take_snapshot(ws: Workspace, task: str) -> Snapshot:
     examples = []
     for pair in sorted(pairs, key=lambda p: p.label or 0):
         split = pair.split
-        if pair.corrected and side.get(corrected[pair.label]) not in {split, CLASS}:
+        if pair.corrected and side.get(corrected[pair.label]) not in {split, *NO_SIDE}:
             split = None
         if split is not None:
             one = _example(pair, split, agreed.get(pair.id, {}))

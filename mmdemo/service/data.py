@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from mmdemo.data.archives import is_archive
 from mmdemo.data.exporting import Exported, export_labels
-from mmdemo.data.importing import ImportReport, count_rows, import_source
+from mmdemo.data.importing import ImportReport, import_source
+from mmdemo.data.reading import open_source
 from mmdemo.service.checking import Report, check
 from mmdemo.service.context import Context
 from mmdemo.service.exchange import new_folder
@@ -30,6 +32,7 @@ class Data:
         progress: Callable[[int, int | None], None] | None = None,
         stopped: Callable[[], bool] = lambda: False,
         within: Path | None = None,
+        layout: str = "",
     ) -> ImportReport:
         """Import a folder, a manifest or a data set, whose files lie within a folder where one is named.
 
@@ -37,9 +40,11 @@ class Data:
             UserError: nothing there can be imported.
         """
         progress = progress or self._context.progress
-        return import_source(self._ws, source, task, verdict, progress, stopped, within)
+        return import_source(self._ws, source, task, verdict, progress, stopped, within, layout)
 
-    def start_import(self, source: str, task: str, verdict: str, uploaded: Path | None = None) -> None:
+    def start_import(
+        self, source: str, task: str, verdict: str, uploaded: Path | None = None, layout: str = ""
+    ) -> None:
         """Begin an import behind the page; index and queue follow when it has ended.
 
         Args:
@@ -47,8 +52,11 @@ class Data:
             task: whose items they are.
             verdict: recorded as a label on each pair; none: no label.
             uploaded: the folder of what was uploaded: no other file is read, and it is deleted afterwards.
+            layout: the importer that reads it; empty: the surest.
         """
-        total = count_rows(source, uploaded)
+        if not is_archive(Path(source)):
+            with open_source(source, uploaded, task, layout):  # that it can be read at all is told at once
+                pass
 
         def ended() -> None:
             if uploaded is not None:
@@ -58,8 +66,10 @@ class Data:
         self._context.imports.start(
             Path(source).name or source,
             task,
-            total,
-            lambda progress, stopped: self.import_source(source, task, verdict, progress, stopped, uploaded),
+            None,  # how many rows there are is counted behind the page
+            lambda progress, stopped: self.import_source(
+                source, task, verdict, progress, stopped, uploaded, layout
+            ),
             ended,
         )
 

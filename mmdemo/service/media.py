@@ -151,11 +151,12 @@ class Media:
         Raises:
             UserError: there is no such version, or nothing to measure on.
         """
-        from mmdemo.data.importing import preview
+        from mmdemo.data.reading import open_source
         from mmdemo.evaluation.evaluate import evaluate_manifest, evaluate_workspace
 
         if pairs:
-            preview(pairs, 1)  # that it can be read, before seconds go into loading a model
+            with open_source(pairs, task=task) as opened:
+                opened.preview(1)  # that it can be read, before seconds go into loading a model
         aligner = self._context.models.aligner(task, version)
         side = split or (ALL if pairs else HELD_OUT)
         if pairs:

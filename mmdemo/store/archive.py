@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mmdemo.errors import StorageError, UserError
@@ -24,24 +25,48 @@ SMALL = 10_000_000  # bytes that may come out of any
 COPIED_AT_ONCE = 1 << 20  # bytes
 MB = 1_000_000
 CURE = "Choose a zip that Back up made."
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an archive should be, as sentences say it."""
+
+    one: str  # what it is, if it is none: "no backup of mmdemo"
+    cure: str
+
+
+BACKUP = Wanted("no backup of mmdemo", CURE)
 # What zipfile raises of a zip that is damaged, encrypted, or packed in a way that it does not know.
 UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
 
 
 @contextmanager
-def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip that is open within this block, whose entries are such as a backup has.
+def opened(archive: Path, wanted: Wanted = BACKUP) -> Iterator[zipfile.ZipFile]:
+    """A zip that is open within this block, whose entries are plain files and folders in bounds.
 
     Raises:
-        UserError: it is none, is damaged, or holds what a backup does not; in one sentence.
+        UserError: it is none, is damaged, or holds what no backup or collection does; in one sentence.
     """
     try:
-        _require_short_list(archive)
+        _require_short_list(archive, wanted)
         with zipfile.ZipFile(archive) as zipped:
-            _require_plain(archive, zipped.infolist())
+            entries = [
+                Entry(
+                    info.filename,
+                    info.file_size,
+                    info.is_dir(),
+                    stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR),
+                    info.orig_filename,
+                )
+                for info in zipped.infolist()
+            ]
+            require_plain(archive, entries, wanted)
+            secret = next((info for info in zipped.infolist() if info.flag_bits & 0x1), None)
+            if secret is not None:
+                raise _refused(archive, wanted, f"{secret.filename[:80]!r} is encrypted")
             yield zipped
     except UNREADABLE as e:
-        raise UserError(f"{archive.name} is not a zip that can be read, or is damaged.", CURE) from e
+        raise UserError(f"{archive.name} is not a zip that can be read, or is damaged.", wanted.cure) from e
 
 
 def unpack(archive: Path, zipped: zipfile.ZipFile, into: Path, wanted: Callable[[str], bool]) -> None:
@@ -59,12 +84,7 @@ def unpack(archive: Path, zipped: zipfile.ZipFile, into: Path, wanted: Callable[
         OSError: the disk refused.
     """
     entries = [info for info in zipped.infolist() if not info.is_dir() and wanted(info.filename)]
-    needed, free = sum(info.file_size for info in entries), shutil.disk_usage(into).free
-    if needed > free:
-        raise StorageError(
-            f"{archive.name} holds {-(-needed // MB)} MB, and {free // MB} MB of the disk are free.",
-            "Free some disk space.",
-        )
+    require_disk(archive, into, sum(info.file_size for info in entries))
     for info in entries:
         path = below(into, info.filename)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,45 +99,67 @@ def unpack(archive: Path, zipped: zipfile.ZipFile, into: Path, wanted: Callable[
             raise zipfile.BadZipFile(f"{info.filename} is not as long as it says")
 
 
-def _require_plain(archive: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
-    """Refuse a zip by what its entries say of themselves.
+@dataclass(frozen=True)
+class Entry:
+    """What an archive says of one of its files or folders."""
+
+    name: str
+    size: int  # bytes of what comes out
+    is_folder: bool
+    is_plain: bool  # it is a file or a folder, and no link or device
+    written: str  # the name as it stands there
+
+
+def require_plain(archive: Path, entries: Sequence[Entry], wanted: Wanted) -> None:
+    """Refuse an archive by what its entries say of themselves.
 
     Raises:
         UserError: why.
     """
-
-    def refuse(why: str) -> UserError:
-        return UserError(f"{archive.name} is damaged, or no backup of mmdemo: {why}.", CURE)
-
     if len(entries) > MOST_ENTRIES:
-        raise refuse(f"it has {len(entries)} entries")
+        raise _refused(archive, wanted, f"it has {len(entries)} entries")
     names: set[str] = set()
-    for info in entries:
-        name = info.filename.rstrip("/")
+    for entry in entries:
+        name = entry.name.rstrip("/")
         if name in names:
-            raise refuse(f"it holds {name[:80]!r} twice")
+            raise _refused(archive, wanted, f"it holds {name[:80]!r} twice")
         names.add(name)
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise refuse(f"{name[:80]!r} is a link or a device")
-        if "\x00" in info.orig_filename or "\\" in info.orig_filename or not _is_relative(name):
-            raise refuse(f"{info.orig_filename[:80]!r} is no name of a file in it")
-        if info.flag_bits & 0x1:
-            raise refuse(f"{name[:80]!r} is encrypted")
-    files = {info.filename for info in entries if not info.is_dir()}
+        if not entry.is_plain:
+            raise _refused(archive, wanted, f"{name[:80]!r} is a link or a device")
+        if "\x00" in entry.written or "\\" in entry.written or not _is_relative(name):
+            raise _refused(archive, wanted, f"{entry.written[:80]!r} is no name of a file in it")
+    files = {entry.name for entry in entries if not entry.is_folder}
     within = next((n for n in names for up in PurePosixPath(n).parents if str(up) in files), None)
     if within is not None:
-        raise refuse(f"{within[:80]!r} lies in what is a file")
-    size, bound = sum(info.file_size for info in entries), archive.stat().st_size * MOST_RATIO
+        raise _refused(archive, wanted, f"{within[:80]!r} lies in what is a file")
+    size, bound = sum(entry.size for entry in entries), archive.stat().st_size * MOST_RATIO
     if size > max(bound, SMALL):
-        raise refuse(f"{archive.stat().st_size} bytes of it would become {size}")
+        raise _refused(archive, wanted, f"{archive.stat().st_size} bytes of it would become {size}")
+
+
+def _refused(archive: Path, wanted: Wanted, why: str) -> UserError:
+    return UserError(f"{archive.name} is damaged, or {wanted.one}: {why}.", wanted.cure)
+
+
+def require_disk(archive: Path, into: Path, needed: int) -> None:
+    """Refuse what the disk has no room for.
+
+    Raises:
+        StorageError: it has none.
+    """
+    free = shutil.disk_usage(into).free
+    if needed > free:
+        raise StorageError(
+            f"{archive.name} holds {-(-needed // MB)} MB, and {free // MB} MB of the disk are free.",
+            "Free some disk space.",
+        )
 
 
 def _is_relative(name: str) -> bool:
     return all(part not in ("", ".", "..") and ":" not in part for part in name.split("/"))
 
 
-def _require_short_list(archive: Path) -> None:
+def _require_short_list(archive: Path, wanted: Wanted) -> None:
     """Look at how long a zip's list of entries is before it is read: a short file can say that of a long one.
 
     Raises:
@@ -135,4 +177,4 @@ def _require_short_list(archive: Path) -> None:
             record = file.read(56)
             size = struct.unpack("<Q", record[40:48])[0] if len(record) == 56 else 0
     if size > MOST_DIRECTORY:
-        raise UserError(f"{archive.name} lists more entries than a backup has.", CURE)
+        raise UserError(f"{archive.name} lists more entries than a backup has.", wanted.cure)

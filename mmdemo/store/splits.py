@@ -8,6 +8,10 @@ held-out decides between versions and does nothing else.
 
 A text with four items or more is a class: a label from a closed set, which is learned and measured on items
 of its own on every side.
+
+What a source says of an item holds: it gets that side, unless it has one, and its texts do not change it. A
+text that a source has on several sides is shared by them, as a class is; equal texts count as equal in what
+is measured.
 """
 
 from __future__ import annotations
@@ -27,11 +31,13 @@ ALL = "all"  # of them
 SIDES_OR_ALL = (HELD_OUT, VALIDATION, TRAIN, ALL)  # what can be measured on
 VALIDATION_SHARE = 1 / 6  # of what would be train: with a fourth held out, half as many as those
 CLASS = "class"  # instead of the side of a text that has items on every side
+SHARED = "shared"  # instead of that of a text which a source has on several, without being a class
+NO_SIDE = frozenset({CLASS, SHARED})
 CLASS_ITEMS = 4  # with so many a text is a class
 SMALL_CLASS = 50  # items, below which more of a class are held out
 SMALL_CLASS_SHARE = 0.4  # of those: 20 items and 5 classes need so many to show a gain
-VALIDATION_NAMES = ("validation", "validate", "valid", "val", "dev")
-HELD_OUT_NAMES = ("held-out", "held_out", "test")
+VALIDATION_NAMES = ("validation", "validate", "valid", "val", "dev", "eval", "evaluation")
+HELD_OUT_NAMES = ("held-out", "held_out", "holdout", "test", "testing")
 SPLIT_NAMES = {  # a table that has no test rows is measured on its validation rows; see `split_names`
     "train": TRAIN,
     "training": TRAIN,
@@ -94,17 +100,28 @@ class Sides:
             session: a write session.
             item: the item.
             key: the text's.
-            wanted: the side of the item where it has none; None: by its hash.
+            wanted: the side that its source says, which it gets where it has none; None: by its hash.
         """
         of_text = session.get(TextSplit, key)
         if of_text is not None and of_text.split != CLASS:
             self._open_class(session, of_text)
+        if wanted is not None:
+            item.split = item.split or wanted
+            if of_text is None:
+                session.add(TextSplit(key=key, split=item.split))
+                session.flush()
+            elif of_text.split not in NO_SIDE and of_text.split != item.split:
+                of_text.split = SHARED
+            return item.split
         if of_text is not None and of_text.split == CLASS:
             if item.split is None:
-                item.split = wanted or self._by_class(session, item.id, key)
+                item.split = self._by_class(session, item.id, key)
             return item.split
+        shared = of_text is not None and of_text.split == SHARED
         if item.split is None:
-            item.split = of_text.split if of_text else wanted or self._hashed(item.id)
+            item.split = of_text.split if of_text and not shared else self._hashed(item.id)
+        if shared:
+            return item.split
         if of_text is None:
             of_text = TextSplit(key=key, split=item.split)
             session.add(of_text)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdemo.data.importers import manifests
-from mmdemo.data.importing import import_source, source_rows
+from mmdemo.data.importing import import_source
+from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
@@ -41,18 +41,15 @@ def test_validation_rows_choose_epochs_where_a_table_has_test_rows_and_are_measu
 SIDES = {"train": "train", "validation": "validation", "test": "held-out"}
 
 
-def test_a_manifest_with_splits_is_read_once_and_in_its_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_manifest_with_splits_is_read_in_its_order(tmp_path: Path) -> None:
     names = ["train", "val", "", "train", "test", "val"]
     for i in range(len(names)):
         (tmp_path / f"{i}.png").write_bytes(png((40 * i, 9, 9)))
     lines = [f"{i}.png,text {i},{name}" for i, name in enumerate(names)]
     (tmp_path / "m.csv").write_text("\n".join(["file_name,text,split", *lines]))
-    read: list[Path] = []
-    monkeypatch.setattr(manifests, "read_text", lambda path: read.append(path) or path.read_text())
-    rows = list(source_rows(str(tmp_path / "m.csv"))[1])
-    assert len(read) == 1 and [r.number for r in rows if isinstance(r, Row)] == [1, 2, 3, 4, 5, 6]
+    with open_source(str(tmp_path / "m.csv")) as opened:
+        rows = list(opened.rows())
+    assert [r.number for r in rows if isinstance(r, Row)] == [1, 2, 3, 4, 5, 6]
     sides = ["train", "validation", "", "train", "held-out", "validation"]
     assert [r.split for r in rows if isinstance(r, Row)] == sides
 
@@ -89,3 +86,57 @@ def test_the_parts_of_a_data_set_or_its_column_of_splits_set_the_split(
     whole.save_to_disk(str(tmp_path / "in"))
     import_source(ws, str(tmp_path / "in"), TASK)
     assert splits_of(ws) == {f"text {i}": side for i, side in enumerate(SIDES.values())}
+
+
+def manifest(folder: Path, rows: list[tuple[str, str]], first: int = 0) -> Path:
+    """A folder of pictures with texts and splits."""
+    folder.mkdir(exist_ok=True)
+    lines = ["file_name,text,split"]
+    for number, (text, split) in enumerate(rows, first):
+        (folder / f"{number}.png").write_bytes(png((number, 99, 9)))
+        lines.append(f"{number}.png,{text},{split}")
+    (folder / "metadata.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_an_item_has_the_side_that_its_source_says_though_its_text_is_on_both(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    rows = [("one", "train"), ("one", "test"), ("two", "test"), ("two", "train"), ("one", "val")]
+    report = import_source(ws, str(manifest(tmp_path / "in", rows)), TASK)
+    assert [p.split for p in ws.pairs.browse(TASK)] == [
+        "train",
+        "held-out",
+        "held-out",
+        "train",
+        "validation",
+    ]
+    assert report.notes == []
+    later = import_source(ws, str(manifest(tmp_path / "more", [("one", ""), ("two", "")], 10)), TASK)
+    assert later.pairs == 2 and all(p.split for p in ws.pairs.browse(TASK))
+
+
+def test_a_side_that_a_file_has_already_is_kept_and_told(ws: Workspace, tmp_path: Path) -> None:
+    import_source(ws, str(manifest(tmp_path / "in", [("one", "train"), ("two", "test")])), TASK)
+    report = import_source(ws, str(manifest(tmp_path / "again", [("one", "test"), ("two", "test")])), TASK)
+    assert [p.split for p in ws.pairs.browse(TASK)] == ["train", "held-out"]
+    assert report.notes == [
+        "1 rows say another split than their file has: it keeps that, as it is given once."
+    ]
+
+
+def test_a_source_that_holds_nothing_out_is_told(ws: Workspace, tmp_path: Path) -> None:
+    report = import_source(ws, str(manifest(tmp_path / "in", [("one", "train"), ("two", "train")])), TASK)
+    assert report.notes == ["The source holds nothing out: there is nothing of it to measure on."]
+
+
+def test_of_a_caption_of_twenty_pictures_each_side_has_its_share(ws: Workspace, tmp_path: Path) -> None:
+    for number in range(40):
+        name = ["ant", "bee"][number % 2]
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{number}.png").write_bytes(png((number, 99, 9)))
+        (tmp_path / "in" / f"{number}.txt").write_text(f"a photo of an {name}")
+    assert import_source(ws, str(tmp_path / "in"), TASK).layout == "captions"
+    for name in ("ant", "bee"):
+        own = [p.split for p in ws.pairs.browse(TASK, contains=name)]
+        assert len(own) == 20 and own.count("held-out") == 8

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.importing import import_source, preview, source_rows
+from mmdemo.data.importers.base import IMPORTERS, Recognition
+from mmdemo.data.importing import import_source
+from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.source import Source
 from mmdemo.data.subtitles import read_cues
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
@@ -29,6 +31,11 @@ from tests.conftest import TASK, png
 from tests.waiting import wait_for
 
 VIDEO = next((ASSETS / "video").glob("*.mp4"))
+
+
+def rows_of(source: Path, within: Path | None = None) -> list[Row | Skipped]:
+    with open_source(str(source), within) as opened:
+        return list(opened.rows())
 
 
 @pytest.fixture
@@ -119,7 +126,7 @@ def test_from_the_page_only_what_lies_below_the_upload_is_imported(
 
 
 @pytest.mark.parametrize("lay_out", LAYOUTS)
-def test_from_the_command_line_links_and_names_that_leave_the_folder_are_passed_over(
+def test_from_the_command_line_names_that_leave_the_folder_are_passed_over_and_links_are_followed(
     ws: Workspace, tmp_path: Path, secret: Path, lay_out: Callable[[Path, Path], None]
 ) -> None:
     (tmp_path / "in" / "set").mkdir(parents=True)
@@ -127,30 +134,33 @@ def test_from_the_command_line_links_and_names_that_leave_the_folder_are_passed_
     lay_out(tmp_path / "in" / "set", secret)
     source = tmp_path / "in" / ("captions.json" if lay_out is coco else "set")
     report = import_source(ws, str(source), TASK)
-    assert report.items == 1 and all("secret" not in item.name for item in ws.items.listed("image"))
+    links = lay_out in (manifest, class_tree, plain_folder)  # as DVC and the Hub's cache lay data sets out
+    assert report.items == 1 + links
+    assert {item.name for item in ws.items.listed("image")} <= {"own.png", "link.png"}
 
 
 def test_a_row_of_no_layout_reaches_beyond_an_upload(tmp_path: Path, secret: Path) -> None:
     """An importer of another package may follow any name."""
 
     class Follower:
-        name, about, order = "follower", "what names files", 1
+        name, about = "follower", "what names files"
 
-        def accepts(self, path: Path) -> bool:
-            return path.suffix == ".follow"
+        def recognise(self, source: Source) -> Recognition:
+            return Recognition(1.0 if source.path.suffix == ".follow" else 0.0)
 
-        def rows(self, path: Path) -> Iterator[Row | Skipped]:
-            yield Row(1, "secret.png", Path(path.read_text()))
-            raise UserError(f"{path} ends here.")
+        def rows(self, source: Source) -> Iterator[Row | Skipped]:
+            yield Row(1, "secret.png", Path(source.path.read_text()))
+            raise UserError(f"{source.path} ends here.")
 
     IMPORTERS.add("follower", Follower())
     try:
         (tmp_path / "up").mkdir()
         (tmp_path / "up" / "x.follow").write_text(str(secret))
-        rows = source_rows(str(tmp_path / "up" / "x.follow"), tmp_path / "up")[1]
-        assert next(rows) == Skipped(1, "secret.png is none of the files that were uploaded.", "secret.png")
-        with pytest.raises(UserError, match=r"^x.follow ends here.$"):
-            next(rows)
+        with open_source(str(tmp_path / "up" / "x.follow"), tmp_path / "up") as opened:
+            assert list(opened.rows()) == [
+                Skipped(1, "secret.png is none of the files that were uploaded.", "secret.png"),
+                Skipped(2, "It cannot be read from here on. x.follow ends here."),
+            ]
     finally:
         IMPORTERS.remove("follower")
 
@@ -171,7 +181,7 @@ def test_a_saved_data_set_whose_tables_lie_elsewhere_is_refused(
     else:
         (folder / where).write_text(json.dumps({"splits": ["../theirs"]}))
     with pytest.raises(UserError, match="leads out of the folder mine"):
-        preview(str(folder))
+        rows_of(folder)
 
 
 def test_texts_beside_files_are_those_of_the_folder(tmp_path: Path, secret: Path) -> None:
@@ -181,10 +191,10 @@ def test_texts_beside_files_are_those_of_the_folder(tmp_path: Path, secret: Path
     folder.mkdir()
     (folder / "a.png").write_bytes(png())
     (folder / "a.txt").symlink_to(secret.parent / "words.txt")
-    assert [row.text for row in preview(str(folder))[1]] == [""]  # type: ignore[union-attr]
+    assert [row.text for row in rows_of(folder, folder) if isinstance(row, Row)] == [""]
     (folder / "v.mp4").write_bytes(VIDEO.read_bytes())
     (folder / "v.srt").symlink_to(secret.parent / "cues.srt")
-    assert all("nobody may read" not in str(row) for row in preview(str(folder))[1])
+    assert all("nobody may read" not in str(row) for row in rows_of(folder, folder))
 
 
 DEEP = "[" * 100_000
@@ -216,14 +226,14 @@ def test_a_table_of_an_odd_form_is_refused_or_its_rows_are_in_a_sentence(
 def test_a_parquet_file_that_unpacks_to_more_than_is_held_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmdemo.data.importers.manifests.TABLE_MB", 1)
+    monkeypatch.setattr("mmdemo.data.tables.TABLE_MB", 1)
     long = "a" * 3_000_000
     packed = io.BytesIO()
     pq.write_table(pa.table({"file_name": ["a.png"], "text": [long]}), packed, compression="zstd")
     assert packed.tell() < 20_000
     (tmp_path / "m.parquet").write_bytes(packed.getvalue())
     with pytest.raises(UserError, match=r"The column text of m.parquet is \d MB when it is unpacked"):
-        preview(str(tmp_path / "m.parquet"))
+        rows_of(tmp_path / "m.parquet")
 
 
 @pytest.mark.parametrize("line", ["1" * 200_000, "<" * 200_000, "{" * 200_000, "1:" * 100_000])

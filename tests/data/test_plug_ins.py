@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 from mmdemo.command_line import main
 from mmdemo.data.exporters.base import EXPORTERS, Exporter, formats
 from mmdemo.data.exporting import export_labels
-from mmdemo.data.importers.base import IMPORTERS, importer_for, importers
-from mmdemo.data.importing import count_rows, import_source, source_in
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.importing import import_source
+from mmdemo.data.reading import open_source, source_in
 from mmdemo.errors import RegistryError
 from mmdemo.store.workspace import Workspace
 from mmdemo.ui import shell  # noqa: F401  with it every tab's actions
@@ -26,21 +27,19 @@ from tests.conftest import TASK, png
 PlugIn = Callable[[str, str], Path]
 ALBUMS = """
 from mmdemo.data.exporters.base import EXPORTERS, Exporter
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import file_row
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 
 class Album:
     name = "album"
     about = "an album's index"
-    order = 450  # before manifests, which take any .csv
 
-    def accepts(self, path):
-        return path.name == "album.csv"
+    def recognise(self, source):
+        return Recognition(0.9, "It is an album.") if source.path.name == "album.csv" else NOT_MINE
 
-    def rows(self, path):
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+    def rows(self, source):
+        for number, line in enumerate(source.read_text(source.path).splitlines(), 1):
             name, text = line.split("=")
-            yield file_row(number, path.parent, name, text=text)
+            yield source.row(number, name, text=text)
 
 def write(out, labels):
     path = out / "album.csv"
@@ -66,7 +65,8 @@ def album(plug_in: PlugIn, tmp_path: Path) -> Path:
 def test_an_importer_of_another_package_is_asked_in_its_place_and_its_rows_come_in(
     ws: Workspace, album: Path, tmp_path: Path
 ) -> None:
-    assert importer_for(album).name == "album"
+    with open_source(str(album)) as opened:
+        assert opened.chosen.importer.name == "album"
     report = import_source(ws, str(album), TASK, "match").as_json()
     assert (report["pairs"], report["labels"]) == (1, 1)
     assert report["skipped"] == [{"row": 2, "file": "b.png", "reason": "b.png is missing."}]
@@ -131,10 +131,8 @@ def test_a_name_that_is_taken_is_refused_with_those_there_are() -> None:
         EXPORTERS.add("csv", Exporter("", 0, EXPORTERS["csv"].write))
 
 
-def test_importers_say_what_they_take_and_have_places_of_their_own() -> None:
+def test_importers_say_what_they_take() -> None:
     assert all(name == importer.name and importer.about for name, importer in IMPORTERS.items())
-    assert len({importer.order for importer in importers()}) == len(IMPORTERS)
-    assert [i.name for i in importers()][-3:] == ["manifest", "classes", "folder"]
     assert next(iter(formats())) == "jsonl" and all(formats().values())
 
 
@@ -154,4 +152,7 @@ def test_of_uploaded_files_the_one_table_is_the_source_or_else_their_folder(tmp_
 
 def test_the_rows_of_what_is_on_the_disk_are_counted_beforehand(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("file_name,text\na.png,one\nb.png,two\n")
-    assert count_rows(str(tmp_path / "m.csv")) == 2 and count_rows("datasets:nobody/nothing") is None
+    with open_source(str(tmp_path / "m.csv")) as opened:
+        assert opened.survey().rows == 2
+    with open_source("datasets:nobody/nothing") as opened:
+        assert opened.survey().rows is None

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mmdemo.data.importing import import_source, source_rows
+from mmdemo.data.importing import import_source
+from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.subtitles import read_cues
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
@@ -28,11 +30,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def told(path: Path) -> list[tuple[str, str, float | None, float | None, str] | str]:
-    return [
-        (r.name, r.text, r.start_s, r.end_s, r.split) if isinstance(r, Row) else r.reason
-        for r in source_rows(str(path))[1]
-        if isinstance(r, Row | Skipped)
-    ]
+    with open_source(str(path)) as opened:
+        return [
+            (r.name, r.text, r.start_s, r.end_s, r.split) if isinstance(r, Row) else r.reason
+            for r in opened.rows()
+            if isinstance(r, Row | Skipped)
+        ]
 
 
 def test_msr_vtt_gives_a_row_a_sentence(folder: Path) -> None:
@@ -92,4 +95,28 @@ def test_subtitles_beside_a_video_are_its_texts(folder: Path, suffix: str) -> No
         ("one.mp4", "Hello there", 1.5, 3.0, ""),
         ("one.mp4", "Bye", 4.0, 65.25, ""),
         ("v_two.mp4", "", None, None, ""),
+    ]
+
+
+def test_no_line_of_subtitles_is_lost_by_how_they_are_spaced() -> None:
+    srt = """1
+00:00:01,000 --> 00:00:02,000
+one
+
+and more of it
+
+2
+00:00:02,000 --> 00:00:03,000
+two
+3
+00:00:03,000 --> 00:00:04,000
+42
+"""
+    wanted = [(1.0, 2.0, "one and more of it"), (2.0, 3.0, "two"), (3.0, 4.0, "42")]
+    for end in ("\n", "\r\n", "\r"):
+        assert list(read_cues(srt.replace("\n", end))) == wanted
+    vtt = "WEBVTT\n\nNOTE a note\nof two lines\n\nfirst\n00:01.000 --> 00:02.000 align:start\n<v Ann>one\n"
+    assert list(read_cues(vtt + "\nsecond\n00:02.000 --> 00:03.000\ntwo\n")) == [
+        (1.0, 2.0, "one"),
+        (2.0, 3.0, "two"),
     ]

@@ -85,7 +85,7 @@ KINDS = {
         label label_result label_span last_labels take_back undo
     """,
     QUICK: """
-        activate add_to_collection data decide device end_session grants hub import_preview import_start
+        activate add_to_collection data decide device end_session grants hub import_start
         import_state import_stop invite items label_counts loading make_token measured_on medium
         model_trial models next_pair offered_model pairs queue remove_run remove_version
         resume_training revoke roll_back runs samples sessions start_training status stop_loading
@@ -94,7 +94,7 @@ KINDS = {
     """,
     MODELS: """
         align align_words caption choose_model compare_versions describe_video estimate_training
-        evaluate explain find_moments moments search take_model transcribe watch
+        evaluate explain find_moments import_preview moments search take_model transcribe watch
     """,
     LONG: """
         backup check export export_version import publish_version restore retest_version train

@@ -14,8 +14,9 @@ import pytest
 
 from mmdemo import registry
 from mmdemo.data.exporters.base import EXPORTERS, Exporter
-from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.source import Source
 from mmdemo.errors import RegistryError, UserError
 from mmdemo.label_kinds import LABEL_KINDS, LabelKind
 from mmdemo.modality import MODALITIES, Modality
@@ -132,8 +133,7 @@ FAULTY: list[tuple[Callable[[], Any], str]] = [
     (lambda: MODALITIES.add("y", like_a_picture()), "The modality 'x' is added as 'y'"),
     (lambda: like_a_picture(model_setting="smell_model"), "There is no setting 'smell_model'"),
     (lambda: made(EXPORTERS, Exporter, "about", 900, None), "write of an Exporter is None"),
-    (lambda: IMPORTERS.add("x", Pile("x", "about", "first")), "order of an Importer is 'first'"),
-    (lambda: IMPORTERS.add("x", Pile("x", None, 9)), "about of an Importer is None"),
+    (lambda: IMPORTERS.add("x", Pile("x", None)), "about of an Importer is None"),
     (lambda: like_a_model(loader="none"), "The model 'x' names the loader 'none', which there is not"),
     (lambda: like_a_model(task="speech-text"), "The model 'x' is of speech-text, and its loader"),
     (lambda: TABS.add("\ud800", Tab("X", 150, lambda: None)), "'\\ud800' is no name of a tab"),
@@ -147,13 +147,13 @@ def like_a_picture(**fields: Any) -> Modality:
 class Pile:
     """An importer that takes nothing."""
 
-    def __init__(self, name: Any, about: Any, order: Any) -> None:
-        self.name, self.about, self.order = name, about, order
+    def __init__(self, name: Any, about: Any) -> None:
+        self.name, self.about = name, about
 
-    def accepts(self, path: Path) -> bool:
-        return False
+    def recognise(self, source: Source) -> Recognition:
+        return NOT_MINE
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         yield from ()
 
 

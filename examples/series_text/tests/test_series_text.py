@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from series_text import TASK
 from series_text.series import read_series
 from series_text.tower import load_towers
 
+from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import MediaError
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.presets import PRESETS
@@ -37,3 +41,17 @@ def test_without_training_most_series_find_their_words() -> None:
     noisy = [series + RANDOM.normal(size=200) * 0.05 for series in DRAWN.values()]
     scores = aligner.encode_media([s[:, None] for s in noisy]) @ aligner.encode_text(list(DRAWN)).T
     assert (scores.argmax(1) == np.arange(len(DRAWN))).mean() > 0.5  # by chance 0.125
+
+
+def test_tables_of_the_ucr_archive_bring_a_series_a_line(tmp_path: Path) -> None:
+    (tmp_path / "Coffee_TRAIN.tsv").write_text("1\t0.5\t0.25\n2\t1\t2\n")
+    (tmp_path / "Coffee_TEST.tsv").write_text("1\t3\t4\n2\n")
+    with open_source(str(tmp_path)) as opened:
+        rows = list(opened.rows())
+    assert opened.chosen.importer.name == "ucr"
+    assert [(r.text, r.split, r.data) for r in rows if isinstance(r, Row)] == [
+        ("class 1", "held-out", b"value\n3\n4"),
+        ("class 1", "train", b"value\n0.5\n0.25"),
+        ("class 2", "train", b"value\n1\n2"),
+    ]
+    assert [r.reason for r in rows if isinstance(r, Skipped)] == ["The line is no class and values."]

@@ -1,78 +1,119 @@
-"""COCO captions JSON: `images` and `annotations` with a `caption` each (Chen et al. 2015,
-arXiv:1504.00325).
+"""COCO captions: `images` and `annotations` with a `caption` each (Chen et al. 2015, arXiv:1504.00325), as
+one JSON or as COCO's own folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_inside, parse_json, read_field, read_text, read_verdict
-from mmdemo.errors import ImportRowError, UserError
-from mmdemo.media.listing import entries
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.rows import Row, Skipped, attempt, read_field, read_verdict
+from mmdemo.data.side_names import side_word
+from mmdemo.data.source import ANNOTATIONS, Source
+from mmdemo.errors import UserError
 from mmdemo.media.regular_file import is_file, is_folder
+from mmdemo.store.splits import split_names
+
+OTHER_TABLES = re.compile(
+    "instances|person_keypoints|panoptic|stuff", re.IGNORECASE
+)  # COCO's, without captions
 
 
 class CocoCaptions:
     """One row an annotation; the files lie beside the JSON or in a folder beside it."""
 
     name = "coco"
-    about = "a COCO captions JSON"
-    order = 300
+    about = "a COCO captions JSON, or COCO's folder with annotations/"
 
-    def accepts(self, path: Path) -> bool:
-        """A .json file."""
-        return path.suffix.lower() == ".json"
+    def recognise(self, source: Source) -> Recognition:
+        """By a JSON with images and annotations, which say captions."""
+        found = _tables(source)
+        if not found:
+            return NOT_MINE
+        return Recognition(0.9, f"{found[0].name} has images, and annotations with captions.")
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
-        """The annotations in their order.
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
+        """The annotations in their order, table after table.
 
         Raises:
             UserError: not JSON, or not COCO captions.
         """
-        if not is_file(path):
-            raise UserError(f"{path} does not exist.", "Check the path.")
-        try:
-            table: Any = parse_json(read_text(path))
-            name_of = {image["id"]: read_field(image["file_name"], "file_name") for image in table["images"]}
-            annotations = list(table["annotations"])
-        except (ValueError, KeyError, TypeError, ImportRowError) as e:
+        number, found = 0, _tables(source)
+        names = {table: side_word(table.stem) for table in found}
+        sides = split_names(names.values())
+        if not found:
             raise UserError(
-                f"{path.name} is not COCO captions JSON.",
+                f"{source.path.name} is not COCO captions JSON.",
                 "It needs images with id and file_name, and annotations with image_id and caption.",
-            ) from e
-        folders = [path.parent, *filter(is_folder, entries(path.parent))]
-        if path.parent.name == "annotations":
-            folders += [path.parent.parent, *filter(is_folder, entries(path.parent.parent))]
-        for number, annotation in enumerate(annotations, 1):
-            try:
-                name = name_of[annotation["image_id"]]
-                text = annotation["caption"]
-            except (KeyError, TypeError):
-                yield Skipped(number, "The annotation has no caption, or no image of that id.")
-                continue
-            try:
-                file = next(f for f in (_find(folder, name) for folder in folders) if f is not None)
-            except StopIteration:
-                yield Skipped(number, f"{name} is missing.", name)
-                continue
-            try:
-                text = read_field(text, "caption")
-                verdict = read_verdict(annotation.get("verdict"))
-                who = read_field(annotation.get("annotator"), "annotator", int)
-            except ImportRowError as e:
-                yield Skipped(number, str(e), name)
-                continue
-            yield Row(number, file.name, file, text=text, verdict=verdict, annotator=who)
+            )
+        for table in found:
+            whole = source.read_json(table)
+            name_of = {str(image.get("id")): image for image in whole["images"] if isinstance(image, dict)}
+            folder = _folder_of(source, table)
+            for annotation in whole["annotations"]:
+                number += 1
+                yield _row(source, number, annotation, name_of, folder, sides.get(names[table], ""))
 
 
-def _find(folder: Path, name: str) -> Path | None:
+def _tables(source: Source) -> list[Path]:
+    """The JSON files of captions."""
+    if is_file(source.path):
+        asked = [source.path] if source.path.suffix.lower() == ".json" else []
+    else:
+        inside = [f for f in source.files if f.suffix.lower() == ".json" and len(source.parts(f)) <= 2]
+        asked = [f for f in inside if not source.parts(f) or f.parent.name.lower() == ANNOTATIONS]
+    return [f for f in asked if not OTHER_TABLES.match(f.stem) and _is_captions(source, f)]
+
+
+def _is_captions(source: Source, path: Path) -> bool:
+    head = source.head(path)
+    if not any(f'"{key}"' in head for key in ("images", "annotations", "info", "licenses")):
+        return False  # most are told by how they begin, before they are read whole
     try:
-        return file_inside(folder, name)
-    except ImportRowError:
-        return None
+        whole = source.read_json(path)
+    except (ValueError, UserError):
+        return False
+    if not isinstance(whole, dict):
+        return False
+    images, annotations = whole.get("images"), whole.get("annotations")
+    if not isinstance(images, list) or not isinstance(annotations, list):
+        return False
+    return any(isinstance(a, dict) and "caption" in a for a in annotations)
+
+
+def _folder_of(source: Source, table: Path) -> Path:
+    """The folder of a table's pictures: val2017/ of captions_val2017.json, or where the table lies."""
+    home = table.parent.parent if table.parent.name.lower() == ANNOTATIONS else table.parent
+    home = home if home.is_relative_to(source.root) else source.root
+    words = table.stem.split("_")
+    named = [home / name for name in (words[-1], table.stem)]
+    named += [home / parent / words[-1] for parent in ("images", "train", "val") if is_folder(home / parent)]
+    return next((f for f in named if is_folder(f) and words[-1]), home)
+
+
+def _row(
+    source: Source, number: int, annotation: Any, images: Mapping[str, Any], folder: Path, split: str
+) -> Row | Skipped:
+    image = images.get(str(annotation.get("image_id"))) if isinstance(annotation, dict) else None
+    if image is None or "caption" not in annotation:
+        return Skipped(number, "The annotation has no caption, or no image of that id.")
+
+    def made() -> Row:
+        file = source.find(read_field(image.get("file_name"), "file_name"), folder)
+        return Row(
+            number,
+            file.name,
+            file,
+            text=read_field(annotation["caption"], "caption"),
+            verdict=read_verdict(annotation.get("verdict")),
+            annotator=read_field(annotation.get("annotator"), "annotator", int),
+            split=split,
+        )
+
+    return attempt(number, str(image.get("file_name") or ""), made)
 
 
 IMPORTERS.add(CocoCaptions.name, CocoCaptions())

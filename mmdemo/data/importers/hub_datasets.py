@@ -7,10 +7,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.columns import TEXT_COLUMNS, said_in
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, parse_json, read_field, read_text
-from mmdemo.errors import ImportRowError, UserError
+from mmdemo.data.columns import TEXT_COLUMNS, plain, said_in
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.rows import Row, Skipped, attempt, read_field
+from mmdemo.data.source import Source
+from mmdemo.errors import UserError, reason
 from mmdemo.media.below import below, is_below
 from mmdemo.media.regular_file import is_file
 from mmdemo.models.hub.reach import unreachable_host
@@ -18,7 +19,6 @@ from mmdemo.store.splits import split_names
 
 PREFIX = "datasets:"
 DICT, STATE = "dataset_dict.json", "state.json"  # of a data set of several splits, of one
-TEXTS = (*TEXT_COLUMNS, "captions", "label")
 
 
 class HubDatasets:
@@ -26,44 +26,46 @@ class HubDatasets:
 
     name = "datasets"
     about = "a data set of the datasets library, saved on disk or as datasets:NAME"
-    order = 400
 
-    def accepts(self, path: Path) -> bool:
+    def recognise(self, source: Source) -> Recognition:
         """A folder written by save_to_disk, or datasets:NAME."""
-        saved = any((path / f).is_file() for f in (DICT, STATE))
-        return saved or str(path).startswith(PREFIX)
+        if source.named.startswith(PREFIX):
+            return Recognition(1.0, "It is named as a data set.", read_once=True)
+        saved = next((f for f in (DICT, STATE) if is_file(source.path / f)), "")
+        return Recognition(0.95, f"It has a {saved} of the datasets library.") if saved else NOT_MINE
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a file and text, split after split.
 
         Raises:
             UserError: it cannot be loaded, or has no column of files.
         """
-        if str(path) == PREFIX:
+        name, path = source.named, source.path
+        if name == PREFIX:
             raise UserError("No data set is named.", f"Write {PREFIX}NAME, as {PREFIX}beans.")
         import datasets
 
         loaded: Any
         try:
-            if str(path).startswith(PREFIX):
-                _require_way_to(str(path).removeprefix(PREFIX))
-                loaded = datasets.load_dataset(str(path).removeprefix(PREFIX))
+            if name.startswith(PREFIX):
+                _require_way_to(name.removeprefix(PREFIX))
+                loaded = datasets.load_dataset(name.removeprefix(PREFIX))
             else:
-                _require_own_files(path)
+                _require_own_files(source)
                 loaded = datasets.load_from_disk(str(path))
         except UserError:
             raise
         except Exception as e:  # the library raises many kinds for one thing: it is not to be had
             raise UserError(
-                f"The data set {path} could not be loaded: {str(e).splitlines()[0][:200]}",
+                f"The data set {name} could not be loaded: {reason(e)[:200]}.",
                 "Check its name and the network.",
             ) from e
         parts = loaded if isinstance(loaded, dict) else {"": loaded}
         splits = split_names(_splits_in(parts))
-        root = None if str(path).startswith(PREFIX) else path  # what was downloaded lies in its own cache
+        root = None if name.startswith(PREFIX) else path  # what was downloaded lies in its own cache
         number = 0
         for split, table in parts.items():
-            media, text = _columns(path, table)
+            media, text = _columns(name, table, source.modality)
             names = getattr(table.features.get(text), "names", None)
             for line in _undecoded(table, media):
                 number += 1
@@ -99,35 +101,42 @@ def _require_way_to(name: str) -> None:
         )
 
 
-def _require_own_files(path: Path) -> None:
+def _require_own_files(source: Source) -> None:
     """Refuse a saved data set whose tables lie elsewhere than in its folder: the library follows any name.
 
     Raises:
         UserError: what it names.
     """
-    splits = parse_json(read_text(path / DICT)).get("splits", []) if is_file(path / DICT) else [""]
+    path = source.path
+    splits = source.read_json(path / DICT).get("splits", []) if is_file(path / DICT) else [""]
     for split in splits:
         folder = below(path, str(split)) if split else path
-        state = parse_json(read_text(folder / STATE))
+        state = source.read_json(folder / STATE)
         for file in (*state.get("_data_files", []), *(state.get("_indices_data_files") or [])):
             below(folder, str(file["filename"]))
 
 
-def _columns(path: Path, table: Any) -> tuple[str, str]:
+def _columns(name: str, table: Any, modality: str) -> tuple[str, str]:
+    """The column of files, of the wanted modality where there are several, and that of texts."""
     import datasets
 
-    known = (datasets.Image, datasets.Audio, datasets.Video)
+    kinds = {"image": datasets.Image, "audio": datasets.Audio, "video": datasets.Video}
 
     def holds_files(feature: Any) -> bool:
-        return isinstance(feature, known) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
+        return isinstance(feature, tuple(kinds.values())) or (
+            isinstance(feature, dict) and set(feature) == {"bytes", "path"}
+        )
 
-    media = next((name for name, feature in table.features.items() if holds_files(feature)), None)
-    if media is None:
+    media = [name for name, feature in table.features.items() if holds_files(feature)]
+    if not media:
         raise UserError(
-            f"The data set {path} has no column of files; it has {', '.join(table.features)}.",
+            f"The data set {name} has no column of files; it has {', '.join(table.features)}.",
             "Choose one with a column of the type Image, Audio or Video.",
         )
-    return media, next((c for c in TEXTS if c in table.features), "")
+    wanted = kinds.get(modality)
+    own = [name for name in media if wanted is not None and isinstance(table.features[name], wanted)]
+    named = {plain(name): name for name in table.features}
+    return (own or media)[0], next((named[c] for c in TEXT_COLUMNS if c in named), "")
 
 
 def _rows(
@@ -150,23 +159,16 @@ def _rows(
         yield Skipped(number, f"{file.name} lies outside the folder.", file.name)
         return
     value = line.get(text) if text else None
-    if names and isinstance(value, int):
+    if names and isinstance(value, int) and 0 <= value < len(names):
         value = names[value].replace("_", " ")
-    texts = value if isinstance(value, list) else [value]
     name = Path(stored.get("path") or f"{media}-{number}").name
-    for one in texts:
-        try:
-            yield Row(
-                number,
-                name,
-                file,
-                data,
-                text=read_field(one, text or "text"),
-                split=split,
-                **said_in(line),
-            )
-        except ImportRowError as e:
-            yield Skipped(number, str(e), name)
+    for one in value if isinstance(value, list) and value else [None if isinstance(value, list) else value]:
+
+        def made(one: Any = one) -> Row:
+            said = read_field(one, text or "text")
+            return Row(number, name, file, data, text=said, split=split, **said_in(line))
+
+        yield attempt(number, name, made)
 
 
 IMPORTERS.add(HubDatasets.name, HubDatasets())

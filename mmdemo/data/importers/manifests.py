@@ -1,94 +1,203 @@
-"""Manifests: CSV, TSV, JSONL or Parquet with `file_name` and `text`, and the folders that hold one.
+"""Manifests: tables of files and texts, of whatever name, in a folder or in those of its splits.
 
-A folder with `metadata.csv` beside its files is the Hub's ImageFolder convention, and so a manifest.
+A folder with `metadata.csv` beside its files is the Hub's ImageFolder, AudioFolder and VideoFolder; Parquet
+files with the media in them are the Hub's own. So all of these are manifests.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.columns import TEXT_COLUMNS, said_in
-from mmdemo.data.formulas import unquote_formula
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_row, parse_json, read_field, read_text
-from mmdemo.errors import ImportRowError, UserError, reason
-from mmdemo.media.regular_file import TABLE_MB, is_file, is_folder
+from mmdemo.data.columns import Columns, columns_of, said_in
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.rows import Row, Skipped, attempt, read_field
+from mmdemo.data.side_names import side_name, side_name_of, side_word
+from mmdemo.data.source import Source, same_name
+from mmdemo.data.tables import DELIMITED, Line, is_table, lines_of
+from mmdemo.errors import ImportRowError, UserError
+from mmdemo.media.regular_file import is_file
 from mmdemo.modality import is_medium
 from mmdemo.store.splits import HELD_OUT_NAMES, SPLIT_NAMES, VALIDATION_NAMES, split_names
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-ROWS_AT_ONCE = 64  # of a Parquet file, where one long text may stand in every row and be packed once
-FILE_COLUMNS = ("file_name", "filename", "file", "image", "audio", "path", "image_path", "audio_filepath")
+LOOKED_AT = 20  # lines by which a table is known
+MOST_TABLES = 2000  # of a folder that are looked at
+SHORT = 100_000_000  # bytes of a JSON
+METADATA = "metadata"  # what the Hub calls a table beside files
 
 
 class Manifest:
-    """A table of files and texts."""
+    """A table of files and texts, or several."""
 
     name = "manifest"
-    about = "a CSV, TSV, JSONL or Parquet manifest with file_name and text"
-    order = 500
+    about = "a CSV, TSV, JSON, JSONL or Parquet table with file_name and text"
 
-    def accepts(self, path: Path) -> bool:
-        """A table that is not called like a medium, as x.series.csv may be; or a folder with one called
-        metadata.
-        """
-        table = path.suffix.lower() in SUFFIXES and not is_medium(path)
-        return table or self._inside(path) is not None
+    def recognise(self, source: Source) -> Recognition:
+        """By its tables: whether one has a column of files, and how many of these are there."""
+        if is_file(source.path):
+            return self._one(source)
+        found = [(table, columns, share) for table, columns, share in _tables(source)]
+        if not found:
+            return NOT_MINE
+        table, columns, share = found[0]
+        told = f"{_told(source, table)} names files in its column {columns.file}"
+        others = f", and so do {len(found) - 1} other tables" if len(found) > 1 else ""
+        sure = 0.3 + 0.45 * share + (0.1 if table.stem.lower() == METADATA else 0.0)
+        if not columns.text:  # a list of files, which says less than what lies beside them
+            sure = 0.15 if table.stem.lower() != METADATA else sure
+        return Recognition(sure, f"{told}{others}.")
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
-        """One row a line; the first line of a CSV is its header.
+    def _one(self, source: Source) -> Recognition:
+        if not (is_table(source.path) or source.path.suffix.lower() in DELIMITED):
+            return NOT_MINE
+        try:
+            columns, share = _look(source, source.path)
+        except UserError:
+            columns, share = None, 0.0
+        if columns is None:  # whoever names a table means it as one, and is told what it lacks
+            return Recognition(0.1 if source.path.suffix.lower() not in (".json", ".txt") else 0.0)
+        return Recognition(0.55 + 0.25 * share, f"It names files in its column {columns.file}.")
+
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
+        """One row a line and text, table after table; the first line of a CSV is its header.
 
         Raises:
-            UserError: the table cannot be read or lacks a column.
+            UserError: a table cannot be read or lacks a column.
         """
-        table = path if is_file(path) else self._inside(path)
-        if table is None:
-            raise UserError(f"{path} does not exist.", "Check the path.")
-        file_column = text_column = ""
-        for number, (line, splits) in enumerate(_with_splits(_lines(table)), 1):
-            if isinstance(line, str):
-                yield Skipped(number, line)
-                continue
-            if not file_column:
-                file_column, text_column = _columns(table, line)
+        tables = [table for table, _, _ in _tables(source)] if source.is_folder else [source.path]
+        if not tables:
+            raise UserError(f"{source.path} has no table of files.", "Add one with file_name and text.")
+        sides = {table: side_name_of(source, table) for table in tables}
+        number = 0
+        named: set[Path] = set()
+        for table in tables:
+            for row in self._of(source, table, sides[table], set(sides.values()), number):
+                number = row.number if isinstance(row, Row) else row.row
+                if isinstance(row, Row) and row.file is not None:
+                    named.add(row.file)
+                yield row
+        others = len(set(source.media) - named) if source.is_folder else 0
+        if others:
+            source.note(f"{others} files of the folder are in no row that can be read, and were left out.")
+
+    def _of(
+        self, source: Source, table: Path, side: str, others: set[str], before: int
+    ) -> Iterator[Row | Skipped]:
+        """The rows of one table, whose numbers go on from those before it."""
+        first: list[Line] = []
+        lines = lines_of(source, table)
+        for line in lines:
+            first.append(line)
+            if len(first) == LOOKED_AT:
+                break
+        columns = _columns(source, table, [line for line in first if isinstance(line, dict)])
+        told = _with_splits(_chained(first, lines), others)
+        for number, (line, splits) in enumerate(told, before + 1):
+            if columns is None and isinstance(line, dict):
+                has = ", ".join(map(str, line)) or "none"
+                raise UserError(
+                    f"{table.name} has no column file_name; its columns are {has}.",
+                    "Name the columns file_name and text in the first line.",
+                )
+            if isinstance(line, str) or columns is None:
+                yield Skipped(number, str(line))
+            else:
+                yield from _rows(source, number, line, table, columns, splits, side)
+
+
+def _chained(first: list[Line], rest: Iterator[Line]) -> Iterator[Line]:
+    yield from first
+    yield from rest
+
+
+def _is_short(path: Path) -> bool:
+    """Whether a table can be looked at before anybody has chosen it: a JSON is read whole for that."""
+    return path.suffix.lower() != ".json" or path.stat().st_size < SHORT
+
+
+def _told(source: Source, table: Path) -> str:
+    return str(table.relative_to(source.root)) if table.is_relative_to(source.root) else table.name
+
+
+def _tables(source: Source) -> list[tuple[Path, Columns, float]]:
+    """The tables of a folder that name files of it, those that are called metadata first: where there are
+    some, no other counts; with their columns and which share of their files are there.
+    """
+    if not source.is_folder:
+        return []
+    media = {(f.parent, same_name(f.stem)) for f in source.media}
+    named = [f for f in source.files if is_table(f) or f.suffix.lower() == ".txt"]
+    named = [f for f in named if (f.parent, same_name(f.stem)) not in media and _is_short(f)][:MOST_TABLES]
+    metadata = [f for f in named if f.stem.lower() == METADATA]
+    for group in (metadata, [f for f in named if f not in metadata]):
+        found = []
+        for table in group:
             try:
-                yield _row(number, line, table.parent, file_column, text_column, splits)
-            except ImportRowError as e:
-                yield Skipped(number, str(e), str(line.get(file_column) or ""))
-
-    @staticmethod
-    def _inside(path: Path) -> Path | None:
-        found = [path / f"metadata{suffix}" for suffix in SUFFIXES] if is_folder(path) else []
-        return next((f for f in found if is_file(f)), None)
-
-
-def _columns(table: Path, line: Mapping[str, Any]) -> tuple[str, str]:
-    names = {str(name).strip().lower(): name for name in line}
-    file_column = next((names[c] for c in FILE_COLUMNS if c in names), None)
-    text_column = next((names[c] for c in TEXT_COLUMNS if c in names), None)
-    if file_column is None:
-        has = ", ".join(map(str, line)) or "none"
-        raise UserError(
-            f"{table.name} has no column file_name; its columns are {has}.",
-            "Name the columns file_name and text in the first line.",
-        )
-    return file_column, text_column or "text"
+                columns, share = _look(source, table)
+            except (UserError, OSError, ValueError):
+                continue
+            if columns is not None and (share > 0 or table in metadata):
+                found.append((table, columns, share))
+        if found:
+            return _one_kind(found)
+    return []
 
 
-def _with_splits(
-    lines: Iterable[dict[str, Any] | str],
-) -> Iterator[tuple[dict[str, Any] | str, Mapping[str, str]]]:
+def _one_kind(found: list[tuple[Path, Columns, float]]) -> list[tuple[Path, Columns, float]]:
+    """Of tables of the same name in a folder, as labels.csv beside labels.jsonl, the first; those that say a
+    side, as train.csv does, before one of all rows, which then says no more.
+    """
+    kept: dict[Path, tuple[Path, Columns, float]] = {}
+    for one in sorted(found, key=lambda f: (-f[2], len(f[0].parts), f[0])):
+        kept.setdefault(one[0].with_suffix(""), one)
+    return sorted(kept.values(), key=lambda f: (not side_word(f[0].stem), len(f[0].parts), f[0]))
+
+
+def _look(source: Source, table: Path) -> tuple[Columns | None, float]:
+    """The columns of a table, and which share of the files that its first lines name are there."""
+    lines = [line for line in islice(lines_of(source, table), LOOKED_AT) if isinstance(line, dict)]
+    columns = _columns(source, table, lines)
+    if columns is None or not lines:
+        return columns, 0.0
+    found = sum(_is_there(source, line.get(columns.file), table.parent) for line in lines)
+    return columns, found / len(lines)
+
+
+def _columns(source: Source, table: Path, lines: list[dict[str, Any]]) -> Columns | None:
+    return columns_of(lines, source.modality, lambda cell: _is_there(source, cell, table.parent))
+
+
+def _is_there(source: Source, cell: Any, folder: Path) -> bool:
+    """Whether a cell is a file, or names one of the source."""
+    if isinstance(cell, dict):
+        return _is_file_cell(cell)
+    if not isinstance(cell, str) or not 0 < len(cell) < 1000 or "\n" in cell:
+        return False
+    try:
+        return is_medium(source.find(cell, folder))
+    except ImportRowError:
+        return False
+
+
+def _is_file_cell(cell: Any) -> bool:
+    """Whether a cell is a file as the Hub keeps it: its bytes, its path, or both."""
+    return isinstance(cell, dict) and set(cell) == {"bytes", "path"} and any(cell.values())
+
+
+def _with_splits(lines: Iterable[Line], others: set[str]) -> Iterator[tuple[Line, Mapping[str, str]]]:
     """Each line with what the names of splits mean in its table, which is read once: lines from the first
     validation row on wait until a row to measure on comes, or the end.
+
+    Args:
+        lines: of a table.
+        others: the names of splits that its own and other tables have.
     """
-    waiting: list[dict[str, Any] | str] = []
-    meaning: Mapping[str, str] | None = None
+    waiting: list[Line] = []
+    meaning = split_names(others) if others & set(HELD_OUT_NAMES) else None
     for line in lines:
-        split = "" if isinstance(line, str) else _split(line)
+        split = "" if isinstance(line, str) else str(line.get("split") or "").strip().lower()
         if meaning is None and split in HELD_OUT_NAMES:
             meaning = split_names([split])
             for earlier in waiting:
@@ -102,94 +211,39 @@ def _with_splits(
         yield line, SPLIT_NAMES
 
 
-def _split(line: Mapping[str, Any]) -> str:
-    """The name of a line's split as it is looked up; empty where it has none."""
-    return str(line.get("split") or "").strip().lower()
-
-
-def _row(
+def _rows(
+    source: Source,
     number: int,
-    line: Mapping[str, Any],
-    root: Path,
-    file_column: str,
-    text_column: str,
+    line: dict[str, Any],
+    table: Path,
+    columns: Columns,
     splits: Mapping[str, str],
-) -> Row | Skipped:
-    split = read_field(line.get("split"), "split", int).lower()
-    if split and split not in splits:
-        raise ImportRowError(f"The split {split!r} is neither train, validation nor held-out.")
-    text = read_field(line.get(text_column), text_column)
-    name = read_field(line.get(file_column), file_column, int)
-    return file_row(number, root, name, text=text, split=splits.get(split, ""), **said_in(line))
+    side: str,
+) -> Iterator[Row | Skipped]:
+    """The rows of a line: one, or one for each text where a column of several holds them."""
+    cell = line.get(columns.file)
+    value = line.get(columns.text) if columns.text else None
+    many = columns.may_be_list and isinstance(value, list) and len(value) > 0
+    named = str(cell.get("path") or "") if isinstance(cell, dict) else str(cell if cell is not None else "")
 
+    def made(text: Any) -> Row:
+        split = side_name(read_field(line.get("split"), "split", int)) or side
+        if split and split not in splits:
+            raise ImportRowError(f"The split {split!r} is neither train, validation nor held-out.")
+        facts = {
+            "text": read_field(text, columns.text or "text"),
+            "split": splits.get(split, ""),
+            **said_in(line),
+        }
+        if isinstance(cell, dict) and cell.get("bytes"):
+            name = Path(named.replace("\\", "/")).name or f"{columns.file}-{number}"
+            return Row(number, name, data=bytes(cell["bytes"]), **facts)
+        name = named if isinstance(cell, dict) else read_field(cell, columns.file, int)
+        file = source.find(name, table.parent)
+        return Row(number, file.name, file, **facts)
 
-def _lines(table: Path) -> Iterator[dict[str, Any] | str]:
-    """Each line as a mapping, or as the sentence that says why it is none."""
-    suffix = table.suffix.lower()
-    if suffix == ".parquet":
-        yield from _parquet(table)
-    elif suffix in {".jsonl", ".ndjson"}:
-        for text in read_text(table).split("\n"):  # a line separator within a text ends no line
-            if not text.strip():
-                continue
-            try:
-                line = parse_json(text)
-            except ValueError:
-                yield "The line is not JSON."
-                continue
-            yield line if isinstance(line, dict) else "The line is not a JSON object."
-    else:
-        yield from _csv(table)
-
-
-def _csv(table: Path) -> Iterator[dict[str, Any] | str]:
-    text = read_text(table)
-    head = text.split("\n", 1)[0]
-    if "\x00" in head:
-        raise UserError(f"{table.name} is not a text: its first line holds zero bytes.", "Save it as UTF-8.")
-    if not head.strip():
-        raise UserError(f"{table.name} is empty.", "Its first line must name the columns file_name and text.")
-    delimiter = "\t" if table.suffix.lower() == ".tsv" else max(",;\t", key=head.count)
-    csv.field_size_limit(10_000_000)
-    try:
-        for line in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
-            line.pop(None, None)
-            yield {name: unquote_formula(cell) if cell else cell for name, cell in line.items()}
-    except csv.Error as e:
-        yield f"The table cannot be read from here on: {e}."
-
-
-def _parquet(table: Path) -> Iterator[dict[str, Any] | str]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(table)
-    except (pyarrow.ArrowInvalid, OSError) as e:
-        raise UserError(f"{table.name} is not a Parquet file.", "Export it again, or use CSV.") from e
-    with file:
-        _require_room(table, file.metadata)
-        try:
-            for batch in file.iter_batches(ROWS_AT_ONCE):
-                yield from batch.to_pylist()
-        except (pyarrow.ArrowException, OSError, ValueError) as e:
-            yield f"The table cannot be read from here on: {reason(e)}."
-
-
-def _require_room(table: Path, facts: Any) -> None:
-    """Refuse a Parquet file that packs more into a column than what is held in memory of a table.
-
-    Raises:
-        UserError: which, and how much it would be.
-    """
-    for group in (facts.row_group(i) for i in range(facts.num_row_groups)):
-        for column in (group.column(i) for i in range(group.num_columns)):
-            if column.total_uncompressed_size > TABLE_MB * 1_000_000:
-                raise UserError(
-                    f"The column {column.path_in_schema} of {table.name} is "
-                    f"{column.total_uncompressed_size // 1_000_000} MB when it is unpacked.",
-                    f"Write it in row groups of at most {TABLE_MB} MB.",
-                )
+    for text in value if many and isinstance(value, list) else [value]:
+        yield attempt(number, named, lambda text=text: made(text))  # type: ignore[misc]
 
 
 IMPORTERS.add(Manifest.name, Manifest())

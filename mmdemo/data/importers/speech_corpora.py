@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, file_row, read_text
-from mmdemo.media.listing import files_below
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.source import Source
+from mmdemo.media.regular_file import is_file
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 
 
@@ -18,15 +17,19 @@ class LJSpeech:
 
     name = "ljspeech"
     about = "an LJSpeech folder"
-    order = 100
 
-    def accepts(self, path: Path) -> bool:
-        """A folder with wavs/ and metadata.csv."""
-        return (path / "wavs").is_dir() and (path / "metadata.csv").is_file()
+    def recognise(self, source: Source) -> Recognition:
+        """A folder with wavs/ and a metadata.csv of lines with bars."""
+        table = source.path / "metadata.csv"
+        if not source.is_folder or not (source.path / "wavs").is_dir() or not is_file(table):
+            return NOT_MINE
+        if "|" not in source.head(table).partition("\n")[0]:
+            return NOT_MINE
+        return Recognition(0.9, "It has wavs/ beside a metadata.csv of id|text lines.")
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a line, with the normalised text where there is one."""
-        for number, line in enumerate(read_text(path / "metadata.csv").split("\n"), 1):
+        for number, line in enumerate(source.read_text(source.path / "metadata.csv").split("\n"), 1):
             if not line.strip():
                 continue
             fields = line.split("|")
@@ -34,7 +37,7 @@ class LJSpeech:
                 yield Skipped(number, "The line is not id|text|normalised text.")
                 continue
             text = fields[2] if len(fields) > 2 and fields[2].strip() else fields[1]
-            yield file_row(number, path, f"wavs/{fields[0].strip()}.wav", text=text.strip())
+            yield source.row(number, f"wavs/{fields[0].strip()}.wav", text=text.strip())
 
 
 class CommonVoice:
@@ -42,31 +45,37 @@ class CommonVoice:
 
     name = "common-voice"
     about = "a Common Voice folder or one of its TSV files"
-    order = 110
     tables = ("validated.tsv", "train.tsv", "dev.tsv", "test.tsv")
 
-    def accepts(self, path: Path) -> bool:
+    def recognise(self, source: Source) -> Recognition:
         """The folder, or a TSV beside clips/."""
-        if path.is_file():
-            return path.suffix.lower() == ".tsv" and (path.parent / "clips").is_dir()
-        return (path / "clips").is_dir() and any((path / name).is_file() for name in self.tables)
+        folder = source.path if source.is_folder else source.path.parent
+        if not (folder / "clips").is_dir():
+            return NOT_MINE
+        if source.is_folder:
+            found = any(is_file(folder / name) for name in self.tables)
+        else:
+            found = source.path.suffix.lower() == ".tsv"
+        return Recognition(0.9, "It has clips/ beside tables of Common Voice.") if found else NOT_MINE
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The rows of the TSV; of a folder, those of train, dev and test, or else of validated."""
-        folder = path.parent if path.is_file() else path
-        split_tables = [folder / name for name in self.tables[1:] if (folder / name).is_file()]
-        tables = [path] if path.is_file() else split_tables or [folder / self.tables[0]]
+        folder = source.path if source.is_folder else source.path.parent
+        split_tables = [folder / name for name in self.tables[1:] if is_file(folder / name)]
+        tables = split_tables or [folder / self.tables[0]] if source.is_folder else [source.path]
         splits = split_names(table.stem for table in tables)
         number = 0
         for table in tables:
-            reader = csv.DictReader(
-                io.StringIO(read_text(table), newline=""), delimiter="\t", quoting=csv.QUOTE_NONE
-            )
-            for line in reader:
+            lines = [line.split("\t") for line in source.read_text(table).split("\n") if line.strip()]
+            header = [name.strip() for name in lines[0]] if lines else []
+            for fields in lines[1:]:
                 number += 1
-                name, text = line.get("path") or "", line.get("sentence") or ""
-                file, split = f"clips/{name}" if name else "", splits.get(table.stem, "")
-                yield file_row(number, folder, file, text=text.strip(), split=split)
+                line = dict(zip(header, fields, strict=False))
+                name, text = line.get("path", "").strip(), line.get("sentence", "")
+                split = splits.get(table.stem, "")
+                yield source.row(
+                    number, f"clips/{name}" if name else "", folder, text=text.strip(), split=split
+                )
 
 
 class LibriSpeech:
@@ -74,34 +83,35 @@ class LibriSpeech:
 
     name = "librispeech"
     about = "a LibriSpeech folder"
-    order = 120
 
-    def accepts(self, path: Path) -> bool:
+    def recognise(self, source: Source) -> Recognition:
         """A folder with a .trans.txt somewhere in it."""
-        return next(self._tables(path), None) is not None
+        table = next(self._tables(source), None)
+        return NOT_MINE if table is None else Recognition(0.9, f"{table.name} holds transcripts.")
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The utterances, chapter by chapter; the name of a folder such as dev-clean says the split."""
-        tables = {table: self._split(path, table) for table in sorted(self._tables(path))}
+        tables = {table: self._split(source, table) for table in self._tables(source)}
         splits = split_names(tables.values())
         number = 0
         for table, name_of_split in tables.items():
             split = splits.get(name_of_split, "")
-            for line in read_text(table).split("\n"):
+            for line in source.read_text(table).split("\n"):
                 if not line.strip():
                     continue
                 number += 1
                 name, _, text = line.strip().partition(" ")
                 text = text.strip().capitalize()
-                yield file_row(number, table.parent, f"{name}.flac", text=text, split=split)
+                yield source.row(number, f"{name}.flac", table.parent, text=text, split=split)
 
     @staticmethod
-    def _tables(path: Path) -> Iterator[Path]:
-        return (file for file in files_below(path) if file.name.endswith(".trans.txt"))
+    def _tables(source: Source) -> Iterator[Path]:
+        return (file for file in source.files if file.name.endswith(".trans.txt"))
 
     @staticmethod
-    def _split(path: Path, table: Path) -> str:
-        words = (part.split("-")[0] for part in table.relative_to(path.parent).parts)
+    def _split(source: Source, table: Path) -> str:
+        folders = (source.root.name, *source.parts(table))
+        words = (part.lower().split("-")[0] for part in folders)
         return next((word for word in words if word in SPLIT_NAMES), "")
 
 

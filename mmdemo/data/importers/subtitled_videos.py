@@ -1,53 +1,82 @@
-"""Videos with an SRT or VTT file beside each."""
+"""Videos and recordings with SRT or VTT files beside them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.importers.video_corpora import is_video, video_row, videos_below
-from mmdemo.data.rows import Row, Skipped, read_text
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.importers.folders import Sides, beside, by_folder
+from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.source import Source, same_name
 from mmdemo.data.subtitles import read_cues
-from mmdemo.media.below import is_below
-from mmdemo.media.regular_file import is_file
+from mmdemo.errors import UserError
+from mmdemo.modality import MODALITIES
 
 SUBTITLES = (".srt", ".vtt")
+LANGUAGE = re.compile(r"\.[a-z]{2,3}([-_][a-z0-9]{2,8})*(\.(forced|sdh|cc|auto))?$", re.IGNORECASE)
 
 
 class SubtitledVideos:
-    """Videos with an SRT or VTT file of the same name beside them: each cue is a text with its span."""
+    """Videos or recordings with an SRT or VTT file of the same name beside them, or one for each language:
+    each cue is a text with its span.
+    """
 
     name = "subtitles"
     about = "a folder of videos with SRT or VTT files beside them"
-    order = 230
 
-    def accepts(self, path: Path) -> bool:
-        """Such a folder, or one such video."""
-        if is_file(path):
-            return is_video(path) and self._beside(path) is not None
-        if any(path.glob("metadata.*")):  # a manifest says more
-            return False
-        return any(self._beside(v) is not None for v in videos_below(path).values())
+    def recognise(self, source: Source) -> Recognition:
+        """By such a file beside one of them."""
+        timed = [f for f in source.media if _has_time(f)]
+        if not timed:
+            return NOT_MINE
+        folders = by_folder(source)
+        count = sum(bool(_subtitles(f, folders.get(f.parent, {}))) for f in timed)
+        why = f"{count} of {len(timed)} files have subtitles beside them."
+        return Recognition(0.6 + 0.1 * count / len(timed), why) if count else NOT_MINE
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a cue; a video without subtitles is imported without a text."""
-        videos = {path.stem: path} if is_file(path) else videos_below(path)
-        number = 0
-        for name, file in videos.items():
-            beside = self._beside(file)
-            cues = list(read_cues(read_text(beside))) if beside else []
+        sides, folders, number = Sides(source), by_folder(source), 0
+        read = {s for f in source.media for s in _subtitles(f, folders.get(f.parent, {}))}
+        for file in source.files:
+            if file in read:
+                continue
+            cues = 0
+            for one in _subtitles(file, folders.get(file.parent, {})) if _has_time(file) else []:
+                try:
+                    said = list(read_cues(source.read_text(one)))
+                except UserError as e:
+                    number += 1
+                    yield Skipped(number, str(e), one.name)
+                    continue
+                for start, end, text in said:
+                    cues, number = cues + 1, number + 1
+                    facts = {"text": text, "start_s": start, "end_s": end, "split": sides.of(file)}
+                    yield source.file_row(number, file, lambda facts=facts: facts)  # type: ignore[misc]
             if not cues:
                 number += 1
-                yield Row(number, file.name, file)
-            for start, end, text in cues:
-                number += 1
-                yield video_row(number, videos, name, text, (start, end), "")
+                yield source.file_row(number, file, lambda file=file: {"split": sides.of(file)})  # type: ignore[misc]
 
-    @staticmethod
-    def _beside(video: Path) -> Path | None:
-        own = (video.with_suffix(suffix) for suffix in SUBTITLES)
-        return next((file for file in own if is_file(file) and is_below(video.parent, file)), None)
+
+def _has_time(file: Path) -> bool:
+    return any(MODALITIES.get(name).claims(file) for name in ("video", "audio"))
+
+
+def _subtitles(file: Path, among: dict[str, Path]) -> list[Path]:
+    """The subtitles of a file: talk.srt, talk.mp4.srt or, where there is none of these, talk.en.srt."""
+    own = beside(file, SUBTITLES, among)
+    if own:
+        return own[:1]
+    stem = same_name(file.stem)
+    return [
+        path
+        for path in sorted(set(among.values()))
+        if path.suffix.lower() in SUBTITLES
+        and same_name(path.name).startswith(f"{stem}.")
+        and LANGUAGE.fullmatch(same_name(path.stem).removeprefix(stem))
+    ]
 
 
 IMPORTERS.add(SubtitledVideos.name, SubtitledVideos())

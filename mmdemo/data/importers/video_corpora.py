@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.rows import Row, Skipped, parse_json, read_text
-from mmdemo.errors import UserError
-from mmdemo.media.below import is_below
-from mmdemo.media.listing import files_below
-from mmdemo.media.regular_file import is_file
+from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.rows import Row, Skipped, attempt
+from mmdemo.data.source import Source, json_lines, same_name
+from mmdemo.errors import ImportRowError, UserError
 from mmdemo.modality import MODALITIES
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 
-HEAD = 4096  # characters by which a file is told from another
 
+class Videos:
+    """The videos of a source by what corpora call them: their names without suffixes."""
 
-def videos_below(folder: Path) -> dict[str, Path]:
-    """The videos in a folder and below it, by name without suffix."""
-    found = (f for f in sorted(files_below(folder)) if is_video(f))
-    return {f.stem: f for f in found if is_below(folder, f)}
+    def __init__(self, source: Source) -> None:
+        self._named: dict[str, list[Path]] = {}
+        root = Source(source.root, source.within)
+        for file in filter(is_video, root.files):
+            self._named.setdefault(same_name(file.stem), []).append(file)
+
+    def row(self, number: int, name: str, text: Any, span: Any, split: str) -> Row | Skipped:
+        """The row of a video with a text and a span in seconds, or why there is none."""
+
+        def made() -> Row:
+            found = self._named.get(same_name(Path(name).stem if is_video(Path(name)) else name), [])
+            if len(found) != 1:
+                why = "is missing" if not found else "is not one file: there are several of that name"
+                raise ImportRowError(f"The video {name} {why}.")
+            if not isinstance(text, str) or not text.strip():
+                raise ImportRowError(f"The row of {name} has no text.")
+            row = Row(number, found[0].name, found[0], text=text.strip(), split=split)
+            if span is None:
+                return row
+            try:
+                start, end = float(span[0]), float(span[1])
+            except (TypeError, ValueError, IndexError, KeyError) as e:
+                raise ImportRowError(f"The span of {name} is no pair of numbers.") from e
+            return replace(row, start_s=start, end_s=end)
+
+        return attempt(number, name, made)
 
 
 def is_video(path: Path) -> bool:
@@ -30,21 +52,20 @@ def is_video(path: Path) -> bool:
     return MODALITIES.get("video").claims(path)
 
 
-def _head(path: Path) -> str:
-    if not is_file(path):
-        return ""
-    with path.open("rb") as f:
-        return f.read(HEAD).decode("utf-8", errors="replace")
-
-
-def _json(path: Path, wanted: str) -> dict[str, Any]:
+def _json(source: Source, wanted: str) -> dict[str, Any]:
+    path = source.path
     try:
-        table = parse_json(read_text(path))
+        table = source.read_json(path)
     except ValueError as e:
         raise UserError(f"{path.name} is no JSON that can be read: {e}.", f"It needs {wanted}.") from e
     if not isinstance(table, dict):
         raise UserError(f"{path.name} is a list.", f"It needs an object with {wanted}.")
     return table
+
+
+def _head(source: Source, *suffixes: str) -> str:
+    """How a file of one of those suffixes begins; empty for any other."""
+    return source.head(source.path) if source.path.suffix.lower() in suffixes else ""
 
 
 def _split(path: Path) -> str:
@@ -53,47 +74,33 @@ def _split(path: Path) -> str:
     return next((SPLIT_NAMES[w] for w in words if w in SPLIT_NAMES), "")
 
 
-def video_row(
-    number: int, videos: dict[str, Path], name: str, text: Any, span: Any, split: str
-) -> Row | Skipped:
-    """The row of a video's name with a text and a span in seconds, or why there is none."""
-    file = videos.get(Path(name).stem if is_video(Path(name)) else name)
-    if file is None:
-        return Skipped(number, f"The video {name} is missing.", name)
-    if not isinstance(text, str) or not text.strip():
-        return Skipped(number, f"The row of {name} has no text.", name)
-    if span is None:
-        return Row(number, file.name, file, text=text.strip(), split=split)
-    try:
-        start, end = float(span[0]), float(span[1])
-    except (TypeError, ValueError, IndexError):
-        return Skipped(number, f"The span of {name} is no pair of numbers.", name)
-    return Row(number, file.name, file, text=text.strip(), start_s=start, end_s=end, split=split)
-
-
 class MsrVtt:
     """One JSON with `videos` and `sentences` (Xu et al. 2016); the files lie beside it or below."""
 
     name = "msr-vtt"
     about = "an MSR-VTT JSON"
-    order = 220
 
-    def accepts(self, path: Path) -> bool:
+    def recognise(self, source: Source) -> Recognition:
         """A .json with sentences."""
-        begins = _head(path) if path.suffix.lower() == ".json" else ""
-        known = '"videos"' in begins or '"sentences"' in begins
-        return known and '"sentences"' in read_text(path)
+        head = _head(source, ".json")
+        known = '"videos"' in head or '"sentences"' in head
+        if not known or '"timestamps"' in head or "sentences" not in _json(source, "sentences"):
+            return NOT_MINE
+        return Recognition(0.9, "It has videos and sentences.")
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a sentence."""
-        table = _json(path, "videos and sentences")
-        named = {v.get("video_id"): str(v.get("split")) for v in table.get("videos", [])}
+        table = _json(source, "videos and sentences")
+        named = {str(v.get("video_id")): str(v.get("split")) for v in _dicts(table.get("videos"))}
         splits = split_names(named.values())
-        videos = videos_below(path.parent)
-        for number, sentence in enumerate(table["sentences"], 1):
+        videos = Videos(source)
+        for number, sentence in enumerate(_list(table["sentences"]), 1):
+            if not isinstance(sentence, dict):
+                yield Skipped(number, "The sentence is not a JSON object.")
+                continue
             name = str(sentence.get("video_id", ""))
             split = splits.get(named.get(name, ""), "")
-            yield video_row(number, videos, name, sentence.get("caption"), None, split)
+            yield videos.row(number, name, sentence.get("caption"), None, split)
 
 
 class QvHighlights:
@@ -101,30 +108,25 @@ class QvHighlights:
 
     name = "qvhighlights"
     about = "a QVHighlights JSONL"
-    order = 200
 
-    def accepts(self, path: Path) -> bool:
+    def recognise(self, source: Source) -> Recognition:
         """A .jsonl whose lines have a vid and a query."""
-        return path.suffix.lower() in {".jsonl", ".json"} and bool(
-            re.match(r'\s*\{[^\n]*"(?:vid|query)"[^\n]*"(?:vid|query)"', _head(path))
-        )
+        head = _head(source, ".jsonl", ".json")
+        found = re.match(r'\s*\{[^\n]*"(?:vid|query)"[^\n]*"(?:vid|query)"', head)
+        return Recognition(0.9, "Its lines have a vid and a query.") if found else NOT_MINE
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a window; a query without windows, as in the test split, is a row of the whole video."""
-        videos, number = videos_below(path.parent), 0
-        for line in read_text(path).split("\n"):
-            if not line.strip():
-                continue
-            try:
-                entry = parse_json(line)
-                name, query = str(entry["vid"]), entry["query"]
-            except (ValueError, KeyError, TypeError):
+        videos, number = Videos(source), 0
+        for entry in json_lines(source.read_text(source.path)):
+            if not isinstance(entry, dict) or "vid" not in entry or "query" not in entry:
                 number += 1
                 yield Skipped(number, "The line is no JSON with a vid and a query.")
                 continue
-            for window in entry.get("relevant_windows") or [None]:
+            windows = entry.get("relevant_windows") or [None]
+            for window in windows if isinstance(windows, list) else [windows]:
                 number += 1
-                yield video_row(number, videos, name, query, window, _split(path))
+                yield videos.row(number, str(entry["vid"]), entry["query"], window, _split(source.path))
 
 
 class ActivityNetCaptions:
@@ -134,20 +136,32 @@ class ActivityNetCaptions:
 
     name = "activitynet-captions"
     about = "an ActivityNet Captions JSON"
-    order = 210
 
-    def accepts(self, path: Path) -> bool:
+    def recognise(self, source: Source) -> Recognition:
         """A .json whose entries have timestamps."""
-        return path.suffix.lower() == ".json" and '"timestamps"' in _head(path)
+        found = '"timestamps"' in _head(source, ".json")
+        return Recognition(0.9, "Its entries have timestamps.") if found else NOT_MINE
 
-    def rows(self, path: Path) -> Iterator[Row | Skipped]:
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a sentence, with its span."""
-        videos, number = videos_below(path.parent), 0
-        for name, entry in _json(path, "timestamps and sentences for each video").items():
-            spans, texts = entry.get("timestamps") or [], entry.get("sentences") or []
+        videos, number = Videos(source), 0
+        for name, entry in _json(source, "timestamps and sentences for each video").items():
+            told = entry if isinstance(entry, dict) else {}
+            spans, texts = _list(told.get("timestamps")), _list(told.get("sentences"))
+            if not texts or len(spans) != len(texts):
+                number += 1
+                yield Skipped(number, f"{name} has {len(spans)} timestamps and {len(texts)} sentences.", name)
             for span, text in zip(spans, texts, strict=False):
                 number += 1
-                yield video_row(number, videos, name, text, span, _split(path))
+                yield videos.row(number, name, text, span, _split(source.path))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in _list(value) if isinstance(one, dict)]
 
 
 IMPORTERS.add(QvHighlights.name, QvHighlights())

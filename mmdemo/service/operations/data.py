@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mmdemo.data.exporters.base import formats
-from mmdemo.data.importers.base import importers
-from mmdemo.data.importing import NO_LABEL, foreseen, preview, source_in
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.importing import NO_LABEL, foreseen, picture_of
+from mmdemo.data.reading import open_source, source_in
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
@@ -35,6 +36,7 @@ from mmdemo.store.pairs import STATES
 
 PREVIEWED = 8
 Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]
+Layout = Annotated[str, OneOf("layout", lambda: list(IMPORTERS), empty="")]
 Format = Annotated[str, OneOf("export format", formats)]
 PairState = Annotated[str, OneOf("label state", lambda: [*STATES, *LABEL_KINDS], empty="all")]
 ItemState = Annotated[str, OneOf("state of items", lambda: ITEM_STATES, empty="all")]
@@ -46,12 +48,15 @@ class ImportRequest(Request):
     path: Name = Field(description="a folder, a manifest, or datasets:NAME", json_schema_extra=LOCAL)
     task: TaskName = Field(DEFAULT_TASK)
     verdict: Verdict = Field("none", description="recorded as a label on each pair")
+    layout: Layout = Field("", description="how it is read; empty: as what it is most surely")
 
 
 @operation("import", role="trainer", surfaces=("command",))
 def import_data(app: App, request: ImportRequest) -> dict[str, Any]:
     """Import a folder, a manifest, a class tree, COCO captions or datasets:NAME."""
-    return app.data.import_source(request.path, request.task, request.verdict).as_json()
+    return app.data.import_source(
+        request.path, request.task, request.verdict, layout=request.layout
+    ).as_json()
 
 
 class SourceRequest(Request):
@@ -61,6 +66,7 @@ class SourceRequest(Request):
     batch: Name = Field("", description="the upload")
     task: TaskName = Field(DEFAULT_TASK)
     verdict: Verdict = Field("none", description="recorded as a label on each pair")
+    layout: Layout = Field("", description="how it is read; empty: as what it is most surely")
 
 
 def _source(app: App, request: SourceRequest) -> str:
@@ -88,23 +94,27 @@ def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str
     if reason:
         return {"row": row.number, "file": row.name, "reason": reason}
     said = {"text": row.text[:200], "verdict": row.verdict, "split": row.split}
-    return {"row": row.number, "file": row.name, **said}
+    return {"row": row.number, "file": row.name, **said, "picture": picture_of(app.ws, row, request.task)}
 
 
-@operation("import_preview", role="trainer", quick=True)
+@operation("import_preview", role="trainer", lane="models")
 def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
     """The first rows of what would be imported."""
-    name, rows = preview(_source(app, request), PREVIEWED, _uploaded(request))
-    shown = [_previewed(app, row, request) for row in rows]
+    source, uploaded = _source(app, request), _uploaded(request)
+    with open_source(source, uploaded, request.task, request.layout) as opened:
+        found = opened.preview(PREVIEWED)
+        shown = [_previewed(app, row, request) for row in found.rows]
     if not shown:
         raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
-    return {"importer": name, "rows": shown}
+    return found.as_json() | {"rows": shown}
 
 
 @operation("import_start", role="trainer", quick=True)
 def import_start(app: App, request: SourceRequest) -> dict[str, Any]:
     """Begin the import behind the page."""
-    app.data.start_import(_source(app, request), request.task, request.verdict, _uploaded(request))
+    app.data.start_import(
+        _source(app, request), request.task, request.verdict, _uploaded(request), request.layout
+    )
     return app.context.imports.state()
 
 
@@ -132,7 +142,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "labels": app.ws.labels.total(task),
         "media_bytes": app.ws.media.size_bytes(),
         "free_bytes": app.ws.media.free_bytes(),
-        "kinds": [importer.about for importer in importers()],
+        "kinds": [importer.about for importer in IMPORTERS.values()],
         "formats": list(formats(modality_of(task))),
         "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(modality_of(task).name)}),
         "paths": here,

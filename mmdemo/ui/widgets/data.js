@@ -1,6 +1,6 @@
 const { h, api, thumb, poll, poke, seconds, upload, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
-let batch = "", offset = 0;
+let batch = "", offset = 0, layout = "";
 const PAGE = 30;
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } };
@@ -14,7 +14,7 @@ async function send(input) {
   input.value = "";
   if (!list.length) return;
   batch = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
-  $("[data-source]").value = "";
+  $("[data-source]").value = layout = "";
   const box = $("[data-import-state]");
   for (const [i, one] of list.entries()) {
     box.replaceChildren(bar(i / list.length, `Uploading ${i + 1} of ${list.length}`));
@@ -25,19 +25,25 @@ async function send(input) {
 }
 files.onchange = guard(() => send(files));
 folder.onchange = guard(() => send(folder));
-const chosen = () => ({ batch: $("[data-source]").value.trim() ? "" : batch, source: $("[data-source]").value.trim() });
+const chosen = () => ({ batch: $("[data-source]").value.trim() ? "" : batch, source: $("[data-source]").value.trim(), layout });
 const bar = (share, text) => h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, text));
 async function preview() {
   const p = await api("import_preview", { task: mm.task.name, ...chosen() });
   $("[data-import]").disabled = false;
-  $("[data-preview-table]").replaceChildren(h("p", {}, `Read as ${p.importer}. The first rows:`), h("table", { class: "mm-table" },
-    h("thead", {}, h("tr", {}, ["row", "file", "text", "verdict", "split"].map((t) => h("th", {}, t)))),
-    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, r.file), h("td", { colspan: 3 }, r.reason)) :
-      h("tr", {}, [r.row, r.file, r.text || h("span", { class: "mm-faint" }, "no text: it comes without a pair"), r.verdict, r.split].map((v) => h("td", {}, v instanceof Node ? v : String(v ?? ""))))))));
+  $("[data-read]").hidden = false;
+  $("[data-layout]").replaceChildren(...p.candidates.map((c) => h("option", { value: c.name }, `${c.name}: ${c.about}`)));
+  $("[data-layout]").value = p.importer;
+  $("[data-why]").textContent = p.why;
+  const picture = (r) => r.picture ? h("img", { src: r.picture, alt: "", width: 64 }) : "";
+  $("[data-preview-table]").replaceChildren(...p.notes.map((n) => h("p", { class: "mm-hint" }, n)), h("p", {}, "The first rows:"), h("table", { class: "mm-table" },
+    h("thead", {}, h("tr", {}, ["row", "", "file", "text", "verdict", "split"].map((t) => h("th", {}, t)))),
+    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, ""), h("td", {}, r.file), h("td", { colspan: 3 }, r.reason)) :
+      h("tr", {}, [r.row, picture(r), r.file, r.text || h("span", { class: "mm-faint" }, "no text: it comes without a pair"), r.verdict, r.split].map((v) => h("td", {}, v instanceof Node ? v : String(v ?? ""))))))));
 }
-$("[data-preview]").onclick = guard(preview);
+$("[data-preview]").onclick = guard(() => { layout = ""; return preview(); });
+$("[data-layout]").onchange = guard(() => { layout = $("[data-layout]").value; return preview(); });
 $("[data-verdict]").append(...mm.options(mm.kinds));
-$("[data-source]").oninput = () => { $("[data-import]").disabled = !chosen().source && !batch; };
+$("[data-source]").oninput = () => { layout = ""; $("[data-read]").hidden = true; $("[data-import]").disabled = !chosen().source && !batch; };
 $("[data-import]").onclick = guard(async () => { await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value }); importing(await api("import_state")); });
 $("[data-stop]").onclick = guard(() => api("import_stop"));
 let shownReport = "";
@@ -50,7 +56,8 @@ function importing(s) {
   if (s.task !== mm.task.name) return $("[data-import-state]").replaceChildren();  // of another kind, under which it stands
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task).plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.skipped.length} rows skipped.`),
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task).plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.known || 0} of ${r.rows || 0} rows were here already, ${r.skipped.length} were skipped.`),
+    ...((r && r.notes) || []).map((note) => h("p", { class: "mm-hint" }, note)),
     r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}${k.file && !k.reason.includes(k.file) ? ` (${k.file})` : ""}: ${k.reason}`)))) : ""].filter(Boolean));
   browse();
   refresh();

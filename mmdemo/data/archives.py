@@ -1,0 +1,85 @@
+"""A source that is packed: a ZIP or TAR of any layout, unpacked in bounds for as long as it is looked at.
+
+What was uploaded is unpacked once, beside it, and goes with the upload. What a person names on this machine
+is unpacked into a temporary folder, which goes when the source is closed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from mmdemo.data.source import is_shown
+from mmdemo.errors import UserError
+from mmdemo.media.listing import entries
+from mmdemo.media.regular_file import is_file, is_folder, require_file
+from mmdemo.settings import DATABASE
+from mmdemo.store.archive import Wanted, opened, unpack
+from mmdemo.store.tape import unpack_tar
+from mmdemo.store.unfinished import unfinished
+
+ZIPS = (".zip",)
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+MOST_MB = 1_000_000  # of an archive; what comes out of it must have room on the disk
+KEPT = ".unpacked-"  # and a digest of its name: where an upload's archive is unpacked
+COLLECTION = Wanted("no collection of files", "Pack the folder again, without links.")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is called like one that is packed."""
+    return path.name.lower().endswith((*ZIPS, *TARS)) and is_file(path)
+
+
+@contextmanager
+def unpacked(path: Path, within: Path | None = None, keep: bool = True) -> Iterator[Path]:
+    """The folder of what is in an archive; it is there within this block.
+
+    Args:
+        path: the archive.
+        within: the upload that it is in; None: it is of this machine.
+        keep: whether an upload's stays as long as the upload does.
+
+    Raises:
+        UserError: it is none, is damaged, or holds more, other things or other names than a collection does.
+        StorageError: the disk has no room for it.
+    """
+    require_file(path, MOST_MB)
+    if within is None or not keep:
+        with unfinished(within or Path(tempfile.gettempdir())) as place:
+            yield _filled(path, place / "files")
+        return
+    place = within / f"{KEPT}{sha256(str(path).encode()).hexdigest()[:16]}"
+    if not is_folder(place):
+        with unfinished(within) as part:
+            made = _filled(path, part / "files")
+            if not is_folder(place):  # nobody else was faster
+                made.replace(place)
+    yield place
+
+
+def _filled(path: Path, folder: Path) -> Path:
+    folder.mkdir()
+    if path.name.lower().endswith(ZIPS):
+        with opened(path, COLLECTION) as zipped:
+            unpack(path, zipped, folder, _is_kept)
+    else:
+        unpack_tar(path, folder, COLLECTION, _is_kept)
+    if is_file(folder / DATABASE):
+        shutil.rmtree(folder)
+        raise UserError(f"{path.name} is a backup of mmdemo.", "Restore it instead.")
+    return folder
+
+
+def _is_kept(name: str) -> bool:
+    """Whether an entry is somebody's file, and no system's or tool's."""
+    return all(is_shown(part) or part in (".", "..") for part in name.split("/"))  # which is refused
+
+
+def inside(folder: Path) -> Path:
+    """What of an archive is the source: the folder that holds all others."""
+    found = [p for p in entries(folder) if is_shown(p.name)]
+    return inside(found[0]) if len(found) == 1 and is_folder(found[0]) else folder

@@ -1,0 +1,160 @@
+# ruff: noqa: RUF001  the letters of other scripts are meant
+"""Bytes as text: UTF-8 where they are it, else what their marks, their zeros or their letters say."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mmdemo.errors import MediaError
+
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, with whose mark it begins
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+NAMES = {  # of encodings, as people know them
+    "cp1252": "Windows-1252",
+    "cp932": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+    "gb18030": "GB 18030",
+    "big5": "Big5",
+    "cp949": "EUC-KR",
+    "cp1251": "Windows-1251",
+    "koi8_r": "KOI8-R",
+    "cp1250": "Windows-1250",
+    "cp1253": "Windows-1253",
+    "utf-16-le": "UTF-16 without a mark",
+    "utf-16-be": "UTF-16 without a mark",
+}
+# What texts in an encoding consist of, and the characters that are frequent in them: the same bytes are
+# characters in several, but seldom frequent ones in more than one.
+_KANA = "".join(map(chr, range(0x3041, 0x30FF)))
+_CHINESE = (
+    "的一是不了在人有我他中大上和到要就出也你能子那得下自之年作用道行所然家事成方多去法如都同看天好小部心她本前想日"
+    "三只又正外高由最重手向文相利二等新色水名白花城街路树樹狗猫貓车車山海天红紅蓝藍绿綠黑坐站着著边邊里裡这這个個们們"
+    "来來国國为為说說时時会會对對过過学學还還进進样樣开開从從实實无無与與长長机機业業将將两兩间間问問头頭见見门門气氣"
+)
+_HANGUL = "이다는의가을를에하고도지로한리사기어나아자서시그대은인라들해수있일보과와습니까요고양개집물산"
+_RUSSIAN = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфё"
+SCRIPTS = {
+    "cp932": (re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"), _KANA),
+    "euc_jp": (re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"), _KANA),
+    "gb18030": (re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]"), _CHINESE),
+    "big5": (re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]"), _CHINESE),
+    "cp949": (re.compile(r"[\uac00-\ud7a3]"), _HANGUL),
+    "cp1251": (re.compile(r"[А-яЁёІіЇїЄєЎў«»—№]"), _RUSSIAN),
+    "koi8_r": (re.compile(r"[А-яЁё]"), _RUSSIAN),
+    "cp1253": (re.compile(r"[\u0370-\u03ff]"), "αοιετσνρκπυλμίάόήθέύγδωχφβύώξζηςψ"),
+    "cp1250": (re.compile(r"[\u00c0-\u017f„”–’]"), "áčďéěíňóřšťúůýžąćęłńśźżăâîşţőűôľĺäöü"),
+}
+# A capital, or a letter of ASCII, within a word: it is another encoding.
+ODD_WORD = re.compile(r"[а-яёα-ω][А-ЯЁΑ-Ω]|[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]")
+OWN = 0.85  # of the characters beyond ASCII are of the script
+LIKE = 0.55  # likeness below which a text is in none of these
+SAMPLE = 60_000  # bytes by which a text is judged
+MOST_ZEROS = 0.3  # of every second byte: then they are halves of characters
+WHOLE_LINES = 0.9  # of the lines with other than ASCII: so many in UTF-8, and the others are damaged
+# Western text: letters with accents stand in words of others, one or two at a time; the rest are marks.
+ODD_WESTERN = re.compile(r"[À-ÖØ-öø-ÿŒœŠšŽžŸ]{3}|[\x80-\x9f‚ƒ„†‡ˆ‰‹Œ›˜¥¦¤¬¯¸¹²³ªº¶¿¡]{2}")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A text, and in which encoding it was."""
+
+    text: str
+    name: str = ""  # of the encoding as people know it, where it had to be found out; empty: it is plain
+
+
+def decode(data: bytes, called: str) -> Decoded:
+    """The text of a file.
+
+    Args:
+        data: the whole of it.
+        called: the file, in a sentence.
+
+    Raises:
+        MediaError: it is in no encoding that is known.
+    """
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            with suppress(UnicodeDecodeError):
+                return Decoded(data.decode(encoding))
+    with suppress(UnicodeDecodeError):
+        text = data.decode("utf-8")
+        if (wide := _wide(data)) is None:
+            return Decoded(text)
+        with suppress(UnicodeDecodeError):
+            return Decoded(data.decode(wide), NAMES[wide])
+        return Decoded(text)
+    if (wide := _wide(data)) is not None:
+        with suppress(UnicodeDecodeError):
+            return Decoded(data.decode(wide), NAMES[wide])
+    if _is_damaged_utf_8(data):  # its other lines are whole; what holds what is no character is told by row
+        return Decoded(data.decode("utf-8", "surrogateescape"), "UTF-8 with bytes that are no characters")
+    for encoding in _guesses(data):
+        with suppress(UnicodeDecodeError):
+            return Decoded(data.decode(encoding), NAMES[encoding])
+    raise MediaError(f"{called} is in no encoding that is known.", "Save it as UTF-8.")
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 by its zeros: of what people write, nearly every line has characters of ASCII."""
+    sample = data[: SAMPLE // 2 * 2]
+    if len(sample) < 4 or len(data) % 2:
+        return None
+    first, second = sample[0::2], sample[1::2]
+    low, high = first.count(0) / len(first), second.count(0) / len(second)
+    if high >= MOST_ZEROS and low < high / 4:
+        return "utf-16-le"
+    return "utf-16-be" if low >= MOST_ZEROS and high < low / 4 else None
+
+
+def _is_damaged_utf_8(data: bytes) -> bool:
+    lines = [line for line in data.split(b"\n") if not line.isascii()]
+    whole = 0
+    for line in lines:
+        with suppress(UnicodeDecodeError):
+            whole += bool(line.decode("utf-8"))
+    return whole >= WHOLE_LINES * len(lines) and whole > 1
+
+
+def _guesses(data: bytes) -> list[str]:
+    """The encodings that a text may be in, the likeliest first."""
+    sample = _sample(data)
+    western = sample.decode("cp1252", "replace")
+    if "\ufffd" not in western and not ODD_WESTERN.search(western):
+        return ["cp1252"]
+    found = {}
+    for encoding in SCRIPTS:
+        with suppress(UnicodeDecodeError):
+            found[encoding] = _likeness(sample.decode(encoding), encoding)
+    return [e for e in sorted(found, key=lambda e: -found[e]) if found[e] >= LIKE]
+
+
+def _likeness(text: str, encoding: str) -> float:
+    """How much a text is like one in the script of its encoding, 0..1."""
+    others = [c for c in text if not c.isascii()]
+    script, frequent = SCRIPTS[encoding]
+    if not others or ODD_WORD.search(text):
+        return 0.0
+    own = sum(bool(script.match(c)) for c in others) / len(others)
+    often = sum(c in frequent for c in others) / len(others)
+    return own / 2 + min(0.5, often) if own >= OWN else 0.0
+
+
+def _sample(data: bytes) -> bytes:
+    """Lines of a text that are not all ASCII, cut at their ends."""
+    kept, size = [], 0
+    for line in data.split(b"\n"):
+        if not line.isascii():
+            kept.append(line)
+            size += len(line)
+            if size > SAMPLE:
+                break
+    return b"\n".join(kept)

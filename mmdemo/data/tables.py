@@ -1,0 +1,164 @@
+"""Tables of every kind, line by line: CSV, TSV, JSON, JSON lines, Parquet.
+
+A line is a mapping from columns to values, or the sentence that says why it is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdemo.data.delimited import rows_of, split_head
+from mmdemo.data.source import Source, is_json_lines, json_lines
+from mmdemo.errors import UserError, reason
+from mmdemo.media.regular_file import TABLE_MB
+from mmdemo.modality import is_medium
+
+DELIMITED = (".csv", ".tsv", ".txt")
+LINES = (".jsonl", ".ndjson")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json")
+ROWS_AT_ONCE = 64  # of a Parquet file, where one long text may stand in every row and be packed once
+Line = dict[str, Any] | str
+NO_JSON, NO_OBJECT = "The line is not JSON.", "The line is not a JSON object."
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is called like a table, and not like a medium, as x.series.csv may be."""
+    return path.suffix.lower() in SUFFIXES and not is_medium(path)
+
+
+def lines_of(source: Source, table: Path) -> Iterator[Line]:
+    """The lines of a table.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    suffix = table.suffix.lower()
+    if suffix == ".parquet":
+        yield from _parquet(table)
+    elif suffix in LINES:
+        yield from _json_lines(source.read_text(table))
+    elif suffix == ".json":
+        yield from _json(source, table)
+    else:
+        yield from _delimited(source, table)
+
+
+def _json_lines(text: str) -> Iterator[Line]:
+    for line in json_lines(text):
+        yield NO_JSON if isinstance(line, ValueError) else line if isinstance(line, dict) else NO_OBJECT
+
+
+def _json(source: Source, table: Path) -> Iterator[Line]:
+    """JSON lines under another name, a list of objects, or an object of such a list or of columns."""
+    try:
+        whole = source.read_json(table)
+    except ValueError as e:
+        if is_json_lines(source.head(table)):
+            yield from _json_lines(source.read_text(table))
+            return
+        raise UserError(f"{table.name} is no JSON that can be read: {e}.", "Export it again.") from e
+    rows = records_in(whole)
+    if rows is None:
+        raise UserError(
+            f"{table.name} is JSON of another kind than is known.",
+            "Use a list of objects with file_name and text, or JSON lines.",
+        )
+    for row in rows:
+        yield row if isinstance(row, dict) else NO_OBJECT
+
+
+def records_in(whole: Any) -> Sequence[Any] | None:
+    """The rows of a JSON: a list of objects, perhaps the only list in an object, or an object of columns as
+    pandas writes it; None: it is another thing.
+    """
+    if isinstance(whole, list):
+        return whole if any(isinstance(row, dict) for row in whole) else None
+    if not isinstance(whole, dict) or not whole:
+        return None
+    if all(isinstance(v, list) and len(v) == len(next(iter(whole.values()))) for v in whole.values()):
+        columns = list(whole.values())
+        if not any(isinstance(cell, dict) for column in columns for cell in column[:1]):
+            return [dict(zip(whole, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    if len(whole) > 1 and all(isinstance(v, dict) for v in whole.values()):
+        keys = list(next(iter(whole.values())))
+        if all(list(v) == keys for v in whole.values()) and all(k.isdigit() for k in keys):
+            return [{name: column[key] for name, column in whole.items()} for key in keys]
+    lists = [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    if len(lists) == 1:
+        return lists[0]
+    return [whole] if all(not isinstance(v, (dict, list)) for v in whole.values()) else None
+
+
+def _delimited(source: Source, table: Path) -> Iterator[Line]:
+    text = source.read_text(table)
+    if "\n" not in text:  # lines as they were ended before Unix
+        text = text.replace("\r", "\n")
+    if not text.strip():
+        raise UserError(f"{table.name} is empty.", "Its first line must name the columns file_name and text.")
+    if "\x00" in text.split("\n", 1)[0]:
+        raise UserError(f"{table.name} is not a text: its first line holds zero bytes.", "Save it as UTF-8.")
+    yield from rows_of(split_head(text, table.suffix.lower()), names_medium)
+
+
+def names_medium(cell: Any) -> bool:
+    """Whether a cell is called like a medium."""
+    return isinstance(cell, str) and 0 < len(cell) < 1000 and is_medium(Path(cell.replace("\\", "/")))
+
+
+def _parquet(table: Path) -> Iterator[Line]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(table)
+    except (pyarrow.ArrowException, OSError, ValueError) as e:
+        raise UserError(f"{table.name} is not a Parquet file.", "Export it again, or use CSV.") from e
+    with file:
+        _require_room(table, file.metadata)
+        named = _class_names(file.schema_arrow.metadata or {})
+        for group in range(file.num_row_groups):
+            try:
+                for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[group]):
+                    for line in batch.to_pylist():
+                        yield {name: _named(value, named.get(name)) for name, value in line.items()}
+            except (pyarrow.ArrowException, OSError, ValueError) as e:
+                rows = file.metadata.row_group(group).num_rows
+                yield f"Some of the {rows} rows of group {group + 1} cannot be read: {reason(e)}."
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, Sequence[str]]:
+    """The names of classes by column, as the datasets library writes them into a Parquet file."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return {
+            str(column): [str(name).replace("_", " ") for name in feature["names"]]
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _named(value: Any, names: Sequence[str] | None) -> Any:
+    if names is None or not isinstance(value, int) or not 0 <= value < len(names):
+        return value
+    return names[value]
+
+
+def _require_room(table: Path, facts: Any) -> None:
+    """Refuse a Parquet file that packs more into a column than what is held in memory of a table.
+
+    Raises:
+        UserError: which, and how much it would be.
+    """
+    for group in (facts.row_group(i) for i in range(facts.num_row_groups)):
+        for column in (group.column(i) for i in range(group.num_columns)):
+            if column.total_uncompressed_size > TABLE_MB * 1_000_000:
+                raise UserError(
+                    f"The column {column.path_in_schema} of {table.name} is "
+                    f"{column.total_uncompressed_size // 1_000_000} MB when it is unpacked.",
+                    f"Write it in row groups of at most {TABLE_MB} MB.",
+                )

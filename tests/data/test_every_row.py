@@ -1,0 +1,173 @@
+"""What an import cannot read costs the rows that it is about and is told: every row of a
+source ends as imported, as known already, or as skipped with its reason.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmdemo.data.importers.base import IMPORTERS
+from mmdemo.data.importing import ImportReport, import_source
+from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Row
+from mmdemo.errors import StorageError, UserError
+from mmdemo.media import image
+from mmdemo.store.media_store import MediaStore
+from mmdemo.store.workspace import Workspace
+from tests.conftest import TASK
+from tests.data.conftest import CUE, Files, lay_out, picture
+
+COCO = {
+    "images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png"}],
+    "annotations": [{"image_id": 1, "caption": "one"}, {"image_id": 2, "caption": "two"}],
+}
+
+
+def whole(report: ImportReport) -> bool:
+    return report.rows == report.imported + report.known + len(report.skipped)
+
+
+ODD: Files = {
+    "cat/1.png": "",
+    "cat/notes.odt": "x",
+    "cat/2.png": b"no picture",
+    "dog/deeper/1.png": "",
+    "dog/1.gif.part": "x",
+    "metadata.csv": 'file_name,text,verdict\ncat/1.png,"a cat,\nbroken\ncat/1.png,x,maybe\n',
+    "captions.json": json.dumps(COCO),
+    "v.mp4": b"no video",
+    "v.srt": CUE.format("one"),
+    "1.png": "",
+    "1.txt": "one",
+}
+
+
+@pytest.mark.parametrize("layout", sorted(IMPORTERS))
+def test_every_row_of_every_layout_is_imported_known_or_skipped(
+    ws: Workspace, tmp_path: Path, layout: str
+) -> None:
+    source = lay_out(tmp_path / "in", ODD)
+    if layout in SPECIAL:
+        source = SPECIAL[layout](tmp_path)
+    for _ in range(2):
+        report = import_source(ws, str(source), TASK, "match", layout=layout)
+        assert report.rows and whole(report) and report.layout == layout
+        assert all(s.reason.endswith(".") for s in report.skipped)
+    assert report.imported == 0
+
+
+def _ljspeech(tmp: Path) -> Path:
+    return lay_out(tmp / "lj", {"metadata.csv": "a|one|one\nb|two\nc", "wavs/a.wav": b"x"})
+
+
+def _common_voice(tmp: Path) -> Path:
+    return lay_out(tmp / "cv", {"train.tsv": 'path\tsentence\na.mp3\t"one\nb.mp3\ttwo', "clips/a.mp3": b"x"})
+
+
+def _librispeech(tmp: Path) -> Path:
+    return lay_out(tmp / "ls", {"1/2/1-2.trans.txt": "1-2-0 ONE\n1-2-1 TWO", "1/2/1-2-0.flac": b"x"})
+
+
+def _qv(tmp: Path) -> Path:
+    return (
+        lay_out(tmp / "qv", {"h.jsonl": '{"vid": "v", "query": "q", "relevant_windows": 4}\n[]'}) / "h.jsonl"
+    )
+
+
+def _activitynet(tmp: Path) -> Path:
+    told = {"v": {"timestamps": [[0, 1], [1, 2]], "sentences": ["one"]}, "w": 3}
+    return lay_out(tmp / "an", {"a.json": json.dumps(told)}) / "a.json"
+
+
+def _msr_vtt(tmp: Path) -> Path:
+    told = {"videos": [3], "sentences": [{"video_id": "v", "caption": "one"}, 4]}
+    return lay_out(tmp / "mv", {"a.json": json.dumps(told)}) / "a.json"
+
+
+def _data_set(tmp: Path) -> Path:
+    import datasets
+
+    cells = [{"bytes": picture(1), "path": None}, {"bytes": b"x", "path": None}]
+    made = datasets.Dataset.from_dict({"image": cells, "text": ["one", "two"]})
+    made.cast_column("image", datasets.Image(decode=False)).save_to_disk(str(tmp / "ds"))
+    return tmp / "ds"
+
+
+def _shards(tmp: Path) -> Path:
+    (tmp / "sh").mkdir(exist_ok=True)
+    with tarfile.open(tmp / "sh" / "0.tar", "w") as tape:
+        tape.add(lay_out(tmp / "in", ODD), "in")
+    return tmp / "sh"
+
+
+SPECIAL: dict[str, Callable[[Path], Path]] = {
+    "ljspeech": _ljspeech,
+    "common-voice": _common_voice,
+    "librispeech": _librispeech,
+    "qvhighlights": _qv,
+    "activitynet-captions": _activitynet,
+    "msr-vtt": _msr_vtt,
+    "datasets": _data_set,
+    "shards": _shards,
+}
+
+
+def test_a_json_that_is_somebody_elses_is_told_in_one_sentence(ws: Workspace, tmp_path: Path) -> None:
+    for number, text in enumerate(
+        ('{"a": 1}', "[1, 2]", "[]", '{"images": 3, "annotations": [{"caption": 1}]}', "x")
+    ):
+        path = tmp_path / f"{number}.json"
+        path.write_text(text)
+        with pytest.raises(UserError, match=rf"{number}.json"):
+            import_source(ws, str(path), TASK)
+
+
+def test_a_full_disk_ends_an_import_and_is_no_row_that_was_skipped(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise StorageError("The disk is full.", "Free some disk space.")
+
+    monkeypatch.setattr(MediaStore, "add", full)
+    with pytest.raises(StorageError, match="The disk is full"):
+        import_source(ws, str(lay_out(tmp_path / "in", {"1.png": ""})), TASK)
+
+
+def test_a_decoder_that_fails_in_any_way_costs_one_row(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = image.probe_image
+    raised = iter(
+        [struct.error("unpack"), OSError("broken data stream"), UnicodeDecodeError("utf-8", b"x", 0, 1, "x")]
+    )
+
+    def failing(data: bytes | Path, most: float) -> object:
+        if isinstance(data, Path) and data.name.startswith("bad"):
+            raise next(raised)
+        return known(data, most)
+
+    monkeypatch.setattr(image, "probe_image", failing)
+    lay_out(tmp_path / "in", {"a.png": "", "bad1.png": "", "bad2.png": "", "bad3.png": "", "c.png": ""})
+    report = import_source(ws, str(tmp_path / "in"), TASK)
+    assert report.items == 2 and [s.file for s in report.skipped] == ["bad1.png", "bad2.png", "bad3.png"]
+    assert all(s.file in s.reason for s in report.skipped)
+
+
+def test_what_a_layout_can_no_longer_read_leaves_what_came_before(ws: Workspace, tmp_path: Path) -> None:
+    folder = lay_out(
+        tmp_path / "in",
+        {"a/m.csv": "file,text\n1.png,one", "a/1.png": "", "b/m.csv": "file,text\n2.png,two", "b/2.png": ""},
+    )
+    with open_source(str(folder)) as opened:
+        rows = opened.rows()
+        assert isinstance(next(rows), Row)
+        shutil.rmtree(folder / "b")
+        (last,) = rows
+    assert not isinstance(last, Row) and last.reason.startswith("It cannot be read from here on.")
