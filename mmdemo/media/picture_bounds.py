@@ -19,6 +19,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000
 # Bytes a pixel that a decoder holds beside the picture that it fills, as its source says: canvases of an
 # animation (WebP), planes and their RGBA (AVIF), a whole number a sample (JPEG 2000), a strip or tile (TIFF).
 OF_DECODER = {"WEBP": 12, "AVIF": 10, "JPEG2000": 20, "TIFF": 4}
+LONGEST_LEAP = 255  # rows that an escape of run-length coded BMP leaps over, the picture's last row too
+OF_LEAP = 3  # bytes a pixel of what Pillow's decoder of that fills: what grows, what is added, and a copy
 COEFFICIENT_BYTES = 2  # of each sample, while a JPEG that comes in several scans is not whole
 MOST_SCANS = 100  # of a JPEG: programs write ten, and each costs a walk over the whole picture
 TILE_BEYOND_PX = 1024  # how much larger than the picture a tile of TIFF may be
@@ -58,6 +60,8 @@ def require_in_bounds(opened: ImageFile.ImageFile, name: str, max_megapixels: in
     held = width * height * OF_DECODER.get(opened.format or "", 0)
     if opened.format == "JPEG2000" and _has_small_blocks(opened.fp):
         held = width * height * SMALL_BLOCKS
+    if any(tile[0] == "bmp_rle" for tile in opened.tile):
+        held = (height + LONGEST_LEAP) * width * OF_LEAP
     if opened.format in {"JPEG", "MPO"}:
         scans = _scans(opened.fp)
         if scans > MOST_SCANS:

@@ -21,7 +21,7 @@ from mmdemo.models.protocols import Captioner
 from mmdemo.models.version_source import version_source
 from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.config import TrainSettings
+from mmdemo.training.config import TrainSettings, for_head
 from mmdemo.training.foretelling import ENOUGH, FOLDS
 from mmdemo.training.recipes.base import RECIPES
 from mmdemo.training.trainables.head import train_head
@@ -33,6 +33,8 @@ TIMED = 4  # labels
 # al. 2020, arXiv:2001.08361); thin matrices save most of the second.
 PASSES = {"lora": 2.0, "full": 3.0}
 COPIES = {"lora": 1.3, "full": 4.0}  # of the weights in memory: themselves, gradients, two moments
+HEAD_COPIES = 7  # of a head: itself, gradients, two moments, its average, and the one that it becomes
+MOST_TIMED = 8_000_000  # numbers of a head that is tried out
 LONG_S = 3600.0
 
 
@@ -77,7 +79,8 @@ def estimate(
     if len({e.item for e in snapshot.of(VALIDATION, match=True)}) < ENOUGH:
         learning *= FOLDS  # heads on four fifths of the labels say whether an attempt is worth it
     seconds = (lacking * each() if lacking else 0.0) + learning
-    return _told(ws, method, Cost(seconds, plan.epochs, len(train), 0))
+    needs_mb = HEAD_COPIES * _numbers(one, settings) * 4 // 1_000_000
+    return _told(ws, method, Cost(seconds, plan.epochs, len(train), needs_mb))
 
 
 def estimate_captioning(
@@ -111,9 +114,10 @@ def _told(ws: Workspace, method: str, cost: Cost) -> dict[str, Any]:
     sentence = (
         f"About {_words(cost.seconds)} here: {cost.epochs} epochs over {cost.labels} labels on {compute}."
     )
-    if method != "head" and cost.memory_mb > free:
+    if cost.memory_mb > free:
         needs = f"It needs {cost.memory_mb} MB of memory and more, and {free} MB are free"
-        sentence += f" {needs}: train the head or LoRA."
+        less = "fewer or narrower heads" if method == "head" else "the head or LoRA"
+        sentence += f" {needs}: train {less}."
     elif cost.seconds > LONG_S and method != "head":
         sentence += " That is long: train the head, take fewer epochs, or use a GPU."
     return {"free_mb": free, "sentence": sentence} | asdict(cost)
@@ -137,7 +141,10 @@ def _pair_s(
 
 
 def _head_s(aligner: HeadAligner, settings: TrainSettings, plan: Plan) -> float:
-    """Seconds of a head's training on features: of a step with random ones, times the steps."""
+    """Seconds of a head's training on features: of a step with random ones, times the steps. Of what is
+    larger than is soon tried out, a smaller one, times how much larger it is: nothing large is made only to
+    time it.
+    """
     rng = np.random.default_rng(0)
     count, towers = plan.batch, aligner.towers
     codes = np.arange(count, dtype=np.int64)
@@ -148,11 +155,25 @@ def _head_s(aligner: HeadAligner, settings: TrainSettings, plan: Plan) -> float:
         codes,
         codes,
     )
-    tried = replace(settings, epochs=2, learning_rate=1e-4)
+    small = for_head(settings, settings.head or "residual")
+    while (numbers := _numbers(aligner, small)) > MOST_TIMED and small.members * small.hidden > 1:
+        if small.members > 1:
+            small = replace(small, members=small.members // 2)
+        else:
+            small = replace(small, hidden=small.hidden // 2)
+    larger = max(1.0, _numbers(aligner, settings) / numbers)
+    tried = replace(small, epochs=2, learning_rate=1e-4)
     records = [
         r for r, _ in train_head(random, None, random.features, aligner.dim, tried, decide_compute("cpu"))
     ]
-    return (records[-1].seconds - records[0].seconds) * plan.total
+    return (records[-1].seconds - records[0].seconds) * plan.total * larger
+
+
+def _numbers(aligner: HeadAligner, settings: TrainSettings) -> int:
+    """How many numbers a head learns, or several do."""
+    how = for_head(settings, settings.head or "residual")
+    features, dim = aligner.towers.media.feature_dim, aligner.dim
+    return how.members * (how.hidden * (features + dim) + dim * dim)
 
 
 def _words(seconds: float) -> str:

@@ -22,6 +22,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
 from mmdemo.settings import Settings, believing_nobody
 from mmdemo.store.page_address import note_address
+from mmdemo.ui.access.connections import counted
 from mmdemo.ui.access.gate import Gate
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.server import GatedApp
@@ -113,7 +114,7 @@ def _tab_of_link(names: Collection[str]) -> Callable[[gr.Request], Any]:
 def _launch(page: gr.Blocks, app: App) -> tuple[str, str]:
     """Serve the page; returns where it answers, and the address by which people reach it."""
     settings, hosts = app.settings, Hosts(app.settings)
-    with believing_nobody():
+    with believing_nobody(), counted():
         _, address, shared = page.launch(
             server_name=settings.server_name,
             server_port=settings.server_port or None,

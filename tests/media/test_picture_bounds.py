@@ -149,12 +149,29 @@ def a_jpeg_of_a_thousand_scans() -> bytes:
     return data[:-2] + data[last:-2] * 1000 + b"\xff\xd9"
 
 
+def a_bmp(width: int, height: int, coded: bytes) -> bytes:
+    """Run-length coded, of 256 colours."""
+    begins = 14 + 40 + 1024
+    head = struct.pack("<2sIHHI", b"BM", begins + len(coded), 0, 0, begins)
+    told = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(coded), 0, 0, 256, 0)
+    return head + told + bytes(1024) + coded
+
+
+def a_bmp_that_leaps_over_255_rows() -> bytes:
+    return a_bmp(4_000_000, 1, b"\0\2\0\xff\0\1")
+
+
+def test_a_run_length_coded_picture_is_read() -> None:
+    assert decode_image(a_bmp(40, 2, b"\x28\1\0\0\x28\2\0\1")).size == (40, 2)
+
+
 @pytest.mark.parametrize(
     ("bomb", "told"),
     [
         (a_jpeg_2000_with_another_size_within, "20000 x 20000 pixels, over the limit"),
         (a_tiff_with_a_giant_tile, "tiles that are larger than the picture"),
         (a_jpeg_of_a_thousand_scans, "over 100 scans"),
+        (a_bmp_that_leaps_over_255_rows, "4000000 x 1 pixels as BMP, which takes"),
         (lambda: webp_canvas(9000, 9000), "9000 x 9000 pixels as WEBP, which takes"),
     ],
 )

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from mmdemo.models.version_source import NETWORK
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.store.labels import NewLabel
+from mmdemo.training import estimate
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from mmdemo.training.worker import Worker
@@ -261,6 +263,29 @@ def test_a_model_that_a_person_chose_serves_after_a_restart(
     assert make_app("w", samples=False).ws.versions.active(TASK) == again.settings.model
 
 
+def test_what_a_huge_head_takes_is_told_without_making_it(
+    make_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = labelled(make_app, TASK, f"dual:{checkpoints.save_clip(tmp_path / 'clip')}")
+    app.models.aligner(TASK)
+    made: list[TrainSettings] = []
+    trains = estimate.train_head
+
+    def watched(*given: Any) -> Any:
+        made.append(given[4])
+        return trains(*given)
+
+    monkeypatch.setattr(estimate, "train_head", watched)
+    monkeypatch.setattr(estimate, "MOST_TIMED", 100_000)
+    small = app.training.estimate(TASK, "head", {"members": 2, "hidden": 64})
+    found = app.training.estimate(TASK, "head", {"members": 64, "hidden": 16_384})
+    assert (made[0].members, made[0].hidden) == (2, 64)
+    assert made[1].members * made[1].hidden <= 64 * made[0].members * made[0].hidden
+    assert found["memory_mb"] > 100 * small["memory_mb"]
+    monkeypatch.setattr(estimate, "free_mb", lambda compute: 10)
+    assert "train fewer or narrower heads" in app.training.estimate(TASK, "head", {"members": 64})["sentence"]
+
+
 @pytest.mark.parametrize("method", ["head", "lora", "full"])
 def test_a_run_is_estimated_before_it_starts(
     method: str, make_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -272,8 +297,7 @@ def test_a_run_is_estimated_before_it_starts(
     assert 0 < found["seconds"] < 60 and (found["epochs"], found["labels"]) == (4, 12)
     assert "4 epochs over 12 labels on cpu" in found["sentence"]
     monkeypatch.setattr("mmdemo.training.estimate.free_mb", lambda compute: -1)
-    assert ("train the head or LoRA" in app.training.estimate(TASK, method, {})["sentence"]) == (
-        method != "head"
-    )
+    cure = "train fewer or narrower heads" if method == "head" else "train the head or LoRA"
+    assert cure in app.training.estimate(TASK, method, {})["sentence"]
     with pytest.raises(UserError, match="epochs is 9999"):
         app.training.estimate(TASK, method, {"epochs": 9999})

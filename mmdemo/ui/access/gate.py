@@ -10,8 +10,8 @@ operation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -25,8 +25,8 @@ from mmdemo.service.operations.requests import shown
 from mmdemo.ui.access.arrivals import Arrivals, Share
 from mmdemo.ui.access.askers import Askers, Visit, too_often
 from mmdemo.ui.access.hosts import Hosts
-from mmdemo.ui.access.limits import Rates
-from mmdemo.ui.access.proxies import Proxies
+from mmdemo.ui.access.limits import AtOnce, Rates
+from mmdemo.ui.access.proxies import Proxies, network_of
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.served import Served, path_of, rows_of
 from mmdemo.ui.access.sessions import Cookies
@@ -49,6 +49,8 @@ OF_A_PERSON = (
     1200  # requests a minute that are counted: a quick labeller's, with all that the page asks besides
 )
 OF_AN_ADDRESS = 6000  # of everybody in one network, such as a class room
+AT_ONCE_OF_A_PERSON = 64  # requests that are not answered yet, streams among them, of those that are counted
+AT_ONCE_OF_AN_ADDRESS = 2000  # of all
 UPLOADS_MB, UPLOADS_AT_ONCE = 4000, 256  # on their way, of all: they lie in the temporary folder
 UPLOADS_OF_ONE: dict[Role, int] = {"viewer": 16, "annotator": 32, "trainer": 64}
 CALLS_MB, CALLS_AT_ONCE = 256, 512  # the JSON of calls, which is in memory
@@ -73,7 +75,7 @@ class Gate:
         self._cookies = Cookies(app.access, hosts.on_space)
         self._askers = Askers(app.access, app.settings, self._cookies)
         self._proxies = Proxies(app.settings)
-        self._rates = Rates()
+        self._rates, self._at_once = Rates(), AtOnce()
         self._most_mb = largest_request_mb(app.settings)
         self._uploads = Arrivals(max(UPLOADS_MB, 2 * self._most_mb), UPLOADS_AT_ONCE)
         self._calls = Arrivals(CALLS_MB, CALLS_AT_ONCE)
@@ -104,6 +106,7 @@ class Gate:
                     visit = await self._askers.visit(scope, headers)
                     if row.counted:
                         self._count(visit)
+                while_answered.enter_context(self._at_a_time(row, visit, network_of(scope)))
                 if visit is not None and row.body != "nothing":
                     receive = while_answered.enter_context(self._coming(row, visit, receive))
                 if row.body == "json":
@@ -163,6 +166,24 @@ class Gate:
         )
         if wait_s:
             raise too_often("Too many requests came from here within a minute.", wait_s)
+
+    @contextmanager
+    def _at_a_time(self, row: Served, visit: Visit | None, network: str) -> Iterator[None]:
+        """Count a request as long as it is answered; one that stays open counts as long as that.
+
+        Raises:
+            Refused: there are too many.
+        """
+        if self._settings.local and (visit is None or visit.local):
+            yield
+            return
+        most = {f"n {network}": AT_ONCE_OF_AN_ADDRESS}
+        if visit is not None and row.counted:
+            most[f"p {person_of(visit)}"] = AT_ONCE_OF_A_PERSON
+        with self._at_once.inside(most) as full:
+            if full is not None:
+                raise too_often(f"{most[full]} requests from here are being answered.", 5.0)
+            yield
 
     def _require_host(self, headers: Headers) -> None:
         host = headers.get("host", "")

@@ -6,8 +6,9 @@ import logging
 import math
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 Clock = Callable[[], float]
@@ -49,6 +50,32 @@ class Rates:
                 return (1 - bucket.left) * 60 / a_minute
             bucket.left -= take
             return 0.0
+
+
+class AtOnce:
+    """What goes on at a time, by key: requests that are answered, and streams that stay open."""
+
+    def __init__(self) -> None:
+        self._inside: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def inside(self, most: Mapping[str, int]) -> Iterator[str | None]:
+        """Count one more as long as this block lasts, by each key; yields a key of which there are too many,
+        if any.
+        """
+        with self._lock:
+            full = next((key for key, limit in most.items() if self._inside[key] >= limit), None)
+            for key in most:
+                self._inside[key] += 1
+        try:
+            yield full
+        finally:
+            with self._lock:
+                for key in most:
+                    self._inside[key] -= 1
+                    if not self._inside[key]:
+                        del self._inside[key]
 
 
 @dataclass

@@ -1,0 +1,188 @@
+"""Connections: so many, and none that says nothing.
+
+uvicorn holds as many connections as there are file descriptors, however long nothing is asked on them: a
+thousand that are silent would shut everybody out, the database's files too. Here one that has no whole
+request after a while is closed, and where there are too many, those that ask nothing go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import uvicorn.config
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+HEAD_S = 15.0  # until a connection has a whole request, from its begin or its last answer
+WANTED = 16_384  # file descriptors
+KEPT_BACK = 256  # of them, for the database, media and models
+MOST = 8192  # connections
+TOLD_AGAIN_S = 60.0
+OUT_OF_ROOM = "socket.accept() out of system resource"  # what asyncio says, once for each try
+
+log = logging.getLogger(__name__)
+
+
+def most_connections() -> int:
+    """How many connections there may be, after as many file descriptors as may be had were asked for."""
+    if sys.platform == "win32":
+        return MOST
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(soft - KEPT_BACK, soft // 2))
+
+
+class Room:
+    """The connections of one server.
+
+    Args:
+        most: how many there may be; one public address has half of them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.silent: dict[Connection, None] = {}  # those that ask nothing, oldest first
+        self._of: Counter[str] = Counter()
+        self._told_s = -TOLD_AGAIN_S
+
+    def take(self, peer: str) -> bool:
+        """Count one more, for which the oldest that asks nothing may have to go; False: there is no room."""
+        full = self._of.total() >= self.most
+        if full and self.silent:
+            next(iter(self.silent)).drop()
+        elif full or (self._of[peer] >= self.most // 2 and _is_public(peer)):
+            self._tell()
+            return False
+        self._of[peer] += 1
+        return True
+
+    def give_back(self, peer: str) -> None:
+        """One is gone."""
+        self._of[peer] -= 1
+        if not self._of[peer]:
+            del self._of[peer]
+
+    def _tell(self) -> None:
+        if time.monotonic() - self._told_s >= TOLD_AGAIN_S:
+            self._told_s = time.monotonic()
+            log.warning("There are %d connections: more are turned away.", self._of.total())
+
+
+_rooms: WeakKeyDictionary[Any, Room] = WeakKeyDictionary()  # by the state of the server
+
+
+class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """A connection of uvicorn's that is counted, and closed where nothing is asked on it."""
+
+    _peer: str | None = None  # with whom it is counted
+    _timer: asyncio.TimerHandle | None = None
+
+    @property
+    def room(self) -> Room:
+        """Where it is counted."""
+        found = _rooms.get(self.server_state)
+        if found is None:
+            found = _rooms[self.server_state] = Room(most_connections())
+        return found
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        peer = self.client[0] if self.client else ""
+        if not self.room.take(peer):
+            self.transport.abort()
+            return
+        self._peer = peer
+        self._look()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        """A request was answered."""
+        super().on_response_complete()
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._leave()
+        super().connection_lost(exc)
+
+    def drop(self) -> None:
+        """Close it for another."""
+        self._leave()
+        self.transport.abort()
+
+    def _look(self) -> None:
+        """Whether something is asked: while nothing is, its time runs, whatever comes of a request's head."""
+        if self._peer is None:
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._ask()
+        elif self._timer is None:
+            self.room.silent[self] = None
+            self._timer = self.loop.call_later(HEAD_S, self.drop)
+
+    def _ask(self) -> None:
+        self.room.silent.pop(self, None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _leave(self) -> None:
+        self._ask()
+        if self._peer is not None:
+            self.room.give_back(self._peer)
+            self._peer = None
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """A server that is set up within this block counts its connections: Gradio takes no protocol to give
+    uvicorn.
+    """
+    before = uvicorn.config.HTTP_PROTOCOLS["auto"]
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{Connection.__module__}:{Connection.__qualname__}"
+    logging.getLogger("asyncio").addFilter(_once_a_minute)
+    try:
+        yield
+    finally:
+        uvicorn.config.HTTP_PROTOCOLS["auto"] = before
+
+
+_told_s = -TOLD_AGAIN_S
+
+
+def _once_a_minute(record: logging.LogRecord) -> bool:
+    """Whether a record is to be told: asyncio says thousands of times a second that it can accept nothing."""
+    global _told_s
+    if OUT_OF_ROOM not in record.getMessage():
+        return True
+    now_s = time.monotonic()
+    if now_s - _told_s < TOLD_AGAIN_S:
+        return False
+    _told_s = now_s
+    return True
+
+
+def _is_public(peer: str) -> bool:
+    """Whether an address is somebody's alone, and not a proxy's within a network or this machine's."""
+    try:
+        return ipaddress.ip_address(peer).is_global
+    except ValueError:
+        return False
