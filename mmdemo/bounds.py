@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from mmdemo.asker import Asker, Role, current
 from mmdemo.settings import Settings
 
+TRUSTED_WITH_TIME: Role = "trainer"  # who may keep this machine busy as long as they like
 MOST_FILES: dict[Role, int] = {"viewer": 100, "annotator": 500, "trainer": 5000}  # of one of them
 OF_ALL = 5  # times what one may bring: what all annotators together may, and all trainers
 CALLED: dict[Role, str] = {"viewer": "a visitor", "annotator": "an annotator", "trainer": "a trainer"}

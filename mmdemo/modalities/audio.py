@@ -24,9 +24,9 @@ SUFFIXES = (
 
 def describe(data: bytes | Path, settings: Settings) -> Facts:
     """Its length."""
-    from mmdemo.media.audio import probe_audio
+    from mmdemo.media.trial import probed
 
-    facts = probe_audio(data, settings.max_hours)
+    facts = probed("audio", data, settings.max_hours)
     return Facts(facts.suffix, duration_s=facts.duration_s)
 
 

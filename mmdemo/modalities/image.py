@@ -26,9 +26,9 @@ READ_PX = 960  # the longer side to which rapidocr shrinks a picture by itself
 
 def describe(data: bytes | Path, settings: Settings) -> Facts:
     """Its size; decoded whole, so that a damaged file is refused at once."""
-    from mmdemo.media.image import probe_image
+    from mmdemo.media.trial import probed
 
-    facts = probe_image(data, settings.max_megapixels)
+    facts = probed("image", data, settings.max_megapixels)
     return Facts(facts.suffix, width=facts.width, height=facts.height)
 
 

@@ -24,9 +24,9 @@ SHOWN_AT = 0.1  # of its length: what its picture shows, as openings are often b
 
 def describe(data: bytes | Path, settings: Settings) -> Facts:
     """Its size and length."""
-    from mmdemo.media.video import probe_video
+    from mmdemo.media.trial import probed
 
-    facts = probe_video(data, settings.max_hours)
+    facts = probed("video", data, settings.max_hours)
     return Facts(facts.suffix, facts.width, facts.height, facts.duration_s)
 
 

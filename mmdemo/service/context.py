@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.samples import seed_samples
 from mmdemo.errors import UserError
+from mmdemo.media.trial import close_trials
 from mmdemo.modality import CAPTIONING, DEFAULT_TASK, MODALITIES, Modality, base_model, modality_of
 from mmdemo.models.automatic import begin_with
 from mmdemo.models.find_model import captioner_preset, find_preset
@@ -356,6 +357,7 @@ class Context:
         self._over.set()
         if self._sweeper is not None:
             self._sweeper.join(SWEPT_EVERY_S)
+        close_trials()
         _close(list(self._made.values()))  # threads within a library end with the process only badly
         self.ws.close()
 
