@@ -84,15 +84,16 @@ class Trial:
         return _of_kind(kind)[1](**answer["facts"])
 
     def close(self) -> None:
-        """End the process."""
-        process, self._process = self._process, None
+        """End the process; whoever waits for it releases it, or who looks next."""
+        process = self._process
         if process is not None:
             process.kill()
-            _release(process)
 
     def _begun(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
+        if self._process is not None and self._process.poll() is not None:
+            _release(self._process)
+            self._process = None
+        if self._process is None:
             own = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__],
@@ -140,22 +141,16 @@ def _release(process: subprocess.Popen[bytes]) -> int:
     return code
 
 
-_trials: queue.LifoQueue[Trial] = queue.LifoQueue()
-for _ in range(AT_ONCE):
-    _trials.put(Trial())
+_every = tuple(Trial() for _ in range(AT_ONCE))
+_trials: queue.LifoQueue[Trial] = queue.LifoQueue()  # those that look at nothing
+for _one in _every:
+    _trials.put(_one)
 
 
 def close_trials() -> None:
-    """End the processes that nothing is asked of."""
-    kept = []
-    while True:
-        try:
-            kept.append(_trials.get_nowait())
-        except queue.Empty:
-            break
-    for trial in kept:
+    """End the processes; a file that one looks at is refused by that."""
+    for trial in _every:
         trial.close()
-        _trials.put(trial)
 
 
 def _bound_memory() -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from mmdemo.asker import Asker, Role, current
@@ -273,11 +273,34 @@ def _make_room(session: Session, item: Item, counted_with: str, quota: Quota) ->
     mark = counted_with[:1]
     of_role = first == mark if mark in marks else first.not_in((*marks, ""))
     theirs = select(Scratch.item_id).where(of_role, Scratch.item_id != item.id)
-    taken = session.scalar(select(func.sum(Item.bytes)).where(Item.id.in_(theirs))) or 0
-    if taken + item.bytes > all_most:
+    taken = select(func.sum(Item.bytes)).where(Item.id.in_(theirs))
+    while mark not in marks and (session.scalar(taken) or 0) + item.bytes > all_most:
+        less = _take_from_who_has_most(session, of_role, item)
+        if less is None:
+            break
+        gone += less
+    if (session.scalar(taken) or 0) + item.bytes > all_most:
         who = quota.who.partition(" ")[2]
         raise BusyError(f"The space for {who}s' files is used up.", "Try again in an hour.")
     return gone
+
+
+def _take_from_who_has_most(session: Session, of_role: ColumnElement[bool], item: Item) -> list[Item] | None:
+    """Let the oldest file go of the visitor who has most here; returns it where it is of nobody then, and
+    None where there is none.
+
+    Sessions are free: were visitors refused instead, a few of them would keep all others out for as long as
+    they like.
+    """
+    others = (of_role, Scratch.item_id != item.id)
+    held = select(Scratch.quota).join(Item, Item.id == Scratch.item_id).where(*others)
+    whose = session.scalar(held.group_by(Scratch.quota).order_by(func.sum(Item.bytes).desc()).limit(1))
+    oldest = select(Scratch.item_id).where(*others, Scratch.quota == whose)
+    found = session.scalar(oldest.order_by(Scratch.until).limit(1))
+    if found is None:
+        return None
+    session.execute(delete(Scratch).where(Scratch.item_id == found, of_role))
+    return _remove_unheld(session, [found])
 
 
 def _remove_unheld(session: Session, ids: Sequence[str]) -> list[Item]:

@@ -66,10 +66,11 @@ def test_what_ends_its_decoder_ends_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(saved(Image.new("RGB", (3, 2)), "PNG"))
     with asking(STRANGER):
         assert probed("image", tmp_path / "a.png", 25).height == 2
-        for one in list(trial._trials.queue):
-            if one._process is not None:
-                os.kill(one._process.pid, 11)  # as a decoder that writes where it must not
-                one._process.wait()
+        begun = [one._process for one in trial._every if one._process is not None]
+        for process in begun:
+            os.kill(process.pid, 11)  # as a decoder that writes where it must not
+            process.wait()
+        assert begun
         assert probed("image", tmp_path / "a.png", 25).height == 2
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, event, func, select
 
 from assets.sounds import wav_bytes
 from mmdemo.asker import Asker, asking
@@ -202,21 +202,37 @@ def test_a_visitor_has_a_quota_and_the_oldest_go_first(small: Workspace) -> None
 def test_all_visitors_together_have_one_too(small: Workspace) -> None:
     for i in range(2):
         brought(small, noise(i, 900), Asker("viewer", session=f"s{i}"), "a.wav", "audio")
-    with pytest.raises(BusyError, match="used up"):
-        brought(small, noise(7, 900), Asker("viewer", session="s7"), "a.wav", "audio")
+    newest = Asker("viewer", session="s7")
+    assert sees(small, brought(small, noise(7, 900), newest, "a.wav", "audio"), newest)
+    with small.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Scratch)) == 2
     small.close()
 
 
-def test_whose_own_oldest_file_goes_is_bound_by_what_all_may_bring(
+def test_a_few_sessions_do_not_keep_other_visitors_out_and_whoever_has_most_gives_way(
+    small: Workspace,
+) -> None:
+    """However often they look at what they have."""
+    greedy = [Asker("viewer", session=f"g{i}") for i in range(3)]
+    held = [brought(small, noise(i, 600), who, "a.wav", "audio") for i, who in enumerate(greedy)]
+    modest = brought(small, noise(8, 100), ONE, "m.wav", "audio")
+    assert all(sees(small, item, who) for item, who in zip(held, greedy, strict=True))
+    other = Asker("viewer", session="other")
+    late = brought(small, noise(9, 500), other, "late.wav", "audio")
+    assert sees(small, late, other) and sees(small, modest, ONE)
+    assert sum(sees(small, item, who) for item, who in zip(held, greedy, strict=True)) == 2
+    small.close()
+
+
+def test_whose_own_oldest_file_goes_takes_no_more_than_all_may_bring(
     small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(MOST_FILES, "viewer", 1)
     for i in range(2):
         brought(small, noise(i, 900), Asker("viewer", session=f"s{i}"), "a.wav", "audio")
     tiny = brought(small, noise(3, 10), ONE, "tiny.wav", "audio")
-    with pytest.raises(BusyError, match="used up"):
-        brought(small, noise(4, 900), ONE, "a.wav", "audio")
-    assert sees(small, tiny, ONE) and small.media_path(tiny).is_file()
+    brought(small, noise(4, 900), ONE, "a.wav", "audio")
+    assert not sees(small, tiny, ONE) and not small.media_path(tiny).is_file()
     small.close()
 
 
@@ -251,7 +267,7 @@ def test_everybody_but_the_owner_has_a_quota_of_their_own(tmp_path: Path) -> Non
     ws.close()
 
 
-def test_of_visitors_who_come_at_once_only_those_are_let_in_for_whom_there_is_room(
+def test_of_visitors_who_come_at_once_no_more_is_kept_than_there_is_room_for(
     small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, add, together = threading.local(), MediaStore.add, threading.Barrier(3)
@@ -263,15 +279,12 @@ def test_of_visitors_who_come_at_once_only_those_are_let_in_for_whom_there_is_ro
 
     monkeypatch.setattr(MediaStore, "add", add_together)
 
-    def bring(seed: int) -> bool:
-        try:
-            brought(small, noise(seed, 900), Asker("viewer", session=f"s{seed}"), "a.wav", "audio")
-        except BusyError:
-            return False
-        return True
+    def bring(seed: int) -> Item:
+        return brought(small, noise(seed, 900), Asker("viewer", session=f"s{seed}"), "a.wav", "audio")
 
     with ThreadPoolExecutor(3) as pool:
-        assert sorted(pool.map(bring, range(3))) == [False, True, True]
+        items = list(pool.map(bring, range(3)))
+    assert sum(small.media_path(item).is_file() for item in items) == 2
     assert len([f for f in (small.folder / "scratch").rglob("*") if f.is_file()]) == 2
     small.close()
 
