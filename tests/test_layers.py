@@ -127,7 +127,7 @@ def test_only_one_place_decides_on_the_device() -> None:
 
 def test_only_the_settings_read_the_environment() -> None:
     # the others set it for children, or are told by it that they are one of several processes
-    allowed = {"settings.py", "page_worker.py", "shell.py", "command.py"}
+    allowed = {"settings.py", "page_worker.py", "shell.py", "command.py", "trial.py"}
     assert not [f for f in FILES if f.name not in allowed and reads_environment(f.read_text())]
 
 

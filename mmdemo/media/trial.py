@@ -83,11 +83,15 @@ class Trial:
             raise MediaError(*map(str, answer["refused"]))
         return _of_kind(kind)[1](**answer["facts"])
 
-    def close(self) -> None:
-        """End the process; whoever waits for it releases it, or who looks next."""
+    def end(self, released: bool) -> None:
+        """End the process. Where it looks at something, whoever waits for that releases it."""
         process = self._process
-        if process is not None:
-            process.kill()
+        if process is None:
+            return
+        process.kill()
+        if released:
+            _release(process)
+            self._process = None
 
     def _begun(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
@@ -149,8 +153,14 @@ for _one in _every:
 
 def close_trials() -> None:
     """End the processes; a file that one looks at is refused by that."""
+    idle = []
+    with suppress(queue.Empty):
+        while True:
+            idle.append(_trials.get_nowait())
     for trial in _every:
-        trial.close()
+        trial.end(released=trial in idle)
+    for trial in idle:
+        _trials.put(trial)
 
 
 def _bound_memory() -> None:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import threading
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from sqlalchemy import delete, event, func, select
+from sqlalchemy import delete, event, select
 
 from assets.sounds import wav_bytes
 from mmdemo.asker import Asker, asking
-from mmdemo.bounds import MOST_FILES
-from mmdemo.errors import BusyError, UserError
-from mmdemo.settings import DATABASE, load_settings
+from mmdemo.errors import UserError
+from mmdemo.settings import DATABASE
 from mmdemo.store.backup import back_up
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.media_store import MediaStore
@@ -175,145 +170,6 @@ def test_an_import_of_the_same_bytes_takes_it_into_the_collection(ws: Workspace)
     assert ws.scratch.sweep(at=now() + timedelta(days=9)) == [] and ws.media_path(added).is_file()
     again = brought(ws, png(), OTHER)
     assert again.listed and not any(f.is_file() for f in (ws.folder / "scratch").rglob("*"))
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Workspace:
-    return Workspace(load_settings({}, workspace=tmp_path / "s", samples=False, visitor_mb=1, visitors_mb=2))
-
-
-def noise(seed: int, kb: int) -> bytes:
-    """A recording of so many kilobytes."""
-    rng = np.random.default_rng(seed)
-    return wav_bytes(rng.uniform(-0.5, 0.5, kb * 500).astype(np.float32))
-
-
-def test_a_visitor_has_a_quota_and_the_oldest_go_first(small: Workspace) -> None:
-    items = [brought(small, noise(i, 300), ONE, f"{i}.wav", "audio") for i in range(5)]
-    assert [sees(small, item, ONE) for item in items] == [False, False, True, True, True]
-    assert not small.media_path(items[0]).exists()
-    with pytest.raises(UserError, match="over a visitor's limit of 1 MB"):
-        brought(small, noise(9, 1200), ONE, "large.wav", "audio")
-    assert all(sees(small, item, ONE) for item in items[2:])
-    brought(small, noise(10, 1200), HERE, "large.wav", "audio")  # whoever works here has none
-    small.close()
-
-
-def test_all_visitors_together_have_one_too(small: Workspace) -> None:
-    for i in range(2):
-        brought(small, noise(i, 900), Asker("viewer", session=f"s{i}"), "a.wav", "audio")
-    newest = Asker("viewer", session="s7")
-    assert sees(small, brought(small, noise(7, 900), newest, "a.wav", "audio"), newest)
-    with small.database.read() as session:
-        assert session.scalar(select(func.count()).select_from(Scratch)) == 2
-    small.close()
-
-
-def test_a_few_sessions_do_not_keep_other_visitors_out_and_whoever_has_most_gives_way(
-    small: Workspace,
-) -> None:
-    """However often they look at what they have."""
-    greedy = [Asker("viewer", session=f"g{i}") for i in range(3)]
-    held = [brought(small, noise(i, 600), who, "a.wav", "audio") for i, who in enumerate(greedy)]
-    modest = brought(small, noise(8, 100), ONE, "m.wav", "audio")
-    assert all(sees(small, item, who) for item, who in zip(held, greedy, strict=True))
-    other = Asker("viewer", session="other")
-    late = brought(small, noise(9, 500), other, "late.wav", "audio")
-    assert sees(small, late, other) and sees(small, modest, ONE)
-    assert sum(sees(small, item, who) for item, who in zip(held, greedy, strict=True)) == 2
-    small.close()
-
-
-def test_whose_own_oldest_file_goes_takes_no_more_than_all_may_bring(
-    small: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(MOST_FILES, "viewer", 1)
-    for i in range(2):
-        brought(small, noise(i, 900), Asker("viewer", session=f"s{i}"), "a.wav", "audio")
-    tiny = brought(small, noise(3, 10), ONE, "tiny.wav", "audio")
-    brought(small, noise(4, 900), ONE, "a.wav", "audio")
-    assert not sees(small, tiny, ONE) and not small.media_path(tiny).is_file()
-    small.close()
-
-
-def test_what_others_look_at_takes_no_room_from_visitors(small: Workspace) -> None:
-    for i, who in enumerate((HERE, Asker("annotator", session="a"), Asker("trainer", session="t"))):
-        brought(small, noise(i, 900), who, "a.wav", "audio")
-    item = brought(small, noise(4, 900), ONE, "b.wav", "audio")
-    assert sees(small, item, ONE)
-    small.close()
-
-
-def test_everybody_but_the_owner_has_a_quota_of_their_own(tmp_path: Path) -> None:
-    """What is over it takes the place of their own oldest file, and of nobody else's."""
-    settings = load_settings({}, workspace=tmp_path / "q", samples=False, annotator_mb=1, trainer_mb=2)
-    ws = Workspace(settings)
-    anna, berta = (Asker("annotator", session=name) for name in ("anna", "berta"))
-    trainer, owner = Asker("trainer", session="t"), Asker("owner", session="o")
-    theirs = brought(ws, noise(1, 900), berta, "b.wav", "audio")
-    items = [brought(ws, noise(seed, 600), anna, "a.wav", "audio") for seed in (2, 3)]
-    assert [sees(ws, item, anna) for item in items] == [False, True] and sees(ws, theirs, berta)
-    with pytest.raises(UserError, match="over an annotator's limit of 1 MB"):
-        brought(ws, noise(4, 1200), anna, "large.wav", "audio")
-    brought(ws, noise(5, 1200), trainer, "large.wav", "audio")
-    with pytest.raises(UserError, match="over a trainer's limit of 2 MB"):
-        brought(ws, noise(6, 2200), trainer, "large.wav", "audio")
-    brought(ws, noise(6, 2200), owner, "large.wav", "audio")
-    for number in range(3):  # all annotators together have five times what one has
-        brought(ws, noise(10 + number, 900), Asker("annotator", session=f"s{number}"), "a.wav", "audio")
-    with pytest.raises(BusyError, match="The space for annotators' files is used up"):
-        brought(ws, noise(20, 900), Asker("annotator", session="s9"), "a.wav", "audio")
-    brought(ws, noise(21, 900), ONE, "v.wav", "audio")  # which takes nothing of visitors
-    ws.close()
-
-
-def test_of_visitors_who_come_at_once_no_more_is_kept_than_there_is_room_for(
-    small: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, add, together = threading.local(), MediaStore.add, threading.Barrier(3)
-
-    def add_together(*given: Any) -> None:
-        if not hasattr(here, "came"):
-            here.came = together.wait(30)
-        add(*given)
-
-    monkeypatch.setattr(MediaStore, "add", add_together)
-
-    def bring(seed: int) -> Item:
-        return brought(small, noise(seed, 900), Asker("viewer", session=f"s{seed}"), "a.wav", "audio")
-
-    with ThreadPoolExecutor(3) as pool:
-        items = list(pool.map(bring, range(3)))
-    assert sum(small.media_path(item).is_file() for item in items) == 2
-    assert len([f for f in (small.folder / "scratch").rglob("*") if f.is_file()]) == 2
-    small.close()
-
-
-def test_requests_without_a_session_share_the_quota_of_their_network(small: Workspace) -> None:
-    def nobody(session: str, network: str) -> Asker:
-        return Asker("viewer", session=session, network=network)
-
-    askers = [nobody(f"new {i}", "192.0.2.1") for i in range(5)]
-    items = [brought(small, noise(i, 300), who, f"{i}.wav", "audio") for i, who in enumerate(askers)]
-    there = [sees(small, item, who) for item, who in zip(items, askers, strict=True)]
-    assert there == [False, False, True, True, True]
-    brought(small, noise(9, 900), nobody("new", "192.0.2.2"), "9.wav", "audio")
-    assert sees(small, items[2], askers[2])
-    small.close()
-
-
-def test_no_address_of_a_network_is_in_the_database(ws: Workspace) -> None:
-    brought(ws, png(), Asker("viewer", session="new", network="192.0.2.1"))
-    with ws.database.read() as session:
-        (quota,) = session.scalars(select(Scratch.quota))
-    assert len(quota) == 64 and quota != hashlib.sha256(b"192.0.2.1").hexdigest()
-
-
-def test_a_visitor_has_so_many_files(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MOST_FILES["viewer"] == 100
-    monkeypatch.setitem(MOST_FILES, "viewer", 3)
-    items = [brought(ws, png((i, 0, 0)), ONE) for i in range(5)]
-    assert [sees(ws, item, ONE) for item in items] == [False, False, True, True, True]
 
 
 def test_no_backup_has_it(ws: Workspace, tmp_path: Path, only_sqlite: None) -> None:
