@@ -1,4 +1,5 @@
-"""The page as it is sent to a browser, made once: Gradio makes it anew for each, in 15 ms of a processor.
+"""The page as it is sent to a browser, and what is told of its calls, made once: Gradio makes them anew for
+each who asks, in 15 to 150 ms of a processor, while nobody else is answered.
 
 When two hundred come at once a label would wait behind all of that.
 """
@@ -8,16 +9,17 @@ from __future__ import annotations
 from asyncio import Event, Lock
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_KEPT = 16  # pages: one for each name of the page and packing that a browser takes, 0.4 MB at most
-OF_GRADIO = {"page", "deep_link", "all_endpoints"}  # parameters that give another page
-# By these it differs: under which address it says it is, how it is packed, and to whom.
-VARIES_BY = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server", "accept-encoding")
-OF_ONE = (b"cookie", b"authorization")  # what tells of the one who asks: the page is everybody's
+MOST_KEPT = 32  # answers: one for each name of the page and packing that a browser takes, 0.4 MB at most
+PATHS = {"/", "/config", "/gradio_api/info", "/gradio_api/openapi.json", "/gradio_api/mcp/schema"}
+PACKINGS = ("br", "gzip")
+# By these it differs, and by how it is packed: under which address it says it is.
+VARIES_BY = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
+# What tells of the one who asks, where the page is everybody's; how it is packed is said anew.
+OF_ONE = (b"cookie", b"authorization", b"accept-encoding")
 
 
 class KeptPage:
@@ -36,12 +38,12 @@ class KeptPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the page as it is kept; everything else is the application's."""
-        if not _is_page(scope):
+        if not is_kept(scope):
             await self._behind(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        where = scope.get("scheme"), scope.get("root_path"), *map(headers.get, VARIES_BY)
-        key = (*where, self._state())
+        where = _path(scope), scope.get("scheme"), scope.get("root_path"), *map(headers.get, VARIES_BY)
+        key = (*where, _packing(headers), self._state())
         if key not in self._kept:
             async with self._making:
                 if key not in self._kept:
@@ -71,16 +73,32 @@ class KeptPage:
             sent.append(message)
 
         of_nobody = [(name, value) for name, value in scope["headers"] if name not in OF_ONE]
+        if packing := _packing(Headers(scope=scope)):
+            of_nobody.append((b"accept-encoding", packing.encode()))
         await self._behind({**scope, "headers": of_nobody, "query_string": b""}, receive, keep)
         return sent
 
 
-def _is_page(scope: Scope) -> bool:
-    """Whether a request is for the page as it begins."""
-    root = str(scope.get("root_path") or "").rstrip("/")
-    if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] not in ("/", f"{root}/"):
+def is_kept(scope: Scope) -> bool:
+    """Whether a request is for what is kept. What stands behind the ? is for the page's own scripts; for a
+    part of the agents' tools nothing is kept.
+    """
+    if scope["type"] != "http" or scope["method"] != "GET" or _path(scope) not in PATHS:
         return False
-    return not OF_GRADIO & set(parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    return "mcp" not in scope["path"] or not scope["query_string"]
+
+
+def _path(scope: Scope) -> str:
+    """Below where a proxy has the page."""
+    path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
+    below = path.removeprefix(root) if path.startswith(f"{root}/") else path
+    return below.rstrip("/") or "/"
+
+
+def _packing(headers: Headers) -> str:
+    """The packings that a browser takes, of those that there are."""
+    told = headers.get("accept-encoding", "")
+    return ", ".join(one for one in PACKINGS if one in told)
 
 
 def _is_for_all(made: list[Message]) -> bool:

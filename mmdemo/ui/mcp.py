@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import gradio as gr
@@ -54,9 +54,20 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
 
     tools = {tool: OPERATIONS.get(endpoint.strip("/")) for tool, endpoint in server.tool_to_endpoint.items()}
 
-    def schema_of(tool: str, parameters: Any = None) -> tuple[dict[str, Any], list[list[str]]]:
+    @cache  # each list of the tools asks for all of them, which would take 100 ms
+    def schema(tool: str) -> tuple[dict[str, Any], list[list[str]]]:
         files = [[name] for name, field in tools[tool].fields.items() if is_file(field)]
         return input_schema(tools[tool]), files
+
+    def schema_of(tool: str, parameters: Any = None) -> tuple[dict[str, Any], list[list[str]]]:
+        return schema(tool)
+
+    describe, known = server.get_fn_description, dict[str, Any]()
+
+    def described_once(block: Any, tool: str) -> Any:
+        if tool not in known:
+            known[tool] = describe(block, tool)
+        return known[tool]
 
     def carry_out(name: str, arguments: dict[str, Any], asker: Asker) -> Any:
         with sent_files(app.settings, FROM_AGENT) as files:
@@ -84,5 +95,5 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
         text = types.TextContent(type="text", text=json.dumps(answer, ensure_ascii=False))
         return types.ServerResult(types.CallToolResult(content=[text], structuredContent=answer))
 
-    server.get_input_schema = schema_of
+    server.get_input_schema, server.get_fn_description = schema_of, described_once
     server.mcp_server.request_handlers[types.CallToolRequest] = call_tool

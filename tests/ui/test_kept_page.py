@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from mmdemo.service.app import App
@@ -63,13 +64,27 @@ def test_the_page_is_made_once_for_all_who_come_at_once_and_knows_of_none_of_the
     assert len(maker.made) == 1 and "secret" not in maker.made[0] and "view" not in maker.made[0]
 
 
-def test_another_name_or_packing_and_what_is_made_of_a_link_are_other_pages() -> None:
+@pytest.mark.parametrize("path", ["/config/", "/gradio_api/info", "/gradio_api/openapi.json?x=1"])
+def test_what_is_told_of_the_page_is_made_once_too_however_it_is_asked_for(path: str) -> None:
+    page = KeptPage(maker := Maker(), lambda: None)
+    packings = ("gzip, br;q=0.9", "br,gzip", "br, x-mine, gzip")
+    asks(page, *((path, {"accept-encoding": packing}) for packing in packings))
+    assert len(maker.made) == 1
+
+
+def test_of_a_part_of_the_tools_nothing_is_kept() -> None:
+    page = KeptPage(maker := Maker(), lambda: None)
+    asks(page, *[("/gradio_api/mcp/schema?tools=align", {}), ("/gradio_api/mcp/schema", {})] * 2)
+    assert len(maker.made) == 3
+
+
+def test_another_name_or_packing_is_another_page() -> None:
     maker = Maker()
     page = KeptPage(maker, lambda: None)
     here = {"host": "here"}
     there, packed = {"host": "there"}, {"host": "here", "accept-encoding": "br"}
     others = [("/", {"host": f"name{i}"}) for i in range(3 * MOST_KEPT)]
-    asked = [("/", here), ("/", there), ("/", packed), ("/?deep_link=x", here), ("/config", here), *others]
+    asked = [("/", here), ("/", there), ("/", packed), ("/config", here), *others]
     assert len(set(asks(page, *asked))) == len(asked) == len(maker.made)
     assert len(page._kept) == MOST_KEPT
 

@@ -31,12 +31,12 @@ GRADIO = "/gradio_api"
 CALL = rf"{GRADIO}/(run|api|call|call/v2)/[^/]+/?"
 TABLE = (
     # The page and its files.
-    Served("/"),
-    Served("/config/?"),
+    Served("/", counted=True),
+    Served("/config/?", counted=True),
     Served(r"/(static|assets|svelte)/.+", of_page=True),
     Served(rf"({GRADIO})?/theme\.css", of_page=True),
     Served(r"/(favicon\.ico|robots\.txt|manifest\.json|monitoring/summary)", of_page=True),
-    Served(rf"{GRADIO}/(info/?|openapi\.json|startup-events|app_id/?)"),
+    Served(rf"{GRADIO}/(info/?|openapi\.json|startup-events|app_id/?)", counted=True),
     # Gradio's calls: by name for scripts, by number for the page.
     Served(CALL, ASK, "json", counted=True),
     Served(rf"{GRADIO}/call/(v2/)?[^/]+/[^/]+", counted=True),
