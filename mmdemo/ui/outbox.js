@@ -6,6 +6,7 @@ mm.outbox = (() => {
   const { send, asJson, Refused, newKey, annotator } = mm;
   const WAITS = "mmdemo.outbox.", ASIDE = "mmdemo.aside.", ANSWER = "mmdemo.answer";  // names begin so
   const PERSON = "mmdemo.person";  // who was signed in last; what is made when a session is over is theirs
+  const SINCE = "mmdemo.person-since";  // when somebody signed in or out here, in any tab
   const FIRST_MS = 300, LONGEST_MS = 30000;  // of a pause, which grows
   const HURRY_MS = 2000;  // between tries that do not wait for the end of a pause
   const OTHERS_MS = 2000;  // so long a tab leaves what another has made to that one
@@ -217,15 +218,21 @@ mm.outbox = (() => {
   function hurry() { if (state === "away" && Date.now() - tried > HURRY_MS) deliver(); }
   for (const event of ["online", "mm-status", "visibilitychange"]) addEventListener(event, hurry);
   addEventListener("mm-signed-in", deliver);
-  // Somebody has signed in, or the server says who is; "": they have signed out.
-  function become(who) {
+  function note(who) {
     strangers.clear();
     try { if (who) disk.setItem(PERSON, who); else disk.removeItem(PERSON); } catch { /* no room: as before */ }
     changed();
   }
-  addEventListener("mm-status", ({ detail: { you } }) => {
-    if (!you.person || you.person === person()) return;
-    become(you.person);
+  // Somebody has signed in; "": they have signed out.
+  function become(who) {
+    try { disk.setItem(SINCE, String(Date.now())); } catch { /* no room: a status may be believed that is not new */ }
+    note(who);
+  }
+  // The server says who is signed in. An answer to what was asked before they were tells of who was there before.
+  addEventListener("mm-status", ({ detail: { you, asked_ms } }) => {
+    const since = Number(disk.getItem(SINCE) || 0);
+    if (!you.person || you.person === person() || (asked_ms <= since && since <= Date.now())) return;
+    note(you.person);
     if (waiting().length) deliver();
   });
 

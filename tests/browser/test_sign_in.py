@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
@@ -161,6 +161,29 @@ def test_labels_that_wait_go_out_as_who_made_them_and_as_nobody_else(
     assert [row.annotator for row in labels_of(app.ws, by_anna)] == ["Anna"]
     assert [row.annotator for row in labels_of(app.ws, by_bob)] == ["Bob"]
     expect(page.locator("[data-aside]")).to_have_count(0)
+
+
+def test_a_status_that_was_asked_before_somebody_signed_in_says_nothing_of_who_labels(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    (_, hers), (_, his) = (app.access.grant(INVITATION, "annotator", n, 1, 1) for n in ("Dora", "Emil"))
+    page = shows_a_pair(open_page(f"{address}?view=label#sign-in={hers}"))
+    expect(who(page)).to_contain_text("Dora")
+    held: list[tuple[Route, Any]] = []
+    page.route("**/mmdemo/api/status", lambda route: held.append((route, route.fetch())))
+    page.evaluate("mm.poke()")
+    wait_for(lambda: page.evaluate("1") and len(held) == 1)
+    page.evaluate("(key) => { location.hash = `sign-in=${key}`; }", his)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    expect(page.locator("#mm-toasts")).to_contain_text("as Emil")
+    route, of_dora = held[0]
+    route.fulfill(response=of_dora)
+    wait_for(lambda: page.evaluate("1") and len(held) == 2)  # the next one is on its way
+    by_emil = press(page, "m")
+    wait_for(lambda: page.evaluate("1") and verdicts(app, by_emil) == ["match"])
+    assert [row.annotator for row in labels_of(app.ws, by_emil)] == ["Emil"]
+    page.unroute("**/mmdemo/api/status")
 
 
 def test_alone_at_one_s_own_machine_there_is_nobody_to_sign_in(

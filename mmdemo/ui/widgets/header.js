@@ -75,7 +75,10 @@ outbox.watch((now) => {
   draw();
   if (now.labels + now.undos) setTimeout(draw, SOON_MS);
 });
-const ask = () => api("status", { task: mm.task.name }, { signal: AbortSignal.timeout(ANSWERS_MS) });
+const ask = async () => {
+  const asked_ms = Date.now();
+  return { ...await api("status", { task: mm.task.name }, { signal: AbortSignal.timeout(ANSWERS_MS) }), asked_ms };
+};
 poll(element, 10000, ask, (status, error) => {
   lost = Boolean(error && !error.told);  // what stands between the page and the server has no words of ours
   refused = error?.told ? error.message : "";
