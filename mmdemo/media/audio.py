@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from mmdemo.errors import MediaError
-from mmdemo.media.container import MAX_HOURS, opened, require_length
+from mmdemo.media.container import MAX_HOURS, opened, require_length, require_samples
 from mmdemo.media.rate import RATE_HZ
 from mmdemo.media.sound_track import track_samples
 from mmdemo.media.tracks import length_s, pictures_of, sound_of, zero_s
@@ -63,7 +63,7 @@ def audio_blocks(
     held = 0
     heard, seconds = False, 0.0
     with _opened(source, name) as container:
-        for samples in track_samples(container, _track(container, name)):
+        for samples in track_samples(container, _track(container, name), name):
             heard = True
             seconds += len(samples) / RATE_HZ
             require_length(seconds, name, max_hours)
@@ -112,13 +112,15 @@ def probe_audio(source: bytes | Path, max_hours: float = MAX_HOURS) -> AudioFact
     name = source.name if isinstance(source, Path) else "This file"
     with _opened(source, name) as container:
         kind = container.format.name
-        told = length_s(container)
-        ends = _told_s(container, _track(container, name))
+        told, track = length_s(container), _track(container, name)
+        ends, a_second = _told_s(container, track), (track.rate or 0) * (track.channels or 0)
     require_length(told or 0.0, name, max_hours)
+    require_samples(a_second * (told or 0.0), told or 0.0, name)
     if told is not None and told > DECODED_WHOLE_S:
         next(iter(audio_blocks(source)))
         seconds = _last_packet_s(source, name)
         require_length(seconds, name, max_hours)
+        require_samples(a_second * seconds, seconds, name)
     else:
         seconds = sum(len(block) for block in audio_blocks(source, max_hours=max_hours)) / RATE_HZ
     complete = ends is None or seconds > ends - max(1.0, 0.02 * ends)

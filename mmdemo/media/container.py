@@ -26,6 +26,9 @@ MOST_STREAMS = 64
 MAX_HOURS = 24.0
 LEAST_RATE_HZ, MOST_RATE_HZ = 4_000, 384_000  # of sound
 MOST_CHANNELS = 32
+# Samples of all channels that are decoded for each second of a recording over an hour, of a shorter one as
+# many as in an hour: as of eight channels at 48 kHz.
+MOST_SAMPLES_A_SECOND, WITHIN_S = 400_000, 3600.0
 MOST_FRAME_PX = 36_000_000  # of a picture: 8K has 33 million
 MAX_SIDE_PX = 16_384  # 8K is 7,680
 MOST_FRAMES_A_SECOND = 240
@@ -105,6 +108,24 @@ def _require_stream(stream: av.stream.Stream, name: str) -> None:
                 f"Use at most {MAX_SIDE_PX} on a side and {MOST_FRAME_PX // 1_000_000} million in all.",
             )
         stream.codec_context.options = {"max_pixels": str(MOST_FRAME_PX)}  # those of a later frame too
+
+
+def require_samples(samples: float, seconds: float, name: str) -> None:
+    """Refuse a recording that costs more of the processor than its length says.
+
+    Args:
+        samples: of all channels.
+        seconds: how long it is, or as much of it as they are of.
+        name: what it is called in the sentence.
+
+    Raises:
+        MediaError: it is one.
+    """
+    if samples > MOST_SAMPLES_A_SECOND * max(seconds, WITHIN_S):
+        raise MediaError(
+            f"{name} has more samples in all its channels than are decoded of a recording of its length.",
+            "Convert it to 48,000 a second in two channels, or cut it into parts.",
+        )
 
 
 def require_length(seconds: float, name: str, max_hours: float) -> None:

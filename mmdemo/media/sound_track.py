@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import av
 import numpy as np
 
+from mmdemo.media.container import require_samples
 from mmdemo.media.mono import MonoMix
 from mmdemo.media.rate import RATE_HZ
 from mmdemo.media.tracks import length_s, zero_s
@@ -23,11 +24,19 @@ UNTOLD_GAP_S = 600.0  # that is believed of a file which does not say how long i
 SILENCE_S = 30.0  # made at a time
 
 
-def track_samples(container: av.container.InputContainer, track: av.AudioStream) -> Iterator[np.ndarray]:
-    """(N,) float32 from the container's zero on, some at a time."""
+def track_samples(
+    container: av.container.InputContainer, track: av.AudioStream, name: str
+) -> Iterator[np.ndarray]:
+    """(N,) float32 from the container's zero on, some at a time.
+
+    Raises:
+        MediaError: there are more samples than `require_samples` lets through, whatever the file, called
+            `name`, declares.
+    """
     zero = zero_s(container)
     end_s = length_s(container)
     to_mono, given, to_drop = _ToMono(), 0, 0
+    decoded = 0  # samples of all channels, those that were passed over among them
     at_s, shift_s = 0.0, 0.0  # where the next sample of the track belongs, and by how much its clock was set
 
     def passed(parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
@@ -52,6 +61,8 @@ def track_samples(container: av.container.InputContainer, track: av.AudioStream)
             else:  # a clock that was set, as where recordings were put one behind another
                 shift_s, told_s = shift_s + at_s - told_s, at_s
         at_s = told_s + frame.samples / frame.sample_rate
+        decoded += frame.samples * len(frame.layout.channels)
+        require_samples(decoded, at_s, name)
         yield from passed(to_mono.of(frame))
     yield from passed(to_mono.rest())
 

@@ -215,3 +215,30 @@ def test_frames_past_those_of_a_day_are_not_decoded(monkeypatch: pytest.MonkeyPa
     with pytest.raises(MediaError, match="over 20 frames"):
         for _ in decode_video(gif(16, 16, 50), []):
             pass
+
+
+def flac(seconds: float, declared_s: float) -> bytes:
+    """Eight channels of silence at 192 kHz, and how long it says that they are."""
+    data = bytearray(encoded("flac", "flac", np.zeros(round(192_000 * seconds), np.float32), 192_000, "7.1"))
+    at = 8 + 10  # rate, channels, bits and count of the samples, in 8 bytes
+    told = int.from_bytes(data[at : at + 8], "big") >> 36 << 36
+    data[at : at + 8] = (told | round(192_000 * declared_s)).to_bytes(8, "big")
+    return bytes(data)
+
+
+TOO_MANY = r"has more samples in all its channels than are decoded of a recording of its length\."
+
+
+def test_many_channels_at_a_high_rate_are_taken_of_minutes_and_refused_of_an_hour() -> None:
+    assert abs(probe_audio(flac(1.0, 1.0)).duration_s - 1) < 0.1
+    with pytest.raises(MediaError, match=TOO_MANY):
+        probe_audio(flac(1.0, 3600.0))
+
+
+def test_what_a_decoder_delivers_beyond_what_is_declared_is_counted_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mmdemo.media.container.WITHIN_S", 1.0)
+    for look in (probe_audio, lambda data: list(audio_blocks(data))):
+        with pytest.raises(MediaError, match=TOO_MANY):
+            look(flac(2.0, 0.01))
