@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 
-from mmdemo.asker import current
+from mmdemo.asker import Asker, current
+from mmdemo.bounds import quota_of
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.models.protocols import Task
 from mmdemo.service.app import App
 from mmdemo.service.context import check_task
-from mmdemo.service.exchange import exchange_folder, file_in_batch
+from mmdemo.service.exchange import batch_folder, exchange_folder, file_in_batch
+from mmdemo.settings import Settings
 from mmdemo.ui.gate import require_role
 from mmdemo.ui.lanes import MODELS
 
 LONGEST_PATH = 2000  # characters of a name with its folders
+
+
+class WaitingImports:
+    """How much was uploaded for imports that were not carried out yet, by who sent it."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[str, tuple[str, int]] = {}  # by batch: who sent it, and how many
+        self._lock = threading.Lock()
+
+    def room(self, asker: Asker, settings: Settings) -> int | None:
+        """How many bytes somebody may send; None: as many as they like."""
+        quota = quota_of(asker, settings)
+        if quota is None:
+            return None
+        with self._lock:
+            self._bytes = {batch: row for batch, row in self._bytes.items() if batch_folder(batch).is_dir()}
+            own = sum(size for who, size in self._bytes.values() if who == asker.person)
+            every = sum(size for _, size in self._bytes.values())
+        return min(quota.mb * 1_000_000 - own, quota.all_mb * 1_000_000 - every)
+
+    def add(self, batch: str, asker: Asker, size: int) -> None:
+        """Count a file that waits now."""
+        if not asker.may("owner"):
+            with self._lock:
+                self._bytes[batch] = (asker.person, self._bytes.get(batch, ("", 0))[1] + size)
+
+
+IMPORTS = WaitingImports()  # of this process
 
 
 async def receive(app: App, request: Request) -> dict[str, Any]:
@@ -28,7 +59,7 @@ async def receive(app: App, request: Request) -> dict[str, Any]:
     one it waits for its import.
 
     Raises:
-        UserError: too large, its name too long, or not a file of that task.
+        UserError: too large, its name too long, not a file of that task, or too much waits to be imported.
         AccessError: an import is not the caller's to begin.
     """
     name = request.query_params.get("name", "picture")
@@ -36,8 +67,11 @@ async def receive(app: App, request: Request) -> dict[str, Any]:
         raise UserError(f"The name of the file has {len(name)} characters.", "Choose a shorter one.")
     batch = request.query_params.get("batch", "")
     task = check_task(request.query_params.get("task", "") or DEFAULT_TASK)
+    room = None
     if batch:
         require_role("trainer", current())
+        batch_folder(batch)
+        room = IMPORTS.room(current(), app.settings)
     limit = app.settings.max_upload_mb * 1_000_000
     part = exchange_folder() / f"part-{secrets.token_hex(8)}"
     size = 0
@@ -50,11 +84,17 @@ async def receive(app: App, request: Request) -> dict[str, Any]:
                         f"{name} is over the limit of {app.settings.max_upload_mb} MB.",
                         "Make it smaller first.",
                     )
+                if room is not None and size > room:
+                    raise UserError(
+                        "What was uploaded and not imported yet is over the limit.",
+                        "Import it, or wait for a day; the owner of the page can set MMDEMO_TRAINER_MB.",
+                    )
                 f.write(chunk)
         if batch:
             target = file_in_batch(batch, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             part.replace(target)
+            IMPORTS.add(batch, current(), size)
             return {"name": name, "bytes": size}
         return await MODELS.run(_keep, app, part, name, task)
     except OSError as e:
