@@ -1,7 +1,11 @@
 /* Whom the owner has let in, in a dialog: invitations, tokens and who is signed in, each taken back by one click. */
 (() => {
   const { h, api, toast } = mm;
-  const day = (utc) => (utc ? new Date(`${utc}Z`).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" }) : "never");
+  function day(utc) {
+    if (!utc) return "never";
+    const at = new Date(`${utc}Z`), year = at.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+    return at.toLocaleDateString(undefined, { day: "numeric", month: "short", year });
+  }
   const cell = (label, ...what) => h("td", { "data-label": label }, ...what);
   const heads = (...words) => h("thead", {}, h("tr", {}, words.map((word) => h("th", { scope: "col" }, word))));
   const table = (head, rows) => h("table", { class: "mm-table" }, head, h("tbody", {}, rows));
@@ -37,9 +41,12 @@
         h("p", { class: "mm-faint" }, "Revoking an invitation signs out everybody whom it let in."));
     }
     try { await draw(); } catch (e) { return toast(e.message, true); }
-    const dialog = h("dialog", { class: `mm-dialog mm-people${innerWidth < 760 ? " narrow" : ""}`, "aria-label": "People" }, box,
+    const dialog = h("dialog", { class: "mm-dialog mm-people", "aria-label": "People" }, box,
       h("div", { class: "mm-row" }, h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close")));
-    dialog.addEventListener("close", () => dialog.remove());
+    const fit = () => dialog.classList.toggle("narrow", innerWidth < 760);
+    addEventListener("resize", fit);
+    fit();
+    dialog.addEventListener("close", () => { removeEventListener("resize", fit); dialog.remove(); });
     document.body.append(dialog);
     dialog.showModal();
   }
