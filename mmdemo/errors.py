@@ -92,7 +92,8 @@ class RegistryError(MmdemoError):
 
 def one_line(text: str) -> str:
     """A text without line breaks and without what steers a terminal."""
-    return re.sub(r"[\x00-\x1f\x7f]", "", re.sub(r"\s*[\r\n]\s*", " ", text.strip()))
+    lines = (line.strip() for line in re.split(r"[\r\n]", text))
+    return re.sub(r"[\x00-\x1f\x7f]", "", " ".join(line for line in lines if line))
 
 
 def reason(e: BaseException) -> str:

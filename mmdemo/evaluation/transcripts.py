@@ -7,7 +7,6 @@ hear there. They are given to the decoder as a prompt ("hotwords" in faster-whis
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import Towers
 from mmdemo.models.protocols import MediaTower
 from mmdemo.models.speech.aligner import hears_words, recogniser_of
+from mmdemo.models.speech.same_words import SameWords
 from mmdemo.retrieval.embed import HEARD_S, encoder_states
 from mmdemo.store.workspace import Workspace
 
@@ -47,7 +47,7 @@ def learn_vocabulary(ws: Workspace, towers: Towers, examples: Sequence[Example])
             continue
         heard = encoder_states(ws, towers.media, items[example.item]).heard
         said = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", example.text)
-        matcher = difflib.SequenceMatcher(None, [w.casefold() for w in said], plain_words(heard), False)
+        matcher = SameWords([w.casefold() for w in said], plain_words(heard))
         for kind, a, b, _, _ in matcher.get_opcodes():
             for word in said[a:b] if kind in {"replace", "delete"} else ():
                 if len(word) > 3 or not word.islower():

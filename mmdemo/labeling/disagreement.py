@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -12,6 +11,7 @@ from mmdemo.media.audio import decode_audio
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.speech.aligner import hears_words, recogniser_of
 from mmdemo.models.speech.recogniser import WINDOW_S
+from mmdemo.models.speech.same_words import SameWords
 from mmdemo.retrieval.embed import encoder_states
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Transcript
@@ -33,7 +33,7 @@ def misheard(ws: Workspace, aligner: HeadAligner, pairs: Sequence[PairView]) -> 
         if pair.item in items and pair.start_s is None:
             heard = encoder_states(ws, aligner.towers.media, items[pair.item]).heard
             words, said = pair.text.casefold().split(), heard.casefold().split()
-            share[i] = 1.0 - difflib.SequenceMatcher(None, words, said, False).ratio()
+            share[i] = 1.0 - SameWords(words, said).ratio()
     return share
 
 
@@ -72,7 +72,7 @@ def seconds_apart(one: Sequence[TimedWord], other: Sequence[TimedWord]) -> float
     left, right = ([word.casefold().strip(".,;:!?") for word, _, _ in line] for line in (one, other))
     found = [
         apart
-        for a, b, size in difflib.SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+        for a, b, size in SameWords(left, right).get_matching_blocks()
         for k in range(size)
         for apart in (abs(one[a + k][1] - other[b + k][1]), abs(one[a + k][2] - other[b + k][2]))
     ]

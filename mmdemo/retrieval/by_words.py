@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 
 from mmdemo.modality import modality_of
@@ -63,11 +63,12 @@ def word_hits(
         for item, pairs in ws.pairs.of_items(task, items).items()
     }
     found: dict[str, WordHit] = {}
+    wanted = stems(query)
     for hit in hits:
         if hit.kind in GIVEN and text_key(hit.body) not in own[hit.item]:
             continue  # marked as wrong, corrected or taken back
-        sure = SURE[hit.kind] if held_share(query, hit.body) == 1.0 else 0.0
-        if sure and hit.kind in GIVEN and not said and not names(query, hit.body):
+        sure = SURE[hit.kind] if held_share(wanted, hit.body) == 1.0 else 0.0
+        if sure and hit.kind in GIVEN and not said and not names(wanted, hit.body):
             sure = BESIDE
         known = found.get(hit.item)
         if known is None or sure > known.sure:
@@ -76,13 +77,13 @@ def word_hits(
     return found
 
 
-def names(query: str, body: str) -> bool:
-    """Whether a query's words are what a text that holds them names, and don't only tell more of it.
+def names(wanted: Set[str], body: str) -> bool:
+    """Whether the `stems` of a query are what a text that holds them names, and don't only tell more of it.
 
     In English the last word of several in a row does: an apple pie is a pie. What is done stands behind its
     name, as in "a woman reading".
     """
-    wanted, words = stems(query), re.findall(r"[^\W_]+|[^\w\s]", plain(body))
+    words = re.findall(r"[^\W_]+|[^\w\s]", plain(body))
     last = max((at for at, word in enumerate(words) if stem(word) in wanted), default=-1)
     behind = words[last + 1] if last + 1 < len(words) else ""
     return not behind.isalnum() or behind in SMALL_WORDS or behind.endswith("ing")

@@ -10,6 +10,7 @@ import unicodedata
 from collections import OrderedDict
 
 from mmdemo.asker import Asker
+from mmdemo.store.texts import normalized
 from mmdemo.store.workspace import Workspace
 
 MOST_KNOWN = 10_000  # names that were said; those of before are in the labels
@@ -29,8 +30,8 @@ def shown_name(text: str) -> str:
 
 def name_key(text: str) -> str:
     """By which two names are the same to who reads them: NFKC, without case."""
-    folded = unicodedata.normalize("NFKC", shown_name(text)).casefold()
-    return shown_name(unicodedata.normalize("NFKC", folded))
+    folded = normalized("NFKC", shown_name(text)).casefold()
+    return shown_name(normalized("NFKC", folded))
 
 
 class Names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mmdemo.errors import UserError
 from mmdemo.media.rate import RATE_HZ
 from mmdemo.models.protocols import Task
+from mmdemo.models.speech.same_words import SameWords
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.service.media import require_modality
@@ -232,11 +232,9 @@ def _plain(word: str) -> str:
     return "".join(c for c in word.casefold() if c.isalnum())
 
 
-def _same_words(wanted: list[str], heard: list[dict[str, Any]]) -> difflib.SequenceMatcher[str]:
+def _same_words(wanted: list[str], heard: list[dict[str, Any]]) -> SameWords:
     """Which words of a text are those of a transcript, in their order, but for capitals and stops."""
-    return difflib.SequenceMatcher(
-        None, [_plain(w) for w in wanted], [_plain(w["word"]) for w in heard], False
-    )
+    return SameWords([_plain(w) for w in wanted], [_plain(w["word"]) for w in heard])
 
 
 def corrected(transcript: dict[str, Any], pairs: list[PairView]) -> dict[str, Any]:

@@ -220,7 +220,7 @@ class Video:
         wanted = stems(query)
         rows = []
         for segment in self._speech.sentences(item) if wanted else []:
-            share = held_share(query, segment["text"])
+            share = held_share(wanted, segment["text"])
             if share < HEARD_SHARE:
                 continue
             words = segment["words"]

@@ -6,13 +6,30 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Literal
 
 from mmdemo.errors import UserError
 
 MAX_TEXT = 10_000  # characters
+MOST_MARKS = 30
+_TAKEN_APART = frozenset("\u0f73\u0f75\u0f81\uff9e\uff9f")  # marks only where they are taken apart
 LONGEST_NAME = 200  # bytes of the name of a file; file systems take 255, and what is beside it adds to that
 SHOWN_OF_ID = 12  # characters
 LONGEST_SUFFIX = 12  # characters; what is longer after a dot is no suffix
+
+
+def normalized(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+    """A text in a normal form, with at most 30 marks on a letter (UAX 15, Stream-Safe Text): Python sorts the
+    marks of one in a time that grows with their square.
+    """
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for one in text:
+        marks = marks + 1 if unicodedata.combining(one) or one in _TAKEN_APART else 0
+        if marks <= MOST_MARKS:
+            kept.append(one)
+    return unicodedata.normalize(form, "".join(kept))
 
 
 def clean_text(text: str) -> str:
@@ -21,7 +38,7 @@ def clean_text(text: str) -> str:
     Raises:
         UserError: empty, or longer than MAX_TEXT characters.
     """
-    kept = "".join(c if unicodedata.category(c) != "Cc" else " " for c in unicodedata.normalize("NFC", text))
+    kept = "".join(c if unicodedata.category(c) != "Cc" else " " for c in normalized("NFC", text))
     kept = " ".join(kept.split())
     if not kept:
         raise UserError("The text is empty.", "Write at least one word.")
@@ -48,7 +65,7 @@ def joined(words: Iterable[str]) -> str:
 
 def text_key(text: str) -> str:
     """SHA-256 of the text without regard to case, width and blanks: copies of one text share it."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    folded = " ".join(normalized("NFKC", text).casefold().split())
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
 
 

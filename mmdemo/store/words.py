@@ -8,8 +8,7 @@ is decided here, once: the databases index them as `indexed_words` writes them, 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, select, text
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.tables import SearchableText
+from mmdemo.store.texts import normalized
 
 PAIR, LABEL, SAID, HEARD, WRITTEN = "pair", "label", "said", "heard", "written"
 KINDS = frozenset({PAIR, LABEL, SAID, HEARD, WRITTEN})
@@ -126,7 +126,7 @@ def put_in(session: Session, item: str, kind: str, ref: str, body: str) -> None:
 
 def plain(text: str) -> str:
     """A text without regard to case, width and accents."""
-    return unicodedata.normalize("NFC", MARKS.sub("", unicodedata.normalize("NFKD", text)).casefold())
+    return normalized("NFC", MARKS.sub("", normalized("NFKD", text)).casefold())
 
 
 def indexed_words(body: str) -> str:
@@ -166,8 +166,7 @@ def stems(query: str) -> set[str]:
     return {stem(word) for word in content_words(query)}
 
 
-def held_share(query: str, body: str) -> float:
-    """The share of a query's meaningful words that a text holds, 0..1."""
-    wanted = stems(query)
+def held_share(wanted: Set[str], body: str) -> float:
+    """The share of the `stems` of a query that a text holds, 0..1."""
     there = {stem(word) for word in WORD.findall(plain(body))}
     return len(wanted & there) / len(wanted) if wanted else 0.0

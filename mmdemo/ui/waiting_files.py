@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
-from gradio.route_utils import upload_fn
+from gradio import route_utils
+from gradio.route_utils import GradioMultiPartParser, upload_fn
 from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -36,6 +37,25 @@ KEPT_S = 3600.0
 MOST_AT_ONCE = 100  # files of one request
 MOST_WAITING_BYTES, MOST_WAITING = 2_000_000_000, 10_000  # of all that wait
 ROOM_FOR_NAMES = 1_000_000  # bytes of a request beside its files
+LONGEST_FIELD = 10_000  # bytes of a part that is no file, which is held in memory
+
+
+class ShortFields(GradioMultiPartParser):
+    """Gradio's own, which holds as much in memory as a file may have, where a part has no file's name."""
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """See there.
+
+        Raises:
+            MultiPartException: a field is too long.
+        """
+        part = self._current_part
+        if part.file is None and len(part.data) + end - start > LONGEST_FIELD:
+            raise MultiPartException(f"A field has over {LONGEST_FIELD} bytes.")
+        super().on_part_data(data, start, end)
+
+
+route_utils.GradioMultiPartParser = ShortFields  # by this name `upload_fn` makes its own
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from gradio.utils import get_upload_folder
 from starlette.requests import Request
+from starlette.types import Message
 
 from mmdemo.asker import Asker, asking
 from mmdemo.errors import UserError
@@ -165,6 +166,22 @@ def test_an_upload_is_bounded_as_a_whole_and_is_a_form_with_files(http: httpx.Cl
     ):
         refused = http.post("gradio_api/upload", **body)  # type: ignore[arg-type]
         assert 400 <= refused.status_code < 500 and json.loads(refused.text)["error"]
+
+
+def test_a_field_that_is_no_file_is_not_gathered_in_memory(served: Served) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\n'
+    taken = 0
+
+    async def part() -> Message:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": head if taken == 1 else b"0" * 100_000, "more_body": True}
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+    request = Request({"type": "http", "method": "POST", "headers": headers, "query_string": b""}, part)
+    with pytest.raises(UserError, match=r"The form cannot be read\."):
+        awaited(WAITING.receive(request, Asker(), served[0].settings))
+    assert taken == 2
 
 
 def test_a_file_that_is_gone_before_it_is_counted_leaves_no_folder(

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy  # imports its parts when they are used
 
+from mmdemo.store.texts import normalized
+
 PIECES = (2, 3)  # characters of the pieces of a key
 LEAST_SHARED = 0.3  # of a query's pieces; below it chance is as good
 SOUNDS = tuple(
@@ -46,7 +48,7 @@ SOUNDS = tuple(
 
 def sound_of(text: str) -> str:
     """A rough key of how a text sounds, all its words joined: borders between words are misheard as well."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    plain = "".join(c for c in normalized("NFKD", text.casefold()) if not unicodedata.combining(c))
     words = []
     for word in plain.split():
         for pattern, sound in SOUNDS:
