@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
@@ -22,6 +21,7 @@ from mmdemo.errors import ImportRowError
 from mmdemo.media.below import is_below
 from mmdemo.media.regular_file import TABLE_MB, is_file, is_folder, require_file
 from mmdemo.modality import MODALITIES, any_medium, is_medium
+from mmdemo.store.texts import normalized
 
 # Folders and files of systems and tools, beside those whose names begin with a dot.
 NOT_SHOWN = re.compile(
@@ -41,7 +41,7 @@ def is_shown(name: str) -> bool:
 
 def exact_name(name: str) -> str:
     """A name with Unicode's two ways to write an accent as one."""
-    return unicodedata.normalize("NFC", name)
+    return normalized("NFC", name)
 
 
 def same_name(name: str) -> str:
