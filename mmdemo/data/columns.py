@@ -14,6 +14,7 @@ from typing import Any
 
 from mmdemo.data.rows import read_field, read_verdict
 from mmdemo.errors import ImportRowError
+from mmdemo.store.splits import SIDES
 
 FILE_COLUMNS = (
     *("file_name", "filename", "file_path", "filepath", "file", "path", "media", "media_path"),
@@ -57,6 +58,9 @@ TEXT_COLUMNS = (
 LISTS = frozenset(TEXT_COLUMNS) - {"text"}  # whose cells may hold several texts
 STARTS = ("start", "start_s", "start_time", "begin", "begin_time")
 ENDS = ("end", "end_s", "end_time", "stop")
+OWN = frozenset(
+    {"pair", "split", "source"}
+)  # in what mmdemo has exported: its words mean what they mean here
 KNOWN = {*STARTS, *ENDS, "verdict", "corrected_text", "split", "annotator", "comment", "duration", "offset"}
 
 
@@ -145,7 +149,7 @@ def said_in(line: Mapping[str, Any]) -> dict[str, Any]:
         start, end = offset, None if length is None else offset + length
         if not offset:
             start = end = None  # a whole file
-    return {
+    said = {
         "verdict": read_verdict(value("verdict", int)),
         "corrected": value("corrected_text"),
         "start_s": start,
@@ -153,6 +157,9 @@ def said_in(line: Mapping[str, Any]) -> dict[str, Any]:
         "annotator": value("annotator", int),
         "comment": value("comment"),
     }
+    if set(line) >= OWN and (split := value("split")) in {*SIDES, ""}:
+        said |= {"split": split, "source": value("source")}
+    return said
 
 
 def _seconds(value: str, name: str) -> float | None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.exporters.base import EXPORTERS, MEDIA, ExportedLabel, formats
+from mmdemo.data.exporters.base import EXPORTERS, Exporter, formats
+from mmdemo.data.outgoing import Outgoing
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.media.regular_file import is_there
 from mmdemo.modality import modality_of
-from mmdemo.store.pairs import PairView
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
@@ -29,13 +28,64 @@ class Exported:
         return {"pairs": self.pairs, "labels": self.labels, "path": str(self.path)}
 
 
-def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
+@dataclass(frozen=True)
+class Foreseen:
+    """What is told of an export before it is made."""
+
+    about: str  # the format, in a line
+    pairs: int  # that have a label
+    labels: int
+    leaves_out: tuple[str, ...]  # what the format cannot carry
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of `export_preview`."""
+        return vars(self) | {"leaves_out": list(self.leaves_out)}
+
+
+def foresee_export(ws: Workspace, task: str, format: str, every: bool = False) -> Foreseen:
+    """What would be written, and what not; arguments and errors as `export_labels`."""
+    exporter = exporter_for(task, format)
+    pairs, labels = ws.labels.leaving(task)
+    return Foreseen(exporter.about, pairs, labels if every else pairs, exporter.leaves_out)
+
+
+def export_labels(ws: Workspace, out: Path, task: str, format: str, every: bool = False) -> Exported:
     """Write every labelled pair of a task, with its files, below the folder `out`.
+
+    Args:
+        ws: where from.
+        out: a folder that is empty or not there yet.
+        task: whose pairs.
+        format: the name of an exporter.
+        every: with every label that nobody took back, and not only the one in force.
 
     Raises:
         UserError: an unknown format or one that has no place for the task's files, a folder that holds
             something else or cannot be made, or nothing to export.
         StorageError: the disk refused; nothing half-written stays.
+    """
+    exporter = exporter_for(task, format)
+    _require_new(out)
+    try:
+        if not is_there(out.parent):
+            out.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(out.parent) as temporary:
+            made = temporary / "export"  # the folder may be called as what holds it, with its lock
+            made.mkdir()
+            labels = Outgoing(ws, task, every, exporter, made)
+            _require_any(labels, task, format, exporter)
+            path = exporter.write(made, labels)
+            put(made, out)
+    except OSError as e:
+        raise cannot_write(f"The export could not be written to {out}", e, named=True) from e
+    return Exported(labels.pairs, labels.labels, out / path.relative_to(made))
+
+
+def exporter_for(task: str, format: str) -> Exporter:
+    """The exporter of a format.
+
+    Raises:
+        UserError: an unknown one, or one that has no place for the task's files.
     """
     exporter, modality = EXPORTERS.get(format), modality_of(task)
     if not exporter.takes(modality):
@@ -43,21 +93,18 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str) -> Exported:
             f"{format} has no place for {modality.plural}.",
             f"Use one of: {', '.join(formats(modality))}.",
         )
-    _require_new(out)
-    pairs = ws.pairs.browse(task, state="labelled")
-    if not pairs:
+    return exporter
+
+
+def _require_any(labels: Outgoing, task: str, format: str, exporter: Exporter) -> None:
+    if labels.any():
+        return
+    if exporter.keeps is None:
         raise UserError(f"There are no {task} labels to export.", "Label some pairs first.")
-    try:
-        if not is_there(out.parent):
-            out.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished(out.parent) as temporary:
-            made = temporary / "export"  # the folder may be called as what holds it, with its lock
-            (made / MEDIA).mkdir(parents=True)
-            path = exporter.write(made, [_with_file(ws, made, pair, modality.name) for pair in pairs])
-            put(made, out)
-    except OSError as e:
-        raise cannot_write(f"The export could not be written to {out}", e, named=True) from e
-    return Exported(len(pairs), sum(p.label is not None for p in pairs), out / path.relative_to(made))
+    raise UserError(
+        f"There are no {task} labels that {format} has a place for: it leaves out {exporter.leaves_out[0]}.",
+        "Label some pairs first, or choose another format.",
+    )
 
 
 def _require_new(out: Path) -> None:
@@ -69,24 +116,3 @@ def _require_new(out: Path) -> None:
             raise UserError(f"{out} is not empty.", "Name a folder that is empty or not there yet.")
     except OSError as e:
         raise cannot_write(f"{out} cannot be looked into", e, named=True) from e
-
-
-def _with_file(ws: Workspace, out: Path, pair: PairView, modality: str) -> ExportedLabel:
-    name = f"{MEDIA}/{pair.item[:16]}{pair.suffix}"
-    if not (out / name).exists():
-        shutil.copyfile(ws.media.path(pair.item, pair.suffix), out / name)
-    return ExportedLabel(
-        file_name=name,
-        text=pair.text,
-        verdict=pair.verdict or "",
-        corrected_text=pair.corrected,
-        start=pair.start_s,
-        end=pair.end_s,
-        split=pair.split or "",
-        annotator=pair.annotator,
-        comment=pair.comment,
-        item=pair.item,
-        label=pair.label or 0,
-        source=pair.source,
-        modality=modality,
-    )

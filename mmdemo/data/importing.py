@@ -206,7 +206,7 @@ def _import_row(
     report: ImportReport,
 ) -> None:
     require_storable(row)
-    item, new_item = ws.add_listed(modality_of(task).name, _data(row), row.name, source)
+    item, new_item = ws.add_listed(modality_of(task).name, _data(row), row.name, row.source or source)
     report.items += new_item
     if not row.text.strip():
         if row.verdict or verdict:
@@ -224,7 +224,7 @@ def _import_row(
             task,
             item.id,
             row.text,
-            source=source,
+            source=row.source or source,
             split=row.split or None,
             start_s=row.start_s,
             end_s=row.end_s,
@@ -240,7 +240,8 @@ def _import_row(
             origin="import",
         )
         # A row's own word is kept beside the labels that there are; that of the whole import is for none.
-        own = bool(row.verdict) and not ws.labels.has_in(session, pair, label)
+        # Of several on a pair each counts, by whoever it is.
+        own = bool(row.verdict) and not ws.labels.has_in(session, pair, label, exactly=len(earlier) > 1)
         if label.verdict and (pair.label_id is None or own):
             ws.labels.add_in(session, pair, label)
             report.labels += 1

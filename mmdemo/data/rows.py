@@ -33,6 +33,7 @@ class Row:
     split: str = ""
     annotator: str = ""
     comment: str = ""
+    source: str = ""  # where the pair came from before; empty: from this source
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmdemo.data.archives import is_archive
-from mmdemo.data.exporting import Exported, export_labels
+from mmdemo.data.exporting import Exported, Foreseen, export_labels, foresee_export
 from mmdemo.data.importing import ImportReport, import_source
 from mmdemo.data.reading import open_source
 from mmdemo.service.checking import Report, check
@@ -73,13 +73,13 @@ class Data:
             ended,
         )
 
-    def export(self, task: str, format: str, out: Path) -> Exported:
-        """Export the labels of a task into a new folder.
+    def export(self, task: str, format: str, out: Path, every_label: bool = False) -> Exported:
+        """Export the labels of a task into a new folder; arguments and errors as `export_labels`."""
+        return export_labels(self._ws, out, task, format, every_label)
 
-        Raises:
-            UserError: no such format, or the folder is in use.
-        """
-        return export_labels(self._ws, out, task, format)
+    def foresee_export(self, task: str, format: str, every_label: bool = False) -> Foreseen:
+        """What an export would leave out; arguments and errors as `export_labels`."""
+        return foresee_export(self._ws, task, format, every_label)
 
     def back_up(self, out: Path | None = None) -> Path:
         """Write the whole workspace to a zip; None: to one that can be fetched."""

@@ -172,17 +172,17 @@ class LabelLog:
         pair.label_id = row.id
         return row.id
 
-    def has_in(self, session: Session, pair: Pair, label: NewLabel) -> bool:
+    def has_in(self, session: Session, pair: Pair, label: NewLabel, exactly: bool = False) -> bool:
         """Whether the log has all of it on the pair already, taken back since or not.
 
-        The annotator and the comment count where they are given.
+        The annotator and the comment count where they are given, or always where it must be exactly the same.
         """
         label = _as_kept(pair, label)
         query = select(Label.id).where(Label.pair_id == pair.id, Label.verdict == label.verdict)
         query = query.where(Label.text == label.text)
-        if label.annotator:
+        if label.annotator or exactly:
             query = query.where(Label.annotator == label.annotator)
-        if label.comment:
+        if label.comment or exactly:
             query = query.where(Label.comment == label.comment)
         return session.scalar(query.limit(1)) is not None
 
@@ -333,6 +333,19 @@ class LabelLog:
             for pair, annotator, verdict in session.execute(query):
                 last.setdefault(pair, {})[annotator] = verdict
         return {pair: dict(Counter(words.values())) for pair, words in last.items()}
+
+    def leaving(self, task: str) -> tuple[int, int]:
+        """How many pairs of a task have a label in force, and how many labels nobody has taken back."""
+        undo = aliased(Label)
+        labels = (
+            select(func.count(Label.id))
+            .join(Pair, Pair.id == Label.pair_id)
+            .outerjoin(undo, undo.undoes == Label.id)
+            .where(Pair.task == task, Label.undoes.is_(None), undo.id.is_(None))
+        )
+        pairs = select(func.count(Pair.label_id)).where(Pair.task == task)
+        with self._database.read() as session:
+            return session.scalar(pairs) or 0, session.scalar(labels) or 0
 
     def total(self, task: str = "") -> int:
         """How many rows the log has, of a task or of all; it never falls."""

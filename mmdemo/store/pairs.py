@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select, true, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED, Training, names_of, training_of
@@ -16,6 +16,7 @@ from mmdemo.store.tables import HARD_NEGATIVE, Item, Label, Pair
 from mmdemo.store.texts import clean_text, short_id, text_key
 from mmdemo.store.words import PAIR, add_in
 
+READ_AT_ONCE = 1000  # pairs of a collection that is gone through
 # The sources of pairs that exist because somebody judged an answer: without that label they say nothing.
 OF_ANSWERS = frozenset({"search", "caption", "align", "moment", "span", "transcribe"})
 
@@ -198,6 +199,28 @@ class PairStore:
         with self._database.read() as session:
             return _views(session.execute(query.order_by(Pair.id).limit(limit).offset(offset)))
 
+    def each_label(self, task: str, every: bool = False) -> Iterator[PairView]:
+        """The labelled pairs of a task in their order, of which few are in memory at a time.
+
+        Args:
+            task: whose.
+            every: with every label that nobody took back, the oldest of a pair first; else that in force.
+        """
+        undo = aliased(Label)
+        query = _joined(every).where(Pair.task == task, Label.id.is_not(None))
+        if every:
+            query = query.outerjoin(undo, undo.undoes == Label.id)
+            query = query.where(Label.undoes.is_(None), undo.id.is_(None))
+        query = query.order_by(Pair.id, Label.id).limit(READ_AT_ONCE)
+        last = (0, 0)
+        while True:
+            with self._database.read() as session:
+                views = _views(session.execute(query.where(tuple_(Pair.id, Label.id) > last)))
+            yield from views
+            if len(views) < READ_AT_ONCE:
+                return
+            last = (views[-1].id, views[-1].label or 0)
+
     def of_items(self, task: str, ids: Sequence[str]) -> dict[str, list[PairView]]:
         """The pairs of each of those items, oldest first; every id has its list."""
         found: dict[str, list[PairView]] = {i: [] for i in ids}
@@ -244,15 +267,15 @@ STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
 }
 
 
-def _joined():  # type: ignore[no-untyped-def]
-    """What a `PairView` holds, in the order of its fields."""
+def _joined(every: bool = False):  # type: ignore[no-untyped-def]
+    """What a `PairView` holds, in the order of its fields: with the label in force, or once with each."""
     label = (func.coalesce(column, "") for column in (Label.text, Label.annotator, Label.comment))
     start, end = func.coalesce(Label.start_s, Pair.start_s), func.coalesce(Label.end_s, Pair.end_s)
     return (
         select(Pair.id, Pair.task, Pair.item_id, Item.name, Item.suffix, Pair.text, start, end, Pair.split)
-        .add_columns(Pair.source, Pair.label_id, Label.verdict, *label, Item.duration_s)
+        .add_columns(Pair.source, Label.id, Label.verdict, *label, Item.duration_s)
         .join(Item, Item.id == Pair.item_id)
-        .outerjoin(Label, Label.id == Pair.label_id)
+        .outerjoin(Label, Label.pair_id == Pair.id if every else Label.id == Pair.label_id)
     )
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from mmdemo.data.exporters.base import MEDIA, formats
-from mmdemo.data.exporting import export_labels
+from mmdemo.data.data_urls import data_of
+from mmdemo.data.exporters import data_urls, webdataset
+from mmdemo.data.exporters.base import EXPORTERS, MEDIA, formats
+from mmdemo.data.exporting import export_labels, foresee_export
 from mmdemo.data.importing import import_source
+from mmdemo.data.outgoing import Names
 from mmdemo.errors import UserError
 from mmdemo.modality import MODALITIES, modality_of
 from mmdemo.service.app import App
+from mmdemo.service.operations.table import ask
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Pair
@@ -58,21 +64,14 @@ def test_no_cell_of_a_csv_is_a_formula_to_a_spreadsheet(ws: Workspace, folder: P
     assert "'=HYPERLINK(1)" in table and ",=HYPERLINK" not in table
 
 
-@pytest.mark.parametrize("format", ["coco", "label-studio", "argilla"])
-def test_the_formats_of_other_tools_name_every_label_and_file(
-    ws: Workspace, folder: Path, tmp_path: Path, format: str
-) -> None:
+def test_coco_names_every_label_and_file(ws: Workspace, folder: Path, tmp_path: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,text,verdict\na.png,one,match\nb.png,two,mismatch\n")
     import_source(ws, str(folder), TASK)
-    path = export_labels(ws, tmp_path / "out", TASK, format).path
+    path = export_labels(ws, tmp_path / "out", TASK, "coco").path
     table = json.loads(path.read_text())
-    files = {
-        "coco": lambda: [i["file_name"] for i in table["images"]],
-        "label-studio": lambda: [t["data"]["image"] for t in table],
-        "argilla": lambda: [r["fields"]["image"] for r in table],
-    }[format]()
-    assert len(files) == 2 and all((path.parent / f).is_file() for f in files)
-    assert "mismatch" in path.read_text()
+    files = [image["file_name"] for image in table["images"]]
+    assert files == ["media/a.png", "media/b.png"] and all((path.parent / f).is_file() for f in files)
+    assert [a["verdict"] for a in table["annotations"]] == ["match", "mismatch"]
 
 
 SPEECH, VIDEO = ASSETS / "speech" / "samples", ASSETS / "video"
@@ -148,20 +147,162 @@ def test_a_data_set_has_its_files_in_a_column_of_the_library_s_own_type(
 
 
 @pytest.mark.parametrize("task", OF_TASKS)
-def test_other_tools_are_told_what_a_file_is(
+def test_other_tools_are_told_what_a_file_is_and_where_a_span_lies(
     ws: Workspace, tmp_path: Path, labelled: Callable[[str], list[Path]], task: str
 ) -> None:
-    kind, _ = OF_TASKS[task], labelled(task)
+    kind, files = OF_TASKS[task], labelled(task)
     done = export_labels(ws, tmp_path / "studio", task, "label-studio")
-    for one in json.loads(done.path.read_text()):
-        assert (tmp_path / "studio" / one["data"][kind]).is_file()
-        assert {r["to_name"] for r in one["annotations"][0]["result"]} == {kind}
+    regions = {"image": [], "audio": ["labels"], "video": ["timelinelabels"]}[kind]
+    for one, file in zip(json.loads(done.path.read_text()), files, strict=True):
+        assert data_of(one["data"][kind]) == file.read_bytes()
+        (annotation,) = one["annotations"]
+        assert "completed_by" not in annotation
+        results = annotation["result"]
+        assert {r["to_name"] for r in results} == {kind} and {r["meta"]["annotator"] for r in results} == {
+            "Ada"
+        }
+        assert [r["type"] for r in results if r["from_name"] == "span"] == regions
         assert one["data"].get("start") == (None if kind == "image" else 0.25)
     done = export_labels(ws, tmp_path / "argilla", task, "argilla")
-    for one in json.loads(done.path.read_text()):
+    (ada,) = json.loads((done.path.parent / "users.json").read_text())
+    for one, file in zip(json.loads(done.path.read_text()), files, strict=True):
         medium = one["fields"][kind]
-        assert (tmp_path / "argilla" / (medium if kind == "image" else medium["file"])).is_file()
+        assert data_of(medium if kind == "image" else medium["file"]) == file.read_bytes()
         assert one["metadata"].get("start") == (None if kind == "image" else 0.25)
+        assert {a["user_id"] for answers in one["responses"].values() for a in answers} == {ada["id"]}
+        assert one["suggestions"]["verdict"]["agent"] == ada["username"] == "Ada"
+
+
+def test_a_file_that_is_too_large_for_a_json_lies_beside_it_and_is_named(
+    ws: Workspace, tmp_path: Path, labelled: Callable[[str], list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_urls, "INLINE", 10)
+    files = labelled("image-text")
+    done = export_labels(ws, tmp_path / "out", TASK, "label-studio")
+    addresses = [one["data"]["image"] for one in json.loads(done.path.read_text())]
+    assert addresses == [f"/data/local-files/?d=media/{file.name}" for file in files]
+    assert all((tmp_path / "out" / MEDIA / file.name).read_bytes() == file.read_bytes() for file in files)
+
+
+def test_a_data_set_in_parquet_is_one_of_the_hub_s_with_pictures_in_it(
+    ws: Workspace, tmp_path: Path, labelled: Callable[[str], list[Path]]
+) -> None:
+    import datasets
+
+    files = labelled("image-text")
+    export_labels(ws, tmp_path / "out", TASK, "parquet")
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(table) for split, table in loaded.items()} == {"train": 1, "validation": 1}
+    row = loaded["validation"][0]
+    with Image.open(files[1]) as picture:
+        assert row["image"].size == picture.size and row["corrected_text"] == "better"
+
+
+def test_shards_have_a_sample_for_each_label_and_no_more_bytes_than_are_wanted(
+    ws: Workspace, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"{name}.png,text {name},match,train\n" for name in "abcde")
+    (folder / "metadata.csv").write_text(f"file_name,text,verdict,split\n{rows}")
+    import_source(ws, str(folder), TASK)
+    monkeypatch.setattr(webdataset, "SHARD", 12_000)
+    export_labels(ws, tmp_path / "out", TASK, "webdataset")
+    shards = sorted((tmp_path / "out").iterdir())
+    assert [shard.name for shard in shards] == [f"train-{i:06}.tar" for i in range(len(shards))]
+    assert len(shards) > 1
+    members = []
+    for shard in shards:
+        with tarfile.open(shard) as tar:
+            members += tar.getnames()
+    assert members == [f"{i:09}.{suffix}" for i in range(5) for suffix in ("png", "txt", "json")]
+
+
+def test_pairs_for_training_hold_what_fits_as_it_was_corrected(
+    ws: Workspace, tmp_path: Path, folder: Path
+) -> None:
+    (folder / "metadata.csv").write_text(
+        "file_name,text,verdict,corrected_text,split\na.png,one,match,better,train\n"
+        "b.png,two,mismatch,,train\nc.png,three,unsure,,train\nd.png,=four,match,,held-out\n"
+    )
+    import_source(ws, str(folder), TASK)
+    assert export_labels(ws, tmp_path / "clip", TASK, "open-clip").labels == 2
+    tables = {path.name: path.read_text().splitlines() for path in (tmp_path / "clip").glob("*.tsv")}
+    assert tables == {
+        "train.tsv": ["filepath\ttitle", "media/a.png\tbetter"],
+        "test.tsv": ["filepath\ttitle", "media/d.png\t=four"],
+    }
+    export_labels(ws, tmp_path / "st", TASK, "sentence-transformers")
+    lines = [json.loads(line) for line in (tmp_path / "st" / "train.jsonl").read_text().splitlines()]
+    assert lines == [
+        {"anchor": "media/a.png", "positive": "better", "label": 1.0},
+        {"anchor": "media/b.png", "positive": "two", "label": 0.0},
+    ]
+
+
+@pytest.fixture
+def judged(ws: Workspace, folder: Path) -> None:
+    """A pair on which Ada and Bo differ, with a word that Bo took back, and another file of that name."""
+    item = ws.add_media("image", folder / "a.png", "a.png", source="t")
+    other = ws.add_media("image", folder / "b.png", "../A.png", source="t")
+    with ws.database.write() as session:
+        pair, _ = ws.pairs.add(session, TASK, item.id, "one", source="t")
+        ws.labels.add_in(session, pair, NewLabel("mismatch", annotator="Ada", comment="no"))
+        wrong = ws.labels.add_in(session, pair, NewLabel("unsure", annotator="Bo"))
+        ws.labels.add_in(session, pair, NewLabel("match", annotator="Bo"))
+        pair, _ = ws.pairs.add(session, TASK, other.id, "two", source="t")
+        ws.labels.add_in(session, pair, NewLabel("match"))
+    ws.labels.undo(wrong)
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_every_label_that_nobody_took_back_leaves_when_it_is_asked_for(
+    ws: Workspace, judged: None, tmp_path: Path, every: bool
+) -> None:
+    done = export_labels(ws, tmp_path / "out", TASK, "jsonl", every)
+    rows = [json.loads(line) for line in done.path.read_text().splitlines()]
+    told = [(r["verdict"], r["annotator"], r["comment"], r["in_force"]) for r in rows[:-1]]
+    earlier = [("mismatch", "Ada", "no", False)]
+    assert told == [*(earlier if every else []), ("match", "Bo", "", True)]
+    assert (done.pairs, done.labels) == (2, len(rows))
+    foreseen = foresee_export(ws, TASK, "jsonl", every)
+    assert (foreseen.pairs, foreseen.labels, foreseen.leaves_out) == (2, len(rows), ())
+
+
+def test_files_leave_under_their_names_and_two_of_a_name_stay_apart(
+    ws: Workspace, judged: None, tmp_path: Path
+) -> None:
+    done = export_labels(ws, tmp_path / "out", TASK, "jsonl")
+    names = [json.loads(line)["file_name"] for line in done.path.read_text().splitlines()]
+    assert names[0] == "media/a.png" and names[1].startswith("media/") and names[1].endswith("/A.png")
+    assert len({(tmp_path / "out" / name).read_bytes() for name in names}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("..", "image.png"), ("a/b\\c.png", "a_b_c.png"), (".hidden.png", "_.hidden.png"),
+        ("con.png", "_con.png"),
+        ("  x.png ", "x.png"), ("cat", "cat.png"), ("a:b?.JPG", "a_b_.JPG"), ("\u732b.png", "\u732b.png"),
+    ],
+)  # fmt: skip
+def test_a_name_is_one_that_every_file_system_takes(name: str, safe: str) -> None:
+    assert Names(MODALITIES["image"]).safe(name, ".png") == safe
+
+
+def test_what_a_format_leaves_out_is_told_before(make_app: Callable[..., App]) -> None:
+    app = make_app("told")
+    for format in formats(MODALITIES["image"]):
+        told = ask(app, "export_preview", format=format)
+        assert told["leaves_out"] == list(EXPORTERS[format].leaves_out) and told["about"]
+    assert "comments" in ask(app, "export_preview", format="open-clip")["leaves_out"]
+    with pytest.raises(UserError, match="has no place for recordings"):
+        ask(app, "export_preview", task="speech-text", format="coco")
+
+
+def test_every_format_has_its_section_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    assert [line[3:] for line in page.splitlines() if line.startswith("## ")][1:] == [
+        *(name for name in formats()),
+    ]
 
 
 def test_a_format_that_has_no_place_for_a_task_s_files_is_refused_with_those_that_have(

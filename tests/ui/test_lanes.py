@@ -85,8 +85,8 @@ KINDS = {
         label label_result label_span last_labels take_back undo
     """,
     QUICK: """
-        activate add_to_collection data decide device end_session grants hub import_start
-        import_state import_stop invite items label_counts loading make_token measured_on medium
+        activate add_to_collection data decide device end_session export_preview grants hub
+        import_start import_state import_stop invite items label_counts loading make_token measured_on medium
         model_trial models next_pair offered_model pairs queue remove_run remove_version
         resume_training revoke roll_back runs samples sessions start_training status stop_loading
         stop_training subtitles training training_data training_status transcript transcript_stop

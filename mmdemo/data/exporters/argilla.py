@@ -1,35 +1,84 @@
-"""Records for Argilla (docs.argilla.io)."""
+"""Records for Argilla (docs.argilla.io), which `import` reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import uuid
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.exporters.base import EXPORTERS, ExportedLabel, Exporter, write_json
+from mmdemo.data.exporters.base import EXPORTERS, ExportedLabel, Exporter, Labels, write_list
+from mmdemo.data.exporters.data_urls import beside, data_url, is_inline
+
+NAMES = uuid.UUID("9d1c1f5e-58a1-5a3b-9a55-7d2f3c1c6c0e")  # in which an annotator's name is an id
+NOBODY = "annotator"  # who has no name
 
 
-def write_argilla(out: Path, labels: Sequence[ExportedLabel]) -> Path:
-    """records.json: fields, and the verdict and corrected text as responses.
+def write_argilla(out: Path, labels: Labels) -> Path:
+    """records.json, for `dataset.records.from_json`; users.json, whom the responses are of.
 
-    A picture is an ImageField; Argilla has none for other files, which are a CustomField with a template such
-    as <audio controls src="{{record.fields.audio.file}}">.
+    A record is a pair: the label in force is its suggestion, as a person's, and the last word of each
+    annotator their response. A picture is an ImageField; Argilla has none for other files, which are a
+    CustomField with a template such as <audio controls src="{{record.fields.audio.file}}">.
     """
-    return write_json(out / "records.json", [_record(label) for label in labels])
+    users: dict[str, str] = {}
+    pairs = groupby(labels, lambda label: label.pair)
+    path = write_list(out / "records.json", (_record(out, list(own), users) for _, own in pairs))
+    listed = [{"username": name, "id": number} for name, number in sorted(users.items())]
+    (out / "users.json").write_text(json.dumps(listed, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return path
 
 
-def _record(label: ExportedLabel) -> dict[str, Any]:
-    who = label.annotator or "annotator"
-    answers = {"verdict": label.verdict} | ({"text": label.corrected_text} if label.corrected_text else {})
-    medium = label.file_name if label.key == "image" else {"file": label.file_name}
-    span = {"start": label.start, "end": label.end}
+def _record(out: Path, labels: list[ExportedLabel], users: dict[str, str]) -> dict[str, Any]:
+    """A pair, with its labels from the oldest to the one in force."""
+    last = labels[-1]
+    file = data_url(last) if is_inline(last) else beside(out, last)
+    responses: dict[str, list[dict[str, str]]] = {}
+    words = {label.annotator: i for i, label in enumerate(labels)}
+    for label in (labels[i] for i in sorted(words.values())):
+        name = label.annotator
+        user = users.setdefault(name or NOBODY, str(uuid.uuid5(NAMES, name or NOBODY)))
+        for question, value in _answers(label).items():
+            answer = {"value": value, "user_id": user, "status": "submitted"}
+            responses.setdefault(question, []).append(answer)
+    metadata: dict[str, Any] = {
+        "pair": last.pair,
+        "file_name": last.name,
+        "split": last.split,
+        "source": last.source,
+        "item": last.item,
+    }
+    metadata |= {"start": last.start, "end": last.end}
     return {
-        "id": str(label.label),
-        "fields": {label.key: medium, "text": label.text},
-        "metadata": {"split": label.split, "source": label.source, "item": label.item}
-        | {name: seconds for name, seconds in span.items() if seconds is not None},
-        "responses": {name: [{"value": value, "user_id": who}] for name, value in answers.items()},
+        "id": str(last.pair),
+        "metadata": {name: value for name, value in metadata.items() if value is not None},
+        "suggestions": {
+            question: {"value": value, "type": "human", "agent": last.annotator or NOBODY}
+            for question, value in _answers(last).items()
+        },
+        "responses": responses,
+        # The file last: it may be long.
+        "fields": {"text": last.text, last.key: file if last.key == "image" else {"file": file}},
     }
 
 
-EXPORTERS.add("argilla", Exporter("records for Argilla", 320, write_argilla))
+def _answers(label: ExportedLabel) -> dict[str, str]:
+    """A label by the names of the questions."""
+    answers = {"verdict": label.verdict, "corrected_text": label.corrected_text, "comment": label.comment}
+    return {question: value for question, value in answers.items() if value}
+
+
+EXPORTERS.add(
+    "argilla",
+    Exporter(
+        "records for Argilla, with the files in them",
+        320,
+        write_argilla,
+        packs=True,
+        leaves_out=(
+            "an annotator's earlier words on a pair",
+            "corrected spans but that of the label in force",
+        ),
+    ),
+)

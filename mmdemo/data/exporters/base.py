@@ -11,7 +11,7 @@ It is listed in the Data tab, and its name is what `export --format` and `/expor
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from mmdemo.modality import MODALITIES, Modality
 from mmdemo.registry import Registry, modules_in
 
 MEDIA = "media"  # the folder with the files, inside the export's
+OF_SIDES = {"train": "train", "validation": "validation", "held-out": "test", "": "across"}  # in file names
 
 
 @dataclass(frozen=True)
 class ExportedLabel:
-    """A labelled pair as it leaves: the columns of the manifests, in their order."""
+    """A labelled pair as it leaves: the columns of the manifests, in their order, and where its file is."""
 
-    file_name: str  # of the pair's file, relative to the export's folder
+    file_name: str  # of the pair's file, relative to the export's folder; its last part is the item's own
     text: str
     verdict: str  # the name of a label kind
     corrected_text: str
@@ -39,6 +40,11 @@ class ExportedLabel:
     label: int
     source: str
     modality: str  # the name of the file's
+    pair: int = 0
+    in_force: bool = True  # whether it is the pair's last word; each is unless every label is exported
+    # No columns:
+    medium: Path = Path()  # the file itself
+    duration_s: float | None = None  # of it
 
     @property
     def final_text(self) -> str:
@@ -50,8 +56,23 @@ class ExportedLabel:
         """What other tools call a file of its modality; of one that they do not know, `file`."""
         return MODALITIES.get(self.modality).known_as or "file"
 
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return self.file_name.rpartition("/")[2]
 
-COLUMNS = tuple(field.name for field in fields(ExportedLabel))
+    @property
+    def is_span(self) -> bool:
+        """Whether it is about a part of the file."""
+        return self.start is not None or self.end is not None
+
+    def columns(self) -> dict[str, Any]:
+        """What it says, by the names of the columns."""
+        return {name: getattr(self, name) for name in COLUMNS}
+
+
+COLUMNS = tuple(one.name for one in fields(ExportedLabel) if one.name not in {"medium", "duration_s"})
+Labels = Iterable[ExportedLabel]
 
 
 @dataclass(frozen=True)
@@ -60,12 +81,17 @@ class Exporter:
 
     about: str  # one line for who chooses: what is written, and for which tool
     order: int  # its place in lists, lowest first: 100-199 manifests, 200-299 libraries, 300-399 other tools
-    write: Callable[[Path, Sequence[ExportedLabel]], Path]
-    """Write the labels into a folder that has their files in `media/` already; returns what to open first.
+    write: Callable[[Path, Labels], Path]
+    """Write the labels into a new folder; returns what to open first.
 
-    It may move or remove those files, and raises OSError where the disk refuses.
+    The labels come one at a time and are gone through once, to the end: there may be more than fit in memory.
+    The file of each is in the folder when it comes. It raises OSError where the disk refuses.
     """
     places: frozenset[str] | None = None  # what the files are called that it has a place for; None: any
+    packs: bool = False  # whether the files are written into its own, so that none need lie beside them
+    # Whether it has a place for a label; what is passed over is told by the first of `leaves_out`.
+    keeps: Callable[[ExportedLabel], bool] | None = None
+    leaves_out: tuple[str, ...] = ()  # what it cannot carry, as the page tells it before: "comments"
 
     def takes(self, modality: Modality) -> bool:
         """Whether it has a place for files of a modality."""
@@ -81,7 +107,10 @@ def formats(modality: Modality | None = None) -> dict[str, str]:
     return {name: exporter.about for name, exporter in found if modality is None or exporter.takes(modality)}
 
 
-def write_json(path: Path, value: Any) -> Path:
-    """A JSON file for people to read too."""
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def write_list(path: Path, values: Iterable[Any]) -> Path:
+    """A JSON list, one value a line, of which one at a time is in memory."""
+    with path.open("w", encoding="utf-8") as f:
+        for i, value in enumerate(values):
+            f.write(f"{',' if i else '['}\n{json.dumps(value, ensure_ascii=False)}")
+        f.write("\n]\n")
     return path

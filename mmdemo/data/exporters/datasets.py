@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.exporters.base import COLUMNS, EXPORTERS, MEDIA, ExportedLabel, Exporter
+from mmdemo.data.exporters.base import EXPORTERS, Exporter, Labels
+from mmdemo.data.exporters.hub_columns import AT_ONCE, features_of, line_of
 
-TYPES = {"image": "Image", "audio": "Audio", "video": "Video"}  # the library's
 
-
-def write_datasets(out: Path, labels: Sequence[ExportedLabel]) -> Path:
-    """A data set with the files inside, for datasets.load_from_disk: in a column of the library's own type,
-    or as bytes and path where it has none for them.
-    """
+def write_datasets(out: Path, labels: Labels) -> Path:
+    """A data set with the files inside, for datasets.load_from_disk, which shows or plays them."""
     import datasets
+    from datasets.arrow_writer import ArrowWriter
 
-    columns: dict[str, list[Any]] = {
-        name: [getattr(label, name) for label in labels] for name in COLUMNS if name != "file_name"
-    }
-    media = labels[0].key  # all are of one modality
-    columns[media] = [
-        {"bytes": (out / label.file_name).read_bytes(), "path": label.file_name} for label in labels
-    ]
-    table = datasets.Dataset.from_dict(columns)
-    if media in TYPES:
-        table = table.cast_column(media, getattr(datasets, TYPES[media])())
-    shutil.rmtree(out / MEDIA)
-    table.save_to_disk(str(out))
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        table = Path(folder) / "all.arrow"
+        writer: Any = None
+        held = 0
+        for label in labels:
+            writer = writer or ArrowWriter(path=str(table), features=features_of(label))
+            writer.write(line_of(label))
+            held += label.medium.stat().st_size
+            if held > AT_ONCE:
+                writer.write_examples_on_file()
+                held = 0
+        writer.finalize()
+        datasets.Dataset.from_file(str(table)).save_to_disk(str(out))
     return out
 
 
-EXPORTERS.add("datasets", Exporter("a data set for load_from_disk", 200, write_datasets))
+EXPORTERS.add("datasets", Exporter("a data set for load_from_disk", 200, write_datasets, packs=True))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from mmdemo.data.exporters.base import EXPORTERS, ExportedLabel, Exporter
+from mmdemo.data.exporters.base import EXPORTERS, Exporter, Labels
 
 
-def write_jsonl(out: Path, labels: Sequence[ExportedLabel]) -> Path:
+def write_jsonl(out: Path, labels: Labels) -> Path:
     """metadata.jsonl, one object a line."""
     path = out / "metadata.jsonl"
-    lines = (json.dumps(vars(label), ensure_ascii=False) + "\n" for label in labels)
-    path.write_text("".join(lines), encoding="utf-8")
+    with path.open("w", encoding="utf-8") as f:
+        for label in labels:
+            f.write(json.dumps(label.columns(), ensure_ascii=False) + "\n")
     return path
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.columns import said_in
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
-from mmdemo.data.rows import Row, Skipped, attempt, read_field, read_verdict
+from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.side_names import side_word
 from mmdemo.data.source import ANNOTATIONS, Source
 from mmdemo.errors import UserError
@@ -103,15 +104,10 @@ def _row(
 
     def made() -> Row:
         file = source.find(read_field(image.get("file_name"), "file_name"), folder)
-        return Row(
-            number,
-            file.name,
-            file,
-            text=read_field(annotation["caption"], "caption"),
-            verdict=read_verdict(annotation.get("verdict")),
-            annotator=read_field(annotation.get("annotator"), "annotator", int),
-            split=split,
-        )
+        said = said_in(annotation)
+        own = "text" if "source" in said else "caption"  # as mmdemo has it, the caption may be a correction
+        text = read_field(annotation.get(own), own)
+        return Row(number, file.name, file, **{"text": text, "split": split, **said})
 
     return attempt(number, str(image.get("file_name") or ""), made)
 

@@ -166,7 +166,7 @@ def _rows(
 
         def made(one: Any = one) -> Row:
             said = read_field(one, text or "text")
-            return Row(number, name, file, data, text=said, split=split, **said_in(line))
+            return Row(number, name, file, data, **{"text": said, "split": split, **said_in(line)})
 
         yield attempt(number, name, made)
 

@@ -35,6 +35,7 @@ from mmdemo.store.items import ITEM_STATES
 from mmdemo.store.pairs import STATES
 
 PREVIEWED = 8
+EVERY = "every label that nobody took back, and not only the one in force"
 Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]
 Layout = Annotated[str, OneOf("layout", lambda: list(IMPORTERS), empty="")]
 Format = Annotated[str, OneOf("export format", formats)]
@@ -222,12 +223,27 @@ def items(app: App, request: ItemsRequest) -> dict[str, Any]:
     return {"items": rows}
 
 
+class FormatRequest(Request):
+    """Of which task, in which format."""
+
+    task: TaskName = Field(DEFAULT_TASK)
+    format: Format = Field("jsonl")
+    every_label: bool = Field(False, description=EVERY)
+
+
+@operation("export_preview", role="viewer", quick=True)
+def export_preview(app: App, request: FormatRequest) -> dict[str, Any]:
+    """What a format is, how many labels there are for it, and what it leaves out."""
+    return app.data.foresee_export(request.task, request.format, request.every_label).as_json()
+
+
 class ExportRequest(Request):
     """Of which task, in which format."""
 
     task: TaskName = Field(DEFAULT_TASK)
     format: Format = Field("jsonl")
     out: Name = Field("", description="a new folder; empty: a zip to fetch", json_schema_extra=LOCAL)
+    every_label: bool = Field(False, description=EVERY)
 
 
 class ExportAnswer(Answer):
@@ -242,9 +258,10 @@ class ExportAnswer(Answer):
 def export(app: App, request: ExportRequest) -> ExportAnswer:
     """Export the labels with their files."""
     if request.out:
-        return ExportAnswer(**app.data.export(request.task, request.format, Path(request.out)).as_json())
+        made = app.data.export(request.task, request.format, Path(request.out), request.every_label)
+        return ExportAnswer(**made.as_json())
     folder = new_folder()
-    done = app.data.export(request.task, request.format, folder / "labels").as_json()
+    done = app.data.export(request.task, request.format, folder / "labels", request.every_label).as_json()
     packed = pack(folder / "labels", f"mmdemo-{request.task}-{request.format}")
     return ExportAnswer(**done | {"path": offer(packed)})
 

@@ -98,10 +98,19 @@ const fetchFile = (box, answer, text) => {
   box.replaceChildren(h("span", {}, `${text} `), link);
   link.click();
 };
+const wanted = () => ({ task: mm.task.name, format: $("[data-format]").value, every_label: $("[data-every]").checked });
+const count = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
+async function foresee() {  // what a format is and cannot carry is said before
+  const asked = wanted(), r = await api("export_preview", asked);
+  if (JSON.stringify(asked) !== JSON.stringify(wanted())) return;  // another was chosen meanwhile
+  const lost = r.leaves_out.length ? `This format leaves out: ${r.leaves_out.join("; ")}.` : "Nothing is left out.";
+  $("[data-foreseen]").textContent = `${r.about[0].toUpperCase()}${r.about.slice(1)}, of ${count(r.pairs, "pair")} with ${count(r.labels, "label")}. ${lost}`;
+}
+$("[data-format]").onchange = $("[data-every]").onchange = guard(foresee);
 $("[data-export]").onclick = guard(async () => {
   const box = $("[data-export-state]");
   box.textContent = "Exporting…";
-  try { const r = await api("export", { task: mm.task.name, format: $("[data-format]").value }); fetchFile(box, r, `${r.pairs} pairs, ${r.labels} labels.`); } catch (e) { box.textContent = ""; throw e; }
+  try { const r = await api("export", wanted()); fetchFile(box, r, `${r.pairs} pairs, ${r.labels} labels.`); } catch (e) { box.textContent = ""; throw e; }
 });
 $("[data-backup]").onclick = guard(async () => {
   const box = $("[data-backup-state]");
@@ -131,6 +140,7 @@ async function refresh() {
     format.replaceChildren(...d.formats.map((f) => h("option", { value: f }, f)));
     if (d.formats.includes(chosen)) format.value = chosen;
   }
+  await foresee();
 }
 element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; form.elements.source.value = ""; refresh(); browse(); named(); poke(); }));
 function named() { form.elements.what.options[1].textContent = mm.task.modality.plural; }
