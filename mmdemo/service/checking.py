@@ -30,7 +30,7 @@ from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.schema import require_own_schema
 from mmdemo.store.soundness import damage, lost_references, media_faults, odd_names, read_only
 from mmdemo.store.tables import Item, Run, Scratch, Version
-from mmdemo.store.vectors import KEY_BYTES, VectorFile
+from mmdemo.store.vectors import KEY_BYTES, VectorFile, whole_rows
 
 AT_ONCE = 1 << 20  # numbers that are looked at together
 KINDS: dict[str, type[np.floating]] = {".f16": np.float16, ".f32": np.float32}
@@ -112,7 +112,8 @@ def _check_vectors(context: Context, report: Report, repair: bool) -> None:
         keys, dtype = rows.with_suffix(".keys"), np.dtype(KINDS[rows.suffix])
         count = keys.stat().st_size // KEY_BYTES if keys.is_file() else 0
         numbers = rows.stat().st_size // dtype.itemsize
-        if bool(count) != bool(numbers):
+        torn = keys.is_file() and keys.stat().st_size % KEY_BYTES
+        if torn or bool(count) != bool(numbers) or (count and numbers < count):
             if repair:
                 for path in (keys, rows):
                     path.unlink(missing_ok=True)
@@ -127,8 +128,8 @@ def _check_vectors(context: Context, report: Report, repair: bool) -> None:
 
 
 def _is_finite(path: Path, dtype: np.dtype[Any]) -> bool:
-    whole = np.memmap(path, dtype, "r", shape=(path.stat().st_size // dtype.itemsize,))
-    return all(np.isfinite(whole[i : i + AT_ONCE]).all() for i in range(0, len(whole), AT_ONCE))
+    whole = np.memmap(path, dtype, "r", shape=(path.stat().st_size // dtype.itemsize, 1))
+    return all(whole_rows(whole[i : i + AT_ONCE]).all() for i in range(0, len(whole), AT_ONCE))
 
 
 def _check_cache(context: Context, report: Report, repair: bool) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 from filelock import FileLock
 
 from mmdemo.errors import cannot_write
-from mmdemo.finite import require_finite, rows_of_numbers
+from mmdemo.finite import require_finite
 from mmdemo.store.texts import short_id
 
+LARGEST = 6e4  # of a feature of any model, and of any unit vector
 KEY_BYTES = 32  # a SHA-256
 CHECKED_AT_ONCE = 65_536  # rows whose numbers are looked at together
 CURE = "Try again: it is made anew."
@@ -140,14 +141,14 @@ class VectorFile:
             if len(rows) > CHECKED_AT_ONCE:  # of a large collection each row is looked at once
                 damaged = self._damaged_from(self._finite)
             else:
-                damaged = not rows_of_numbers(self._map[rows]).all()
+                damaged = not whole_rows(self._map[rows]).all()
             if damaged:
                 self.drop_damaged()
             known = self._known()
             return [key for key in dict.fromkeys(keys) if bytes.fromhex(key) not in known]
 
     def drop_damaged(self) -> int:
-        """Leave out the rows that are infinite or not a number, as on a failing disk; returns how many.
+        """Leave out the rows that are no vector, as on a failing disk; returns how many.
 
         Raises:
             StorageError: the disk refused.
@@ -155,7 +156,7 @@ class VectorFile:
         with self._lock, self._file_lock:
             self.refresh()
             parts = (self._map[i : i + CHECKED_AT_ONCE] for i in range(0, self._seen, CHECKED_AT_ONCE))
-            whole = np.concatenate([np.empty(0, bool), *map(rows_of_numbers, parts)])
+            whole = np.concatenate([np.empty(0, bool), *map(whole_rows, parts)])
             lost = int((~whole).sum())
             if lost:
                 log.warning("%d damaged rows of %s are made anew", lost, self._rows_path.name)
@@ -200,7 +201,7 @@ class VectorFile:
         """Whether a row from `start` on is damaged; those before the first that is are known to be whole."""
         for row in range(start, self._seen, CHECKED_AT_ONCE):
             self._finite = row
-            if not rows_of_numbers(self._map[row : row + CHECKED_AT_ONCE]).all():
+            if not whole_rows(self._map[row : row + CHECKED_AT_ONCE]).all():
                 return True
         self._finite = self._seen
         return False
@@ -214,6 +215,14 @@ class VectorFile:
             self._row_of.setdefault(fresh[i : i + KEY_BYTES], self._indexed + i // KEY_BYTES)
         self._indexed = self._seen
         return self._row_of
+
+
+def whole_rows(rows: np.ndarray) -> np.ndarray:
+    """(N,) bool, of (N, D) rows: whether all of a row are numbers that a vector can have. What was
+    overwritten holds finite ones too, of any size.
+    """
+    within = np.logical_and(rows <= LARGEST, rows >= -LARGEST)  # no NaN is
+    return np.asarray(within.all(axis=1))
 
 
 def _which(facts: os.stat_result) -> tuple[int, int]:

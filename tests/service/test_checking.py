@@ -98,6 +98,14 @@ DAMAGES: dict[str, tuple[Any, str]] = {
         lambda ws: keys_alone(ws.folder / "vectors"),
         "Towers.f16 and its keys do not belong together.",
     ),
+    "keys cut off within one": (
+        lambda ws: vectors(ws.folder / "vectors", bytes(3 * KEY_BYTES + 4), np.ones((9, 2), np.float32)),
+        "Some.f32 and its keys do not belong together.",
+    ),
+    "vectors overwritten by what are numbers too": (
+        lambda ws: vectors(ws.folder / "vectors", bytes(KEY_BYTES), np.full((1, 2), 1e30, np.float32)),
+        "Some.f32 holds vectors that are no numbers.",
+    ),
     "a lost row": (
         lambda ws: by_sql(ws, "UPDATE activations SET version_id = 'none'"),
         "a row of activations refers to none of versions.",
@@ -112,6 +120,11 @@ DAMAGES: dict[str, tuple[Any, str]] = {
 def keys_alone(folder: Path) -> None:
     (folder / "towers.keys").write_bytes(bytes(KEY_BYTES))
     (folder / "towers.f16").touch()
+
+
+def vectors(folder: Path, keys: bytes, rows: np.ndarray) -> None:
+    (folder / "some.keys").write_bytes(keys)
+    (folder / "some.f32").write_bytes(rows.tobytes())
 
 
 def cut(path: Path) -> None:

@@ -16,6 +16,7 @@ from mmdemo.asker import Asker
 from mmdemo.errors import StorageError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
+from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Grant
 from mmdemo.ui.access.askers import Askers
 from mmdemo.ui.access.limits import Rates
@@ -344,6 +345,17 @@ def test_labels_bear_the_name_of_who_signed_in_whatever_the_browser_says(make_ap
     body = {"pair": pair, "verdict": "match", "annotator": "Somebody Else", "key": "k"}
     assert client.post("/mmdemo/api/label", json=body).status_code == 200
     assert app.ws.pairs.browse("image-text", limit=1)[0].annotator == "Anna"
+
+
+def test_who_labelled_is_told_whoever_may_label_and_no_stranger(make_app: Make) -> None:
+    app = make_app("told", server_name="0.0.0.0", passphrase="right")
+    pair = app.ws.pairs.browse("image-text", state="waiting", limit=1)[0]
+    app.ws.labels.add(pair.id, NewLabel("match", annotator="Anna"))
+    said = []
+    for headers in ({}, {"x-mmdemo-passphrase": "right"}):
+        answer = gated(app).post("/mmdemo/api/pairs", json={"state": "match"}, headers=headers)
+        said.append({row["annotator"] for row in answer.json()["pairs"]})
+    assert "Anna" in said[1] and said[0] == {""}
 
 
 def test_what_was_made_as_another_is_not_taken_as_one_s_own(make_app: Make) -> None:

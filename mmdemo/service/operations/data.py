@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from mmdemo.asker import current
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import NO_LABEL, foreseen, picture_of
@@ -190,12 +191,14 @@ class ItemsRequest(BrowseRequest):
 
 @operation("pairs", role="viewer", quick=True)
 def pairs(app: App, request: PairsRequest) -> dict[str, Any]:
-    """A page of pairs that fit the filters."""
+    """A page of pairs that fit the filters; who labelled them is told whoever may label."""
+    told = {} if current().may("annotator") else {"annotator": ""}
     found = app.ws.pairs.browse(request.task, state=request.state, **request.filters(app))
     names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
     return {
         "pairs": [
-            {name: getattr(p, name) for name in names} | {"start": p.start_s, "end": p.end_s} for p in found
+            {name: getattr(p, name) for name in names} | {"start": p.start_s, "end": p.end_s} | told
+            for p in found
         ]
     }
 
