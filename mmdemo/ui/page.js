@@ -87,6 +87,31 @@ window.mm = (() => {
     });
   }
 
+  // Copies what a field holds; answers whether it was done. Over plain http a page has no clipboard: there the browser's
+  // older way is asked, by what is marked in the field.
+  async function copy(field) {
+    try {
+      await navigator.clipboard.writeText(field.value);
+      return true;
+    } catch {
+      field.focus();
+      field.select();
+      return document.execCommand("copy");
+    }
+  }
+  // A link to take along. It stays until the person closes it: there may be no other way to it.
+  function showLink(name, link, ...about) {
+    const field = h("textarea", { readonly: true, rows: 3, "aria-label": name, onfocus: (e) => e.target.select() }, link);
+    const said = h("p", { class: "mm-hint", role: "status" });
+    const take = async () => { said.textContent = (await copy(field)) ? "Copied." : "This browser copies nothing here. The link is marked: copy it by the keyboard or the menu."; };
+    const dialog = h("dialog", { class: "mm-dialog mm-taking", "aria-label": name }, ...about, field, said,
+      h("div", { class: "mm-row" }, h("button", { class: "mm-button primary", type: "button", onclick: take }, "Copy"),
+        h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close")));
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
   function toast(message, bad = false, lasts = bad ? 9000 : 4000) {
     let box = document.getElementById("mm-toasts");
     if (!box) document.body.append((box = h("div", { id: "mm-toasts", role: "status", "aria-live": "polite" })));
@@ -146,7 +171,7 @@ window.mm = (() => {
         await navigator.clipboard.writeText(to.href);
         toast("Link copied. It reopens exactly this.");
       } catch {
-        prompt("Copy this link:", to.href);
+        showLink("Link to this", to.href, h("p", {}, "This link reopens exactly what is on the page."));
       }
     },
   };
@@ -257,6 +282,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, address, task, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, showLink, address, task, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
     states: {} };  // what each tab of a modality shows, for the address
 })();

@@ -67,6 +67,13 @@
     const url = new URL(made, location.href);
     return OWN.includes(url.hostname) ? location.origin + location.pathname + url.hash : url.href;
   }
+  // For whom an invitation is, what they may and until when.
+  function toldOf({ role, name, expires }, uses) {
+    const until = new Date(`${expires}Z`).toLocaleString(undefined, { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
+    const whom = name ? `An invitation for ${name}` : "An invitation";
+    const who = uses > 1 ? `Each of ${uses} people who open` : "Whoever opens";
+    return [h("h4", {}, whom), h("p", {}, `${who} this link may ${may[role]}. It can be opened ${uses > 1 ? "" : "once, "}until ${until}. It is shown only now.`)];
+  }
   async function invite() {
     const field = (words, input) => h("label", { class: "mm-field" }, words, " ", input);
     const role = h("select", { "aria-label": "May" }, ROLES.slice(1).map((name) => h("option", { value: name }, may[name])));
@@ -75,8 +82,7 @@
     if (!(await confirm("Invite somebody. The link can be opened for a week.", "Make a link", [field("Who has it may", role), field("Name", name), field("How many people", uses)]))) return;
     try {
       const made = await api("invite", { role: role.value, name: name.value, uses: Number(uses.value) });
-      const link = h("input", { readonly: true, value: linkHere(made.link), "aria-label": "Invitation link", onfocus: (e) => e.target.select() });
-      if (await confirm("This link is shown only now.", "Copy", [link])) navigator.clipboard.writeText(link.value).then(() => toast("Link copied."), () => toast(link.value));
+      mm.showLink("Invitation link", linkHere(made.link), ...toldOf(made, Number(uses.value)));
     } catch (e) { toast(e.message, true); }
   }
 

@@ -36,6 +36,14 @@ def who(page: Page) -> Any:
     return page.locator("[data-who]")
 
 
+def invitation(page: Page, name: str) -> Any:
+    """Make an invitation; the dialog that shows its link."""
+    who(page).get_by_role("button", name="Invite").click()
+    page.get_by_role("dialog").get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Make a link").click()
+    return page.get_by_role("dialog", name="Invitation link")
+
+
 def test_a_wrong_key_is_told_in_the_dialog_and_a_right_one_goes_on_with_what_one_did(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -82,13 +90,29 @@ def test_a_link_signs_its_reader_in_and_leaves_nothing_of_it_in_the_address(
     page = open_page(shell.owner_link(app, address))
     expect(who(page)).to_contain_text("owner")
     assert "sign-in" not in page.url
-    who(page).get_by_role("button", name="Invite").click()
-    invite = page.get_by_role("dialog")
-    invite.get_by_label("Name").fill("Anna")
-    invite.get_by_role("button", name="Make a link").click()
-    link = page.get_by_label("Invitation link").input_value()
-    other = open_page(link)
+    other = open_page(invitation(page, "Anna").get_by_label("Invitation link").input_value())
     expect(who(other)).to_contain_text("Anna · annotator")
+
+
+def test_an_invitation_is_copied_over_plain_http_too_and_stays_until_it_is_closed(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    page = open_page(address, blank=True, width=390)
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.goto(shell.owner_link(app, address))
+    made = invitation(page, "Berta")
+    expect(made).to_contain_text("An invitation for Berta")
+    expect(made).to_contain_text("Whoever opens this link may label. It can be opened once, until")
+    link = made.get_by_label("Invitation link").input_value()
+    wholly_seen = "(field) => field.scrollHeight <= field.clientHeight"
+    assert made.get_by_label("Invitation link").evaluate(wholly_seen)
+    made.get_by_role("button", name="Copy").click()
+    expect(made.get_by_role("status")).to_have_text("Copied.")
+    made.get_by_role("button", name="Close").click()
+    who(page).get_by_role("button", name="Invite").click()
+    page.get_by_label("Name").press("Control+v")
+    expect(page.get_by_label("Name")).to_have_value(link)
 
 
 def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
