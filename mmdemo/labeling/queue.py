@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Collection
 from contextlib import nullcontext
+from typing import Literal
 
 from mmdemo.errors import MmdemoError
 from mmdemo.label_kinds import LABEL_KINDS
@@ -19,6 +20,7 @@ from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
+Place = Literal["first", "last", "gone"]
 LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody else for so long
 CLOSE_S = 10.0
 AT_ONCE = 64  # pairs that are looked at together
@@ -42,6 +44,7 @@ class PairQueue:
         self._task: Task = task
         self._ranking = Ranking(ws, models, keeper, task)
         self._order: list[Waiting] = []
+        self._said: dict[int, Place] = {}  # where pairs belong by what was said of them
         self._leases: dict[int, tuple[str, float]] = {}
         self._since_order = 0
         self._made_for: tuple[str, int] | None = None
@@ -49,6 +52,7 @@ class PairQueue:
         self._handing_out = threading.Lock()
         self._making = threading.Lock()
         self._proposals = PROPOSALS
+        self._is_wanted = self._is_behind = False  # an order, and the thread that makes it
         self._closed = False
 
     def next(
@@ -109,24 +113,32 @@ class PairQueue:
 
     def labelled(self, pair_id: int, verdict: str) -> None:
         """A pair has a label: it leaves the queue, or goes to its end where that label settles nothing."""
-        with self._lock:
-            own = [] if LABEL_KINDS[verdict].settles else [w for w in self._order if w.pair == pair_id]
-            self._order = [w for w in self._order if w.pair != pair_id] + own
-            self._leases.pop(pair_id, None)
-            self._since_order += 1
+        self._follow(pair_id, "gone" if LABEL_KINDS[verdict].settles else "last")
         if self._since_order >= LABELS_PER_ORDER:
             self.request()
 
     def returned(self, pair_id: int) -> None:
-        """A label was undone: its pair is next."""
+        """A label was undone: its pair is next, until it has one again."""
+        self._follow(pair_id, "first")
+
+    def _follow(self, pair_id: int, place: Place) -> None:
         with self._lock:
-            self._order = [Waiting(pair_id, "undone"), *(w for w in self._order if w.pair != pair_id)]
+            self._said.pop(pair_id, None)
+            self._said[pair_id] = place  # what was said last stands last
+            self._take(self._order)
             self._leases.pop(pair_id, None)
+            self._since_order += place != "first"
 
     def request(self) -> None:
-        """Make the order anew behind the page."""
-        if not self._making.locked() and not self._closed:
-            threading.Thread(target=self._make, name="mmdemo-queue", daemon=True).start()
+        """Make the order anew behind the page; one that is being made knows nothing of why, so another
+        follows it.
+        """
+        with self._lock:
+            self._is_wanted = True
+            if self._is_behind or self._closed:
+                return
+            self._is_behind = True
+        threading.Thread(target=self._make, name="mmdemo-queue", daemon=True).start()
 
     def close(self) -> None:
         """Return when no order is being made any more."""
@@ -139,32 +151,58 @@ class PairQueue:
         with self._making:
             if self._closed:  # by a thread that began before, and was waited for by nobody
                 return
+            with self._lock:  # what is gone is not among those that are read now
+                self._said = {pair: place for pair, place in self._said.items() if place != "gone"}
+                self._since_order = 0
             unlabelled = self._ws.pairs.browse(self._task, state="waiting")
             order, version = self._ranking.order(unlabelled, self._proposals)
             with self._lock:
-                self._order = order
-                self._since_order = 0
+                self._take(order)
                 self._made_for = (version, len(unlabelled))
+
+    def _take(self, order: list[Waiting]) -> None:
+        """Go on with an order and what has been said since its pairs were read."""
+        known = {waiting.pair: waiting for waiting in order}
+        first = [Waiting(p, "undone") for p, place in reversed(self._said.items()) if place == "first"]
+        last = [known[p] for p, place in self._said.items() if place == "last" and p in known]
+        self._order = [*first, *(w for w in order if w.pair not in self._said), *last]
 
     def _make(self) -> None:
         try:
-            self.make()
-        except MmdemoError as e:
-            log.error("the queue could not be ordered: %s", e)
+            while self._is_to_make():
+                try:
+                    self.make()
+                except MmdemoError as e:
+                    log.error("the queue could not be ordered: %s", e)
+        except BaseException:
+            with self._lock:
+                self._is_behind = False
+            raise
+
+    def _is_to_make(self) -> bool:
+        """Whether another order is wanted; if none is, the thread that asks has ended."""
+        with self._lock:
+            self._is_behind = self._is_wanted and not self._closed
+            self._is_wanted = False
+            return self._is_behind
 
     def _refresh(self) -> None:
         """A first order at once, in any order; a better one behind the page as soon as it can be had."""
         if self._made_for is None:
             self.make() if self._models.status(self._task).state != "ready" else self._make_plain()
             self.request()
-        elif (
-            self._models.status(self._task).state == "ready"
-            and self._made_for[0] != self._keeper.status.version
-        ) or not self._order:
+        elif not self._is_behind and (
+            not self._order
+            or (
+                self._models.status(self._task).state == "ready"
+                and self._made_for[0] != self._keeper.status.version
+            )
+        ):
             self.request()
 
     def _make_plain(self) -> None:
         unlabelled = self._ws.pairs.browse(self._task, state="waiting", limit=200)
         with self._lock:
-            self._order = [Waiting(p.id, "random") for p in unlabelled]
-            self._made_for = ("", len(unlabelled))
+            if self._made_for is None:  # else a better one came meanwhile
+                self._take([Waiting(p.id, "random") for p in unlabelled])
+                self._made_for = ("", len(unlabelled))

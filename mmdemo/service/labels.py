@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ class Labels:
         self._context = context
         self._media = media
         self._ws = context.ws
+        self._following = threading.Lock()
 
     def next_pair(
         self, task: str, batch: str = "", holder: str = "api", mismatches: bool = False
@@ -114,14 +116,15 @@ class Labels:
 
     def _follow(self, pair: int) -> None:
         """Let the queue follow what is in force on a pair: what comes again changes nothing in it."""
-        view = self._ws.pairs.get(pair)
-        if view is None:  # a backup without it has been restored since
-            return
-        queue = self._context.queue_of(view.task)
-        if view.verdict is None:
-            queue.returned(pair)
-        elif view.verdict in LABEL_KINDS:  # else of a package that is gone: nobody is asked about it
-            queue.labelled(pair, view.verdict)
+        with self._following:  # who read what is in force before another label would tell of it after
+            view = self._ws.pairs.get(pair)
+            if view is None:  # a backup without it has been restored since
+                return
+            queue = self._context.queue_of(view.task)
+            if view.verdict is None:
+                queue.returned(pair)
+            elif view.verdict in LABEL_KINDS:  # else of a package that is gone: nobody is asked about it
+                queue.labelled(pair, view.verdict)
 
     def add_on(
         self,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mmdemo.asker import Asker, asking
+from mmdemo.label_kinds import LABEL_KINDS, LabelKind
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
 from tests.conftest import TASK
@@ -21,6 +22,99 @@ def test_a_labelled_pair_never_comes_again_and_an_undone_one_comes_next(app: App
     assert app.context.queue.next(1, "ada")[0][0].id == second.id
     app.labels.undo(receipt["label"])
     assert app.context.queue.next(1, "ada")[0][0].id == first.id
+
+
+@pytest.fixture
+def later() -> Iterator[str]:
+    """A kind of label after which a pair's turn is still to come."""
+    LABEL_KINDS.add("later", LabelKind("later", "Later", "somebody looks again", settles=False))
+    yield "later"
+    LABEL_KINDS.remove("later")
+
+
+def test_what_is_said_while_an_order_is_made_holds_in_it(
+    app: App, later: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = app.context.queue
+    queue.make()
+    undone, again, passed, settled = (view.id for view, _ in queue.next(4, "ada"))
+    before = app.labels.add(undone, NewLabel("match"))["label"]
+    order = queue._ranking.order
+
+    def slowly(*of: Any) -> Any:
+        made = order(*of)  # of the pairs as they were before all this
+        monkeypatch.undo()
+        app.labels.undo(before)
+        app.labels.undo(app.labels.add(again, NewLabel("mismatch"))["label"])
+        app.labels.add(passed, NewLabel(later))
+        app.labels.add(settled, NewLabel("match"))
+        return made
+
+    monkeypatch.setattr(queue._ranking, "order", slowly)
+    queue.make()
+    pairs = [waiting.pair for waiting in queue._order]
+    assert pairs[:2] == [again, undone] and pairs[-1] == passed and settled not in pairs
+    assert len(pairs) == len(set(pairs))
+
+
+def test_an_undone_pair_comes_first_and_one_that_is_passed_on_last_in_later_orders_too(
+    app: App, later: str
+) -> None:
+    queue = app.context.queue
+    queue.make()
+    at = queue.next(1, "ada")[0][0].id
+    app.labels.undo(app.labels.add(at, NewLabel("match"))["label"])
+    queue.make()
+    queue.make()
+    assert queue.next(1, "ada")[0][0].id == at
+    app.labels.add(at, NewLabel(later))
+    queue.make()
+    queue.make()
+    assert queue._order[-1].pair == at
+
+
+def test_a_label_and_its_undo_reach_the_queue_in_their_order(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, labels, undone = app.context.queue, app.labels, threading.Event()
+    queue.make()
+    at = queue.next(1, "ada")[0][0].id
+    labelled = queue.labelled
+
+    def late(*of: Any) -> None:
+        undoing.start()
+        undone.wait(0.3)  # the undo comes to the queue first, or has to wait for the label
+        labelled(*of)
+
+    def undo() -> None:
+        labels.undo(app.ws.labels.sent_as("k").id)  # type: ignore[union-attr]
+        undone.set()
+
+    undoing = threading.Thread(target=undo)
+    monkeypatch.setattr(queue, "labelled", late)
+    labels.add(at, NewLabel("match", key="k"))
+    undoing.join()
+    assert queue.next(1, "ada")[0][0].id == at
+
+
+def test_what_an_order_is_wanted_for_while_one_is_made_is_in_the_next(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, both = app.context.queue, threading.Event()
+    queue.make()
+    wanted: list[int] = []
+
+    def order(unlabelled: Any, proposals: int) -> Any:
+        wanted.append(proposals)
+        if len(wanted) == 1:
+            queue.next(1, "ada", mismatches=True)
+        else:
+            both.set()
+        return [], queue._made_for[0]  # type: ignore[index]
+
+    monkeypatch.setattr(queue._ranking, "order", order)
+    queue.request()
+    assert both.wait(30) and wanted[:2] == [12, 60]
 
 
 def test_two_people_never_get_the_same_pair(app: App) -> None:
