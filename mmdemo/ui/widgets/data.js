@@ -129,7 +129,7 @@ zip.onchange = guard(async () => {
 async function refresh() {
   const d = await api("data", { task: mm.task.name });
   $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
-  $("[data-kinds]").textContent = `It takes ${d.kinds.join("; ")}.`;
+  $("[data-kinds]").replaceChildren(...d.kinds.map((kind) => h("li", {}, kind)));
   $("[data-source]").hidden = $("[data-preview]").hidden = !d.paths;
   const sources = $("[name=source]"), was = sources.value;
   sources.replaceChildren(h("option", { value: "" }, "any"), ...d.sources.map((s) => h("option", { value: s }, s)));
