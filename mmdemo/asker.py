@@ -27,6 +27,7 @@ class Asker:
         network: where a request comes from that brought no session; whatever comes so has limits in common.
         at_this_machine: whether they ask from this machine and nobody else can, but through what they run.
         by: what let them in; empty: nothing was shown.
+        browser: what their browser is known by whoever signs in there, a secret; empty: by nothing.
     """
 
     role: Role = "owner"
@@ -35,6 +36,7 @@ class Asker:
     network: str = ""
     at_this_machine: bool = False
     by: str = ""
+    browser: str = ""
 
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""
@@ -54,6 +56,14 @@ class Asker:
     def mark(self) -> str | None:
         """What the database keeps of the session, which itself is a secret; None at this machine."""
         return mark_of(self.session) if self.session else None
+
+    @property
+    def maker(self) -> str | None:
+        """What the database keeps of who labels. Who has no name and is not the owner is the same at the same
+        browser, in whatever session; None at this machine.
+        """
+        unnamed = self.browser and not self.name and not self.may("owner")
+        return mark_of(self.browser) if unnamed else self.mark
 
 
 def mark_of(session: str) -> str:

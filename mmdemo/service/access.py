@@ -12,7 +12,7 @@ import hmac
 import secrets
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 
 from mmdemo.asker import Role, mark_of
@@ -26,6 +26,7 @@ from mmdemo.store.workspace import Workspace
 
 PREFIX = "mmd_"  # of every key but the pass phrase: what begins so was made here
 SESSION_S = 30 * 86_400.0
+REMEMBERED_S = 400 * 86_400.0  # for which a browser brings its cookie, as long as browsers keep one
 KEPT = timedelta(seconds=SESSION_S + 3600)  # after its last noted use: longer than its cookie says
 RENEWED_S = SESSION_S / 2  # what is left of a session when it is signed anew
 KNOWN_S = 2.0  # for which what the database said of a grant is believed
@@ -43,12 +44,34 @@ class Admitted:
 
 
 @dataclass(frozen=True)
+class Browser:
+    """What a browser is known by from one session to the next: signing in again makes nobody another."""
+
+    id: str = ""  # a secret; empty: nobody without a name has signed in there
+    by: str = ""  # what let in who signed in there last
+    name: str = ""  # theirs
+
+    def with_one_more(self, who: Admitted) -> tuple[Admitted, Browser]:
+        """Who somebody is that signs in there, and what it is known by then: the guest of an invitation is
+        the one that they were.
+        """
+        if who.by == self.by and who.name and who.by.startswith(f"{GRANT}:"):
+            who = replace(who, name=self.name)
+        kept = self.id or ("" if who.name or who.role == "owner" else new_session())
+        return who, Browser(kept, who.by, who.name)
+
+
+NOTHING_KNOWN = Browser()
+
+
+@dataclass(frozen=True)
 class Session:
     """A session as its cookie says it."""
 
     id: str
     who: Admitted
     ends_s: float  # Unix time
+    browser: Browser
 
     @property
     def mark(self) -> str:
@@ -178,9 +201,15 @@ class Access:
 
         return not by or bool(self.recent.ask(found.mark, look))
 
-    def text_of(self, session: str, who: Admitted) -> str:
+    def text_of(self, session: str, who: Admitted, browser: Browser = NOTHING_KNOWN) -> str:
         """A session as a text that nobody else can make."""
-        facts = {"sid": session, "role": who.role, "name": who.name, "by": who.by}
+        facts = {
+            "sid": session,
+            "role": who.role,
+            "name": who.name,
+            "by": who.by,
+            "browser": astuple(browser),
+        }
         return signed(facts | {"ends": time.time() + SESSION_S}, self._secret)
 
     def session(self, text: str) -> Session | None:
@@ -188,7 +217,16 @@ class Access:
         facts = facts_of(text, self._secret)
         if facts is None or facts["ends"] < time.time():
             return None
-        return Session(facts["sid"], Admitted(facts["role"], facts["name"], facts["by"]), facts["ends"])
+        who = Admitted(facts["role"], facts["name"], facts["by"])
+        return Session(facts["sid"], who, facts["ends"], self.browser(text))
+
+    def browser(self, text: str) -> Browser:
+        """The browser of such a text, also of one that is over; of a session of before, what that was."""
+        facts = facts_of(text, self._secret)
+        if facts is None:
+            return NOTHING_KNOWN
+        before = [facts["sid"] if facts["by"] and not facts["name"] else "", facts["by"], facts["name"]]
+        return Browser(*facts.get("browser", before))
 
     def grant(self, kind: str, role: Role, name: str, days: float, uses: int | None) -> tuple[Grant, str]:
         """Let somebody in; the grant, and the key that is shown this once."""

@@ -170,7 +170,7 @@ class Labels:
         """
         asker = current()
         whose = None if asker.may("owner") else _sender()
-        undo, pair = self._ws.labels.undo(label, annotator, key, sender=asker.mark, whose=whose, again=again)
+        undo, pair = self._ws.labels.undo(label, annotator, key, sender=asker.maker, whose=whose, again=again)
         self._follow(pair)
         return {"label": undo, "pair": pair}
 
@@ -241,7 +241,7 @@ def _sender(name: str = "") -> Sender:
         return Sender(asker.name, signed_in=True)
     if asker.may("owner"):
         return Sender(name, asker.mark)
-    return Sender(session=asker.mark or "")  # of nobody, where there is no session either
+    return Sender(session=asker.maker or "")  # of nobody, where there is no session either
 
 
 def check_span_of(task: str, duration_s: float | None, start_s: float | None, end_s: float | None) -> None:

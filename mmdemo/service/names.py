@@ -4,34 +4,16 @@ where it is nobody else's: else a number is added.
 
 from __future__ import annotations
 
-import re
 import threading
-import unicodedata
 from collections import OrderedDict
 
 from mmdemo.asker import Asker
-from mmdemo.store.texts import normalized
+from mmdemo.store.names import name_key, shown_name
 from mmdemo.store.workspace import Workspace
 
-MOST_KNOWN = 10_000  # names that were said; those of before are in the labels
+MOST_PEOPLE = 10_000  # of whom it is known what they said; the others' names are with their labels
+MOST_OF_ONE = 8  # names of one person that are kept from others before a label bears them
 LONGEST = 110  # characters, before a number
-UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # categories of what is not drawn: formats, bidi, unassigned
-# What is drawn as nothing and is no format: fillers, joiners, variation selectors, an empty braille cell.
-BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-
-
-def shown_name(text: str) -> str:
-    """A name as it is shown: without what is not seen, and with single spaces."""
-    drawn = "".join(one if unicodedata.category(one) not in UNSEEN else " " * one.isspace() for one in text)
-    return " ".join(BLANK.sub("", drawn).split())
-
-
-def name_key(text: str) -> str:
-    """By which two names are the same to who reads them: NFKC, without case."""
-    folded = normalized("NFKC", shown_name(text)).casefold()
-    return shown_name(normalized("NFKC", folded))
 
 
 class Names:
@@ -43,38 +25,82 @@ class Names:
 
     def __init__(self, ws: Workspace) -> None:
         self._ws = ws
-        self._said: OrderedDict[str, str] = OrderedDict()  # by key: the session that has it
+        self._has: dict[str, str] = {}  # by a name's key: the mark of whoever has it
+        # By a mark, and by the key of what was said: the number that was given, and the key of that name.
+        self._given: OrderedDict[str, OrderedDict[str, tuple[int, str]]] = OrderedDict()
+        self._rows = ws.rows
         self._lock = threading.Lock()
 
     def of(self, asker: Asker, said: str) -> str:
         """The name that labels bear of who calls themselves so. The owner is believed, and who may not label
         keeps none from others.
+
+        Raises:
+            StorageError: the database cannot be asked whose the name is.
         """
         if asker.name:
             return asker.name
         name = shown_name(said)
         if not name or asker.may("owner") or not asker.may("annotator"):
             return name
+        mark, name = asker.maker or "", name[:LONGEST]
+        number = self._known(mark, name_key(name)) or 1
+        while not self._may_have(mark, name_key(name), number, _numbered(name, number)):
+            number += 1
+        return _numbered(name, number)
+
+    def _known(self, mark: str, key: str) -> int | None:
+        """The number that somebody was given with a name already; None: it is to be asked for."""
         with self._lock:
-            found, number = name[:LONGEST], 1
-            while not self._may_have(asker, name_key(found)):
-                number += 1
-                found = f"{name[:LONGEST]} ({number})"
-        return found
+            if self._rows != self._ws.rows:  # a backup was restored: others have labelled
+                self._rows = self._ws.rows
+                self._has.clear()
+                self._given.clear()
+            if mark not in self._given or key not in self._given[mark]:
+                return None
+            self._given.move_to_end(mark)
+            self._given[mark].move_to_end(key)
+            return self._given[mark][key][0]
 
-    def _may_have(self, asker: Asker, key: str) -> bool:
-        """Whether a name is nobody's, or the session's own; from now on it is that."""
-        session = asker.mark or ""
-        if key not in self._said and not self._is_taken(key, session):
-            self._said[key] = session
-            if len(self._said) > MOST_KNOWN:
-                self._said.popitem(last=False)
-        return self._said.get(key) == session
-
-    def _is_taken(self, key: str, session: str) -> bool:
-        """Whether the owner gave it to somebody, or another has labelled or is signed in under it."""
-        given = [name_key(grant.name) for grant in self._ws.grants.listed() if grant.name]
-        if any(key == name or re.fullmatch(rf"{re.escape(name)} \d+", key) for name in given):
+    def _may_have(self, mark: str, key: str, number: int, found: str) -> bool:
+        """Whether a name is nobody else's; then it is kept for them. Nobody waits while the database is
+        asked.
+        """
+        wanted = name_key(found)
+        with self._lock:
+            if wanted in self._has:
+                holder = self._has[wanted]
+                if holder == mark:
+                    self._keep(mark, key, number, wanted)
+                return holder == mark
+        if self._ws.names.is_anothers(found, mark):
+            return False
+        with self._lock:
+            if self._has.setdefault(wanted, mark) != mark:
+                return False
+            self._keep(mark, key, number, wanted)
             return True
-        there = [(row.name, row.mark) for row in self._ws.sessions.listed()] + self._ws.labels.names()
-        return any(name_key(name) == key and whose != session for name, whose in there)
+
+    def _keep(self, mark: str, key: str, number: int, wanted: str) -> None:
+        """Know what somebody was given; the lock is held. What they said longest ago goes, and so does who
+        has said nothing for longest.
+        """
+        own = self._given.setdefault(mark, OrderedDict())
+        self._given.move_to_end(mark)
+        own[key] = (number, wanted)
+        own.move_to_end(key)
+        if len(own) > MOST_OF_ONE:
+            self._let_go(mark, own.popitem(last=False)[1][1])
+        if len(self._given) > MOST_PEOPLE:
+            gone, names = self._given.popitem(last=False)
+            for _, name in names.values():
+                self._let_go(gone, name)
+
+    def _let_go(self, mark: str, name: str) -> None:
+        still = any(name == kept for _, kept in self._given.get(mark, {}).values())
+        if not still and self._has.get(name) == mark:
+            del self._has[name]
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name} ({number})"

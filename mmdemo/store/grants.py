@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from mmdemo.errors import StorageError, UserError
 from mmdemo.store.database import Database
+from mmdemo.store.names import key_digest
 from mmdemo.store.sessions import USED_AGAIN
 from mmdemo.store.tables import Grant, now
 
@@ -24,6 +25,7 @@ class GrantLog:
 
     def add(self, grant: Grant) -> Grant:
         """Keep a new one."""
+        grant.name_key = key_digest(grant.name)
         with self._database.write() as session:
             session.add(grant)
             session.flush()

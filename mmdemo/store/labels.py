@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
 from mmdemo.store.database import Database, in_parts
+from mmdemo.store.names import say_in
 from mmdemo.store.pairs import PairStore, check_span
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
@@ -166,6 +167,7 @@ class LabelLog:
             session=label.session,
         )
         session.add(row)
+        say_in(session, label.annotator, label.session)
         session.flush()
         if text:
             add_in(session, pair.item_id, LABEL, str(row.id), text)
@@ -237,6 +239,7 @@ class LabelLog:
                 session=sender,
             )
             session.add(row)
+            say_in(session, row.annotator, sender)
             session.flush()
             pair = session.get(Pair, label.pair_id)
             assert pair is not None  # a foreign key holds it
@@ -284,12 +287,6 @@ class LabelLog:
         )
         with self._database.read() as session:
             return list(session.scalars(query))
-
-    def names(self) -> list[tuple[str, str | None]]:
-        """The names that labels bear, each with the sessions they were made in."""
-        query = select(Label.annotator, Label.session).where(Label.annotator != "").distinct()
-        with self._database.read() as session:
-            return [(name, whose) for name, whose in session.execute(query)]
 
     def items_of(self, label_ids: Sequence[int]) -> set[str]:
         """The items that those labels are on."""

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 
 from mmdemo.errors import StorageError, UserError
 from mmdemo.store.database import Database
+from mmdemo.store.names import key_digest
 from mmdemo.store.tables import SignedIn, now
 
 MOST_OF_ONE = 1000  # sessions of whom one key let in under one name; then those not used for longest go
@@ -24,6 +25,7 @@ class SessionLog:
 
     def add(self, row: SignedIn) -> None:
         """Keep a new one; those that are over go."""
+        row.name_key = key_digest(row.name)
         with self._database.write() as session:
             session.execute(delete(SignedIn).where(SignedIn.ends_at <= now()))
             same = (SignedIn.let_in_by == row.let_in_by, SignedIn.name == row.name)

@@ -263,6 +263,7 @@ class Grant(Base):
     kind: Mapped[str] = mapped_column(String(16))  # invitation, which a person opens, or token, of a script
     role: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(120))  # whom it is for
+    name_key: Mapped[str] = mapped_column(String(64), default="", index=True)  # its digest, or empty
     digest: Mapped[str] = mapped_column(String(64), unique=True)  # of its key, by the workspace's secret
     uses_left: Mapped[int | None] = mapped_column(Integer)  # None: as often as one likes
     used: Mapped[int] = mapped_column(Integer, default=0)
@@ -281,6 +282,15 @@ class SignedIn(Base):
     let_in_by: Mapped[str] = mapped_column(String(120), index=True)  # what was shown: `Admitted.by`
     role: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(120))
+    name_key: Mapped[str] = mapped_column(String(64), default="", index=True)  # its digest, or empty
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     used_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     ends_at: Mapped[datetime] = mapped_column(DateTime, index=True)
+
+
+class SaidName(Base):
+    """That labels of somebody bear a name. The log of labels would say so too, and is long."""
+
+    __tablename__ = "said_names"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # the SHA-256 of what the name reads as
+    mark: Mapped[str] = mapped_column(String(64), primary_key=True)  # of their maker; empty: this machine's

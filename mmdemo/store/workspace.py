@@ -36,6 +36,7 @@ from mmdemo.store.grants import GrantLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
 from mmdemo.store.media_store import MediaStore, byte_count, id_of
+from mmdemo.store.names import NameLog
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
@@ -108,6 +109,7 @@ class Workspace:
         self.attempts = AttemptLog(self.database)
         self.grants = GrantLog(self.database)
         self.sessions = SessionLog(self.database)
+        self.names = NameLog(self.database)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
         self._known = self.database.identity(), read_generation(self.folder)
@@ -261,6 +263,11 @@ class Workspace:
             OutsideError: its id leads out of the folder of runs.
         """
         return below(self.folder / "runs", run_id)
+
+    @property
+    def rows(self) -> object:
+        """What tells the rows that are here from those before a restore, as of the last `follow`."""
+        return self._known
 
     def follow(self) -> bool:
         """Take in that a backup was put in the place of what was here, by this process or another; returns

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
+from typing import Any
 
 import pytest
+from sqlalchemy import event
+from starlette.testclient import TestClient
 
 from mmdemo.asker import OWNER, Asker
 from mmdemo.service.app import App
-from mmdemo.service.names import Names, name_key, shown_name
+from mmdemo.service.names import Names
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.names import name_key, shown_name
 from tests.ui.conftest import gated
 from tests.ui.test_who_is_asking import sign_in
 
@@ -70,3 +75,100 @@ def test_a_label_of_an_unnamed_invitation_does_not_bear_the_name_of_another(app:
     assert client.post("/mmdemo/api/label", json=body).status_code == 200
     assert app.ws.pairs.browse("image-text", limit=1)[0].annotator == "anna (2)"
     assert client.post("/mmdemo/api/label", json=body | {"annotator": 5}).status_code == 400
+
+
+def unnamed(app: App) -> str:
+    """The key of an invitation that says no name."""
+    return app.access.grant("invitation", "annotator", "", 1, 9)[1]
+
+
+def labelled(app: App, client: TestClient, name: str) -> tuple[str, int]:
+    """Label a pair under a name; the name that the label bears, and its number."""
+    pair = app.ws.pairs.browse("image-text", limit=1)[0].id
+    body = {"pair": pair, "verdict": "match", "annotator": name}
+    answer = client.post("/mmdemo/api/label", json=body)
+    assert answer.status_code == 200, answer.text
+    found = app.ws.labels.get(answer.json()["label"])
+    assert found is not None
+    return found.annotator, found.id
+
+
+def takes_back(client: TestClient, label: int) -> bool:
+    return client.post("/mmdemo/api/undo", json={"label": label}).status_code == 200
+
+
+def test_who_signs_in_again_at_the_same_browser_is_the_same_and_takes_back_what_they_made(app: App) -> None:
+    sam, other = gated(app), gated(app)
+    sign_in(sam, unnamed(app))
+    name, first = labelled(app, sam, "Sam")
+    sam.post("/mmdemo/sign-out", json={})
+    sign_in(sam, unnamed(app))
+    assert (name, labelled(app, sam, "Sam")[0]) == ("Sam", "Sam")
+    app.ws.sessions.end_all_of("")  # as an upgrade does, or 30 days
+    app.access.recent.forget()
+    sign_in(sam, unnamed(app))
+    sign_in(other, unnamed(app))
+    assert (labelled(app, sam, "Sam")[0], labelled(app, other, "Sam")[0]) == ("Sam", "Sam (2)")
+    assert not takes_back(other, first) and takes_back(sam, first)
+
+
+def test_what_a_named_one_labelled_is_not_of_who_comes_after_without_a_name(app: App) -> None:
+    client = gated(app)
+    sign_in(client, unnamed(app))
+    sign_in(client, app.access.grant("invitation", "annotator", "Anna", 1, 1)[1])
+    name, label = labelled(app, client, "Ben")
+    sign_in(client, unnamed(app))
+    assert name == "Anna" and not takes_back(client, label)
+    assert labelled(app, client, "Anna")[0] == "Anna (2)"
+
+
+def test_the_guest_of_an_invitation_is_the_same_after_a_sign_out(app: App) -> None:
+    one, other = gated(app), gated(app)
+    key = app.access.grant("invitation", "annotator", "Class", 1, 9)[1]
+    for client in (one, other):
+        sign_in(client, key)
+    one.post("/mmdemo/sign-out", json={})
+    assert sign_in(one, key).json()["name"] == "Class 1"
+    assert labelled(app, other, "")[0] == "Class 2"
+
+
+def test_many_labels_under_a_name_that_is_taken_ask_once_whose_it_is_and_never_read_the_log(app: App) -> None:
+    pair = app.ws.pairs.browse("image-text", limit=1)[0].id
+    for number in range(3):
+        name = "Sam" if not number else f"Sam ({number + 1})"
+        app.ws.labels.add(pair, NewLabel("match", annotator=name, session=str(number)))
+    asked: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        asked.append(statement)
+
+    names = Names(app.ws)
+    event.listen(app.ws.database.engine, "before_cursor_execute", note)
+    assert {names.of(ANN, "Sam") for _ in range(20)} == {"Sam (4)"}
+    event.remove(app.ws.database.engine, "before_cursor_execute", note)
+    selects = [one for one in asked if one.startswith("SELECT")]
+    assert 4 <= len(selects) <= 12 and not any("FROM labels" in one for one in selects)
+
+
+def test_nobody_waits_while_the_database_is_asked_whose_a_name_is(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, is_anothers = Names(app.ws), app.ws.names.is_anothers
+    found: list[str] = []
+
+    def slow(name: str, mark: str) -> bool:
+        if name == "Slow":
+            other = Thread(target=lambda: found.append(names.of(BEN, "Ben")))
+            other.start()
+            other.join(5)
+        return is_anothers(name, mark)
+
+    monkeypatch.setattr(app.ws.names, "is_anothers", slow)
+    assert names.of(ANN, "Slow") == "Slow" and found == ["Ben"]
+
+
+def test_names_that_somebody_only_says_are_not_kept_from_others_for_ever(app: App) -> None:
+    names = Names(app.ws)
+    for number in range(20):
+        names.of(ANN, f"name {number}")
+    assert names.of(BEN, "name 0") == "name 0" and names.of(BEN, "name 19") == "name 19 (2)"

@@ -10,10 +10,10 @@ from pydantic import Field
 from mmdemo.asker import Role, current
 from mmdemo.service.access import GRANT, HUB, OWNER, PHRASE
 from mmdemo.service.app import App
-from mmdemo.service.names import shown_name
 from mmdemo.service.operations.requests import Answer, Count, Id, Name, NothingRequest, OneOf, Request
 from mmdemo.service.operations.table import operation
 from mmdemo.store.grants import INVITATION, TOKEN
+from mmdemo.store.names import shown_name
 from mmdemo.store.page_address import noted_address
 from mmdemo.store.tables import Grant, SignedIn, now
 

@@ -91,7 +91,7 @@ def new_label(request: LabelRequest | LabelOnRequest, origin: str, **more: Any) 
         origin=origin,
         version_id=request.version or None,
         key=request.key or None,
-        session=current().mark,
+        session=current().maker,
         **more,
     )
 

@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from mmdemo.asker import OWNER, Asker
 from mmdemo.errors import AccessError
-from mmdemo.service.access import PREFIX, Access, Admitted, Session, new_session
+from mmdemo.service.access import NOTHING_KNOWN, PREFIX, Access, Admitted, Browser, Session, new_session
 from mmdemo.service.operations.requests import shown
 from mmdemo.settings import Settings
 from mmdemo.ui.access.limits import Guesses
@@ -43,6 +43,7 @@ class Visit:
     local: bool  # the same, where nobody is asked who they are
     brought: bool = False  # whether the session came with the request
     told: bool = True  # whether the browser knows the session as it is
+    browser: Browser = NOTHING_KNOWN
     changed: bool = False  # whether it has to hear of it with this very response
 
     @property
@@ -51,7 +52,8 @@ class Visit:
         if self.local and not self.who.by:
             return OWNER
         network = "" if self.brought else self.address
-        return Asker(self.who.role, self.session, self.who.name, network, self.here, self.who.by)
+        who = self.who
+        return Asker(who.role, self.session, who.name, network, self.here, who.by, self.browser.id)
 
     @property
     def is_known(self) -> bool:
@@ -70,9 +72,9 @@ class Visit:
         """The same as who sends files: a script that brings no session has none in its next request."""
         return self.asker if self.brought else replace(self.asker, session="")
 
-    def becomes(self, who: Admitted, session: str) -> None:
+    def becomes(self, who: Admitted, session: str, browser: Browser) -> None:
         """Sign in as somebody, or out, with a new session: whoever gave or copied the one before has none."""
-        self.who, self.session = who, session
+        self.who, self.session, self.browser = who, session, browser
         self.keep()
 
     def keep(self) -> None:
@@ -112,7 +114,8 @@ class Askers:
         if self._open and not here and not self._told_of_proxy:
             self._told_of_proxy = True
             log.warning("A proxy lets others ask: they are viewers until they sign in. %s", FOR_THE_OWNER)
-        known = await self._session(headers.get("cookie", ""))
+        cookie = headers.get("cookie", "")
+        known = await self._session(cookie)
         visit = Visit(
             known.id if known else new_session(),
             known.who if known else Admitted(),
@@ -121,6 +124,7 @@ class Askers:
             here and self._open,
             brought=known is not None,
             told=known is not None and not known.is_old,
+            browser=known.browser if known else self._cookies.browser(cookie),
         )
         if visit.is_known:
             self.guesses.right(address)
@@ -184,8 +188,10 @@ class Askers:
     def _shown(self, visit: Visit, who: Admitted) -> Visit:
         """A script that shows its key each time has one session by it, where it brings none."""
         visit.who, visit.local = who, False
+        by = f"key {self._access.digest(who.by)}"
+        visit.browser = Browser(by)
         if not visit.brought:
-            visit.session, visit.brought, visit.told = f"key {self._access.digest(who.by)}", True, True
+            visit.session, visit.brought, visit.told = by, True, True
         return visit
 
 

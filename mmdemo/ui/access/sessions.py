@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import cookie_parser
 
-from mmdemo.service.access import SESSION_S, Access, Admitted, Session
+from mmdemo.service.access import REMEMBERED_S, Access, Admitted, Browser, Session
 
 PATH = "/"
 
@@ -27,16 +27,21 @@ class Cookies:
         found = cookie_parser(header).get(self._name)
         return self._access.session(found) if found else None
 
-    def header(self, session: str, who: Admitted, secure: bool) -> str:
+    def browser(self, header: str) -> Browser:
+        """What the browser is known by that brings a Cookie header, also where its session is over."""
+        return self._access.browser(cookie_parser(header).get(self._name, ""))
+
+    def header(self, session: str, who: Admitted, browser: Browser, secure: bool) -> str:
         """A Set-Cookie header.
 
         Args:
             session: its id.
             who: whose it is.
+            browser: what this one is known by, also when the session is over.
             secure: whether it came over https, and goes back by nothing else.
         """
         where = "; SameSite=None; Secure; Partitioned" if self._on_space else "; SameSite=Lax"
         if secure and not self._on_space:
             where += "; Secure"
-        value = self._access.text_of(session, who)
-        return f"{self._name}={value}; Path={PATH}; Max-Age={SESSION_S:.0f}; HttpOnly{where}"
+        value = self._access.text_of(session, who, browser)
+        return f"{self._name}={value}; Path={PATH}; Max-Age={REMEMBERED_S:.0f}; HttpOnly{where}"

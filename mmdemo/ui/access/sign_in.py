@@ -21,13 +21,14 @@ from mmdemo.ui.waiting_files import WAITING
 LONGEST_KEY = 1000
 
 
-async def let_in(app: App, visit: Visit, who: Admitted) -> None:
-    """Sign somebody in with a new session. What they brought as nobody, or as the same, stays theirs; what
-    somebody else brought is not handed on, and goes in its time.
+async def let_in(app: App, visit: Visit, who: Admitted) -> Admitted:
+    """Sign somebody in with a new session; returns who they are then. What they brought as nobody, or as the
+    same, stays theirs; what somebody else brought is not handed on, and goes in its time.
 
     Raises:
         StorageError: it cannot be noted, and nothing has changed.
     """
+    who, browser = visit.browser.with_one_more(who)
     same = visit.brought and (visit.who.by, visit.who.name) in (("", ""), (who.by, who.name))
     session = new_session()
 
@@ -40,7 +41,8 @@ async def let_in(app: App, visit: Visit, who: Admitted) -> None:
             app.access.end(visit.session)
 
     await run_in_threadpool(note)
-    visit.becomes(who, session)
+    visit.becomes(who, session, browser)
+    return who
 
 
 def sign_in_routes(app: App) -> list[BaseRoute]:
@@ -64,7 +66,7 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
                         "This key opens nothing.", "Check it; an invitation may be used up or over."
                     )
             askers.right(visit, who)
-            await let_in(app, visit, who)
+            who = await let_in(app, visit, who)
         except MmdemoError as e:
             return refusal(e)
         return JSONResponse({"role": who.role, "name": who.name, "person": visit.asker.person})
@@ -76,7 +78,7 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
                 await run_in_threadpool(app.access.end, visit.session)
         except MmdemoError as e:
             return refusal(e)
-        visit.becomes(Admitted(), new_session())
+        visit.becomes(Admitted(), new_session(), visit.browser)
         return JSONResponse({"role": visit.asker.role, "name": ""})
 
     return [
