@@ -15,8 +15,9 @@ import time
 from dataclasses import astuple, dataclass, replace
 from datetime import timedelta
 
+from sqlalchemy.orm import Session as Writing
+
 from mmdemo.asker import Role, mark_of
-from mmdemo.errors import StorageError
 from mmdemo.service.recent import Recent
 from mmdemo.service.signing import facts_of, signed
 from mmdemo.settings import Settings
@@ -84,6 +85,21 @@ class Session:
         return self.ends_s - time.time() < RENEWED_S
 
 
+@dataclass(frozen=True)
+class Move:
+    """From one session of a browser to the next, which somebody signs in with."""
+
+    before: str  # the id of the one that ends
+    who: Admitted  # who that was
+    brought: bool  # whether it came with the request
+    browser: Browser
+    session: str  # the id of the new one
+
+    def takes_along(self, who: Admitted) -> bool:
+        """Whether what was brought stays with who signs in: nobody, or the same, was there before."""
+        return self.brought and (self.who.by, self.who.name) in (("", ""), (who.by, who.name))
+
+
 class Access:
     """The keys and sessions of an open workspace."""
 
@@ -92,7 +108,7 @@ class Access:
         self._on_space = settings.on_space
         self._ws = ws
         self._secret = secret_of(ws.folder)
-        self._owner_key = self._opened = ""
+        self._owner_key = ""
         self.recent = Recent(KNOWN_S)  # of sessions by their mark, of tokens by their digest
         self._lock = threading.Lock()
 
@@ -107,24 +123,62 @@ class Access:
             self._owner_key = self._owner_key or _new_key()
             return self._owner_key
 
-    def admit(self, key: str) -> Admitted | None:
-        """Who somebody is that signs in with a key, which may be used up by that; None: it opens nothing."""
-        if self.is_phrase(key):
-            return self.by_phrase()
+    def sign_in(self, key: str, move: Move) -> tuple[Admitted, Browser] | None:
+        """Let somebody in by a key, which may be used up by that: all is on disk, or nothing has changed.
+
+        Returns:
+            Who they are, and what their browser is known by; None: the key opens nothing.
+
+        Raises:
+            StorageError: nothing has changed.
+        """
+        who = self.by_phrase() if self.is_phrase(key) else self._by_owner_key(key)
+        if who is None and not key.startswith(PREFIX):
+            return None
+        with self._ws.database.write() as writing:
+            who = who or self._by_invitation(writing, key)
+            if who is None:
+                return None
+            found = self._move_in(writing, who, move)
+        if who.by == OWNER:
+            with self._lock:
+                self._owner_key = ""
+        self.recent.forget()
+        return found
+
+    def _by_owner_key(self, key: str) -> Admitted | None:
         with self._lock:
-            if self._owner_key and hmac.compare_digest(self._owner_key.encode(), _bytes(key)):
-                self._owner_key, self._opened = "", self._owner_key
-                return Admitted("owner", by=OWNER)
-        grant = self._ws.grants.use(self.digest(key)) if key.startswith(PREFIX) else None
+            own = self._owner_key and hmac.compare_digest(self._owner_key.encode(), _bytes(key))
+        return Admitted("owner", by=OWNER) if own else None
+
+    def _by_invitation(self, writing: Writing, key: str) -> Admitted | None:
+        grant = self._ws.grants.use_in(writing, self.digest(key))
         if grant is None:
             return None
         several = grant.used > 1 or bool(grant.uses_left)
         return _admitted(grant, f" {grant.used}" if grant.name and several else "")
 
-    def _opens_again(self) -> None:
-        """The owner's key has opened nothing: it opens once more."""
-        with self._lock:
-            self._owner_key = self._owner_key or self._opened
+    def begin(self, who: Admitted, move: Move) -> tuple[Admitted, Browser]:
+        """The same for who has shown elsewhere who they are.
+
+        Raises:
+            StorageError: they are not signed in, and nothing has changed.
+        """
+        with self._ws.database.write() as writing:
+            found = self._move_in(writing, who, move)
+        self.recent.forget()
+        return found
+
+    def _move_in(self, writing: Writing, who: Admitted, move: Move) -> tuple[Admitted, Browser]:
+        who, browser = move.browser.with_one_more(who)
+        row = SignedIn(mark=mark_of(move.session), let_in_by=who.by, role=who.role, name=who.name)
+        row.ends_at = now() + KEPT
+        self._ws.sessions.add_in(writing, row)
+        if move.takes_along(who):
+            self._ws.scratch.hand_over_in(writing, mark_of(move.before), row.mark, who.role)
+        if move.who.by:
+            self._ws.sessions.end_in(writing, mark_of(move.before))
+        return who, browser
 
     def by_token(self, key: str) -> Admitted | None:
         """Who a script is, by its token; None: it is none that can be used. The database may be asked."""
@@ -162,33 +216,18 @@ class Access:
             return self._ws.grants.stands(int(number), digest)
         return kind in ("", OWNER) or (kind == HUB and self._on_space)
 
-    def begin(self, session: str, who: Admitted) -> None:
-        """Note that somebody signs in with a new session.
-
-        Raises:
-            StorageError: it is not noted, and they are not signed in.
-        """
-        row = SignedIn(mark=mark_of(session), let_in_by=who.by, role=who.role, name=who.name)
-        row.ends_at = now() + KEPT
-        try:
-            self._ws.sessions.add(row)
-        except StorageError:
-            if who.by == OWNER:
-                self._opens_again()
-            raise
-
     def end(self, session: str) -> None:
         """Sign a session out, in every copy of its cookie."""
         self._ws.sessions.end(mark_of(session))
         self.recent.forget()
 
-    def end_number(self, number: int) -> SignedIn:
-        """The same, by its number in the list.
+    def end_called(self, called: str) -> SignedIn:
+        """The same, by what the list calls it.
 
         Raises:
-            UserError: there is none of that number.
+            UserError: there is none.
         """
-        found = self._ws.sessions.end_number(number)
+        found = self._ws.sessions.end_called(called)
         self.recent.forget()
         return found
 

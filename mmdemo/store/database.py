@@ -29,6 +29,7 @@ PATIENCE = {  # of libpq: a server that is gone without a word is noticed within
     "tcp_user_timeout": 25_000,
 }
 ONE_WRITER = 0x6D6D_6465_6D6F  # "mmdemo": the lock that writers of all processes take
+TAKE_OR_LEAVE = f"SELECT pg_try_advisory_xact_lock({ONE_WRITER})"
 READING: dict[str, dict[str, Any]] = {
     "sqlite": {},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
@@ -147,8 +148,11 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, waits: bool = True) -> Iterator[Session]:
         """A session whose changes are on disk when the block has ended, or not made at all.
+
+        Args:
+            waits: for others that write; else it is refused at once where one does.
 
         Raises:
             StorageError: the disk is full, the database cannot be written to or reached, or it is locked for
@@ -156,8 +160,8 @@ class Database:
         """
         with (
             in_words("Nothing was saved", self._file),
-            self._writing(),
-            self._connected(**WRITING[self.engine.dialect.name]) as connection,
+            self._writing(BUSY_MS / 1000 if waits else 0),
+            self._connected(**WRITING[self.engine.dialect.name], waits=waits) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             self._require_there(connection)
@@ -215,10 +219,10 @@ class Database:
         return Path(name) if name else None
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self, wait_s: float) -> Iterator[None]:
         """This process's turn to write."""
-        if not self._write_lock.acquire(timeout=BUSY_MS / 1000):
-            raise UnavailableError(f"Nothing was saved: {BUSY.why}.", "Try again in a moment.")
+        if not self._write_lock.acquire(timeout=wait_s):
+            raise _busy()
         try:
             yield
         finally:
@@ -271,8 +275,15 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    writing = connection.get_execution_options().get("write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    how = connection.get_execution_options()
+    if how.get("waits", True):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if how.get("write") else "BEGIN")
+        return
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_MS}")
 
 
 def _configure_postgresql(connection: Any, _record: Any) -> None:
@@ -286,5 +297,12 @@ def _configure_postgresql(connection: Any, _record: Any) -> None:
 
 
 def _begin_postgresql(connection: Any) -> None:
-    if connection.get_execution_options().get("write"):
+    how = connection.get_execution_options()
+    if how.get("write") and how.get("waits", True):
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
+    elif how.get("write") and not connection.exec_driver_sql(TAKE_OR_LEAVE).scalar():
+        raise _busy()
+
+
+def _busy() -> UnavailableError:
+    return UnavailableError(f"Nothing was saved: {BUSY.why}.", "Try again in a moment.")

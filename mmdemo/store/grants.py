@@ -34,24 +34,29 @@ class GrantLog:
     def use(self, digest: str) -> Grant | None:
         """Use an invitation once more; None: there is none that can be used."""
         with self._database.write() as session:
-            grant = _usable(session, digest, INVITATION)
-            if grant is None:
-                return None
-            left = update(Grant).where(Grant.id == grant.id).values(used=Grant.used + 1, used_at=now())
-            if grant.uses_left is not None:
-                left = left.where(Grant.uses_left > 0).values(uses_left=Grant.uses_left - 1)
-            if session.execute(left).rowcount != 1:  # type: ignore[attr-defined]
-                return None
-            session.refresh(grant)
+            return self.use_in(session, digest)
+
+    def use_in(self, session: Session, digest: str) -> Grant | None:
+        """The same within a write session."""
+        grant = _usable(session, digest, INVITATION)
+        if grant is None:
+            return None
+        left = update(Grant).where(Grant.id == grant.id).values(used=Grant.used + 1, used_at=now())
+        if grant.uses_left is not None:
+            left = left.where(Grant.uses_left > 0).values(uses_left=Grant.uses_left - 1)
+        if session.execute(left).rowcount != 1:  # type: ignore[attr-defined]
+            return None
+        session.refresh(grant)
         return grant
 
     def token(self, digest: str) -> Grant | None:
-        """The token of a key, where it can be used. That it is used is noted where the disk takes that."""
+        """The token of a key, where it can be used. That it is used is noted where nobody else writes and
+        the disk takes that."""
         with self._database.read() as session:
             found = _usable(session, digest, TOKEN)
         at = now()
         if found is not None and (found.used_at is None or at - found.used_at >= USED_AGAIN):
-            with suppress(StorageError), self._database.write() as session:
+            with suppress(StorageError), self._database.write(waits=False) as session:
                 session.execute(update(Grant).where(Grant.id == found.id).values(used_at=at))
         return found
 

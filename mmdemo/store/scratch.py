@@ -153,21 +153,21 @@ class ScratchArea:
             if self._kept.path(item.id, item.suffix).is_file():
                 self._unlink(item)
 
-    def hand_over(self, before: str, after: str, role: Role) -> None:
-        """What a session holds is of another one of the same person from now on.
+    def hand_over_in(self, session: Session, before: str, after: str, role: Role) -> None:
+        """What a session holds is of another one of the same person from now on, within a write session.
 
         Args:
+            session: of the database.
             before: the digest of the one that ends.
             after: of the one that begins.
             role: what they may do from now on.
         """
-        with self._database.write() as session:
-            for held in list(session.scalars(select(Scratch).where(Scratch.session == before))):
-                known = session.get(Scratch, (held.item_id, after))
-                until = max(held.until, known.until) if known is not None else held.until
-                quota = "" if role == "owner" else _marked(after, role)
-                session.delete(held)
-                session.merge(Scratch(item_id=held.item_id, session=after, until=until, quota=quota))
+        for held in list(session.scalars(select(Scratch).where(Scratch.session == before))):
+            known = session.get(Scratch, (held.item_id, after))
+            until = max(held.until, known.until) if known is not None else held.until
+            quota = "" if role == "owner" else _marked(after, role)
+            session.delete(held)
+            session.merge(Scratch(item_id=held.item_id, session=after, until=until, quota=quota))
 
     def sweep(
         self, is_busy: Callable[[str], bool] = lambda item_id: False, at: datetime | None = None

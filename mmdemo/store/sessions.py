@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from mmdemo.errors import StorageError, UserError
 from mmdemo.store.database import Database
@@ -14,6 +15,7 @@ from mmdemo.store.names import key_digest
 from mmdemo.store.tables import SignedIn, now
 
 MOST_OF_ONE = 1000  # sessions of whom one key let in under one name; then those not used for longest go
+OF_A_MARK = 12  # characters by which a session is called; its number would soon be another's
 USED_AGAIN = timedelta(minutes=10)  # a use so soon after the last one is not noted
 
 
@@ -25,17 +27,22 @@ class SessionLog:
 
     def add(self, row: SignedIn) -> None:
         """Keep a new one; those that are over go."""
-        row.name_key = key_digest(row.name)
         with self._database.write() as session:
-            session.execute(delete(SignedIn).where(SignedIn.ends_at <= now()))
-            same = (SignedIn.let_in_by == row.let_in_by, SignedIn.name == row.name)
-            newest = select(SignedIn.id).where(*same).order_by(SignedIn.used_at.desc(), SignedIn.id.desc())
-            crowd = list(session.scalars(newest.offset(MOST_OF_ONE - 1)))
-            session.execute(delete(SignedIn).where(SignedIn.id.in_(crowd)))
-            session.add(row)
+            self.add_in(session, row)
+
+    def add_in(self, session: Session, row: SignedIn) -> None:
+        """The same within a write session."""
+        row.name_key = key_digest(row.name)
+        session.execute(delete(SignedIn).where(SignedIn.ends_at <= now()))
+        same = (SignedIn.let_in_by == row.let_in_by, SignedIn.name == row.name)
+        newest = select(SignedIn.id).where(*same).order_by(SignedIn.used_at.desc(), SignedIn.id.desc())
+        crowd = list(session.scalars(newest.offset(MOST_OF_ONE - 1)))
+        session.execute(delete(SignedIn).where(SignedIn.id.in_(crowd)))
+        session.add(row)
 
     def use(self, mark: str, let_in_by: str, keep: timedelta) -> bool:
-        """Whether somebody is signed in; it is noted that they were here, where the disk takes that.
+        """Whether somebody is signed in; it is noted that they were here, where nobody else writes
+        and the disk takes that.
 
         Args:
             mark: of the session.
@@ -49,14 +56,18 @@ class SessionLog:
             return False
         if at - found.used_at >= USED_AGAIN:
             noted = update(SignedIn).where(SignedIn.id == found.id).values(used_at=at, ends_at=at + keep)
-            with suppress(StorageError), self._database.write() as session:
+            with suppress(StorageError), self._database.write(waits=False) as session:
                 session.execute(noted)
         return True
 
     def end(self, mark: str) -> None:
         """Sign somebody out."""
         with self._database.write() as session:
-            session.execute(delete(SignedIn).where(SignedIn.mark == mark))
+            self.end_in(session, mark)
+
+    def end_in(self, session: Session, mark: str) -> None:
+        """The same within a write session."""
+        session.execute(delete(SignedIn).where(SignedIn.mark == mark))
 
     def end_all_of(self, let_in_by: str) -> None:
         """Sign everybody out whom something of this beginning let in."""
@@ -70,18 +81,19 @@ class SessionLog:
         with self._database.read() as session:
             return list(session.scalars(query.order_by(SignedIn.used_at.desc(), SignedIn.id.desc())))
 
-    def end_number(self, number: int) -> SignedIn:
-        """Sign the one of this number out.
+    def end_called(self, called: str) -> SignedIn:
+        """Sign the one out that the list calls so. A number would be another's as soon as it is free.
 
         Raises:
             UserError: there is none.
         """
+        begins = SignedIn.mark.startswith(called, autoescape=True)
         with self._database.write() as session:
-            found = session.get(SignedIn, number)
-            if found is None:
-                raise UserError(f"There is no session {number}.", "Check the number in the list.")
-            session.delete(found)
-        return found
+            found = list(session.scalars(select(SignedIn).where(begins).limit(2)))
+            if len(called) < OF_A_MARK or len(found) != 1:
+                raise UserError(f"There is no session {called[:60]!r}.", "Check the id in the list.")
+            session.delete(found[0])
+        return found[0]
 
 
 def keep_sessions(current: sqlite3.Connection, fresh: sqlite3.Connection) -> None:

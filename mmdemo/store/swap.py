@@ -73,11 +73,7 @@ def swap(folder: Path, fresh: Path, kept: Path) -> None:
         for part in PARTS:
             (one / part).mkdir(exist_ok=True)
     generation = generation_of(folder) + 1
-    with (
-        closing(sqlite3.connect(fresh / DATABASE)) as database,
-        closing(sqlite3.connect(folder / DATABASE, timeout=WAITED_S)) as present,
-    ):
-        keep_sessions(present, database)
+    with closing(sqlite3.connect(fresh / DATABASE)) as database:
         database.execute(f"PRAGMA user_version={generation}")
     begun = False
 
@@ -86,6 +82,11 @@ def swap(folder: Path, fresh: Path, kept: Path) -> None:
         if begun or status != sqlite3.SQLITE_OK:  # busy: it is asked for again
             return
         begun = True  # from here on the database is locked for everybody else
+        with (
+            closing(sqlite3.connect(fresh / DATABASE)) as database,
+            closing(sqlite3.connect(folder / DATABASE, timeout=WAITED_S)) as present,
+        ):
+            keep_sessions(present, database)  # which begins the copy anew
         note = {"kept": kept.name, "generation": generation}
         write_durably(folder / NOTE, json.dumps(note).encode())
         kept.mkdir(parents=True)

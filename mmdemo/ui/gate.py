@@ -62,18 +62,18 @@ def ask(
     require_role(operation.role, asker)
     app.context.wait_for_samples()  # half a second, at the first start
     said = values.get("annotator", "")
-    if "annotator" in operation.fields and isinstance(said, str):  # else it is refused below
-        values = {**values, "annotator": app.names.of(asker, said)}
     with asking(asker):
         try:
+            if "annotator" in operation.fields and isinstance(said, str):  # else it is refused below
+                values = {**values, "annotator": app.names.of(asker, said)}
             return operation(app, operation.parse(values, surface, files))
         except MmdemoError as e:
             if not asker.may("owner"):
-                _hide_folders(e, app.settings)
+                hide_folders(e, app.settings)
             raise
 
 
-def _hide_folders(error: MmdemoError, settings: Settings) -> None:
+def hide_folders(error: MmdemoError, settings: Settings) -> None:
     """Name the folders of this machine by what they are: where they lie is for its owner."""
     for folder, name in (
         (exchange_folder(), "a temporary folder"),

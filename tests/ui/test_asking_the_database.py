@@ -45,8 +45,8 @@ class AskedDatabase:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        with self._database.write() as session:
+    def write(self, *, waits: bool = True) -> Iterator[Session]:
+        with self._database.write(waits=waits) as session:
             yield session
 
 
@@ -100,3 +100,17 @@ def test_what_was_asked_is_believed_for_a_moment_and_nothing_from_before_a_chang
     for name in "abc":
         recent.ask(name, lambda: 5)
     assert recent.get("a") is None and recent.get("c") is not None  # it keeps two
+
+
+def test_a_workspace_that_is_gone_tells_nobody_but_its_owner_where_it_was(shared: App) -> None:
+    client, folder = gated(shared), shared.ws.folder
+    sign_in(client, shared.access.grant("invitation", "annotator", "", 1, 1)[1])
+    assert role_of(client) == "annotator"
+    away = folder.rename(folder.with_name("elsewhere"))
+    body = {"pair": 1, "verdict": "match", "annotator": "Somebody new"}
+    answers = [client.post("/mmdemo/api/label", json=body)]
+    shared.access.recent.forget()  # now who asks is to be looked up too
+    answers.append(client.post("/mmdemo/api/label", json=body))
+    away.rename(folder)
+    for answer in answers:
+        assert answer.status_code >= 400 and "is gone" in answer.text and str(folder) not in answer.text

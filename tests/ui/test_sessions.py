@@ -131,18 +131,23 @@ def test_files_that_wait_for_a_call_follow_who_signs_in(shared: App) -> None:
     assert WAITING.path(name, Asker(session=before)) is None
 
 
-def test_a_sign_in_that_cannot_be_kept_uses_up_no_key_of_the_owner(
-    shared: App, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("role", ["owner", "annotator"])
+@pytest.mark.parametrize("step", ["sessions.add_in", "scratch.hand_over_in"])
+def test_a_sign_in_that_cannot_be_kept_uses_up_no_key_and_changes_nothing(
+    shared: App, monkeypatch: pytest.MonkeyPatch, role: str, step: str
 ) -> None:
-    def full(row: Any) -> None:
+    def full(*_given: Any) -> None:
         raise StorageError("The disk is full.", "Free some space.")
 
-    key, client = shared.access.owner_key(), gated(shared)
+    key = shared.access.owner_key() if role == "owner" else invited(shared, uses=1)
+    client = gated(shared)
+    role_of(client)
     with monkeypatch.context() as patched:
-        patched.setattr(shared.ws.sessions, "add", full)
+        part, name = step.split(".")
+        patched.setattr(getattr(shared.ws, part), name, full)
         assert sign_in(client, key).status_code == 507
-    assert role_of(client) == "viewer"
-    assert sign_in(client, key).status_code == 200 and role_of(client) == "owner"
+    assert role_of(client) == "viewer" and not shared.ws.sessions.listed()
+    assert sign_in(client, key).status_code == 200 and role_of(client) == role
 
 
 def test_a_sign_out_that_the_database_does_not_hear_says_so(

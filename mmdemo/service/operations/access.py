@@ -15,6 +15,7 @@ from mmdemo.service.operations.table import operation
 from mmdemo.store.grants import INVITATION, TOKEN
 from mmdemo.store.names import shown_name
 from mmdemo.store.page_address import noted_address
+from mmdemo.store.sessions import OF_A_MARK
 from mmdemo.store.tables import Grant, SignedIn, now
 
 LONGEST_NAME = 100
@@ -90,7 +91,7 @@ def revoke(app: App, request: RevokeRequest) -> dict[str, Any]:
 class EndRequest(Request):
     """Which one."""
 
-    session: Id = Field(description="its id, from the list")
+    session: Name = Field(description="its id, from the list")
 
 
 @operation("sessions", role="owner", quick=True, surfaces=OWNERS)
@@ -102,13 +103,13 @@ def sessions(app: App, request: NothingRequest) -> dict[str, Any]:
 @operation("end_session", role="owner", quick=True, surfaces=OWNERS)
 def end_session(app: App, request: EndRequest) -> dict[str, Any]:
     """Sign somebody out, in every copy of their session."""
-    return _signed_in(app.access.end_number(request.session))
+    return _signed_in(app.access.end_called(request.session))
 
 
 def _signed_in(row: SignedIn) -> dict[str, Any]:
     kind, _, rest = row.let_in_by.partition(":")
     return {
-        "id": row.id,
+        "id": row.mark[:OF_A_MARK],
         "role": row.role,
         "name": row.name,
         "by": LET_IN_BY.get(kind, kind) + (f" {rest.partition(':')[0]}" if kind == GRANT else ""),

@@ -30,6 +30,7 @@ from mmdemo.ui.access.proxies import Proxies, network_of
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.served import Served, path_of, rows_of
 from mmdemo.ui.access.sessions import Cookies
+from mmdemo.ui.gate import hide_folders
 from mmdemo.ui.refusals import (
     MOST_CALL_MB,
     again,
@@ -116,6 +117,7 @@ class Gate:
             except ClientDisconnect:  # nobody waits for an answer
                 return
             except MmdemoError as e:
+                hide_folders(e, self._settings)  # who asks is not known yet
                 await refusal(e)(scope, receive, marked)
             except Exception:
                 log.exception("%s failed at the gate", shown(path_of(scope)))

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -28,7 +29,7 @@ from mmdemo.service.app import App
 from mmdemo.settings import HubSignIn
 from mmdemo.ui.access.gate import VISIT
 from mmdemo.ui.access.refused import Refused
-from mmdemo.ui.access.sign_in import let_in
+from mmdemo.ui.access.sign_in import move, move_of
 from mmdemo.ui.refusals import refusal
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,9 @@ def hub_routes(app: App, hub: HubSignIn) -> list[BaseRoute]:
                 raise AccessError("Hugging Face did not sign you in.", AGAIN)
             name = await _name_of(hub, request.query_params["code"], known.verifier)
             owns = bool(hub.owner) and name.lower() == hub.owner.lower()
-            await let_in(app, visit, Admitted("owner" if owns else "viewer", name, HUB))
+            to, shown = move_of(visit), Admitted("owner" if owns else "viewer", name, HUB)
+            who, browser = await run_in_threadpool(app.access.begin, shown, to)
+            move(visit, to, who, browser)
         except MmdemoError as e:
             return refusal(e)
         return RedirectResponse("/", 303)

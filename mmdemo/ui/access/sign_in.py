@@ -9,9 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from mmdemo.asker import mark_of
 from mmdemo.errors import AccessError, MmdemoError, UserError
-from mmdemo.service.access import Admitted, new_session
+from mmdemo.service.access import Admitted, Browser, Move, new_session
 from mmdemo.service.app import App
 from mmdemo.ui.access.askers import Visit
 from mmdemo.ui.access.gate import ASKERS, VISIT
@@ -21,28 +20,18 @@ from mmdemo.ui.waiting_files import WAITING
 LONGEST_KEY = 1000
 
 
-async def let_in(app: App, visit: Visit, who: Admitted) -> Admitted:
-    """Sign somebody in with a new session; returns who they are then. What they brought as nobody, or as the
-    same, stays theirs; what somebody else brought is not handed on, and goes in its time.
+def move_of(visit: Visit) -> Move:
+    """From the session of a browser to a new one."""
+    return Move(visit.session, visit.who, visit.brought, visit.browser, new_session())
 
-    Raises:
-        StorageError: it cannot be noted, and nothing has changed.
+
+def move(visit: Visit, to: Move, who: Admitted, browser: Browser) -> None:
+    """Have a browser bring its new session, which is noted. What somebody else brought is not handed on, and
+    goes in its time.
     """
-    who, browser = visit.browser.with_one_more(who)
-    same = visit.brought and (visit.who.by, visit.who.name) in (("", ""), (who.by, who.name))
-    session = new_session()
-
-    def note() -> None:
-        app.access.begin(session, who)
-        if same:
-            app.ws.scratch.hand_over(mark_of(visit.session), mark_of(session), who.role)
-            WAITING.hand_over(visit.session, session)
-        if visit.who.by:
-            app.access.end(visit.session)
-
-    await run_in_threadpool(note)
-    visit.becomes(who, session, browser)
-    return who
+    if to.takes_along(who):
+        WAITING.hand_over(to.before, to.session)
+    visit.becomes(who, to.session, browser)
 
 
 def sign_in_routes(app: App) -> list[BaseRoute]:
@@ -59,14 +48,16 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
                 raise UserError("There is no key.", "Give the pass phrase or the key of an invitation.")
             async with one_at_a_time:  # many that come at once are many guesses
                 askers.require_patience(visit, key)
-                who = await run_in_threadpool(app.access.admit, key)
-                if who is None:
+                to = move_of(visit)
+                found = await run_in_threadpool(app.access.sign_in, key, to)
+                if found is None:
                     askers.wrong(visit, key)
                     raise AccessError(
                         "This key opens nothing.", "Check it; an invitation may be used up or over."
                     )
+            who, browser = found
             askers.right(visit, who)
-            who = await let_in(app, visit, who)
+            move(visit, to, who, browser)
         except MmdemoError as e:
             return refusal(e)
         return JSONResponse({"role": who.role, "name": who.name, "person": visit.asker.person})

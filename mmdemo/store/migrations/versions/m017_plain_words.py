@@ -1,13 +1,16 @@
 """Both databases find the same words: what a word is is decided before they index it."""
 
+import re
+import unicodedata
+
 import sqlalchemy as sa
 from alembic import op
-
-from mmdemo.store.words import indexed_words
 
 revision = "m017"
 down_revision = "m016"
 AT_ONCE = 500  # rows
+LONGEST_WORD = 200  # characters
+WHOLE_BYTES, NEW_BYTES = 200_000, 400_000  # of words: all that come first, then only new ones
 
 
 def upgrade() -> None:
@@ -32,8 +35,25 @@ def _fill() -> None:
     take = sa.text("SELECT id, body FROM searchable_texts WHERE id > :last ORDER BY id LIMIT :most")
     put = sa.text("UPDATE searchable_texts SET words = :words WHERE id = :id")
     while rows := connection.execute(take, {"last": last, "most": AT_ONCE}).all():
-        connection.execute(put, [{"id": row.id, "words": indexed_words(row.body)} for row in rows])
+        connection.execute(put, [{"id": row.id, "words": _words(row.body)} for row in rows])
         last = rows[-1].id
+
+
+def _words(body: str) -> str:
+    """The words of a text as they were indexed when this was written."""
+    bare = re.sub("[\u0300-\u036f]+", "", unicodedata.normalize("NFKD", body))
+    kept: list[str] = []
+    known: set[str] = set()
+    size = 0
+    for found in re.finditer(r"[^\W_]+", unicodedata.normalize("NFC", bare.casefold())):
+        word = found.group()[:LONGEST_WORD]
+        if size < WHOLE_BYTES or word not in known:
+            size += len(word.encode()) + 1
+            if size > NEW_BYTES:
+                break
+            known.add(word)
+            kept.append(word)
+    return " ".join(kept)
 
 
 def _index_in_sqlite() -> None:
