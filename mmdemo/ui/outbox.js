@@ -59,10 +59,10 @@ mm.outbox = (() => {
   let made = false, declined = false;  // a label since the page was opened; the wish to sign in
 
   const ANOTHERS = "Somebody else made it in this browser. It is sent when they sign in again.";
-  const aside = () => [...read(ASIDE), ...ofOthers().map((entry) => ({ ...entry, why: ANOTHERS }))];
+  const aside = () => read(ASIDE), anothers = () => ofOthers().map((entry) => ({ ...entry, why: ANOTHERS }));
   function standing() {
     const all = waiting(), undos = all.filter((entry) => entry.action === "take_back").length;
-    return { labels: all.length - undos, undos, aside: aside().length, state, why };
+    return { labels: all.length - undos, undos, aside: aside().length, anothers: ofOthers().length, state, why };
   }
   let telling = 0;
   function changed() {
@@ -259,7 +259,12 @@ mm.outbox = (() => {
   }
   function discard() {
     for (const entry of read(ASIDE)) drop(ASIDE, entry.body.key);
-    for (const entry of ofOthers()) drop(WAITS, entry.body.key);
+    changed();
+  }
+  // Given up for somebody else, who has not seen it: only these, which whoever does it has seen.
+  function discardAnothers(entries) {
+    const keys = new Set(entries.map((entry) => entry.body.key));
+    for (const entry of ofOthers()) if (keys.has(entry.body.key)) drop(WAITS, entry.body.key);
     changed();
   }
 
@@ -274,6 +279,6 @@ mm.outbox = (() => {
   if (waiting().length) deliver();
 
   const watch = (f) => { watchers.add(f); f(standing()); };
-  return { put, takeBack, waiting, aside, retry, discard, signIn, become, watch, get state() { return state; } };
+  return { put, takeBack, waiting, aside, anothers, retry, discard, discardAnothers, signIn, become, watch, get state() { return state; } };
 })();
 mm.save = mm.outbox.put;

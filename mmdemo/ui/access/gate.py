@@ -211,7 +211,7 @@ class Gate:
             return
         said = (headers.get("origin", ""), headers.get("x-forwarded-proto", ""))  # at worst of oneself
         secure = scope.get("scheme") == "https" or any(one.startswith("https") for one in said)
-        answer.append("set-cookie", self._cookies.header(visit.session, visit.who, visit.browser, secure))
+        answer.append("set-cookie", self._cookies.header(visit.session, visit.who, secure, visit.browser))
         if scope["method"] != "POST":
             answer["cache-control"] = "private, no-cache"
         visit.told = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import cookie_parser
 
-from mmdemo.service.access import REMEMBERED_S, Access, Admitted, Browser, Session
+from mmdemo.service.access import NOTHING_KNOWN, REMEMBERED_S, Access, Admitted, Browser, Session
 
 PATH = "/"
 
@@ -31,14 +31,14 @@ class Cookies:
         """What the browser is known by that brings a Cookie header, also where its session is over."""
         return self._access.browser(cookie_parser(header).get(self._name, ""))
 
-    def header(self, session: str, who: Admitted, browser: Browser, secure: bool) -> str:
+    def header(self, session: str, who: Admitted, secure: bool, browser: Browser = NOTHING_KNOWN) -> str:
         """A Set-Cookie header.
 
         Args:
             session: its id.
             who: whose it is.
-            browser: what this one is known by, also when the session is over.
             secure: whether it came over https, and goes back by nothing else.
+            browser: what this one is known by, also when the session is over.
         """
         where = "; SameSite=None; Secure; Partitioned" if self._on_space else "; SameSite=Lax"
         if secure and not self._on_space:

@@ -5,7 +5,7 @@ element.querySelector("[data-share]").onclick = () => address.share();
 const ANSWERS_MS = 15000;  // a server that says nothing for so long is not there
 const SOON_MS = 1000;  // what waits no longer than this is nothing to speak of
 let last = null, lost = false, refused = "";  // the newest status; whether nothing answers; why the server gives none
-let mine = { labels: 0, undos: 0, aside: 0, state: "" }, since = 0;  // what waits in the browser, and since when
+let mine = { labels: 0, undos: 0, aside: 0, anothers: 0, state: "" }, since = 0;  // what waits in the browser, and since when
 
 const press = (kind, onclick, words, more = {}) =>
   h("button", { class: kind, type: "button", onclick, ...more }, words);
@@ -25,6 +25,11 @@ function aside() {
   if (!mine.aside) return null;
   return link(showAside, `${some(mine.aside, "label")} could not be stored`, { "data-aside": true });
 }
+function anothers() {
+  if (!mine.anothers) return null;
+  const words = `${some(mine.anothers, "label")} of somebody else ${mine.anothers === 1 ? "waits" : "wait"}`;
+  return link(showAnothers, words, { "data-anothers": true });
+}
 function draw() {
   const parts = [], wait = waiting();
   if (lost) parts.push(h("span", { class: "mm-dot busy" }, wait ? "No connection" : "No connection. Trying again…"));
@@ -40,28 +45,33 @@ function draw() {
     }
     parts.push(h("span", {}, `${index.items} ${mm.task.modality.plural}`));
   }
-  line.replaceChildren(...[...parts, wait, aside()].filter(Boolean));
+  line.replaceChildren(...[...parts, wait, aside(), anothers()].filter(Boolean));
 }
 
 // What could not be stored: each with its sentence, to be saved as a file, tried again or given up.
 const of = ({ body, shown }) => `${body.verdict} “${body.text || shown?.text || body.pair}”`;
 const said = (entry) => (entry.action === "take_back" ? "undo" : of(entry));
-function showAside() {
-  const entries = outbox.aside();
+const showAside = () => show(outbox.aside(), "could not be stored", outbox.discard, outbox.retry);
+// What waits for somebody else can be stored: whoever sits here now is told so before they delete it.
+function showAnothers() {
+  const entries = outbox.anothers();
+  show(entries, "of somebody else, who has not signed in again", () => outbox.discardAnothers(entries));
+}
+function show(entries, how, discard, retry) {
   const row = ({ at, body, about: _, ...entry }) => ({ made: new Date(at).toISOString(), ...entry, ...body });
   const told = entries.map(row);
   const file = () => mm.saveFile("mmdemo-labels.json", JSON.stringify(told, null, 2), "application/json");
-  const retry = () => { dialog.close(); outbox.retry(); };
-  const discard = async () => {
+  const again = () => { dialog.close(); retry(); };
+  const giveUp = async () => {
     dialog.close();
-    const sure = await mm.confirm(`Delete ${some(entries.length, "label")} that could not be stored?`, "Delete");
-    if (sure) outbox.discard();
+    const relative = retry ? "that " : "";
+    if (await mm.confirm(`Delete ${some(entries.length, "label")} ${relative}${how}?`, "Delete")) discard();
   };
   const dialog = h("dialog", { class: "mm-dialog mm-aside" },
-    h("p", {}, h("strong", {}, `${some(entries.length, "label")} could not be stored`)),
+    h("p", {}, h("strong", {}, `${some(entries.length, "label")} ${how}`)),
     h("ul", {}, entries.map((entry) => h("li", {}, said(entry), h("span", { class: "mm-faint" }, ` ${entry.why}`)))),
     h("div", { class: "mm-row" },
-      press("mm-button primary", file, "Save as a file"), button(retry, "Try again"), button(discard, "Delete"),
+      press("mm-button primary", file, "Save as a file"), retry ? button(again, "Try again") : "", button(giveUp, "Delete"),
       button(() => dialog.close(), "Close")));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
