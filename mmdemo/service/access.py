@@ -216,6 +216,11 @@ class Access:
             return self._ws.grants.stands(int(number), digest)
         return kind in ("", OWNER) or (kind == HUB and self._on_space)
 
+    def is_in_by(self, who: Admitted, key: str) -> bool:
+        """Whether a key is the invitation by which somebody is in."""
+        kind, _, rest = who.by.partition(":")
+        return kind == GRANT and rest.partition(":")[2] == self.digest(key)[:OF_A_DIGEST]
+
     def end(self, session: str) -> None:
         """Sign a session out, in every copy of its cookie."""
         self._ws.sessions.end(mark_of(session))

@@ -85,7 +85,8 @@ mm.outbox = (() => {
     receipt.catch(() => {});
     made = true;
     changed();
-    if (!timer || aloneFails()) deliver();
+    if (state === "sign-in" && !declined) signIn();
+    else if (!timer || aloneFails()) deliver();
     return { kept: true, key, receipt };
   }
 
@@ -268,6 +269,20 @@ mm.outbox = (() => {
     changed();
   }
 
+  // What waits is given up by who made it.
+  function discardWaiting() {
+    for (const { body: { key } } of waiting()) {
+      drop(WAITS, key);
+      failed.delete(key);
+      tell({ key, refused: "It was discarded, and is not stored." });
+    }
+    state = "";
+    declined = false;
+    clearTimeout(timer);
+    timer = 0;
+    changed();
+  }
+
   // Versions before kept all labels under one key.
   const BEFORE = "mmdemo.pending", CALLED = { undo: "take_back" };
   try {
@@ -279,6 +294,6 @@ mm.outbox = (() => {
   if (waiting().length) deliver();
 
   const watch = (f) => { watchers.add(f); f(standing()); };
-  return { put, takeBack, waiting, aside, anothers, retry, discard, discardAnothers, signIn, become, watch, get state() { return state; } };
+  return { put, takeBack, waiting, aside, anothers, retry, discard, discardAnothers, discardWaiting, signIn, become, watch, get state() { return state; } };
 })();
 mm.save = mm.outbox.put;

@@ -14,7 +14,8 @@
   function grantRow(grant, again) {
     const who = grant.name || "no name", open = grant.state === "open";
     const uses = grant.uses_left === null ? grant.kind : `${grant.kind}, ${grant.uses_left} left`;
-    const revoke = () => again(api("revoke", { grant: grant.id }), `${who} can do no more than look.`);
+    const ended = grant.kind === "token" ? "The token opens nothing any more." : grant.used ? "Whoever was let in by this invitation is signed out." : "This invitation can no longer be opened.";
+    const revoke = () => again(api("revoke", { grant: grant.id }), ended);
     return h("tr", { class: open ? null : "mm-faint" }, cell("Who", who), cell("May", grant.role), cell("Key", `${grant.id}: ${uses}`),
       cell("Made", day(grant.made)), cell("Last used", day(grant.last_used)), cell("Ends", day(grant.expires)),
       cell("State", grant.state === "revoked" ? "revoked" : h("span", {}, open ? "" : "over ", end("Revoke", `Revoke ${grant.kind} ${grant.id}`, revoke))));

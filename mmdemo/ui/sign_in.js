@@ -8,8 +8,11 @@
   const told = ({ role, name }) => `You are signed in${name ? ` as ${name}` : ""} and may ${may[role]}.`;
   const post = (path, body = {}) => send(path, asJson(body));
 
+  let known = null;  // who one is, by the newest status
+
   async function open(key) {
     const you = await post("mmdemo/sign-in", { key: LINK.exec(key)?.[1] || key });
+    known = { ...known, ...you };
     toast(told(you));
     mm.outbox.become(you.person);
     try { localStorage.setItem(SIGNED_IN, String(Date.now())); } catch { /* other tabs hear of it by themselves */ }
@@ -25,11 +28,12 @@
   const byHub = () => h("p", {}, h("a", { class: "mm-button", href: "mmdemo/hub/sign-in", target: "_blank" }, "Sign in with Hugging Face"));
 
   // Asks for a key until it is right or the person cancels; answers whether they are signed in.
+  // `said` is why a key that came by a link did not open.
   let asking = null, hub = false;
-  function signIn(why = "Sign in to label, import or train.") {
+  function signIn(why = "Sign in to label, import or train.", said = "", shown = "") {
     asking ||= new Promise((resolve) => {
-      const key = h("input", { id: "mm-key", type: "password", autocomplete: "current-password", required: true });
-      const wrong = h("p", { class: "mm-error", role: "alert", hidden: true });
+      const key = h("input", { id: "mm-key", type: "password", autocomplete: "current-password", required: true, value: shown });
+      const wrong = h("p", { class: "mm-error", role: "alert", hidden: !said }, said);
       const go = h("button", { class: "mm-button primary" }, "Sign in");
       const form = h("form", { onsubmit: async (e) => {
         e.preventDefault();
@@ -53,6 +57,10 @@
     });
     return asking;
   }
+
+  // Whether one may what a role may; whoever may not is asked to sign in for it first.
+  const has = (role) => !known || ROLES.indexOf(known.role) >= ROLES.indexOf(role);
+  const allows = async (role, why) => has(role) || ((await signIn(why)) && has(role));
 
   async function signOut() {
     await post("mmdemo/sign-out");
@@ -88,7 +96,7 @@
 
   // Who one is, in the header; alone at one's own machine there is nobody to be.
   const link = (words, onclick) => h("button", { class: "mm-link", type: "button", onclick }, words);
-  let drawn = "", known = null;
+  let drawn = "";
   addEventListener("mm-status", ({ detail: { you } }) => {
     known = you;
     const box = document.querySelector("[data-who]"), now = JSON.stringify(you);
@@ -100,6 +108,9 @@
     box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link("Invite", invite), link("People", () => mm.showPeople())] : []), link("Sign out", signOut));
   });
 
+  // Whether a link is the one by which one is in already.
+  const isOwn = async (key) => { try { return (await post("mmdemo/sign-in", { key, own: true })).own; } catch { return false; } };
+
   // Any page may send its reader to a link of its own choice: whoever is somebody already is asked first.
   async function openLink(asks) {
     const key = LINK.exec(location.hash)?.[1];
@@ -108,10 +119,12 @@
     const you = known || await new Promise((told) => addEventListener("mm-status", ({ detail }) => told(detail.you), { once: true }));
     const somebody = you.alone || you.role !== "viewer" || you.name;
     const who = you.name || you.role;
-    if ((asks || somebody) && !(await confirm(`Sign in by this link? You are ${who} until then.`, "Sign in"))) return;
-    open(key).catch((e) => toast(e.message, true));
+    if (somebody && (await isOwn(key))) return toast(`You are signed in already, as ${who}.`);
+    const now = somebody ? ` You are signed in as ${who}, and no longer by that.` : "";
+    if ((asks || somebody) && !(await confirm(`Sign in by this link?${now}`, "Sign in"))) return;
+    open(key).catch((e) => signIn("By this link nobody is signed in now.", e.message, key));
   }
   addEventListener("hashchange", () => openLink(true));
   openLink(false);
-  mm.signIn = signIn;
+  Object.assign(mm, { signIn, allows });
 })();

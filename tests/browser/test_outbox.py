@@ -12,6 +12,7 @@ from tests.browser.conftest import serving
 from tests.browser.labelling import (
     AWAY,
     LABELS,
+    PRESS,
     Open,
     Served,
     another_tab,
@@ -45,7 +46,15 @@ def test_labels_of_two_tabs_that_the_server_does_not_hear_are_all_stored_when_it
         expect(tab.locator(".mm-status")).to_contain_text("8 labels wait for the server")
         expect(tab.locator(".mm-status")).to_contain_text("No connection")
         expect(tab.locator(".mm-dot.good")).to_have_count(0)
+        expect(tab.locator(".mm-receipt")).to_have_text(
+            "No connection. 8 labels kept in this browser until the server answers."
+        )
+    page.evaluate(f"for (let i = 0; i < 80; i += 1) ({PRESS})('s')")  # all pairs that were fetched
+    expect(page.locator(".mm-pair-text")).to_have_text("No connection.")
+    expect(page.locator(".mm-why")).to_have_text("More pairs come when the server answers.")
+    expect(page.get_by_role("button", name="Match M", exact=True)).to_be_disabled()
     doorway.open()
+    shows_a_pair(page)
     for tab in (page, other):
         wait_sent(tab)
         expect(tab.locator(".mm-dot.good")).to_be_visible()

@@ -51,13 +51,22 @@ def test_a_wrong_key_is_told_in_the_dialog_and_a_right_one_goes_on_with_what_one
     page = open_page(f"{address}?view=label", tolerate=REFUSED)
     expect(page.locator(".mm-picture img")).to_be_visible()
     expect(who(page).get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page.locator(".mm-receipt")).to_have_text("You look only. To label, sign in.")
     before = app.ws.labels.total()
     page.keyboard.press("m")
     dialog = page.get_by_role("dialog", name="Sign in")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+    expect(page.locator("[data-waiting]")).to_have_count(0)
+    expect(page.locator(".mm-receipt")).to_have_text("It was discarded, and is not stored.")
+    page.keyboard.press("m")
+    expect(page.locator(".mm-receipt")).to_contain_text("1 label kept in this browser until you sign in.")
     expect(dialog).to_contain_text("This is for annotators, and you are a viewer.")
     dialog.get_by_label("Pass phrase or invitation").fill("open sesame")
     dialog.get_by_role("button", name="Sign in").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("This key opens nothing.")
+    expect(dialog.get_by_role("alert")).to_contain_text("is not right, or it was used up or is over.")
     dialog.get_by_label("Pass phrase or invitation").fill("let me in")
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_have_count(0)
@@ -75,6 +84,15 @@ def test_cancel_ends_the_dialog_and_it_comes_back_when_one_asks_for_it(
 ) -> None:
     page = open_page(f"{locked[1]}?view=data", tolerate=REFUSED)
     button = who(page).get_by_role("button", name="Sign in")
+    page.locator(".mm-data input[type=file]").first.set_input_files(
+        {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"}
+    )
+    page.get_by_role("dialog", name="Sign in").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".mm-data [data-error]")).to_contain_text("trainer")
+    expect(page.get_by_text("Uploading")).to_have_count(0)
+    page.get_by_role("button", name="Restore a backup").click()
+    expect(page.get_by_role("dialog", name="Sign in")).to_contain_text("Restoring is for the owner.")
+    page.keyboard.press("Escape")
     dialog = page.get_by_role("dialog", name="Sign in")
     for leave in (dialog.get_by_role("button", name="Cancel").click, lambda: page.keyboard.press("Escape")):
         button.click()
@@ -125,13 +143,29 @@ def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
     for come in ("location.href = link", "location.hash = link.split('#')[1]"):
         page.evaluate(f"link => {{ {come}; }}", f"{address}#sign-in={key}")
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("You are owner until then.")
+        expect(dialog).to_contain_text("You are signed in as owner")
         dialog.get_by_role("button", name="Cancel").click()
         expect(who(page)).to_contain_text("owner")
         assert "sign-in" not in page.url
     page.goto(f"{address}#sign-in={key}")
     page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
     expect(who(page)).to_contain_text("Mallory")
+
+
+def test_ones_own_link_again_asks_nothing_and_one_that_was_used_up_is_told_where_one_signs_in(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    grant, key = app.access.grant(INVITATION, "annotator", "Frida", 1, 1)
+    page = open_page(f"{address}#sign-in={key}")
+    expect(who(page)).to_contain_text("Frida")
+    page.evaluate("(key) => { location.hash = `sign-in=${key}`; }", key)
+    expect(page.locator("#mm-toasts")).to_contain_text("You are signed in already, as Frida")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    other = open_page(f"{address}#sign-in={key}", tolerate=REFUSED)
+    dialog = other.get_by_role("dialog", name="Sign in")
+    expect(dialog.get_by_role("alert")).to_contain_text("Ask for a new one.")
+    assert [row.used for row in app.ws.grants.listed() if row.id == grant.id] == [1]
 
 
 def test_the_owner_sees_who_is_let_in_and_takes_each_back_by_one_click(

@@ -40,12 +40,19 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
     one_at_a_time = asyncio.Lock()
 
     async def sign_in(request: Request) -> Response:
-        """Take `{"key": KEY}`: who shows a right one is what it says from then on."""
+        """Take `{"key": KEY}`: who shows a right one is what it says from then on. With `"own": true` it only
+        tells whether they are in by this one already.
+        """
         visit, askers = request.scope[VISIT], request.scope[ASKERS]
         try:
-            key = (await json_body(request)).get("key")
+            asked = await json_body(request)
+            key = asked.get("key")
             if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
                 raise UserError("There is no key.", "Give the pass phrase or the key of an invitation.")
+            own = app.access.is_in_by(visit.who, key)
+            if own or asked.get("own"):  # an invitation that is opened again by whom it let in is not used up
+                answer = {"role": visit.who.role, "name": visit.who.name, "person": visit.asker.person}
+                return JSONResponse(answer | {"own": own})
             async with one_at_a_time:  # many that come at once are many guesses
                 askers.require_patience(visit, key)
                 to = move_of(visit)
@@ -53,7 +60,8 @@ def sign_in_routes(app: App) -> list[BaseRoute]:
                 if found is None:
                     askers.wrong(visit, key)
                     raise AccessError(
-                        "This key opens nothing.", "Check it; an invitation may be used up or over."
+                        "This pass phrase or invitation is not right, or it was used up or is over.",
+                        "Check it. Ask for a new one.",
                     )
             who, browser = found
             askers.right(visit, who)

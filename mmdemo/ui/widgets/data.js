@@ -16,10 +16,12 @@ async function send(input) {
   batch = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
   $("[data-source]").value = layout = "";
   const box = $("[data-import-state]");
-  for (const [i, one] of list.entries()) {
-    box.replaceChildren(bar(i / list.length, `Uploading ${i + 1} of ${list.length}`));
-    await upload(one, one.webkitRelativePath || one.name, batch);
-  }
+  try {
+    for (const [i, one] of list.entries()) {
+      box.replaceChildren(bar(i / list.length, `Uploading ${i + 1} of ${list.length}`));
+      await upload(one, one.webkitRelativePath || one.name, batch);
+    }
+  } catch (e) { box.replaceChildren(); throw e; }
   box.replaceChildren(h("p", {}, `${list.length} file${list.length > 1 ? "s" : ""} uploaded.`));
   await preview();
 }
@@ -117,11 +119,14 @@ $("[data-backup]").onclick = guard(async () => {
   box.textContent = "Packing…";
   try { const r = await api("backup"); fetchFile(box, r, `${(r.bytes / 1e6).toFixed(1)} MB.`); } catch (e) { box.textContent = ""; throw e; }
 });
-$("[data-restore]").onclick = () => zip.click();
+const OWNERS = "Restoring is for the owner.";
+$("[data-restore]").onclick = guard(async () => { if (await mm.allows("owner", `${OWNERS} Sign in as one.`)) zip.click(); else error(OWNERS); });
 zip.onchange = guard(async () => {
   const one = zip.files[0];
   zip.value = "";
-  if (!one || !confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
+  if (!one) return;
+  if (!/\.zip$/i.test(one.name)) throw new Error(`${one.name} is no backup: choose a zip that Back up has made.`);
+  if (!confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
   const box = $("[data-backup-state]"), to = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
   box.textContent = "Restoring…";
   try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is in ${r.kept}.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }

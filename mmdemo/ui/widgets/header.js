@@ -19,7 +19,8 @@ function waiting() {
   const how = { class: "mm-dot busy", "data-waiting": true, title: mine.why || null };
   const part = (...words) => h("span", how, words);
   if (state !== "sign-in") return part(`${what} ${waits} for the server`);
-  return part(`${what} ${waits} until you sign in · `, link(() => outbox.signIn(), "Sign in"));
+  const discard = async () => { if (await mm.confirm(`Discard ${what}?`, "Discard")) outbox.discardWaiting(); };
+  return part(`${what} ${waits} until you sign in · `, link(() => outbox.signIn(), "Sign in"), " · ", link(discard, "Discard"));
 }
 function aside() {
   if (!mine.aside) return null;

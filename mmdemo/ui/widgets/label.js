@@ -1,6 +1,8 @@
 const { h, api, thumb, save, annotator, outbox } = mm;
 const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
+const NO_CONNECTION = "No connection.", ONLY_LOOKS = "You look only. To label, sign in.";
+let lacking = "";  // why no more pairs come now
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
 // Said after the answer only: before it, it would be a hint at it.
@@ -28,13 +30,19 @@ function fill() {
       const have = new Set([...queue, ...(current ? [current] : [])].map((p) => p.pair));
       const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !waiting.includes(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
       queue.push(...fresh);
+      lacking = "";
       counted(answer.counts);
       finished = !queue.length && !current;
       filling = null;
       if (!current) advance();
       drawCounts();
     })
-    .catch((e) => { filling = null; receipt(e.message, true); setTimeout(fill, 1500); });
+    .catch((e) => {
+      filling = null;
+      lacking = e.told ? e.message : NO_CONNECTION;
+      if (!current) paint();
+      setTimeout(fill, 1500);
+    });
   return filling;
 }
 const spanOf = (pair) => (pair.start === null || pair.start === undefined ? null : pair.moved || { start: pair.start, end: pair.end });
@@ -74,12 +82,13 @@ const again = (rate) => current && (isSound(current) ? wave : isVideo(current) ?
 function paint() {
   element.dataset.pair = current ? current.pair : "";
   element.dataset.why = current ? current.why : "";
+  for (const button of element.querySelectorAll("[data-verdict], [data-edit], [data-skip]")) button.disabled = !current;
   if (!current) {
     wave.stop();
     player.stop();
     $(".mm-picture").replaceChildren();
-    $(".mm-pair-text").textContent = finished ? "Every pair has its label." : "Loading…";
-    $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results." : "";
+    $(".mm-pair-text").textContent = finished ? "Every pair has its label." : lacking || "Loading…";
+    $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results." : lacking && "More pairs come when the server answers.";
     return;
   }
   prepare(current);
@@ -98,10 +107,21 @@ function advance() {
   queue.slice(0, DECODED).forEach(prepare);
   fill();
 }
+let awaited = false;  // whether the line tells of what has no receipt yet
+let standing = { labels: 0, undos: 0, state: "", why: "" };  // what waits in this browser
 function receipt(message, bad = false) {
   const line = $(".mm-receipt");
+  awaited = false;
   line.textContent = message;
   line.classList.toggle("bad", bad);
+}
+// What becomes of a label or an undo until its receipt comes.
+function awaitReceipt() {
+  const { labels, undos, state, why } = standing;
+  const kept = [labels && `${labels} label${labels === 1 ? "" : "s"}`, undos && `${undos} undo${undos === 1 ? "" : "s"}`].filter(Boolean).join(" and ");
+  const told = { "": "Saving…", away: `${NO_CONNECTION} ${kept} kept in this browser until the server answers.`, "sign-in": `Not stored yet: ${kept} kept in this browser until you sign in.` };
+  receipt(told[state] ?? `Not stored yet: ${kept} kept in this browser. ${why}`);
+  awaited = true;
 }
 function drawCounts() {
   if (!counts) return;
@@ -135,7 +155,7 @@ function label(verdict, text = "") {
   const entry = { pair: current, verdict, key: sent.key, undone: false };
   done.push(entry);
   shift(entry, 1);
-  if (outbox.state) receipt("Kept in this browser: the server gets it as soon as it answers.");
+  awaitReceipt();
   sent.receipt.then((r) => {
     entry.label = r.label;
     entry.ahead -= 1;
@@ -182,7 +202,7 @@ async function takeBack() {
   if (!sent.kept) return;
   entry.undone = true;
   shift(entry, -1);
-  if (outbox.state) receipt("Taken back in this browser: the server gets it as soon as it answers.");
+  awaitReceipt();
   if (current && current.pair !== entry.pair.pair) queue.unshift(current);
   for (let i = queue.length - 1; i >= 0; i -= 1) if (queue[i].pair === entry.pair.pair) queue.splice(i, 1);
   current = entry.pair;
@@ -229,6 +249,13 @@ addEventListener("keydown", (e) => {
   act();
 });
 addEventListener("mm-status", (e) => { if (!filling) { counted(e.detail.counts); drawCounts(); } });
+outbox.watch((now) => { standing = now; if (awaited && now.labels + now.undos) awaitReceipt(); });
+// Whoever only looks is told before the first label what it takes.
+addEventListener("mm-status", ({ detail: { you } }) => {
+  const line = $(".mm-receipt"), looks = !you.alone && you.role === "viewer";
+  if (looks && !line.textContent) receipt(ONLY_LOOKS);
+  else if (!looks && line.textContent === ONLY_LOOKS) receipt("");
+});
 function restart() {
   queue.length = 0; passed.clear(); current = null; finished = false; counts = null;
   paint();
