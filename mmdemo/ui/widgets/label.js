@@ -109,18 +109,19 @@ function advance() {
 }
 let awaited = false;  // whether the line tells of what has no receipt yet
 let standing = { labels: 0, undos: 0, state: "", why: "" };  // what waits in this browser
-function receipt(message, bad = false) {
+function receipt(message, bad = false, open = false) {
   const line = $(".mm-receipt");
   awaited = false;
   line.textContent = message;
   line.classList.toggle("bad", bad);
+  line.classList.toggle("mm-faint", open);  // nothing is stored by that
 }
 // What becomes of a label or an undo until its receipt comes.
 function awaitReceipt() {
   const { labels, undos, state, why } = standing;
   const kept = [labels && `${labels} label${labels === 1 ? "" : "s"}`, undos && `${undos} undo${undos === 1 ? "" : "s"}`].filter(Boolean).join(" and ");
   const told = { "": "Saving…", away: `${NO_CONNECTION} ${kept} kept in this browser until the server answers.`, "sign-in": `Not stored yet: ${kept} kept in this browser until you sign in.` };
-  receipt(told[state] ?? `Not stored yet: ${kept} kept in this browser. ${why}`);
+  receipt(told[state] ?? `Not stored yet: ${kept} kept in this browser. ${why}`, false, true);
   awaited = true;
 }
 function drawCounts() {
@@ -253,7 +254,7 @@ outbox.watch((now) => { standing = now; if (awaited && now.labels + now.undos) a
 // Whoever only looks is told before the first label what it takes.
 addEventListener("mm-status", ({ detail: { you } }) => {
   const line = $(".mm-receipt"), looks = !you.alone && you.role === "viewer";
-  if (looks && !line.textContent) receipt(ONLY_LOOKS);
+  if (looks && !line.textContent) receipt(ONLY_LOOKS, false, true);
   else if (!looks && line.textContent === ONLY_LOOKS) receipt("");
 });
 function restart() {
