@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mmdemo.data.columns import OWN
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import ImportReport, import_source
 from mmdemo.data.reading import open_source
@@ -107,6 +108,37 @@ def _shards(tmp: Path) -> Path:
     return tmp / "sh"
 
 
+def _argilla(tmp: Path) -> Path:
+    answered = {"responses": {"fits": [{"user_id": "1", "value": "match"}]}, "suggestions": {}}
+    records = [
+        {"fields": {"image": "1.png", "text": "one"}, **answered},
+        {"fields": {"image": "no.png", "text": 3}, **answered},
+        {"fields": 4, "responses": {}, "suggestions": {}},
+    ]
+    return lay_out(tmp / "ar", {"records.json": json.dumps(records), "1.png": ""}) / "records.json"
+
+
+def _label_studio(tmp: Path) -> Path:
+    said = [{"result": [{"type": "choices", "value": {"choices": ["match"]}}, 3]}]
+    tasks = [
+        {"data": {"image": "1.png", "text": "one"}, "annotations": said},
+        {"data": {"image": "http://far.example/2.png", "text": "two"}, "annotations": said},
+        {"data": 4, "annotations": []},
+    ]
+    return lay_out(tmp / "st", {"tasks.json": json.dumps(tasks), "1.png": ""}) / "tasks.json"
+
+
+def _samples(tmp: Path) -> Path:
+    said = dict.fromkeys(OWN) | {"text": "one"}
+    files: Files = {"1.png": "", "1.json": json.dumps(said), "2.png": b"x", "2.json": json.dumps(said)}
+    return lay_out(tmp / "sa", files)
+
+
+def _training_pairs(tmp: Path) -> Path:
+    lines = ['{"anchor": "1.png", "positive": "one", "label": 1}', '{"anchor": "no.png", "positive": 4}', "["]
+    return lay_out(tmp / "tp", {"train.jsonl": "\n".join(lines), "1.png": ""})
+
+
 SPECIAL: dict[str, Callable[[Path], Path]] = {
     "ljspeech": _ljspeech,
     "common-voice": _common_voice,
@@ -116,6 +148,10 @@ SPECIAL: dict[str, Callable[[Path], Path]] = {
     "msr-vtt": _msr_vtt,
     "datasets": _data_set,
     "shards": _shards,
+    "argilla": _argilla,
+    "label-studio": _label_studio,
+    "samples": _samples,
+    "training-pairs": _training_pairs,
 }
 
 
