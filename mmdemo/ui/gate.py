@@ -61,12 +61,13 @@ def ask(
     operation = OPERATIONS.get(name)
     require_role(operation.role, asker)
     app.context.wait_for_samples()  # half a second, at the first start
-    said = values.get("annotator", "")
     with asking(asker):
         try:
-            if "annotator" in operation.fields and isinstance(said, str):  # else it is refused below
-                values = {**values, "annotator": app.names.of(asker, said)}
-            return operation(app, operation.parse(values, surface, files))
+            request = operation.parse(values, surface, files)
+            if "annotator" in operation.fields:
+                named = app.names.of(asker, request.annotator)  # type: ignore[attr-defined]
+                request = request.model_copy(update={"annotator": named})
+            return operation(app, request)
         except MmdemoError as e:
             if not asker.may("owner"):
                 hide_folders(e, app.settings)

@@ -12,6 +12,7 @@ from tests.test_label_kinds import PARTLY
 from tests.waiting import free_port
 
 
+@pytest.mark.slow
 def test_a_kind_that_another_package_brings_has_a_button_a_key_a_count_and_a_filter(
     plug_in: Callable[[str, str], Path], open_page: Callable[..., Page], tmp_path: Path
 ) -> None:

@@ -208,6 +208,7 @@ def test_the_figures_of_a_table_are_one_stop_of_the_tab_key_and_the_arrows_go_th
     expect(figures.first).to_be_focused()
 
 
+@pytest.mark.slow
 def test_numbers_of_runs_and_versions(tuned: Served, open_page: Open) -> None:
     app, address = tuned
     page = open_page(f"{address}?view=fine-tune&part=runs")

@@ -65,7 +65,8 @@ sys.exit(len(failed))
 """
 
 
-@pytest.mark.parametrize("attempt", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(3))
 def test_whoever_comes_first_the_libraries_are_whole_for_all(attempt: int, tmp_path: Path) -> None:
     folder = checkpoints.save_clip(tmp_path / "clip")
     done = subprocess.run(

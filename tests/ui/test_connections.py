@@ -65,7 +65,7 @@ def test_a_connection_that_goes_on_with_half_a_request_is_closed_after_its_first
 def test_where_there_are_too_many_the_silent_ones_go_and_whoever_asks_is_answered(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (room,) = (room for room in connections._rooms.values() if address_of(room) in ("", served[2]))
+    room = connections._rooms[served[1].server.server_state]
     monkeypatch.setattr(room, "most", 8)
     with ExitStack() as held:
         lines = [held.enter_context(line_to(served[2], b"")) for _ in range(12)]
@@ -73,11 +73,6 @@ def test_where_there_are_too_many_the_silent_ones_go_and_whoever_asks_is_answere
         for _ in range(3):
             assert httpx.get(f"{served[2]}mmdemo/api/label_counts").status_code in (200, 404, 405)
         assert room._of.total() <= 8
-
-
-def address_of(room: Room) -> str:
-    """Where the server of a room is, as its silent connections have it; empty: there are none."""
-    return next((f"http://{one.server[0]}:{one.server[1]}/" for one in room.silent if one.server), "")
 
 
 def test_one_public_address_has_half_of_the_room_and_a_proxy_all_of_it() -> None:
