@@ -11,6 +11,7 @@ from tests import crowd, small_disk
 from tests.waiting import wait_for
 
 
+@pytest.mark.slow
 def test_what_is_stored_after_a_disk_was_full_is_what_people_were_told(tmp_path: Path) -> None:
     try:
         mounted = small_disk.small_disk(tmp_path / "disk", 40)

@@ -227,6 +227,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, str]
         yield own
 
 
+@pytest.mark.slow
 def test_whatever_comes_and_goes_the_store_holds_exactly_what_was_done(
     served: tuple[App, str], chromium: Browser
 ) -> None:

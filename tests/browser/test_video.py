@@ -53,6 +53,7 @@ def test_numbers_of_videos(served: Served, open_page: Callable[..., Page]) -> No
     no_number_is_left_out(page)
 
 
+@pytest.mark.slow
 def test_find_a_moment_describe_the_shots_and_label_them(
     served: Served, open_page: Callable[..., Page]
 ) -> None:

@@ -60,6 +60,7 @@ def test_nothing_is_guessed_where_nobody_speaks(samples: np.ndarray, recogniser:
     assert recogniser.encode(samples).heard == ""
 
 
+@pytest.mark.slow
 def test_a_long_recording_is_transcribed_in_pieces_with_one_clock(recogniser: Recogniser) -> None:
     pause = np.zeros(RATE_HZ // 2, np.float32)
     parts, spans, at = [], {}, 0

@@ -72,6 +72,7 @@ def test_the_bank_is_the_train_side_without_what_is_measured(
     assert not bank_of(app.ws, TASK, many).items
 
 
+@pytest.mark.slow
 def test_a_search_asks_each_candidate_once_and_follows_the_bank(
     make_app: Callable[..., App], tmp_path: Path
 ) -> None:

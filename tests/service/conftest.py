@@ -12,8 +12,10 @@ from tests.conftest import STORES
 
 
 def over_both(fixture: str) -> pytest.MarkDecorator:
-    """Run a test with a fixture over each database; elsewhere that one is over SQLite."""
-    return pytest.mark.parametrize(fixture, STORES, indirect=True)
+    """Run a test with a fixture over each database, the second as a slow one; elsewhere it is over SQLite."""
+    first, *others = STORES
+    slow = [pytest.param(store, marks=pytest.mark.slow) for store in others]
+    return pytest.mark.parametrize(fixture, [first, *slow], indirect=True)
 
 
 @pytest.fixture

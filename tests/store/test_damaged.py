@@ -125,7 +125,10 @@ def test_keys_without_rows_are_not_rows(tmp_path: Path) -> None:
     assert file.keys() == [key(1), key(2)]
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 and no more", os.urandom(500)])
+@pytest.mark.parametrize(
+    "damage",
+    [b"PK\x03\x04 and no more", *(pytest.param(d, marks=pytest.mark.slow) for d in (b"", os.urandom(500)))],
+)
 def test_what_is_kept_of_a_video_or_a_recording_is_made_anew_where_it_is_damaged(
     heard_app: App, damage: bytes
 ) -> None:

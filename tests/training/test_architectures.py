@@ -71,6 +71,7 @@ def learn(app: App, task: str, methods: Sequence[str], **how: object) -> None:
         assert not np.allclose(said[-1], said[-2], atol=1e-4), method
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("towers", ["cnn+rnn", "vit+transformer"])
 def test_towers_from_scratch_learn_from_labelled_pictures_and_are_opened_again(
     towers: str, tmp_path: Path, make_app: Callable[..., App]
@@ -95,6 +96,7 @@ def test_towers_from_scratch_learn_from_labelled_sounds(towers: str, make_app: C
     learn(labelled(make_app, "speech-text", f"sound-towers:{towers}"), "speech-text", ["full"])
 
 
+@pytest.mark.slow
 def test_a_backbone_of_timm_and_a_bert_are_joined_and_learn_by_every_method(
     tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
@@ -138,6 +140,7 @@ def weights_of(app: App) -> dict[str, np.ndarray]:
     return {name: t.numpy() for name, t in state.items() if t.is_floating_point()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [checkpoints.save_xclip, checkpoints.save_videoprism, checkpoints.save_clip])
 def test_encoders_of_videos_learn_from_labelled_videos(
     save: Callable[[Path], Path], tmp_path: Path, make_app: Callable[..., App]

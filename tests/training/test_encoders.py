@@ -112,6 +112,7 @@ def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
     assert (full / "model.safetensors").exists() and not list(full.glob("*.bin"))
 
 
+@pytest.mark.slow
 def test_clap_learns_in_full_from_labelled_sounds(tmp_path: Path, make_app: Callable[..., App]) -> None:
     folder = checkpoints.save_clap(tmp_path / "clap")
     app = make_app(speech_model=f"sounds:{folder}")

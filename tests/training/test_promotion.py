@@ -117,6 +117,7 @@ def test_what_the_gate_let_through_is_activated_without_a_word(app: App) -> None
     assert "overruled" not in card_of(app, done.version_id)
 
 
+@pytest.mark.slow
 def test_a_candidate_is_tested_again_when_the_held_out_set_has_grown(app: App) -> None:
     label_samples(app, PLENTY)
     away = keep_held_out(app, LEAST_ITEMS - 1)

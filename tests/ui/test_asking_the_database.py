@@ -82,6 +82,7 @@ def test_a_database_that_is_away_is_asked_once_for_all_who_ask_again(shared: App
     keys = [shared.access.grant("token", "annotator", "", 1, None)[1] for _ in range(3)]
     signed_in = gated(shared)
     sign_in(signed_in, shared.access.grant("invitation", "annotator", "", 1, 1)[1])
+    shared.access.recent = Recent(2.0, clock=lambda: 0.0)  # no time passes meanwhile
     asked = AskedDatabase(shared)
     asked.fails = True
     answers = [gated(shared).post(STATUS, json={}, headers=bearer(key)) for key in (*keys, *keys)]
