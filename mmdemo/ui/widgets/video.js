@@ -20,8 +20,11 @@ function open(view) {
 for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
 
 /* The video: the server looks through it behind the page, and the shots appear */
+let turns = 0;  // how often: an answer about a video that is no longer asked for is passed over
 async function show(item) {
-  known = await api("medium", { item, task: "video-text" });
+  const mine = ++turns, found = await api("medium", { item, task: "video-text" });
+  if (mine !== turns) return;
+  known = found;
   state.item = item;
   looked = null; described = null;
   mm.brought($(".mm-tools"));
@@ -33,6 +36,7 @@ async function show(item) {
   $("[data-after]").hidden = true;
   remember();
   const s = await api("watch", { item, version: state.version });
+  if (mine !== turns) return;
   player.rate(s.rate);
   drawState(s);
   mm.poke();
