@@ -90,6 +90,11 @@ class Source:
         """Those of `files` that are called like media."""
         return [f for f in self.files if is_medium(f)]
 
+    @property
+    def top_files(self) -> list[Path]:
+        """Those of `files` that lie in no folder below; of a file, itself."""
+        return [f for f in self.files if not self.parts(f)] if self.is_folder else [self.path]
+
     def parts(self, file: Path) -> tuple[str, ...]:
         """The names of the folders between the root and a file, the uppermost first."""
         return file.parent.relative_to(self.root).parts if file.is_relative_to(self.root) else ()

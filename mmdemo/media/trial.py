@@ -20,7 +20,8 @@ from typing import Any
 
 from mmdemo.asker import current
 from mmdemo.bounds import TRUSTED_WITH_TIME
-from mmdemo.errors import MediaError
+from mmdemo.errors import MediaError, MmdemoError
+from mmdemo.media.decoding import decoding
 
 CPU_S = 6  # of the processor, for one file
 WALL_S = 120.0  # whatever else keeps the machine busy
@@ -188,14 +189,10 @@ def _answer(asked: dict[str, Any], data: bytes | None) -> dict[str, Any]:
     """What is told of one file."""
     probe, _ = _of_kind(asked["kind"])
     try:
-        return {"facts": asdict(probe(Path(asked["path"]) if data is None else data, asked["most"]))}
-    except MediaError as e:
+        with decoding(asked["name"]):
+            return {"facts": asdict(probe(Path(asked["path"]) if data is None else data, asked["most"]))}
+    except MmdemoError as e:
         return {"refused": [e.what, e.cure]}
-    except MemoryError:
-        return {"refused": [f"{asked['name']} takes too much memory to read.", "Make it smaller first."]}
-    except Exception as e:
-        told = f"{asked['name']} cannot be read: {type(e).__name__}."
-        return {"refused": [told, "Save it again with another program."]}
 
 
 def main() -> None:

@@ -31,13 +31,8 @@ class GrantLog:
             session.flush()
         return grant
 
-    def use(self, digest: str) -> Grant | None:
-        """Use an invitation once more; None: there is none that can be used."""
-        with self._database.write() as session:
-            return self.use_in(session, digest)
-
     def use_in(self, session: Session, digest: str) -> Grant | None:
-        """The same within a write session."""
+        """Use an invitation once more, within a write session; None: there is none that can be used."""
         grant = _usable(session, digest, INVITATION)
         if grant is None:
             return None

@@ -274,14 +274,12 @@ def _make_room(session: Session, item: Item, counted_with: str, quota: Quota) ->
     of_role = first == mark if mark in marks else first.not_in((*marks, ""))
     theirs = select(Scratch.item_id).where(of_role, Scratch.item_id != item.id)
     taken = select(func.sum(Item.bytes)).where(Item.id.in_(theirs))
-    while mark not in marks and (session.scalar(taken) or 0) + item.bytes > all_most:
-        less = _take_from_who_has_most(session, of_role, item)
+    while (session.scalar(taken) or 0) + item.bytes > all_most:
+        less = None if mark in marks else _take_from_who_has_most(session, of_role, item)
         if less is None:
-            break
+            who = quota.who.partition(" ")[2]
+            raise BusyError(f"The space for {who}s' files is used up.", "Try again in an hour.")
         gone += less
-    if (session.scalar(taken) or 0) + item.bytes > all_most:
-        who = quota.who.partition(" ")[2]
-        raise BusyError(f"The space for {who}s' files is used up.", "Try again in an hour.")
     return gone
 
 

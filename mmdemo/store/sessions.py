@@ -25,13 +25,8 @@ class SessionLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, row: SignedIn) -> None:
-        """Keep a new one; those that are over go."""
-        with self._database.write() as session:
-            self.add_in(session, row)
-
     def add_in(self, session: Session, row: SignedIn) -> None:
-        """The same within a write session."""
+        """Keep a new one, within a write session; those that are over go."""
         row.name_key = key_digest(row.name)
         session.execute(delete(SignedIn).where(SignedIn.ends_at <= now()))
         same = (SignedIn.let_in_by == row.let_in_by, SignedIn.name == row.name)

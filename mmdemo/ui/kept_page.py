@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mmdemo.ui.access.served import path_of
+
 MOST_KEPT = 32  # answers: one for each name of the page and packing that a browser takes, 0.4 MB at most
 PATHS = {"/", "/config", "/gradio_api/info", "/gradio_api/openapi.json", "/gradio_api/mcp/schema"}
 PACKINGS = ("br", "gzip")
@@ -89,10 +91,7 @@ def is_kept(scope: Scope) -> bool:
 
 
 def _path(scope: Scope) -> str:
-    """Below where a proxy has the page."""
-    path, root = str(scope["path"]), str(scope.get("root_path") or "").rstrip("/")
-    below = path.removeprefix(root) if path.startswith(f"{root}/") else path
-    return below.rstrip("/") or "/"
+    return path_of(scope).rstrip("/") or "/"
 
 
 def _packing(headers: Headers) -> str:

@@ -24,6 +24,7 @@ from mmdemo.modality import modality_of
 from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.media_store import id_of
+from mmdemo.store.pairs import PairView
 from mmdemo.store.texts import clean_text, short_name, text_key
 from mmdemo.store.workspace import Workspace
 from tests.conftest import png
@@ -155,30 +156,17 @@ def told(ws: Workspace, task: str, every: bool) -> list[OnePair]:
     """What a workspace holds."""
     numbers = {id_of(data): i for i, (data, _) in enumerate(media(task))}
     found: dict[int, OnePair] = {}
+
+    def unsaid(view: PairView) -> OnePair:
+        number, split = numbers[view.item], view.split or ""
+        return OnePair(number, view.name, view.text, view.start_s, view.end_s, split, view.source, ())
+
     for view in ws.pairs.each_label(task, every):
         said = Said(view.verdict or "", view.corrected, view.annotator, view.comment)
-        one = found.get(view.id) or OnePair(
-            numbers[view.item],
-            view.name,
-            view.text,
-            view.start_s,
-            view.end_s,
-            view.split or "",
-            view.source,
-            (),
-        )
+        one = found.get(view.id) or unsaid(view)
         found[view.id] = replace(one, labels=(*one.labels, said))
     for view in ws.pairs.browse(task, state="unlabelled"):
-        found[view.id] = OnePair(
-            numbers[view.item],
-            view.name,
-            view.text,
-            view.start_s,
-            view.end_s,
-            view.split or "",
-            view.source,
-            (),
-        )
+        found[view.id] = unsaid(view)
     return sorted(found.values(), key=repr)
 
 

@@ -53,8 +53,7 @@ class ArgillaRecords:
 
 
 def _table(source: Source) -> Path | None:
-    asked = [source.path] if is_file(source.path) else [f for f in source.files if not source.parts(f)]
-    return next((f for f in asked if f.suffix.lower() == ".json" and _is_records(source, f)), None)
+    return next((f for f in source.top_files if f.suffix.lower() == ".json" and _is_records(source, f)), None)
 
 
 def _is_records(source: Source, path: Path) -> bool:

@@ -16,7 +16,6 @@ from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.source import Source
 from mmdemo.errors import ImportRowError
 from mmdemo.label_kinds import LABEL_KINDS
-from mmdemo.media.regular_file import is_file
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 
 SERVED = "?d="  # in the address of a file that Label Studio serves of its own disk
@@ -57,8 +56,7 @@ class LabelStudio:
 
 
 def _tables(source: Source) -> list[Path]:
-    asked = [source.path] if is_file(source.path) else [f for f in source.files if not source.parts(f)]
-    return [f for f in asked if f.suffix.lower() == ".json" and _is_tasks(source.head(f))]
+    return [f for f in source.top_files if f.suffix.lower() == ".json" and _is_tasks(source.head(f))]
 
 
 def _is_tasks(head: str) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.types import Message, Receive
 
+from mmdemo.ui.access.limits import Tally
 from mmdemo.ui.access.refused import Refused
 
 STALLED_S, LEAST_BYTES = 60.0, 60_000  # so many bytes come while so long is waited for them, or it is ended
@@ -44,8 +44,7 @@ class Arrivals:
     def __init__(self, most_mb: int, most_bodies: int) -> None:
         self.most_mb = most_mb
         self.most_bodies = most_bodies
-        self.bytes: Counter[str] = Counter()
-        self.bodies: Counter[str] = Counter()
+        self.bytes, self.bodies = Tally(), Tally()
         self._lock = threading.Lock()
 
     @contextmanager
@@ -67,11 +66,9 @@ class Arrivals:
     def count(self, keys: tuple[str, ...], more_bytes: int, more_bodies: int) -> None:
         """Count so much more, or less."""
         with self._lock:
-            for counter, more in ((self.bytes, more_bytes), (self.bodies, more_bodies)):
-                for key in keys:
-                    counter[key] += more
-                    if not counter[key]:
-                        del counter[key]
+            for key in keys:
+                self.bytes.add(key, more_bytes)
+                self.bodies.add(key, more_bodies)
 
 
 class _Arrival:

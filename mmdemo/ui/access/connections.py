@@ -12,7 +12,6 @@ import ipaddress
 import logging
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,8 @@ from weakref import WeakKeyDictionary
 
 import uvicorn.config
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from mmdemo.ui.access.limits import Tally
 
 HEAD_S = 15.0  # until a connection has a whole request, from its begin or its last answer
 WANTED = 16_384  # file descriptors
@@ -55,7 +56,7 @@ class Room:
     def __init__(self, most: int) -> None:
         self.most = most
         self.silent: dict[Connection, None] = {}  # those that ask nothing, oldest first
-        self._of: Counter[str] = Counter()
+        self._of = Tally()
         self._told_s = -TOLD_AGAIN_S
 
     def take(self, peer: str) -> bool:
@@ -66,14 +67,12 @@ class Room:
         elif full or (self._of[peer] >= self.most // 2 and _is_public(peer)):
             self._tell()
             return False
-        self._of[peer] += 1
+        self._of.add(peer, 1)
         return True
 
     def give_back(self, peer: str) -> None:
         """One is gone."""
-        self._of[peer] -= 1
-        if not self._of[peer]:
-            del self._of[peer]
+        self._of.add(peer, -1)
 
     def _tell(self) -> None:
         if time.monotonic() - self._told_s >= TOLD_AGAIN_S:

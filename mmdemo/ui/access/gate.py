@@ -107,7 +107,7 @@ class Gate:
                     visit = await self._askers.visit(scope, headers)
                     if row.counted:
                         self._count(visit)
-                while_answered.enter_context(self._at_a_time(row, visit, network_of(scope)))
+                while_answered.enter_context(self._at_a_time(row, visit, scope))
                 if visit is not None and row.body != "nothing":
                     receive = while_answered.enter_context(self._coming(row, visit, receive))
                 if row.body == "json":
@@ -170,7 +170,7 @@ class Gate:
             raise too_often("Too many requests came from here within a minute.", wait_s)
 
     @contextmanager
-    def _at_a_time(self, row: Served, visit: Visit | None, network: str) -> Iterator[None]:
+    def _at_a_time(self, row: Served, visit: Visit | None, scope: Scope) -> Iterator[None]:
         """Count a request as long as it is answered; one that stays open counts as long as that.
 
         Raises:
@@ -179,6 +179,7 @@ class Gate:
         if self._settings.local and (visit is None or visit.local):
             yield
             return
+        network = visit.address if visit is not None else network_of(scope)
         most = {f"n {network}": AT_ONCE_OF_AN_ADDRESS}
         if visit is not None and row.counted:
             most[f"p {person_of(visit)}"] = AT_ONCE_OF_A_PERSON

@@ -52,11 +52,21 @@ class Rates:
             return 0.0
 
 
+class Tally(Counter[str]):
+    """Counts by keys, of which those that are nought are forgotten."""
+
+    def add(self, key: str, more: int) -> None:
+        """Count so much more, or less."""
+        self[key] += more
+        if not self[key]:
+            del self[key]
+
+
 class AtOnce:
     """What goes on at a time, by key: requests that are answered, and streams that stay open."""
 
     def __init__(self) -> None:
-        self._inside: Counter[str] = Counter()
+        self._inside = Tally()
         self._lock = threading.Lock()
 
     @contextmanager
@@ -67,15 +77,13 @@ class AtOnce:
         with self._lock:
             full = next((key for key, limit in most.items() if self._inside[key] >= limit), None)
             for key in most:
-                self._inside[key] += 1
+                self._inside.add(key, 1)
         try:
             yield full
         finally:
             with self._lock:
                 for key in most:
-                    self._inside[key] -= 1
-                    if not self._inside[key]:
-                        del self._inside[key]
+                    self._inside.add(key, -1)
 
 
 @dataclass
