@@ -48,6 +48,7 @@ LABELS = Lane(8, 1000)  # what people say, which goes to the disk
 KEYS = Lane(2, 1000)  # whose a key or a session is, before anything else is known of a request
 QUICK = Lane(16, 500)  # what needs no model
 MODELS = Lane(4, 100)  # what asks one, and files that are brought
+FILES = Lane(4, 500)  # what is written of them as they arrive
 LONG = Lane(4, 20)  # exports, back-ups: minutes
 MEDIA = Lane(8, 500)  # pictures and sound that the page shows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict
@@ -48,6 +49,9 @@ FONT = [
     "system-ui",
     "sans-serif",
 ]
+# A thread that waits for Python's lock gets it after so long, in place of 5 ms. Whoever answers a request
+# waits for it at each read and write, beside threads that compute.
+SWITCHED_S = 0.0005
 WAITED_S = 0.5  # between looks at whether the page is still served
 UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hour, a day is kept
 
@@ -163,6 +167,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         KeyboardInterrupt: Ctrl-C, once everything is closed.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    sys.setswitchinterval(SWITCHED_S)
     logging.basicConfig(format="%(message)s")  # of whoever began the process, where it has said more
     logging.getLogger("mmdemo").setLevel(logging.INFO)
     app = App(settings, samples_later=True)

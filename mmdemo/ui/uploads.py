@@ -1,4 +1,7 @@
-"""Files from the browser: one upload a request, checked as it arrives."""
+"""Files from the browser: one upload a request, checked as it arrives.
+
+They are written by threads: a disk that is busy for a second would keep every other request waiting.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ from mmdemo.service.context import check_task
 from mmdemo.service.exchange import batch_folder, exchange_folder, file_in_batch
 from mmdemo.settings import Settings
 from mmdemo.ui.gate import require_role
-from mmdemo.ui.lanes import MODELS
+from mmdemo.ui.lanes import FILES, MODELS
 
+PIECE_BYTES = 256_000  # are kept in memory, then written
 LONGEST_PATH = 2000  # characters of a name with its folders
 
 
@@ -74,31 +78,55 @@ async def receive(app: App, request: Request) -> dict[str, Any]:
         room = IMPORTS.room(current(), app.settings)
     limit = app.settings.max_upload_mb * 1_000_000
     part = exchange_folder() / f"part-{secrets.token_hex(8)}"
-    size = 0
+    held, size = bytearray(), 0
     try:
-        with part.open("wb") as f:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise UserError(
-                        f"{name} is over the limit of {app.settings.max_upload_mb} MB.",
-                        "Make it smaller first.",
-                    )
-                if room is not None and size > room:
-                    raise UserError(
-                        "What was uploaded and not imported yet is over the limit.",
-                        "Import it, or wait for a day; the owner of the page can set MMDEMO_TRAINER_MB.",
-                    )
-                f.write(chunk)
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise UserError(
+                    f"{name} is over the limit of {app.settings.max_upload_mb} MB.", "Make it smaller first."
+                )
+            if room is not None and size > room:
+                raise UserError(
+                    "What was uploaded and not imported yet is over the limit.",
+                    "Import it, or wait for a day; the owner of the page can set MMDEMO_TRAINER_MB.",
+                )
+            held += chunk
+            if len(held) >= PIECE_BYTES:
+                await FILES.run(_append, part, bytes(held))
+                held.clear()
         if batch:
-            target = file_in_batch(batch, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part.replace(target)
+            await FILES.run(_put_in_batch, part, held, batch, name)
             IMPORTS.add(batch, current(), size)
             return {"name": name, "bytes": size}
-        return await MODELS.run(_keep, app, part, name, task)
-    except OSError as e:
-        raise cannot_write(f"{name} could not be saved", e) from e
+        return await MODELS.run(_take, app, part, held, name, task)
+    except BaseException as e:
+        if size > len(held):  # else nothing was written, or whoever wrote it has removed it
+            part.unlink(missing_ok=True)
+        if isinstance(e, OSError):
+            raise cannot_write(f"{name} could not be saved", e) from e
+        raise
+
+
+def _append(part: Path, data: bytes | bytearray) -> None:
+    with part.open("ab") as f:
+        f.write(data)
+
+
+def _put_in_batch(part: Path, rest: bytearray, batch: str, name: str) -> None:
+    try:
+        _append(part, rest)
+        target = file_in_batch(batch, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _take(app: App, part: Path, rest: bytearray, name: str, task: Task) -> dict[str, Any]:
+    try:
+        _append(part, rest)
+        return _keep(app, part, name, task)
     finally:
         part.unlink(missing_ok=True)
 
