@@ -24,6 +24,7 @@ from mmdemo.ui.access.hosts import Hosts
 from tests.ui.conftest import awaited
 
 Served = tuple[App, Any, str]
+CALLS = b"GET /monitoring/summary HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
@@ -60,6 +61,37 @@ def test_a_connection_that_goes_on_with_half_a_request_is_closed_after_its_first
         line.sendall(HALF)
         while line.recv(65_536):
             pass
+
+
+def test_a_request_that_comes_as_the_time_of_a_silent_connection_ends_is_answered(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop is busy while the time ends, and the request comes between its last look and the end."""
+    monkeypatch.setattr(connections, "HEAD_S", 0.5)
+    silent = connections._rooms[served[1].server.server_state].silent
+    with line_to(served[2], CALLS) as line:
+        answered(line)
+        own = next(one for one in silent if one.client == line.getsockname())
+        loop, ends_s = own.loop, own._timer.when()
+
+        def stay_busy() -> None:
+            while loop.time() <= ends_s:
+                pass
+
+        loop.call_soon_threadsafe(loop.call_at, ends_s - 0.02, stay_busy)
+        loop.call_soon_threadsafe(loop.call_at, ends_s - 0.01, line.sendall, CALLS)
+        answered(line)
+        assert is_closed(line)  # nothing more is asked on it
+
+
+def answered(line: socket.socket) -> None:
+    """Read an answer to its end."""
+    came = b""
+    while b'"functions":{}}' not in came:
+        part = line.recv(65_536)
+        assert part, came
+        came += part
+    assert came.startswith(b"HTTP/1.1 200")
 
 
 def test_where_there_are_too_many_the_silent_ones_go_and_whoever_asks_is_answered(

@@ -3,6 +3,9 @@
 uvicorn holds as many connections as there are file descriptors, however long nothing is asked on them: a
 thousand that are silent would shut everybody out, the database's files too. Here one that has no whole
 request after a while is closed, and where there are too many, those that ask nothing go first.
+
+What was sent and is not read yet when its connection is closed is lost: the system tells its sender
+"connection reset by peer". So it is read first.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import selectors
 import sys
 import time
 from collections.abc import Iterator
@@ -115,6 +119,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     def on_response_complete(self) -> None:
         """A request was answered."""
         super().on_response_complete()
+        self._unset_keepalive_if_required()  # uvicorn's five seconds: our own time is that of all silence
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -135,7 +140,14 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             self._ask()
         elif self._timer is None:
             self.room.silent[self] = None
-            self._timer = self.loop.call_later(HEAD_S, self.drop)
+            self._timer = self.loop.call_later(HEAD_S, self._end)
+
+    def _end(self) -> None:
+        """Its time is over. A request that has come meanwhile, while the loop was busy, is read first."""
+        if _has_unread(self.transport):
+            self._timer = self.loop.call_later(0, self.drop)  # after the next look at what can be read
+        else:
+            self.drop()
 
     def _ask(self) -> None:
         self.room.silent.pop(self, None)
@@ -177,6 +189,12 @@ def _once_a_minute(record: logging.LogRecord) -> bool:
         return False
     _told_s = now_s
     return True
+
+
+def _has_unread(transport: asyncio.BaseTransport) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(transport.get_extra_info("socket"), selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _is_public(peer: str) -> bool:
