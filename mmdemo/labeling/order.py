@@ -43,6 +43,7 @@ class Waiting:
 
     pair: int
     why: str  # random, undecided, one of the modality's doubts, hard-negative, undone
+    source: str = ""  # the pair's; empty: to be looked up
 
 
 class Ranking:
@@ -71,7 +72,7 @@ class Ranking:
         """
         own = [p for p in unlabelled if p.source != HARD_NEGATIVE]
         proposals = [p for p in unlabelled if p.source == HARD_NEGATIVE]
-        ranked = [Waiting(p.id, "random") for p in own]
+        ranked = [Waiting(p.id, "random", p.source) for p in own]
         self._random.shuffle(ranked)
         doubts: list[Waiting] = []
         version = ""
@@ -84,7 +85,7 @@ class Ranking:
                 ranked = self._by_margin(scored, ranked, serving.aligner)
             if len(proposals) < wanted // 2:
                 proposals += self._propose(serving.aligner, wanted - len(proposals))
-        hard = [Waiting(p.id, HARD_NEGATIVE) for p in proposals]
+        hard = [Waiting(p.id, HARD_NEGATIVE, p.source) for p in proposals]
         return _sprinkled(_sprinkled(ranked, doubts, EACH_DOUBT), hard, EACH_PROPOSAL), version
 
     def _scored(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[PairView]:
@@ -105,7 +106,7 @@ class Ranking:
             why = [name if r > d else w for r, d, w in zip(rank, doubt, why, strict=True)]
             doubt = np.maximum(doubt, rank)
         order = np.argsort(-doubt, kind="stable")
-        return [Waiting(pairs[i].id, why[i]) for i in order if doubt[i] > 0]
+        return [Waiting(pairs[i].id, why[i], pairs[i].source) for i in order if doubt[i] > 0]
 
     def _by_margin(
         self, pairs: Sequence[PairView], shuffled: Sequence[Waiting], aligner: HeadAligner
@@ -114,7 +115,8 @@ class Ranking:
         if not pairs:
             return list(shuffled)
         _, margin = self._margins(pairs, aligner)
-        least = [Waiting(pairs[i].id, "undecided") for i in np.argsort(np.abs(margin), kind="stable")]
+        by_margin = [pairs[i] for i in np.argsort(np.abs(margin), kind="stable")]
+        least = [Waiting(p.id, "undecided", p.source) for p in by_margin]
         chance = shuffled[: len(shuffled) // EACH_RANDOM]
         return _sprinkled([*least, *shuffled], chance, EACH_RANDOM)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
-from contextlib import nullcontext
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from mmdemo.errors import MmdemoError
@@ -27,6 +28,14 @@ AT_ONCE = 64  # pairs that are looked at together
 LABELS_PER_ORDER = 25  # after so many labels the order is made anew
 
 
+@dataclass(frozen=True)
+class Lease:
+    """On whose screen a pair is."""
+
+    holder: str
+    until_s: float  # of the monotonic clock
+
+
 class PairQueue:
     """The queue of one task, shared by everybody who labels.
 
@@ -45,11 +54,10 @@ class PairQueue:
         self._ranking = Ranking(ws, models, keeper, task)
         self._order: list[Waiting] = []
         self._said: dict[int, Place] = {}  # where pairs belong by what was said of them
-        self._leases: dict[int, tuple[str, float]] = {}
+        self._leases: dict[int, Lease] = {}
         self._since_order = 0
         self._made_for: tuple[str, int] | None = None
         self._lock = threading.Lock()
-        self._handing_out = threading.Lock()
         self._making = threading.Lock()
         self._proposals = PROPOSALS
         self._is_wanted = self._is_behind = False  # an order, and the thread that makes it
@@ -78,38 +86,69 @@ class PairQueue:
             self._proposals = CHECKED
             self.request()
         self._refresh()
-        with nullcontext() if looks else self._handing_out:  # nobody else is handed the same ones meanwhile
-            with self._lock:
-                order, leases = list(self._order), dict(self._leases)
+        while True:
+            waiting, leases = self._waiting(batch, set(passed))
             if mismatches:
-                order.sort(key=lambda waiting: waiting.why != HARD_NEGATIVE)
-            order = [waiting for waiting in order if waiting.pair not in passed]
-            now = time.monotonic()
-            others = {p for p, (who, until) in leases.items() if who != holder and until >= now and not looks}
-            chosen = self._choose([w for w in order if w.pair not in others], count, batch)
+                waiting.sort(key=lambda one: one.why != HARD_NEGATIVE)
+            if looks:
+                return self._choose(waiting, count, batch, _first)[0]
+            take = partial(self._lease, holder=holder, seen=leases)
+            others = {pair for pair, lease in leases.items() if lease.holder != holder}
+            chosen, found = self._choose([w for w in waiting if w.pair not in others], count, batch, take)
             if not chosen:  # all that is left is on other screens: better twice than locked out
-                left = [w for w in order if w.pair in others]
-                left.sort(key=lambda waiting: leases[waiting.pair][1])  # handed out longest ago
-                chosen = self._choose(left, count, batch)
-            if not looks:
-                with self._lock:
-                    self._leases.update({view.id: (holder, now + LEASE_S) for view, _ in chosen})
-        return chosen
+                left = [w for w in waiting if w.pair in others]
+                left.sort(key=lambda one: leases[one.pair].until_s)  # handed out longest ago
+                chosen, also_found = self._choose(left, count, batch, take)
+                found = found or also_found
+            if chosen or not found:  # else others were handed all of them in this moment
+                return chosen
 
-    def _choose(self, order: list[Waiting], count: int, batch: str) -> list[tuple[PairView, str]]:
-        """The first pairs that wait for a label, and why each."""
+    def _waiting(self, batch: str, passed: set[int]) -> tuple[list[Waiting], dict[int, Lease]]:
+        """What waits, in its order, and what is on whose screen now."""
+        with self._lock:
+            now_s = time.monotonic()
+            self._leases = {pair: lease for pair, lease in self._leases.items() if lease.until_s >= now_s}
+            order, leases = self._order, dict(self._leases)
+        of_batch = (batch, "")
+        waiting = [w for w in order if w.pair not in passed and (not batch or w.source in of_batch)]
+        return waiting, leases
+
+    def _choose(
+        self,
+        order: list[Waiting],
+        count: int,
+        batch: str,
+        take: Callable[[list[PairView], int], list[PairView]],
+    ) -> tuple[list[tuple[PairView, str]], bool]:
+        """The first pairs that wait for a label and could be taken, and why each; and whether any waits at
+        all. Nobody waits for another while the database is asked.
+        """
         chosen: list[tuple[PairView, str]] = []
+        found = False
         for start in range(0, len(order), AT_ONCE):
-            part = order[start : start + AT_ONCE]
-            views = {v.id: v for v in self._ws.pairs.views([w.pair for w in part])}
-            for waiting in part:
-                view = views.get(waiting.pair)
-                if view is None or not view.is_waiting or (batch and view.source != batch):
-                    continue
-                chosen.append((view, waiting.why))
-                if len(chosen) == count:
-                    return chosen
-        return chosen
+            why = {w.pair: w.why for w in order[start : start + AT_ONCE]}
+            views = self._ws.pairs.views(list(why))
+            views = [view for view in views if view.is_waiting and (not batch or view.source == batch)]
+            found = found or bool(views)
+            chosen += [(view, why[view.id]) for view in take(views, count - len(chosen))]
+            if len(chosen) == count:
+                break
+        return chosen, found
+
+    def _lease(self, views: list[PairView], most: int, holder: str, seen: dict[int, Lease]) -> list[PairView]:
+        """The first of some pairs that nobody else was handed since their leases were seen; they are kept
+        from others for a while.
+        """
+        with self._lock:
+            free: list[PairView] = []
+            for view in views:
+                lease = self._leases.get(view.id)
+                if lease is None or lease.holder == holder or lease == seen.get(view.id):
+                    free.append(view)
+            free = free[:most]
+            until_s = time.monotonic() + LEASE_S
+            self._leases.update({view.id: Lease(holder, until_s) for view in free})
+        return free
 
     def labelled(self, pair_id: int, verdict: str) -> None:
         """A pair has a label: it leaves the queue, or goes to its end where that label settles nothing."""
@@ -204,5 +243,9 @@ class PairQueue:
         unlabelled = self._ws.pairs.browse(self._task, state="waiting", limit=200)
         with self._lock:
             if self._made_for is None:  # else a better one came meanwhile
-                self._take([Waiting(p.id, "random") for p in unlabelled])
+                self._take([Waiting(p.id, "random", p.source) for p in unlabelled])
                 self._made_for = ("", len(unlabelled))
+
+
+def _first(views: list[PairView], most: int) -> list[PairView]:
+    return views[:most]

@@ -11,6 +11,7 @@ from mmdemo.service.access import Access
 from mmdemo.service.context import Context
 from mmdemo.service.data import Data
 from mmdemo.service.labels import Labels
+from mmdemo.service.lanes import Lanes
 from mmdemo.service.media import Media
 from mmdemo.service.names import Names
 from mmdemo.service.offers import Offers
@@ -64,6 +65,11 @@ class App:
     def access(self) -> Access:
         """Who is let in. The workspace has no key before somebody asks that."""
         return Access(self.settings, self.ws)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Where what is asked of the page is carried out."""
+        return Lanes()
 
     @property
     def asked_here(self) -> bool:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from mmdemo.errors import BusyError
-from mmdemo.service.operations.table import LaneName, Operation
+
+LaneName = Literal["labels", "quick", "models", "long"]  # of an operation
 
 
 class Lane:
@@ -44,18 +45,19 @@ class Lane:
             self._inside -= 1
 
 
-LABELS = Lane(8, 1000)  # what people say, which goes to the disk
-KEYS = Lane(2, 1000)  # whose a key or a session is, before anything else is known of a request
-QUICK = Lane(16, 500)  # what needs no model
-MODELS = Lane(4, 100)  # what asks one, and files that are brought
-FILES = Lane(4, 500)  # what is written of them as they arrive
-LONG = Lane(4, 20)  # exports, back-ups: minutes
-MEDIA = Lane(8, 500)  # pictures and sound that the page shows
+class Lanes:
+    """The lanes of one page."""
 
+    def __init__(self) -> None:
+        self.labels = Lane(8, 1000)  # what people say, which goes to the disk
+        self.keys = Lane(2, 1000)  # whose a key or a session is, before anything else is known of a request
+        self.quick = Lane(16, 500)  # what needs no model
+        self.models = Lane(4, 100)  # what asks one, and files that are brought
+        self.files = Lane(4, 500)  # what is written of them as they arrive
+        self.long = Lane(4, 20)  # exports, back-ups: minutes
+        self.media = Lane(8, 500)  # pictures and sound that the page shows
 
-LANES: dict[LaneName, Lane] = {"labels": LABELS, "quick": QUICK, "models": MODELS, "long": LONG}
-
-
-def lane_of(operation: Operation) -> Lane:
-    """Where an operation is carried out: its row says so."""
-    return LANES[operation.lane]
+    def called(self, name: LaneName) -> Lane:
+        """The one of a name, which the row of an operation says."""
+        lane: Lane = getattr(self, name)
+        return lane

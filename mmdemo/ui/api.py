@@ -23,7 +23,6 @@ from mmdemo.service.operations.table import CALLER, OPERATIONS, Operation
 from mmdemo.ui.access.gate import asker_of
 from mmdemo.ui.files import FROM_CLIENT, sent_files
 from mmdemo.ui.gate import ask
-from mmdemo.ui.lanes import lane_of
 from mmdemo.ui.refusals import kind_of
 
 MISSING = inspect.Parameter.empty  # in the place of a value that was not sent and has no default
@@ -33,7 +32,7 @@ def add_endpoints(app: App) -> None:
     """Register every public operation on the Blocks that is being built."""
     for operation in OPERATIONS.values():
         if "api" in operation.surfaces:
-            # What waits for what is decided in lanes.py, for every surface alike.
+            # What waits for what is decided in service/lanes.py, for every surface alike.
             how: dict[str, Any] = {"queue": False} if operation.quick else {"concurrency_limit": None}
             gr.api(endpoint(app, operation), api_name=operation.name, **how)
 
@@ -50,7 +49,7 @@ def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
         values = {name: value for name, value in sent.items() if value is not MISSING}
         asker = asker_of(getattr(getattr(request, "request", None), "scope", None))
         try:
-            return await lane_of(operation).run(carry_out, values, asker)
+            return await app.lanes.called(operation.lane).run(carry_out, values, asker)
         except MmdemoError as e:
             raise refused(e) from e
 

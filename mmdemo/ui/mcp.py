@@ -22,7 +22,6 @@ from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.access.gate import asker_of
 from mmdemo.ui.files import FROM_AGENT, sent_files
 from mmdemo.ui.gate import ask
-from mmdemo.ui.lanes import lane_of
 
 log = logging.getLogger(__name__)
 FILE = (
@@ -86,7 +85,7 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
             came_by = server.mcp_server.request_context.request
             asker = asker_of(came_by.scope if came_by else None)
             work = partial(carry_out, tools[asked.name].name, asked.arguments or {}, asker)
-            answer = await lane_of(tools[asked.name]).run(work)
+            answer = await app.lanes.called(tools[asked.name].lane).run(work)
         except MmdemoError as e:
             return refused(str(e))
         except Exception:

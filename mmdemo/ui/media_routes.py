@@ -25,7 +25,6 @@ from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
 from mmdemo.store.tables import Item
-from mmdemo.ui.lanes import MEDIA
 from mmdemo.ui.refusals import refusal
 
 THUMB_SIDES = (320, 1280)
@@ -132,13 +131,13 @@ def _endpoint(
         item_id = request.path_params["item"]
         is_id = re.fullmatch(r"[0-9a-f]{64}", item_id)
         try:
-            item = await MEDIA.run(app.ws.visible, item_id) if is_id else None
+            item = await app.lanes.media.run(app.ws.visible, item_id) if is_id else None
         except MmdemoError as e:  # too many ask, or the database is away
             return refusal(e)
         if item is None or (has and not has(MODALITIES.get(item.modality))):
             return refusal(UserError(f"There is no such {noun}.", "Reload the page."), 404)
         try:
-            response = await MEDIA.run(answer, item, request)
+            response = await app.lanes.media.run(answer, item, request)
             if not item.listed:  # no store on the way may hand it to others
                 response.headers["Cache-Control"] = OF_ONE
             return response

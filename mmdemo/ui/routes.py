@@ -24,7 +24,6 @@ from mmdemo.ui.access.hub_sign_in import hub_routes
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sign_in import sign_in_routes
 from mmdemo.ui.gate import ask, require_role
-from mmdemo.ui.lanes import MODELS, lane_of
 from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import json_body, refusal
 from mmdemo.ui.uploads import receive
@@ -45,7 +44,7 @@ def page_routes(app: App) -> list[BaseRoute]:
                 data += part
                 if len(data) > MOST_LIVE_BYTES:
                     raise UserError("The stretch of sound is too long.", "Send half a minute at most.")
-            return JSONResponse(await MODELS.run(app.speech.live_words, bytes(data)))
+            return JSONResponse(await app.lanes.models.run(app.speech.live_words, bytes(data)))
         except MmdemoError as e:
             return refusal(e)
 
@@ -54,9 +53,9 @@ def page_routes(app: App) -> list[BaseRoute]:
         if name not in OPERATIONS or "page" not in OPERATIONS.get(name).surfaces:
             return refusal(UserError("There is no such operation.", "Reload the page."), 404)
         try:
-            body = await json_body(request)
-            _require_maker(request, OPERATIONS.get(name).role)
-            answer = await lane_of(OPERATIONS.get(name)).run(ask, app, name, body, "page", current())
+            body, asked = await json_body(request), OPERATIONS.get(name)
+            _require_maker(request, asked.role)
+            answer = await app.lanes.called(asked.lane).run(ask, app, name, body, "page", current())
             return JSONResponse(answer)
         except MmdemoError as e:
             return refusal(e)

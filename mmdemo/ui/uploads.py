@@ -22,7 +22,6 @@ from mmdemo.service.context import check_task
 from mmdemo.service.exchange import batch_folder, exchange_folder, file_in_batch
 from mmdemo.settings import Settings
 from mmdemo.ui.gate import require_role
-from mmdemo.ui.lanes import FILES, MODELS
 
 PIECE_BYTES = 256_000  # are kept in memory, then written
 LONGEST_PATH = 2000  # characters of a name with its folders
@@ -93,13 +92,13 @@ async def receive(app: App, request: Request) -> dict[str, Any]:
                 )
             held += chunk
             if len(held) >= PIECE_BYTES:
-                await FILES.run(_append, part, bytes(held))
+                await app.lanes.files.run(_append, part, bytes(held))
                 held.clear()
         if batch:
-            await FILES.run(_put_in_batch, part, held, batch, name)
+            await app.lanes.files.run(_put_in_batch, part, held, batch, name)
             IMPORTS.add(batch, current(), size)
             return {"name": name, "bytes": size}
-        return await MODELS.run(_take, app, part, held, name, task)
+        return await app.lanes.models.run(_take, app, part, held, name, task)
     except BaseException as e:
         if size > len(held):  # else nothing was written, or whoever wrote it has removed it
             part.unlink(missing_ok=True)

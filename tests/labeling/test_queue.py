@@ -3,7 +3,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -123,7 +122,7 @@ def test_two_people_never_get_the_same_pair(app: App) -> None:
     assert len(ada) == len(bob) == 20 and not ada & bob
 
 
-def test_two_who_ask_at_the_same_moment_get_different_pairs(
+def test_two_who_ask_at_the_same_moment_are_looked_up_beside_each_other_and_get_different_pairs(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue, both = app.context.queue, threading.Barrier(2)
@@ -131,8 +130,7 @@ def test_two_who_ask_at_the_same_moment_get_different_pairs(
     views = app.ws.pairs.views
 
     def together(*pairs: Any) -> Any:
-        with suppress(threading.BrokenBarrierError):  # the one who has to wait for the other does not come
-            both.wait(0.3)
+        both.wait(30)  # neither waits for the other, or this breaks
         return views(*pairs)
 
     monkeypatch.setattr(app.ws.pairs, "views", together)
@@ -153,6 +151,53 @@ def test_where_all_is_on_screens_those_are_handed_out_again_that_were_longest_ag
     assert {v.id for v, _ in queue.next(20, "cy")} <= set(ada)
     assert {v.id for v, _ in queue.next(20, "dee")} <= set(ada)
     assert {v.id for v, _ in queue.next(10, "bob")} == set(bob)  # on whose screen they still are
+
+
+def test_two_who_ask_for_the_last_pair_at_the_same_moment_both_get_it(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, both, met = app.context.queue, threading.Barrier(2), set[int]()
+    queue.make()
+    queue._order = queue._order[:1]
+    views = app.ws.pairs.views
+
+    def together(*pairs: Any) -> Any:
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            both.wait(30)
+        return views(*pairs)
+
+    monkeypatch.setattr(app.ws.pairs, "views", together)
+    with ThreadPoolExecutor(2) as pool:
+        got = list(pool.map(lambda who: queue.next(20, who), ("ada", "bob")))
+    assert [[v.id for v, _ in one] for one in got] == [[queue._order[0].pair]] * 2
+
+
+def test_a_batch_at_the_end_of_the_queue_is_found_without_looking_at_all_before_it(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, item = app.context.queue, app.ws.items.listed("image")[0]
+    with app.ws.database.write() as session:
+        late, _ = app.ws.pairs.add(session, TASK, item.id, "A late one.", source="late", split="train")
+        wanted = late.id
+    queue.make()
+    queue._order.sort(key=lambda waiting: waiting.pair == wanted)
+    looked: list[int] = []
+    views = app.ws.pairs.views
+    monkeypatch.setattr(app.ws.pairs, "views", lambda ids: looked.extend(ids) or views(ids))  # type: ignore[func-returns-value]
+    assert [v.id for v, _ in queue.next(5, "ada", batch="late")] == [wanted]
+    assert looked == [wanted]
+
+
+def test_what_was_on_a_screen_too_long_ago_is_known_no_more(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = app.context.queue
+    queue.make()
+    monkeypatch.setattr("mmdemo.labeling.queue.LEASE_S", -1.0)
+    skipped = {v.id for v, _ in queue.next(5, "ada")}
+    again = {v.id for v, _ in queue.next(5, "ada", passed=skipped)}
+    assert set(queue._leases) == again and not again & skipped
 
 
 def whys(app: App, count: int, **how: bool) -> list[str]:

@@ -15,10 +15,9 @@ from mmdemo.errors import BusyError
 from mmdemo.retrieval import background
 from mmdemo.retrieval.background import Background
 from mmdemo.service.app import App
+from mmdemo.service.lanes import Lane, Lanes
 from mmdemo.service.operations.requests import Request
 from mmdemo.service.operations.table import OPERATIONS, operation
-from mmdemo.ui import lanes
-from mmdemo.ui.lanes import LABELS, LONG, MODELS, QUICK, Lane, lane_of
 from tests.ui.conftest import agent, awaited
 from tests.waiting import wait_for
 
@@ -53,7 +52,7 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
 ) -> None:
     app, _, address = served
     go, inside = held
-    monkeypatch.setattr(MODELS, "most", 30)
+    monkeypatch.setattr(app.lanes.models, "most", 30)
     pair = app.ws.pairs.browse("image-text", limit=1)[0].id
     with (
         httpx.Client(base_url=f"{address}mmdemo/api/", timeout=TIMEOUT_S) as page,
@@ -63,7 +62,7 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
             pool.submit(httpx.post, f"{address}mmdemo/api/slow_model", json={}, timeout=TIMEOUT_S)
             for _ in range(30)
         ]
-        wait_for(lambda: inside[0] == 4 and MODELS._inside == 30)
+        wait_for(lambda: inside[0] == 4 and app.lanes.models._inside == 30)
         stored = page.post("label", json={"pair": pair, "verdict": "match"})
         assert stored.status_code == 200 and stored.json()["label"] > 0
         assert page.post("status", json={}).status_code == 200
@@ -77,14 +76,14 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
         assert inside[0] == 4
         go.set()
         assert {f.result().status_code for f in asked} == {200}
-    assert MODELS._inside == 0
+    assert app.lanes.models._inside == 0
 
 
 KINDS = {
-    LABELS: """
+    "labels": """
         label label_result label_span last_labels take_back undo
     """,
-    QUICK: """
+    "quick": """
         activate add_to_collection data decide device end_session export_preview grants hub
         import_start import_state import_stop invite items label_counts loading make_token measured_on medium
         model_trial models next_pair offered_model pairs queue remove_run remove_version
@@ -92,11 +91,11 @@ KINDS = {
         stop_training subtitles training training_data training_status transcript transcript_stop
         try_model version_card version_tree versions warm_up watch_stop watching
     """,
-    MODELS: """
+    "models": """
         align align_words caption choose_model compare_versions describe_video estimate_training
         evaluate explain find_moments import_preview moments search take_model transcribe watch
     """,
-    LONG: """
+    "long": """
         backup check export export_version import publish_version restore retest_version train
     """,
 }
@@ -104,7 +103,7 @@ KINDS = {
 
 def test_every_operation_has_the_lane_of_its_kind() -> None:
     ours = [o for o in OPERATIONS.values() if o.run.__module__.startswith("mmdemo.")]
-    chosen = {lane: {o.name for o in ours if lane_of(o) is lane} for lane in KINDS}
+    chosen = {lane: {o.name for o in ours if o.lane == lane} for lane in KINDS}
     assert chosen == {lane: set(names.split()) for lane, names in KINDS.items()}
 
 
@@ -192,5 +191,4 @@ def test_little_is_looked_through_behind_the_page_at_a_time_and_what_waits_can_b
 
 
 def test_the_lanes_together_are_fewer_threads_than_the_system_gives() -> None:
-    every = [lane for lane in vars(lanes).values() if isinstance(lane, Lane)]
-    assert sum(lane._limiter.total_tokens for lane in every) <= 64
+    assert sum(lane._limiter.total_tokens for lane in vars(Lanes()).values()) <= 64

@@ -84,7 +84,8 @@ def test_as_soon_as_others_can_reach_it_everybody_is_a_viewer(
 
 def test_a_request_that_brings_no_session_is_known_by_its_network(shared: App) -> None:
     cookies = Cookies(shared.access, False)
-    askers, scope = Askers(shared.access, shared.settings, cookies), {"client": ("192.0.2.1", 1)}
+    askers = Askers(shared.access, shared.settings, cookies, shared.lanes.keys)
+    scope = {"client": ("192.0.2.1", 1)}
     first, second = (awaited(askers.visit(scope, {})) for _ in range(2))
     assert first.asker.session != second.asker.session
     assert first.asker.network == second.asker.network == "192.0.2.1"

@@ -28,10 +28,10 @@ from mmdemo.finite import require_finite_answer
 from mmdemo.records import SHOWN
 from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
+from mmdemo.service.lanes import LaneName
 from mmdemo.service.operations.requests import Answer, Request, is_local, is_missing, refusal, shown
 
 Surface = Literal["page", "api", "command"]
-LaneName = Literal["labels", "quick", "models", "long"]  # where it is carried out: see ui/lanes.py
 Run = TypeVar("Run", bound=Callable[..., Any])
 
 

@@ -17,13 +17,13 @@ from starlette.types import Scope
 from mmdemo.asker import OWNER, Asker
 from mmdemo.errors import AccessError
 from mmdemo.service.access import NOTHING_KNOWN, PREFIX, Access, Admitted, Browser, Session, new_session
+from mmdemo.service.lanes import Lane
 from mmdemo.service.operations.requests import shown
 from mmdemo.settings import Settings
 from mmdemo.ui.access.limits import Guesses
 from mmdemo.ui.access.proxies import network_of
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sessions import Cookies
-from mmdemo.ui.lanes import KEYS
 
 log = logging.getLogger(__name__)
 HEADER = "x-mmdemo-passphrase"
@@ -89,12 +89,14 @@ class Askers:
         access: the keys and sessions.
         settings: who can reach the page.
         cookies: of the sessions.
+        lane: where the database is asked.
     """
 
-    def __init__(self, access: Access, settings: Settings, cookies: Cookies) -> None:
+    def __init__(self, access: Access, settings: Settings, cookies: Cookies, lane: Lane) -> None:
         self.guesses = Guesses()
         self._access = access
         self._cookies = cookies
+        self._lane = lane
         self._alone = settings.local
         self._open = settings.local and not settings.passphrase
         self._has_phrase = bool(settings.passphrase)
@@ -166,7 +168,7 @@ class Askers:
     async def _looked_up(self, look: Callable[[Any], Any], key: object, known_as: str) -> Any:
         """What a look-up in the database gives: at once where that is known, else in a thread of its own."""
         known = self._access.recent.get(known_as)
-        return await KEYS.run(look, key) if known is None else known.value
+        return await self._lane.run(look, key) if known is None else known.value
 
     async def _by_token(self, visit: Visit, token: str) -> Visit:
         """A token has 256 bits, which nobody guesses: it is looked at however many wrong ones came."""

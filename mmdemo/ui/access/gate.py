@@ -74,7 +74,7 @@ class Gate:
         self.hosts = hosts
         self._settings = app.settings
         self._cookies = Cookies(app.access, hosts.on_space)
-        self._askers = Askers(app.access, app.settings, self._cookies)
+        self._askers = Askers(app.access, app.settings, self._cookies, app.lanes.keys)
         self._proxies = Proxies(app.settings)
         self._rates, self._at_once = Rates(), AtOnce()
         self._most_mb = largest_request_mb(app.settings)
