@@ -7,7 +7,7 @@ video is on the clock of its pictures. Nothing here holds more than a block in m
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,6 @@ SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
     "matroska,webm": ".webm",
     "mov,mp4,m4a,3gp,3g2,mj2": ".m4a",
 }
-# What browsers play and can seek in without an index that recorders leave out.
-SEEKABLE = frozenset([".wav", ".mp3", ".ogg", ".flac", ".m4a"])
 
 
 @dataclass(frozen=True)
@@ -163,8 +161,16 @@ def audio_peaks(source: bytes | Path) -> np.ndarray:
     return (np.concatenate(rows).clip(-1, 1) * 127).round().astype(np.int8)
 
 
-def write_opus(source: Path, target: Path) -> None:
-    """The sound of a file as Opus in Ogg, which every browser plays and seeks in: 14 MB an hour."""
+def write_opus(source: Path, target: Path, told: Callable[[float], None] = lambda share: None) -> None:
+    """The sound of a file as Opus in Ogg, which every browser plays and seeks in: 14 MB an hour.
+
+    Args:
+        source: the file.
+        target: where to.
+        told: called with the share that is done; may raise to stop.
+    """
+    with _opened(source, source.name) as container:
+        whole_s = length_s(container) or 0.0
     with av.open(str(target), "w", format="ogg") as out:
         stream = out.add_stream("libopus", rate=48_000, layout="mono")
         assert isinstance(stream, av.AudioStream)
@@ -179,6 +185,7 @@ def write_opus(source: Path, target: Path) -> None:
             frame.pts, at = at, at + len(block)
             for resampled in resampler.resample(frame):
                 out.mux(stream.encode(resampled))
+            told(min(0.99, at / RATE_HZ / whole_s) if whole_s else 0.0)
         for resampled in resampler.resample(None):
             out.mux(stream.encode(resampled))
         out.mux(stream.encode(None))

@@ -1,8 +1,9 @@
 """Bytes to frames: any container and codec that FFmpeg reads, streamed, with the stream's own clock.
 
-A time is a frame's presentation time in seconds after the earliest stream's start, which is where a browser's
-player has its zero. Frame numbers are never computed from a rate, so variable frame rates need no care. No
-more than one decoded frame is held here, however long or large the video is.
+A time is a frame's presentation time in seconds after the earliest stream's start. A browser's player has its
+zero there too, or plays a copy that has (`playable.py`). Frame numbers are never computed from a rate, so
+variable frame rates need no care. No more than one decoded frame is held here, however long or large the
+video is.
 """
 
 from __future__ import annotations

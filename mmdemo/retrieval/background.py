@@ -21,27 +21,36 @@ class Background:
 
     Args:
         name: of the threads.
+        at_once: how much is done at a time.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, at_once: int = AT_ONCE) -> None:
         self._name = name
+        self._most = at_once + MOST_WAITING
         self._flags: dict[Hashable, threading.Event] = {}  # of what is being done: its stop flag
         self._begun_by: dict[Hashable, Asker] = {}
         self._errors: dict[Hashable, str] = {}
         self._threads: list[threading.Thread] = []
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._places = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
 
-    def start(self, key: Hashable, work: Callable[[Callable[[], bool]], None], failed: str) -> None:
+    def start(
+        self,
+        key: Hashable,
+        work: Callable[[Callable[[], bool]], None],
+        failed: str,
+        most_of_one: int | None = None,
+    ) -> None:
         """Begin; asking again while it is done changes nothing.
 
         Args:
             key: what it is about.
             work: given a function that says whether it was stopped.
             failed: what to say where it fails for another reason than a person can mend.
+            most_of_one: how much of whoever asks may be on or waiting; None: as much as of all.
 
         Raises:
-            BusyError: as much as may wait is waiting.
+            BusyError: as much as may wait is waiting, of all or of who asks.
         """
 
         def run(stop: threading.Event) -> None:
@@ -59,10 +68,14 @@ class Background:
         with self._lock:
             if key in self._flags:
                 return
-            if len(self._flags) >= AT_ONCE + MOST_WAITING:
-                raise BusyError("Too much is waiting to be looked through.", "Try again in some minutes.")
+            asker = current()
+            own = sum(by.mark == asker.mark for by in self._begun_by.values())
+            if len(self._flags) >= self._most or (most_of_one is not None and own >= most_of_one):
+                raise BusyError(
+                    "Too much is waiting to be done behind the page.", "Try again in some minutes."
+                )
             stop = self._flags[key] = threading.Event()
-            self._begun_by[key] = current()
+            self._begun_by[key] = asker
             self._errors.pop(key, None)
             thread = threading.Thread(target=run, args=(stop,), name=self._name, daemon=True)
             self._threads = [*(t for t in self._threads if t.is_alive()), thread]

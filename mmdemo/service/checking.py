@@ -134,7 +134,12 @@ def _is_finite(path: Path, dtype: np.dtype[Any]) -> bool:
 
 def _check_cache(context: Context, report: Report, repair: bool) -> None:
     cache = context.ws.folder / "cache"
-    looks: dict[str, Callable[[Path], None]] = {".webp": _look_at_picture, ".npz": _look_at_arrays}
+    looks: dict[str, Callable[[Path], None]] = {
+        ".webp": _look_at_picture,
+        ".npz": _look_at_arrays,
+        ".mp4": _look_at_video,
+        ".ogg": _look_at_sound,
+    }
     for path in files_below(cache):
         if path.name.startswith(PART) or not is_below(cache, path):
             continue
@@ -151,6 +156,18 @@ def _check_cache(context: Context, report: Report, repair: bool) -> None:
 def _look_at_picture(path: Path) -> None:
     with Image.open(path) as picture:
         picture.load()
+
+
+def _look_at_video(path: Path) -> None:
+    from mmdemo.media.video import probe_video
+
+    probe_video(path)
+
+
+def _look_at_sound(path: Path) -> None:
+    from mmdemo.media.audio import probe_audio
+
+    probe_audio(path)
 
 
 def _look_at_arrays(path: Path) -> None:

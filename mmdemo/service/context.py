@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mmdemo.retrieval.serving import IndexKeeper
     from mmdemo.retrieval.speech.transcript_jobs import TranscriptJobs
     from mmdemo.retrieval.video.frame_jobs import FrameJobs
+    from mmdemo.service.copies import Copies
     from mmdemo.training.job_queue import JobRunner
 
 log = logging.getLogger(__name__)
@@ -201,6 +202,17 @@ class Context:
         return cast("FrameJobs", self._once("frames", make))
 
     @property
+    def copies(self) -> Copies:
+        """Copies that browsers play."""
+
+        def make() -> Copies:
+            from mmdemo.service.copies import Copies
+
+            return Copies(self.ws)
+
+        return cast("Copies", self._once("copies", make))
+
+    @property
     def jobs(self) -> JobRunner:
         """The runs."""
 
@@ -258,7 +270,7 @@ class Context:
 
     def sweep(self) -> list[str]:
         """Remove what people brought and nobody uses any more; returns the ids."""
-        jobs = [self._made[name] for name in ("transcripts", "frames") if name in self._made]
+        jobs = [self._made[name] for name in ("transcripts", "frames", "copies") if name in self._made]
         gone = self.ws.scratch.sweep(lambda item: any(job.is_on(item) for job in jobs))
         self.ws.scratch.remove_strays()
         sweep_exchange()

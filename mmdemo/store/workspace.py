@@ -16,7 +16,6 @@ access.key        what sessions are signed with; no part of a backup
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from mmdemo.modality import MODALITIES, Facts
 from mmdemo.settings import DATABASE, Settings
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
-from mmdemo.store.durable import remove_abandoned, replacing, write_durably
+from mmdemo.store.durable import remove_abandoned, write_durably
 from mmdemo.store.grants import GrantLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
@@ -206,26 +205,6 @@ class Workspace:
         """What a video shows at a time, to a tenth of a second, as WebP."""
         return self._stills.frame(item, self.media_path(item), time_s, side_px)
 
-    def playable(self, item: Item) -> Path:
-        """A video as browsers play it: the file itself, or an mp4 made from it once.
-
-        Raises:
-            MediaError: it would have to be encoded, and is too long for that.
-        """
-        from mmdemo.media.playable import PLAYED, write_playable
-
-        if item.suffix in PLAYED:
-            return self.media_path(item)
-        return self._made_once("players", item, ".mp4", write_playable)
-
-    def _made_once(self, folder: str, item: Item, suffix: str, write: Callable[[Path, Path], None]) -> Path:
-        """A file made from an item's once, whole or not at all; it may be deleted."""
-        path = self.media.made_path(folder, item.id, suffix)
-        if not path.exists():
-            with replacing(path, lasting=False) as part:
-                write(self.media_path(item), part)
-        return path
-
     def peaks(self, item: Item) -> Path:
         """A recording's peaks, computed once: int8 pairs of the lowest and highest sample of each 1/50 s."""
         path = self.media.made_path("peaks", item.id, ".i8")
@@ -234,14 +213,6 @@ class Workspace:
 
             write_durably(path, audio_peaks(self.media_path(item)).tobytes(), f"The waveform of {item.name}")
         return path
-
-    def sound(self, item: Item) -> Path:
-        """A recording as browsers play it and can seek in it: the file itself, or Opus made from it once."""
-        from mmdemo.media.audio import SEEKABLE, write_opus
-
-        if item.suffix in SEEKABLE:
-            return self.media_path(item)
-        return self._made_once("sounds", item, ".ogg", write_opus)
 
     def remove_abandoned(self) -> None:
         """Remove what processes that were killed have left half-written among the files."""

@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from mmdemo.errors import MmdemoError, OutsideError, UserError
 from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.app import App
+from mmdemo.service.copies import As, BeingMadeError
 from mmdemo.service.operations.requests import shown
 from mmdemo.store.tables import Item
 from mmdemo.ui.refusals import refusal
@@ -71,10 +72,17 @@ def media_routes(app: App) -> list[BaseRoute]:
         side = THUMB_SIDES[request.query_params.get("s") == "1280"]
         return MediaResponse(app.ws.thumbnail(item, side), "image/webp", headers=FOREVER)
 
+    def played(item: Item, kind: As) -> Response:
+        """What browsers play of an item. As long as the copy of it is being made, that it is."""
+        try:
+            path = app.context.copies.path(item, kind)
+        except BeingMadeError as e:
+            return refusal(e, 202)
+        return MediaResponse(path, media_type(path.suffix), headers=FOREVER)
+
     def player(item: Item, request: Request) -> Response:
         """A video as browsers play it."""
-        path = app.ws.playable(item)
-        return MediaResponse(path, media_type(path.suffix), headers=FOREVER)
+        return played(item, "video")
 
     def frame(item: Item, request: Request) -> Response:
         """What a video shows at `?t=` seconds, as a small picture."""
@@ -95,8 +103,7 @@ def media_routes(app: App) -> list[BaseRoute]:
         return MediaResponse(app.ws.peaks(item), "application/octet-stream", headers=FOREVER)
 
     def sound(item: Item, request: Request) -> Response:
-        path = app.ws.sound(item)
-        return MediaResponse(path, media_type(path.suffix), headers=FOREVER)
+        return played(item, "sound")
 
     def route(answer: Answer, noun: str = "item", has: Callable[[Modality], bool] | None = None) -> Route:
         return Route(f"/mmdemo/{answer.__name__}/{{item}}", _endpoint(app, answer, noun, has))

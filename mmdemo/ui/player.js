@@ -1,12 +1,34 @@
+/* A copy that browsers play is made behind the page: how far it is stands in `box`, in the place of the player, and
+   then it is played. Gives whether there is one; `otherwise` is what is to be told where this browser plays none. */
+mm.copyOf = async (player, box, item, kind, otherwise) => {
+  const { h } = mm, source = player.src, route = `mmdemo/${kind === "video" ? "player" : "sound"}/${item}`, still = () => player.src === source;
+  const tell = (...parts) => { box.replaceChildren(...parts); box.hidden = !parts.length; player.hidden = kind === "video" && !box.hidden; };
+  for (let pause = 150; still(); pause = Math.min(1000, pause + 150)) {
+    let state;
+    try { state = await mm.api("playing", { item, kind }); } catch (e) { state = { error: e.message }; }
+    if (!still()) return false;
+    if (state.ready && player.dataset.copied !== item) {
+      player.dataset.copied = item;
+      player.src = `${route}?whole`;
+      tell();
+      return true;
+    }
+    if (state.ready || state.error) { tell(h("p", { class: "mm-note", role: "status" }, state.error || otherwise)); return false; }
+    const share = Math.round(100 * state.share);
+    tell(h("div", { class: "mm-bar" }, h("i", { style: `width:${share}%` })), h("span", { role: "status" }, `Browsers do not play this as it is. A copy that they play is being made: ${share} %. It plays when it is whole; everything else works meanwhile.`));
+    await new Promise((done) => { setTimeout(done, pause); });
+  }
+  return false;
+};
 /* A video with one time line under it: shots, the curve of a query, its moments, what is said, the playhead. */
 mm.player = (host, { onspan = null } = {}) => {
   const { h, svg } = mm, LEAST_S = 0.2;
   const video = h("video", { controls: true, preload: "metadata", playsinline: true });
   const shotsRow = h("div", { class: "mm-shots" }), curveBox = h("div", { class: "mm-curve" }), momentsRow = h("div", { class: "mm-moments" }), saidRow = h("div", { class: "mm-saidline" }), head = h("i", { class: "mm-playhead" });
   const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, shotsRow, curveBox, momentsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
-  const clock = h("span", { class: "mm-number" });
-  host.replaceChildren(video, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row" }, clock));
-  let item = "", duration = 1, rate = 25, shots = [], cells = [], moments = [], until = null, loop = null;
+  const clock = h("span", { class: "mm-number" }), copying = h("div", { class: "mm-progress mm-copying", hidden: true });
+  host.replaceChildren(video, copying, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row" }, clock));
+  let item = "", duration = 1, rate = 25, shots = [], cells = [], moments = [], until = null, loop = null, wish = null;
   const text = (s) => mm.clock(s, 2);
   const share = (s) => `${(100 * s) / duration}%`;
   const at = (start, end) => `left:${share(start)};width:${share(Math.max(0, end - start))}`;
@@ -26,7 +48,14 @@ mm.player = (host, { onspan = null } = {}) => {
   video.onplay = () => requestAnimationFrame(moved);
   video.onseeked = moved;
   video.onpause = moved;
-  video.onerror = () => { if (item) clock.textContent = "This browser cannot play the video; its shots below are stills, and everything else works."; };
+  video.onplaying = () => { wish = null; };
+  // What browsers do not play as it is has a copy made.
+  const OTHERWISE = "This browser cannot play the video; its shots below are stills, and everything else works.";
+  video.onerror = async () => { if (item && (await mm.copyOf(video, copying, item, "video", OTHERWISE))) wish?.(); };
+  function begin(rate, again, start, end) {
+    wish = () => { loop = again; video.playbackRate = rate; seek(start, end); video.play().catch(() => {}); };
+    wish();
+  }
   line.onclick = (e) => { if (e.target.dataset.edge) return; const box = line.getBoundingClientRect(); loop = null; seek(((e.clientX - box.left) / box.width) * duration); };
   line.onkeydown = (e) => {
     const now = video.currentTime, steps = { ",": now - 1 / rate, ".": now + 1 / rate, "[": [...shots].reverse().find((s) => s[0] < now - 0.05)?.[0] ?? 0, "]": shots.find((s) => s[0] > now + 0.02)?.[0] ?? duration, ArrowLeft: now - 1, ArrowRight: now + 1, " ": null };
@@ -65,6 +94,8 @@ mm.player = (host, { onspan = null } = {}) => {
     load(id, seconds, hz = 25) {
       if (item === id) return;
       item = id; duration = Math.max(0.01, seconds || 1); rate = hz; shots = []; cells = []; moments = []; until = null; loop = null;
+      delete video.dataset.copied;
+      wish = null; copying.hidden = true; video.hidden = false;
       video.src = `mmdemo/player/${id}`;
       video.poster = `mmdemo/thumb/${id}`;
       for (const row of [shotsRow, curveBox, momentsRow, saidRow]) row.replaceChildren();
@@ -91,8 +122,8 @@ mm.player = (host, { onspan = null } = {}) => {
       if (url) { video.append(h("track", { kind: "subtitles", label: "Descriptions", srclang: "en", src: url, default: true })); video.textTracks[0].mode = "showing"; }
     },
     seek,
-    playSpan(start, end, again = false) { loop = again ? { start, end } : null; video.playbackRate = 1; seek(start, end); video.play().catch(() => {}); },
-    replay(speed, span) { video.playbackRate = speed; loop = span; seek(span ? span.start : 0, span ? span.end : null); video.play().catch(() => {}); },
-    stop() { loop = null; video.pause(); },
+    playSpan(start, end, again = false) { begin(1, again ? { start, end } : null, start, end); },
+    replay(speed, span) { begin(speed, span, span ? span.start : 0, span ? span.end : null); },
+    stop() { loop = wish = null; video.pause(); },
   };
 };

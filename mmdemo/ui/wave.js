@@ -5,7 +5,15 @@ mm.medium = (item, alt, span = null) => mm.task.modality.player === "wave"
   : mm.h("img", { src: span && span.start !== null && span.start !== undefined ? `mmdemo/frame/${item}?t=${((span.start + span.end) / 2).toFixed(2)}` : mm.thumb(item), alt, loading: "lazy" });
 mm.playOnce = (() => {
   let audio = null;
-  return (item, start = 0) => { audio?.pause(); audio = new Audio(`mmdemo/sound/${item}`); audio.currentTime = start || 0; audio.play().catch(() => {}); };
+  return (item, start = 0) => {
+    audio?.pause();
+    audio = new Audio(`mmdemo/sound/${item}`);
+    const one = audio, go = () => { one.currentTime = start || 0; one.play().catch(() => {}); }, box = mm.h("span");
+    one.onerror = async () => {
+      if (await mm.copyOf(one, box, item, "sound", "This browser cannot play the recording.")) { if (one === audio) go(); } else if (one === audio && box.textContent) mm.toast(box.textContent, true);
+    };
+    go();
+  };
 })();
 
 mm.wave = (host, { onspan = null, onword = null } = {}) => {
@@ -18,8 +26,9 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
   const speed = h("select", { "aria-label": "Speed" }, [0.5, 0.75, 1, 1.5, 2].map((r) => h("option", { value: r, selected: r === 1 }, `${r} ×`)));
   const zooms = [["−", 0.5], ["+", 2]].map(([sign, by]) => h("button", { class: "mm-button", type: "button", "aria-label": by > 1 ? "Zoom in" : "Zoom out", onclick: () => zoom(by) }, sign));
   const bar = h("div", { class: "mm-row mm-wave-bar" }, play, clock, h("label", {}, "Speed ", speed), h("span", { class: "mm-zoom" }, zooms), audio);
-  host.replaceChildren(scroll, bar);
-  let item = "", duration = 0, peaks = null, words = [], scale = 0, until = null, frame = 0, drag = null;
+  const copying = h("div", { class: "mm-progress mm-copying", hidden: true });
+  host.replaceChildren(scroll, bar, copying);
+  let item = "", duration = 0, peaks = null, words = [], scale = 0, until = null, frame = 0, drag = null, wish = null;
 
   const LEGIBLE = 130;  // pixels a second, at which most words can be read: on a phone the line is scrolled
   const fit = () => Math.max(scroll.clientWidth < 600 ? LEGIBLE : 40, (scroll.clientWidth - 2) / Math.max(0.1, duration));
@@ -80,10 +89,21 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     if (!audio.paused && (x < scroll.scrollLeft || x > scroll.scrollLeft + scroll.clientWidth - 40)) scroll.scrollLeft = x - 60;
     frame = audio.paused ? 0 : requestAnimationFrame(tick);
   }
-  function playSpan(start, end = null) { audio.currentTime = start; until = end === null ? null : Math.max(end, start + 0.15); audio.play().catch(() => {}); }
+  function playSpan(start, end = null) {
+    wish = () => { audio.currentTime = start; until = end === null ? null : Math.max(end, start + 0.15); audio.play().catch(() => {}); };
+    wish();
+  }
+  audio.onplaying = () => { wish = null; };
   audio.onplay = () => { play.textContent = "Pause"; if (!frame) tick(); };
   audio.onpause = () => { play.textContent = "Play"; moveHead(); };
   audio.onseeked = moveHead;
+  // What browsers do not play as it is has a copy made.
+  audio.onerror = async () => {
+    if (!item) return;
+    play.disabled = true;
+    if (await mm.copyOf(audio, copying, item, "sound", "This browser cannot play the recording.")) wish?.();
+    play.disabled = false;
+  };
   play.onclick = () => { until = null; if (audio.paused) { if (audio.ended) audio.currentTime = 0; audio.play().catch(() => {}); } else audio.pause(); };
   speed.onchange = () => { audio.playbackRate = Number(speed.value); };
   canvas.onclick = (e) => { until = null; audio.currentTime = (scroll.scrollLeft + e.offsetX) / scale; };
@@ -97,6 +117,8 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     async load(id, seconds, autoplay = false, span = null) {
       if (item !== id) {
         item = id; duration = seconds; words = []; peaks = null;
+        delete audio.dataset.copied;
+        wish = null; copying.hidden = true;
         audio.src = `mmdemo/sound/${id}`;
         scale = duration > 60 ? 60 : fit();
         scroll.scrollLeft = 0;
@@ -104,7 +126,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
         try { const got = await fetch(`mmdemo/peaks/${id}`); if (got.ok && item === id) { peaks = new Int8Array(await got.arrayBuffer()); paint(); } } catch { /* the words still stand */ }
       }
       if (span) scroll.scrollLeft = span.start * scale - scroll.clientWidth / 3;
-      if (autoplay && item === id) { if (span) playSpan(span.start, span.end); else { until = null; audio.currentTime = 0; audio.play().catch(() => {}); } }
+      if (autoplay && item === id) { playSpan(span ? span.start : 0, span ? span.end : null); }
     },
     words(list) { words = list.map((w) => ({ ...w })); layout(); },
     replay(rate = 1, span = null) {
@@ -112,7 +134,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
       playSpan(span ? span.start : 0, span ? span.end : null);
     },
     playSpan,
-    stop() { audio.pause(); },
+    stop() { wish = null; audio.pause(); },
   };
 };
 

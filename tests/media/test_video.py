@@ -12,7 +12,6 @@ from PIL import Image
 from assets.sounds import wav_bytes
 from mmdemo.errors import MediaError
 from mmdemo.media.audio import RATE_HZ
-from mmdemo.media.playable import write_playable
 from mmdemo.media.shots import find_shots
 from mmdemo.media.video import decode_video, frame_at, key_frames, probe_video
 from mmdemo.service.app import App
@@ -132,23 +131,6 @@ def test_one_frame_a_gif_and_a_broken_middle_are_used_as_far_as_they_go(tmp_path
     data[90_000:110_000] = bytes(20_000)
     times = [f.time_s for f in decode_video(bytes(data))]
     assert len(times) > 300 and times[-1] > 19
-
-
-def test_what_browsers_do_not_play_becomes_an_mp4_with_the_same_clock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copied = write_video(tmp_path / "uneven.mkv", UNEVEN)
-    write_playable(copied, tmp_path / "copied.mp4")
-    times = [f.time_s for f in decode_video(tmp_path / "copied.mp4")]
-    assert times == pytest.approx([t / 1000 for t in UNEVEN], abs=0.002)
-    encoded = write_video(tmp_path / "old.avi", [i * 40 for i in range(10)], Fraction(1, 1000), "mpeg4")
-    write_playable(encoded, tmp_path / "encoded.mp4")
-    with av.open(str(tmp_path / "encoded.mp4")) as made:
-        assert made.streams.video[0].codec_context.name == "h264"
-    assert len(list(decode_video(tmp_path / "encoded.mp4"))) == 10
-    monkeypatch.setattr("mmdemo.media.playable.ENCODED_S", 0.1)
-    with pytest.raises(MediaError, match="browsers do not play"):
-        write_playable(encoded, tmp_path / "never.mp4")
 
 
 def _written(path: Path, frames: list[np.ndarray]) -> np.ndarray:

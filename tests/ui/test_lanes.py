@@ -86,7 +86,7 @@ KINDS = {
     "quick": """
         activate add_to_collection data decide device end_session export_preview grants hub
         import_start import_state import_stop invite items label_counts loading make_token measured_on medium
-        model_trial models next_pair offered_model pairs queue remove_run remove_version
+        model_trial models next_pair offered_model pairs playing queue remove_run remove_version
         resume_training revoke roll_back runs samples sessions start_training status stop_loading
         stop_training subtitles training training_data training_status transcript transcript_stop
         try_model version_card version_tree versions warm_up watch_stop watching
@@ -179,7 +179,7 @@ def test_little_is_looked_through_behind_the_page_at_a_time_and_what_waits_can_b
     for name in "abcd":
         work.start(name, lambda stopped, name=name: busy(name), "It failed")
     wait_for(lambda: len(begun) == background.AT_ONCE)
-    with pytest.raises(BusyError, match="waiting to be looked through"):
+    with pytest.raises(BusyError, match="waiting to be done behind the page"):
         work.start("e", lambda stopped: None, "It failed")
     waiting = next(name for name in "abcd" if name not in begun)
     work.stop(waiting)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
-from mmdemo.modality import DEFAULT_TASK
+from mmdemo.modality import DEFAULT_TASK, MODALITIES
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.service.app import App
 from mmdemo.service.context import check_source
@@ -107,6 +107,25 @@ def align(app: App, request: AlignRequest) -> AlignAnswer:
     """Score how well each text fits a picture or video, or which of them was said in a recording."""
     item = item_of(app, request.file, request.item, request.task)
     return AlignAnswer(**app.media.align(item, request.texts, request.version or None))
+
+
+class PlayingRequest(Request):
+    """An item that is played."""
+
+    item: Name = Field(description=ITEM)
+    kind: Annotated[str, OneOf("way to play", lambda: ["video", "sound"])] = Field(
+        "video", description="video or sound"
+    )
+
+
+@operation("playing", role="viewer", quick=True)
+def playing(app: App, request: PlayingRequest) -> dict[str, Any]:
+    """Whether browsers can play an item, and how far the copy is that they need else; it is begun by this."""
+    item = app.media.item(request.item)
+    modality = MODALITIES.get(item.modality)
+    if not (modality.has_sound if request.kind == "sound" else modality.player == "video"):
+        raise UserError(f"{item.name} is no {request.kind}.", "Choose another one.")
+    return app.context.copies.playing(item, "sound" if request.kind == "sound" else "video")
 
 
 class CaptionRow(Answer):
