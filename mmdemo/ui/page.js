@@ -240,6 +240,14 @@ window.mm = (() => {
     clearTimeout(slow);
     if (turn === box.turn) box.removeAttribute("aria-busy");
   }
+  // Of what somebody asks for one after another the last counts: a turn is taken for each, and says whether nothing was
+  // asked for since. What may yet be refused, as an upload, comes to its turn later: it has none where a newer one came.
+  const turns = () => {
+    let asked = 0, last = 0;
+    const turn = (mine = ++asked) => { last = mine; return () => mine === last; };
+    turn.later = () => { const mine = ++asked; return () => (mine < last ? null : turn(mine)); };
+    return turn;
+  };
   // The versions of a task to choose from; the list follows what is trained and promoted.
   function versionList(select, about) {
     let active = "";
@@ -282,6 +290,6 @@ window.mm = (() => {
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, showLink, address, task, annotator, poll, poke, seconds, clock, svg, fail, into, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, showLink, address, task, annotator, poll, poke, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
     states: {} };  // what each tab of a modality shows, for the address
 })();

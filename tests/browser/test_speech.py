@@ -29,6 +29,27 @@ def drag_edge(page: Page, word: Locator, by_px: int) -> None:
     page.mouse.up()
 
 
+def test_what_is_told_late_of_a_recording_that_is_no_longer_asked_for_is_passed_over(
+    served: Served, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{served[1]}?view=speech&task=speech-text")
+    speech, held = page.locator("#mm-speech"), list[Route]()
+    expect(speech.locator("[data-name]")).to_contain_text("sentence-01")
+    page.route("**/mmdemo/api/medium", lambda route: route.continue_() if held else held.append(route))
+    samples = speech.locator("[data-samples]")
+    with page.expect_request("**/mmdemo/api/medium"):
+        samples.select_option(index=2)
+    samples.select_option(index=3)
+    name = speech.locator("[data-name]")
+    expect(name).not_to_contain_text("sentence-01")
+    newest = name.inner_text()
+    with page.expect_response("**/mmdemo/api/medium"):
+        held[0].continue_()
+    page.evaluate("() => new Promise((done) => setTimeout(done))")
+    assert name.inner_text() == newest
+    assert speech.locator("[data-samples] option:checked").get_attribute("value") in page.url
+
+
 @pytest.mark.slow
 def test_record_transcribe_align_correct_label_tune_and_search(
     served: Served, open_page: Callable[..., Page]

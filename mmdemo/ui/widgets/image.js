@@ -25,7 +25,8 @@ for (const tab of element.querySelectorAll("[role=tab]")) {
 
 
 /* The picture */
-function show(item, name = "") {
+const turn = mm.turns();
+function show(item, name = "", _ = turn()) {
   state.item = item;
   maps = []; notes = []; shown = -1;
   $(".mm-heat").hidden = true;
@@ -36,9 +37,9 @@ function show(item, name = "") {
   for (const box of ["[data-scores]", "[data-captions]"]) $(box).replaceChildren();
   remember();
 }
-async function choose(item, name, texts) {
+async function choose(item, name, texts, still) {
   quiet = false;
-  show(item, name);
+  show(item, name, still);
   if (state.view === "caption") return propose();
   if (state.view === "search") return search({ by: true });
   if (texts && (!captions.value.trim() || captions.dataset.given === "1")) { captions.value = texts.join("\n"); captions.dataset.given = "1"; }
@@ -46,10 +47,14 @@ async function choose(item, name, texts) {
 }
 async function take(blob, name) {
   stage.classList.add("busy");
-  try { const got = await upload(blob, name), chosen = choose(got.item, got.name); mm.brought($(".mm-tools"), got); await chosen; } catch (e) {
-    show_error(e.message);
-  }
-  stage.classList.remove("busy");
+  const later = turn.later();
+  try {
+    const got = await upload(blob, name), still = later();
+    if (!still) return;
+    const chosen = choose(got.item, got.name, null, still);
+    mm.brought($(".mm-tools"), got);
+    await chosen;
+  } catch (e) { show_error(e.message); } finally { stage.classList.remove("busy"); }
 }
 function show_error(message) { toast(message, true); if (!state.item) stage.replaceChildren(h("p", { class: "mm-error", role: "alert" }, message)); }
 
@@ -172,7 +177,8 @@ const card = (result, rank, query, model) => mm.answers.card(result, rank, query
   openTitle: "Align this picture",
   open: async () => {
     open("align");
-    const item = await api("medium", { item: result.item, task: "image-text" });
+    const still = turn(), item = await api("medium", { item: result.item, task: "image-text" });
+    if (!still()) return;
     captions.value = [...new Set([query, ...item.texts].filter(Boolean))].join("\n");
     show(item.item, item.name);
     align();
@@ -221,8 +227,8 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
     onclick: () => choose(s.item, s.texts[0] || "", s.texts.length ? [s.texts[0], ...begun.samples.filter((o) => o !== s && o.texts.length).slice(0, 2).map((o) => o.texts[0])] : null) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
   const view = ["align", "caption", "search"].includes(link.view) ? link.view : "align";
   const there = link.item ? await api("medium", { item: link.item, task: "image-text" }).catch((e) => { show_error(e.message); return null; }) : null;
-  if (there) show(there.item, there.name);
-  else if (begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "");
+  if (there && !state.item) show(there.item, there.name);  // else somebody was quicker
+  else if (!state.item && begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "");
   if (view === "search") { words.value ||= link.text || ""; named(); } else captions.value ||= link.text || "";  // what somebody wrote meanwhile stays
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }

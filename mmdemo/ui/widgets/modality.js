@@ -25,7 +25,8 @@ function open(mode) {
 for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
 
 /* The item */
-function show(item, name) {
+const turn = mm.turns();
+function show(item, name, _ = turn()) {
   state.item = item;
   stage.replaceChildren(h("img", { src: thumb(item, 1280), alt: name }));
   $("[data-name]").textContent = name;
@@ -36,8 +37,8 @@ function show(item, name) {
 }
 async function take(blob) {
   stage.classList.add("busy");
-  try { const got = await upload(blob, blob.name, "", about); show(got.item, got.name); mm.brought($(".mm-tools"), got); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); } catch (e) { toast(e.message, true); }
-  stage.classList.remove("busy");
+  const later = turn.later();
+  try { const got = await upload(blob, blob.name, "", about), still = later(); if (!still) return; show(got.item, got.name, still); mm.brought($(".mm-tools"), got); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); } catch (e) { toast(e.message, true); } finally { stage.classList.remove("busy"); }
 }
 $("[data-upload]").onclick = () => file.click();
 stage.onclick = () => { if (!state.item) file.click(); };
@@ -63,7 +64,8 @@ texts.oninput = remember;
 
 /* Search */
 async function look(item) {
-  const found = await api("medium", { item, task: about });
+  const still = turn(), found = await api("medium", { item, task: about });
+  if (!still()) return;
   texts.value = [...new Set([words.value.trim(), ...found.texts].filter(Boolean))].join("\n");
   open("align");
   show(found.item, found.name);
@@ -106,7 +108,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (link.mode === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(link.mode === "search" ? "search" : "align");
   const first = link.item ? await api("medium", { item: link.item, task: about }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
-  if (first) show(first.item, (!link.item && first.texts[0]) || first.name);
+  if (first && !state.item) show(first.item, (!link.item && first.texts[0]) || first.name);
   if (state.mode === "align" && state.item && texts.value.trim()) align();
   if (state.mode === "search" && (words.value || link.item)) search({ by: Boolean(link.by && state.item) || !words.value, all: Boolean(link.all) });
 })();

@@ -24,9 +24,16 @@ function error(message) { const line = $("[data-error]"); line.textContent = mes
 const needed = (box) => { if (state.item) return true; fail(box, new Error("There is no recording yet. Record one, upload one, or choose a sample.")); return false; };
 
 /* The recording */
-async function show(item, autoplay = false) {
-  known = await api("medium", { item, task: "speech-text" });
+const turn = mm.turns(), line = mm.turns();  // of the recordings, and of the words on the time line
+async function show(item, autoplay = false, still = turn()) {
+  try { await draw(item, autoplay, still); } catch (e) { if (still()) throw e; }
+}
+async function draw(item, autoplay, still) {
+  const found = await api("medium", { item, task: "speech-text" });
+  if (!still()) return;
+  known = found;
   state.item = item;
+  line();
   heard = aligned = null;
   samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
   if (texts.dataset.given) texts.value = [...new Set([...known.texts.slice(0, 1), ...texts.dataset.given.split("\n")])].slice(0, 3).join("\n");
@@ -36,14 +43,25 @@ async function show(item, autoplay = false) {
   for (const box of ["[data-text]", "[data-after]", "[data-colours]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
   for (const box of ["[data-receipt]", "[data-heard]"]) $(box).textContent = "";
   await wave.load(item, known.duration, autoplay);
-  look(await api("transcript", { item, version: state.version }));
+  const s = await api("transcript", { item, version: state.version });
+  if (!still()) return;
+  look(s);
   remember();
 }
 // Somebody asks for another one: what was said of the one before goes now, and what is said from here on stays.
 const choose = (item, autoplay) => { error(""); return show(item, autoplay); };
 async function take(blob, name) {
   error("");
-  try { const got = await upload(blob, name, "", "speech-text"); await show(got.item); mm.brought($(".mm-tools"), got); open("transcribe"); transcribe(); } catch (e) { error(e.message); }
+  const later = turn.later();
+  try {
+    const got = await upload(blob, name, "", "speech-text"), still = later();
+    if (!still) return;
+    await show(got.item, false, still);
+    if (state.item !== got.item) return;
+    mm.brought($(".mm-tools"), got);
+    open("transcribe");
+    transcribe();
+  } catch (e) { error(e.message); }
 }
 $("[data-upload]").onclick = () => file.click();
 file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
@@ -123,7 +141,8 @@ function look(s) {
 async function transcribe() {
   if (!state.item) return error("There is no recording yet. Record one, upload one, or choose a sample.");
   error("");
-  try { look(await api("transcript", { item: state.item, version: state.version, start: true })); } catch (e) { error(e.message); }
+  const { item } = state;
+  try { const s = await api("transcript", { item, version: state.version, start: true }); if (item === state.item) look(s); } catch (e) { if (item === state.item) error(e.message); }
   mm.poke();
 }
 $("[data-transcribe]").onclick = transcribe;
@@ -163,7 +182,9 @@ const marks = (text, { item, ...how }) => mm.answers.marks(item, text, how);
 
 /* Align */
 async function wordsOf(text) {
-  aligned = await api("align_words", { item: state.item, text, version: state.version });
+  const still = line(), found = await api("align_words", { item: state.item, text, version: state.version });
+  if (!still()) return;
+  aligned = found;
   const note = $("[data-note]");
   note.textContent = aligned.note;
   note.hidden = !aligned.note;
@@ -214,7 +235,9 @@ function search({ by = false, find = "", all = false } = {}) {
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
           if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
-          await choose(r.item, r.start === null); open("transcribe");
+          try { await choose(r.item, r.start === null); } catch (e) { return error(e.message); }
+          if (r.item !== state.item) return;
+          open("transcribe");
           if (r.start !== null) wave.playSpan(r.start, r.end);
         } }, h("span", { class: "mm-text" }, r.text || r.file)), h("span", { class: "mm-faint" }, ...numbers(r, answer.model, answer.measure), `${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
         marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, known: r.label, then: again }))), { all: more })].filter(Boolean));
@@ -240,7 +263,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const first = link.item || start.samples[0]?.item;
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
   open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
-  if (first) await show(first).catch((e) => error(e.message));
+  if (first && !state.item) await show(first).catch((e) => error(e.message));
   if (state.mode === "align" && link.text) align();
   if (state.mode === "search" && (link.text || (link.by && state.item))) search(asked);
 })();

@@ -20,10 +20,13 @@ function open(view) {
 for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
 
 /* The video: the server looks through it behind the page, and the shots appear */
-let turns = 0;  // how often: an answer about a video that is no longer asked for is passed over
-async function show(item) {
-  const mine = ++turns, found = await api("medium", { item, task: "video-text" });
-  if (mine !== turns) return;
+const turn = mm.turns();
+async function show(item, still = turn()) {
+  try { await draw(item, still); } catch (e) { if (still()) throw e; }
+}
+async function draw(item, still) {
+  const found = await api("medium", { item, task: "video-text" });
+  if (!still()) return;
   known = found;
   state.item = item;
   looked = null; described = null;
@@ -36,7 +39,7 @@ async function show(item) {
   $("[data-after]").hidden = true;
   remember();
   const s = await api("watch", { item, version: state.version });
-  if (mine !== turns) return;
+  if (!still()) return;
   player.rate(s.rate);
   drawState(s);
   mm.poke();
@@ -44,7 +47,8 @@ async function show(item) {
 // Somebody asks for another one: what was said of the one before goes now, and what is said from here on stays.
 const choose = (item) => { error(""); return show(item); };
 async function agree() {
-  try { drawState({ ...looked, ...(await api("watch", { item: state.item, version: state.version, agreed: true })) }); mm.poke(); } catch (e) { error(e.message); }
+  const { item } = state;
+  try { const s = await api("watch", { item, version: state.version, agreed: true }); if (item === state.item) { drawState({ ...looked, ...s }); mm.poke(); } } catch (e) { if (item === state.item) error(e.message); }
 }
 function drawState(s) {
   const before = looked;
@@ -69,7 +73,13 @@ poll(element, 3000, async () => (looked && (looked.running || looked.hearing) ? 
 });
 async function take(file) {
   error("");
-  try { const got = await upload(file, file.name, "", "video-text"); await show(got.item); mm.brought($(".mm-tools"), got); } catch (e) { error(e.message); }
+  const later = turn.later();
+  try {
+    const got = await upload(file, file.name, "", "video-text"), still = later();
+    if (!still) return;
+    await show(got.item, still);
+    if (state.item === got.item) mm.brought($(".mm-tools"), got);
+  } catch (e) { error(e.message); }
 }
 const input = $("input[type=file]"), drop = $(".mm-drop");
 $("[data-upload]").onclick = () => input.click();
@@ -163,7 +173,7 @@ function search({ all = false } = {}) {
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”${mm.answers.reordered(answer)}`), h("span", {}, answer.model)), mm.answers.told(answer, state.version), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: "Play from here", onclick: async () => {
-          try { if (r.item !== state.item) await choose(r.item); player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
+          try { if (r.item !== state.item) await choose(r.item); if (r.item !== state.item) return; player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
         } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file)), h("span", { class: "mm-faint" }, span(r.start, r.end)), mm.answers.likely(r, answer.model)),
         marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model }, { said: r.verdict, known: r.label, then: again }))),
       { all: !all && answer.results.length < 12 ? () => search({ all: true }) : null })].filter(Boolean));
@@ -184,7 +194,7 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
   if (state.view === "search") words.value ||= link.text || ""; else query.value ||= link.text || (link.item ? "" : start.query);
   const first = link.item || start.samples[0]?.item;
-  if (first) await show(first).catch((e) => error(e.message));
+  if (first && !state.item) await show(first).catch((e) => error(e.message));
   if (state.view === "find" && query.value && state.item) find();
   if (state.view === "search" && words.value) search(asked);
 })();
