@@ -5,6 +5,7 @@ goes on.
 from __future__ import annotations
 
 import base64
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row, Skipped, require_storable
-from mmdemo.errors import UserError, is_disk_full, reason
+from mmdemo.errors import MmdemoError, UserError, is_disk_full, one_line, reason
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import modality_of
 from mmdemo.store.labels import NewLabel
@@ -22,6 +23,7 @@ from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.texts import storable, text_key
 from mmdemo.store.workspace import Workspace
 
+log = logging.getLogger(__name__)
 PREVIEW_PX = 64
 NO_LABEL = "none"  # in the place of a verdict
 VERDICT_ONLY = "The row has a verdict but no text."
@@ -177,6 +179,14 @@ def _count_row(
         if is_disk_full(e):
             raise
         report.skipped.append(Skipped(row.number, f"{row.name} cannot be read: {reason(e)}.", row.name))
+        return
+    except (MmdemoError, MemoryError):
+        raise
+    except Exception as e:  # a mistake of mmdemo's own, which is no matter of the other rows
+        log.warning("row %s cannot be imported", row.number, exc_info=e)
+        report.skipped.append(
+            Skipped(row.number, f"{row.name} cannot be read: {one_line(str(e))}.", row.name)
+        )
         return
     if (report.items, report.pairs, report.labels) == before:
         report.known += 1

@@ -1,7 +1,8 @@
 """The decoders' door: what they raise of a file, whatever it is, is one sentence that names the file.
 
 Pillow, PyAV and the libraries below them fail in every way at files of other people's making: `struct.error`
-of odd EXIF, `RuntimeError` of a damaged AVIF, `UnicodeDecodeError` of a tag that is not UTF-8.
+of odd EXIF, `RuntimeError` of a damaged AVIF, `UnicodeDecodeError` of a tag that is not UTF-8. What fails in
+mmdemo's own code as no file makes it fail is a fault of mmdemo's, and passes as it is.
 """
 
 from __future__ import annotations
@@ -10,10 +11,18 @@ import logging
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mmdemo.errors import MediaError, MmdemoError, is_disk_full, one_line, reason
 
 OF_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what decoders raise where bytes lack
+OF_OURS = (
+    AssertionError,
+    AttributeError,
+    NameError,
+    TypeError,
+)  # raised by mmdemo's own lines: a mistake there
+PACKAGE = str(Path(__file__).parents[1])
 SHOWN = 200  # characters of what a decoder says
 
 log = logging.getLogger(__name__)
@@ -31,6 +40,7 @@ def decoding(name: str, cure: str = "Export or download it again.") -> Iterator[
         MediaError: the decoder or the system refused the file, in one sentence.
         MmdemoError: as it was raised within.
         OSError: what was made of the file had no room on the disk.
+        AssertionError, AttributeError, NameError, TypeError: a mistake of mmdemo's own.
     """
     try:
         yield
@@ -41,12 +51,23 @@ def decoding(name: str, cure: str = "Export or download it again.") -> Iterator[
     except FileNotFoundError as e:
         raise MediaError(f"{name} does not exist.", "Check the path.") from e
     except Exception as e:
-        if is_disk_full(e):
+        if is_disk_full(e) or _is_ours(e):
             raise
         if isinstance(e, PermissionError):
             raise MediaError(f"{name} cannot be read: {reason(e)}.", "Check its permissions.") from e
-        log.info("%s cannot be decoded", name, exc_info=e)
         if isinstance(e, OF_DAMAGE):
+            log.info("%s is damaged", name, exc_info=e)
             raise MediaError(f"{name} is cut off or damaged: {one_line(reason(e))[:SHOWN]}.", cure) from e
+        log.warning("%s cannot be decoded", name, exc_info=e)
         why = f"{type(e).__name__}: {one_line(str(e))[:SHOWN]}"
         raise MediaError(f"{name} cannot be read: {why}.", cure) from e
+
+
+def _is_ours(e: BaseException) -> bool:
+    """Whether an error is a mistake of mmdemo's own: raised by its own lines, and none that files cause."""
+    trace = e.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return (
+        isinstance(e, OF_OURS) and trace is not None and trace.tb_frame.f_code.co_filename.startswith(PACKAGE)
+    )

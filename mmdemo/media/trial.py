@@ -7,12 +7,14 @@ process, and is refused in a sentence; only what went well there is ever decoded
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +29,8 @@ CPU_S = 6  # of the processor, for one file
 WALL_S = 120.0  # whatever else keeps the machine busy
 MEMORY_MB = 1200  # above what the process has at its begin
 AT_ONCE = 2  # processes
+
+log = logging.getLogger(__name__)
 
 
 def probed(kind: str, source: bytes | Path, most: float) -> Any:
@@ -80,6 +84,9 @@ class Trial:
         if not told.endswith(b"\n"):
             raise self._ended(name)
         answer = json.loads(told)
+        if "failed" in answer:
+            log.warning("The trial of %s failed: %s", name, answer["failed"])
+            raise MediaError(f"{name} cannot be read here.", "Save it again with another program.")
         if "refused" in answer:
             raise MediaError(*map(str, answer["refused"]))
         return _of_kind(kind)[1](**answer["facts"])
@@ -193,6 +200,8 @@ def _answer(asked: dict[str, Any], data: bytes | None) -> dict[str, Any]:
             return {"facts": asdict(probe(Path(asked["path"]) if data is None else data, asked["most"]))}
     except MmdemoError as e:
         return {"refused": [e.what, e.cure]}
+    except Exception:  # a mistake of mmdemo's own, which is logged where somebody reads it
+        return {"failed": traceback.format_exc()}
 
 
 def main() -> None:

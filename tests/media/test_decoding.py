@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from assets.sounds import wav_bytes
 from mmdemo.errors import BusyError, MediaError
-from mmdemo.media.audio import probe_audio
+from mmdemo.media.audio import decode_audio, probe_audio
 from mmdemo.media.decoding import decoding
 from mmdemo.media.image import decode_image, probe_image
 from mmdemo.media.video import probe_video
 from tests.films import write_film
+from tests.media.test_audio import tone
 
 RAISED = [
     struct.error("unpack requires a buffer of 2 bytes"),
@@ -44,6 +46,24 @@ def test_what_is_no_fault_of_the_file_is_told_as_it_is() -> None:
         raise BusyError("Too many are read just now.")
     with pytest.raises(OSError, match="No space left"), decoding("mine.bin"):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_mistake_of_our_own_is_not_told_as_a_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmdemo.media.sound_track.MonoMix", None)
+    with pytest.raises(TypeError):
+        decode_audio(wav_bytes(tone(0.5)))
+
+
+def test_what_is_told_of_a_file_without_being_known_as_damage_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(MediaError), decoding("mine.bin"):
+        raise OSError("image file is truncated")
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    with pytest.raises(MediaError), decoding("mine.bin"):
+        raise KeyError(0)
+    (warned,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert warned.exc_info and "mine.bin cannot be decoded" in warned.getMessage()
 
 
 @pytest.mark.parametrize(
