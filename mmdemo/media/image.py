@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pi_heif import register_heif_opener
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from mmdemo.errors import MediaError
@@ -30,8 +31,9 @@ LARGE_PX = 16_000_000  # pixels: what has more is made smaller while it is decod
 STRIP_PX = 1_000_000  # pixels that are converted at a time
 CHECKED_PX = 64  # the least side that is decoded to see whether a file is whole
 FIRST_FRAME = "This picture moves: only its first frame is looked at."
+MAIN_ONE = "This file has several pictures: only the main one is looked at."
 ONE_PAGE = "This picture has several pages: only the first is looked at."
-SUFFIX_OF = {"mpo": ".jpg", "jpeg": ".jpg", "jpeg2000": ".jp2", "tiff": ".tif"}
+SUFFIX_OF = {"mpo": ".jpg", "jpeg": ".jpg", "jpeg2000": ".jp2", "tiff": ".tif", "heif": ".heic"}
 UPRIGHT = {  # what undoes an orientation of Exif
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -52,6 +54,7 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 # Pillow asks for memory in blocks of 16 MB. The C library keeps freed ones of up to 32 MB, for each thread;
 # larger ones go back to the system at once.
 Image.core.set_block_size(64 << 20)
+register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=2)
 # What it says of odd Exif and tags, on standard error, nobody can do anything about.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -131,7 +134,7 @@ def not_looked_at(source: Path) -> str:
     with decoding(name), _opened(source, name) as opened:
         if opened.format == "MPO" or not getattr(opened, "is_animated", False):
             return ""  # MPO is a photograph with what the camera made of it
-        return ONE_PAGE if opened.format == "TIFF" else FIRST_FRAME
+        return {"TIFF": ONE_PAGE, "HEIF": MAIN_ONE}.get(opened.format or "", FIRST_FRAME)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ CURE = "Use a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF file."
 KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (
         re.compile(rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", re.DOTALL),
-        "a HEIC picture",
-        "Save it as a JPEG; an iPhone takes JPEGs under Settings, Camera, Formats, Most Compatible.",
+        "a HEIC picture that is damaged, or a sequence of them",
+        "Export it as a JPEG.",
     ),
     (re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "), "a JPEG XL picture", "Save it as a JPEG, PNG or AVIF."),
     (re.compile(rb"8BPS"), "a Photoshop document", "Export it as a PNG or JPEG."),

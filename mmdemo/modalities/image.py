@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mmdemo.store.tables import Item
     from mmdemo.store.workspace import Workspace
 
-SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .tga .jfif"
-TOLD = ".heic .heif .jxl"  # of pictures too, which are not read: whoever has one is told so
+SUFFIXES = ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .ppm .pgm .jp2 .tga .jfif .heic .heif .hif"
+TOLD = ".jxl"  # of pictures too, which are not read: whoever has one is told so
 SHOWN_FIRST = (
     *("chelsea.jpg", "coffee.jpg", "rocket.jpg", "astronaut.jpg", "another_apple.jpg", "bicycle.jpg"),
     *("a_teapot.jpg", "frog.jpg", "hamburger.jpg", "tiger.jpg", "watermelon.jpg", "lighthouse.jpg"),
