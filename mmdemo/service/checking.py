@@ -21,11 +21,14 @@ from mmdemo.errors import MmdemoError, OutsideError, UserError, one_line
 from mmdemo.finite import rows_of_numbers
 from mmdemo.media.below import is_below
 from mmdemo.media.listing import entries, files_below
+from mmdemo.media.reading import READING
 from mmdemo.modality import MODALITIES
+from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context
 from mmdemo.settings import DATABASE
 from mmdemo.store.cards import read_card
 from mmdemo.store.durable import PART
+from mmdemo.store.made_before import made_before
 from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.schema import require_own_schema
 from mmdemo.store.soundness import damage, lost_references, media_faults, odd_names, read_only
@@ -65,6 +68,7 @@ def check(context: Context, repair: bool = False) -> Report:
     _check_database(context, report)
     _check_media(context, report)
     _check_vectors(context, report, repair)
+    _note_reading(context, report)
     _check_cache(context, report, repair)
     _check_versions(context, report)
     _check_runs(context, report)
@@ -127,6 +131,26 @@ def _check_vectors(context: Context, report: Report, repair: bool) -> None:
             report.add(f"{rows.name} holds vectors that are no numbers", repair)
 
 
+def _note_reading(context: Context, report: Report) -> None:
+    """Say which media still wait for their vectors where those of before were of another reading."""
+    ws = context.ws
+    before = made_before(ws.folder)
+    if before is None:
+        return
+    for modality in MODALITIES.values():
+        ids = [item.id for item in ws.items.listed(modality.name)]
+        if not ids:
+            continue
+        active = ws.versions.active(modality.task)
+        kept = ws.vectors(f"version-{active}", version_source(ws, active).preset.dim)
+        if lacking := kept.missing(ids):
+            waiting = f"{len(lacking)} of {len(ids)} {modality.plural}"
+            report.notes.append(
+                f"{waiting} wait for their vectors: those of before went, as media were read otherwise then"
+                f" (reading {before}; now {READING})."
+            )
+
+
 def _is_finite(path: Path, dtype: np.dtype[Any]) -> bool:
     whole = np.memmap(path, dtype, "r", shape=(path.stat().st_size // dtype.itemsize, 1))
     return all(whole_rows(whole[i : i + AT_ONCE]).all() for i in range(0, len(whole), AT_ONCE))
@@ -159,9 +183,9 @@ def _look_at_picture(path: Path) -> None:
 
 
 def _look_at_video(path: Path) -> None:
-    from mmdemo.media.video import probe_video
+    from mmdemo.media.playable import require_whole
 
-    probe_video(path)
+    require_whole(path)
 
 
 def _look_at_sound(path: Path) -> None:

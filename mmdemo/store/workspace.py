@@ -34,6 +34,7 @@ from mmdemo.store.durable import remove_abandoned, write_durably
 from mmdemo.store.grants import GrantLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
+from mmdemo.store.made_before import discard_made_before
 from mmdemo.store.media_store import MediaStore, byte_count, id_of
 from mmdemo.store.names import NameLog
 from mmdemo.store.pairs import PairStore
@@ -88,6 +89,7 @@ class Workspace:
             recover(self.folder, wait=True)
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
+            discard_made_before(self.folder)
         except OSError as e:
             raise cannot_write(f"The workspace {self.folder} cannot be used", e, named=True) from e
         _require_whole(settings)
@@ -254,6 +256,10 @@ class Workspace:
                 return False
             self._known = now
             self._vectors.clear()
+        try:
+            discard_made_before(self.folder)  # the backup may be an old one
+        except OSError as e:
+            raise cannot_write("The vectors of the backup cannot be removed", e) from e
         return True
 
     def close(self) -> None:

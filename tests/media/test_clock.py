@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import wave
 from collections.abc import Sequence
 from fractions import Fraction
@@ -115,6 +116,30 @@ def test_a_file_whose_clock_begins_at_an_hour_begins_at_0(tmp_path: Path, suffix
 def test_what_a_recorder_left_out_in_the_middle_is_silence(tmp_path: Path, suffix: str) -> None:
     path = write_spoken(tmp_path / f"gap{suffix}", [(0.0, beep()), (2.5, beep()), (4.0, beep())])
     assert_heard(path, [(0.0, 0.9), (2.5, 3.4), (4.0, 4.9)])
+
+
+def without_beginning(data: bytes, seconds: float) -> bytes:
+    """An mp4 whose edit lists leave out its first seconds, as phones do that cut without copying."""
+    out, at = bytearray(data), -1
+    while (at := out.find(b"elst", at + 1)) >= 0:
+        (a_second,) = struct.unpack_from(">I", out, out.find(b"mdhd", at) + 16)  # of the track
+        (count,) = struct.unpack_from(">I", out, at + 8)
+        left = round(seconds * 1000)  # of the movie
+        for entry in range(at + 12, at + 12 + 12 * count, 12):
+            lasts, begins = struct.unpack_from(">Ii", out, entry)
+            now = min(left, lasts)
+            begins += round(now / 1000 * a_second) if begins >= 0 else 0
+            struct.pack_into(">Ii", out, entry, lasts - now, begins)
+            left -= now
+    return bytes(out)
+
+
+def test_what_an_edit_list_leaves_out_is_neither_seen_nor_heard(tmp_path: Path) -> None:
+    path = write_spoken(tmp_path / "cut.mp4", [(1.5, beep()), (4.0, beep())])
+    path.write_bytes(without_beginning(path.read_bytes(), 1.0))
+    assert_heard(path, [(0.5, 1.4), (3.0, 3.9)])
+    assert next(iter(decode_video(path))).time_s == pytest.approx(0.0, abs=NEAR_S)
+    assert probe_video(path).duration_s == pytest.approx(5.0, abs=NEAR_S)
 
 
 def test_what_a_track_gives_twice_is_heard_once(tmp_path: Path) -> None:

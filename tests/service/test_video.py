@@ -365,24 +365,32 @@ def test_a_label_on_a_span_without_an_end_is_refused(app: App) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suffix", "late_s"), [(".mkv", 4.25), (".mp4", 0.7), (".webm", 0.7), (".ts", 0.7), (".ts", 1.5)]
+)
 def test_what_is_said_in_a_video_whose_sound_begins_late_is_found_where_it_is_heard(
-    app: App, tmp_path: Path
+    app: App, tmp_path: Path, suffix: str, late_s: float
 ) -> None:
+    """Beside a video in which silence comes first: late by an edit list, by the clock, by a jump of it."""
     spoken = decode_audio(next((SPEECH / "samples").glob("sentence-01-*.ogg")))
     samples = np.repeat(spoken, 48_000 // RATE_HZ)
-    late_s = 4.25
     silence = np.zeros(round(late_s * 48_000), np.float32)
-    tracks = {"late": (late_s, samples), "in place": (0.0, np.concatenate([silence, samples]))}
+    tracks = {
+        "late": [(late_s, samples)],
+        "jump": [(0.0, silence[:4800]), (late_s, samples)],
+        "in place": [(0.0, np.concatenate([silence, samples]))],
+    }
     found = {}
     for name, sound in tracks.items():
-        path = write_spoken(tmp_path / f"{name}.mkv", [sound], length_s=8.0)
+        path = write_spoken(tmp_path / f"{name}{suffix}", sound, length_s=8.0)
         item = app.ws.add_media("video", path, path.name, source="test")
         moments = app.video.moments(item, "the train to the coast", listen=True)["moments"]
         words = app.speech.transcript(item)["words"]
         found[name] = [(w["start"], w["end"]) for w in words], (moments[0]["start"], moments[0]["end"])
         assert " ".join(w["word"].strip() for w in words).startswith("The train to the coast")
         assert moments[0]["found_by"] != "pictures"
-    (words, moment), (words_in_place, moment_in_place) = found["late"], found["in place"]
-    assert np.array(words) == pytest.approx(np.array(words_in_place), abs=0.05)
-    assert moment == pytest.approx(moment_in_place, abs=0.05)
-    assert late_s - 0.1 < moment[0] < late_s + 0.5
+    words_in_place, moment_in_place = found["in place"]
+    for words, moment in (found["late"], found["jump"]):
+        assert np.array(words) == pytest.approx(np.array(words_in_place), abs=0.05)
+        assert moment == pytest.approx(moment_in_place, abs=0.05)
+        assert late_s - 0.1 < moment[0] < late_s + 0.5
