@@ -47,7 +47,8 @@ def test_what_is_told_late_of_a_recording_that_is_no_longer_asked_for_is_passed_
         held[0].continue_()
     page.evaluate("() => new Promise((done) => setTimeout(done))")
     assert name.inner_text() == newest
-    assert speech.locator("[data-samples] option:checked").get_attribute("value") in page.url
+    chosen = samples.input_value()
+    page.wait_for_function("(item) => location.search.includes(item)", arg=chosen)
 
 
 @pytest.mark.slow

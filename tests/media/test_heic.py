@@ -11,10 +11,13 @@ import pytest
 from PIL import Image, ImageCms
 
 from mmdemo.asker import Asker, asking
+from mmdemo.data.exporting import export_labels
+from mmdemo.data.importing import import_source
 from mmdemo.errors import MediaError
 from mmdemo.media.image import decode_image, not_looked_at, probe_image
 from mmdemo.media.trial import probed
 from mmdemo.store.workspace import Workspace
+from tests.conftest import TASK
 from tests.heic import heic, painted
 from tests.media.test_decoding import entry
 
@@ -42,6 +45,23 @@ def test_a_photograph_of_a_phone_is_upright_whatever_its_exif_says_beside_its_co
     assert_alike(decode_image(data), picture.rotate(-90, expand=True))
     facts = probe_image(data)
     assert (facts.width, facts.height, facts.suffix) == (128, 192, ".heic")
+
+
+@pytest.mark.parametrize("brand", [b"mif1", b"msf1", b"heix", b"hevc"])
+def test_it_is_read_whatever_its_file_calls_itself(brand: bytes) -> None:
+    assert_alike(decode_image(heic(painted(64, 64), brand=brand)), painted(64, 64))
+
+
+def test_a_folder_of_a_phone_comes_in_and_leaves_as_it_was(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "DCIM").mkdir()
+    data = heic(painted(64, 64))
+    (tmp_path / "DCIM" / "IMG_0001.HEIC").write_bytes(data)
+    (tmp_path / "DCIM" / "IMG_0001.txt").write_text("four colours")
+    report = import_source(ws, str(tmp_path / "DCIM"), TASK, "match")
+    assert (report.imported, report.skipped) == (1, [])
+    export_labels(ws, tmp_path / "out", TASK, "jsonl")
+    (sent,) = (path for path in (tmp_path / "out").rglob("*") if path.suffix.lower() == ".heic")
+    assert sent.name.startswith("IMG_0001") and sent.read_bytes() == data
 
 
 def test_its_colours_are_those_of_its_profile() -> None:
@@ -80,7 +100,7 @@ def test_one_that_is_too_large_or_damaged_is_one_sentence(tmp_path: Path) -> Non
 @pytest.mark.parametrize("said", [(64, 64), (9000, 9000), (30_000, 30_000)])
 def test_one_whose_container_says_another_size_than_is_coded_in_it_is_refused(said: tuple[int, int]) -> None:
     meant = struct.pack(">II", 128, 128)
-    with pytest.raises(MediaError, match=r"damaged|megapixels"):
+    with pytest.raises(MediaError, match=r"damaged|megapixels|which takes"):
         decode_image(heic(painted(128, 128)).replace(meant, struct.pack(">II", *said)))
     tiled = heic(painted(128, 128), tile_px=64)
     grid = struct.pack(">BBHH", 1, 1, 128, 128)
