@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 AT_ONCE = 32  # bytes that tell
-CURE = "Use a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF file."
+CURE = "Use a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC file."
 # No decoder of these is among what mmdemo stands on, whose licence and care would do.
 KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (
