@@ -19,14 +19,15 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from mmdemo.evaluation.calibrating import unseen
 from mmdemo.media.image import decode_image
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import PairFit, fit_pairs
-from mmdemo.models.captioning.seen import SEEN
+from mmdemo.models.captioning.seen import FACE, PERSON, PERSON_FIT, SEEN, THING, face_evidence
 from mmdemo.models.encoders.efficientnet_minilm import TEXT_DIM
+from mmdemo.models.encoders.faces import face_detector
 from mmdemo.models.encoders.things import FILE, unit
 from mmdemo.settings import ASSETS
 
@@ -122,6 +123,28 @@ def odds_unseen(pictures: Pictures, shown: np.ndarray, left_out: np.ndarray) -> 
     return odds
 
 
+def fit_person(files: np.ndarray, thing: np.ndarray, shown: np.ndarray, folder: Path) -> np.ndarray:
+    """Write how sure it is that somebody is shown, by (N,) probabilities of the thing and the likeliest face;
+    (N,) what was said of pictures that had not been seen.
+    """
+    found = [face_detector().faces(decode_image(path_of(name, folder))) for name in files]
+    faces = np.array([one[0].probability if one else 0.0 for one in found])
+    table = {THING: logit(thing.clip(1e-6, 1 - 1e-6)), FACE: face_evidence(faces)}
+
+    def fitted(on: np.ndarray) -> PairFit:
+        rows = {name: values[on] for name, values in table.items()}
+        return fit_pairs(rows, shown[on], np.ones(int(on.sum())), PairFit({}, 0.0), STRENGTH)
+
+    said = unseen(fitted, table, np.array([share(name, FOLDS) for name in files]))
+    fit = fitted(np.ones(len(shown), bool))
+    PERSON_FIT.write_text(json.dumps(fit.as_json(), indent=1) + "\n", encoding="utf-8")
+    for least in (0.5, 0.8):
+        sure = said >= least
+        print(f"a person, by faces too: {shown[sure].sum()} of {sure.sum()} that claim {100 * least:.0f} %")
+    print(f"log loss {-np.log(np.where(shown, said, 1 - said)).mean():.4f}, {fit.weights}, {fit.bias:.2f}")
+    return said
+
+
 def fit_things(
     aligner: HeadAligner, features: dict[str, np.ndarray], folder: Path, tower: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -162,6 +185,8 @@ def fit_things(
     }
     save_file(tensors, ASSETS / FILE, {"names": json.dumps(names)})
     of = np.repeat(names, [len(one) for one in shown])
+    person = of == PERSON
+    said[person] = fit_person(np.concatenate(asked)[person], said[person], right[person], folder)
     for name in names:
         sure = (of == name) & (said >= 0.8)
         print(

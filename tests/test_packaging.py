@@ -27,7 +27,15 @@ from tests.waiting import free_port, wait_for, wait_for_page
 ROOT = ASSETS.parent
 # What the package reads of assets/ where it is installed, and who made it: not what it was made with.
 OF_A_WHEEL = (
-    *("SOURCES.md", "*.json", "*.safetensors", "samples.csv", "photos/*.jpg", "clipart/images/*.jpg"),
+    *(
+        "SOURCES.md",
+        "*.LICENSE.txt",
+        "*.json",
+        "*.safetensors",
+        "samples.csv",
+        "photos/*.jpg",
+        "clipart/images/*.jpg",
+    ),
     *("clipart/metadata.csv", "speech/samples.csv", "speech/samples.safetensors", "speech/samples/*.ogg"),
     *("video/samples.csv", "video/*.mp4"),
 )

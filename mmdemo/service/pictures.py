@@ -56,8 +56,7 @@ class Pictures:
         picture, writer = self.picture(item), self._context.models.captioner()
         features = aligner.media_features([picture])
         known = ConfirmedTexts(self._ws, aligner, item.id).near(aligner.project_media(features)[0], LABELLED)
-        captions = propose_captions(
-            aligner, features[0], known, written=writer.caption([picture]) if writer else ""
-        )
+        written = writer.caption([picture]) if writer else ""
+        captions = propose_captions(aligner, features[0], known, written=written, image=picture)
         counts = CaptionCounts(self._ws, task)
         return answer(aligner.version, [counts.row(caption) for caption in captions])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,6 +21,9 @@ from mmdemo.models.calibration import BASE_RATE
 from mmdemo.models.captioning.agreement import LIKELY, PERHAPS, SURE
 from mmdemo.models.captioning.seen import has_classifier, seen_captions, words
 from mmdemo.models.protocols import Caption, TextTower
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LABELLED = 20  # confirmed texts that are judged, nearest first
 NONE_FITS = "No caption I know fits. Write one?"
@@ -44,7 +48,12 @@ def how_sure(probability: float) -> str:
 
 
 def propose_captions(
-    aligner: HeadAligner, features: np.ndarray, known: Known, count: int = 5, written: str = ""
+    aligner: HeadAligner,
+    features: np.ndarray,
+    known: Known,
+    count: int = 5,
+    written: str = "",
+    image: Image.Image | None = None,
 ) -> list[Caption]:
     """At most `count` captions of one picture that are likelier right than wrong, best first; none where
     nothing is.
@@ -55,13 +64,18 @@ def propose_captions(
         known: what people confirmed.
         count: how many to return.
         written: what a captioner wrote, which comes first whatever its score.
+        image: the picture itself, in which faces are looked for; None: only its features are there.
     """
     found: dict[str, Caption] = {}
     for caption in [
         *([Caption(written, judged(aligner, features, [written])[0], "written")] if written else []),
         *(Caption(text, 1.0, "confirmed") for text in known.own),
         *_labelled(aligner, features, known),
-        *(seen_captions(aligner, features) if has_classifier(aligner) else _classes_of(aligner, features)),
+        *(
+            seen_captions(aligner, features, image)
+            if has_classifier(aligner)
+            else _classes_of(aligner, features)
+        ),
     ]:
         key = _key(caption.text)
         before = found.get(key)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import logit
 
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import OVER_MEDIA, OVER_TEXTS, SIMILARITY, PairFit
@@ -23,8 +24,12 @@ from mmdemo.models.judge import NEAREST_MEDIA, Judge, nearest
 from mmdemo.models.protocols import Caption
 from mmdemo.settings import ASSETS
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 WORDS = ASSETS / "caption_words.json"
 FIT = ASSETS / "captions.json"
+PERSON_FIT = ASSETS / "person.json"
 # What the shipped counts are of, in words.
 SHIPPED_ON = (
     "those of drawings and photographs, each looked at by somebody who saw the picture, and none judged by a "
@@ -34,6 +39,9 @@ LEAST_SEEN = 0.35  # what the classifier gives less was not judged, and is not s
 SEEN = "seen"  # log-odds of the classifier's probability
 KIND = "kind"  # 1 of what several classes have in common
 THING = "thing"  # where the words of what is seen beside the classes come from
+PERSON = "a person"  # of which a face is evidence
+FACE = "face"  # log-odds of the likeliest face above those of the least, which a picture without one has: 0
+LEAST_FACE, MOST_FACE = 0.7, 0.9999  # probabilities; surer ones are no surer than that
 VOWELS = (*"aeio", "umb", "hour")  # what a name begins with that is heard as a vowel
 ELSEWHERE = "elsewhere"  # log of what it gives pictures that have nothing to do with it: a hook is on all
 
@@ -82,6 +90,18 @@ def shipped() -> ShippedFit:
     return ShippedFit(PairFit.of(row["fit"]), tuple(Agreed(**one) for one in row["agreed"]))
 
 
+@cache
+def person_fit() -> PairFit:
+    """How sure it is that a person is shown, by the thing's log-odds and the likeliest face."""
+    return PairFit.of(json.loads(PERSON_FIT.read_text(encoding="utf-8")))
+
+
+def face_evidence(faces: np.ndarray) -> np.ndarray:
+    """(N,) evidence of the (N,) probabilities of the likeliest faces; 0: none was found."""
+    p = np.clip(faces, LEAST_FACE, MOST_FACE)
+    return np.asarray(np.log(p / (1 - p)) - np.log(LEAST_FACE / (1 - LEAST_FACE)))
+
+
 def has_classifier(aligner: HeadAligner) -> bool:
     """Whether its media tower sees classes, and the background to judge them by is there."""
     grounds = aligner.towers.grounds
@@ -123,15 +143,20 @@ def evidence(aligner: HeadAligner, features: np.ndarray, of: list[Word]) -> dict
     }
 
 
-def seen_captions(aligner: HeadAligner, features: np.ndarray) -> list[Caption]:
+def seen_captions(
+    aligner: HeadAligner, features: np.ndarray, image: Image.Image | None = None
+) -> list[Caption]:
     """What (F,) features show by the tower's classifier, each with the chance that a person would agree.
 
     Where it is sure of an electric guitar it need not say that it is a guitar. What is seen beside the
-    classes, such as a person, is told by its own fit.
+    classes, such as a person, is told by its own fit; for a person faces are looked for, where the image is
+    there.
     """
     things = aligner.towers.grounds.things
-    beside = things(features[None]) if things else {}
-    told = [Caption(text, round(float(p[0]), 4), THING) for text, p in beside.items()]
+    beside = {text: float(p[0]) for text, p in things(features[None]).items()} if things else {}
+    if image is not None and PERSON in beside:
+        beside[PERSON] = _person(beside[PERSON], image)
+    told = [Caption(text, round(p, 4), THING) for text, p in beside.items()]
     found = seen_words(aligner, features) if has_classifier(aligner) else []
     if not found:
         return told
@@ -145,6 +170,18 @@ def seen_captions(aligner: HeadAligner, features: np.ndarray) -> list[Caption]:
             if p >= SURE:
                 sure.append(set(word.classes))
     return [*kept, *told]
+
+
+def _person(thing: float, image: Image.Image) -> float:
+    """The probability that a picture shows a person, of which the features alone say so much."""
+    from mmdemo.models.encoders.faces import face_detector
+
+    faces = face_detector().faces(image)
+    found = {
+        THING: logit(np.array([thing]).clip(1e-6, 1 - 1e-6)),
+        FACE: face_evidence(np.array([faces[0].probability if faces else 0.0])),
+    }
+    return float(person_fit().probability(found)[0])
 
 
 def _with_capitals(name: str, proper: list[str]) -> str:
