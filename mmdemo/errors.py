@@ -4,6 +4,7 @@
     └── MmdemoError            a sentence on what is wrong, a sentence on what to do
         ├── UserError          the input is wrong: a page shows it, a command prints it and exits 2
         │   ├── MediaError     a file that cannot be read as the modality it was given for
+        │   │   └── GoneError  a file outside that is there no more, or is another one by now
         │   ├── ImportRowError one row of an import; the rest of the import goes on
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
         │   ├── NumberError    a feature, a loss or a score that is infinite or not a number
@@ -48,6 +49,10 @@ class UserError(MmdemoError):
 
 class MediaError(UserError):
     """A file that cannot be read as the modality it was given for."""
+
+
+class GoneError(MediaError):
+    """A file that an item is read from outside is there no more, or is another one by now."""
 
 
 class ImportRowError(UserError):

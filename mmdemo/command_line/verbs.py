@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from mmdemo.service.operations.table import OPERATIONS, Operation, ask
 from mmdemo.settings import DATABASE, load_settings
 
 Options = argparse.Namespace
+TOLD_EVERY_S = 1.0  # how far an import is
 
 
 Ask = Callable[[str, dict[str, Any]], Any]  # an operation and its values, in the workspace that is open
@@ -59,6 +61,7 @@ def _formats(parser: argparse.ArgumentParser) -> None:
 
 VERBS: dict[str, Verb] = {
     "import": Verb("import", ("path",)),
+    "import-resume": Verb("import_go_on"),
     "align": Verb("align", ("file", "texts"), (("texts", "text"),), hidden=("item",)),
     "caption": Verb("caption", ("file",), hidden=("item",)),
     "transcribe": Verb("transcribe", ("file",), hidden=("item",), finish=_transcript, extra=_formats),
@@ -105,16 +108,29 @@ def _opened(options: Options) -> Iterator[Ask]:
     from mmdemo.service.app import App
 
     app = App(load_settings(workspace=options.workspace))
-    app.context.progress = _count_rows
+    app.context.progress = _row_counter()
     try:
         yield lambda name, values: ask(app, name, **values)
     finally:
         app.close()
 
 
-def _count_rows(done: int, total: int | None) -> None:
-    if done % 100 == 0:
-        print(f"{done} rows", file=sys.stderr)
+def _row_counter() -> Callable[[int, int | None], None]:
+    """What tells of the rows of an import now and then, and how long the others will take."""
+    begun, told, first = time.monotonic(), 0.0, -1
+
+    def count(done: int, total: int | None) -> None:
+        nonlocal told, first
+        first = done if first < 0 else first
+        now = time.monotonic()
+        if now - told < TOLD_EVERY_S and done != total:
+            return
+        told = now
+        left = (now - begun) / (done - first) * (total - done) if total and done > first else None
+        rows = f"{done} rows" if total is None else f"{done} of {total} rows"
+        print(rows if not left else f"{rows}, {left:.0f} s left", file=sys.stderr)
+
+    return count
 
 
 def run_nothing(options: Options) -> NoReturn:
@@ -193,7 +209,7 @@ def run_restore(options: Options) -> Any:
             "Restore it with its own tools, as pg_restore, or leave MMDEMO_DATABASE_URL out.",
         )
     lacking = restore(options.archive, settings.workspace)
-    return {"workspace": str(settings.workspace), "lacking": lacking}
+    return {"workspace": str(settings.workspace), "lacking": lacking.files, "outside": lacking.outside}
 
 
 def run_settings(options: Options) -> Any:

@@ -1,4 +1,6 @@
-"""An import that nobody has to wait for: it belongs to the process, and any page can see and stop it."""
+"""An import that nobody has to wait for: it belongs to the process, any page can see, pause and stop it, and
+one that was paused or killed goes on where it was.
+"""
 
 from __future__ import annotations
 
@@ -7,105 +9,212 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from mmdemo.data.import_note import ImportNote
-from mmdemo.data.importing import ImportReport
+from mmdemo.data.import_note import PAUSE, STOP, ImportNote, Noted
+from mmdemo.data.import_report import ImportReport
+from mmdemo.data.importing import Before, Order, Progress, Watch, carry_out
 from mmdemo.errors import MmdemoError, UserError
+from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
-BROKEN_OFF = "broken-off"  # in the place of an import's id
-Work = Callable[[Callable[[int, int | None], None], Callable[[], bool]], ImportReport]
+MOST_SHOWN = 1000  # skipped rows that a state holds; a page polls it
+LOOKED_S = 0.2  # how often it is looked whether somebody wants it to pause
+NOTHING_WAITS = UserError("No import waits.", "Import something.")
+Then = Callable[[Order, bool], None]  # told what was imported, and whether it waits to be gone on with
 
 
 class ImportJob:
     """One import at a time, with its progress.
 
     Args:
-        folder: the workspace's, where an import that was killed is told of until the next one.
+        ws: the workspace, which knows of an import that was paused or killed until the next one.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._note = ImportNote(folder)
+    def __init__(self, ws: Workspace) -> None:
+        self._ws = ws
+        self._note = ImportNote(ws.folder)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._state: dict[str, Any] = {"status": "none"}
-        self._begun = 0.0
+        self._word, self._looked_s = "", 0.0
+        self._rate = (0.0, 0)  # since when, and from which row on it is counted
 
-    def start(self, name: str, task: str, total: int | None, work: Work, then: Callable[[], None]) -> None:
+    def start(self, order: Order, then: Then) -> None:
         """Begin an import; `then` is called when it has ended, however it ended.
 
         Args:
-            name: what the page calls it.
-            task: whose items come.
-            total: its rows, if that is known.
-            work: does it, given a progress and a stop function.
+            order: what, and how.
             then: brings the index up to date.
 
         Raises:
             UserError: one is on already.
         """
+        self._begin(order, None, then)
+
+    def resume(self, then: Then) -> None:
+        """Go on with the import that was paused or broken off, as `start` begins one.
+
+        Raises:
+            UserError: there is none, or what it reads is gone.
+        """
+        found = self._to_be_resumed()
+        self._begin(found.order, found, then)
+
+    def run(self, order: Order, progress: Progress) -> ImportReport:
+        """Import while somebody waits for it; arguments and errors as `carry_out`."""
+        return self._run_here(order, None, progress)
+
+    def run_on(self, progress: Progress) -> ImportReport:
+        """Go on, while somebody waits for it, with the import that was paused or broken off.
+
+        Raises:
+            UserError: there is none, or what it reads is gone.
+        """
+        found = self._to_be_resumed()
+        return self._run_here(found.order, found, progress)
+
+    def _to_be_resumed(self) -> Noted:
+        found = self._note.waiting()
+        if found is None:
+            raise NOTHING_WAITS
+        if found.order.within is not None and not found.order.within.is_dir():
+            self._note.drop()
+            raise UserError(
+                f"The upload of {found.order.name} went with the process that had it.",
+                "Upload it again: what is here already comes only once.",
+            )
+        return found
+
+    def _begin(self, order: Order, before: Noted | None, then: Then) -> None:
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
-                raise UserError(
-                    f"{self._state['name']} is being imported already.", "Wait, or stop it first."
-                )
-            self._stop.clear()
-            self._begun = time.monotonic()
-            self._note.begin(name, task, total)
-            self._state = {
-                "status": "running",
-                "id": secrets.token_hex(4),
-                "name": name,
-                "task": task,
-                "phase": "Importing",
-            }
-            self._state |= {"done": 0, "total": total, "eta_s": None}
+            self._require_idle()
+            self._set_out(order, before)
             self._thread = threading.Thread(
-                target=self._run, args=(work, then), name="mmdemo-import", daemon=True
+                target=self._run, args=(order, before, then), name="mmdemo-import", daemon=True
             )
             self._thread.start()
 
+    def _require_idle(self) -> None:
+        on = self._state if self._thread is not None and self._thread.is_alive() else None
+        name = on["name"] if on else (other.order.name if (other := self._note.elsewhere()) else "")
+        if name:
+            raise UserError(f"{name} is being imported already.", "Wait, or stop it first.")
+
+    def _set_out(self, order: Order, before: Noted | None) -> None:
+        self._stop.clear()
+        self._word, self._looked_s = "", 0.0
+        self._rate = time.monotonic(), before.done if before else 0
+        self._note.begin(order, before)
+        self._state = {
+            "status": "running",
+            "id": before.id if before and before.id else secrets.token_hex(4),
+            "name": order.name,
+            "task": order.task,
+            "phase": "Going on" if before else "Reading",
+            "done": before.done if before else 0,
+            "total": before.total if before else None,
+            "eta_s": None,
+        }
+
+    def pause(self) -> None:
+        """Ask the import that is on to pause, in whatever process it is.
+
+        Raises:
+            UserError: none is on.
+        """
+        self._looked_s = 0.0
+        if not self._note.ask(PAUSE):
+            raise UserError("No import is on.", "Nothing needs to be done.")
+
     def stop(self) -> None:
-        """Ask it to stop; what was imported until then stays."""
+        """Ask it to stop, and give up one that waits; what was imported until then stays."""
         self._stop.set()
+        if not self._note.ask(STOP):
+            self._note.drop()
+            if self._state["status"] == "paused":
+                self._state["status"] = "done"
 
     def state(self) -> dict[str, Any]:
-        """Where it stands; of one that another process did not bring to its end, why."""
-        if self._state["status"] == "none" and (left := self._note.broken_off()) is not None:
-            told = {"report": ImportReport().as_json(), "error": str(left), "stopped": False}
-            return {"status": "done", "id": BROKEN_OFF, "name": left.name, "task": left.task} | told
+        """Where it stands; of one that waits, why."""
+        if self._state["status"] == "running":
+            return dict(self._state)
+        if (left := self._note.waiting()) is not None:
+            told = {"status": "paused" if left.paused else "broken-off", "id": left.id or "broken-off"}
+            why = f"{self._state.get('error', '')} {left}".strip()
+            return told | left.as_json() | {"why": why}
+        if (other := self._note.elsewhere()) is not None:
+            told = {"status": "running", "id": other.id, "phase": "Importing"}
+            return told | other.as_json()
         return dict(self._state)
 
     def tell_broken_off(self) -> None:
         """Say in the log that the last import was broken off, if it was."""
-        if (left := self._note.broken_off()) is not None:
+        if (left := self._note.waiting()) is not None:
             log.warning("%s", left)
 
-    def _run(self, work: Work, then: Callable[[], None]) -> None:
-        error = ""
-        report = ImportReport()
+    def _run(self, order: Order, before: Noted | None, then: Then) -> None:
+        error, report = "", ImportReport()
         try:
-            report = work(self._report, self._stop.is_set)
+            report = self._carry_out(order, before, self._report)
         except MmdemoError as e:
             error = str(e)
         except Exception:
             log.exception("the import failed")
             error = "Something went wrong in mmdemo. What was imported until then is kept; its log says what."
-        self._state |= {
-            "report": report.as_json(),
-            "error": error,
-            "stopped": report.stopped,
-        }
-        self._state["status"] = "done"
-        self._note.end()
-        then()
+        shown = report.as_json()
+        shown["skipped"] = shown["skipped"][:MOST_SHOWN]
+        told = {"report": shown | {"skipped_rows": report.passed_over}, "error": error}
+        paused = report.stopped and self._word == PAUSE
+        self._state |= told | {"stopped": report.stopped, "status": "paused" if paused else "done"}
+        then(order, paused)
+
+    def _run_here(self, order: Order, before: Noted | None, progress: Progress) -> ImportReport:
+        with self._lock:
+            self._set_out(order, before)
+
+        def told(done: int, total: int | None) -> None:
+            self._report(done, total)
+            progress(done, total)
+
+        try:
+            return self._carry_out(order, before, told)
+        except KeyboardInterrupt:
+            self.tell_broken_off()
+            raise
+
+    def _carry_out(self, order: Order, before: Noted | None, progress: Progress) -> ImportReport:
+        def begun(import_id: str, total: int | None) -> None:
+            self._note.come(id=import_id, total=total)
+            self._rate = time.monotonic(), self._rate[1]
+            self._state |= {"phase": "Importing", "total": total}
+
+        watch = Watch(progress, self._is_over, begun, self._note.ledgers)
+        going_on = Before(before.id, before.total) if before is not None and before.id else None
+        try:
+            report = carry_out(self._ws, order, watch, going_on)
+        except BaseException as e:
+            if isinstance(e, UserError) and before is None:
+                self._note.end()
+            else:  # the disk, Ctrl-C, a folder that is away: it can be gone on with
+                self._note.leave()
+            raise
+        self._note.end(paused=report.stopped and self._word == PAUSE)
+        return report
+
+    def _is_over(self) -> bool:
+        """Whether somebody wants it to end, here or from another process."""
+        if self._stop.is_set():
+            self._word = STOP
+        elif time.monotonic() - self._looked_s > LOOKED_S:
+            self._looked_s = time.monotonic()
+            self._word = self._note.asked()
+        return bool(self._word)
 
     def _report(self, done: int, total: int | None) -> None:
-        total = total or self._state["total"]
-        spent = time.monotonic() - self._begun
-        eta = spent / done * (total - done) if total and done else None
+        since, first = self._rate
+        spent, new = time.monotonic() - since, done - first
+        eta = spent / new * (total - done) if total and new > 0 else None
         self._state |= {"done": done, "total": total, "eta_s": eta}
-        self._note.write(self._state["name"], self._state["task"], done, total)
+        self._note.come(done=done, total=total)

@@ -1,7 +1,9 @@
-"""How far an import under way is, beside the database: of one whose process was killed the next one can tell.
+"""Which import is on, beside the database: of one whose process was killed, or that was paused, the next
+process can tell, and go on with it.
 
 Whoever imports holds a lock, which the system takes back with the process; so a note that nobody holds is of
-an import that was broken off.
+an import that waits. Whoever wants it to pause or to stop leaves a word beside it, from whatever process.
+Nothing of that is part of a backup: a workspace that somebody has sent names no folder to be imported.
 """
 
 from __future__ import annotations
@@ -9,33 +11,43 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from mmdemo.data.import_ledger import remove_ledger
+from mmdemo.data.importing import Order
+from mmdemo.media.listing import entries
 from mmdemo.store.durable import replacing
 
-NOTE, LOCK = "import.json", "import.lock"
+NOTE, LOCK, WORD, LEDGERS = "import.json", "import.lock", "import.wanted", "imports"
+PAUSE, STOP = "pause", "stop"  # words
 
 
 @dataclass(frozen=True)
-class BrokenOff:
-    """An import that did not end."""
+class Noted:
+    """An import that has not come to its end."""
 
-    name: str  # of its source
-    task: str  # whose items came
-    done: int  # rows, at least
-    total: int | None  # of how many; None: not known
+    order: Order
+    id: str = ""  # in the database; empty: it has no row there yet
+    done: int = 0  # rows, at least
+    total: int | None = None  # of how many; None: not known
+    paused: bool = False  # by somebody; else its process is gone, unless it is on
+
+    def as_json(self) -> dict[str, Any]:
+        """What is told of it beside its state."""
+        return {"name": self.order.name, "task": self.order.task, "done": self.done, "total": self.total}
 
     def __str__(self) -> str:
         rows = f"{self.done} rows" if self.total is None else f"{self.done} of {self.total} rows"
-        return (
-            f"The import of {self.name} was broken off after {rows}. "
-            "Import it again: what is here already comes only once."
-        )
+        if self.paused:
+            return f"The import of {self.order.name} is paused after {rows}. Resume it to go on from there."
+        return f"The import of {self.order.name} was broken off after {rows}. Resume it to go on from there."
 
 
+@dataclass
 class ImportNote:
     """The note of a workspace.
 
@@ -43,37 +55,114 @@ class ImportNote:
         folder: the workspace's.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / NOTE
-        self._lock = FileLock(folder / LOCK, thread_local=False)  # an import ends on another thread
-        self._mine = False  # whether this process has an import on that is noted
-        self._looking = threading.Lock()
+    folder: Path
+    _now: Noted | None = None  # that of this process
+    _looking: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, name: str, task: str, total: int | None) -> None:
-        """An import begins; nothing is noted where another process has one on."""
+    def __post_init__(self) -> None:
+        self._path, self._word = self.folder / NOTE, self.folder / WORD
+        self._lock = FileLock(self.folder / LOCK, thread_local=False)  # an import ends on another thread
+
+    @property
+    def ledgers(self) -> Path | None:
+        """Where what is read is kept; None: nothing is noted."""
+        return self.folder / LEDGERS if self._now is not None else None
+
+    def begin(self, order: Order, before: Noted | None = None) -> bool:
+        """An import begins; nothing is noted where another process has one on.
+
+        Args:
+            order: what is imported.
+            before: the one that goes on.
+        """
         with self._looking, suppress(OSError, Timeout):
             self._lock.acquire(timeout=0)
-            self._mine = True
-        self.write(name, task, 0, total)
+            self._word.unlink(missing_ok=True)
+            self._now = replace(before, paused=False) if before is not None else Noted(order)
+        if self._now is not None and before is None:
+            for path in entries(self.folder / LEDGERS):  # of those that nobody has gone on with
+                with suppress(OSError):
+                    remove_ledger(path)
+        self._write()
+        return self._now is not None
 
-    def write(self, name: str, task: str, done: int, total: int | None) -> None:
+    def come(self, **to: Any) -> None:
         """It has come so far; where that cannot be written, the import goes on."""
-        if self._mine:
-            with suppress(OSError), replacing(self._path, lasting=False) as part:
-                part.write_text(json.dumps(asdict(BrokenOff(name, task, done, total))), encoding="utf-8")
+        if self._now is not None:
+            self._now = replace(self._now, **to)
+            self._write()
 
-    def end(self) -> None:
-        """It has ended, whichever way."""
-        if self._mine:
-            self._mine = False
-            with suppress(OSError):
+    def _write(self) -> None:
+        if self._now is not None:
+            with suppress(OSError), replacing(self._path, lasting=False) as part:
+                part.write_text(json.dumps(asdict(self._now)), encoding="utf-8")
+
+    def end(self, paused: bool = False) -> None:
+        """It has ended.
+
+        Args:
+            paused: whether somebody means to go on with it.
+        """
+        if self._now is None:
+            return
+        if paused:
+            self.come(paused=True)
+        with suppress(OSError):
+            self._word.unlink(missing_ok=True)
+            if not paused:
                 self._path.unlink(missing_ok=True)
+                remove_ledger(self.folder / LEDGERS / f"{self._now.id}.sqlite3")
+        self._now = None
+        self._lock.release(force=True)
+
+    def leave(self) -> None:
+        """It has ended by a fault, and can be gone on with."""
+        if self._now is not None:
+            self._now = None
             self._lock.release(force=True)
 
-    def broken_off(self) -> BrokenOff | None:
-        """The import that was broken off, if the last one was."""
-        with self._looking, suppress(OSError, Timeout, ValueError, TypeError):
-            if not self._mine and self._path.exists():
+    def waiting(self) -> Noted | None:
+        """The import that was broken off or paused, if the last one was."""
+        with self._looking, suppress(OSError, Timeout):
+            if self._now is None and self._path.exists():
                 with self._lock.acquire(timeout=0):
-                    return BrokenOff(**json.loads(self._path.read_text(encoding="utf-8")))
+                    return self._read()
         return None
+
+    def elsewhere(self) -> Noted | None:
+        """The import that another process has on."""
+        if self._now is not None or not self._path.exists() or self.waiting() is not None:
+            return None
+        return self._read()
+
+    def _read(self) -> Noted | None:
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            told = json.loads(self._path.read_text(encoding="utf-8"))
+            return Noted(**{**told, "order": Order(**told["order"])})
+        return None
+
+    def ask(self, word: str) -> bool:
+        """Ask the import that is on, in whatever process, to pause or to stop; whether there is one.
+
+        Raises:
+            OSError: that cannot be written.
+        """
+        if self._now is None and self.elsewhere() is None:
+            return False
+        with replacing(self._word, lasting=False) as part:
+            part.write_text(word, encoding="utf-8")
+        return True
+
+    def asked(self) -> str:
+        """The word that was left for this process's import; empty: there is none."""
+        with suppress(OSError):
+            return self._word.read_text(encoding="utf-8") if self._now is not None else ""
+        return ""
+
+    def drop(self) -> None:
+        """Nobody goes on with the import that waits."""
+        found = self.waiting()
+        if found is not None:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+                remove_ledger(self.folder / LEDGERS / f"{found.id}.sqlite3")

@@ -1,67 +1,84 @@
 """Importing: rows become items, pairs and labels; what cannot is listed with its reason, and the rest
 goes on.
+
+Rows are taken some at a time: their files are looked at and kept, and then they are written in one
+transaction, with how far the import has come. So one that was broken off goes on where it was, and memory
+does not grow.
 """
 
 from __future__ import annotations
 
 import base64
-import logging
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-from mmdemo.data.reading import open_source
+from mmdemo.data.import_files import Files, Prepared, data_of
+from mmdemo.data.import_ledger import Ledger, digest
+from mmdemo.data.import_report import MOST_NAMED, ImportReport
+from mmdemo.data.import_rows import VERDICT_ONLY, Writer
+from mmdemo.data.reading import Opened, Survey, open_source
 from mmdemo.data.rows import Row, Skipped, require_storable
-from mmdemo.errors import MmdemoError, UserError, is_disk_full, one_line, reason
+from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import modality_of
-from mmdemo.store.labels import NewLabel
-from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
-from mmdemo.store.texts import storable, text_key
+from mmdemo.store.tables import Import
+from mmdemo.store.texts import storable
 from mmdemo.store.workspace import Workspace
 
-log = logging.getLogger(__name__)
 PREVIEW_PX = 64
 NO_LABEL = "none"  # in the place of a verdict
-VERDICT_ONLY = "The row has a verdict but no text."
-Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
-Seen = dict[Place, dict[tuple[str, ...], int]]  # what rows have said of each pair, and the first that did
+FIRST, MOST = 8, 400  # rows that are taken together: in the beginning, and where they are quick
+LOOK_S, WRITE_S = 0.5, 0.04  # for which their files are looked at, and for which the database is theirs
+LEAST_WRITTEN = 32  # rows
+LOOKING = 2  # files that are looked at together
 Progress = Callable[[int, int | None], None]  # rows done, of how many if that is known
 
 
-@dataclass
-class ImportReport:
-    """What an import brought. Each row is imported, known or skipped: the three add up to the rows."""
+@dataclass(frozen=True)
+class Order:
+    """What is to be imported, and how."""
 
-    layout: str = ""  # as which the source was read
-    rows: int = 0
-    imported: int = 0  # rows that brought an item, a pair or a label
-    known: int = 0  # rows of which all was here already
-    items: int = 0
-    pairs: int = 0
-    labels: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-    sides: Counter[str] = field(default_factory=Counter)  # rows by the side that the source says
-    moved: int = 0  # rows whose file has another side already than the source says
-    notes: list[str] = field(default_factory=list)  # how it was read, and what was not as the source says
-    stopped: bool = False
+    source: str  # a path or datasets:NAME
+    task: str  # whose pairs they become
+    verdict: str = NO_LABEL  # the label of rows that carry none: the name of a kind, or none for no label
+    layout: str = ""  # the importer that reads it; empty: the surest
+    uploaded: str = ""  # the folder where all of its files must lie; empty: it is of this machine
+    outside: bool = False  # whether its files stay where they are
 
-    def as_json(self) -> dict[str, Any]:
-        """The JSON of `import`."""
-        return {
-            "layout": self.layout,
-            "rows": self.rows,
-            "imported": self.imported,
-            "known": self.known,
-            "notes": [storable(note) for note in self.notes],
-            "items": self.items,
-            "pairs": self.pairs,
-            "labels": self.labels,
-            "skipped": [{"row": s.row, "file": storable(s.file), "reason": s.reason} for s in self.skipped],
-        }
+    @property
+    def name(self) -> str:
+        """What the source is called."""
+        return storable(Path(self.source).name or self.source)
+
+    @property
+    def within(self) -> Path | None:
+        """Where all of its files must lie; None: anywhere."""
+        return Path(self.uploaded) if self.uploaded else None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on while an import is made, and can end it."""
+
+    progress: Progress = lambda done, total: None
+    stopped: Callable[[], bool] = lambda: False  # asked before each row; what was imported until then stays
+    begun: Callable[[str, int | None], None] = lambda import_id, total: None  # before its first row
+    ledgers: Path | None = None  # where what it has read is kept, so that it can be gone on with
+
+
+@dataclass(frozen=True)
+class Before:
+    """An import that was broken off or paused."""
+
+    id: str
+    total: int | None = None  # its rows, if that is known
+
+
+NOBODY = Watch()
 
 
 def foreseen(ws: Workspace, row: Row, task: str, verdict: str) -> str:
@@ -75,7 +92,7 @@ def foreseen(ws: Workspace, row: Row, task: str, verdict: str) -> str:
     """
     try:
         require_storable(row)
-        ws.describe(modality_of(task).name, _data(row), row.name)
+        ws.describe(modality_of(task).name, data_of(row), row.name)
     except UserError as e:
         return str(e)
     said = row.verdict or verdict != NO_LABEL
@@ -88,7 +105,7 @@ def picture_of(ws: Workspace, row: Row, task: str) -> str:
     """
     from mmdemo.media.image import thumbnail
 
-    place = SimpleNamespace(settings=ws.settings, media_path=lambda item: _data(row))
+    place = SimpleNamespace(settings=ws.settings, media_path=lambda item: data_of(row))
     try:
         drawn = modality_of(task).draw(place, SimpleNamespace(duration_s=0.0), PREVIEW_PX)
     except MemoryError:
@@ -96,102 +113,6 @@ def picture_of(ws: Workspace, row: Row, task: str) -> str:
     except Exception:  # a modality may draw of what is kept only, and a file need not decode
         return ""
     return f"data:image/webp;base64,{base64.b64encode(thumbnail(drawn, PREVIEW_PX)).decode()}"
-
-
-def _data(row: Row) -> bytes | Path:
-    return row.data if row.data is not None else row.file or b""
-
-
-def import_source(
-    ws: Workspace,
-    source: str,
-    task: str,
-    verdict: str = "none",
-    progress: Progress | None = None,
-    stopped: Callable[[], bool] = lambda: False,
-    within: Path | None = None,
-    layout: str = "",
-) -> ImportReport:
-    """Import a path or datasets:NAME.
-
-    Args:
-        ws: where to.
-        source: what from.
-        task: whose pairs they become.
-        verdict: the label of rows that carry none: the name of a kind, or none for no label.
-        progress: told the rows done, and of how many.
-        stopped: asked before each row; what was imported until then stays.
-        within: where all of its files must lie; see `open_source`.
-        layout: the importer that reads it; empty: the surest.
-
-    Raises:
-        UserError: nothing there can be imported.
-    """
-    verdict = "" if require_verdict(verdict) == NO_LABEL else verdict
-    with open_source(source, within, task, layout) as opened:
-        known = opened.survey()
-        ws.pairs.sides.declare_classes(known.classes)
-        report = ImportReport(layout=opened.chosen.importer.name)
-        seen: Seen = {}
-        label = storable(Path(source).name or source)
-        for row in opened.rows():
-            if stopped():
-                report.stopped = True
-                break
-            report.rows += 1
-            if isinstance(row, Skipped):
-                report.skipped.append(row)
-            else:
-                _count_row(ws, row, task, verdict, label, seen, report)
-            if progress is not None and report.rows % 20 == 0:
-                progress(report.rows, known.rows)
-        report.notes += [*opened.source.notes, *_of_sides(report)]
-    if not report.rows and not report.stopped:
-        raise UserError(f"{label} has no rows.", "Choose a folder with files or a manifest with rows.")
-    if progress is not None:
-        progress(report.rows, report.rows)
-    return report
-
-
-def _of_sides(report: ImportReport) -> list[str]:
-    """What is to be told of the splits of a source, in sentences."""
-    told = []
-    if report.moved:
-        told.append(
-            f"{report.moved} rows say another split than their file has: it keeps that, as it is given once."
-        )
-    if report.sides[TRAIN] and not report.sides[HELD_OUT] and set(report.sides) <= {TRAIN, VALIDATION}:
-        told.append("The source holds nothing out: there is nothing of it to measure on.")
-    return told
-
-
-def _count_row(
-    ws: Workspace, row: Row, task: str, verdict: str, source: str, seen: Seen, report: ImportReport
-) -> None:
-    """Import a row; it counts as imported, as known, or as skipped with its reason."""
-    before = report.items, report.pairs, report.labels
-    try:
-        _import_row(ws, row, task, verdict, source, seen, report)
-    except UserError as e:
-        report.skipped.append(Skipped(row.number, str(e), row.name))
-        return
-    except OSError as e:  # of the source's file: of ours the store says what is wrong
-        if is_disk_full(e):
-            raise
-        report.skipped.append(Skipped(row.number, f"{row.name} cannot be read: {reason(e)}.", row.name))
-        return
-    except (MmdemoError, MemoryError):
-        raise
-    except Exception as e:  # a mistake of mmdemo's own, which is no matter of the other rows
-        log.warning("row %s cannot be imported", row.number, exc_info=e)
-        report.skipped.append(
-            Skipped(row.number, f"{row.name} cannot be read: {one_line(str(e))}.", row.name)
-        )
-        return
-    if (report.items, report.pairs, report.labels) == before:
-        report.known += 1
-    else:
-        report.imported += 1
 
 
 def require_verdict(name: str) -> str:
@@ -206,52 +127,178 @@ def require_verdict(name: str) -> str:
     return name
 
 
-def _import_row(
+def import_source(
     ws: Workspace,
-    row: Row,
-    task: str,
-    verdict: str,
     source: str,
-    seen: Seen,
-    report: ImportReport,
-) -> None:
-    require_storable(row)
-    item, new_item = ws.add_listed(modality_of(task).name, _data(row), row.name, row.source or source)
-    report.items += new_item
-    if not row.text.strip():
-        if row.verdict or verdict:
-            raise UserError(VERDICT_ONLY, "The file was imported.")
-        return
-    place = (item.id, text_key(row.text), row.start_s, row.end_s)
-    said = (row.verdict, row.corrected, row.annotator, row.comment)
-    earlier = seen.setdefault(place, {})
-    if said in earlier or (earlier and not row.verdict):
-        raise UserError(f"The row says no more than row {earlier.get(said, min(earlier.values()))}.")
-    earlier[said] = row.number
-    with ws.database.write() as session:
-        pair, new = ws.pairs.add(
-            session,
-            task,
-            item.id,
-            row.text,
-            source=row.source or source,
-            split=row.split or None,
-            start_s=row.start_s,
-            end_s=row.end_s,
+    task: str,
+    verdict: str = NO_LABEL,
+    progress: Progress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    within: Path | None = None,
+    layout: str = "",
+    outside: bool = False,
+) -> ImportReport:
+    """Import a path or datasets:NAME, which nobody can go on with where it is broken off.
+
+    Args:
+        ws: where to.
+        source: as in `Order`, as are the others.
+        task: likewise.
+        verdict: likewise.
+        progress: told the rows done, and of how many.
+        stopped: asked before each row; what was imported until then stays.
+        within: where all of its files must lie; see `open_source`.
+        layout: likewise.
+        outside: likewise.
+
+    Raises:
+        UserError: nothing there can be imported.
+    """
+    order = Order(source, task, verdict, layout, str(within or ""), outside)
+    return carry_out(ws, order, Watch(progress or NOBODY.progress, stopped))
+
+
+def carry_out(
+    ws: Workspace, order: Order, watch: Watch = NOBODY, before: Before | None = None
+) -> ImportReport:
+    """Import what an order says.
+
+    Args:
+        ws: where to.
+        order: what, and how.
+        watch: who looks on.
+        before: the import of the same that is to be gone on with.
+
+    Raises:
+        UserError: nothing there can be imported.
+    """
+    require_verdict(order.verdict)
+    if order.outside and order.uploaded:
+        raise UserError(
+            "What was uploaded goes after its import.", "Import a folder of this machine, or copies."
         )
-        report.pairs += new
-        report.sides[row.split] += 1
-        report.moved += bool(row.split) and pair.split != row.split
-        label = NewLabel(
-            row.verdict or verdict,
-            text=row.corrected,
-            annotator=row.annotator,
-            comment=row.comment,
-            origin="import",
-        )
-        # A row's own word is kept beside the labels that there are; that of the whole import is for none.
-        # Of several on a pair each counts, by whoever it is.
-        own = bool(row.verdict) and not ws.labels.has_in(session, pair, label, exactly=len(earlier) > 1)
-        if label.verdict and (pair.label_id is None or own):
-            ws.labels.add_in(session, pair, label)
-            report.labels += 1
+    with open_source(order.source, order.within, order.task, order.layout) as opened:
+        if order.outside and opened.source.within is not None:
+            raise UserError(
+                f"{order.name} is packed: its files lie nowhere.", "Unpack it first, or import copies."
+            )
+        found = ws.imports.get(before.id) if before is not None else None
+        if found is not None and found.ended_at is not None:
+            found = None  # nothing is left to be done
+        survey = Survey(before.total if before else None) if found else opened.survey(watch.stopped)
+        ws.pairs.sides.declare_classes(survey.classes)
+        import_id = found.id if found else ws.imports.begin(order.name, order.task)
+        watch.begun(import_id, survey.rows)
+        ledger = Ledger(watch.ledgers / f"{import_id}.sqlite3" if watch.ledgers else None)
+        report = ImportReport()
+        try:
+            report = _import(ws, order, opened, survey, watch, found or _new(import_id), ledger)
+        finally:
+            ledger.close(remove=not report.stopped and bool(report.layout))
+    if not report.rows and not report.stopped:
+        raise UserError(f"{order.name} has no rows.", "Choose a folder with files or a manifest with rows.")
+    watch.progress(report.rows, report.rows if not report.stopped else survey.rows)
+    return report
+
+
+def _new(import_id: str) -> Import:
+    return Import(id=import_id, done=0, mark="", counts={})
+
+
+def _import(
+    ws: Workspace, order: Order, opened: Opened, survey: Survey, watch: Watch, found: Import, ledger: Ledger
+) -> ImportReport:
+    root = opened.source.root if opened.source.within is None and opened.source.root.is_dir() else None
+    files = Files(ws, modality_of(order.task).name, order.name, root, order.outside)
+    verdict = "" if order.verdict == NO_LABEL else order.verdict
+    rows, notes = _rows_after(opened, found, ledger)
+    writer = Writer(
+        ws, found.id, order.task, verdict, order.name, ledger, ImportReport.of_counts(found.counts)
+    )
+    stopped = False
+    pace = Pace()
+    with ThreadPoolExecutor(LOOKING, "mmdemo-looking") as pool:
+        while not stopped:
+            taken: list[Prepared] = []
+            while len(taken) < pace.rows and not (stopped := watch.stopped()):
+                one = next(rows, None)
+                if one is None:
+                    break
+                taken.append(one)
+                if _is_fleeting(one.row, opened):
+                    files.look_at([one], pool)
+                    files.keep([one])
+                    one.data = None  # it is kept
+            if not taken:
+                break
+            begun = time.monotonic()
+            files.look_at(taken, pool)
+            files.keep(taken)
+            looked = time.monotonic()
+            writer.write(taken)
+            files.settle(taken)
+            pace.took(len(taken), looked - begun, time.monotonic() - looked)
+            watch.progress(writer.report.rows, survey.rows)
+    report = writer.report
+    report.layout, report.stopped = opened.chosen.importer.name, stopped
+    report.skipped = ledger.skipped()
+    report.notes += [*opened.source.notes, *notes]
+    if not stopped:
+        files.tell_gone(report, MOST_NAMED)
+        ws.imports.end(found.id, report.counts())
+    report.tell_sides()
+    report.tell_files()
+    return report
+
+
+def _rows_after(opened: Opened, found: Import, ledger: Ledger) -> tuple[Iterator[Prepared], list[str]]:
+    """The rows after those that are done, and what is to be told of it. Where the source is another one by
+    now it is read from its beginning, in which what is here already comes only once.
+    """
+    if not found.done:
+        ledger.go_back(0)
+        return _numbered(opened), []
+    rows = _numbered(opened)
+    last = next((one for one in rows if one.at == found.done), None)
+    if last is not None and last.mark == found.mark:
+        ledger.go_back(found.done)
+        return rows, []
+    found.done, found.counts = 0, {}
+    ledger.go_back(0)
+    return _numbered(opened), [
+        "The source has changed since it was broken off: it was read from its beginning."
+    ]
+
+
+def _is_fleeting(row: Row | Skipped, opened: Opened) -> bool:
+    """Whether a row's file may be gone as soon as the next row is asked for."""
+    file = row.file if isinstance(row, Row) else None
+    return isinstance(row, Row) and (
+        row.fleeting or (file is not None and not file.is_relative_to(opened.source.root))
+    )
+
+
+def _numbered(opened: Opened) -> Iterator[Prepared]:
+    """The rows, each with its number and a digest of all until it."""
+    mark = ""
+    for at, row in enumerate(opened.rows(), 1):
+        if isinstance(row, Skipped):
+            mark = digest(mark, row.row, row.file).hex()
+        else:
+            said = (row.text, row.verdict, row.corrected, row.annotator, row.comment, row.split)
+            mark = digest(mark, row.number, row.name, row.start_s, row.end_s, *said).hex()
+        yield Prepared(row, at, mark)
+
+
+class Pace:
+    """How many rows are taken together: as many as are looked at and written within their time. A transaction
+    takes some time however little is in it, so a few are written together whatever that takes.
+    """
+
+    def __init__(self) -> None:
+        self.rows = FIRST
+
+    def took(self, rows: int, look_s: float, write_s: float) -> None:
+        """So many took so long."""
+        look, write = rows * LOOK_S / max(look_s, 1e-6), rows * WRITE_S / max(write_s, 1e-6)
+        self.rows = int(min(max(1, look), max(LEAST_WRITTEN, write), 2 * self.rows, MOST))

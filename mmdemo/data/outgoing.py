@@ -6,6 +6,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class Outgoing:
             found = [label for label in self._of_pair(list(views)) if self._keeps(label)]
             self.pairs += bool(found)
             self.labels += len(found)
-            for label in found:
+            for label in map(self._placed, found):
                 self._bring(label)
                 yield label
 
@@ -81,6 +82,17 @@ class Outgoing:
             duration_s=pair.duration_s,
             medium=self._ws.media.path(pair.item, pair.suffix),
         )
+
+    def _placed(self, label: ExportedLabel) -> ExportedLabel:
+        """The label, with its file where it is outside of the workspace.
+
+        Raises:
+            GoneError: it is there no more.
+        """
+        if label.medium.is_file():
+            return label
+        item = self._ws.items.get(label.item)
+        return replace(label, medium=self._ws.media_path(item)) if item is not None else label
 
     def _bring(self, label: ExportedLabel) -> None:
         """Copy the label's file to its place, unless it is there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -26,6 +26,7 @@ from mmdemo.store.splits import CLASS_ITEMS
 from mmdemo.store.texts import text_key
 
 log = logging.getLogger(__name__)
+ASKED_EVERY = 1000  # rows of a source that is surveyed
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,30 @@ class Opened:
                 raise
             yield Skipped(number + 1, f"It cannot be read from here on. {e}")
 
-    def survey(self) -> Survey:
+    def survey(self, stopped: Callable[[], bool] = lambda: False) -> Survey:
         """How many rows there are, and which texts are classes: those of so many items that the first of them
         can stand on any side. The source is read once for that.
+
+        Args:
+            stopped: asked now and then; then nothing is known of the source.
         """
         if self.chosen.read_once:
             return Survey()
-        files: dict[str, set[str]] = {}
+        files: dict[bytes, int | set[int]] = {}  # by a text's key; most are of one file, and a set takes much
         count = 0
         for row in self.rows():
             count += 1
+            if count % ASKED_EVERY == 0 and stopped():
+                return Survey()
             if isinstance(row, Row) and row.text.strip() and training_of(row.verdict) != "negative":
-                files.setdefault(text_key(row.text), set()).add(str(row.file or row.number))
-        return Survey(count, frozenset(key for key, own in files.items() if len(own) >= CLASS_ITEMS))
+                file, key = hash(str(row.file or row.number)), bytes.fromhex(text_key(row.text))
+                own = files.setdefault(key, file)
+                if isinstance(own, int) and own != file:
+                    files[key] = own = {own}
+                if isinstance(own, set) and len(own) < CLASS_ITEMS:
+                    own.add(file)
+        classes = (key for key, own in files.items() if isinstance(own, set) and len(own) >= CLASS_ITEMS)
+        return Survey(count, frozenset(key.hex() for key in classes))
 
     def preview(self, count: int) -> Preview:
         """The first rows."""

@@ -25,6 +25,7 @@ class Row:
     name: str  # what the file is called there
     file: Path | None = None  # where its bytes are, or:
     data: bytes | None = None
+    fleeting: bool = False  # whether the file may be gone as soon as the next row is asked for
     text: str = ""
     verdict: str = ""  # the name of a label kind, or empty
     corrected: str = ""  # a corrected text

@@ -176,7 +176,7 @@ def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
     items = ws.items.of(sorted({e.item for e in snapshot.examples}))
     for example in snapshot.examples:
         item = items.get(example.item)
-        if item is None or not ws.media_path(item).is_file():
+        if item is None or not ws.has_media(item):
             name = item.name if item else short_id(example.item)
             missing.append(
                 f"Label {example.label} is on {name}, whose file is missing. Import the file again."

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmdemo.errors import MmdemoError, OutsideError, UserError, one_line
+from mmdemo.errors import GoneError, MmdemoError, OutsideError, UserError, one_line
 from mmdemo.finite import rows_of_numbers
 from mmdemo.media.below import is_below
 from mmdemo.media.listing import entries, files_below
@@ -100,8 +100,20 @@ def _check_media(context: Context, report: Report) -> None:
         items = [item for item in session.query(Item) if item.listed or item.id not in brought]
     rows = [(i.id, i.suffix, i.bytes, i.name) for i in items]
     report.checked["items"] = len(rows)
-    for what, _ in media_faults(rows, ws.media.folder):
-        report.add(what)
+    named = {item.id: item for item in items}
+    outside = ws.source_files.outside()
+    if outside:
+        report.checked["outside"] = 0
+    for item_id, what, is_missing in media_faults(rows, ws.media.folder):
+        if not is_missing or item_id not in outside:
+            report.add(what)
+            continue
+        report.checked["outside"] += 1
+        try:
+            ws.outside.path(named[item_id])
+        except GoneError as e:
+            places = ws.outside.places(item_id)
+            report.add(f"{str(e).rstrip('.')}{f': it was {places[0]}' if places else ''}")
     own = {f"{item[:2]}/{item[2:]}{suffix}" for item, suffix, _, _ in rows}
     names = (str(path.relative_to(ws.media.folder)) for path in files_below(ws.media.folder))
     strange = [name for name in names if name not in own and PART not in name]

@@ -96,7 +96,7 @@ class Context:
         self.models = ModelManager(
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers, self._fall_back
         )
-        self.imports = ImportJob(settings.workspace)
+        self.imports = ImportJob(self.ws)
         self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()

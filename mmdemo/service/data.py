@@ -8,12 +8,13 @@ from pathlib import Path
 
 from mmdemo.data.archives import is_archive
 from mmdemo.data.exporting import Exported, Foreseen, export_labels, foresee_export
-from mmdemo.data.importing import ImportReport, import_source
+from mmdemo.data.import_report import ImportReport
+from mmdemo.data.importing import Order, Progress, import_source
 from mmdemo.data.reading import open_source
 from mmdemo.service.checking import Report, check
 from mmdemo.service.context import Context
 from mmdemo.service.exchange import new_folder
-from mmdemo.store.backup import Restored, back_up, replace
+from mmdemo.store.backup import Restored, back_up, lies_outside, replace
 from mmdemo.store.tables import now
 
 
@@ -33,45 +34,53 @@ class Data:
         stopped: Callable[[], bool] = lambda: False,
         within: Path | None = None,
         layout: str = "",
+        outside: bool = False,
     ) -> ImportReport:
-        """Import a folder, a manifest or a data set, whose files lie within a folder where one is named.
-
-        Raises:
-            UserError: nothing there can be imported.
+        """Import a folder, a manifest or a data set, whose files lie within a folder where one is named;
+        arguments and errors as `import_source` in `mmdemo/data/importing.py`.
         """
         progress = progress or self._context.progress
-        return import_source(self._ws, source, task, verdict, progress, stopped, within, layout)
+        return import_source(self._ws, source, task, verdict, progress, stopped, within, layout, outside)
 
-    def start_import(
-        self, source: str, task: str, verdict: str, uploaded: Path | None = None, layout: str = ""
-    ) -> None:
-        """Begin an import behind the page; index and queue follow when it has ended.
-
-        Args:
-            source: a path or datasets:NAME.
-            task: whose items they are.
-            verdict: recorded as a label on each pair; none: no label.
-            uploaded: the folder of what was uploaded: no other file is read, and it is deleted afterwards.
-            layout: the importer that reads it; empty: the surest.
+    def run_import(self, order: Order, progress: Progress | None = None) -> ImportReport:
+        """Import while somebody waits for it; one that is paused, or whose process is killed, can be gone on
+        with. Errors as `import_source`.
         """
-        if not is_archive(Path(source)):
-            with open_source(source, uploaded, task, layout):  # that it can be read at all is told at once
-                pass
-
-        def ended() -> None:
-            if uploaded is not None:
-                shutil.rmtree(uploaded, ignore_errors=True)
-            self._context.data_changed(task)
-
-        self._context.imports.start(
-            Path(source).name or source,
-            task,
-            None,  # how many rows there are is counted behind the page
-            lambda progress, stopped: self.import_source(
-                source, task, verdict, progress, stopped, uploaded, layout
-            ),
-            ended,
+        return self._context.imports.run(
+            order, progress or self._context.progress or (lambda done, total: None)
         )
+
+    def go_on_importing(self, progress: Progress | None = None) -> ImportReport:
+        """Go on, while somebody waits for it, with the import that was paused or broken off.
+
+        Raises:
+            UserError: there is none.
+        """
+        return self._context.imports.run_on(progress or self._context.progress or (lambda done, total: None))
+
+    def start_import(self, order: Order) -> None:
+        """Begin an import behind the page; index and queue follow when it has ended, and an upload goes.
+
+        Raises:
+            UserError: it cannot be read at all, or another import is on.
+        """
+        if not is_archive(Path(order.source)):
+            with open_source(order.source, order.within, order.task, order.layout):  # which is told at once
+                pass
+        self._context.imports.start(order, self._ended)
+
+    def resume_import(self) -> None:
+        """Go on behind the page with the import that was paused or broken off.
+
+        Raises:
+            UserError: there is none.
+        """
+        self._context.imports.resume(self._ended)
+
+    def _ended(self, order: Order, waits: bool) -> None:
+        if order.within is not None and not waits:
+            shutil.rmtree(order.within, ignore_errors=True)
+        self._context.data_changed(order.task)
 
     def export(self, task: str, format: str, out: Path, every_label: bool = False) -> Exported:
         """Export the labels of a task into a new folder; arguments and errors as `export_labels`."""
@@ -81,9 +90,18 @@ class Data:
         """What an export would leave out; arguments and errors as `export_labels`."""
         return foresee_export(self._ws, task, format, every_label)
 
-    def back_up(self, out: Path | None = None) -> Path:
-        """Write the whole workspace to a zip; None: to one that can be fetched."""
-        return back_up(self._ws, out or new_folder() / f"mmdemo-backup-{now():%Y%m%d-%H%M%S}.zip")
+    def back_up(self, out: Path | None = None, outside: bool = False) -> Path:
+        """Write the whole workspace to a zip; None: to one that can be fetched.
+
+        Args:
+            out: where to.
+            outside: whether the media that are read from outside of the workspace go with it.
+        """
+        return back_up(self._ws, out or new_folder() / f"mmdemo-backup-{now():%Y%m%d-%H%M%S}.zip", outside)
+
+    def lies_outside(self) -> int:
+        """How many items are read from outside of the workspace."""
+        return len(lies_outside(self._ws))
 
     def check(self, repair: bool = False) -> Report:
         """Look at everything in the workspace; what can be made anew is, where that is asked for."""

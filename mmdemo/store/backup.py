@@ -24,7 +24,7 @@ from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree
 from mmdemo.store.schema import CURE
 from mmdemo.store.soundness import media_faults, read_only, require_sound_database
 from mmdemo.store.swap import BACKUPS, PARTS, copy_database, finish, lock, swap
-from mmdemo.store.tables import now
+from mmdemo.store.tables import Item, now
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
 
@@ -33,10 +33,25 @@ BACKUP_MB = 10_000_000  # of a zip; what it holds must fit on the disk
 BEFORE, KEPT = "before-restore-", 3  # how what was here before a restore is called, and how many stay
 
 
-def back_up(ws: Workspace, out: Path) -> Path:
+@dataclass(frozen=True)
+class Lacking:
+    """Items of a backup that have no file in it."""
+
+    files: int = 0  # which it should hold
+    outside: int = (
+        0  # which were read from outside: as soon as this machine knows their folders, they are again
+    )
+
+
+def back_up(ws: Workspace, out: Path, outside: bool = False) -> Path:
     """Write everything but the cache to a zip; people may go on labelling meanwhile.
 
     The database goes first, by SQLite's own backup, so every file that it names is there when it is copied.
+
+    Args:
+        ws: what.
+        out: the zip.
+        outside: whether the media that are read from outside of the workspace go with it.
 
     Raises:
         UserError: the database is not in the workspace, the zip cannot be made there, or something else than
@@ -56,6 +71,8 @@ def back_up(ws: Workspace, out: Path) -> Path:
                     for file in sorted((ws.folder / name).rglob("*")):
                         if file.is_file() and not file.name.startswith(PART) and file.suffix != ".lock":
                             archive.write(file, file.relative_to(ws.folder))
+                for path, within in _from_outside(ws) if outside else []:
+                    archive.write(path, within)
             sync_file(part)
             part.replace(out)
             sync_folder(out.parent)
@@ -64,6 +81,22 @@ def back_up(ws: Workspace, out: Path) -> Path:
     except OSError as e:
         raise cannot_write(f"The backup could not be written to {out}", e, named=True) from e
     return out
+
+
+def lies_outside(ws: Workspace) -> list[Item]:
+    """The items that are read from outside of the workspace."""
+    found = ws.items.of(sorted(ws.source_files.outside())).values()
+    return [item for item in found if not ws.media.path(item.id, item.suffix).is_file()]
+
+
+def _from_outside(ws: Workspace) -> Iterator[tuple[Path, Path]]:
+    """The files outside, and their names in a backup: those of copies.
+
+    Raises:
+        GoneError: one is not there any more.
+    """
+    for item in lies_outside(ws):
+        yield ws.media_path(item), ws.media.path(item.id, item.suffix).relative_to(ws.folder)
 
 
 def _require_own_database(ws: Workspace) -> None:
@@ -99,8 +132,8 @@ def _is_backup(path: Path) -> bool:
         return False
 
 
-def restore(archive: Path, folder: Path) -> int:
-    """Unpack a backup into a folder that has no workspace yet; returns how many of its items lack their file.
+def restore(archive: Path, folder: Path) -> Lacking:
+    """Unpack a backup into a folder that has no workspace yet; returns what it does not hold.
 
     Raises:
         UserError: not a backup, a damaged one, or the folder is in use.
@@ -129,7 +162,7 @@ class Restored:
     """What came of a restore into an open workspace."""
 
     kept: Path  # what was here before: a workspace of its own
-    lacking: int  # items of the backup that have no file in it
+    lacking: Lacking
 
 
 def replace(ws: Workspace, archive: Path) -> Restored:
@@ -167,16 +200,13 @@ def _told(folder: Path) -> Iterator[None]:
         ) from e
 
 
-def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> int:
+def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> Lacking:
     """Unpack a backup into a new folder, check everything in it, and bring its database to today's form.
 
     Args:
         archive: the zip.
         fresh: an empty folder.
         page_size: bytes of a page that its database must have; 0: any.
-
-    Returns:
-        How many of its items lack their file.
 
     Raises:
         UserError: what is wrong with it, in one sentence.
@@ -188,16 +218,19 @@ def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> int:
         database, called = fresh / DATABASE, f"The database of {archive.name}"
         require_sound_database(database, called)
         unpack(archive, zipped, fresh, lambda name: "/" in name and name.partition("/")[0] in PARTS)
-    lacking = 0
+    missing = set()
     with closing(read_only(database, private=True)) as rows:
         items = rows.execute("SELECT id, suffix, bytes, name FROM items")
-        for what, is_missing in media_faults(items, fresh / "media"):
+        for item, what, is_missing in media_faults(items, fresh / "media"):
             if not is_missing:
                 raise UserError(f"{archive.name} is damaged: {what}.", CURE)
-            lacking += 1
+            missing.add(item)
     _migrate(database, called)
+    with closing(read_only(database)) as rows:
+        found = rows.execute("SELECT DISTINCT item_id FROM source_files WHERE outside")
+        outside = missing & {item for (item,) in found}
     _make_one_file(database, page_size)
-    return lacking
+    return Lacking(len(missing - outside), len(outside))
 
 
 def _migrate(database: Path, called: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.orm import Session
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import UNLABELLED
@@ -29,6 +30,32 @@ def read_as_more(known: Item, item: Item) -> None:
         known.modality, known.width, known.height = item.modality, item.width, item.height
 
 
+def add_in(session: Session, item: Item) -> tuple[Item, bool]:
+    """Add an item within a write session, or list one that was known but not listed; returns it, and whether
+    it is new to the collection.
+    """
+    return add_all_in(session, [item])[0]
+
+
+def add_all_in(session: Session, items: Sequence[Item]) -> list[tuple[Item, bool]]:
+    """As `add_in` for several, of which some may be the same."""
+    known: dict[str, Item] = {}
+    for part in in_parts(sorted({item.id for item in items})):
+        known |= {item.id: item for item in session.scalars(select(Item).where(Item.id.in_(part)))}
+    found = []
+    for item in items:
+        there = known.setdefault(item.id, item)
+        if there is item:
+            session.add(item)
+            found.append((item, item.listed))
+            continue
+        read_as_more(there, item)
+        found.append((there, item.listed and not there.listed))
+        there.listed = there.listed or item.listed
+    session.flush()
+    return found
+
+
 class ItemStore:
     """Items in the database."""
 
@@ -40,14 +67,7 @@ class ItemStore:
         collection.
         """
         with self._database.write() as session:
-            known = session.get(Item, item.id)
-            if known is None:
-                session.add(item)
-                return item.listed
-            read_as_more(known, item)
-            newly_listed = item.listed and not known.listed
-            known.listed = known.listed or item.listed
-            return newly_listed
+            return add_in(session, item)[1]
 
     def enlist(self, item_id: str) -> None:
         """Make an item part of the collection."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmdemo.media.below import below
-from mmdemo.store.durable import write_durably
+from mmdemo.store.durable import write_all, write_durably
 
 
 def byte_count(data: bytes | Path) -> int:
@@ -31,6 +32,10 @@ def id_of(data: bytes | Path) -> str:
     return file_sha256(data) if isinstance(data, Path) else sha256(data)
 
 
+def _is_whole(path: Path, data: bytes | Path) -> bool:
+    return path.exists() and path.stat().st_size == byte_count(data)
+
+
 class MediaStore:
     """Files under media/ab/cdef..., named by their hash; suffixes only help people who look there."""
 
@@ -51,8 +56,14 @@ class MediaStore:
         file.
         """
         path = self.path(item_id, suffix)
-        if not path.exists() or path.stat().st_size != byte_count(data):
+        if not _is_whole(path, data):
             write_durably(path, data, name)
+
+    def add_all(self, media: Sequence[tuple[str, bytes | Path, str, str]]) -> None:
+        """As `add` for several, each with its id, data, suffix and name."""
+        files = {self.path(item_id, suffix): (data, name) for item_id, data, suffix, name in media}
+        new = {path: one for path, one in files.items() if not _is_whole(path, one[0])}
+        write_all([(path, data, name) for path, (data, name) in new.items()])
 
     def thumbnail_path(self, item_id: str, side_px: int) -> Path:
         """Where the thumbnail of that size is or would be."""

@@ -17,6 +17,7 @@ from mmdemo.store.texts import clean_text, short_id, text_key
 from mmdemo.store.words import PAIR, add_in
 
 READ_AT_ONCE = 1000  # pairs of a collection that is gone through
+Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
 # The sources of pairs that exist because somebody judged an answer: without that label they say nothing.
 OF_ANSWERS = frozenset({"search", "caption", "align", "moment", "span", "transcribe"})
 
@@ -82,6 +83,39 @@ def check_span(start_s: float | None, end_s: float | None) -> None:
         )
 
 
+@dataclass(frozen=True)
+class NewPair:
+    """A pair that is to be there."""
+
+    item_id: str
+    text: str
+    source: str  # where the pairing comes from
+    split: str | None = None  # the side that this says
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+def _place_of(pair: NewPair) -> Place:
+    """What tells a pair from others of its task.
+
+    Raises:
+        UserError: its text or its span cannot be used.
+    """
+    text = clean_text(pair.text)
+    check_span(pair.start_s, pair.end_s)
+    return pair.item_id, text_key(text), pair.start_s, pair.end_s
+
+
+def _pairs_of(session: Session, task: str, items: Sequence[str], places: Iterable[Place]) -> Iterator[Pair]:
+    """The pairs of some items that have one of some texts."""
+    keys = {key for _, key, _, _ in places}
+    for part in in_parts(items):
+        query = select(Pair).where(Pair.task == task, Pair.item_id.in_(part))
+        if len(keys) == 1:  # an item may have thousands of texts
+            query = query.where(Pair.text_key.in_(keys))
+        yield from (pair for pair in session.scalars(query) if pair.text_key in keys)
+
+
 class PairStore:
     """Pairs in the database."""
 
@@ -106,33 +140,48 @@ class PairStore:
         Raises:
             UserError: no such item, or a text or span that cannot be used.
         """
-        text = clean_text(text)
-        check_span(start_s, end_s)
-        key = text_key(text)
-        query = select(Pair).where(Pair.task == task, Pair.item_id == item_id, Pair.text_key == key)
-        query = query.where(func.coalesce(Pair.start_s, -1.0) == (-1.0 if start_s is None else start_s))
-        query = query.where(func.coalesce(Pair.end_s, -1.0) == (-1.0 if end_s is None else end_s))
-        known = session.scalar(query)
-        if known is not None:
-            return known, False
-        item = session.get(Item, item_id)
-        if item is None:
-            raise UserError(f"There is no item {short_id(item_id)}.", "Add the file first.")
-        item.listed = True
-        pair = Pair(
-            task=task,
-            item_id=item_id,
-            text=text,
-            text_key=key,
-            start_s=start_s,
-            end_s=end_s,
-            split=self.sides.place(session, item, key, split),
-            source=source[:120],
-        )
-        session.add(pair)
+        return self.add_all(session, task, [NewPair(item_id, text, source, split, start_s, end_s)])[0]
+
+    def add_all(self, session: Session, task: str, pairs: Sequence[NewPair]) -> list[tuple[Pair, bool]]:
+        """As `add` for several pairs of a task, of which some may be the same."""
+        places = [_place_of(pair) for pair in pairs]
+        items = sorted({pair.item_id for pair in pairs})
+        known = {
+            (p.item_id, p.text_key, p.start_s, p.end_s): p for p in _pairs_of(session, task, items, places)
+        }
+        of_id = {
+            i.id: i
+            for part in in_parts(items)
+            for i in session.scalars(select(Item).where(Item.id.in_(part)))
+        }
+        texts = self.sides.of_texts(session, {key for _, key, _, _ in places})
+        found: list[tuple[Pair, bool]] = []
+        for pair, place in zip(pairs, places, strict=True):
+            there = known.get(place)
+            if there is not None:
+                found.append((there, False))
+                continue
+            item = of_id.get(pair.item_id)
+            if item is None:
+                raise UserError(f"There is no item {short_id(pair.item_id)}.", "Add the file first.")
+            item.listed = True
+            known[place] = made = Pair(
+                task=task,
+                item_id=pair.item_id,
+                text=clean_text(pair.text),
+                text_key=place[1],
+                start_s=pair.start_s,
+                end_s=pair.end_s,
+                split=self.sides.place(session, item, place[1], pair.split, texts),
+                source=pair.source[:120],
+            )
+            session.add(made)
+            found.append((made, True))
         session.flush()
-        add_in(session, item_id, PAIR, str(pair.id), text)
-        return pair, True
+        for made, new in found:
+            if new:
+                add_in(session, made.item_id, PAIR, str(made.id), made.text)
+        return found
 
     def place_text(self, session: Session, item_id: str, text: str) -> str | None:
         """The side of an item with a text: what a corrected text falls under. None: the two differ."""

@@ -87,7 +87,7 @@ def odd_names(database: sqlite3.Connection) -> Iterator[str]:
                 yield f"{str(value)[:60]!r} is no {column} of {table}"
 
 
-def media_faults(items: Iterable[tuple[str, str, int, str]], folder: Path) -> Iterator[tuple[str, bool]]:
+def media_faults(items: Iterable[tuple[str, str, int, str]], folder: Path) -> Iterator[tuple[str, str, bool]]:
     """The items whose file is not the one that they are named after.
 
     Args:
@@ -95,18 +95,18 @@ def media_faults(items: Iterable[tuple[str, str, int, str]], folder: Path) -> It
         folder: of the media.
 
     Yields:
-        A part of a sentence on what is wrong, and whether the file is merely not there.
+        The item's id, a part of a sentence on what is wrong, and whether the file is merely not there.
     """
     for item, suffix, size, name in items:
         shown = str(name)[:60]
         try:
             path = below(folder, item[:2], f"{item[2:]}{suffix}")
         except OutsideError:
-            yield f"the file of {shown} lies outside the workspace", False
+            yield item, f"the file of {shown} lies outside the workspace", False
             continue
         if not path.is_file():
-            yield f"the file of {shown} is missing", True
+            yield item, f"the file of {shown} is missing", True
         elif path.stat().st_size != size:
-            yield f"the file of {shown} has {path.stat().st_size} bytes and not {size}", False
+            yield item, f"the file of {shown} has {path.stat().st_size} bytes and not {size}", False
         elif file_sha256(path) != item:
-            yield f"the file of {shown} is not the one that was kept", False
+            yield item, f"the file of {shown} is not the one that was kept", False

@@ -93,7 +93,22 @@ class Sides:
                 found |= set(session.scalars(query))
         return found
 
-    def place(self, session: Session, item: Item, key: str, wanted: str | None) -> str | None:
+    def of_texts(self, session: Session, keys: Iterable[str]) -> dict[str, TextSplit]:
+        """What is known of texts, by their keys."""
+        found: dict[str, TextSplit] = {}
+        for part in in_parts(sorted(set(keys))):
+            rows = session.scalars(select(TextSplit).where(TextSplit.key.in_(part)))
+            found |= {row.key: row for row in rows}
+        return found
+
+    def place(
+        self,
+        session: Session,
+        item: Item,
+        key: str,
+        wanted: str | None,
+        texts: dict[str, TextSplit] | None = None,
+    ) -> str | None:
         """The side of an item with a text, by its key; both have one afterwards. None: the two differ.
 
         Args:
@@ -101,15 +116,17 @@ class Sides:
             item: the item.
             key: the text's.
             wanted: the side that its source says, which it gets where it has none; None: by its hash.
+            texts: what is known of texts, this one among them; it is added there too. None: it is asked for.
         """
-        of_text = session.get(TextSplit, key)
+        texts = self.of_texts(session, [key]) if texts is None else texts
+        of_text = texts.get(key)
         if of_text is not None and of_text.split != CLASS:
             self._open_class(session, of_text)
         if wanted is not None:
             item.split = item.split or wanted
             if of_text is None:
-                session.add(TextSplit(key=key, split=item.split))
-                session.flush()
+                texts[key] = TextSplit(key=key, split=item.split)
+                session.add(texts[key])
             elif of_text.split not in NO_SIDE and of_text.split != item.split:
                 of_text.split = SHARED
             return item.split
@@ -123,9 +140,8 @@ class Sides:
         if shared:
             return item.split
         if of_text is None:
-            of_text = TextSplit(key=key, split=item.split)
+            texts[key] = of_text = TextSplit(key=key, split=item.split)
             session.add(of_text)
-            session.flush()
         return item.split if of_text.split == item.split else None
 
     def _open_class(self, session: Session, of_text: TextSplit) -> None:

@@ -1,4 +1,6 @@
-"""The tables: items, texts and their splits, pairs, labels, runs, versions, attempts, and who is let in."""
+"""The tables: items, texts and their splits, pairs, labels, imports, runs, versions, attempts, and who is let
+in.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +35,7 @@ def now() -> datetime:
 
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # what is no character, or none that PostgreSQL takes
+LARGE = BigInteger().with_variant(Integer, "sqlite")  # which counts to 64 bits
 HARD_NEGATIVE = "hard-negative"  # the source of proposals: a picture with another's text
 
 
@@ -76,9 +79,7 @@ class Item(Base):
     name: Mapped[str] = mapped_column(String(300))  # as it was called where it came from
     suffix: Mapped[str] = mapped_column(String(16))  # .jpg
     source: Mapped[str] = mapped_column(String(120), index=True)  # samples, upload, or an import's name
-    bytes: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite")
-    )  # which counts to 64 bits
+    bytes: Mapped[int] = mapped_column(LARGE)
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
     duration_s: Mapped[float | None] = mapped_column(Float)  # of audio and video
@@ -95,6 +96,38 @@ class Scratch(Base):
     session: Mapped[str] = mapped_column(String(64), primary_key=True)  # the SHA-256 of its id; "": here
     until: Mapped[datetime] = mapped_column(DateTime, index=True)  # when it goes, unless it is used again
     quota: Mapped[str] = mapped_column(String(64), default="")  # of which visitor, a SHA-256; "": of none
+
+
+class Import(Base):
+    """An import, and how far it has come: written in the transactions that write its rows."""
+
+    __tablename__ = "imports"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)  # of its own, at random
+    name: Mapped[str] = mapped_column(String(120))  # as items and pairs call it as their source
+    task: Mapped[str] = mapped_column(String(16))
+    done: Mapped[int] = mapped_column(Integer, default=0)  # rows of its source
+    mark: Mapped[str] = mapped_column(String(32), default="")  # a digest of what these rows were
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what they brought
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime)  # None: it goes on, or can be gone on with
+
+
+class SourceFile(Base):
+    """A file of a folder of this machine as an import found it, and the item that it was.
+
+    Where the folder is only this machine knows: see `folders.py`. A file that has changed has two rows.
+    """
+
+    __tablename__ = "source_files"
+    folder: Mapped[str] = mapped_column(String(32), primary_key=True)  # its id
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # the SHA-256 of the name
+    item_id: Mapped[str] = mapped_column(
+        String(64), primary_key=True, index=True
+    )  # there may be none any more
+    name: Mapped[str] = mapped_column(Text)  # of the file below the folder, with slashes
+    bytes: Mapped[int] = mapped_column(LARGE)
+    mtime_ns: Mapped[int] = mapped_column(LARGE)  # when it was last written to, as the system says
+    outside: Mapped[bool] = mapped_column(default=False)  # whether the item is read from there
 
 
 class TextSplit(Base):

@@ -8,7 +8,8 @@ versions/         weights and their cards
 runs/             snapshots, curves and check-points
 cache/            thumbnails; may be deleted
 backups/          the workspaces that were here before a restore, the last three
-import.json       how far the import that is on has come
+import.json       which import is on or was broken off, with what it has read in imports/
+folders.json      where the folders of this machine are that were imported; no part of a backup
 restore.json      what a restore that is on is about to change; generation: how many there were
 access.key        what sessions are signed with; no part of a backup
 """
@@ -16,12 +17,14 @@ access.key        what sessions are signed with; no part of a backup
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from mmdemo.bounds import bounds
-from mmdemo.errors import MediaError, StorageError, cannot_write
+from mmdemo.errors import GoneError, MediaError, OutsideError, StorageError, cannot_write
 from mmdemo.media.below import below
 from mmdemo.media.decoding import decoding
 from mmdemo.media.image import thumbnail
@@ -31,16 +34,20 @@ from mmdemo.settings import DATABASE, Settings
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.database import Database
 from mmdemo.store.durable import remove_abandoned, write_durably
+from mmdemo.store.folders import KnownFolders
 from mmdemo.store.grants import GrantLog
+from mmdemo.store.import_log import ImportLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
 from mmdemo.store.made_before import discard_made_before
 from mmdemo.store.media_store import MediaStore, byte_count, id_of
 from mmdemo.store.names import NameLog
+from mmdemo.store.outside import OutsideFiles
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
 from mmdemo.store.sessions import SessionLog
+from mmdemo.store.source_files import SourceFiles
 from mmdemo.store.stills import Stills
 from mmdemo.store.swap import read_generation, recover
 from mmdemo.store.tables import Item
@@ -69,6 +76,17 @@ def _require_whole(settings: Settings) -> None:
             f"The database {file} is empty, and there are files in {folder / holds}.",
             "Restore a backup, or name another folder as MMDEMO_WORKSPACE.",
         )
+
+
+@contextmanager
+def _told_as(data: bytes | Path, name: str) -> Iterator[None]:
+    """Errors within this block call a file by a name, which may be another than where it lies now."""
+    try:
+        yield
+    except MediaError as e:
+        if isinstance(data, Path):
+            raise MediaError(e.what.replace(str(data), name).replace(data.name, name), e.cure) from e
+        raise
 
 
 class Workspace:
@@ -101,6 +119,10 @@ class Workspace:
         self.items = ItemStore(self.database)
         scratch = MediaStore(self.folder / "scratch", self.folder / "cache")
         self.scratch = ScratchArea(self.database, scratch, self.media, settings)
+        self.imports = ImportLog(self.database)
+        self.source_files = SourceFiles(self.database)
+        self.folders = KnownFolders(self.folder)
+        self.outside = OutsideFiles(self.source_files, self.folders)
         self.pairs = PairStore(self.database, settings.held_out_share)
         self.labels = LabelLog(self.database, self.pairs)
         self.transcripts = TranscriptStore(self.database)
@@ -138,57 +160,80 @@ class Workspace:
             MediaError: not a file of that modality that can be read.
             StorageError: the disk refused.
         """
-        return self._add(modality, data, name, source, listed)[0]
-
-    def add_listed(self, modality: str, data: bytes | Path, name: str, source: str) -> tuple[Item, bool]:
-        """As `add_media`, with whether the item is new to the collection."""
-        return self._add(modality, data, name, source, True)
-
-    def describe(self, modality: str, data: bytes | Path, name: str) -> Facts:
-        """What a file says of itself; arguments and errors as those of `add_media`."""
-        try:
-            if isinstance(data, Path):
-                require_file(data, self.settings.max_file_mb)
-            with decoding(name, "Choose another file."):
-                return MODALITIES.get(modality).describe(data, bounds(self.settings))
-        except MediaError as e:
-            if isinstance(data, Path):  # which may be called otherwise than where it comes from
-                raise MediaError(e.what.replace(str(data), name).replace(data.name, name), e.cure) from e
-            raise
-
-    def _add(
-        self, modality: str, data: bytes | Path, name: str, source: str, listed: bool
-    ) -> tuple[Item, bool]:
-        facts = self.describe(modality, data, name)
+        self.require_file(data, name)
         item_id = id_of(data)
         known = self.items.get(item_id)
-        suffix = known.suffix if known else facts.suffix
-        item = Item(
-            id=item_id,
-            modality=modality,
-            name=short_name(storable(Path(name).name)) or modality,
-            source=storable(source)[:120],
-            bytes=byte_count(data),
-            listed=listed,
-            suffix=suffix,
-            width=facts.width,
-            height=facts.height,
-            duration_s=facts.duration_s,
-        )
+        item = self.item_of(modality, data, name, source, known, item_id)
+        item.listed, suffix = listed, item.suffix
         if not listed:
-            return self.scratch.put(item, data), False
+            return self.scratch.put(item, data)
         self.media.add(item_id, data, suffix, name)
-        new = self.items.add(item)
+        self.items.add(item)
         # again, where a backup has taken the folder's place meanwhile
         if not self.media.path(item_id, item.suffix).is_file():
             self.media.add(item_id, data, item.suffix, name)
         if known and not known.listed:
             self.scratch.forget(known)
-        return self.items.get(item_id) or item, new
+        return self.items.get(item_id) or item
+
+    def describe(self, modality: str, data: bytes | Path, name: str) -> Facts:
+        """What a file says of itself; arguments and errors as those of `add_media`."""
+        self.require_file(data, name)
+        with _told_as(data, name), decoding(name, "Choose another file."):
+            return MODALITIES.get(modality).describe(data, bounds(self.settings))
+
+    def require_file(self, data: bytes | Path, name: str) -> None:
+        """Refuse what is no regular file, or too large.
+
+        Raises:
+            MediaError: it is, in one sentence that calls it by its name.
+        """
+        if isinstance(data, Path):
+            with _told_as(data, name):
+                require_file(data, self.settings.max_file_mb)
+
+    def item_of(
+        self, modality: str, data: bytes | Path, name: str, source: str, known: Item | None, item_id: str
+    ) -> Item:
+        """The item that a file would be, which is neither kept nor noted yet.
+
+        Args:
+            modality: as in `add_media`, whose errors these are too.
+            data: likewise.
+            name: likewise.
+            source: likewise.
+            known: the item of these bytes, where there is one.
+            item_id: the `id_of` the bytes.
+        """
+        facts = self.describe(modality, data, name)
+        return Item(
+            id=item_id,
+            modality=modality,
+            name=short_name(storable(Path(name).name)) or modality,
+            source=storable(source)[:120],
+            bytes=byte_count(data),
+            listed=True,
+            suffix=known.suffix if known else facts.suffix,
+            width=facts.width,
+            height=facts.height,
+            duration_s=facts.duration_s,
+        )
 
     def media_path(self, item: Item) -> Path:
-        """The item's file."""
-        return self.scratch.path(item)
+        """The item's file: in the workspace, or where it was imported by reference.
+
+        Raises:
+            GoneError: it is read from outside, and is there no more.
+        """
+        path = self.scratch.path(item)
+        return path if path.is_file() else self.outside.path(item) or path
+
+    def has_media(self, item: Item) -> bool:
+        """Whether an item has a file that can be read; a row that names one elsewhere has none."""
+        try:
+            return self.media_path(item).is_file()
+        except (OutsideError, GoneError):
+            return False
 
     def visible(self, item_id: str) -> Item | None:
         """The item of that id, if whoever is asking may know of it: of the collection, or their own."""

@@ -20,7 +20,7 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from mmdemo.errors import MmdemoError, OutsideError, UserError
+from mmdemo.errors import GoneError, MmdemoError, UserError
 from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.app import App
 from mmdemo.service.copies import As, BeingMadeError
@@ -148,8 +148,10 @@ def _endpoint(
             if not item.listed:  # no store on the way may hand it to others
                 response.headers["Cache-Control"] = OF_ONE
             return response
+        except GoneError as e:
+            return refusal(e, 404)
         except (MmdemoError, OSError) as e:
-            if not _is_there(app, item):
+            if not app.ws.has_media(item):
                 gone = f"The file of {item.name} is gone from the workspace."
                 return refusal(UserError(gone, "Import it again, or restore a backup."), 404)
             if isinstance(e, MmdemoError):
@@ -157,14 +159,6 @@ def _endpoint(
             raise
 
     return endpoint
-
-
-def _is_there(app: App, item: Item) -> bool:
-    """Whether an item has a file; a row that names one outside the workspace has none."""
-    try:
-        return app.ws.media_path(item).is_file()
-    except OutsideError:
-        return False
 
 
 def media_type(suffix: str) -> str:

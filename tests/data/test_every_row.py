@@ -171,7 +171,7 @@ def test_a_full_disk_ends_an_import_and_is_no_row_that_was_skipped(
     def full(*args: object) -> None:
         raise StorageError("The disk is full.", "Free some disk space.")
 
-    monkeypatch.setattr(MediaStore, "add", full)
+    monkeypatch.setattr(MediaStore, "add_all", full)
     with pytest.raises(StorageError, match="The disk is full"):
         import_source(ws, str(lay_out(tmp_path / "in", {"1.png": ""})), TASK)
 

@@ -69,6 +69,10 @@ PUBLIC = {  # of other people's programs: names and parameters, in their order; 
     "versions": ["task"],
     "activate": ["version"],
     "export": ["task", "format"],
+    "import_state": [],
+    "import_pause": [],
+    "import_resume": [],
+    "import_stop": [],
 }
 
 

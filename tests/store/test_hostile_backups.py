@@ -18,7 +18,7 @@ from mmdemo.command_line import main
 from mmdemo.errors import StorageError, UserError
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store import archive as archives
-from mmdemo.store.backup import back_up, replace, restore
+from mmdemo.store.backup import Lacking, back_up, replace, restore
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.tables import Version
 from mmdemo.store.workspace import Workspace
@@ -183,8 +183,8 @@ def test_a_file_that_is_not_the_one_it_is_named_after_is_refused(
 def test_a_backup_that_lacks_a_file_is_taken_and_says_so(ws: Workspace, theirs: Path, tmp_path: Path) -> None:
     with changed(theirs, tmp_path / "less.zip") as files:
         del files[next(name for name in files if name.startswith("media/"))]
-    assert replace(ws, tmp_path / "less.zip").lacking == 1
-    assert restore(tmp_path / "less.zip", tmp_path / "new") == 1
+    assert replace(ws, tmp_path / "less.zip").lacking == Lacking(files=1)
+    assert restore(tmp_path / "less.zip", tmp_path / "new") == Lacking(files=1)
 
 
 def entry(name: str, mode: int = 0) -> zipfile.ZipInfo:
@@ -298,7 +298,7 @@ def test_an_encrypted_zip_and_one_of_another_kind_are_refused(
 
 def test_a_backup_that_an_older_mmdemo_made_is_brought_to_todays_form(ws: Workspace, tmp_path: Path) -> None:
     old = Path(__file__).resolve().parents[1] / "models" / "workspace_of_conse.zip"
-    assert replace(ws, old).lacking == 0
+    assert replace(ws, old).lacking == Lacking()
     assert ws.follow() and not ws.follow()
     assert ws.items.count("image") == 16
 

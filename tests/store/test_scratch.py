@@ -165,8 +165,8 @@ def test_a_label_that_is_refused_leaves_it_where_it_was(ws: Workspace) -> None:
 
 def test_an_import_of_the_same_bytes_takes_it_into_the_collection(ws: Workspace) -> None:
     item = brought(ws, png(), ONE)
-    added, new = ws.add_listed("image", png(), "imported.png", "an import")
-    assert new and added.id == item.id and sees(ws, added, OTHER)
+    added = ws.add_media("image", png(), "imported.png", source="an import")
+    assert added.id == item.id and sees(ws, added, OTHER)
     assert ws.scratch.sweep(at=now() + timedelta(days=9)) == [] and ws.media_path(added).is_file()
     again = brought(ws, png(), OTHER)
     assert again.listed and not any(f.is_file() for f in (ws.folder / "scratch").rglob("*"))

@@ -85,7 +85,8 @@ KINDS = {
     """,
     "quick": """
         activate add_to_collection data decide device end_session export_preview grants hub
-        import_start import_state import_stop invite items label_counts loading make_token measured_on medium
+        import_pause import_resume import_start import_state import_stop invite items label_counts loading
+        make_token measured_on medium
         model_trial models next_pair offered_model pairs playing queue remove_run remove_version
         resume_training revoke roll_back runs samples sessions start_training status stop_loading
         stop_training subtitles training training_data training_status transcript transcript_stop
@@ -96,7 +97,7 @@ KINDS = {
         evaluate explain find_moments import_preview moments search take_model transcribe watch
     """,
     "long": """
-        backup check export export_version import publish_version restore retest_version train
+        backup check export export_version import import_go_on publish_version restore retest_version train
     """,
 }
 

@@ -319,6 +319,7 @@ def test_every_endpoint_is_documented(api: tuple[App, Any, str]) -> None:
         "/align", "/caption", "/transcribe", "/moments", "/search", "/next_pair", "/label", "/undo",
         "/label_counts",
         "/start_training", "/training_status", "/stop_training", "/versions", "/activate", "/export",
+        "/import_state", "/import_pause", "/import_resume", "/import_stop",
     }  # fmt: skip
     with urllib.request.urlopen(f"{api[2]}gradio_api/info") as answer:
         for name, endpoint in json.load(answer)["named_endpoints"].items():

@@ -45,7 +45,7 @@ class Shards:
                     for row in chosen.importer.rows(part):
                         number += 1
                         if isinstance(row, Row):
-                            yield replace(row, number=number, split=row.split or side)
+                            yield replace(row, number=number, split=row.split or side, fleeting=True)
                         else:
                             yield replace(row, row=number)
                     for note in part.notes:

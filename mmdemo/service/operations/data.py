@@ -10,7 +10,7 @@ from pydantic import Field
 from mmdemo.asker import current
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.importing import NO_LABEL, foreseen, picture_of
+from mmdemo.data.importing import NO_LABEL, Order, foreseen, picture_of
 from mmdemo.data.reading import open_source, source_in
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.errors import UserError
@@ -36,6 +36,7 @@ from mmdemo.store.items import ITEM_STATES
 from mmdemo.store.pairs import STATES
 
 PREVIEWED = 8
+BY_REFERENCE = "the files stay where they are, on this machine, and are read from there"
 EVERY = "every label that nobody took back, and not only the one in force"
 Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]
 Layout = Annotated[str, OneOf("layout", lambda: list(IMPORTERS), empty="")]
@@ -51,14 +52,20 @@ class ImportRequest(Request):
     task: TaskName = Field(DEFAULT_TASK)
     verdict: Verdict = Field("none", description="recorded as a label on each pair")
     layout: Layout = Field("", description="how it is read; empty: as what it is most surely")
+    by_reference: bool = Field(False, description=BY_REFERENCE)
 
 
 @operation("import", role="trainer", surfaces=("command",))
 def import_data(app: App, request: ImportRequest) -> dict[str, Any]:
     """Import a folder, a manifest, a class tree, COCO captions or datasets:NAME."""
-    return app.data.import_source(
-        request.path, request.task, request.verdict, layout=request.layout
-    ).as_json()
+    order = Order(request.path, request.task, request.verdict, request.layout, "", request.by_reference)
+    return app.data.run_import(order).as_json()
+
+
+@operation("import_go_on", role="trainer", surfaces=("command",))
+def import_go_on(app: App, request: NothingRequest) -> dict[str, Any]:
+    """Go on with the import that was paused or broken off, where it was."""
+    return app.data.go_on_importing().as_json()
 
 
 class SourceRequest(Request):
@@ -69,6 +76,7 @@ class SourceRequest(Request):
     task: TaskName = Field(DEFAULT_TASK)
     verdict: Verdict = Field("none", description="recorded as a label on each pair")
     layout: Layout = Field("", description="how it is read; empty: as what it is most surely")
+    by_reference: bool = Field(False, description=BY_REFERENCE)
 
 
 def _source(app: App, request: SourceRequest) -> str:
@@ -111,26 +119,57 @@ def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
     return found.as_json() | {"rows": shown}
 
 
+class ImportState(Answer):
+    """Where the import stands that is on, that waits, or that was the last."""
+
+    status: str = Field(description="none, running, paused, broken-off or done")
+    id: str = ""
+    name: str = Field("", description="of its source")
+    task: str = ""
+    phase: str = Field("", description="what it does just now")
+    done: int = Field(0, description="rows")
+    total: int | None = Field(None, description="of how many; null: nobody knows yet")
+    eta_s: float | None = Field(None, description="seconds that are left")
+    why: str = Field("", description="why it waits")
+    error: str = Field("", description="why it has ended before its end")
+    stopped: bool = Field(False, description="by somebody")
+    report: dict[str, Any] | None = Field(None, description="what it has brought, as the verb `import` tells")
+
+
 @operation("import_start", role="trainer", quick=True)
 def import_start(app: App, request: SourceRequest) -> dict[str, Any]:
     """Begin the import behind the page."""
-    app.data.start_import(
-        _source(app, request), request.task, request.verdict, _uploaded(request), request.layout
-    )
+    uploaded = str(_uploaded(request) or "")
+    source, verdict, layout = _source(app, request), request.verdict, request.layout
+    app.data.start_import(Order(source, request.task, verdict, layout, uploaded, request.by_reference))
     return app.context.imports.state()
 
 
-@operation("import_state", role="viewer", quick=True)
-def import_state(app: App, request: NothingRequest) -> dict[str, Any]:
+@operation("import_state", role="viewer", public=True, quick=True)
+def import_state(app: App, request: NothingRequest) -> ImportState:
     """Where the import stands."""
-    return app.context.imports.state()
+    return ImportState(**app.context.imports.state())
 
 
-@operation("import_stop", role="trainer", quick=True)
-def import_stop(app: App, request: NothingRequest) -> dict[str, Any]:
-    """Ask the import to stop."""
+@operation("import_pause", role="trainer", public=True, quick=True)
+def import_pause(app: App, request: NothingRequest) -> ImportState:
+    """Ask the import that is on to pause; it can be gone on with, also after a start."""
+    app.context.imports.pause()
+    return ImportState(**app.context.imports.state())
+
+
+@operation("import_resume", role="trainer", surfaces=("page", "api"), quick=True)
+def import_resume(app: App, request: NothingRequest) -> ImportState:
+    """Go on with the import that was paused or broken off, where it was."""
+    app.data.resume_import()
+    return ImportState(**app.context.imports.state())
+
+
+@operation("import_stop", role="trainer", public=True, quick=True)
+def import_stop(app: App, request: NothingRequest) -> ImportState:
+    """Ask the import to stop, and give up one that waits; what it has brought stays."""
     app.context.imports.stop()
-    return {}
+    return ImportState(**app.context.imports.state())
 
 
 @operation("data", role="viewer", quick=True)
@@ -148,6 +187,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "formats": list(formats(modality_of(task))),
         "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(modality_of(task).name)}),
         "paths": here,
+        "outside": here and app.ws.source_files.has_outside(),
     }
 
 
@@ -273,13 +313,16 @@ class BackupRequest(Request):
     """Where to."""
 
     out: Name = Field("", description="a new zip; empty: one to fetch", json_schema_extra=LOCAL)
+    with_outside: bool = Field(False, description="with the media that are read from outside the workspace")
 
 
 @operation("backup", role="owner", surfaces=("page", "command"))
 def backup(app: App, request: BackupRequest) -> dict[str, Any]:
     """Write the whole workspace to one zip."""
-    path = app.data.back_up(Path(request.out) if request.out else None)
-    return {"bytes": path.stat().st_size, "path": str(path) if request.out else offer(path)}
+    path = app.data.back_up(Path(request.out) if request.out else None, request.with_outside)
+    left_out = 0 if request.with_outside else app.data.lies_outside()
+    told = {"bytes": path.stat().st_size, "path": str(path) if request.out else offer(path)}
+    return told | {"outside": left_out}
 
 
 class CheckRequest(Request):
@@ -307,4 +350,8 @@ def restore(app: App, request: RestoreRequest) -> dict[str, Any]:
     if len(archives) != 1:
         raise UserError("No backup was uploaded.", "Choose a zip that Back up made.")
     done = app.data.restore(archives[0])
-    return {"kept": str(done.kept) if app.asked_here else done.kept.name, "lacking": done.lacking}
+    return {
+        "kept": str(done.kept) if app.asked_here else done.kept.name,
+        "lacking": done.lacking.files,
+        "outside": done.lacking.outside,
+    }

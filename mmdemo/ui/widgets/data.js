@@ -46,20 +46,26 @@ $("[data-preview]").onclick = guard(() => { layout = ""; return preview(); });
 $("[data-layout]").onchange = guard(() => { layout = $("[data-layout]").value; return preview(); });
 $("[data-verdict]").append(...mm.options(mm.kinds));
 $("[data-source]").oninput = () => { layout = ""; $("[data-read]").hidden = true; $("[data-import]").disabled = !chosen().source && !batch; };
-$("[data-import]").onclick = guard(async () => { await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value }); importing(await api("import_state")); });
-$("[data-stop]").onclick = guard(() => api("import_stop"));
+$("[data-import]").onclick = guard(async () => { importing(await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value, by_reference: Boolean(chosen().source && byReference.checked) })); });
+const byReference = $("[data-reference] input");
+for (const word of ["pause", "resume", "stop"]) $(`[data-${word}]`).onclick = guard(async () => importing(await api(`import_${word}`)));
 let shownReport = "";
 function importing(s) {
-  const on = s.status === "running";
-  $("[data-stop]").hidden = !on;
+  const on = s.status === "running", waits = s.status === "paused" || s.status === "broken-off";
+  $("[data-stop]").hidden = !on && !waits;
+  $("[data-pause]").hidden = !on;
+  $("[data-resume]").hidden = !waits;
   if (on) { $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, `${s.phase}: ${s.done}${s.total ? ` of ${s.total}` : ""}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}`)); return; }
+  if (waits) { shownReport = ""; $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, s.why)); return; }
   if (s.status === "none" || `${s.id} ${mm.task.name}` === shownReport) return;
   shownReport = `${s.id} ${mm.task.name}`;
   if (s.task !== mm.task.name) return $("[data-import-state]").replaceChildren();  // of another kind, under which it stands
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task).plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.known || 0} of ${r.rows || 0} rows were here already, ${r.skipped.length} were skipped.`),
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task).plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.known || 0} of ${r.rows || 0} rows were here already, ${r.skipped_rows || 0} were skipped.${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
     ...((r && r.notes) || []).map((note) => h("p", { class: "mm-hint" }, note)),
+    ...[["Files that have changed", r.changed], ["Files with another name", r.renamed.map((x) => `${x.before} is ${x.now} now`)], ["Files that are gone", r.gone]].filter(([, names]) => names.length)
+      .map(([what, names]) => h("details", {}, h("summary", {}, what), h("ul", {}, names.slice(0, 200).map((name) => h("li", {}, name))))),
     r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}${k.file && !k.reason.includes(k.file) ? ` (${k.file})` : ""}: ${k.reason}`)))) : ""].filter(Boolean));
   browse();
   refresh();
@@ -117,7 +123,7 @@ $("[data-export]").onclick = guard(async () => {
 $("[data-backup]").onclick = guard(async () => {
   const box = $("[data-backup-state]");
   box.textContent = "Packing…";
-  try { const r = await api("backup"); fetchFile(box, r, `${(r.bytes / 1e6).toFixed(1)} MB.`); } catch (e) { box.textContent = ""; throw e; }
+  try { const r = await api("backup", { with_outside: $("[data-with-outside] input").checked }); fetchFile(box, r, `${(r.bytes / 1e6).toFixed(1)} MB.${r.outside ? ` ${r.outside} files that stay where they are, are not in it.` : ""}`); } catch (e) { box.textContent = ""; throw e; }
 });
 const OWNERS = "Restoring is for the owner.";
 $("[data-restore]").onclick = guard(async () => { if (await mm.allows("owner", `${OWNERS} Sign in as one.`)) zip.click(); else error(OWNERS); });
@@ -129,13 +135,14 @@ zip.onchange = guard(async () => {
   if (!confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
   const box = $("[data-backup-state]"), to = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
   box.textContent = "Restoring…";
-  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is in ${r.kept}.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
+  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is in ${r.kept}.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
 async function refresh() {
   const d = await api("data", { task: mm.task.name });
   $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
   $("[data-kinds]").replaceChildren(...d.kinds.map((kind) => h("li", {}, kind)));
-  $("[data-source]").hidden = $("[data-preview]").hidden = !d.paths;
+  $("[data-source]").hidden = $("[data-preview]").hidden = $("[data-reference]").hidden = !d.paths;
+  $("[data-with-outside]").hidden = !d.outside;
   const sources = $("[name=source]"), was = sources.value;
   sources.replaceChildren(h("option", { value: "" }, "any"), ...d.sources.map((s) => h("option", { value: s }, s)));
   sources.value = was;

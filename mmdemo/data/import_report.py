@@ -1,0 +1,123 @@
+"""What an import brought, as a page and a command tell it, and as it is kept while the import goes on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmdemo.data.rows import Skipped
+from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.texts import storable
+
+MOST_NAMED = 1000  # files that have changed, were renamed or are gone
+
+
+@dataclass
+class ImportReport:
+    """What an import brought. Each row is imported, known or skipped: the three add up to the rows."""
+
+    layout: str = ""  # as which the source was read
+    rows: int = 0
+    imported: int = 0  # rows that brought an item, a pair or a label
+    known: int = 0  # rows of which all was here already
+    items: int = 0
+    pairs: int = 0
+    labels: int = 0
+    passed_over: int = 0  # rows
+    skipped: list[Skipped] = field(default_factory=list)  # these, when it has ended
+    sides: Counter[str] = field(default_factory=Counter)  # rows by the side that the source says
+    moved: int = 0  # rows whose file has another side already than the source says
+    outside: int = 0  # items that stay where they are
+    copied: int = 0  # files that were to stay where they are and could not
+    changed: list[str] = field(default_factory=list)  # files that were others when they were imported before
+    renamed: list[tuple[str, str]] = field(default_factory=list)  # their names before and now
+    gone: list[str] = field(
+        default_factory=list
+    )  # files that were imported before and are not there any more
+    notes: list[str] = field(default_factory=list)  # how it was read, and what was not as the source says
+    stopped: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON of `import`."""
+        return {
+            "layout": self.layout,
+            "rows": self.rows,
+            "imported": self.imported,
+            "known": self.known,
+            "notes": [storable(note) for note in self.notes],
+            "items": self.items,
+            "pairs": self.pairs,
+            "labels": self.labels,
+            "skipped": [{"row": s.row, "file": storable(s.file), "reason": s.reason} for s in self.skipped],
+            "outside": self.outside,
+            "changed": self.changed,
+            "renamed": [{"before": before, "now": now} for before, now in self.renamed],
+            "gone": self.gone,
+        }
+
+    def name_changed(self, name: str) -> None:
+        """A file is another one than before."""
+        if len(self.changed) < MOST_NAMED:
+            self.changed.append(name)
+
+    def draft(self) -> ImportReport:
+        """A report that goes on from here, and can be thrown away."""
+        return ImportReport(
+            **{**vars(self), "sides": Counter(self.sides), "changed": list(self.changed), "skipped": []}
+        )
+
+    def counts(self) -> dict[str, Any]:
+        """The numbers, as they are kept while the import goes on."""
+        names = (
+            "rows",
+            "imported",
+            "known",
+            "items",
+            "pairs",
+            "labels",
+            "moved",
+            "outside",
+            "copied",
+            "changed",
+        )
+        told = {name: getattr(self, name) for name in (*names, "passed_over")}
+        return told | {"changed": list(self.changed), "sides": dict(self.sides)}
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[str, Any]) -> ImportReport:
+        """The report that goes on from some numbers, which a database has kept."""
+        told = {**counts, "sides": Counter(counts.get("sides", {}))}
+        return cls(**{name: told[name] for name in vars(cls()) if name in told})
+
+    def tell_sides(self) -> None:
+        """Note what is to be told of the splits of a source, in sentences."""
+        if self.moved:
+            self.notes.append(
+                f"{self.moved} rows say another split than their file has: it keeps that, "
+                "as it is given once."
+            )
+        if self.sides[TRAIN] and not self.sides[HELD_OUT] and set(self.sides) <= {TRAIN, VALIDATION}:
+            self.notes.append("The source holds nothing out: there is nothing of it to measure on.")
+
+    def tell_files(self) -> None:
+        """Note what has become of files since they were imported before, and what could not stay outside."""
+        if self.changed:
+            self.notes.append(
+                f"{len(self.changed)} files have changed, as {self.changed[0]}: "
+                "they came as new ones, and those before keep their labels."
+            )
+        if self.renamed:
+            before, now = self.renamed[0]
+            self.notes.append(f"{len(self.renamed)} files have another name, as {now}, which was {before}.")
+        if self.gone:
+            self.notes.append(
+                f"{len(self.gone)} files that were imported before are gone, as {self.gone[0]}: "
+                "what was made of them here stays."
+            )
+        if self.copied:
+            self.notes.append(
+                f"{self.copied} files were copied: they lie in no folder that they could be read from, "
+                "as what is packed, or links that lead out of it."
+            )

@@ -1,0 +1,42 @@
+"""The Data tab while an import waits, goes on, and leaves files where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from mmdemo.data.import_job import ImportJob
+from mmdemo.data.importing import Order
+from tests.browser.labelling import Open, Served
+from tests.conftest import TASK, png
+
+
+def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
+    served: Served, open_page: Open, tmp_path: Path
+) -> None:
+    app, address = served
+    pictures = tmp_path / "shelf"
+    pictures.mkdir()
+    for i in range(12):
+        (pictures / f"{i:02}.png").write_bytes(png((20 * i, 7, 140)))
+    other = ImportJob(app.ws)  # of another process, as `mmdemo import` is
+    other.run(Order(str(pictures), TASK, outside=True), lambda done, total: other.pause())
+    page = open_page(f"{address}?view=data")
+    state = page.locator("[data-import-state]")
+    expect(state).to_contain_text("The import of shelf is paused after 8 of 12 rows.")
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    page.get_by_role("button", name="Resume").click()
+    expect(state).to_contain_text("Imported 12 new pictures")
+    expect(state).to_contain_text("12 stay where they are.")
+    expect(page.get_by_role("button", name="Resume")).to_be_hidden()
+    (pictures / "00.png").unlink()
+    (pictures / "01.png").rename(pictures / "first.png")
+    page.get_by_label("Path or data set").fill(str(pictures))
+    page.get_by_label("leave the files where they are").check()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(state).to_contain_text("11 of 11 rows were here already")
+    state.get_by_text("Files that are gone").click()
+    expect(state.get_by_text("00.png", exact=True)).to_be_visible()
+    state.get_by_text("Files with another name").click()
+    expect(state.get_by_text("01.png is first.png now")).to_be_visible()

@@ -1,0 +1,80 @@
+"""A folder that is imported again: what is new comes, labels stay, what has changed or is gone is told."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mmdemo.data.importing import import_source
+from mmdemo.settings import Settings
+from mmdemo.store.labels import NewLabel
+from mmdemo.store.workspace import Workspace
+from tests.conftest import TASK, png
+
+
+def test_what_is_new_comes_and_what_has_changed_was_renamed_or_is_gone_is_told(
+    settings: Settings, database_url: str, folder: Path
+) -> None:
+    ws = Workspace(replace(settings, database_url=database_url))
+    for name in "abcde":
+        (folder / f"{name}.txt").write_text(f"the {name}")
+    import_source(ws, str(folder), TASK)
+    pairs = {pair.text: pair for pair in ws.pairs.browse(TASK)}
+    ws.labels.add(pairs["the b"].id, NewLabel("match"))
+    (folder / "f.png").write_bytes(png((7, 8, 9)))
+    (folder / "b.png").write_bytes(png((1, 2, 3)))
+    (folder / "c.png").rename(folder / "z.png")
+    (folder / "d.png").unlink()
+    report = import_source(ws, str(folder), TASK)
+    assert (report.items, report.changed, report.renamed, report.gone) == (
+        2,
+        ["b.png"],
+        [("c.png", "z.png")],
+        ["d.png"],
+    )
+    told = " ".join(report.notes)
+    assert "1 files have changed, as b.png" in told and "z.png, which was c.png" in told
+    assert "1 files that were imported before are gone, as d.png" in told
+    kept = ws.pairs.get(pairs["the b"].id)
+    assert kept is not None and kept.verdict == "match"
+    again = import_source(ws, str(folder), TASK)
+    assert (again.items, again.changed, again.renamed, again.gone) == (0, [], [], ["d.png"])
+    ws.close()
+
+
+def test_a_file_that_has_its_size_and_time_is_neither_read_nor_hashed(
+    ws: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_source(ws, str(folder), TASK)
+
+    def refuse(*given: object) -> str:
+        raise AssertionError("it was hashed")
+
+    monkeypatch.setattr("mmdemo.data.import_files.id_of", refuse)
+    report = import_source(ws, str(folder), TASK)
+    assert (report.rows, report.known) == (5, 5)
+
+
+def test_a_file_that_was_only_touched_is_known_by_its_hash(ws: Workspace, folder: Path) -> None:
+    import_source(ws, str(folder), TASK)
+    os.utime(folder / "a.png", (1, 1))
+    report = import_source(ws, str(folder), TASK)
+    assert (report.known, report.changed) == (5, [])
+
+
+def test_a_file_that_the_workspace_has_lost_is_brought_again(ws: Workspace, folder: Path) -> None:
+    import_source(ws, str(folder), TASK)
+    item = ws.items.listed("image")[0]
+    ws.media_path(item).unlink()
+    import_source(ws, str(folder), TASK)
+    assert ws.media_path(item).is_file()
+
+
+def test_new_texts_of_known_files_come(ws: Workspace, folder: Path) -> None:
+    import_source(ws, str(folder), TASK)
+    (folder / "a.txt").write_text("a text that was written later")
+    report = import_source(ws, str(folder), TASK)
+    assert (report.items, report.pairs, report.known) == (0, 1, 4)
