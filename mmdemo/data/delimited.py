@@ -18,6 +18,7 @@ from mmdemo.media.regular_file import TABLE_MB
 MOST_LINES = 1000  # within one quoted field
 DELIMITERS = ",;\t|"
 NAMED = re.compile(r'"?sep=(.)"?\r?', re.IGNORECASE)  # Excel's own first line
+REMARK = re.compile(r"\s*\n|\s*#[ !][^\n]*\n")  # above the first line
 Line = dict[str, str] | str  # by column, or the sentence that says why there is none
 
 
@@ -100,12 +101,15 @@ class Table:
 
 
 def split_head(text: str, suffix: str) -> Table:
-    """A table without the line that only names its delimiter; which that is, where no line does.
+    """A table without remarks above it and the line that only names its delimiter; which that is, where no
+    line does.
 
     Args:
         text: of the file.
         suffix: of the file's name, in small letters.
     """
+    while REMARK.match(text):
+        text = text.partition("\n")[2]
     first, _, rest = text.partition("\n")
     if named := NAMED.fullmatch(first):
         return Table(rest, named[1])
@@ -124,16 +128,19 @@ def rows_of(table: Table, names_file: Callable[[str], bool]) -> Iterator[Line]:
             at = next((i for i, cell in enumerate(header) if names_file(_without_number(cell))), None)
             if at is None:
                 continue
-            header = _unnamed(fields, at)  # no line names the columns: the first is one as the others
+            header = _unnamed(
+                fields, at, names_file
+            )  # no line names the columns: the first is one as the others
         yield _by_column(header, fields, table.delimiter)
 
 
-def _unnamed(fields: Sequence[str], at: int) -> list[str]:
+def _unnamed(fields: Sequence[str], at: int, names_file: Callable[[str], bool]) -> list[str]:
     """Names of the columns of a table without a header, by its first line: that of the files, and of the
     others the one with most letters as that of the texts.
     """
-    others = [i for i in range(len(fields)) if i != at]
-    text = max(others, key=lambda i: sum(c.isalpha() for c in fields[i]), default=None)
+    others = [i for i in range(len(fields)) if i != at and not names_file(_without_number(fields[i]))]
+    letters = {i: sum(c.isalpha() for c in fields[i]) for i in others}
+    text = max((i for i in others if letters[i]), key=lambda i: letters[i], default=None)
     named = {at: "file_name"} | ({} if text is None else {text: "text"})
     return [named.get(i, f"column {i + 1}") for i in range(len(fields))]
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from mmdemo.data.encodings import decode
 from mmdemo.data.rows import Row, Skipped, attempt, parse_json
@@ -26,11 +27,12 @@ from mmdemo.store.texts import normalized
 # Folders and files of systems and tools, beside those whose names begin with a dot.
 NOT_SHOWN = re.compile(
     r"\.|__macosx$|@eadir$|#recycle$|@recycle$|\$recycle\.bin$|system volume information$|lost\+found$|"
-    r"__pycache__$|thumbs\.db$|desktop\.ini$|ehthumbs\.db$|icon\r$",
+    r"__pycache__$|thumbs\.db$|desktop\.ini$|ehthumbs\.db$|icon\r$|~\$|.*(~|:zone\.identifier)$",
     re.IGNORECASE,
 )
 MOST_KEPT = 4  # JSON files that are not read again
 HEAD = 65_536  # bytes by which a file is told from another
+UNREAD_TABLES = frozenset((".xlsx", ".xls", ".ods", ".numbers", ".gz", ".sqlite", ".db"))
 ANNOTATIONS = "annotations"  # the folder of COCO's tables, which name files of the folders beside it
 
 
@@ -142,7 +144,7 @@ class Source:
             self._json[path] = parse_json(self.read_text(path).removeprefix("\ufeff"))
         return self._json[path]
 
-    def find(self, name: str, folder: Path | None = None) -> Path:
+    def find(self, name: str, folder: Path | None = None, lasting: bool = True) -> Path:
         """The file of a name that the source gives.
 
         It may differ in how its accents and capitals are written, lack its suffix, or have other folders in
@@ -151,11 +153,14 @@ class Source:
         Args:
             name: as it is written.
             folder: where that begins; None: the root.
+            lasting: whether a file that is found by a part of its name stands for that name from now on.
 
         Raises:
             ImportRowError: it is not there, several are meant, or it leads out of the source.
         """
         wanted = name.strip().replace("\\", "/")
+        if is_address(wanted):
+            wanted = _path_of(wanted)
         if not wanted:
             raise ImportRowError("The row names no file.")
         path = Path(os.path.normpath((folder or self.root) / wanted))
@@ -163,7 +168,11 @@ class Source:
         if lies_inside and is_file(path):
             self._require_inside(path, name)
             return path
-        found = self._alike(path) or ([] if ".." in wanted.split("/") else self._by_tail(wanted))
+        found = self._alike(path) or ([] if ".." in wanted.split("/") else self._by_tail(wanted, lasting))
+        if not found and "%" in wanted and unquote(wanted) != wanted:
+            return self.find(unquote(wanted), folder, lasting)
+        if not found and is_address(name.strip()):
+            raise ImportRowError(f"{name.strip()[:200]} is on the network: save it beside the table first.")
         if not found and not lies_inside:
             raise ImportRowError(f"{name} lies outside the folder of the manifest.")
         if not found:
@@ -200,6 +209,8 @@ class Source:
         """
 
         def made() -> Row:
+            if file.suffix.lower() in UNREAD_TABLES:
+                raise ImportRowError(f"{file.name} cannot be read as a table. Save it as CSV.")
             if not is_medium(file):
                 raise ImportRowError(f"{file.name} is not named like {any_medium()}.")
             self._require_inside(file)
@@ -244,7 +255,10 @@ class Source:
         """The files by their names and by those without suffixes, as these are compared."""
         index: dict[str, list[Path]] = {}
         for file in self._below(self.root) if not self.is_folder else self.files:
-            for key in {same_name(file.name), *([same_name(file.stem)] if is_medium(file) else [])}:
+            keys = {same_name(file.name)}
+            if is_medium(file):
+                keys |= {same_name(file.stem), _without_zeros(file.stem)}
+            for key in keys:
                 index.setdefault(key, []).append(file)
         return index
 
@@ -264,7 +278,7 @@ class Source:
         claims = MODALITIES.get(self.modality).claims if self.modality else is_medium
         return [f for f in files if claims(f)] or files
 
-    def _by_tail(self, wanted: str) -> list[Path]:
+    def _by_tail(self, wanted: str, lasting: bool) -> list[Path]:
         """The files that share most of the last parts of a name; one stands for one name only."""
         parts = [same_name(p) for p in wanted.split("/") if p not in ("", ".")]
         best = 0
@@ -278,9 +292,29 @@ class Source:
                 found = [*(found if shared == best else []), file]
                 best = shared
         found = self._of_modality(found)
-        if len(found) == 1 and self._named.setdefault(found[0], wanted) != wanted:
+        if len(found) == 1 and self._named.get(found[0], wanted) != wanted:
             return []
+        if len(found) == 1 and lasting:
+            self._named[found[0]] = wanted
         return found
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an address of the network, or of this machine as file://..."""
+    return re.match(r"[a-z][a-z0-9+.-]{1,10}://", name, re.IGNORECASE) is not None
+
+
+def _path_of(address: str) -> str:
+    """The path in an address, without what is asked of its server."""
+    try:
+        return unquote(urlsplit(address).path).lstrip("/")
+    except ValueError:
+        return ""
+
+
+def _without_zeros(stem: str) -> str:
+    """A number as spreadsheets write it: 1 of 0001."""
+    return stem.lstrip("0") or "0" if stem.isdecimal() else same_name(stem)
 
 
 def json_lines(text: str) -> Iterator[Any]:

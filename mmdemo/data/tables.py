@@ -6,19 +6,24 @@ A line is a mapping from columns to values, or the sentence that says why it is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmdemo.data.delimited import rows_of, split_head
 from mmdemo.data.source import Source, is_json_lines, json_lines
-from mmdemo.errors import UserError, reason
+from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.media.regular_file import TABLE_MB
 from mmdemo.modality import is_medium
+from mmdemo.store.splits import SPLIT_NAMES
 
 DELIMITED = (".csv", ".tsv", ".txt")
 LINES = (".jsonl", ".ndjson")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json")
+SPACED = (".txt", "")
+TIMED = re.compile(r"([\d.]+) ([\d.]+)\s*##(.*)")  # of Charades-STA
+LOOKED_AT = 20  # lines by which a list is known
 ROWS_AT_ONCE = 64  # of a Parquet file, where one long text may stand in every row and be packed once
 Line = dict[str, Any] | str
 NO_JSON, NO_OBJECT = "The line is not JSON.", "The line is not a JSON object."
@@ -71,13 +76,22 @@ def _json(source: Source, table: Path) -> Iterator[Line]:
 
 
 def records_in(whole: Any) -> Sequence[Any] | None:
-    """The rows of a JSON: a list of objects, perhaps the only list in an object, or an object of columns as
-    pandas writes it; None: it is another thing.
+    """The rows of a JSON: a list of objects, perhaps the only list in an object or one for each split, an
+    object of columns as pandas writes it, or one from the names of files to their texts; None: it is another
+    thing.
     """
     if isinstance(whole, list):
         return whole if any(isinstance(row, dict) for row in whole) else None
     if not isinstance(whole, dict) or not whole:
         return None
+    if all(key.lower() in SPLIT_NAMES and isinstance(rows, list) for key, rows in whole.items()):
+        return [
+            {"split": k, **row} if isinstance(row, dict) else row for k, rows in whole.items() for row in rows
+        ]
+    if all(names_medium(key) for key in whole):
+        return [_of_file(name, said) for name, said in whole.items()]
+    if all(isinstance(v, dict) and any(names_medium(cell) for cell in v.values()) for v in whole.values()):
+        return list(whole.values())  # by ids of their own
     if all(isinstance(v, list) and len(v) == len(next(iter(whole.values()))) for v in whole.values()):
         columns = list(whole.values())
         if not any(isinstance(cell, dict) for column in columns for cell in column[:1]):
@@ -92,6 +106,13 @@ def records_in(whole: Any) -> Sequence[Any] | None:
     return [whole] if all(not isinstance(v, (dict, list)) for v in whole.values()) else None
 
 
+def _of_file(name: str, said: Any) -> dict[str, Any]:
+    """The row of a file, by what a JSON says of it: a text, several, or an object of columns."""
+    if isinstance(said, dict):
+        return {"file_name": name, **said}
+    return {"file_name": name, "captions" if isinstance(said, list) else "text": said}
+
+
 def _delimited(source: Source, table: Path) -> Iterator[Line]:
     text = source.read_text(table)
     if "\n" not in text:  # lines as they were ended before Unix
@@ -100,7 +121,39 @@ def _delimited(source: Source, table: Path) -> Iterator[Line]:
         raise UserError(f"{table.name} is empty.", "Its first line must name the columns file_name and text.")
     if "\x00" in text.split("\n", 1)[0]:
         raise UserError(f"{table.name} is not a text: its first line holds zero bytes.", "Save it as UTF-8.")
+    if table.suffix.lower() in SPACED and (lines := _spaced(source, text, table.parent)) is not None:
+        yield from lines
+        return
     yield from rows_of(split_head(text, table.suffix.lower()), names_medium)
+
+
+def _spaced(source: Source, text: str, folder: Path) -> Iterator[Line] | None:
+    """The lines of a list of files, each with its text behind a blank, as Kaldi, AISHELL and MSVD have them;
+    None: it is none.
+    """
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+
+    def is_one(line: str) -> bool:
+        name, _, said = line.partition(" ")
+        if "\t" in name or "|" in line or not re.search(r"[^\W\d_]", said) or names_medium(said):
+            return False
+        try:
+            return is_medium(source.find(name, folder, lasting=False))
+        except ImportRowError:
+            return False
+
+    first = lines[:LOOKED_AT]
+    if sum(map(is_one, first)) * 2 < len(first) or not is_one(next(filter(is_one, first), "")):
+        return None
+    return (_spaced_row(line) for line in lines)
+
+
+def _spaced_row(line: str) -> dict[str, Any]:
+    name, _, said = line.partition(" ")
+    row = {"file_name": name, "text": said.strip()}
+    if timed := TIMED.fullmatch(said):
+        row |= {"start": timed[1], "end": timed[2], "text": timed[3].strip()}
+    return row
 
 
 def names_medium(cell: Any) -> bool:

@@ -41,6 +41,8 @@ HELD_OUT_NAMES = ("held-out", "held_out", "holdout", "test", "testing")
 SPLIT_NAMES = {  # a table that has no test rows is measured on its validation rows; see `split_names`
     "train": TRAIN,
     "training": TRAIN,
+    "restval": TRAIN,  # of COCO, by Karpathy's splits
+    "trainval": TRAIN,
     **dict.fromkeys((*HELD_OUT_NAMES, *VALIDATION_NAMES), HELD_OUT),
 }
 

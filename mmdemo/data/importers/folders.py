@@ -7,25 +7,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from mmdemo.data.columns import TEXT_COLUMNS
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, read_field
+from mmdemo.data.side_names import Sides
 from mmdemo.data.source import Source, exact_name, same_name
 from mmdemo.errors import ImportRowError
 from mmdemo.media.regular_file import is_file
 from mmdemo.modality import is_medium
-from mmdemo.store.splits import SPLIT_NAMES, split_names
+from mmdemo.store.splits import SPLIT_NAMES
 
-TEXTS = (
-    ".txt",
-    ".caption",
-    ".lab",
-    ".cls",
-    ".json",
-)  # beside a medium; of several the first that says a text
+# Beside a medium; of several the first that says a text. The first two are LibriTTS's.
+TEXTS = (".normalized.txt", ".original.txt", ".txt", ".caption", ".lab", ".cls", ".json")
+BOXES = re.compile(r"\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*")  # a line of where things are, as YOLO has them
+MICROPHONE = re.compile(r"_mic\d$")  # of VCTK's recordings, of which one text is the text of both
+LOOKED_AT = 20  # text files by which captions are known
+NUMBER = re.compile(r"\d{1,4}[._ -]+(?=\D)")  # before the name of a class: 001.Black_footed_Albatross, 30_cat
 # Folders that say what lies in them and not what it shows.
 PLAIN_FOLDERS = frozenset(
     (
@@ -38,28 +39,15 @@ PLAIN_FOLDERS = frozenset(
 
 def class_of(source: Source, file: Path) -> str:
     """The class of a file: the last of its folders that is called like one, as "tabby cat" for tabby_cat/."""
+    return _class_folder(source, file).replace("_", " ").strip()
+
+
+def _class_folder(source: Source, file: Path) -> str:
     for part in reversed(source.parts(file)):
         name = part.lower()
-        if name in SPLIT_NAMES or name in PLAIN_FOLDERS or not re.search(r"[^\W\d_]", part):
-            continue
-        return part.replace("_", " ")
+        if name not in SPLIT_NAMES and name not in PLAIN_FOLDERS and re.search(r"[^\W\d_]", part):
+            return part
     return ""
-
-
-class Sides:
-    """Which split each file of a folder is of, by the folders that it lies in."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._meaning = split_names({self.name(file) for file in source.media})
-
-    def name(self, file: Path) -> str:
-        """The name of the split; empty where none of its folders is called like one."""
-        return next((p.lower() for p in self._source.parts(file) if p.lower() in SPLIT_NAMES), "")
-
-    def of(self, file: Path) -> str:
-        """The side."""
-        return self._meaning.get(self.name(file), "")
 
 
 def beside(file: Path, suffixes: tuple[str, ...], among: dict[str, Path]) -> list[Path]:
@@ -80,6 +68,49 @@ def beside(file: Path, suffixes: tuple[str, ...], among: dict[str, Path]) -> lis
     return found
 
 
+class Companions:
+    """The files of some suffixes that belong to media: beside them, or in a folder of their own that lies
+    beside that of the media, as wav48/p225/p225_001.wav and txt/p225/p225_001.txt of VCTK.
+    """
+
+    def __init__(self, source: Source, suffixes: tuple[str, ...]) -> None:
+        self._source, self._suffixes = source, suffixes
+        self._folders = by_folder(source)
+
+    def of(self, file: Path) -> list[Path]:
+        """Those of a medium, in the order of the suffixes."""
+        return beside(file, self._suffixes, self._folders.get(file.parent, {})) or self._apart(file)
+
+    def _apart(self, file: Path) -> list[Path]:
+        if not self._by_stem:
+            return []
+        keys = {same_name(file.stem), same_name(MICROPHONE.sub("", file.stem))}
+        parts = self._source.parts(file)
+        found = [p for k in keys for p in self._by_stem.get(k, ()) if _is_near(self._source.parts(p), parts)]
+        return found if len(found) == 1 else []
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[Path]]:
+        """The files of those suffixes in folders without media."""
+        source = self._source
+        if not source.is_folder:
+            return {}
+        taken = {f.parent for f in source.media}
+        named: dict[str, list[Path]] = {}
+        for path in source.files:
+            if path.parent not in taken and path.suffix.lower() in self._suffixes and source.is_inside(path):
+                named.setdefault(same_name(path.stem), []).append(path)
+        return named
+
+
+def _is_near(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two folders are the same but for one part of their paths."""
+    if len(one) == len(other):
+        return sum(a != b for a, b in zip(one, other, strict=True)) <= 1
+    short, long = sorted((one, other), key=len)
+    return len(long) == len(short) + 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
+
+
 def by_folder(source: Source) -> dict[Path, dict[str, Path]]:
     """The files of each folder of a source by their names, and by those as they are compared."""
     files = source.files if source.is_folder else [f for f in source.path.parent.iterdir() if is_file(f)]
@@ -94,13 +125,18 @@ def by_folder(source: Source) -> dict[Path, dict[str, Path]]:
 def text_in(source: Source, path: Path) -> str:
     """What a text file beside a medium says; of a JSON its first field that holds a text."""
     if path.suffix.lower() != ".json":
-        return source.read_text(path).strip()
+        text = source.read_text(path).strip()
+        if text and all(BOXES.fullmatch(line.strip()) for line in text.split("\n") if line.strip()):
+            source.note("Text files that hold places of things in numbers are no texts of their pictures.")
+            return ""
+        return text
     try:
         said: Any = json.loads(source.read_text(path))
     except (ValueError, RecursionError) as e:
         raise ImportRowError(f"{path.name} is no JSON that can be read.") from e
     fields = {str(k).lower(): v for k, v in said.items()} if isinstance(said, dict) else {}
-    return next((read_field(fields[c], c) for c in TEXT_COLUMNS if isinstance(fields.get(c), str)), "")
+    said = (read_field(fields[c], c) for c in TEXT_COLUMNS if isinstance(fields.get(c), str))
+    return next((text for text in said if text and not is_medium(Path(text[-300:]))), "")
 
 
 class CaptionFiles:
@@ -113,14 +149,16 @@ class CaptionFiles:
 
     def recognise(self, source: Source) -> Recognition:
         """By how many of the media have one."""
-        folders = by_folder(source) if source.media else {}
-        texts = [bool(beside(f, TEXTS[:-1], folders[f.parent])) for f in source.media]
+        if not source.media:
+            return NOT_MINE
+        plain = Companions(source, TEXTS[:-1])
+        found = [plain.of(f) for f in source.media]
+        texts = [bool(paths) for paths in found]
         if not any(texts):
-            texts = [
-                any(text_in(source, t) for t in beside(f, TEXTS[-1:], folders[f.parent]))
-                for f in source.media[:5]
-            ]
-        if not any(texts):
+            found = [Companions(source, TEXTS[-1:]).of(f) for f in source.media[:LOOKED_AT]]
+            texts = [any(text_in(source, path) for path in paths) for paths in found]
+        looked_at = [path for paths in found for path in paths][:LOOKED_AT]
+        if not any(text_in(source, path) for path in looked_at):
             return NOT_MINE
         share = sum(texts) / len(texts)
         what = "All files" if share == 1 else f"{sum(texts)} of {len(texts)} files"
@@ -147,17 +185,24 @@ class ClassTree:
             return NOT_MINE
         named = sorted(classes - {""})
         why = f"Files lie in folders such as {', '.join(named[:3])}."
+        if len(named) == 1 and any(not is_medium(f) and not class_of(source, f) for f in source.files):
+            return Recognition(0.18, why)  # one folder beside other files only holds what they are about
         return Recognition(0.1 if beside or "" in classes else 0.4, why)
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The media in the order of their paths."""
         sides = Sides(source)
-        for number, file in enumerate(source.files, 1):
-            yield source.file_row(
-                number,
-                file,
-                lambda file=file: {"text": class_of(source, file), "split": sides.of(file)},  # type: ignore[misc]
-            )
+        own = {_class_folder(source, f) for f in source.media} - {""}
+        numbered = bool(own) and all(NUMBER.match(name) for name in own)
+        lists = set(sides.lists)
+        files = [f for f in source.files if f not in lists]
+
+        def facts(file: Path) -> dict[str, Any]:
+            name = class_of(source, file)
+            return {"text": NUMBER.sub("", name, count=1) if numbered else name, "split": sides.of(file)}
+
+        for number, file in enumerate(files, 1):
+            yield source.file_row(number, file, partial(facts, file))
 
 
 class PictureFolder:
@@ -185,9 +230,9 @@ class PictureFolder:
 
 
 def _media(source: Source) -> Iterator[Row | Skipped]:
-    sides, folders = Sides(source), by_folder(source)
-    texts = {f: beside(f, TEXTS, folders.get(f.parent, {})) for f in source.media}
-    read = {path for paths in texts.values() for path in paths}
+    sides, companions = Sides(source), Companions(source, TEXTS)
+    texts = {f: companions.of(f) for f in source.media}
+    read = {*sides.lists, *(path for paths in texts.values() for path in paths)}
     number = 0
     for file in source.files:
         if file in read:

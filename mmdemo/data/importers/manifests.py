@@ -6,16 +6,17 @@ files with the media in them are the Hub's own. So all of these are manifests.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.columns import Columns, columns_of, said_in
+from mmdemo.data.columns import KNOWN, Columns, columns_of, plain, said_in, split_said
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
-from mmdemo.data.side_names import side_name, side_name_of, side_word
-from mmdemo.data.source import Source, same_name
+from mmdemo.data.side_names import Sides, side_name_of, side_word
+from mmdemo.data.source import Source, is_address, same_name
 from mmdemo.data.tables import DELIMITED, Line, is_table, lines_of
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.media.regular_file import is_file
@@ -26,6 +27,12 @@ LOOKED_AT = 20  # lines by which a table is known
 MOST_TABLES = 2000  # of a folder that are looked at
 SHORT = 100_000_000  # bytes of a JSON
 METADATA = "metadata"  # what the Hub calls a table beside files
+# Texts about a data set, which may name files of it; and the second of two tables of the same rows.
+NO_TABLES = re.compile(
+    r"(class(es|_?names)?|synsets|read.?me|licen[cs]e|notes?|changelog|citation|about|terms)\b|.*\blemma\b",
+    re.IGNORECASE,
+)
+LISTED = "text"  # a list of Kaldi's
 
 
 class Manifest:
@@ -70,20 +77,33 @@ class Manifest:
         if not tables:
             raise UserError(f"{source.path} has no table of files.", "Add one with file_name and text.")
         sides = {table: side_name_of(source, table) for table in tables}
+        of_files = Sides(source)
+        names = {*sides.values(), *of_files.names}
         number = 0
         named: set[int] = set()  # of a hundred thousand paths their hashes take a tenth of the memory
         for table in tables:
-            for row in self._of(source, table, sides[table], set(sides.values()), number):
+            for row in self._of(source, table, sides[table], of_files, names, number):
                 number = row.number if isinstance(row, Row) else row.row
                 if isinstance(row, Row) and row.file is not None:
                     named.add(hash(row.file))
                 yield row
+        self._tell_unread(source, tables)
         others = sum(hash(file) not in named for file in source.media) if source.is_folder else 0
         if others:
             source.note(f"{others} files of the folder are in no row that can be read, and were left out.")
 
+    @staticmethod
+    def _tell_unread(source: Source, tables: list[Path]) -> None:
+        """Say of tables that are called as if they were to be read why they were not."""
+        for path in _named_tables(source) if source.is_folder else []:
+            if path not in tables and (side_word(path.stem) or path.stem.lower() == METADATA):
+                try:
+                    _look(source, path)
+                except (UserError, OSError, ValueError) as e:
+                    source.note(f"{path.name} was not read. {e}")
+
     def _of(
-        self, source: Source, table: Path, side: str, others: set[str], before: int
+        self, source: Source, table: Path, side: str, of_files: Sides, others: set[str], before: int
     ) -> Iterator[Row | Skipped]:
         """The rows of one table, whose numbers go on from those before it."""
         first: list[Line] = []
@@ -93,9 +113,12 @@ class Manifest:
             if len(first) == LOOKED_AT:
                 break
         columns = _columns(source, table, [line for line in first if isinstance(line, dict)])
+        if columns is not None and columns.guessed:
+            source.note(f"The texts of {table.name} are those of its column {columns.text}.")
         told = _with_splits(_chained(first, lines), others)
         for number, (line, splits) in enumerate(told, before + 1):
             if columns is None and isinstance(line, dict):
+                _require_files(table, line)
                 has = ", ".join(map(str, line)) or "none"
                 raise UserError(
                     f"{table.name} has no column file_name; its columns are {has}.",
@@ -104,7 +127,21 @@ class Manifest:
             if isinstance(line, str) or columns is None:
                 yield Skipped(number, str(line))
             else:
-                yield from _rows(source, number, line, table, columns, splits, side)
+                yield from _rows(source, number, line, table, columns, splits, side, of_files)
+
+
+def _require_files(table: Path, line: dict[str, Any]) -> None:
+    """Say of a table of addresses that what they lead to is not fetched.
+
+    Raises:
+        UserError: it is one.
+    """
+    far = next((name for name, cell in line.items() if isinstance(cell, str) and is_address(cell)), "")
+    if far:
+        raise UserError(
+            f"{table.name} names files on the network, in its column {far}.",
+            "Save them beside the table first, as img2dataset does.",
+        )
 
 
 def _chained(first: list[Line], rest: Iterator[Line]) -> Iterator[Line]:
@@ -127,9 +164,7 @@ def _tables(source: Source) -> list[tuple[Path, Columns, float]]:
     """
     if not source.is_folder:
         return []
-    media = {(f.parent, same_name(f.stem)) for f in source.media}
-    named = [f for f in source.files if is_table(f) or f.suffix.lower() == ".txt"]
-    named = [f for f in named if (f.parent, same_name(f.stem)) not in media and _is_short(f)][:MOST_TABLES]
+    named = _named_tables(source)
     metadata = [f for f in named if f.stem.lower() == METADATA]
     for group in (metadata, [f for f in named if f not in metadata]):
         found = []
@@ -140,9 +175,18 @@ def _tables(source: Source) -> list[tuple[Path, Columns, float]]:
                 continue
             if columns is not None and (share > 0 or table in metadata):
                 found.append((table, columns, share))
+        with_texts = [one for one in found if one[1].texts]  # a list of files says no more beside them
         if found:
-            return _one_kind(found)
+            return _one_kind(with_texts or found)
     return []
+
+
+def _named_tables(source: Source) -> list[Path]:
+    """The files of a folder that are called like tables, without those that are captions of a medium."""
+    media = {(f.parent, same_name(name)) for f in source.media for name in (f.stem, f.name)}
+    named = [f for f in source.files if is_table(f) or f.suffix.lower() == ".txt" or f.name == LISTED]
+    named = [f for f in named if not (f.suffix.lower() == ".txt" and NO_TABLES.match(f.stem))]
+    return [f for f in named if (f.parent, same_name(f.stem)) not in media and _is_short(f)][:MOST_TABLES]
 
 
 def _one_kind(found: list[tuple[Path, Columns, float]]) -> list[tuple[Path, Columns, float]]:
@@ -176,9 +220,16 @@ def _is_there(source: Source, cell: Any, folder: Path) -> bool:
     if not isinstance(cell, str) or not 0 < len(cell) < 1000 or "\n" in cell:
         return False
     try:
-        return is_medium(source.find(cell, folder))
+        return is_medium(source.find(cell, folder, lasting=False))
     except ImportRowError:
         return False
+
+
+def _split_or_none(line: Mapping[str, Any]) -> str:
+    try:
+        return split_said(line)
+    except ImportRowError:  # which its row will say
+        return ""
 
 
 def _is_file_cell(cell: Any) -> bool:
@@ -197,7 +248,7 @@ def _with_splits(lines: Iterable[Line], others: set[str]) -> Iterator[tuple[Line
     waiting: list[Line] = []
     meaning = split_names(others) if others & set(HELD_OUT_NAMES) else None
     for line in lines:
-        split = "" if isinstance(line, str) else str(line.get("split") or "").strip().lower()
+        split = "" if isinstance(line, str) else _split_or_none(line)
         if meaning is None and split in HELD_OUT_NAMES:
             meaning = split_names([split])
             for earlier in waiting:
@@ -219,18 +270,22 @@ def _rows(
     columns: Columns,
     splits: Mapping[str, str],
     side: str,
+    of_files: Sides,
 ) -> Iterator[Row | Skipped]:
     """The rows of a line: one, or one for each text where a column of several holds them."""
     cell = line.get(columns.file)
-    value = line.get(columns.text) if columns.text else None
-    many = columns.may_be_list and isinstance(value, list) and len(value) > 0
+    texts = columns.texts_of(line)
+    line = {plain(k) if plain(k) in KNOWN else k: v for k, v in line.items() if k not in columns.texts}
     named = str(cell.get("path") or "") if isinstance(cell, dict) else str(cell if cell is not None else "")
 
     def made(text: Any) -> Row:
-        split = side_name(read_field(line.get("split"), "split", int)) or side
-        if split and split not in splits:
-            raise ImportRowError(f"The split {split!r} is neither train, validation nor held-out.")
-        facts = {
+        split = split_said(line)
+        if split and split not in splits and not (split := side_word(split)):
+            raise ImportRowError(
+                f"The split {line.get('split')!r} is neither train, validation nor held-out."
+            )
+        split = split or side
+        facts: dict[str, Any] = {
             "text": read_field(text, columns.text or "text"),
             "split": splits.get(split, ""),
             **said_in(line),
@@ -240,9 +295,11 @@ def _rows(
             return Row(number, name, data=bytes(cell["bytes"]), **facts)
         name = named if isinstance(cell, dict) else read_field(cell, columns.file, int)
         file = source.find(name, table.parent)
+        if not facts["split"] and not split:
+            facts["split"] = splits.get(of_files.name(file), "")
         return Row(number, file.name, file, **facts)
 
-    for text in value if many and isinstance(value, list) else [value]:
+    for text in texts:
         yield attempt(number, named, lambda text=text: made(text))  # type: ignore[misc]
 
 

@@ -4,8 +4,10 @@ collection need not fit on the disk twice.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from mmdemo.data.archives import inside, is_archive, unpacked
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition, choose
@@ -14,6 +16,8 @@ from mmdemo.data.side_names import side_word
 from mmdemo.data.source import Source
 from mmdemo.errors import UserError
 from mmdemo.store.splits import split_names
+
+TABLES = (".csv", ".tsv", ".jsonl")  # of the files in an archive, beside it
 
 
 class Shards:
@@ -32,6 +36,10 @@ class Shards:
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The rows of each archive in the order of their names; one that cannot be read is passed over."""
         archives = [f for f in source.files if is_archive(f)]
+        tables = _tables_of(source, archives)
+        left = sorted({t.name for t in _tables(source)} - {t.name for own in tables.values() for t in own})
+        if left:
+            source.note(f"Beside the archives {', '.join(left[:4])} was not read: unpack them to use it.")
         names = {f: side_word(f.name.partition(".")[0]) for f in archives}
         sides = split_names(names.values())
         number = 0
@@ -39,7 +47,11 @@ class Shards:
             side = sides.get(names[archive], "")
             try:
                 with unpacked(archive, source.within, keep=False) as folder:
-                    part = Source(inside(folder), source.within or folder, source.modality)
+                    home = inside(folder)
+                    for table in tables.get(archive, []):
+                        if source.is_inside(table) and not (home / table.name).exists():
+                            shutil.copyfile(table, home / table.name)
+                    part = Source(home, source.within or folder, source.modality)
                     chosen, _ = choose(part)
                     source.note(f"{archive.name} was read as {chosen.importer.about}.")
                     for row in chosen.importer.rows(part):
@@ -53,6 +65,24 @@ class Shards:
             except UserError as e:
                 number += 1
                 yield Skipped(number, str(e), archive.name)
+
+
+def _tables(source: Source) -> list[Path]:
+    return [f for f in source.top_files if f.suffix.lower() in TABLES and source.head(f)]
+
+
+def _tables_of(source: Source, archives: list[Path]) -> dict[Path, list[Path]]:
+    """The tables beside archives by the one whose files they name: metadata.csv of images.zip, train.csv of
+    train.zip.
+    """
+    if len(archives) == 1:
+        return {archives[0]: _tables(source)}
+    stems = {a.name.partition(".")[0].lower(): a for a in archives}
+    found: dict[Path, list[Path]] = {}
+    for table in _tables(source):
+        if archive := stems.get(table.stem.lower()):
+            found.setdefault(archive, []).append(table)
+    return found
 
 
 IMPORTERS.add(Shards.name, Shards())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmdemo.data.columns import FILE_COLUMNS, plain
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.data.source import Source
@@ -20,24 +21,32 @@ class LJSpeech:
 
     def recognise(self, source: Source) -> Recognition:
         """A folder with wavs/ and a metadata.csv of lines with bars."""
-        table = source.path / "metadata.csv"
-        if not source.is_folder or not (source.path / "wavs").is_dir() or not is_file(table):
-            return NOT_MINE
-        if "|" not in source.head(table).partition("\n")[0]:
+        if not self._tables(source):
             return NOT_MINE
         return Recognition(0.9, "It has wavs/ beside a metadata.csv of id|text lines.")
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a line, with the normalised text where there is one."""
-        for number, line in enumerate(source.read_text(source.path / "metadata.csv").split("\n"), 1):
-            if not line.strip():
-                continue
-            fields = line.split("|")
-            if len(fields) < 2:
-                yield Skipped(number, "The line is not id|text|normalised text.")
-                continue
-            text = fields[2] if len(fields) > 2 and fields[2].strip() else fields[1]
-            yield source.row(number, f"wavs/{fields[0].strip()}.wav", text=text.strip())
+        number = 0
+        for table in self._tables(source):
+            for line in source.read_text(table).split("\n"):
+                number += 1
+                if not line.strip():
+                    continue
+                fields = line.split("|")
+                if len(fields) < 2:
+                    yield Skipped(number, "The line is not id|text|normalised text.")
+                    continue
+                text = fields[2] if len(fields) > 2 and fields[2].strip() else fields[1]
+                yield source.row(number, f"wavs/{fields[0].strip()}", table.parent, text=text.strip())
+
+    @staticmethod
+    def _tables(source: Source) -> list[Path]:
+        """The tables beside a wavs/ whose first line names no columns."""
+        asked = source.files if source.is_folder else [source.path]
+        named = [f for f in asked if f.name.lower() == "metadata.csv" and (f.parent / "wavs").is_dir()]
+        heads = {f: source.head(f).partition("\n")[0] for f in named}
+        return [f for f in named if "|" in heads[f] and plain(heads[f].partition("|")[0]) not in FILE_COLUMNS]
 
 
 class CommonVoice:
@@ -49,22 +58,16 @@ class CommonVoice:
 
     def recognise(self, source: Source) -> Recognition:
         """The folder, or a TSV beside clips/."""
-        folder = source.path if source.is_folder else source.path.parent
-        if not (folder / "clips").is_dir():
+        if not self._tables(source):
             return NOT_MINE
-        if source.is_folder:
-            found = any(is_file(folder / name) for name in self.tables)
-        else:
-            found = source.path.suffix.lower() == ".tsv"
-        return Recognition(0.9, "It has clips/ beside tables of Common Voice.") if found else NOT_MINE
+        return Recognition(0.9, "It has clips/ beside tables of Common Voice.")
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The rows of the TSV; of a folder, those of train, dev and test, or else of validated."""
-        folder = source.path if source.is_folder else source.path.parent
-        split_tables = [folder / name for name in self.tables[1:] if is_file(folder / name)]
-        tables = split_tables or [folder / self.tables[0]] if source.is_folder else [source.path]
+        tables = self._tables(source)
         splits = split_names(table.stem for table in tables)
         number = 0
+        named: set[Path] = set()
         for table in tables:
             lines = [line.split("\t") for line in source.read_text(table).split("\n") if line.strip()]
             header = [name.strip() for name in lines[0]] if lines else []
@@ -73,9 +76,27 @@ class CommonVoice:
                 line = dict(zip(header, fields, strict=False))
                 name, text = line.get("path", "").strip(), line.get("sentence", "")
                 split = splits.get(table.stem, "")
-                yield source.row(
-                    number, f"clips/{name}" if name else "", folder, text=text.strip(), split=split
+                row = source.row(
+                    number, f"clips/{name}" if name else "", table.parent, text=text.strip(), split=split
                 )
+                if isinstance(row, Row) and row.file is not None:
+                    named.add(row.file)
+                yield row
+        others = len(set(source.media) - named) if source.is_folder else 0
+        if others:
+            source.note(f"{others} clips are in none of the tables that are read, and were left out.")
+
+    def _tables(self, source: Source) -> list[Path]:
+        """The table, or those of each folder with clips/."""
+        if not source.is_folder:
+            is_one = source.path.suffix.lower() == ".tsv" and (source.path.parent / "clips").is_dir()
+            return [source.path] if is_one else []
+        found: list[Path] = []
+        for folder in sorted({f.parent for f in source.files if f.name in self.tables}):
+            if (folder / "clips").is_dir():
+                validated, *split = (folder / name for name in self.tables)
+                found += [t for t in split if is_file(t)] or [validated]
+        return found
 
 
 class LibriSpeech:

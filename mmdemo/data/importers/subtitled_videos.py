@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
-from mmdemo.data.importers.folders import Sides, beside, by_folder
+from mmdemo.data.importers.folders import Companions, by_folder
 from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.side_names import Sides
 from mmdemo.data.source import Source, same_name
 from mmdemo.data.subtitles import read_cues
 from mmdemo.errors import UserError
@@ -31,20 +32,21 @@ class SubtitledVideos:
         timed = [f for f in source.media if _has_time(f)]
         if not timed:
             return NOT_MINE
-        folders = by_folder(source)
-        count = sum(bool(_subtitles(f, folders.get(f.parent, {}))) for f in timed)
+        subtitles = Subtitles(source)
+        count = sum(bool(subtitles.of(f)) for f in timed)
         why = f"{count} of {len(timed)} files have subtitles beside them."
-        return Recognition(0.6 + 0.1 * count / len(timed), why) if count else NOT_MINE
+        # Above plain texts beside them, which say the same without times.
+        return Recognition(0.65 + 0.1 * count / len(timed), why) if count else NOT_MINE
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a cue; a video without subtitles is imported without a text."""
-        sides, folders, number = Sides(source), by_folder(source), 0
-        read = {s for f in source.media for s in _subtitles(f, folders.get(f.parent, {}))}
+        sides, subtitles, number = Sides(source), Subtitles(source), 0
+        read = {path for f in source.media for path in subtitles.of(f)}
         for file in source.files:
             if file in read:
                 continue
             cues = 0
-            for one in _subtitles(file, folders.get(file.parent, {})) if _has_time(file) else []:
+            for one in subtitles.of(file) if _has_time(file) else []:
                 try:
                     said = list(read_cues(source.read_text(one)))
                 except UserError as e:
@@ -64,19 +66,30 @@ def _has_time(file: Path) -> bool:
     return any(MODALITIES.get(name).claims(file) for name in ("video", "audio"))
 
 
-def _subtitles(file: Path, among: dict[str, Path]) -> list[Path]:
-    """The subtitles of a file: talk.srt, talk.mp4.srt or, where there is none of these, talk.en.srt."""
-    own = beside(file, SUBTITLES, among)
-    if own:
-        return own[:1]
-    stem = same_name(file.stem)
-    return [
-        path
-        for path in sorted(set(among.values()))
-        if path.suffix.lower() in SUBTITLES
-        and same_name(path.name).startswith(f"{stem}.")
-        and LANGUAGE.fullmatch(same_name(path.stem).removeprefix(stem))
-    ]
+class Subtitles:
+    """The subtitles of files: talk.srt, talk.mp4.srt or subs/talk.srt; where there is none of these,
+    talk.en.srt and talk.de.srt.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._companions = Companions(source, SUBTITLES)
+        self._folders = {
+            folder: sorted({path for path in named.values() if path.suffix.lower() in SUBTITLES})
+            for folder, named in by_folder(source).items()
+        }
+
+    def of(self, file: Path) -> list[Path]:
+        """Those of a file."""
+        own = self._companions.of(file)
+        if own:
+            return own[:1]
+        stem = same_name(file.stem)
+        return [
+            path
+            for path in self._folders.get(file.parent, ())
+            if same_name(path.name).startswith(f"{stem}.")
+            and LANGUAGE.fullmatch(same_name(path.stem).removeprefix(stem))
+        ]
 
 
 IMPORTERS.add(SubtitledVideos.name, SubtitledVideos())

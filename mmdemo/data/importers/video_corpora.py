@@ -10,10 +10,14 @@ from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, attempt
+from mmdemo.data.side_names import side_word
 from mmdemo.data.source import Source, json_lines, same_name
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.modality import MODALITIES
-from mmdemo.store.splits import SPLIT_NAMES, split_names
+from mmdemo.store.splits import split_names
+
+DEEPEST = 2  # folders in which tables lie
+QUERIES = re.compile(r'\s*\{[^\n]*"(?:vid|query)"[^\n]*"(?:vid|query)"')
 
 
 class Videos:
@@ -52,8 +56,13 @@ def is_video(path: Path) -> bool:
     return MODALITIES.get("video").claims(path)
 
 
-def _json(source: Source, wanted: str) -> dict[str, Any]:
-    path = source.path
+def _tables(source: Source, *suffixes: str) -> list[Path]:
+    """The file, or those of a folder, that may be tables of a corpus."""
+    asked = source.files if source.is_folder else [source.path]
+    return [f for f in asked if f.suffix.lower() in suffixes and len(source.parts(f)) <= DEEPEST]
+
+
+def _json(source: Source, path: Path, wanted: str) -> dict[str, Any]:
     try:
         table = source.read_json(path)
     except ValueError as e:
@@ -63,15 +72,13 @@ def _json(source: Source, wanted: str) -> dict[str, Any]:
     return table
 
 
-def _head(source: Source, *suffixes: str) -> str:
-    """How a file of one of those suffixes begins; empty for any other."""
-    return source.head(source.path) if source.path.suffix.lower() in suffixes else ""
-
-
-def _split(path: Path) -> str:
-    """The split that a file's name says, such as val_1.json or highlight_train_release.jsonl."""
-    words = re.split(r"[^a-z]+", path.stem.lower())
-    return next((SPLIT_NAMES[w] for w in words if w in SPLIT_NAMES), "")
+def _whole(source: Source, path: Path) -> dict[str, Any]:
+    """What a JSON says; nothing where it says no object."""
+    try:
+        whole = source.read_json(path)
+    except (ValueError, UserError):
+        return {}
+    return whole if isinstance(whole, dict) else {}
 
 
 class MsrVtt:
@@ -82,25 +89,31 @@ class MsrVtt:
 
     def recognise(self, source: Source) -> Recognition:
         """A .json with sentences."""
-        head = _head(source, ".json")
-        known = '"videos"' in head or '"sentences"' in head
-        if not known or '"timestamps"' in head or "sentences" not in _json(source, "sentences"):
-            return NOT_MINE
-        return Recognition(0.9, "It has videos and sentences.")
+        found = self._tables(source)
+        return Recognition(0.9, f"{found[0].name} has videos and sentences.") if found else NOT_MINE
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a sentence."""
-        table = _json(source, "videos and sentences")
-        named = {str(v.get("video_id")): str(v.get("split")) for v in _dicts(table.get("videos"))}
-        splits = split_names(named.values())
+        tables = [_json(source, path, "videos and sentences") for path in self._tables(source)]
         videos = Videos(source)
-        for number, sentence in enumerate(_list(table["sentences"]), 1):
+        told = [v for table in tables for v in _dicts(table.get("videos"))]
+        named = {str(v.get("video_id")): str(v.get("split")) for v in told}
+        splits = split_names(named.values())
+        for number, sentence in enumerate((s for table in tables for s in _list(table["sentences"])), 1):
             if not isinstance(sentence, dict):
                 yield Skipped(number, "The sentence is not a JSON object.")
                 continue
             name = str(sentence.get("video_id", ""))
             split = splits.get(named.get(name, ""), "")
             yield videos.row(number, name, sentence.get("caption"), None, split)
+
+    @staticmethod
+    def _tables(source: Source) -> list[Path]:
+        heads = {path: source.head(path) for path in _tables(source, ".json")}
+        known = [
+            p for p, h in heads.items() if ('"videos"' in h or '"sentences"' in h) and '"timestamps"' not in h
+        ]
+        return [p for p in known if isinstance(_whole(source, p).get("sentences"), list)]
 
 
 class QvHighlights:
@@ -111,22 +124,32 @@ class QvHighlights:
 
     def recognise(self, source: Source) -> Recognition:
         """A .jsonl whose lines have a vid and a query."""
-        head = _head(source, ".jsonl", ".json")
-        found = re.match(r'\s*\{[^\n]*"(?:vid|query)"[^\n]*"(?:vid|query)"', head)
-        return Recognition(0.9, "Its lines have a vid and a query.") if found else NOT_MINE
+        found = self._tables(source)
+        return (
+            Recognition(0.9, f"The lines of {found[0].name} have a vid and a query.") if found else NOT_MINE
+        )
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a window; a query without windows, as in the test split, is a row of the whole video."""
         videos, number = Videos(source), 0
-        for entry in json_lines(source.read_text(source.path)):
-            if not isinstance(entry, dict) or "vid" not in entry or "query" not in entry:
-                number += 1
-                yield Skipped(number, "The line is no JSON with a vid and a query.")
-                continue
-            windows = entry.get("relevant_windows") or [None]
-            for window in windows if isinstance(windows, list) else [windows]:
-                number += 1
-                yield videos.row(number, str(entry["vid"]), entry["query"], window, _split(source.path))
+        tables = self._tables(source)
+        sides = split_names(map(side_word, (path.stem for path in tables)))
+        for path in tables:
+            split = sides.get(side_word(path.stem), "")
+            for entry in json_lines(source.read_text(path)):
+                if not isinstance(entry, dict) or "vid" not in entry or "query" not in entry:
+                    number += 1
+                    yield Skipped(number, "The line is no JSON with a vid and a query.")
+                    continue
+                windows = entry.get("relevant_windows") or [None]
+                for window in windows if isinstance(windows, list) else [windows]:
+                    number += 1
+                    yield videos.row(number, str(entry["vid"]), entry["query"], window, split)
+
+    @staticmethod
+    def _tables(source: Source) -> list[Path]:
+        heads = {path: source.head(path) for path in _tables(source, ".jsonl", ".json")}
+        return [path for path, head in heads.items() if QUERIES.match(head)]
 
 
 class ActivityNetCaptions:
@@ -139,21 +162,30 @@ class ActivityNetCaptions:
 
     def recognise(self, source: Source) -> Recognition:
         """A .json whose entries have timestamps."""
-        found = '"timestamps"' in _head(source, ".json")
-        return Recognition(0.9, "Its entries have timestamps.") if found else NOT_MINE
+        found = self._tables(source)
+        return Recognition(0.9, f"The entries of {found[0].name} have timestamps.") if found else NOT_MINE
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a sentence, with its span."""
         videos, number = Videos(source), 0
-        for name, entry in _json(source, "timestamps and sentences for each video").items():
-            told = entry if isinstance(entry, dict) else {}
-            spans, texts = _list(told.get("timestamps")), _list(told.get("sentences"))
-            if not texts or len(spans) != len(texts):
-                number += 1
-                yield Skipped(number, f"{name} has {len(spans)} timestamps and {len(texts)} sentences.", name)
-            for span, text in zip(spans, texts, strict=False):
-                number += 1
-                yield videos.row(number, name, text, span, _split(source.path))
+        tables = self._tables(source)
+        sides = split_names(map(side_word, (path.stem for path in tables)))
+        for path in tables:
+            split = sides.get(side_word(path.stem), "")
+            for name, entry in _json(source, path, "timestamps and sentences for each video").items():
+                told = entry if isinstance(entry, dict) else {}
+                spans, texts = _list(told.get("timestamps")), _list(told.get("sentences"))
+                if not texts or len(spans) != len(texts):
+                    number += 1
+                    counts = f"{len(spans)} timestamps and {len(texts)} sentences"
+                    yield Skipped(number, f"{name} has {counts}.", name)
+                for span, text in zip(spans, texts, strict=False):
+                    number += 1
+                    yield videos.row(number, name, text, span, split)
+
+    @staticmethod
+    def _tables(source: Source) -> list[Path]:
+        return [path for path in _tables(source, ".json") if '"timestamps"' in source.head(path)]
 
 
 def _list(value: Any) -> list[Any]:
