@@ -205,7 +205,7 @@ class Told:
     """What became of the files."""
 
     files: int = 0
-    imported: int = 0  # that brought something
+    imported: int = 0  # of which something was brought, or was here already
     uploaded: int = 0  # that the page took in
     slowest_s: float = 0.0
     faults: list[str] = field(default_factory=list)  # tracebacks, answers of a broken page, and hangs
@@ -285,7 +285,7 @@ class Takes:
             report = import_source(self._app.ws, str(source), task_of(name))
             if report.rows != report.imported + report.known + len(report.skipped):
                 self.told.faults.append(f"import of {name}, file {self.told.files}: rows are lost")
-            self.told.imported += bool(report.imported)
+            self.told.imported += bool(report.imported + report.known)
         except UserError:
             pass  # in a sentence
         finally:

@@ -100,6 +100,12 @@ class Table:
         return len(cells) >= width > 1 and any(names_file(cell.strip().strip('"')) for cell in cells)
 
 
+def named_delimiter(text: str) -> str:
+    """The delimiter that a table names in its first line, as Excel does by sep=; or empty."""
+    named = NAMED.fullmatch(text.partition("\n")[0])
+    return named[1] if named else ""
+
+
 def split_head(text: str, suffix: str) -> Table:
     """A table without remarks above it and the line that only names its delimiter; which that is, where no
     line does.
@@ -108,11 +114,10 @@ def split_head(text: str, suffix: str) -> Table:
         text: of the file.
         suffix: of the file's name, in small letters.
     """
+    if named := named_delimiter(text):
+        return Table(text.partition("\n")[2], named)
     while REMARK.match(text):
         text = text.partition("\n")[2]
-    first, _, rest = text.partition("\n")
-    if named := NAMED.fullmatch(first):
-        return Table(rest, named[1])
     head = next((line for line in text.split("\n") if line.strip()), "")
     if suffix == ".tsv" and "\t" in head:
         return Table(text, "\t")

@@ -1,5 +1,7 @@
 # ruff: noqa: RUF001  the letters of other scripts are meant
-"""Bytes as text: UTF-8 where they are it, else what their marks, their zeros or their letters say."""
+"""Bytes as text: UTF-8 where they are it, else what their marks, their zeros, their letters or
+charset-normalizer say.
+"""
 
 from __future__ import annotations
 
@@ -17,40 +19,54 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-NAMES = {  # of encodings, as people know them
+NAMES = {  # of encodings that are looked for, as people know them
     "cp1252": "Windows-1252",
+    "cp1250": "Windows-1250",
+    "cp1251": "Windows-1251",
+    "cp1253": "Windows-1253",
+    "cp1254": "Windows-1254",
+    "cp1255": "Windows-1255",
+    "cp1256": "Windows-1256",
+    "cp874": "Windows-874",
+    "cp866": "CP866",
+    "koi8_r": "KOI8-R",
+    "iso8859_2": "ISO 8859-2",
+    "iso8859_5": "ISO 8859-5",
+    "iso8859_7": "ISO 8859-7",
+    "mac_roman": "Mac Roman",
+    "mac_cyrillic": "Mac Cyrillic",
     "cp932": "Shift-JIS",
     "euc_jp": "EUC-JP",
+    "iso2022_jp": "ISO 2022-JP",
     "gb18030": "GB 18030",
     "big5": "Big5",
     "cp949": "EUC-KR",
-    "cp1251": "Windows-1251",
-    "koi8_r": "KOI8-R",
-    "cp1250": "Windows-1250",
-    "cp1253": "Windows-1253",
     "utf-16-le": "UTF-16 without a mark",
     "utf-16-be": "UTF-16 without a mark",
 }
-# What texts in an encoding consist of, and the characters that are frequent in them: the same bytes are
-# characters in several, but seldom frequent ones in more than one.
+ASKED = [e for e in NAMES if e.startswith(("cp", "koi8", "iso8859", "mac", "euc", "gb", "big5"))]
+JAPANESE = b"\x1b$"  # shifts to two bytes a character, in bytes that are all ASCII
+# A caption alone tells charset-normalizer too little of some scripts, whose frequent characters tell all: the
+# same bytes are characters in several encodings, but seldom frequent ones in more than one
+# (benchmarks/encodings.py).
 _KANA = "".join(map(chr, range(0x3041, 0x30FF)))
 _CHINESE = (
     "的一是不了在人有我他中大上和到要就出也你能子那得下自之年作用道行所然家事成方多去法如都同看天好小部心她本前想日"
     "三只又正外高由最重手向文相利二等新色水名白花城街路树樹狗猫貓车車山海天红紅蓝藍绿綠黑坐站着著边邊里裡这這个個们們"
-    "来來国國为為说說时時会會对對过過学學还還进進样樣开開从從实實无無与與长長机機业業将將两兩间間问問头頭见見门門气氣"
+    "来來国國为爲説说說时時会會对對过過学學还還进進样樣开開从從实實无無与與长長机機业業将將两兩间間问問头頭见見门門气氣"
 )
 _HANGUL = "이다는의가을를에하고도지로한리사기어나아자서시그대은인라들해수있일보과와습니까요고양개집물산"
 _RUSSIAN = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфё"
-SCRIPTS = {
-    "cp932": (re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"), _KANA),
-    "euc_jp": (re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"), _KANA),
+_WIDE = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]")
+SCRIPTS = {  # what texts in an encoding consist of, and the characters that are frequent in them
+    "cp932": (_WIDE, _KANA),
+    "euc_jp": (_WIDE, _KANA),
     "gb18030": (re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]"), _CHINESE),
     "big5": (re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]"), _CHINESE),
     "cp949": (re.compile(r"[\uac00-\ud7a3]"), _HANGUL),
     "cp1251": (re.compile(r"[А-яЁёІіЇїЄєЎў«»—№]"), _RUSSIAN),
     "koi8_r": (re.compile(r"[А-яЁё]"), _RUSSIAN),
     "cp1253": (re.compile(r"[\u0370-\u03ff]"), "αοιετσνρκπυλμίάόήθέύγδωχφβύώξζηςψ"),
-    "cp1250": (re.compile(r"[\u00c0-\u017f„”–’]"), "áčďéěíňóřšťúůýžąćęłńśźżăâîşţőűôľĺäöü"),
 }
 # A capital, or a letter of ASCII, within a word: it is another encoding.
 ODD_WORD = re.compile(r"[а-яёα-ω][А-ЯЁΑ-Ω]|[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]")
@@ -59,8 +75,13 @@ LIKE = 0.55  # likeness below which a text is in none of these
 SAMPLE = 60_000  # bytes by which a text is judged
 MOST_ZEROS = 0.3  # of every second byte: then they are halves of characters
 WHOLE_LINES = 0.9  # of the lines with other than ASCII: so many in UTF-8, and the others are damaged
+FEW, SOME = (
+    4,
+    40,
+)  # bytes beyond ASCII: of fewer only what is western is known; of so many letters are counted
 # Western text: letters with accents stand in words of others, one or two at a time; the rest are marks.
 ODD_WESTERN = re.compile(r"[À-ÖØ-öø-ÿŒœŠšŽžŸ]{3}|[\x80-\x9f‚ƒ„†‡ˆ‰‹Œ›˜¥¦¤¬¯¸¹²³ªº¶¿¡]{2}")
+MARKS_OF_PRINT = "‘’“”‚„–—…•«»‹›"
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,9 @@ def decode(data: bytes, called: str) -> Decoded:
         if data.startswith(mark):
             with suppress(UnicodeDecodeError):
                 return Decoded(data.decode(encoding))
+    if JAPANESE in data:
+        with suppress(UnicodeDecodeError):
+            return Decoded(data.decode("iso2022_jp"), NAMES["iso2022_jp"])
     with suppress(UnicodeDecodeError):
         text = data.decode("utf-8")
         if (wide := _wide(data)) is None:
@@ -97,7 +121,8 @@ def decode(data: bytes, called: str) -> Decoded:
             return Decoded(data.decode(wide), NAMES[wide])
     if _is_damaged_utf_8(data):  # its other lines are whole; what holds what is no character is told by row
         return Decoded(data.decode("utf-8", "surrogateescape"), "UTF-8 with bytes that are no characters")
-    for encoding in _guesses(data):
+    encoding = _encoding(data)
+    if encoding:
         with suppress(UnicodeDecodeError):
             return Decoded(data.decode(encoding), NAMES[encoding])
     raise MediaError(f"{called} is in no encoding that is known.", "Save it as UTF-8.")
@@ -124,17 +149,39 @@ def _is_damaged_utf_8(data: bytes) -> bool:
     return whole >= WHOLE_LINES * len(lines) and whole > 1
 
 
-def _guesses(data: bytes) -> list[str]:
-    """The encodings that a text may be in, the likeliest first."""
+def _encoding(data: bytes) -> str:
+    """The encoding that a text is likely in; empty where nobody knows.
+
+    It is charset-normalizer's to say, but where there is little to go by: quotation marks and a letter or two
+    are western, and in Chinese, Japanese and Korean a caption is enough by its frequent characters, in
+    Cyrillic and Greek too.
+    """
+    import charset_normalizer
+
     sample = _sample(data)
+    beyond = sum(byte > 0x7F for byte in sample)
     western = sample.decode("cp1252", "replace")
-    if "\ufffd" not in western and not ODD_WESTERN.search(western):
-        return ["cp1252"]
+    is_western = "\ufffd" not in western and not ODD_WESTERN.search(western)
+    others = [c for c in western if not c.isascii()]
+    if is_western and (beyond < FEW or 2 * sum(c in MARKS_OF_PRINT for c in others) >= len(others)):
+        return "cp1252"
     found = {}
-    for encoding in SCRIPTS:
-        with suppress(UnicodeDecodeError):
-            found[encoding] = _likeness(sample.decode(encoding), encoding)
-    return [e for e in sorted(found, key=lambda e: -found[e]) if found[e] >= LIKE]
+    for encoding, (script, _) in SCRIPTS.items():
+        if beyond < SOME or script is _WIDE or encoding in ("gb18030", "big5", "cp949"):
+            with suppress(UnicodeDecodeError):
+                found[encoding] = _likeness(sample.decode(encoding), encoding)
+    best = max(found, key=lambda encoding: found[encoding], default="")
+    if best and found[best] >= LIKE:
+        return best
+    if beyond < FEW:
+        return ""
+    told = charset_normalizer.from_bytes(_beginning(data), cp_isolation=ASKED, enable_fallback=False).best()
+    return told.encoding if told is not None else "cp1252" if is_western else ""
+
+
+def _beginning(data: bytes) -> bytes:
+    """The first lines of a text."""
+    return data if len(data) <= SAMPLE else data[:SAMPLE].rpartition(b"\n")[0] or data[:SAMPLE]
 
 
 def _likeness(text: str, encoding: str) -> float:

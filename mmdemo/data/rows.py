@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mmdemo.errors import ImportRowError, MmdemoError, UserError, is_disk_full, one_line
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 
 log = logging.getLogger(__name__)
+Made = TypeVar("Made")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and bytes that are no characters
 
 
@@ -46,13 +47,13 @@ class Skipped:
     file: str = ""  # what it names, where it names one
 
 
-def attempt(number: int, name: str, made: Callable[[], Row]) -> Row | Skipped:
+def attempt(number: int, name: str, made: Callable[[], Made]) -> Made | Skipped:
     """A row, or the sentence why there is none: what is wrong with one is no matter of the others.
 
     Args:
         number: of the row.
         name: of its file, where it names one.
-        made: makes it.
+        made: makes it, or what several rows are made of.
 
     Raises:
         MemoryError, StorageError, OSError: the machine fails, and not the row.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.delimited import rows_of, split_head
+from mmdemo.data.delimited import named_delimiter, rows_of, split_head
 from mmdemo.data.source import Source, is_json_lines, json_lines
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.media.regular_file import TABLE_MB
@@ -121,6 +121,8 @@ def _delimited(source: Source, table: Path) -> Iterator[Line]:
         raise UserError(f"{table.name} is empty.", "Its first line must name the columns file_name and text.")
     if "\x00" in text.split("\n", 1)[0]:
         raise UserError(f"{table.name} is not a text: its first line holds zero bytes.", "Save it as UTF-8.")
+    if named := named_delimiter(text):
+        source.note(f"{table.name} says itself that {named!r} stands between its fields.")
     if table.suffix.lower() in SPACED and (lines := _spaced(source, text, table.parent)) is not None:
         yield from lines
         return

@@ -25,6 +25,13 @@ TEXTS = {
     "cp949": ("EUC-KR", "고양이가 창가에 앉아 있다"),
     "cp1251": ("Windows-1251", "кошка сидит на окне"),
     "koi8_r": ("KOI8-R", "кошка сидит на окне"),
+    "cp1250": ("Windows-1250", "Žlutá kočka spí na pohovce, muž jede na kole přes most"),
+    "cp1256": ("Windows-1256", "قطة تجلس بجانب النافذة"),
+    "cp866": ("CP866", "Кошка сидит на окне, две девочки играют в саду"),
+    "cp874": ("Windows-874", "แมวนั่งอยู่ข้างหน้าต่าง"),
+    "iso8859_5": ("ISO 8859-5", "Кошка сидит на окне, две девочки играют в саду"),
+    "iso2022_jp": ("ISO 2022-JP", "猫が窓のそばに座っている"),
+    "mac_roman": ("Mac Roman", "Une tasse de café crème à l’hôtel, près de l’église, en été"),
     "cp1253": ("Windows-1253", "η γάτα κάθεται στο παράθυρο"),
     "cp1252": ("Windows-1252", "Une tasse de café crème – à l’hôtel"),
     "utf-16-le": ("UTF-16 without a mark", "a cat, une tasse de café, кошка"),
@@ -96,6 +103,15 @@ def test_a_delimiter_that_nobody_quoted_stays_in_the_text_and_is_told_elsewhere(
         "The line has 3 fields, and the first line names 2 columns."
     ]
     assert table("file,text\n1.png,a cat,,\n") == [["1.png", "a cat"]]
+
+
+def test_the_preview_says_that_a_table_names_its_delimiter(app: App, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png())
+    (tmp_path / "in" / "m.csv").write_text("sep=;\nfile;text\na.png;one, two\n")
+    shown = ask(app, "import_preview", source=str(tmp_path / "in"), task=TASK)
+    assert shown["notes"] == ["m.csv says itself that ';' stands between its fields."]
+    assert shown["rows"][0]["text"] == "one, two"
 
 
 def test_excels_line_that_names_the_delimiter_is_none_of_the_table() -> None:

@@ -8,8 +8,9 @@ import json
 import shutil
 import struct
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,3 +208,73 @@ def test_what_a_layout_can_no_longer_read_leaves_what_came_before(ws: Workspace,
         shutil.rmtree(folder / "b")
         (last,) = rows
     assert not isinstance(last, Row) and last.reason.startswith("It cannot be read from here on.")
+
+
+def _paths(whole: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The places of all values in a JSON."""
+    yield at
+    for key in whole if isinstance(whole, dict) else range(len(whole)) if isinstance(whole, list) else ():
+        yield from _paths(whole[key], (*at, key))
+
+
+def _with(whole: Any, at: tuple[Any, ...], value: Any) -> Any:
+    """A JSON with another value in a place."""
+    if not at:
+        return value
+    keys = whole if isinstance(whole, dict) else range(len(whole))
+    changed = [_with(whole[k], at[1:], value) if k == at[0] else whole[k] for k in keys]
+    return dict(zip(keys, changed, strict=True)) if isinstance(whole, dict) else changed
+
+
+SAID = {"type": "choices", "value": {"choices": ["match"]}, "meta": {"annotator": "Ann"}}
+HEARD = {"type": "labels", "value": {"start": 0.1, "end": 0.4, "labels": ["match"]}}
+SHOWN = {"type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 3}], "timelinelabels": ["match"]}}
+RECORDS: dict[str, Callable[[int], Any]] = {
+    "label-studio": lambda i: {
+        "data": {"image": f"{i}.png", "text": f"text {i}", "split": "train", "fps": 25.0},
+        "annotations": [{"result": [SAID, HEARD, SHOWN], "completed_by": {"email": "ann@example.org"}}],
+    },
+    "argilla": lambda i: {
+        "fields": {"image": f"{i}.png", "text": f"text {i}"},
+        "responses": {"verdict": [{"user_id": "1", "value": "match", "status": "submitted"}]},
+        "suggestions": {},
+        "metadata": {"split": "train", "file_name": f"{i}.png"},
+    },
+    "manifest": lambda i: {
+        "image": f"{i}.png",
+        "captions": [f"text {i}"],
+        "start": 0.1,
+        "split": "train",
+        "conversations": [{"from": "gpt", "value": "a cat"}],
+    },
+}
+
+
+@pytest.mark.parametrize("layout", RECORDS)
+def test_whatever_stands_in_a_record_the_others_are_read(tmp_path: Path, layout: str) -> None:
+    lay_out(tmp_path, {f"{i}.png": "" for i in range(3)})
+    table, made = tmp_path / "t.json", RECORDS[layout]
+    for at in _paths(made(1)):
+        for value in (None, 3, "x", [], [3], {"a": 1}, float("inf")):
+            table.write_text(json.dumps([made(0), _with(made(1), at, value), made(2)]))
+            with open_source(str(table), layout=layout) as opened:
+                texts = {row.text for row in opened.rows() if isinstance(row, Row)}
+            assert {"text 0", "text 2"} <= texts, (at, value)
+
+
+def test_a_row_that_fails_where_nobody_counts_on_it_is_one_row(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = ws.add_listed
+
+    def failing(modality: str, data: bytes | Path, name: str, source: str) -> Any:
+        if name == "b.png":
+            raise KeyError("nobody counts on it")
+        return known(modality, data, name, source)
+
+    monkeypatch.setattr(ws, "add_listed", failing)
+    report = import_source(ws, str(lay_out(tmp_path / "in", {"a.png": "", "b.png": "", "c.png": ""})), TASK)
+    assert report.items == 2 and whole(report)
+    assert [s.reason for s in report.skipped] == [
+        "b.png cannot be read: 'nobody counts on it'."
+    ]

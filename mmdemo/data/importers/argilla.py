@@ -12,7 +12,7 @@ from mmdemo.data.data_urls import data_of, is_data_url
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.source import Source
-from mmdemo.errors import ImportRowError
+from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.media.regular_file import is_file
 from mmdemo.store.splits import SPLIT_NAMES, split_names
@@ -46,9 +46,14 @@ class ArgillaRecords:
                 number += 1
                 yield Skipped(number, "The record has no fields.")
                 continue
-            for said in _said(record, names):
+            name = str(_metadata(record).get("file_name") or "")
+            found = attempt(number + 1, name, partial(_said, record, names))
+            if isinstance(found, Skipped):
                 number += 1
-                name = str(_metadata(record).get("file_name") or "")
+                yield found
+                continue
+            for said in found:
+                number += 1
                 yield attempt(number, name, partial(_row, source, number, record, said, splits))
 
 
@@ -70,8 +75,13 @@ def _is_records(source: Source, path: Path) -> bool:
 def _names(source: Source, table: Path | None) -> dict[str, str]:
     """The annotators' names by their ids."""
     path = table.with_name(USERS) if table is not None else None
-    users = source.read_json(path) if path is not None and is_file(path) else []
-    named = {str(user["id"]): str(user["username"]) for user in users if isinstance(user, dict)}
+    try:
+        users = source.read_json(path) if path is not None and is_file(path) else []
+    except (ValueError, UserError) as e:
+        source.note(f"{USERS} cannot be read, so that nobody has a name: {reason(e)}.")
+        users = []
+    known = [user for user in users if isinstance(user, dict)] if isinstance(users, list) else []
+    named = {str(user.get("id")): str(user.get("username") or "") for user in known}
     return {number: "" if name == NOBODY else name for number, name in named.items()}
 
 

@@ -48,11 +48,16 @@ class LabelStudio:
                     number += 1
                     yield Skipped(number, "The task has no data.")
                     continue
-                for said in _said(task):
-                    number += 1
-                    name = str(task["data"].get("file_name") or "")
-                    made = partial(_row, source, number, task, said, splits)
-                    yield attempt(number, name, made)
+                name = str(task["data"].get("file_name") or "")
+                for annotation in _annotations(task):
+                    found = attempt(number + 1, name, partial(_said, task["data"], annotation))
+                    if isinstance(found, Skipped):
+                        number += 1
+                        yield found
+                        continue
+                    for said in found:
+                        number += 1
+                        yield attempt(number, name, partial(_row, source, number, task, said, splits))
 
 
 def _tables(source: Source) -> list[Path]:
@@ -70,31 +75,34 @@ def _splits(source: Source, tables: list[Path]) -> set[str]:
     return {str(one.get("split") or "").lower() for one in data}
 
 
-def _said(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What each annotation of a task says, by the names of columns; of a task without one, nothing."""
-    data = task["data"]
-    own = [a for a in task.get("annotations") or [] if isinstance(a, dict) and not a.get("was_cancelled")]
-    if not own:
-        yield {}
-    for annotation in own:
-        results = [r for r in annotation.get("result") or [] if isinstance(r, dict)]
-        common: dict[str, Any] = {"annotator": _annotator(annotation, results)}
-        meta: dict[str, Any] = next((r["meta"] for r in results if isinstance(r.get("meta"), dict)), {})
-        ends = {name: meta.get(name) for name in ("start", "end")}
-        spans = []
-        for result in results:
-            value, kind = result.get("value") or {}, result.get("type")
-            if kind == "choices":
-                common |= _of_choices(value.get("choices") or [])
-            elif kind == "textarea":
-                text = " ".join(map(str, value.get("text") or []))
-                common[_column(str(result.get("from_name")), data)] = text
-            elif kind in REGIONS:
-                at = _span(value, kind, data)
-                at = _as_was(at, ends, data) if set(data) >= OWN else at
-                spans.append(at | _of_choices(value.get(kind) or []))
-        for span in spans or [ends if any(ends.values()) else {}]:
-            yield span | common
+def _annotations(task: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The annotations of a task; of one without any, an empty one."""
+    given = task.get("annotations")
+    own = [a for a in given if isinstance(a, dict)] if isinstance(given, list) else []
+    return [a for a in own if not a.get("was_cancelled")] or [{}]
+
+
+def _said(data: Mapping[str, Any], annotation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an annotation says, by the names of columns: once, or of each of its regions."""
+    if not annotation:
+        return [{}]
+    results = [r for r in annotation.get("result") or [] if isinstance(r, dict)]
+    common: dict[str, Any] = {"annotator": _annotator(annotation, results)}
+    meta: dict[str, Any] = next((r["meta"] for r in results if isinstance(r.get("meta"), dict)), {})
+    ends = {name: meta.get(name) for name in ("start", "end")}
+    spans = []
+    for result in results:
+        value, kind = result.get("value") or {}, result.get("type")
+        if kind == "choices":
+            common |= _of_choices(value.get("choices") or [])
+        elif kind == "textarea":
+            text = " ".join(map(str, value.get("text") or []))
+            common[_column(str(result.get("from_name")), data)] = text
+        elif kind in REGIONS:
+            at = _span(value, kind, data)
+            at = _as_was(at, ends, data) if set(data) >= OWN else at
+            spans.append(at | _of_choices(value.get(kind) or []))
+    return [span | common for span in spans or [ends if any(ends.values()) else {}]]
 
 
 def _annotator(annotation: Mapping[str, Any], results: list[dict[str, Any]]) -> str:

@@ -290,9 +290,9 @@ def _rows(
             "split": splits.get(split, ""),
             **said_in(line),
         }
-        if isinstance(cell, dict) and cell.get("bytes"):
+        if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes) and cell["bytes"]:
             name = Path(named.replace("\\", "/")).name or f"{columns.file}-{number}"
-            return Row(number, name, data=bytes(cell["bytes"]), **facts)
+            return Row(number, name, data=cell["bytes"], **facts)
         name = named if isinstance(cell, dict) else read_field(cell, columns.file, int)
         file = source.find(name, table.parent)
         if not facts["split"] and not split:
