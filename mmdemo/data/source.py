@@ -31,6 +31,7 @@ NOT_SHOWN = re.compile(
     re.IGNORECASE,
 )
 MOST_KEPT = 4  # JSON files that are not read again
+JSONS = (".json", ".jsonl")
 HEAD = 65_536  # bytes by which a file is told from another
 UNREAD_TABLES = frozenset((".xlsx", ".xls", ".ods", ".numbers", ".gz", ".sqlite", ".db"))
 ANNOTATIONS = "annotations"  # the folder of COCO's tables, which name files of the folders beside it
@@ -91,6 +92,21 @@ class Source:
     def media(self) -> list[Path]:
         """Those of `files` that are called like media."""
         return [f for f in self.files if is_medium(f)]
+
+    @cached_property
+    def json_files(self) -> list[Path]:
+        """Those of `files` that are JSON or lines of it and belong to no medium, as 1.json to 1.jpg: few,
+        however many media there are.
+        """
+        own = {(f.parent, name) for f in self.media for name in (f.stem, f.name)}
+        named = (f for f in self.files if f.suffix.lower() in JSONS)
+        return [f for f in named if not self.is_folder or (f.parent, f.stem) not in own]
+
+    @property
+    def top_json(self) -> list[Path]:
+        """Those of `json_files` that are called .json and lie in no folder below."""
+        asked = [f for f in self.json_files if f.suffix.lower() == ".json"]
+        return [f for f in asked if not self.is_folder or not self.parts(f)]
 
     @property
     def top_files(self) -> list[Path]:

@@ -58,7 +58,8 @@ class ArgillaRecords:
 
 
 def _table(source: Source) -> Path | None:
-    return next((f for f in source.top_files if f.suffix.lower() == ".json" and _is_records(source, f)), None)
+    asked = (f for f in source.top_json)
+    return next((f for f in asked if _is_records(source, f)), None)
 
 
 def _is_records(source: Source, path: Path) -> bool:

@@ -64,7 +64,7 @@ def _tables(source: Source) -> list[Path]:
     if is_file(source.path):
         asked = [source.path] if source.path.suffix.lower() == ".json" else []
     else:
-        inside = [f for f in source.files if f.suffix.lower() == ".json" and len(source.parts(f)) <= 2]
+        inside = [f for f in source.json_files if f.suffix.lower() == ".json" and len(source.parts(f)) <= 2]
         asked = [f for f in inside if not source.parts(f) or f.parent.name.lower() == ANNOTATIONS]
     return [f for f in asked if not OTHER_TABLES.match(f.stem) and _is_captions(source, f)]
 

@@ -61,7 +61,8 @@ class LabelStudio:
 
 
 def _tables(source: Source) -> list[Path]:
-    return [f for f in source.top_files if f.suffix.lower() == ".json" and _is_tasks(source.head(f))]
+    asked = [f for f in source.top_json]
+    return [f for f in asked if _is_tasks(source.head(f))]
 
 
 def _is_tasks(head: str) -> bool:

@@ -58,7 +58,7 @@ def is_video(path: Path) -> bool:
 
 def _tables(source: Source, *suffixes: str) -> list[Path]:
     """The file, or those of a folder, that may be tables of a corpus."""
-    asked = source.files if source.is_folder else [source.path]
+    asked = source.json_files
     return [f for f in asked if f.suffix.lower() in suffixes and len(source.parts(f)) <= DEEPEST]
 
 
