@@ -53,6 +53,7 @@ LOOKS = {
     "speech-text": ("media", "thumb", "peaks", "sound"),
     "video-text": ("media", "thumb", "frame", "peaks", "player"),
 }
+BUSY, LONGEST_COPY_S = 503, 5.0
 SOME_BYTES = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\1", b"\x80\0\0\0")
 
 
@@ -302,7 +303,14 @@ class Takes:
             self._answer(f"/mmdemo/{look}/{answer['item']}" + ("?t=0.2" if look == "frame" else ""))
 
     def _answer(self, way: str, data: bytes | None = None) -> dict[str, Any]:
+        begun = 0.0
         got = self._page.get(way) if data is None else self._page.post(way, content=data)
+        while (
+            got.status_code == BUSY
+            and (begun := begun or time.monotonic()) + LONGEST_COPY_S > time.monotonic()
+        ):
+            time.sleep(0.02)  # until the copy that browsers play is made
+            got = self._page.get(way)
         if got.status_code >= 500:
             self.told.faults.append(f"{way}, file {self.told.files}: {got.status_code} {got.text[:200]}")
         is_json = got.headers.get("content-type", "").startswith("application/json")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mmdemo.media.image import decode_image
+from mmdemo.media.playable import plays_video
 from mmdemo.modality import modality_of
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
@@ -176,3 +177,12 @@ def test_a_channel_that_is_the_other_upside_down_does_not_silence_the_recording(
     (item,) = (i for i in app.ws.items.listed("audio") if i.name == "inverted.flac")
     told = ask(app, "transcribe", item=item.id)
     assert told["text"] == "The train to the coast leaves at seven in the morning."
+
+
+@pytest.mark.parametrize("name", ["hevc.mp4", "mpeg4.mp4"])
+def test_what_browsers_do_not_play_in_an_mp4_has_a_copy_that_they_do(empty: App, name: str) -> None:
+    assert brought(empty, f"codecs-in-mp4/{name}", VIDEO)["items"] == 1
+    (item,) = empty.ws.items.listed("video")
+    assert ask(empty, "playing", item=item.id)["copy"]
+    wait_for(lambda: ask(empty, "playing", item=item.id)["ready"])
+    assert plays_video(empty.context.copies.path(item, "video"))

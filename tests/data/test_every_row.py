@@ -275,6 +275,4 @@ def test_a_row_that_fails_where_nobody_counts_on_it_is_one_row(
     monkeypatch.setattr(ws, "add_listed", failing)
     report = import_source(ws, str(lay_out(tmp_path / "in", {"a.png": "", "b.png": "", "c.png": ""})), TASK)
     assert report.items == 2 and whole(report)
-    assert [s.reason for s in report.skipped] == [
-        "b.png cannot be read: 'nobody counts on it'."
-    ]
+    assert [s.reason for s in report.skipped] == ["b.png cannot be read: 'nobody counts on it'."]
