@@ -6,36 +6,13 @@ import json
 import unicodedata
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mmdemo.data.reading import open_source
-from mmdemo.data.rows import Row
 from mmdemo.errors import UserError
-from tests.data.conftest import CUE, Files, lay_out, picture
+from tests.data.conftest import Files, Found, lay_out, picture, read_all
 
-WAV = b"x"
 TRAIN, VALIDATION, HELD_OUT = "train", "validation", "held-out"
-Found = dict[str, tuple[list[str], str]]  # by the path of a file: its texts, and its side
-
-
-def read(folder: Path, task: str) -> tuple[str, Found, list[str], list[str]]:
-    """The layout, what is found, the reasons of what was skipped, and the notes."""
-    with open_source(str(folder), task=task) as opened:
-        rows = list(opened.rows())
-        root = opened.source.root
-        found: Found = {}
-        for row in (row for row in rows if isinstance(row, Row)):
-            assert row.file is not None
-            path = str(row.file.relative_to(root)) if row.file.is_relative_to(root) else row.name
-            found.setdefault(path, ([], row.split))[0].append(row.text)
-        reasons = [row.reason for row in rows if not isinstance(row, Row)]
-        return opened.chosen.importer.name, found, reasons, opened.source.notes
-
-
-def lines(*rows: dict[str, Any]) -> str:
-    return "\n".join(map(json.dumps, rows))
 
 
 def coco(number: int) -> str:
@@ -43,7 +20,6 @@ def coco(number: int) -> str:
     return json.dumps({"images": images, "annotations": [{"image_id": number, "caption": f"c{number}"}]})
 
 
-VOICE = "client_id\tpath\tsentence\tlocale\n"
 KARPATHY = {
     "images": [
         {"filename": "1.png", "split": "train", "sentences": [{"raw": "one a"}, {"raw": "one b"}]},
@@ -55,10 +31,6 @@ KARPATHY = {
 LLAVA = {
     "image": "1.png",
     "conversations": [{"from": "human", "value": "What is it?"}, {"from": "gpt", "value": "a cat"}],
-}
-MSR_VTT = {
-    "videos": [{"video_id": "video0", "split": "train"}, {"video_id": "video1", "split": "validate"}],
-    "sentences": [{"video_id": "video0", "caption": "a"}, {"video_id": "video1", "caption": "b"}],
 }
 PICTURES: dict[str, tuple[Files, str, Found]] = {
     "a table at the top of the Hub's folders of splits": (
@@ -255,179 +227,60 @@ PICTURES: dict[str, tuple[Files, str, Found]] = {
         {"cat.png": ([""], "")},
     ),
 }
-SOUND: dict[str, tuple[Files, str, Found]] = {
-    "Common Voice below the folder of its version": (
-        {
-            "cv/en/train.tsv": f'{VOICE}x\ta.mp3\tHe said "no".\ten\n',
-            "cv/en/dev.tsv": f"{VOICE}x\tb.mp3\tTwo\ten\n",
-            "cv/en/test.tsv": f"{VOICE}x\tc.mp3\tThree\ten\n",
-            "cv/en/clip_durations.tsv": "clip\tduration[ms]\na.mp3\t3000\n",
-            **{f"cv/en/clips/{name}.mp3": WAV for name in "abc"},
-        },
-        "common-voice",
-        {
-            "cv/en/clips/a.mp3": (['He said "no".'], TRAIN),
-            "cv/en/clips/b.mp3": (["Two"], VALIDATION),
-            "cv/en/clips/c.mp3": (["Three"], HELD_OUT),
-        },
-    ),
-    "NeMo's manifests": (
-        {
-            "train_manifest.json": lines({"audio_filepath": "/d/wavs/a.wav", "duration": 1, "text": "one"}),
-            "val_manifest.json": lines({"audio_filepath": "wavs/b.wav", "duration": 1, "text": "two"}),
-            "wavs/a.wav": WAV,
-            "wavs/b.wav": WAV,
-        },
-        "manifest",
-        {"wavs/a.wav": (["one"], TRAIN), "wavs/b.wav": (["two"], HELD_OUT)},
-    ),
-    "LJSpeech in the folder that its archive makes": (
-        {"LJSpeech-1.1/metadata.csv": 'a|"Print" 1|"Print" one\n', "LJSpeech-1.1/wavs/a.flac": WAV},
-        "ljspeech",
-        {"LJSpeech-1.1/wavs/a.flac": (['"Print" one'], "")},
-    ),
-    "LJSpeech's layout with names of columns": (
-        {"metadata.csv": "audio_file|text|speaker_name\nwavs/a.wav|one|x\n", "wavs/a.wav": WAV},
-        "manifest",
-        {"wavs/a.wav": (["one"], "")},
-    ),
-    "VCTK": (
-        {
-            "txt/p225/p225_001.txt": "Please call Stella.\n",
-            "wav48/p225/p225_001_mic1.flac": WAV,
-            "wav48/p225/p225_001_mic2.flac": WAV,
-        },
-        "captions",
-        {f"wav48/p225/p225_001_mic{i}.flac": (["Please call Stella."], "") for i in (1, 2)},
-    ),
-    "LibriTTS": (
-        {"1/2/1_2_0.wav": WAV, "1/2/1_2_0.normalized.txt": "one", "1/2/1_2_0.original.txt": "1"},
-        "captions",
-        {"1/2/1_2_0.wav": (["one"], "")},
-    ),
-    "AISHELL's transcripts": (
-        {"transcript/t_v0.8.txt": "B02 而 对 楼市\n", "wav/train/S1/B02.wav": WAV},
-        "manifest",
-        {"wav/train/S1/B02.wav": (["而 对 楼市"], TRAIN)},
-    ),
-    "Kaldi's text": (
-        {"text": "a one two\nb three\n", "utt2spk": "a s\nb s\n", "wavs/a.wav": WAV, "wavs/b.wav": WAV},
-        "manifest",
-        {"wavs/a.wav": (["one two"], ""), "wavs/b.wav": (["three"], "")},
-    ),
-    "Speech Commands, whose lists hold files out": (
-        {"yes/a.wav": WAV, "no/b.wav": WAV, "no/c.wav": WAV, "testing_list.txt": "no/b.wav\n"}
-        | {"validation_list.txt": "no/c.wav\n"},
-        "classes",
-        {
-            "yes/a.wav": (["yes"], TRAIN),
-            "no/b.wav": (["no"], HELD_OUT),
-            "no/c.wav": (["no"], VALIDATION),
-        },
-    ),
-    "Clotho": (
-        {"clotho_captions_evaluation.csv": "file_name,caption_1,caption_2\nb.wav,e1,e2\n"}
-        | {"evaluation/b.wav": WAV},
-        "manifest",
-        {"evaluation/b.wav": (["e1", "e2"], HELD_OUT)},
-    ),
-}
-VIDEOS: dict[str, tuple[Files, str, Found]] = {
-    "MSR-VTT's folder": (
-        {"info.json": json.dumps(MSR_VTT), "TrainValVideo/video0.mp4": "", "TrainValVideo/video1.mp4": ""},
-        "msr-vtt",
-        {"TrainValVideo/video0.mp4": (["a"], TRAIN), "TrainValVideo/video1.mp4": (["b"], HELD_OUT)},
-    ),
-    "ActivityNet's folder": (
-        {
-            "train.json": '{"v_a": {"timestamps": [[0, 1], [1, 2]], "sentences": ["A", "B"]}}',
-            "val_1.json": '{"v_b": {"timestamps": [[0, 1]], "sentences": ["C"]}}',
-            "videos/v_a.mp4": "",
-            "videos/v_b.mkv": b"x",
-        },
-        "activitynet-captions",
-        {"videos/v_a.mp4": (["A", "B"], TRAIN), "videos/v_b.mkv": (["C"], HELD_OUT)},
-    ),
-    "Charades-STA": (
-        {"charades_sta_train.txt": "AO8RW 0.0 6.9##a person sits.\n", "Charades_v1/AO8RW.mp4": ""},
-        "manifest",
-        {"Charades_v1/AO8RW.mp4": (["a person sits."], TRAIN)},
-    ),
-    "subtitles in a folder of their own": (
-        {"talk.mp4": "", "subs/talk.srt": CUE.format("hello")},
-        "subtitles",
-        {"talk.mp4": (["hello"], "")},
-    ),
-    "subtitles of two languages, and a name with dots": (
-        {"a.v1.mp4": "", "a.v1.en-US.vtt": "WEBVTT\n\n00:00.500 --> 00:02.000\nhello\n"}
-        | {"a.v1.de.srt": CUE.format("hallo")},
-        "subtitles",
-        {"a.v1.mp4": (["hallo", "hello"], "")},
-    ),
-    "recordings' transcripts with times before those without": (
-        {"a.wav": WAV, "a.srt": CUE.format("hello")},
-        "subtitles",
-        {"a.wav": (["hello"], "")},
-    ),
-}
-CORPORA = {"image-text": PICTURES, "speech-text": SOUND, "video-text": VIDEOS}
 
 
-@pytest.mark.parametrize(
-    ("task", "name"), [(task, name) for task, found in CORPORA.items() for name in found]
-)
-def test_what_people_have_is_read_as_what_it_is(tmp_path: Path, task: str, name: str) -> None:
-    files, layout, expected = CORPORA[task][name]
-    found = read(lay_out(tmp_path, files), task)
-    assert found[:2] == (layout, expected)
+@pytest.mark.parametrize("name", PICTURES)
+def test_what_people_have_is_read_as_what_it_is(tmp_path: Path, name: str) -> None:
+    files, layout, expected = PICTURES[name]
+    assert read_all(lay_out(tmp_path, files), "image-text")[:2] == (layout, expected)
 
 
 def test_texts_that_are_known_by_their_words_only_are_told(tmp_path: Path) -> None:
     files: Files = {"L.csv": "Bild;Beschreibung;Nr\n1.png;Eine Katze;1\n", "1.png": ""}
-    layout, found, _, notes = read(lay_out(tmp_path, files), "image-text")
+    layout, found, _, notes = read_all(lay_out(tmp_path, files), "image-text")
     assert (layout, found) == ("manifest", {"1.png": (["Eine Katze"], "")})
     assert notes == ["The texts of L.csv are those of its column Beschreibung."]
 
 
 def test_who_took_a_picture_is_not_what_it_shows(tmp_path: Path) -> None:
     files: Files = {"m.csv": "file,photographer,width\n1.png,Jane Doe,640\n", "1.png": ""}
-    assert read(lay_out(tmp_path, files) / "m.csv", "image-text")[1] == {"1.png": ([""], "")}
+    assert read_all(lay_out(tmp_path, files) / "m.csv", "image-text")[1] == {"1.png": ([""], "")}
 
 
 def test_a_table_beside_an_archive_names_the_files_in_it(tmp_path: Path) -> None:
     lay_out(tmp_path, {"metadata.csv": "file_name,text\n1.png,one\n", "notes.md": "x"})
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as zipped:
         zipped.writestr("1.png", picture(1))
-    assert [texts for texts, _ in read(tmp_path, "image-text")[1].values()] == [["one"]]
+    assert [texts for texts, _ in read_all(tmp_path, "image-text")[1].values()] == [["one"]]
 
 
 def test_addresses_whose_files_are_not_here_are_told_what_to_do(tmp_path: Path) -> None:
     lay_out(tmp_path, {"m.csv": "URL,TEXT\nhttps://example.org/1.png,one\n"})
     with pytest.raises(UserError, match=r"m.csv names files on the network, in its column URL. Save them"):
-        read(tmp_path / "m.csv", "image-text")
+        read_all(tmp_path / "m.csv", "image-text")
     lay_out(
         tmp_path,
         {"m.csv": "url,text\nhttps://far.example/1.png,one\nhttps://far.example/2.png,two\n", "2.png": ""},
     )
-    _, found, reasons, _ = read(tmp_path, "image-text")
+    _, found, reasons, _ = read_all(tmp_path, "image-text")
     assert list(found) == ["2.png"]
     assert reasons == ["https://far.example/1.png is on the network: save it beside the table first."]
 
 
 def test_a_table_of_a_spreadsheet_is_told_how_it_can_be_read(tmp_path: Path) -> None:
-    _, _, reasons, _ = read(lay_out(tmp_path, {"1.png": "", "list.xlsx": b"PK"}), "image-text")
+    _, _, reasons, _ = read_all(lay_out(tmp_path, {"1.png": "", "list.xlsx": b"PK"}), "image-text")
     assert reasons == ["list.xlsx cannot be read as a table. Save it as CSV."]
 
 
 def test_a_table_of_a_split_that_is_damaged_is_told(tmp_path: Path) -> None:
     files: Files = {"train.csv": "file,text\n1.png,one\n", "test.parquet": b"x", "1.png": ""}
-    _, found, _, notes = read(lay_out(tmp_path, files), "image-text")
+    _, found, _, notes = read_all(lay_out(tmp_path, files), "image-text")
     assert found == {"1.png": (["one"], TRAIN)}
     assert notes[0].startswith("test.parquet was not read. test.parquet is not a Parquet file.")
 
 
 def test_captions_and_pictures_whose_accents_are_written_otherwise_belong_together(tmp_path: Path) -> None:
     apart, composed = (unicodedata.normalize(form, "Café") for form in ("NFD", "NFC"))
-    assert read(lay_out(tmp_path, {f"{apart}.png": "", f"{composed}.txt": "one"}), "image-text")[1] == {
+    assert read_all(lay_out(tmp_path, {f"{apart}.png": "", f"{composed}.txt": "one"}), "image-text")[1] == {
         f"{apart}.png": (["one"], "")
     }

@@ -265,14 +265,14 @@ def test_whatever_stands_in_a_record_the_others_are_read(tmp_path: Path, layout:
 def test_a_row_that_fails_where_nobody_counts_on_it_is_one_row(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = ws.add_listed
+    known = ws.item_of
 
-    def failing(modality: str, data: bytes | Path, name: str, source: str) -> Any:
+    def failing(modality: str, data: bytes | Path, name: str, *more: Any) -> Any:
         if name == "b.png":
             raise KeyError("nobody counts on it")
-        return known(modality, data, name, source)
+        return known(modality, data, name, *more)
 
-    monkeypatch.setattr(ws, "add_listed", failing)
+    monkeypatch.setattr(ws, "item_of", failing)
     report = import_source(ws, str(lay_out(tmp_path / "in", {"a.png": "", "b.png": "", "c.png": ""})), TASK)
     assert report.items == 2 and whole(report)
     assert [s.reason for s in report.skipped] == ["b.png cannot be read: 'nobody counts on it'."]
