@@ -54,6 +54,7 @@ class Lanes:
         self.quick = Lane(16, 500)  # what needs no model
         self.models = Lane(4, 100)  # what asks one, and files that are brought
         self.files = Lane(4, 500)  # what is written of them as they arrive
+        self.fetches = Lane(8, 100)  # what is had from elsewhere: as slow as others are, a minute at most
         self.long = Lane(4, 20)  # exports, back-ups: minutes
         self.media = Lane(8, 500)  # pictures and sound that the page shows
 

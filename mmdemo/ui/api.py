@@ -14,15 +14,14 @@ from typing import Any
 import gradio as gr
 from pydantic.fields import FieldInfo
 
-from mmdemo.asker import Asker
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import described, type_name
 from mmdemo.service.operations.requests import is_file, is_lines
 from mmdemo.service.operations.table import CALLER, OPERATIONS, Operation
 from mmdemo.ui.access.gate import asker_of
-from mmdemo.ui.files import FROM_CLIENT, sent_files
-from mmdemo.ui.gate import ask
+from mmdemo.ui.calls import carried_out
+from mmdemo.ui.files import FROM_CLIENT
 from mmdemo.ui.refusals import kind_of
 
 MISSING = inspect.Parameter.empty  # in the place of a value that was not sent and has no default
@@ -40,16 +39,12 @@ def add_endpoints(app: App) -> None:
 def endpoint(app: App, operation: Operation) -> Callable[..., Any]:
     """An operation as a function of its fields, which Gradio reads the types and the docstring of."""
 
-    def carry_out(values: dict[str, Any], asker: Asker) -> Any:
-        with sent_files(app.settings, FROM_CLIENT) as files:
-            return ask(app, operation.name, values, "api", asker, files)
-
     async def call(request: gr.Request, *given: Any, **named: Any) -> Any:
         sent = dict(zip(operation.fields, given, strict=False)) | named
         values = {name: value for name, value in sent.items() if value is not MISSING}
         asker = asker_of(getattr(getattr(request, "request", None), "scope", None))
         try:
-            return await app.lanes.called(operation.lane).run(carry_out, values, asker)
+            return await carried_out(app, operation, values, asker, FROM_CLIENT)
         except MmdemoError as e:
             raise refused(e) from e
 

@@ -14,14 +14,17 @@ import ipaddress
 import mimetypes
 import re
 import socket
+import ssl
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
+import httpcore
 import httpx
 
 from mmdemo.asker import current
@@ -64,6 +67,19 @@ class SentFiles:
     folder: Path
     most_mb: int
     cure: str
+    fetched: dict[str, Path] = field(default_factory=dict)  # by address
+
+    def fetch(self, values: Iterable[object]) -> None:
+        """Have what is at the addresses among values, before a call opens them: it takes as long as others
+        let it take, so it is no work for a thread that answers.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+        for value in values:
+            name = _name(value)
+            if names_address(value) and name not in self.fetched and WAITING.path(name, current()) is None:
+                self.fetched[name] = self._fetched(name)
 
     def __call__(self, value: object) -> Medium:
         """The file that a value means: a text, or an object with `path` or `url` as Gradio's clients send.
@@ -71,16 +87,14 @@ class SentFiles:
         Raises:
             UserError: it is none that may be opened.
         """
-        name = value.get("path") or value.get("url") if isinstance(value, dict) else value
-        if not isinstance(name, str) or not name:
+        name = _name(value)
+        if not name:
             raise UserError("No file was given.", self.cure)
         if name.startswith("data:"):
             return Medium(path=self._decoded(name))
         if kept := KEPT.search(name):
             return Medium(item=kept.group(1))
-        found = WAITING.path(name, current())
-        if found is None and name.startswith(("http://", "https://")):
-            found = self._fetched(name)
+        found = WAITING.path(name, current()) or self.fetched.get(name)
         if found is None:
             raise UserError("That is no file that was uploaded here.", self.cure)
         return Medium(path=found)
@@ -110,7 +124,9 @@ class SentFiles:
                     raise UserError(f"{shown(url)} is no http address.", self.cure)
                 with (
                     httpx.Client(
-                        transport=_Pinned(self._public(parts.hostname)), timeout=READ_S, trust_env=False
+                        transport=_Pinned(self._public(parts.hostname), end_s),
+                        timeout=READ_S,
+                        trust_env=False,
                     ) as client,
                     client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
                 ):
@@ -118,15 +134,17 @@ class SentFiles:
                         url = urljoin(url, answer.headers.get("location", ""))
                         continue
                     answer.raise_for_status()
-                    return self._written(answer, Path(unquote(parts.path)).name, end_s)
+                    return self._written(answer, Path(unquote(parts.path)).name)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as e:
+            if time.monotonic() > end_s:
+                raise UserError(f"{shown(url)} took over {WHOLE_S:.0f} s.", self.cure) from e
             raise UserError(f"{shown(url)} cannot be fetched.", self.cure) from e
         raise UserError(f"{shown(url)} leads on too often.", self.cure)
 
-    def _written(self, answer: httpx.Response, name: str, end_s: float) -> Path:
+    def _written(self, answer: httpx.Response, name: str) -> Path:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         suffix = re.sub(r"[^\w.]", "", Path(name).suffix)[:12] or mimetypes.guess_extension(kind) or ""
-        path, size = self.folder / f"fetched{suffix}", 0
+        path, size = self.folder / f"fetched-{len(self.fetched)}{suffix}", 0
         if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
             # what some kilobytes unpack to would be in memory before it could be measured
             raise UserError("What is at that address comes packed.", self.cure)
@@ -135,8 +153,6 @@ class SentFiles:
                 size += len(piece)
                 if size > self.most_mb * 1_000_000:
                     raise self._too_large("What is at that address")
-                if time.monotonic() > end_s:
-                    raise UserError(f"The address took over {WHOLE_S:.0f} s.", self.cure)
                 file.write(piece)
         return path
 
@@ -155,6 +171,18 @@ class SentFiles:
         return UserError(f"{what} is over the limit of {self.most_mb} MB.", "Make it smaller first.")
 
 
+def names_address(value: object) -> bool:
+    """Whether a file is named by an address, and is none of the media that are kept here."""
+    name = _name(value)
+    return name.startswith(("http://", "https://")) and not KEPT.search(name)
+
+
+def _name(value: object) -> str:
+    """How a file is named by a text, or by an object as Gradio's clients send."""
+    name = value.get("path") or value.get("url") if isinstance(value, dict) else value
+    return name if isinstance(name, str) else ""
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public network, and leads to no other: what holds an IPv4 address
     within it (6to4, Teredo, NAT64, mapped) is not asked where that leads.
@@ -166,16 +194,71 @@ def is_public(address: str) -> bool:
 
 
 class _Pinned(httpx.HTTPTransport):
-    """Connects to the address that was looked at, whatever the name means a moment later."""
+    """Connects to the address that was looked at, whatever the name means by then, and not for long."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, end_s: float) -> None:
         super().__init__()
         self._address = address
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False), network_backend=_Ending(end_s)
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.extensions = {**request.extensions, "sni_hostname": request.url.host}
         request.url = request.url.copy_with(host=self._address)  # the header Host stands already
         return super().handle_request(request)
+
+
+class _Ending(httpcore.NetworkBackend):
+    """Connections that all end at a time of the monotonic clock, however little comes and however often:
+    httpx bounds each read alone.
+    """
+
+    def __init__(self, end_s: float) -> None:
+        self._end_s = end_s
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        within = _left(self._end_s, timeout, httpcore.ConnectTimeout)
+        stream = httpcore.SyncBackend().connect_tcp(host, port, within, local_address, socket_options)
+        return _EndingStream(stream, self._end_s)
+
+
+class _EndingStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, end_s: float) -> None:
+        self._stream, self._end_s = stream, end_s
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(self._end_s, timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(self._end_s, timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        within = _left(self._end_s, timeout, httpcore.ConnectTimeout)
+        return _EndingStream(self._stream.start_tls(ssl_context, server_hostname, within), self._end_s)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _left(end_s: float, timeout: float | None, over: type[Exception]) -> float:
+    """How long one step may take, in seconds."""
+    left = end_s - time.monotonic()
+    if left <= 0:
+        raise over("The time for all of it is over.")
+    return left if timeout is None else min(left, timeout)
 
 
 @contextmanager

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import logging
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import gradio as gr
 
-from mmdemo.asker import Asker
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import about, is_file, is_lines, shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.access.gate import asker_of
-from mmdemo.ui.files import FROM_AGENT, sent_files
-from mmdemo.ui.gate import ask
+from mmdemo.ui.calls import carried_out
+from mmdemo.ui.files import FROM_AGENT
 
 log = logging.getLogger(__name__)
 FILE = (
@@ -68,10 +67,6 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
             known[tool] = describe(block, tool)
         return known[tool]
 
-    def carry_out(name: str, arguments: dict[str, Any], asker: Asker) -> Any:
-        with sent_files(app.settings, FROM_AGENT) as files:
-            return ask(app, name, arguments, "api", asker, files)
-
     def refused(sentence: str) -> Any:
         text = types.TextContent(type="text", text=sentence)
         return types.ServerResult(types.CallToolResult(content=[text], isError=True))
@@ -84,8 +79,7 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
                 raise UserError(f"There is no tool {shown(asked.name)}.", f"Use one of: {', '.join(chosen)}.")
             came_by = server.mcp_server.request_context.request
             asker = asker_of(came_by.scope if came_by else None)
-            work = partial(carry_out, tools[asked.name].name, asked.arguments or {}, asker)
-            answer = await app.lanes.called(tools[asked.name].lane).run(work)
+            answer = await carried_out(app, tools[asked.name], asked.arguments or {}, asker, FROM_AGENT)
         except MmdemoError as e:
             return refused(str(e))
         except Exception:

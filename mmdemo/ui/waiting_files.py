@@ -14,14 +14,16 @@ import shutil
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from gradio import route_utils
 from gradio.route_utils import GradioMultiPartParser, upload_fn
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
@@ -40,8 +42,28 @@ ROOM_FOR_NAMES = 1_000_000  # bytes of a request beside its files
 LONGEST_FIELD = 10_000  # bytes of a part that is no file, which is held in memory
 
 
-class ShortFields(GradioMultiPartParser):
-    """Gradio's own, which holds as much in memory as a file may have, where a part has no file's name."""
+class BoundedForm(GradioMultiPartParser):
+    """Gradio's own, which keeps every file of a form open until all have come, takes a thousand of them, and
+    holds as much in memory as a file may have where a part has no file's name.
+    """
+
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], **named: Any) -> None:
+        super().__init__(headers, self._closing(stream), **(named | {"max_files": MOST_AT_ONCE}))
+
+    async def _closing(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """What comes. Each time that more is asked for all files are closed that have come whole: it may be
+        long until more is there.
+        """
+        try:
+            async for piece in stream:
+                yield piece
+                for file in self._files_to_close_on_error:
+                    if self._current_part.file is None or file is not self._current_part.file.file:
+                        file.close()
+        except BaseException:  # whoever sends it has gone, or sends too much
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """See there.
@@ -55,7 +77,7 @@ class ShortFields(GradioMultiPartParser):
         super().on_part_data(data, start, end)
 
 
-route_utils.GradioMultiPartParser = ShortFields  # by this name `upload_fn` makes its own
+route_utils.GradioMultiPartParser = BoundedForm  # by this name `upload_fn` makes its own
 
 
 @dataclass(frozen=True)
@@ -97,15 +119,15 @@ class WaitingFiles:
             body = Request(request.scope, bounded(request.receive, most, lambda: _too_large(max_mb)))
             found, _, _ = await upload_fn(body, str(folder), max_mb * 1_000_000, None)
             if not 0 < len(found) <= MOST_AT_ONCE:
-                raise UserError(
-                    f"{len(found)} files were sent.", f"Send 1 to {MOST_AT_ONCE}, each as 'files' of a form."
-                )
+                raise _too_many(str(len(found)))
             files = {f"{place}-{Path(path).name}": Path(path) for place, path in enumerate(found)}
             size = sum(path.stat().st_size for path in files.values())
         except MultiPartException as e:
             shutil.rmtree(folder, ignore_errors=True)
             if "size" in e.message:
                 raise _too_large(max_mb) from e
+            if "Too many files" in e.message:
+                raise _too_many(f"over {MOST_AT_ONCE}") from e
             raise UserError(
                 "The form cannot be read.", "Send the files as 'files' of a multipart form."
             ) from e
@@ -188,6 +210,10 @@ class WaitingFiles:
 def _remove(old: list[Waiting]) -> None:
     for upload in old:
         shutil.rmtree(upload.folder, ignore_errors=True)
+
+
+def _too_many(count: str) -> UserError:
+    return UserError(f"{count} files were sent.", f"Send 1 to {MOST_AT_ONCE}, each as 'files' of a form.")
 
 
 def _too_large(max_mb: int) -> UserError:

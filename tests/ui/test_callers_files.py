@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from asyncio import _get_running_loop
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from gradio.utils import get_upload_folder
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -22,7 +23,7 @@ from mmdemo.service.exchange import exchange_folder
 from mmdemo.settings import ASSETS
 from mmdemo.ui import waiting_files
 from mmdemo.ui.files import FROM_CLIENT, sent_files
-from mmdemo.ui.waiting_files import WAITING
+from mmdemo.ui.waiting_files import WAITING, BoundedForm
 from tests.conftest import TASK, png
 from tests.ui.conftest import agent, awaited
 
@@ -228,3 +229,25 @@ def test_uploads_go_when_they_are_old_and_when_too_much_waits(
     monkeypatch.setattr("mmdemo.ui.waiting_files.KEPT_S", 0.0)
     assert WAITING.path(third, Asker("viewer")) is None
     assert not [path for path in paths if path is not None and path.is_file()]
+
+
+def test_a_form_holds_no_file_open_that_has_come_and_takes_no_more_than_a_request_may_have(
+    http: httpx.Client, tmp_path: Path
+) -> None:
+    """Ten forms of a thousand small files, never ended, took every descriptor of the process."""
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nb\r\n'
+    open_then = list[int]()
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        for _ in range(2):
+            yield part * 40
+            open_then.append(sum(not file.closed for file in form._files_to_close_on_error))
+        yield b"--x--\r\n"
+
+    headers = Headers({"content-type": "multipart/form-data; boundary=x"})
+    form = BoundedForm(headers, pieces(), upload_dir=tmp_path, max_file_size=100)
+    assert len(awaited(form.parse()).getlist("files")) == 80
+    assert max(open_then) <= 1
+    many = [("files", (f"{n}.txt", b"a")) for n in range(101)]
+    answer = http.post("gradio_api/upload", files=many)
+    assert answer.status_code == 400 and "over 100 files were sent" in answer.text.lower()

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import create_task_group, wait_all_tasks_blocked
 
+from mmdemo.asker import OWNER
 from mmdemo.errors import UserError
+from mmdemo.service.app import App
+from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import Settings
 from mmdemo.ui import files
+from mmdemo.ui.calls import carried_out
 from mmdemo.ui.files import FROM_CLIENT, is_public, sent_files
+from tests.ui.conftest import awaited
 
 
 class Packed(BaseHTTPRequestHandler):
@@ -51,6 +57,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_file_is_asked_for_as_it_is(elsewhere: str, tmp_path: Path) -> None:
     with sent_files(Settings(tmp_path), FROM_CLIENT) as opened:
+        opened.fetch([f"{elsewhere}/plain"])
         path = opened(f"{elsewhere}/plain").path
         assert path is not None and path.read_text() == "asked for identity"
 
@@ -62,7 +69,7 @@ def test_what_comes_packed_is_refused_and_not_unpacked(way: str, elsewhere: str,
         sent_files(Settings(tmp_path), FROM_CLIENT) as opened,
         pytest.raises(UserError, match="comes packed"),
     ):
-        opened(f"{elsewhere}/{way.replace(' ', '%20')}")
+        opened.fetch([f"{elsewhere}/{way.replace(' ', '%20')}"])
 
 
 def test_where_an_address_leads_on_to_is_looked_at_too(elsewhere: str, tmp_path: Path) -> None:
@@ -70,7 +77,7 @@ def test_where_an_address_leads_on_to_is_looked_at_too(elsewhere: str, tmp_path:
         sent_files(Settings(tmp_path), FROM_CLIENT) as opened,
         pytest.raises(UserError, match=r"'127\.0\.0\.2' is not on the public network"),
     ):
-        opened(f"{elsewhere}/on")
+        opened.fetch([f"{elsewhere}/on"])
 
 
 def test_the_address_that_was_looked_at_is_the_one_that_is_asked(
@@ -84,7 +91,9 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_asked(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with sent_files(Settings(tmp_path), FROM_CLIENT) as opened:
-        path = opened(f"{elsewhere.replace('127.0.0.1', 'rebound.example')}/plain").path
+        url = f"{elsewhere.replace('127.0.0.1', 'rebound.example')}/plain"
+        opened.fetch([url])
+        path = opened(url).path
         assert path is not None and path.read_text() == "asked for identity" and not told
 
 
@@ -103,3 +112,64 @@ NOT_PUBLIC = (
 @pytest.mark.parametrize("address", [*PUBLIC, *NOT_PUBLIC])
 def test_only_addresses_of_the_public_network_are_asked(address: str) -> None:
     assert is_public(address) == (address in PUBLIC)
+
+
+class Endless(BaseHTTPRequestHandler):
+    """A head that never ends: a byte now and then."""
+
+    def do_GET(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not self.server.closing.wait(0.05):  # type: ignore[attr-defined]
+            try:
+                self.wfile.write(b"a")
+            except OSError:
+                return
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server whose answer has no end."""
+    monkeypatch.setattr(files, "is_public", lambda address: address == "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        server.closing = threading.Event()  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/x.png"
+        server.closing.set()  # type: ignore[attr-defined]
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_that_comes_byte_by_byte_ends_in_time(
+    endless: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "WHOLE_S", 0.5)
+    with sent_files(Settings(tmp_path), FROM_CLIENT) as opened, pytest.raises(UserError, match=r"took over"):
+        opened.fetch([endless])
+
+
+def test_who_answers_slowly_keeps_no_thread_of_the_models(
+    app: App, endless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "WHOLE_S", 2.0)
+    operation, refused = OPERATIONS.get("align"), list[UserError]()
+
+    async def call() -> None:
+        try:
+            await carried_out(app, operation, {"file": endless, "texts": "a cat"}, OWNER, FROM_CLIENT)
+        except UserError as e:
+            refused.append(e)
+
+    async def asked() -> int:
+        async with create_task_group() as calls:
+            for _ in range(8):
+                calls.start_soon(call)
+            await wait_all_tasks_blocked()
+            await app.lanes.models.run(lambda: None)
+            return len(refused)
+
+    assert awaited(asked()) == 0
+    assert len(refused) == 8 and all("took over" in str(e) for e in refused)

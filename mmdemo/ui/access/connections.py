@@ -28,7 +28,7 @@ from mmdemo.ui.access.limits import Tally
 
 HEAD_S = 15.0  # until a connection has a whole request, from its begin or its last answer
 WANTED = 16_384  # file descriptors
-KEPT_BACK = 256  # of them, for the database, media and models
+SHARE = 3 / 8  # of them: each may have a file open as well, and the database and models need some
 MOST = 8192  # connections
 TOLD_AGAIN_S = 60.0
 OUT_OF_ROOM = "socket.accept() out of system resource"  # what asyncio says, once for each try
@@ -47,7 +47,7 @@ def most_connections() -> int:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
-    return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(soft - KEPT_BACK, soft // 2))
+    return MOST if soft == resource.RLIM_INFINITY else min(MOST, int(soft * SHARE))
 
 
 class Room:
