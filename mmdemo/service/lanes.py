@@ -51,6 +51,7 @@ class Lanes:
     def __init__(self) -> None:
         self.labels = Lane(8, 1000)  # what people say, which goes to the disk
         self.keys = Lane(2, 1000)  # whose a key or a session is, before anything else is known of a request
+        self.tokens = Lane(2, 100)  # the same of tokens, which anybody can make up
         self.quick = Lane(16, 500)  # what needs no model
         self.models = Lane(4, 100)  # what asks one, and files that are brought
         self.files = Lane(4, 500)  # what is written of them as they arrive

@@ -172,9 +172,11 @@ def _require_short_list(archive: Path, wanted: Wanted) -> None:
         if at < 0 or len(tail) < at + 22:
             raise zipfile.BadZipFile("it has no end")
         size = struct.unpack("<L", tail[at + 12 : at + 16])[0]
-        if size == 0xFFFFFFFF and tail[at - 20 : at - 16] == b"PK\x06\x07":
+        if tail[at - 20 : at - 16] == b"PK\x06\x07":
+            # zipfile believes the long record wherever it is pointed at, and looks for it before the pointer
             file.seek(struct.unpack("<Q", tail[at - 12 : at - 4])[0])
-            record = file.read(56)
-            size = struct.unpack("<Q", record[40:48])[0] if len(record) == 56 else 0
+            for record in (file.read(56), tail[at - 76 : at - 20]):
+                if len(record) == 56 and record.startswith(b"PK\x06\x06"):
+                    size = max(size, struct.unpack("<Q", record[40:48])[0])
     if size > MOST_DIRECTORY:
         raise UserError(f"{archive.name} lists more entries than a backup has.", wanted.cure)

@@ -113,6 +113,11 @@ class ItemStore:
         with self._database.read() as session:
             return session.scalar(select(func.count()).where(Item.listed, Item.modality == modality)) or 0
 
+    def bytes(self) -> int:
+        """Of all files, those that no collection has yet as well."""
+        with self._database.read() as session:
+            return int(session.scalar(select(func.sum(Item.bytes))) or 0)
+
     def browse(
         self,
         modality: str,

@@ -77,10 +77,6 @@ class MediaStore:
         """
         return below(self.cache, kind, item_id[:2], f"{item_id[2:]}{suffix}")
 
-    def size_bytes(self) -> int:
-        """Bytes of all media."""
-        return sum(f.stat().st_size for f in self.folder.rglob("*") if f.is_file())
-
     def free_bytes(self) -> int:
         """What the disk has left."""
         return shutil.disk_usage(self.folder).free

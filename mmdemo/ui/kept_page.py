@@ -6,9 +6,10 @@ When two hundred come at once a label would wait behind all of that.
 
 from __future__ import annotations
 
-from asyncio import Event, Lock
+from asyncio import Event, Lock, sleep
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from time import monotonic
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,8 @@ from mmdemo.ui.access.served import path_of
 
 MOST_KEPT = 32  # answers: one for each name of the page and packing that a browser takes, 0.4 MB at most
 PATHS = {"/", "/config", "/gradio_api/info", "/gradio_api/openapi.json", "/gradio_api/mcp/schema"}
+PLENTY = 16  # of them, more than a page has names and browsers have ways
+PAUSES = 2  # then it stands so many times as long as a page took to make, before the next one is made
 PACKINGS = ("br", "gzip")
 # By these it differs, and by how it is packed: under which address it says it is.
 VARIES_BY = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
@@ -36,6 +39,8 @@ class KeptPage:
         self._behind = behind
         self._state = state
         self._kept: OrderedDict[Hashable, list[Message]] = OrderedDict()
+        self._next_s = 0.0  # of the monotonic clock: when another one may be made, where there are plenty
+        self._wanted: set[Hashable] = set()  # of those, what was asked for again
         self._making = Lock()  # whoever comes meanwhile waits for the same one
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,18 +51,32 @@ class KeptPage:
         headers = Headers(scope=scope)
         where = _path(scope), scope.get("scheme"), scope.get("root_path"), *map(headers.get, VARIES_BY)
         key = (*where, _packing(headers), self._state())
-        if key not in self._kept:
+        found = self._kept.get(key)
+        if found is not None:
+            self._wanted.add(key)
+            self._kept.move_to_end(key)
+        else:
             async with self._making:
-                if key not in self._kept:
-                    made = await self._made(scope)
-                    if not _is_for_all(made):
-                        await _send_all(made, send)
-                        return
-                    self._kept[key] = made
-                    while len(self._kept) > MOST_KEPT:
-                        self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        await _send_all(self._kept[key], send)
+                found = self._kept.get(key) or await self._made_and_kept(key, scope)
+        await _send_all(found, send)
+
+    async def _made_and_kept(self, key: Hashable, scope: Scope) -> list[Message]:
+        """A page that is made now. Anybody can have one made, under a name that they invent: of many the next
+        one waits a little, and what nobody asked for again goes first.
+        """
+        if len(self._kept) >= PLENTY:
+            await sleep(max(0.0, self._next_s - monotonic()))
+        begun = monotonic()
+        made = await self._made(scope)
+        self._next_s = monotonic() + PAUSES * (monotonic() - begun)
+        if _is_for_all(made):
+            self._kept[key] = made
+            if len(self._kept) > MOST_KEPT:
+                once = (other for other in self._kept if other not in self._wanted and other != key)
+                gone = next(once, None) or next(iter(self._kept))
+                del self._kept[gone]
+                self._wanted.discard(gone)
+        return made
 
     async def _made(self, scope: Scope) -> list[Message]:
         """What the application sends to somebody of whom it knows nothing."""

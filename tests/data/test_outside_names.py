@@ -184,6 +184,39 @@ def test_a_saved_data_set_whose_tables_lie_elsewhere_is_refused(
         rows_of(folder)
 
 
+def test_a_saved_data_set_that_says_it_is_of_two_kinds_is_looked_at_as_both(
+    tmp_path: Path, secret: Path
+) -> None:
+    for name in ("mine", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.png").touch()
+        data_set(tmp_path / name, secret)
+    folder = tmp_path / "mine"
+    (folder / "dataset_dict.json").write_text(json.dumps({"splits": []}))
+    state = json.loads((folder / "state.json").read_text())
+    state["_data_files"][0]["filename"] = "../theirs/data-00000-of-00001.arrow"
+    (folder / "state.json").write_text(json.dumps(state))
+    with pytest.raises(UserError, match="leads out of the folder mine"):
+        rows_of(folder)
+
+
+def test_of_a_saved_data_set_nothing_is_opened_but_the_file_of_a_row(tmp_path: Path, secret: Path) -> None:
+    """The library decodes every column of files of its own accord."""
+    import datasets
+
+    picture = datasets.Image()
+    features = datasets.Features(
+        text=datasets.Value("string"), image=picture, other=picture, more=datasets.List(picture)
+    )
+    lies = {"bytes": None, "path": "/etc/hostname"}
+    own = {"bytes": png(), "path": "own.png"}
+    rows = {"text": ["a"], "image": [own], "other": [lies], "more": [[lies]]}
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "set")
+    assert [(row.name, row.text) for row in rows_of(tmp_path / "set") if isinstance(row, Row)] == [
+        ("own.png", "a")
+    ]
+
+
 def test_texts_beside_files_are_those_of_the_folder(tmp_path: Path, secret: Path) -> None:
     (secret.parent / "words.txt").write_text("a line nobody may read")
     (secret.parent / "cues.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\na line nobody may read\n")

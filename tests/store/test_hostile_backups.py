@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -272,6 +273,27 @@ def test_a_list_of_more_entries_than_a_backup_has_is_not_read(
     with (
         pytest.raises(UserError, match="lists more entries than a backup has"),
         archives.opened(tmp_path / "many.zip"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("at", ["pointed at", "before the pointer"])
+def test_a_list_that_only_the_long_record_tells_of_is_not_read_either(
+    theirs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """zipfile believes the long record where there is a pointer, whatever the short one says."""
+    whole = theirs.read_bytes()
+    long = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 50_000, 0)
+    empty = bytes(len(long))
+    at_start = at == "pointed at"
+    pointer = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0 if at_start else len(whole), 1)
+    hidden = (long if at_start else b"") + whole[:-22] + (empty if at_start else long) + pointer + whole[-22:]
+    (tmp_path / "hidden.zip").write_bytes(hidden)
+    monkeypatch.setattr(archives, "MOST_DIRECTORY", 10_000)
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *given: pytest.fail("it was read"))
+    with (
+        pytest.raises(UserError, match="lists more entries than a backup has"),
+        archives.opened(tmp_path / "hidden.zip"),
     ):
         pass
 

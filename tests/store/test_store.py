@@ -28,6 +28,13 @@ def key(i: int) -> str:
     return f"{i:064x}"
 
 
+def test_the_bytes_of_all_files_are_summed_by_the_database_and_no_file_is_looked_at(ws: Workspace) -> None:
+    assert ws.items.bytes() == 0
+    for n in range(3):
+        ws.media_path(ws.add_media("image", png((n, 0, 0)), f"{n}.png", source="t")).unlink()
+    assert ws.items.bytes() == sum(len(png((n, 0, 0))) for n in range(3))
+
+
 def test_opening_a_workspace_again_changes_nothing(ws: Workspace, settings: Settings) -> None:
     item = ws.add_media("image", png(), "a.png", source="t")
     again = Workspace(settings)

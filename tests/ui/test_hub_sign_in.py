@@ -150,6 +150,18 @@ def test_nobody_is_signed_in_by_what_another_browser_began_or_twice_or_made_up(
     assert client.get("/mmdemo/hub/callback", params=brought).status_code == 401
 
 
+def test_a_flood_of_sign_ins_from_one_network_pushes_nobody_else_s_out(
+    make_app: Callable[..., App], hugging_face: HuggingFace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdemo.ui.access.hub_sign_in.MOST_BEGUN", 3)
+    client = browser(make_app("space", samples=False))
+    brought = hugging_face.authorize(went(client))
+    flood = TestClient(client.app, base_url=SPACE, follow_redirects=False, client=("8.8.8.8", 1))
+    for _ in range(5):
+        went(flood)
+    assert client.get("/mmdemo/hub/callback", params=brought).status_code == 303
+
+
 def test_elsewhere_than_on_such_a_space_there_is_no_sign_in_with_hugging_face(
     make_app: Callable[..., App], hugging_face: HuggingFace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

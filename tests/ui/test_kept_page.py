@@ -89,6 +89,17 @@ def test_another_name_or_packing_is_another_page() -> None:
     assert len(page._kept) == MOST_KEPT
 
 
+def test_a_page_that_was_asked_for_again_stays_however_many_names_somebody_invents() -> None:
+    page = KeptPage(maker := Maker(), lambda: None)
+    own = ("/", {"host": "here"})
+    asks(page, own)
+    asks(page, own)
+    asks(page, *(("/", {"host": "here", "x-forwarded-host": f"name{i}"}) for i in range(2 * MOST_KEPT)))
+    made = len(maker.made)
+    asks(page, own)
+    assert len(maker.made) == made and len(page._kept) == MOST_KEPT
+
+
 def test_a_page_that_failed_or_is_made_of_something_else_by_now_is_made_again() -> None:
     state = [0]
     page = KeptPage(failing := Maker(status=500), lambda: state[0])

@@ -84,7 +84,7 @@ def test_as_soon_as_others_can_reach_it_everybody_is_a_viewer(
 
 def test_a_request_that_brings_no_session_is_known_by_its_network(shared: App) -> None:
     cookies = Cookies(shared.access, False)
-    askers = Askers(shared.access, shared.settings, cookies, shared.lanes.keys)
+    askers = Askers(shared.access, shared.settings, cookies, shared.lanes)
     scope = {"client": ("192.0.2.1", 1)}
     first, second = (awaited(askers.visit(scope, {})) for _ in range(2))
     assert first.asker.session != second.asker.session
@@ -280,6 +280,19 @@ def test_wrong_keys_of_others_at_one_s_address_stop_no_token(shared: App) -> Non
     assert wrong == [401] * 5 + [429] * 2
     assert role_of(client, headers=bearer(token)) == "annotator"
     assert sign_in(client, token).status_code == 429  # what is typed waits
+
+
+def test_tokens_that_are_made_up_count_against_their_network(
+    shared: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is looked up in the database, where those of others who are signed in are looked up too."""
+    monkeypatch.setattr("mmdemo.ui.access.gate.OF_AN_ADDRESS", 3)
+    client, looked_up = gated(shared), list[str]()
+    by_token = shared.access.by_token
+    monkeypatch.setattr(shared.access, "by_token", lambda token: looked_up.append(token) or by_token(token))
+    for i in range(6):
+        client.post(STATUS, json={}, headers=bearer(f"mmd_{i}"))
+    assert len(looked_up) == 3
 
 
 def test_a_rate_is_so_many_a_minute_of_each() -> None:

@@ -18,6 +18,7 @@ from mmdemo.models.hub.reach import unreachable_host
 from mmdemo.store.splits import split_names
 
 PREFIX = "datasets:"
+AT_ONCE = 16  # lines that are read at a time, with the files that are in them
 DICT, STATE = "dataset_dict.json", "state.json"  # of a data set of several splits, of one
 
 
@@ -67,7 +68,7 @@ class HubDatasets:
         for split, table in parts.items():
             media, text = _columns(name, table, source.modality)
             names = getattr(table.features.get(text), "names", None)
-            for line in _undecoded(table, media):
+            for line in _undecoded(table):
                 number += 1
                 said = str(line.get("split") or split).strip().lower()
                 yield from _rows(number, line, media, text, names, splits.get(said, ""), root)
@@ -79,10 +80,12 @@ def _splits_in(parts: Mapping[str, Any]) -> set[str]:
     return {str(name or "").strip().lower() for name in (*parts, *chain.from_iterable(named))}
 
 
-def _undecoded(table: Any, media: str) -> Any:
-    """The table, whose files come as the bytes that they are: mmdemo reads them itself."""
-    feature = table.features[media]
-    return table if isinstance(feature, dict) else table.cast_column(media, type(feature)(decode=False))
+def _undecoded(table: Any) -> Iterator[dict[str, Any]]:
+    """The lines of a table as they are stored, with the bytes or paths of files, which mmdemo reads itself:
+    the library would open whatever a column of files names, of this machine or of the net.
+    """
+    for batch in table.with_format("arrow").iter(AT_ONCE):
+        yield from batch.to_pylist()
 
 
 def _require_way_to(name: str) -> None:
@@ -108,9 +111,9 @@ def _require_own_files(source: Source) -> None:
         UserError: what it names.
     """
     path = source.path
-    splits = source.read_json(path / DICT).get("splits", []) if is_file(path / DICT) else [""]
-    for split in splits:
-        folder = below(path, str(split)) if split else path
+    splits = source.read_json(path / DICT).get("splits", []) if is_file(path / DICT) else []
+    folders = [below(path, str(split)) for split in splits]
+    for folder in [path, *folders] if is_file(path / STATE) else folders:  # the library takes its own first
         state = source.read_json(folder / STATE)
         for file in (*state.get("_data_files", []), *(state.get("_indices_data_files") or [])):
             below(folder, str(file["filename"]))

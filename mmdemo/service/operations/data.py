@@ -181,7 +181,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "items": app.ws.items.count(modality_of(task).name),
         "pairs": app.labels.counts(task)["pairs"],
         "labels": app.ws.labels.total(task),
-        "media_bytes": app.ws.media.size_bytes(),
+        "media_bytes": app.ws.items.bytes(),
         "free_bytes": app.ws.media.free_bytes(),
         "kinds": [importer.about for importer in IMPORTERS.values()],
         "formats": list(formats(modality_of(task))),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import unquote
 
 from starlette.types import Scope
@@ -17,7 +16,7 @@ from starlette.types import Scope
 from mmdemo.asker import OWNER, Asker
 from mmdemo.errors import AccessError
 from mmdemo.service.access import NOTHING_KNOWN, PREFIX, Access, Admitted, Browser, Session, new_session
-from mmdemo.service.lanes import Lane
+from mmdemo.service.lanes import Lanes
 from mmdemo.service.operations.requests import shown
 from mmdemo.settings import Settings
 from mmdemo.ui.access.limits import Guesses
@@ -89,14 +88,23 @@ class Askers:
         access: the keys and sessions.
         settings: who can reach the page.
         cookies: of the sessions.
-        lane: where the database is asked.
+        lanes: where the database is asked.
+        count: refuses a network that asks too often.
     """
 
-    def __init__(self, access: Access, settings: Settings, cookies: Cookies, lane: Lane) -> None:
+    def __init__(
+        self,
+        access: Access,
+        settings: Settings,
+        cookies: Cookies,
+        lanes: Lanes,
+        count: Callable[[str], None] = lambda network: None,
+    ) -> None:
         self.guesses = Guesses()
         self._access = access
         self._cookies = cookies
-        self._lane = lane
+        self._lanes = lanes
+        self._count = count
         self._alone = settings.local
         self._open = settings.local and not settings.passphrase
         self._has_phrase = bool(settings.passphrase)
@@ -163,16 +171,18 @@ class Askers:
         found = self._cookies.session(cookie)
         if found is None or not found.who.by:
             return found
-        return found if await self._looked_up(self._access.in_force, found, found.mark) else None
-
-    async def _looked_up(self, look: Callable[[Any], Any], key: object, known_as: str) -> Any:
-        """What a look-up in the database gives: at once where that is known, else in a thread of its own."""
-        known = self._access.recent.get(known_as)
-        return await self._lane.run(look, key) if known is None else known.value
+        known = self._access.recent.get(found.mark)
+        in_force = known.value if known else await self._lanes.keys.run(self._access.in_force, found)
+        return found if in_force else None
 
     async def _by_token(self, visit: Visit, token: str) -> Visit:
-        """A token has 256 bits, which nobody guesses: it is looked at however many wrong ones came."""
-        who = await self._looked_up(self._access.by_token, token, self._access.digest(token))
+        """A token has 256 bits, which nobody guesses: it is looked at however many wrong ones came. Those
+        that were not seen a moment ago count against their network, and wait for each other alone.
+        """
+        known = self._access.recent.get(self._access.digest(token))
+        if known is None:
+            self._count(visit.address)
+        who = known.value if known else await self._lanes.tokens.run(self._access.by_token, token)
         if who is None:
             self.require_patience(visit, token)
             self.wrong(visit, token)

@@ -57,6 +57,7 @@ UPLOADS_OF_ONE: dict[Role, int] = {"viewer": 16, "annotator": 32, "trainer": 64}
 CALLS_MB, CALLS_AT_ONCE = 256, 512  # the JSON of calls, which is in memory
 OF_ONE_CALLER = Share(4 * MOST_CALL_MB, 64)
 VISIT, ASKERS = "mmdemo.visit", "mmdemo.askers"  # in the scope of a request
+TOO_MANY = "Too many requests came from here within a minute."
 FRAMED_AS = ("document", "iframe", "frame", "")  # what a plain navigation loads
 
 
@@ -74,9 +75,9 @@ class Gate:
         self.hosts = hosts
         self._settings = app.settings
         self._cookies = Cookies(app.access, hosts.on_space)
-        self._askers = Askers(app.access, app.settings, self._cookies, app.lanes.keys)
-        self._proxies = Proxies(app.settings)
         self._rates, self._at_once = Rates(), AtOnce()
+        self._askers = Askers(app.access, app.settings, self._cookies, app.lanes, self._count_of_network)
+        self._proxies = Proxies(app.settings)
         self._most_mb = largest_request_mb(app.settings)
         self._uploads = Arrivals(max(UPLOADS_MB, 2 * self._most_mb), UPLOADS_AT_ONCE)
         self._calls = Arrivals(CALLS_MB, CALLS_AT_ONCE)
@@ -163,11 +164,13 @@ class Gate:
         """
         if visit.local:
             return
-        wait_s = self._rates.wait_s(person_of(visit), OF_A_PERSON) or self._rates.wait_s(
-            visit.address, OF_AN_ADDRESS
-        )
-        if wait_s:
-            raise too_often("Too many requests came from here within a minute.", wait_s)
+        if wait_s := self._rates.wait_s(person_of(visit), OF_A_PERSON):
+            raise too_often(TOO_MANY, wait_s)
+        self._count_of_network(visit.address)
+
+    def _count_of_network(self, address: str) -> None:
+        if wait_s := self._rates.wait_s(address, OF_AN_ADDRESS):
+            raise too_often(TOO_MANY, wait_s)
 
     @contextmanager
     def _at_a_time(self, row: Served, visit: Visit | None, scope: Scope) -> Iterator[None]:

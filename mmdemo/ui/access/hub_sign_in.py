@@ -12,7 +12,7 @@ import hmac
 import logging
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -35,7 +35,7 @@ from mmdemo.ui.refusals import refusal
 log = logging.getLogger(__name__)
 BEGIN, CALLBACK = "/mmdemo/hub/sign-in", "/mmdemo/hub/callback"
 KEPT_S = 600.0  # for which somebody may take to sign in there
-MOST_BEGUN = 1000
+MOST_BEGUN = 1000  # then the oldest goes of the network that began most
 ASKED_S = 10.0  # that Hugging Face may take to answer
 AGAIN = "Sign in once more."
 
@@ -44,6 +44,7 @@ AGAIN = "Sign in once more."
 class _Begun:
     session: str  # whose browser it was
     verifier: str
+    address: str  # of their network
     at_s: float
 
 
@@ -54,9 +55,10 @@ def hub_routes(app: App, hub: HubSignIn) -> list[BaseRoute]:
     async def begin(request: Request) -> Response:
         visit = request.scope[VISIT]
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-        begun[state] = _Begun(visit.session, verifier, time.monotonic())
-        while len(begun) > MOST_BEGUN:
-            begun.popitem(last=False)
+        begun[state] = _Begun(visit.session, verifier, visit.address, time.monotonic())
+        if len(begun) > MOST_BEGUN:
+            ((most, _),) = Counter(one.address for one in begun.values()).most_common(1)
+            del begun[next(key for key, one in begun.items() if one.address == most)]
         visit.keep()
         asked = {
             "response_type": "code",
