@@ -3,7 +3,8 @@ the same folder by its local storage, where MMDEMO_LABEL_STUDIO_PYTHON names a P
 turn, in parts, so that both see the same machine.
 
 python benchmarks/importing.py                     copies, by reference and Label Studio: pictures a second
-python benchmarks/importing.py --memory 100000     what the import of so many holds, how long labels wait
+python benchmarks/importing.py --memory 100000     what the import of so many by reference holds, and how long
+                                                   labels wait beside it
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 
-TASK, SIDE_PX = "image-text", 64
+TASK, SIDE_PX, TINY_PX = "image-text", 64, 8
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def pictures(folder: Path, count: int, first: int = 0) -> Path:
+def pictures(folder: Path, count: int, first: int = 0, side_px: int = SIDE_PX) -> Path:
     """Write so many JPEGs of noise, no two alike, with a table of a text each."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(first)
@@ -41,7 +42,7 @@ def pictures(folder: Path, count: int, first: int = 0) -> Path:
         table = csv.writer(f)
         table.writerow(["file_name", "text"])
         for number in range(first, first + count):
-            noise = random.integers(0, 256, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+            noise = random.integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
             Image.fromarray(noise).save(folder / f"{number:06}.jpg", quality=80)
             table.writerow([f"{number:06}.jpg", f"picture number {number}"])
     return folder
@@ -94,7 +95,7 @@ def compare(count: int, parts: int) -> None:
 def memory(count: int) -> None:
     """Print what the process holds at shares of a large import, and how long labels wait beside it."""
     with tempfile.TemporaryDirectory() as place:
-        folder = pictures(Path(place) / "in", count)
+        folder = pictures(Path(place) / "in", count, side_px=TINY_PX)
         ws = Workspace(load_settings({}, workspace=Path(place) / "w", samples=False))
         item = ws.add_media(
             "image", (ROOT / "assets/photos/coffee.jpg").read_bytes(), "a.jpg", source="bench"
@@ -119,7 +120,9 @@ def memory(count: int) -> None:
         thread = threading.Thread(target=label)
         thread.start()
         begun = time.perf_counter()
-        report = carry_out(ws, Order(str(folder), TASK), Watch(progress, ledgers=ws.folder / "imports"))
+        report = carry_out(
+            ws, Order(str(folder), TASK, outside=True), Watch(progress, ledgers=ws.folder / "imports")
+        )
         spent = time.perf_counter() - begun
         over.set()
         thread.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,19 +105,23 @@ class ImportReport:
         """Note what has become of files since they were imported before, and what could not stay outside."""
         if self.changed:
             self.notes.append(
-                f"{len(self.changed)} files have changed, as {self.changed[0]}: "
-                "they came as new ones, and those before keep their labels."
+                f"Changed since they were imported: {_some(self.changed)}. "
+                "Each came as a new item, and the one before keeps its labels."
             )
         if self.renamed:
-            before, now = self.renamed[0]
-            self.notes.append(f"{len(self.renamed)} files have another name, as {now}, which was {before}.")
-        if self.gone:
             self.notes.append(
-                f"{len(self.gone)} files that were imported before are gone, as {self.gone[0]}: "
-                "what was made of them here stays."
+                f"Renamed: {_some([f'{before} is {now} now' for before, now in self.renamed])}."
             )
+        if self.gone:
+            self.notes.append(f"Gone from the folder: {_some(self.gone)}. What was made of them here stays.")
         if self.copied:
             self.notes.append(
-                f"{self.copied} files were copied: they lie in no folder that they could be read from, "
-                "as what is packed, or links that lead out of it."
+                f"Copied all the same: {self.copied}. What is packed, or a link that leads out of the "
+                "folder, cannot stay where it is."
             )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - 1
+    return f"{names[0]} and {'over ' * (more + 1 >= MOST_NAMED)}{more} more" if more else names[0]

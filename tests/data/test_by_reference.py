@@ -134,7 +134,7 @@ def test_what_was_uploaded_is_packed_or_leads_elsewhere_is_not_left_where_it_is(
     (tmp_path / "far.png").write_bytes(png((3, 3, 3)))
     (folder / "link.png").symlink_to(tmp_path / "far.png")
     report = import_source(app.ws, str(folder), TASK, outside=True)
-    assert (report.outside, report.copied) == (5, 1) and "1 files were copied" in " ".join(report.notes)
+    assert (report.outside, report.copied) == (5, 1) and "Copied all the same: 1." in " ".join(report.notes)
     item = app.ws.items.listed("image", ["link.png"])[0]
     assert app.ws.media_path(item).is_relative_to(app.ws.media.folder)
 

@@ -36,8 +36,8 @@ def test_what_is_new_comes_and_what_has_changed_was_renamed_or_is_gone_is_told(
         ["d.png"],
     )
     told = " ".join(report.notes)
-    assert "1 files have changed, as b.png" in told and "z.png, which was c.png" in told
-    assert "1 files that were imported before are gone, as d.png" in told
+    assert "Changed since they were imported: b.png." in told and "Renamed: c.png is z.png now." in told
+    assert "Gone from the folder: d.png." in told
     kept = ws.pairs.get(pairs["the b"].id)
     assert kept is not None and kept.verdict == "match"
     again = import_source(ws, str(folder), TASK)
