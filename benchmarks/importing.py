@@ -22,11 +22,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import ROOT
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `common` would bring PyTorch's memory
+
 from mmdemo.data.importing import Order, Watch, carry_out, import_source
-from mmdemo.settings import load_settings
+from mmdemo.settings import ASSETS, load_settings
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.workspace import Workspace
 
@@ -97,9 +98,7 @@ def memory(count: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = pictures(Path(place) / "in", count, side_px=TINY_PX)
         ws = Workspace(load_settings({}, workspace=Path(place) / "w", samples=False))
-        item = ws.add_media(
-            "image", (ROOT / "assets/photos/coffee.jpg").read_bytes(), "a.jpg", source="bench"
-        )
+        item = ws.add_media("image", ASSETS / "photos" / "coffee.jpg", "a.jpg", source="bench")
         with ws.database.write() as session:
             pair, _ = ws.pairs.add(session, TASK, item.id, "a cup of coffee", source="bench")
         over, waits = threading.Event(), []
