@@ -24,6 +24,7 @@ from mmdemo.store.durable import replacing
 
 NOTE, LOCK, WORD, LEDGERS = "import.json", "import.lock", "import.wanted", "imports"
 PAUSE, STOP = "pause", "stop"  # words
+LOOKED_AT_S = 1.0  # for so long at most another process that only looks at a note holds its lock
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class ImportNote:
             before: the one that goes on.
         """
         with self._looking, suppress(OSError, Timeout):
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=LOOKED_AT_S)
             self._word.unlink(missing_ok=True)
             self._now = replace(before, paused=False) if before is not None else Noted(order)
         if self._now is not None and before is None:
