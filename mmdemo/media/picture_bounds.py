@@ -19,7 +19,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000
 # Bytes a pixel that a decoder holds beside the picture that it fills, as its source says: canvases of an
 # animation (WebP), planes and their RGBA (AVIF, HEIF), a whole number a sample (JPEG 2000), a strip or a tile
 # (TIFF).
-OF_DECODER = {"WEBP": 12, "AVIF": 10, "HEIF": 12, "JPEG2000": 20, "TIFF": 4}
+OF_DECODER = {"WEBP": 12, "AVIF": 10, "HEIF": 10, "JPEG2000": 20, "TIFF": 4}
 LONGEST_LEAP = 255  # rows that an escape of run-length coded BMP leaps over, the picture's last row too
 OF_LEAP = 3  # bytes a pixel of what Pillow's decoder of that fills: what grows, what is added, and a copy
 COEFFICIENT_BYTES = 2  # of each sample, while a JPEG that comes in several scans is not whole

@@ -18,6 +18,7 @@ from tests.media.test_clock import beep, heard_at, write_spoken
 from tests.media.test_video import UNEVEN, number, write_video
 
 NEAR_S = 0.05
+PIXELS = {"prores_ks": "yuv422p10le"}
 
 
 def times(path: Path) -> list[float]:
@@ -34,6 +35,7 @@ def times(path: Path) -> list[float]:
         ("libvpx-vp9", ".webm", True),
         ("libsvtav1", ".mp4", True),
         ("mpeg2video", ".ts", False),
+        ("prores_ks", ".mov", False),
     ],
 )
 def test_a_video_is_judged_by_its_codec_and_a_copy_plays_with_the_same_frames_at_the_same_times(
@@ -44,7 +46,7 @@ def test_a_video_is_judged_by_its_codec_and_a_copy_plays_with_the_same_frames_at
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=25, options=options)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = 128, 96, PIXELS.get(codec, "yuv420p")
         for i in range(30):
             frame = av.VideoFrame.from_ndarray(np.full((96, 128, 3), 20 + 7 * i, np.uint8), format="rgb24")
             out.mux(stream.encode(frame))
