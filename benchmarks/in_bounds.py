@@ -2,6 +2,7 @@
 
     python benchmarks/in_bounds.py pictures
     python benchmarks/in_bounds.py labels
+    python benchmarks/in_bounds.py agents
     python benchmarks/in_bounds.py requests
     python benchmarks/in_bounds.py calls
 
@@ -11,6 +12,8 @@ at and aligned with a text; by how much the largest memory of the page's process
 labels: 200 clients open the page at once, upload a picture and align it as fast as they are answered, while
 somebody labels ten times a second from a process of their own; how long the slowest label took while they
 arrived, and afterwards.
+
+agents: 80 agents ask which tools there are as fast as they are answered, while somebody labels as above.
 
 requests: a visitor uploads 5,000 pictures, looks at each and aligns every tenth; what the page's process and
 its workspace hold before, after a tenth of them, and when the time of the files is over (a minute here, else
@@ -31,7 +34,9 @@ import threading
 import time
 import zlib
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -53,6 +58,8 @@ MINUTE = [
 ]
 SIDE_PX, WORST = 10_000, 3
 CLIENTS, ALONE_S, LABELLED_S, EVERY_S = 200, 5.0, 30.0, 0.1
+AGENTS, TOOLS = 80, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+OF_AGENTS = {"accept": "application/json, text/event-stream"}
 REQUESTS, ALIGNED_EVERY = 5000, 10
 TIMEOUT_S = 300
 BUSY, AGAIN_S = 503, 2.0  # as the answer says
@@ -147,6 +154,60 @@ def keep_labelling(address: str, pair: int, begun: Event, over: Event) -> list[t
     return waits
 
 
+@contextmanager
+def labelling(address: str, pair: int) -> Iterator[Callable[[], list[tuple[float, float]]]]:
+    """Somebody labels by a process of their own; yields what ends that and returns how long each took."""
+    processes = get_context("spawn")
+    with processes.Manager() as manager, ProcessPoolExecutor(1, processes) as apart:
+        begun, over = manager.Event(), manager.Event()
+        waits = apart.submit(keep_labelling, address, pair, begun, over)
+
+        def ended() -> list[tuple[float, float]]:
+            over.set()
+            return waits.result(TIMEOUT_S)
+
+        assert begun.wait(TIMEOUT_S)
+        time.sleep(ALONE_S)
+        try:
+            yield ended
+        finally:
+            over.set()
+
+
+def tell(waits: list[tuple[float, float]], *times: tuple[str, float, float]) -> None:
+    """Print how long labels took in each of some stretches of time."""
+    for when, start, end in times:
+        of_then = sorted(wait for sent, wait in waits if start <= sent < end)
+        slowest, median = of_then[-1] * 1000, of_then[len(of_then) // 2] * 1000
+        print(f"  {when}: {len(of_then)} labels, the slowest {slowest:.0f} ms, median {median:.0f} ms")
+
+
+def agents(address: str, pid: int, workspace: Path) -> None:
+    """Labels while many agents ask for the list of tools."""
+    pair = Visitor(address).ask("next_pair").json()["pair"]
+    done, lock, answers = threading.Event(), threading.Lock(), Counter[int]()
+
+    def agent() -> None:
+        with httpx.Client(base_url=address, timeout=TIMEOUT_S, headers=OF_AGENTS) as http:
+            while not done.is_set():
+                status = http.post("gradio_api/mcp/", json=TOOLS).status_code
+                with lock:
+                    answers[status] += 1
+
+    with labelling(address, pair) as ended, ThreadPoolExecutor(AGENTS) as pool:
+        came = time.perf_counter()
+        asking = [pool.submit(agent) for _ in range(AGENTS)]
+        time.sleep(LABELLED_S)
+        waits, over = ended(), time.perf_counter()
+        done.set()
+        for one in asking:
+            one.result(TIMEOUT_S)
+    print(
+        f"{AGENTS} agents ask for the tools: {answers[200]} lists, {answers.total() - answers[200]} refused"
+    )
+    tell(waits, ("before", 0.0, came), ("meanwhile", came, over))
+
+
 def labels(address: str, pid: int, workspace: Path) -> None:
     """Labels while many arrive, and while they align."""
     first = Visitor(address)
@@ -172,26 +233,16 @@ def labels(address: str, pid: int, workspace: Path) -> None:
             if status == BUSY:
                 done.wait(AGAIN_S)
 
-    processes = get_context("spawn")
-    with (
-        processes.Manager() as manager,
-        ProcessPoolExecutor(1, processes) as apart,
-        ThreadPoolExecutor(CLIENTS) as pool,
-    ):
-        begun, over = manager.Event(), manager.Event()
-        labelling = apart.submit(keep_labelling, address, pair, begun, over)
+    with labelling(address, pair) as over, ThreadPoolExecutor(CLIENTS) as pool:
         clients = [pool.submit(client, number) for number in range(CLIENTS)]
-        assert begun.wait(TIMEOUT_S)
-        time.sleep(ALONE_S)
         go.wait(TIMEOUT_S)
         came = time.perf_counter()
         there.wait(TIMEOUT_S)  # all have opened the page and uploaded
         connected = time.perf_counter()
         time.sleep(LABELLED_S)
         done.set()
-        over.set()
         ended = time.perf_counter()
-        waits = labelling.result(TIMEOUT_S)
+        waits = over()
         for one in clients:
             one.result(TIMEOUT_S)
     print(f"{CLIENTS} clients came within {connected - came:.1f} s")
@@ -199,14 +250,12 @@ def labels(address: str, pid: int, workspace: Path) -> None:
         f"{CLIENTS} clients align: {answers[200]} answers, {answers[BUSY]} times busy, "
         f"{answers[CUT_OFF]} cut off"
     )
-    for when, start, end in (
+    tell(
+        waits,
         ("before", 0.0, came),
         ("while they came", came, connected),
         ("while they aligned", connected, ended),
-    ):
-        of_then = sorted(wait for sent, wait in waits if start <= sent < end)
-        slowest, median = of_then[-1] * 1000, of_then[len(of_then) // 2] * 1000
-        print(f"  {when}: {len(of_then)} labels, the slowest {slowest:.0f} ms, median {median:.0f} ms")
+    )
 
 
 def requests(address: str, pid: int, workspace: Path) -> None:
@@ -266,6 +315,7 @@ def calls(address: str, pid: int, workspace: Path) -> None:
 MEASURED = {
     "pictures": (pictures, SERVE),
     "labels": (labels, SERVE),
+    "agents": (agents, SERVE),
     "requests": (requests, MINUTE),
     "calls": (calls, MINUTE),
 }

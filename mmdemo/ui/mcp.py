@@ -52,7 +52,7 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
 
     tools = {tool: OPERATIONS.get(endpoint.strip("/")) for tool, endpoint in server.tool_to_endpoint.items()}
 
-    @cache  # each list of the tools asks for all of them, which would take 100 ms
+    @cache  # what is told of the tools asks for all of them, which would take 100 ms
     def schema(tool: str) -> tuple[dict[str, Any], list[list[str]]]:
         files = [[name] for name, field in tools[tool].fields.items() if is_file(field)]
         return input_schema(tools[tool]), files
@@ -66,6 +66,16 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
         if tool not in known:
             known[tool] = describe(block, tool)
         return known[tool]
+
+    @cache  # made anew for each who asks, 80 agents would keep a label waiting for two seconds
+    def told_of(tool: str) -> types.Tool:
+        block = server.get_block_fn_from_endpoint_name(server.tool_to_endpoint[tool])
+        return types.Tool(name=tool, description=described_once(block, tool)[0], inputSchema=schema(tool)[0])
+
+    async def list_tools(request: Any) -> Any:
+        chosen = server.get_selected_tools_from_request()
+        told = [told_of(tool) for tool in tools if chosen is None or tool in chosen]
+        return types.ServerResult(types.ListToolsResult(tools=told))
 
     def refused(sentence: str) -> Any:
         text = types.TextContent(type="text", text=sentence)
@@ -89,4 +99,5 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
         return types.ServerResult(types.CallToolResult(content=[text], structuredContent=answer))
 
     server.get_input_schema, server.get_fn_description = schema_of, described_once
-    server.mcp_server.request_handlers[types.CallToolRequest] = call_tool
+    handlers = server.mcp_server.request_handlers
+    handlers[types.CallToolRequest], handlers[types.ListToolsRequest] = call_tool, list_tools
