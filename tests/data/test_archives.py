@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import tarfile
 import tempfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -101,6 +103,49 @@ def refused(ws: Workspace, path: Path, match: str) -> None:
     with pytest.raises(UserError, match=match):
         import_source(ws, str(path), TASK)
     assert ws.items.count("image") == before and not left_over()
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
+def test_what_an_archive_says_of_one_file_is_not_read_at_whatever_size_it_names(
+    ws: Workspace, tmp_path: Path, kind: bytes
+) -> None:
+    about = tarfile.TarInfo("about")
+    about.type, about.size = kind, 64_000_000
+    path = tmp_path / "set.tar.gz"
+    with gzip.open(path, "wb", compresslevel=1) as tape:
+        tape.write(about.tobuf())
+        for _ in range(64):
+            tape.write(bytes(1_000_000))
+    tracemalloc.start()
+    try:
+        refused(ws, path, "is not a TAR that can be read")
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_an_archive_says_of_all_its_files_together_is_bounded_too(ws: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "set.tar.xz"
+    with tarfile.open(path, "w:xz", format=tarfile.PAX_FORMAT) as tape:
+        for n in range(3):
+            member = tarfile.TarInfo(f"{n}.png")
+            member.pax_headers = {f"{n} {i}": "x" for i in range(500)}
+            tape.fileobj.write(tape.tarinfo.create_pax_global_header(member.pax_headers))  # type: ignore[union-attr]
+            tape.addfile(tarfile.TarInfo(f"{n}.png"))
+    refused(ws, path, "is not a TAR that can be read")
+
+
+def test_a_long_name_in_a_packed_archive_is_a_name(ws: Workspace, tmp_path: Path) -> None:
+    for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        path, name = tmp_path / f"set{form}.tar.bz2", "a long name " * 15
+        with tarfile.open(path, "w:bz2", format=form) as tape:
+            member = tarfile.TarInfo(f"{name}ö.png")
+            member.size = len(png())
+            tape.addfile(member, io.BytesIO(png()))
+        assert import_source(ws, str(path), TASK).skipped == []
+    assert [item.name for item in ws.items.listed("image")] == [f"{name}ö.png"]
 
 
 def with_member(path: Path, name: str, kind: bytes, target: str = "") -> Path:
