@@ -18,6 +18,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session as Writing
 
 from mmdemo.asker import Role, mark_of
+from mmdemo.service.let_in_by import GRANT, HUB, OWNER, PHRASE, LetInBy
 from mmdemo.service.recent import Recent
 from mmdemo.service.signing import facts_of, signed
 from mmdemo.settings import Settings
@@ -31,8 +32,6 @@ REMEMBERED_S = 400 * 86_400.0  # for which a browser brings its cookie, as long 
 KEPT = timedelta(seconds=SESSION_S + 3600)  # after its last noted use: longer than its cookie says
 RENEWED_S = SESSION_S / 2  # what is left of a session when it is signed anew
 KNOWN_S = 2.0  # for which what the database said of a grant is believed
-OF_A_DIGEST = 16  # characters that tell a grant from another of its number, and a phrase from another
-OWNER, PHRASE, GRANT, HUB = "owner", "phrase", "grant", "hub"  # what lets somebody in
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Admitted:
 
     role: Role = "viewer"
     name: str = ""
-    by: str = ""  # what let them in, as `holds` takes it; empty: nothing was shown
+    by: str = ""  # the text of the `LetInBy`; empty: nothing was shown
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Browser:
         """Who somebody is that signs in there, and what it is known by then: the guest of an invitation is
         the one that they were.
         """
-        if who.by == self.by and who.name and who.by.startswith(f"{GRANT}:"):
+        if who.by == self.by and who.name and LetInBy.parse(who.by).kind == GRANT:
             who = replace(who, name=self.name)
         kept = self.id or ("" if who.name or who.role == "owner" else new_session())
         return who, Browser(kept, who.by, who.name)
@@ -197,29 +196,23 @@ class Access:
 
     def by_phrase(self) -> Admitted:
         """Who gave the pass phrase."""
-        return Admitted("owner", by=f"{PHRASE}:{self._phrase_mark}")
-
-    @property
-    def _phrase_mark(self) -> str:
-        """What tells the pass phrase from one of before."""
-        return self.digest(self._phrase)[:OF_A_DIGEST]
+        return Admitted("owner", by=str(LetInBy(PHRASE, self.digest(self._phrase))))
 
     def holds(self, by: str) -> bool:
         """Whether what let somebody in still does: the pass phrase is the same, the grant was not revoked.
         For a grant the database is asked.
         """
-        kind, _, rest = by.partition(":")
-        if kind == PHRASE:
-            return bool(self._phrase) and rest == self._phrase_mark
-        if kind == GRANT:
-            number, _, digest = rest.partition(":")
-            return self._ws.grants.stands(int(number), digest)
-        return kind in ("", OWNER) or (kind == HUB and self._on_space)
+        shown = LetInBy.parse(by)
+        if shown.kind == PHRASE:
+            return bool(self._phrase) and by == self.by_phrase().by
+        if shown.kind == GRANT:
+            return self._ws.grants.stands(shown.grant, shown.digest)
+        return shown.kind in ("", OWNER) or (shown.kind == HUB and self._on_space)
 
     def is_in_by(self, who: Admitted, key: str) -> bool:
         """Whether a key is the invitation by which somebody is in."""
-        kind, _, rest = who.by.partition(":")
-        return kind == GRANT and rest.partition(":")[2] == self.digest(key)[:OF_A_DIGEST]
+        by = LetInBy.parse(who.by)
+        return by.kind == GRANT and who.by == str(LetInBy(GRANT, self.digest(key), by.grant))
 
     def end(self, session: str) -> None:
         """Sign a session out, in every copy of its cookie."""
@@ -288,7 +281,7 @@ class Access:
             UserError: there is none of that number.
         """
         found = self._ws.grants.revoke(grant)
-        self._ws.sessions.end_all_of(f"{GRANT}:{grant}:")
+        self._ws.sessions.end_all_of(str(LetInBy(GRANT, grant=grant)))
         self.recent.forget()
         return found
 
@@ -312,5 +305,5 @@ def _bytes(text: str) -> bytes:
 
 
 def _admitted(grant: Grant, number: str = "") -> Admitted:
-    by = f"{GRANT}:{grant.id}:{grant.digest[:OF_A_DIGEST]}"
-    return Admitted(grant.role, grant.name + number, by)  # type: ignore[arg-type]
+    by = LetInBy(GRANT, grant.digest, grant.id)
+    return Admitted(grant.role, grant.name + number, str(by))  # type: ignore[arg-type]

@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from mmdemo.service.access import HUB, Admitted
+from mmdemo.service.access import Admitted
 from mmdemo.service.app import App
+from mmdemo.service.let_in_by import HUB
 from tests.ui.conftest import gated
 from tests.ui.test_who_is_asking import STATUS, holds, role_of
 

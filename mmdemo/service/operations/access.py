@@ -8,8 +8,8 @@ from typing import Annotated, Any, get_args
 from pydantic import Field
 
 from mmdemo.asker import Role, current
-from mmdemo.service.access import GRANT, HUB, OWNER, PHRASE
 from mmdemo.service.app import App
+from mmdemo.service.let_in_by import GRANT, HUB, OWNER, PHRASE, LetInBy
 from mmdemo.service.operations.requests import Answer, Count, Id, Name, NothingRequest, OneOf, Request
 from mmdemo.service.operations.table import operation
 from mmdemo.store.grants import INVITATION, TOKEN
@@ -107,12 +107,12 @@ def end_session(app: App, request: EndRequest) -> dict[str, Any]:
 
 
 def _signed_in(row: SignedIn) -> dict[str, Any]:
-    kind, _, rest = row.let_in_by.partition(":")
+    by = LetInBy.parse(row.let_in_by)
     return {
         "id": row.mark[:OF_A_MARK],
         "role": row.role,
         "name": row.name,
-        "by": LET_IN_BY.get(kind, kind) + (f" {rest.partition(':')[0]}" if kind == GRANT else ""),
+        "by": LET_IN_BY.get(by.kind, by.kind) + (f" {by.grant}" if by.kind == GRANT else ""),
         "made": _told(row.created_at),
         "last_used": _told(row.used_at),
         "expires": _told(row.ends_at),

@@ -24,8 +24,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from mmdemo.errors import AccessError, MmdemoError, reason
-from mmdemo.service.access import HUB, Admitted
+from mmdemo.service.access import Admitted
 from mmdemo.service.app import App
+from mmdemo.service.let_in_by import HUB
 from mmdemo.settings import HubSignIn
 from mmdemo.ui.access.gate import VISIT
 from mmdemo.ui.access.refused import Refused
