@@ -17,6 +17,23 @@ ROLES: tuple[Role, ...] = ("viewer", "annotator", "trainer", "owner")  # each ma
 
 
 @dataclass(frozen=True)
+class RoleWords:
+    """A role as sentences name it."""
+
+    one: str  # as in "you are a viewer"
+    all: str  # as in "this is for everybody"
+    may: str  # as in "you may look"
+
+
+IN_WORDS: dict[Role, RoleWords] = {
+    "viewer": RoleWords("a viewer", "everybody", "look"),
+    "annotator": RoleWords("an annotator", "annotators", "label"),
+    "trainer": RoleWords("a trainer", "trainers", "label, import and train"),
+    "owner": RoleWords("the owner", "the owner", "do everything"),
+}
+
+
+@dataclass(frozen=True)
 class Asker:
     """Who is asking.
 
@@ -53,6 +70,11 @@ class Asker:
         return mark_of(who)[:16]
 
     @property
+    def says_name(self) -> bool:
+        """Whether they say themselves under which name they label: it has to be nobody else's."""
+        return not self.name and not self.may("owner")
+
+    @property
     def mark(self) -> str | None:
         """What the database keeps of the session, which itself is a secret; None at this machine."""
         return mark_of(self.session) if self.session else None
@@ -62,8 +84,7 @@ class Asker:
         """What the database keeps of who labels. Who has no name and is not the owner is the same at the same
         browser, in whatever session; None at this machine.
         """
-        unnamed = self.browser and not self.name and not self.may("owner")
-        return mark_of(self.browser) if unnamed else self.mark
+        return mark_of(self.browser) if self.browser and self.says_name else self.mark
 
 
 def mark_of(session: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mmdemo.asker import Asker, Role, current
+from mmdemo.asker import IN_WORDS, Asker, Role, current
 from mmdemo.settings import Settings
 
 TRUSTED_WITH_TIME: Role = "trainer"  # who may keep this machine busy as long as they like
 MOST_FILES: dict[Role, int] = {"viewer": 100, "annotator": 500, "trainer": 5000}  # of one of them
 OF_ALL = 5  # times what one may bring: what all annotators together may, and all trainers
-CALLED: dict[Role, str] = {"viewer": "a visitor", "annotator": "an annotator", "trainer": "a trainer"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Quota:
     mb: int
     files: int
     all_mb: int  # of all who have the same role together
-    who: str  # as in "a visitor"
+    who: str  # as in "a viewer"
 
 
 def quota_of(asker: Asker, settings: Settings) -> Quota | None:
@@ -33,7 +32,7 @@ def quota_of(asker: Asker, settings: Settings) -> Quota | None:
     else:
         mb = settings.annotator_mb if role == "annotator" else settings.trainer_mb
         all_mb = OF_ALL * mb
-    return Quota(mb, MOST_FILES[role], all_mb, CALLED[role])
+    return Quota(mb, MOST_FILES[role], all_mb, IN_WORDS[role].one)
 
 
 def bounds(settings: Settings) -> Settings:

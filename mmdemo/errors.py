@@ -9,7 +9,8 @@
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
         │   ├── NumberError    a feature, a loss or a score that is infinite or not a number
         │   ├── OutsideError   a name that leads out of the folder that it belongs to
-        │   └── AccessError    who asks may not
+        │   ├── AccessError    who asks may not
+        │   └── NameTakenError  another labels under that name by now
         ├── StorageError       the disk or the database refused; nothing was half-written
         │   ├── UnavailableError  for a while: the same again, a little later, may do
         │   └── DamagedError   what is kept cannot be read
@@ -69,6 +70,13 @@ class NumberError(UserError):
 
 class OutsideError(UserError):
     """A name leads out of the folder that it belongs to."""
+
+
+class NameTakenError(UserError):
+    """Another labels under a name that was nobody's a moment ago."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is another's name.", "Choose another.")
 
 
 class AccessError(UserError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import os
 import re
@@ -16,6 +17,7 @@ from platformdirs import user_data_path
 
 from mmdemo.errors import UserError
 
+log = logging.getLogger(__name__)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "assets"  # where a wheel has them; in a clone they lie beside the package
@@ -289,6 +291,8 @@ def believing_nobody() -> Iterator[None]:
     itself uvicorn believes whatever anybody at this machine says.
     """
     before = os.environ.get(OF_UVICORN)
+    if before:
+        log.warning("%s is not used: name the proxies that are believed in MMDEMO_PROXIES.", OF_UVICORN)
     os.environ[OF_UVICORN] = ""
     try:
         yield

@@ -170,7 +170,8 @@ class Labels:
         """
         asker = current()
         whose = None if asker.may("owner") else _sender()
-        undo, pair = self._ws.labels.undo(label, annotator, key, sender=asker.maker, whose=whose, again=again)
+        who: dict[str, Any] = {"sender": asker.maker, "own_name": asker.says_name, "whose": whose}
+        undo, pair = self._ws.labels.undo(label, annotator, key, again=again, **who)
         self._follow(pair)
         return {"label": undo, "pair": pair}
 

@@ -41,13 +41,21 @@ class Names:
         if asker.name:
             return asker.name
         name = shown_name(said)
-        if not name or asker.may("owner") or not asker.may("annotator"):
+        if not name or not asker.says_name or not asker.may("annotator"):
             return name
         mark, name = asker.maker or "", name[:LONGEST]
         number = self._known(mark, name_key(name)) or 1
         while not self._may_have(mark, name_key(name), number, _numbered(name, number)):
             number += 1
         return _numbered(name, number)
+
+    def forget(self, asker: Asker, said: str) -> None:
+        """Look again what somebody is called who says so: by another process another has labelled so."""
+        mark = asker.maker or ""
+        with self._lock:
+            known = self._given.get(mark, OrderedDict()).pop(name_key(shown_name(said)[:LONGEST]), None)
+            if known is not None:
+                self._let_go(mark, known[1])
 
     def _known(self, mark: str, key: str) -> int | None:
         """The number that somebody was given with a name already; None: it is to be asked for."""

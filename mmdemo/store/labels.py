@@ -44,6 +44,7 @@ class NewLabel:
     claimed: float | None = None  # how likely the suggestion said it was, 0..1
     key: str | None = None  # the sender's; what comes again with its key is one label
     session: str | None = None  # the digest of the sender's; None: at this machine
+    own_name: bool = False  # whether the annotator's has to be nobody else's
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class LabelLog:
 
         Raises:
             UserError: no such pair or verdict, or a text or span that cannot be used.
+            NameTakenError: the annotator's name is another's.
             StorageError: it is not saved.
         """
         with self._database.write() as session:
@@ -167,7 +169,7 @@ class LabelLog:
             session=label.session,
         )
         session.add(row)
-        say_in(session, label.annotator, label.session)
+        say_in(session, label.annotator, label.session, label.own_name)
         session.flush()
         if text:
             add_in(session, pair.item_id, LABEL, str(row.id), text)
@@ -195,6 +197,7 @@ class LabelLog:
         key: str | None = None,
         *,
         sender: str | None = None,
+        own_name: bool = False,
         whose: Sender | None = None,
         again: bool = False,
     ) -> tuple[int, int]:
@@ -206,11 +209,13 @@ class LabelLog:
             annotator: who takes it back.
             key: the sender's; what comes again with its key is one undo.
             sender: the digest of the sender's session; None: at this machine.
+            own_name: whether the annotator's has to be nobody else's.
             whose: it has to be; None: anybody's.
             again: whether a label that is undone already is no mistake: the answer is what has undone it.
 
         Raises:
             UserError: no such label, or it is another's or undone already.
+            NameTakenError: the name is another's.
         """
         with self._database.write() as session:
             known = _known(session, key)
@@ -239,7 +244,7 @@ class LabelLog:
                 session=sender,
             )
             session.add(row)
-            say_in(session, row.annotator, sender)
+            say_in(session, row.annotator, sender, own_name)
             session.flush()
             pair = session.get(Pair, label.pair_id)
             assert pair is not None  # a foreign key holds it

@@ -9,6 +9,7 @@ import unicodedata
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from mmdemo.errors import NameTakenError
 from mmdemo.store.database import Database
 from mmdemo.store.tables import Grant, SaidName, SignedIn, now
 from mmdemo.store.texts import normalized
@@ -39,17 +40,25 @@ def key_digest(text: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest() if key else ""
 
 
-def say_in(session: Session, name: str, mark: str | None) -> None:
-    """Note, within a write session, that a label bears a name.
+def say_in(session: Session, name: str, mark: str | None, only: bool = False) -> None:
+    """Note, within a write session, that a label bears a name. Over all processes one writes at a time: what
+    two have looked up in the same moment is settled here.
 
     Args:
         session: it.
         name: as it stands with the label.
         mark: of whom the label is; None: of somebody at this machine.
+        only: whether it has to be nobody else's.
+
+    Raises:
+        NameTakenError: it is.
     """
     key = key_digest(name)
-    if key and session.get(SaidName, (key, mark or "")) is None:
-        session.add(SaidName(key=key, mark=mark or ""))
+    if not key or session.get(SaidName, (key, mark or "")) is not None:
+        return
+    if only and _is_anothers(session, name, mark or ""):
+        raise NameTakenError(name)
+    session.add(SaidName(key=key, mark=mark or ""))
 
 
 class NameLog:
@@ -65,12 +74,16 @@ class NameLog:
             name: as somebody calls themselves.
             mark: theirs.
         """
-        key, guest_of = key_digest(name), key_digest(NUMBER.sub("", name_key(name)))
-        given = select(Grant.id).where(or_(Grant.name_key == key, Grant.name_key == guest_of))
-        said = select(SaidName.mark).where(SaidName.key == key, SaidName.mark != mark)
-        signed_in = select(SignedIn.id).where(SignedIn.name_key == key, SignedIn.ends_at > now())
         with self._database.read() as session:
-            return any(
-                session.scalar(query.limit(1)) is not None
-                for query in (said, given, signed_in.where(SignedIn.mark != mark))
-            )
+            return _is_anothers(session, name, mark)
+
+
+def _is_anothers(session: Session, name: str, mark: str) -> bool:
+    key, guest_of = key_digest(name), key_digest(NUMBER.sub("", name_key(name)))
+    given = select(Grant.id).where(or_(Grant.name_key == key, Grant.name_key == guest_of))
+    said = select(SaidName.mark).where(SaidName.key == key, SaidName.mark != mark)
+    signed_in = select(SignedIn.id).where(SignedIn.name_key == key, SignedIn.ends_at > now())
+    return any(
+        session.scalar(query.limit(1)) is not None
+        for query in (said, given, signed_in.where(SignedIn.mark != mark))
+    )

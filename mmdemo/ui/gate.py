@@ -9,26 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdemo.asker import Asker, Role, asking
-from mmdemo.errors import AccessError, MmdemoError
+from mmdemo.asker import IN_WORDS, Asker, Role, asking
+from mmdemo.errors import AccessError, MmdemoError, NameTakenError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import exchange_folder
-from mmdemo.service.operations.table import OPERATIONS, Surface
+from mmdemo.service.operations.table import OPERATIONS, Operation, Surface
 from mmdemo.settings import Settings
 
 CURE = "Sign in with an invitation from the owner, or with the pass phrase."
-THOSE: dict[Role, str] = {
-    "viewer": "everybody",
-    "annotator": "annotators",
-    "trainer": "trainers",
-    "owner": "the owner",
-}
-YOU: dict[Role, str] = {
-    "viewer": "a viewer",
-    "annotator": "an annotator",
-    "trainer": "a trainer",
-    "owner": "the owner",
-}
+TOLD = ("error", "message", "note", "reason")  # fields of answers in which mmdemo says what was wrong
 
 
 def require_role(role: Role, asker: Asker) -> None:
@@ -38,7 +27,7 @@ def require_role(role: Role, asker: Asker) -> None:
         AccessError: they may not.
     """
     if not asker.may(role):
-        raise AccessError(f"This is for {THOSE[role]}, and you are {YOU[asker.role]}.", CURE)
+        raise AccessError(f"This is for {IN_WORDS[role].all}, and you are {IN_WORDS[asker.role].one}.", CURE)
 
 
 def ask(
@@ -65,17 +54,50 @@ def ask(
         try:
             request = operation.parse(values, surface, files)
             if "annotator" in operation.fields:
-                named = app.names.of(asker, request.annotator)  # type: ignore[attr-defined]
-                request = request.model_copy(update={"annotator": named})
-            return operation(app, request)
+                answer = _in_their_name(app, operation, request, asker)
+            else:
+                answer = operation(app, request)
         except MmdemoError as e:
             if not asker.may("owner"):
                 hide_folders(e, app.settings)
             raise
+    return answer if asker.may("owner") else _hidden_in(answer, app.settings)
+
+
+def _in_their_name(app: App, operation: Operation, request: Any, asker: Asker) -> Any:
+    """Carry out what bears a name: somebody's own. One that another got meanwhile is given up."""
+    said = request.annotator
+    while True:
+        named = request.model_copy(update={"annotator": app.names.of(asker, said)})
+        try:
+            return operation(app, named)
+        except NameTakenError:
+            app.names.forget(asker, said)
 
 
 def hide_folders(error: MmdemoError, settings: Settings) -> None:
     """Name the folders of this machine by what they are: where they lie is for its owner."""
+    error.what, error.cure = _hidden(error.what, settings), _hidden(error.cure, settings)
+    error.args = (f"{error.what} {error.cure}".strip(),)
+
+
+def _hidden_in(answer: Any, settings: Settings) -> Any:
+    """An answer in which that is done where it tells of what failed, such as work behind the page."""
+    if isinstance(answer, list):
+        return [_hidden_in(value, settings) for value in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {
+        name: _hidden(value, settings)
+        if name in TOLD and isinstance(value, str)
+        else _hidden_in(value, settings)
+        for name, value in answer.items()
+    }
+
+
+def _hidden(text: str, settings: Settings) -> str:
+    if "/" not in text and "\\" not in text:
+        return text
     for folder, name in (
         (exchange_folder(), "a temporary folder"),
         (settings.workspace, "the workspace"),
@@ -83,6 +105,5 @@ def hide_folders(error: MmdemoError, settings: Settings) -> None:
         (Path.home(), "a folder"),
     ):
         if len(folder.parts) > 1:
-            error.what = error.what.replace(str(folder), name)
-            error.cure = error.cure.replace(str(folder), name)
-    error.args = (f"{error.what} {error.cure}".strip(),)
+            text = text.replace(str(folder), name)
+    return text

@@ -16,6 +16,7 @@ from typing import Any
 
 import gradio as gr
 
+from mmdemo.errors import UserError
 from mmdemo.ui.access.gate import VISIT, person_of
 
 UNFETCHED_S = 300.0  # an answer is kept so long
@@ -29,6 +30,26 @@ class _Call:
     session: str  # Gradio's
     person: str  # who asked
     done_s: float | None = None  # of the monotonic clock: when it was answered, as far as is known
+
+
+# What is held on to here of Gradio, which promises none of it.
+OF_QUEUE = ("push", "event_ids_to_events", "pending_event_ids_session", "pending_messages_per_session")
+OF_STATES = ("lock", "session_data", "time_last_used")
+
+
+def require_known(page: gr.Blocks) -> None:
+    """Look whether a launched page keeps its answers as is known here.
+
+    Raises:
+        UserError: it does not, and nothing would bound them.
+    """
+    lacks = [name for name in OF_QUEUE if not hasattr(page._queue, name)]
+    lacks += [name for name in OF_STATES if not hasattr(page.state_holder, name)]
+    if lacks:
+        raise UserError(
+            f"Gradio {gr.__version__} keeps its answers in another way: it has no {', '.join(lacks)}.",
+            "Install the version that requirements.txt names.",
+        )
 
 
 class QueuedAnswers:

@@ -17,7 +17,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from mmdemo.errors import MmdemoError, one_line
+from mmdemo.asker import IN_WORDS
+from mmdemo.errors import MmdemoError, UserError, one_line
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
 from mmdemo.service.operations.page import keeping, modalities
@@ -30,7 +31,7 @@ from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.mcp import answer_agents
-from mmdemo.ui.queued_answers import QueuedAnswers
+from mmdemo.ui.queued_answers import QueuedAnswers, require_known
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
 from mmdemo.ui.tabs.table import Tab, tabs
@@ -95,10 +96,14 @@ def _lay_out(page: gr.Blocks, row: gr.Tabs, name: str, known: Tab) -> bool:
 
 
 def _tables() -> str:
-    """The tables of label kinds and modalities for the page's scripts, which draw buttons, keys and filters
-    from them.
+    """The tables of label kinds, modalities and roles for the page's scripts, which draw buttons, keys and
+    filters from them.
     """
-    tables = {"mmKinds": [asdict(kind) for kind in LABEL_KINDS.values()], "mmModalities": modalities()}
+    tables: dict[str, Any] = {
+        "mmKinds": [asdict(kind) for kind in LABEL_KINDS.values()],
+        "mmModalities": modalities(),
+        "mmRoles": {role: words.may for role, words in IN_WORDS.items()},
+    }
     rows = {name: json.dumps(table).replace("<", chr(92) + "u003c") for name, table in tables.items()}
     return "".join(f"window.{name} = {table};" for name, table in rows.items())
 
@@ -148,6 +153,7 @@ def _launch(page: gr.Blocks, app: App) -> tuple[str, str]:
         shared = f"https://{settings.space_host}/"
     served = str(shared or address)
     answer_agents(page, app)
+    require_known(page)
     QueuedAnswers(page)
     return served, served if shared else hosts.for_people(served, page.root_path)
 
@@ -164,6 +170,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
 
     Raises:
         UserError: the port is taken; where that can be said beforehand, `require_address` has.
+        UserError: Gradio is one that this page does not know.
         KeyboardInterrupt: Ctrl-C, once everything is closed.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -178,6 +185,10 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     except OSError as e:  # of the sockets that are tried
         app.close()
         raise port_is_taken(settings) from e
+    except UserError:
+        page.close(verbose=False)
+        app.close()
+        raise
     app.context.start_behind_the_page()  # Python runs one thread at a time: before, the page would wait
     note_address(app.ws.folder, for_people)
     log.info("mmdemo is at %s", address)

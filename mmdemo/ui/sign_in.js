@@ -3,8 +3,7 @@
   const { h, api, asJson, confirm, poke, send, toast } = mm;
   const LINK = /#sign-in=([^\s#]+)$/;  // of an invitation, and of the owner's own at the start
   const SIGNED_IN = "mmdemo.signed-in";  // when it was in any tab: the session is the browser's
-  const ROLES = ["viewer", "annotator", "trainer", "owner"];
-  const may = { viewer: "look", annotator: "label", trainer: "label, import and train", owner: "do everything" };
+  const may = window.mmRoles, ROLES = Object.keys(may);
   const told = ({ role, name }) => `You are signed in${name ? ` as ${name}` : ""} and may ${may[role]}.`;
   const post = (path, body = {}) => send(path, asJson(body));
 

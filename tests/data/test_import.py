@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mmdemo.asker import OWNER, Asker
 from mmdemo.data.exporters.base import EXPORTERS
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import ImportReport, import_source
@@ -16,6 +18,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.settings import Settings
 from mmdemo.store.workspace import Workspace
+from mmdemo.ui import gate
 from tests.conftest import TASK, labels_of, png
 from tests.waiting import wait_for
 
@@ -116,6 +119,23 @@ def test_the_state_of_an_import_names_its_task(app: App, folder: Path) -> None:
     ask(app, "import_start", source=str(folder), task=TASK)
     wait_for(lambda: ask(app, "import_state")["status"] == "done")
     assert ask(app, "import_state")["task"] == TASK
+
+
+def test_what_came_of_an_import_is_told_to_trainers_and_where_folders_lie_to_the_owner(app: App) -> None:
+    state = {"id": "1", "name": "photos", "task": TASK, "phase": "Importing", "done": 2, "total": 9}
+    failed = f"{app.settings.workspace}/media cannot be written."
+    app.context.imports._state = state | {"status": "done", "error": failed, "report": {}}
+
+    def told(asker: Asker) -> dict[str, Any]:
+        return dict(gate.ask(app, "import_state", {}, "page", asker))
+
+    assert told(OWNER)["error"] == failed
+    assert told(Asker("trainer", "t"))["error"] == "the workspace/media cannot be written."
+    for asker in (Asker("annotator", "a"), Asker("viewer", "v")):
+        assert (told(asker)["status"], told(asker)["error"], told(asker)["report"]) == ("over", "", None)
+    app.context.imports._state["status"] = "running"
+    known = told(Asker("viewer", "v"))
+    assert (known["done"], known["total"], known["name"], known["report"]) == (2, 9, "", None)
 
 
 def test_wrong_columns_are_named_with_those_that_are_there(ws: Workspace, folder: Path) -> None:

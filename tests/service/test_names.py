@@ -11,10 +11,12 @@ from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from mmdemo.asker import OWNER, Asker
+from mmdemo.errors import NameTakenError
 from mmdemo.service.app import App
 from mmdemo.service.names import Names
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.names import name_key, shown_name
+from mmdemo.ui.gate import ask
 from tests.ui.conftest import gated
 from tests.ui.test_who_is_asking import sign_in
 
@@ -64,6 +66,20 @@ def test_who_says_a_name_first_has_it_and_others_get_a_number_also_after_a_resta
     assert [again.of(one, "sam") for one in (BEN, ANN)] == ["sam (2)", "sam"]
     assert again.of(Asker("viewer", "c"), "Kim") == "Kim" and again.of(BEN, "Kim") == "Kim"
     assert again.of(BEN, "At Home") == "At Home (2)" and again.of(BEN, "") == ""
+
+
+def test_a_name_that_another_process_gives_in_the_same_moment_is_settled_where_the_label_is_stored(
+    app: App,
+) -> None:
+    pairs = [pair.id for pair in app.ws.pairs.browse("image-text", limit=2)]
+    assert app.names.of(ANN, "Sam") == "Sam"
+    app.ws.labels.add(pairs[1], NewLabel("match", annotator="Sam", session=BEN.mark, own_name=True))
+    answer = ask(app, "label", {"pair": pairs[0], "verdict": "match", "annotator": "Sam"}, "page", ANN)
+    assert app.ws.labels.get(answer["label"]).annotator == "Sam (2)"  # type: ignore[union-attr]
+    with pytest.raises(NameTakenError, match="Sam is another's name"):
+        app.ws.labels.add(pairs[0], NewLabel("match", annotator="sam", session=ANN.mark, own_name=True))
+    undo = ask(app, "undo", {"label": answer["label"], "annotator": "Sam"}, "page", ANN)
+    assert app.ws.labels.get(undo["label"]).annotator == "Sam (2)"  # type: ignore[union-attr]
 
 
 def test_a_label_of_an_unnamed_invitation_does_not_bear_the_name_of_another(app: App) -> None:

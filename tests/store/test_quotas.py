@@ -39,7 +39,7 @@ def test_a_visitor_has_a_quota_and_the_oldest_go_first(small: Workspace) -> None
     items = [brought(small, noise(i, 300), ONE, f"{i}.wav", "audio") for i in range(5)]
     assert [sees(small, item, ONE) for item in items] == [False, False, True, True, True]
     assert not small.media_path(items[0]).exists()
-    with pytest.raises(UserError, match="over a visitor's limit of 1 MB"):
+    with pytest.raises(UserError, match="over a viewer's limit of 1 MB"):
         brought(small, noise(9, 1200), ONE, "large.wav", "audio")
     assert all(sees(small, item, ONE) for item in items[2:])
     brought(small, noise(10, 1200), HERE, "large.wav", "audio")  # whoever works here has none

@@ -170,7 +170,7 @@ def test_a_visitors_bytes_are_counted_while_they_arrive_and_nothing_of_what_is_r
     async def bring() -> None:
         behind, before = gate_of(shared), set(on_the_disk())
         large = await Sender(behind, "192.0.2.1").send(b"x" * 1_100_000)
-        assert await large.ended() == (413, "This is over the limit of 1 MB of a visitor.")
+        assert await large.ended() == (413, "This is over the limit of 1 MB of a viewer.")
         first = await Sender(behind, "192.0.2.1").send(b"x" * 600_000)
         second = await Sender(behind, "192.0.2.1", "/gradio_api/upload", FORM).send(part(b"x" * 600_000))
         assert await second.ended() == (429, "More than 1 MB of yours are on their way.")

@@ -168,7 +168,9 @@ def test_on_a_space_it_is_what_its_proxy_saw(tmp_path: Any, monkeypatch: pytest.
     assert settled(settings, "10.16.3.4", "1.1.1.1, 8.8.8.8, 10.0.0.7") == "8.8.8.8"
 
 
-def test_the_server_itself_believes_nobody_and_its_environment_is_as_before() -> None:
+def test_the_server_itself_believes_nobody_and_its_environment_is_as_before(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     import os
 
     import uvicorn
@@ -177,7 +179,11 @@ def test_the_server_itself_believes_nobody_and_its_environment_is_as_before() ->
         config = uvicorn.Config(lambda: None)
     config.load()
     assert "127.0.0.1" not in config.loaded_app.trusted_hosts
-    assert "FORWARDED_ALLOW_IPS" not in os.environ
+    assert "FORWARDED_ALLOW_IPS" not in os.environ and not caplog.text
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.1")
+    with believing_nobody():
+        assert "FORWARDED_ALLOW_IPS is not used: name the proxies" in caplog.text
+    assert os.environ["FORWARDED_ALLOW_IPS"] == "10.0.0.1"
 
 
 def test_what_is_no_address_of_a_proxy_is_said_at_the_start(tmp_path: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mmdemo.errors import UserError
 from mmdemo.service.app import App
 from mmdemo.ui import queued_answers
 from tests.waiting import wait_for
@@ -93,3 +94,11 @@ def test_of_all_together_those_go_of_who_has_most(monkeypatch: pytest.MonkeyPatc
         page._queue.pending_event_ids_session[f"session {number}"] = {str(number)}
     assert answers._make_room("another") and list(answers._calls) == ["0", "2", "3"]
     assert list(page._queue.pending_event_ids_session) == ["session 0", "session 2", "session 3"]
+
+
+def test_a_gradio_that_keeps_its_answers_in_another_way_is_told_at_the_start(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queued_answers, "OF_STATES", (*queued_answers.OF_STATES, "shelves"))
+    with pytest.raises(UserError, match="keeps its answers in another way: it has no shelves"):
+        queued_answers.require_known(served[1])

@@ -122,7 +122,7 @@ def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
 class ImportState(Answer):
     """Where the import stands that is on, that waits, or that was the last."""
 
-    status: str = Field(description="none, running, paused, broken-off or done")
+    status: str = Field(description="none, running, paused, broken-off, done, or to who may not import: over")
     id: str = ""
     name: str = Field("", description="of its source")
     task: str = ""
@@ -147,8 +147,13 @@ def import_start(app: App, request: SourceRequest) -> dict[str, Any]:
 
 @operation("import_state", role="viewer", public=True, quick=True)
 def import_state(app: App, request: NothingRequest) -> ImportState:
-    """Where the import stands."""
-    return ImportState(**app.context.imports.state())
+    """Where the import stands; what came of it is for who may import."""
+    state = ImportState(**app.context.imports.state())
+    if current().may("trainer"):
+        return state
+    if state.status in ("none", "done"):
+        return ImportState(status="over")
+    return state.model_copy(update={"id": "", "name": "", "why": "", "error": "", "report": None})
 
 
 @operation("import_pause", role="trainer", public=True, quick=True)

@@ -92,6 +92,7 @@ def new_label(request: LabelRequest | LabelOnRequest, origin: str, **more: Any) 
         version_id=request.version or None,
         key=request.key or None,
         session=current().maker,
+        own_name=current().says_name,
         **more,
     )
 

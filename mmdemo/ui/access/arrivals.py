@@ -30,7 +30,7 @@ class Share:
 
     mb: int
     bodies: int  # that are not whole yet
-    who: str = "one sender"  # as in "a visitor"
+    who: str = "one sender"  # as in "a viewer"
 
 
 class Arrivals:

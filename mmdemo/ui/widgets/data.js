@@ -57,6 +57,7 @@ function importing(s) {
   $("[data-resume]").hidden = !waits;
   if (on) { $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, `${s.phase}: ${s.done}${s.total ? ` of ${s.total}` : ""}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}`)); return; }
   if (waits) { shownReport = ""; $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, s.why)); return; }
+  if (s.status === "over") return $("[data-import-state]").replaceChildren();  // what came of it is for who may import
   if (s.status === "none" || `${s.id} ${mm.task.name}` === shownReport) return;
   shownReport = `${s.id} ${mm.task.name}`;
   if (s.task !== mm.task.name) return $("[data-import-state]").replaceChildren();  // of another kind, under which it stands
