@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mmdemo.service.app import App
 from mmdemo.ui.kept_page import MOST_KEPT, KeptPage
-from tests.ui.conftest import awaited
+from tests.ui.conftest import agent, awaited
 
 
 class Maker:
@@ -122,3 +122,16 @@ def test_the_page_that_is_served_names_the_address_that_it_was_asked_under(
         page = httpx.get(own)
         assert page.status_code == 200 and own.rstrip("/") in page.text and other not in page.text
         assert page.headers["set-cookie"] and page.headers["x-frame-options"] == "SAMEORIGIN"
+
+
+def test_which_tools_there_are_is_made_once_for_all_agents(
+    served: tuple[App, Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools, _ = agent(served[2], "label_counts", {"task": "image-text"})
+
+    def made_anew(*of: Any) -> Any:
+        raise AssertionError("a tool is described again")
+
+    monkeypatch.setattr(served[1].mcp_server_obj, "get_block_fn_from_endpoint_name", made_anew)
+    again, told = agent(served[2], "label_counts", {"task": "image-text"})
+    assert again == tools and len(tools) > 5 and not told.isError
