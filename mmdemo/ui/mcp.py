@@ -21,6 +21,7 @@ from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.access.gate import asker_of
 from mmdemo.ui.calls import carried_out
 from mmdemo.ui.files import FROM_AGENT
+from mmdemo.ui.turns import TURN
 
 log = logging.getLogger(__name__)
 FILE = (
@@ -89,6 +90,8 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
                 raise UserError(f"There is no tool {shown(asked.name)}.", f"Use one of: {', '.join(chosen)}.")
             came_by = server.mcp_server.request_context.request
             asker = asker_of(came_by.scope if came_by else None)
+            if came_by is not None and TURN in came_by.scope:
+                came_by.scope[TURN].over()  # from here on it waits for a thread
             answer = await carried_out(app, tools[asked.name], asked.arguments or {}, asker, FROM_AGENT)
         except MmdemoError as e:
             return refused(str(e))

@@ -37,6 +37,7 @@ from mmdemo.settings import Settings
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.served import path_of
 from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
+from mmdemo.ui.turns import TURN, Turns
 
 log = logging.getLogger(__name__)
 CALLED = re.compile(r"/gradio_api/(run|api|call|call/v2)/([^/]*)/?")  # a named endpoint
@@ -222,6 +223,7 @@ class PlainRefusals:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; what its route cannot answer is refused in a sentence."""
@@ -239,7 +241,8 @@ class PlainRefusals:
             if scope["method"] == "POST" and AGENTS.fullmatch(path_of(scope)):
                 body = await read_body(Request(scope, receive), MOST_CALL_MB)
                 require_message(body)
-                await self.app(scope, again(body, receive), watched)
+                async with self._turns.turn() as scope[TURN]:
+                    await self.app(scope, again(body, receive), watched)
                 return
             called = CALLED.fullmatch(path_of(scope)) if scope["method"] == "POST" else None
             if called is None:

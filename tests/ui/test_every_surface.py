@@ -11,13 +11,12 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from mmdemo.asker import ROLES, Role
+from mmdemo.asker import IN_WORDS, ROLES, Role
 from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS, ask
 from mmdemo.settings import load_settings
 from mmdemo.ui import shell
-from mmdemo.ui.gate import THOSE, YOU
 from tests.ui.conftest import agent
 from tests.ui.test_who_is_asking import bearer
 from tests.waiting import free_port
@@ -75,7 +74,7 @@ def test_each_operation_asks_for_its_role_on_every_surface(public: tuple[App, st
             assert said.status_code == 400, (name, said.text)  # too many values, whoever asks
             if may:
                 continue
-            refusal = f"This is for {THOSE[operation.role]}, and you are {YOU[role]}."
+            refusal = f"This is for {IN_WORDS[operation.role].all}, and you are {IN_WORDS[role].one}."
             assert refusal in http.post(f"gradio_api/run/{name}", json={"data": []}, headers=headers).text, (
                 name
             )

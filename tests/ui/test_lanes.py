@@ -18,6 +18,8 @@ from mmdemo.service.app import App
 from mmdemo.service.lanes import Lane, Lanes
 from mmdemo.service.operations.requests import Request
 from mmdemo.service.operations.table import OPERATIONS, operation
+from mmdemo.ui import turns
+from mmdemo.ui.refusals import PlainRefusals
 from tests.ui.conftest import agent, awaited
 from tests.waiting import wait_for
 
@@ -193,3 +195,48 @@ def test_little_is_looked_through_behind_the_page_at_a_time_and_what_waits_can_b
 
 def test_the_lanes_together_are_fewer_threads_than_the_system_gives() -> None:
     assert sum(lane._limiter.total_tokens for lane in vars(Lanes()).values()) <= 64
+
+
+def test_few_messages_of_agents_are_on_at_a_time_and_one_that_waits_for_a_thread_or_hangs_keeps_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST_S", 0.2)
+    body = b'{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}'
+
+    async def ask_often() -> list[int]:
+        begun: list[turns.Turn] = []
+        answered, hung = asyncio.Event(), asyncio.Event()
+
+        async def protocol(scope: Any, receive: Any, send: Any) -> None:
+            begun.append(scope[turns.TURN])
+            await (hung if len(begun) > 6 else answered).wait()
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            raise AssertionError(message)
+
+        async def seen() -> int:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return len(begun)
+
+        behind = PlainRefusals(protocol)
+        scope = {"type": "http", "method": "POST", "path": "/gradio_api/mcp/"}
+        asked = [asyncio.ensure_future(behind(dict(scope), receive, send)) for _ in range(12)]
+        counts = [await seen()]
+        begun[0].over()
+        begun[0].over()
+        counts.append(await seen())
+        begun[1].over()
+        counts.append(await seen())
+        answered.set()
+        counts.append(await seen())
+        while len(begun) < 12:  # those that hang have had their turns
+            await asyncio.sleep(0.01)
+        hung.set()
+        await asyncio.gather(*asked)
+        return counts
+
+    assert awaited(ask_often()) == [4, 5, 6, 10]
