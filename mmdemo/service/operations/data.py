@@ -37,6 +37,7 @@ from mmdemo.store.pairs import STATES
 
 PREVIEWED = 8
 BY_REFERENCE = "the files stay where they are, on this machine, and are read from there"
+OF_AN_IMPORT = ("status", "task", "phase", "done", "total", "eta_s")  # what everybody may know of one
 EVERY = "every label that nobody took back, and not only the one in force"
 Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]
 Layout = Annotated[str, OneOf("layout", lambda: list(IMPORTERS), empty="")]
@@ -148,12 +149,12 @@ def import_start(app: App, request: SourceRequest) -> dict[str, Any]:
 @operation("import_state", role="viewer", public=True, quick=True)
 def import_state(app: App, request: NothingRequest) -> ImportState:
     """Where the import stands; what came of it is for who may import."""
-    state = ImportState(**app.context.imports.state())
+    state = app.context.imports.state()
     if current().may("trainer"):
-        return state
-    if state.status in ("none", "done"):
-        return ImportState(status="over")
-    return state.model_copy(update={"id": "", "name": "", "why": "", "error": "", "report": None})
+        return ImportState(**state)
+    if state["status"] in ("none", "done"):
+        return ImportState(**{"status": "over"})
+    return ImportState(**{name: state[name] for name in OF_AN_IMPORT if name in state})
 
 
 @operation("import_pause", role="trainer", public=True, quick=True)
