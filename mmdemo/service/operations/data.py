@@ -38,6 +38,7 @@ from mmdemo.store.pairs import STATES
 PREVIEWED = 8
 BY_REFERENCE = "the files stay where they are, on this machine, and are read from there"
 OF_AN_IMPORT = ("status", "task", "phase", "done", "total", "eta_s")  # what everybody may know of one
+NO_IMPORT: dict[str, Any] = {"status": "over"}  # or there was none
 EVERY = "every label that nobody took back, and not only the one in force"
 Verdict = Annotated[str, OneOf("verdict", lambda: [*LABEL_KINDS, NO_LABEL], empty=NO_LABEL)]
 Layout = Annotated[str, OneOf("layout", lambda: list(IMPORTERS), empty="")]
@@ -152,9 +153,8 @@ def import_state(app: App, request: NothingRequest) -> ImportState:
     state = app.context.imports.state()
     if current().may("trainer"):
         return ImportState(**state)
-    if state["status"] in ("none", "done"):
-        return ImportState(**{"status": "over"})
-    return ImportState(**{name: state[name] for name in OF_AN_IMPORT if name in state})
+    known = {name: state[name] for name in OF_AN_IMPORT if name in state}
+    return ImportState(**(NO_IMPORT if state["status"] in ("none", "done") else known))
 
 
 @operation("import_pause", role="trainer", public=True, quick=True)
