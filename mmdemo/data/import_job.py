@@ -97,7 +97,9 @@ class ImportJob:
             self._thread.start()
 
     def _require_idle(self) -> None:
-        on = self._state if self._thread is not None and self._thread.is_alive() else None
+        alive = self._thread is not None and self._thread.is_alive()
+        # What follows one that has paused or is done, as the index, keeps no other from beginning.
+        on = self._state if alive and self._state["status"] == "running" else None
         name = on["name"] if on else (other.order.name if (other := self._note.elsewhere()) else "")
         if name:
             raise UserError(f"{name} is being imported already.", "Wait, or stop it first.")
