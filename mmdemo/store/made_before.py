@@ -17,6 +17,7 @@ from mmdemo.store.durable import write_durably
 
 FOLDERS = ("vectors", "cache")
 NOTE, LOCK = "vectors/reading.json", "reading.lock"  # the note goes with the vectors into a backup
+NOTE_CHARACTERS = 1000
 FIRST = 1  # where there is no note
 
 log = logging.getLogger(__name__)
@@ -52,8 +53,10 @@ def made_before(workspace: Path) -> int | None:
 
 
 def _noted(workspace: Path) -> dict[str, int]:
+    """What the note says, which may come with somebody else's backup; empty where it is none of ours."""
     try:
-        noted = json.loads((workspace / NOTE).read_text(encoding="utf-8"))
+        with (workspace / NOTE).open(encoding="utf-8") as file:
+            noted = json.loads(file.read(NOTE_CHARACTERS))
         return {str(name): int(value) for name, value in noted.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return {}

@@ -48,7 +48,9 @@ def test_what_is_of_the_same_reading_stays(made: Path, settings: Settings) -> No
     assert counts(made) == (1, 1) and made_before(made) is None
 
 
-@pytest.mark.parametrize("note", [None, '{"reading": 1}', "no JSON"])
+@pytest.mark.parametrize(
+    "note", [None, '{"reading": 1}', "no JSON", "[" * 5000, '{"reading": Infinity}', "7"]
+)
 def test_what_is_of_an_earlier_reading_goes_once(made: Path, settings: Settings, note: str | None) -> None:
     (made / NOTE).unlink() if note is None else (made / NOTE).write_text(note)
     ws = Workspace(settings)
