@@ -22,6 +22,7 @@ from mmdemo.ui.access.connections import OUT_OF_ROOM, Connection, Room
 from mmdemo.ui.access.gate import Gate
 from mmdemo.ui.access.hosts import Hosts
 from tests.ui.conftest import awaited
+from tests.waiting import wait_for
 
 Served = tuple[App, Any, str]
 CALLS = b"GET /monitoring/summary HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -64,22 +65,21 @@ def test_a_connection_that_goes_on_with_half_a_request_is_closed_after_its_first
 
 
 def test_a_request_that_comes_as_the_time_of_a_silent_connection_ends_is_answered(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    served: Served,
 ) -> None:
     """The loop is busy while the time ends, and the request comes between its last look and the end."""
-    monkeypatch.setattr(connections, "HEAD_S", 0.5)
     silent = connections._rooms[served[1].server.server_state].silent
     with line_to(served[2], CALLS) as line:
         answered(line)
-        own = next(one for one in silent if one.client == line.getsockname())
-        loop, ends_s = own.loop, own._timer.when()
+        wait_for(lambda: line.getsockname() in [one.client for one in list(silent)])
+        own = next(one for one in list(silent) if one.client == line.getsockname())
 
-        def stay_busy() -> None:
-            while loop.time() <= ends_s:
-                pass
+        def end_as_it_comes() -> None:
+            own._timer.cancel()
+            line.sendall(CALLS)  # the loop, in which this is, reads it only afterwards
+            own._end()
 
-        loop.call_soon_threadsafe(loop.call_at, ends_s - 0.02, stay_busy)
-        loop.call_soon_threadsafe(loop.call_at, ends_s - 0.01, line.sendall, CALLS)
+        own.loop.call_soon_threadsafe(end_as_it_comes)
         answered(line)
         assert is_closed(line)  # nothing more is asked on it
 
