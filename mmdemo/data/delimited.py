@@ -16,7 +16,8 @@ from mmdemo.data.formulas import unquote_formula
 from mmdemo.media.regular_file import TABLE_MB
 
 MOST_LINES = 1000  # within one quoted field
-DELIMITERS = ",;\t|"
+TAB = "\t"
+DELIMITERS = f",;{TAB}|"
 NAMED = re.compile(r'"?sep=(.)"?\r?', re.IGNORECASE)  # Excel's own first line
 REMARK = re.compile(r"\s*\n|\s*#[ !][^\n]*\n")  # above the first line
 Line = dict[str, str] | str  # by column, or the sentence that says why there is none
@@ -119,8 +120,8 @@ def split_head(text: str, suffix: str) -> Table:
     while REMARK.match(text):
         text = text.partition("\n")[2]
     head = next((line for line in text.split("\n") if line.strip()), "")
-    if suffix == ".tsv" and "\t" in head:
-        return Table(text, "\t")
+    if suffix == ".tsv" and TAB in head:
+        return Table(text, TAB)
     return Table(text, max(DELIMITERS, key=head.count))
 
 
@@ -170,4 +171,6 @@ def _by_column(header: Sequence[str], fields: list[str], delimiter: str) -> Line
     cells = dict.fromkeys(header, "") | dict(zip(header, fields, strict=False))
     if "file_name" in cells:
         cells["file_name"] = _without_number(cells["file_name"])
+    if delimiter == TAB:  # tables for programs, which hold texts as they are
+        return cells
     return {name: unquote_formula(cell) if cell else cell for name, cell in cells.items()}

@@ -54,10 +54,12 @@ class Outgoing:
         return self._exporter.keeps is None or self._exporter.keeps(label)
 
     def _of_pair(self, views: list[PairView]) -> list[ExportedLabel]:
-        """The labels of a pair, the oldest first; of several that say the same, the last."""
+        """The labels of a pair, the oldest first; of several that say the same, the last. Blanks around what
+        somebody wrote say nothing.
+        """
         name = f"{MEDIA}/{self._names.of(views[0])}"
         said = {
-            (v.verdict, v.corrected, v.start_s, v.end_s, v.annotator, v.comment): i
+            (v.verdict, v.corrected, v.start_s, v.end_s, v.annotator.strip(), v.comment.strip()): i
             for i, v in enumerate(views)
         }
         return [self._label(views[i], name, i == len(views) - 1) for i in sorted(said.values())]
@@ -71,11 +73,11 @@ class Outgoing:
             start=pair.start_s,
             end=pair.end_s,
             split=pair.split or "",
-            annotator=pair.annotator,
-            comment=pair.comment,
+            annotator=pair.annotator.strip(),
+            comment=pair.comment.strip(),
             item=pair.item,
             label=pair.label or 0,
-            source=pair.source,
+            source=pair.source.strip(),
             modality=modality_of(self._task).name,
             pair=pair.id,
             in_force=in_force,

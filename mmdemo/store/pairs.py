@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
@@ -249,7 +250,8 @@ class PairStore:
             return _views(session.execute(query.order_by(Pair.id).limit(limit).offset(offset)))
 
     def each_label(self, task: str, every: bool = False) -> Iterator[PairView]:
-        """The labelled pairs of a task in their order, of which few are in memory at a time.
+        """The labelled pairs of a task in their order, of which few are in memory at a time. Those that lie
+        across the sides come last: whoever reads them in that order knows the sides of their items and texts.
 
         Args:
             task: whose.
@@ -261,6 +263,11 @@ class PairStore:
             query = query.outerjoin(undo, undo.undoes == Label.id)
             query = query.where(Label.undoes.is_(None), undo.id.is_(None))
         query = query.order_by(Pair.id, Label.id).limit(READ_AT_ONCE)
+        yield from self._paged(query.where(Pair.split.is_not(None)))
+        yield from self._paged(query.where(Pair.split.is_(None)))
+
+    def _paged(self, query: Select[Any]) -> Iterator[PairView]:
+        """The pairs of a query with a limit, in the order of their numbers and those of their labels."""
         last = (0, 0)
         while True:
             with self._database.read() as session:

@@ -8,16 +8,20 @@ import importlib
 import json
 import os
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import django
 import label_studio
+from django.conf import settings
 from django.core.management import call_command
 
+SERVED = "/data/local-files/"
 told, *folders = map(Path, sys.argv[1:])
 os.environ["LABEL_STUDIO_BASE_DATA_DIR"] = str(told.parent / "label-studio")
 os.environ |= {"DJANGO_SETTINGS_MODULE": "core.settings.label_studio", "DJANGO_DB": "sqlite"}
 os.environ |= {"COLLECT_ANALYTICS": "0", "LATEST_VERSION_CHECK": "0"}
+os.environ["LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED"] = "true"
 
 sys.path.insert(0, str(Path(label_studio.__file__).parent))
 django.setup()
@@ -37,8 +41,15 @@ for folder in folders:
     project = client.post("/api/projects/", {"title": folder.name, "label_config": config}, format="json")
     number = project.json().get("id")
     tables = [json.loads(path.read_text()) for path in sorted(folder.glob("tasks-*.json"))]
+    settings.LOCAL_FILES_DOCUMENT_ROOT = str(folder)  # as its variable has it from the start
+    storage = {"project": number, "path": str(folder / "media"), "title": "media"}
+    if (folder / "media").is_dir():
+        assert client.post("/api/storages/localfiles", storage, format="json").status_code == 201
+    addresses = [v for table in tables for task in table for v in task["data"].values() if SERVED in str(v)]
+    served = [sha256(b"".join(client.get(address).streaming_content)).hexdigest() for address in addresses]
     taken = [client.post(f"/api/projects/{number}/import", table, format="json").json() for table in tables]
     back = client.get(f"/api/projects/{number}/export?exportType=JSON&download_all_tasks=true")
     whole = b"".join(back.streaming_content) if back.streaming else back.content
-    answers[folder.name] = {"status": project.status_code, "taken": taken, "back": json.loads(whole)}
+    answers[folder.name] = {"status": project.status_code, "taken": taken, "served": served}
+    answers[folder.name]["back"] = json.loads(whole)
 told.write_text(json.dumps(answers))

@@ -154,7 +154,12 @@ def test_other_tools_are_told_what_a_file_is_and_where_a_span_lies(
     done = export_labels(ws, tmp_path / "studio", task, "label-studio")
     regions = {"image": [], "audio": ["labels"], "video": ["timelinelabels"]}[kind]
     for one, file in zip(json.loads(done.path.read_text()), files, strict=True):
-        assert data_of(one["data"][kind]) == file.read_bytes()
+        address = one["data"][kind]
+        if kind == "audio":  # which Label Studio plays of a file that it serves only
+            assert address == f"/data/local-files/?d={MEDIA}/{file.name}"
+            assert (done.path.parent / MEDIA / file.name).read_bytes() == file.read_bytes()
+        else:
+            assert data_of(address) == file.read_bytes()
         (annotation,) = one["annotations"]
         assert "completed_by" not in annotation
         results = annotation["result"]
@@ -222,20 +227,58 @@ def test_pairs_for_training_hold_what_fits_as_it_was_corrected(
     (folder / "metadata.csv").write_text(
         "file_name,text,verdict,corrected_text,split\na.png,one,match,better,train\n"
         "b.png,two,mismatch,,train\nc.png,three,unsure,,train\nd.png,=four,match,,held-out\n"
+        "e.png,five,mismatch,six,train\ne.png,five,match,six,train\n"
     )
     import_source(ws, str(folder), TASK)
-    assert export_labels(ws, tmp_path / "clip", TASK, "open-clip").labels == 2
+    assert export_labels(ws, tmp_path / "clip", TASK, "open-clip", every=True).labels == 4
     tables = {path.name: path.read_text().splitlines() for path in (tmp_path / "clip").glob("*.tsv")}
     assert tables == {
-        "train.tsv": ["filepath\ttitle", "media/a.png\tbetter"],
+        "train.tsv": ["filepath\ttitle", "media/a.png\tbetter", "media/e.png\tsix"],
         "test.tsv": ["filepath\ttitle", "media/d.png\t=four"],
     }
-    export_labels(ws, tmp_path / "st", TASK, "sentence-transformers")
+    export_labels(ws, tmp_path / "st", TASK, "sentence-transformers", every=True)
     lines = [json.loads(line) for line in (tmp_path / "st" / "train.jsonl").read_text().splitlines()]
     assert lines == [
         {"anchor": "media/a.png", "positive": "better", "label": 1.0},
         {"anchor": "media/b.png", "positive": "two", "label": 0.0},
+        {"anchor": "media/e.png", "positive": "six", "label": 1.0},  # a corrected text fits, and stands once
     ]
+
+
+def test_what_lies_across_the_sides_leaves_last_so_that_the_sides_are_known_before(
+    ws: Workspace, folder: Path, tmp_path: Path
+) -> None:
+    a, b = (ws.add_media("image", folder / f"{name}.png", name, source="t") for name in "ab")
+    placed = ((a, "one", "train"), (b, "two", "held-out"), (b, "one", None), (a, "three", "train"))
+    for item, text, side in placed:
+        with ws.database.write() as session:
+            pair, _ = ws.pairs.add(session, TASK, item.id, text, source="t", split=side)
+            ws.labels.add_in(session, pair, NewLabel("match"))
+    done = export_labels(ws, tmp_path / "out", TASK, "jsonl")
+    rows = [json.loads(line) for line in done.path.read_text().splitlines()]
+    assert [row["split"] for row in rows] == ["train", "held-out", "train", ""]
+
+
+def test_who_has_no_name_and_who_is_called_annotator_are_one_user_of_argilla(
+    ws: Workspace, folder: Path, tmp_path: Path
+) -> None:
+    item = ws.add_media("image", folder / "a.png", "a.png", source="t")
+    for name in ("", "annotator"):
+        ws.labels.add_on(TASK, item.id, "one", NewLabel("match", annotator=name), "t")
+    (record,) = json.loads(export_labels(ws, tmp_path / "out", TASK, "argilla", every=True).path.read_text())
+    assert len(record["responses"]["verdict"]) == 1
+
+
+def test_a_comment_in_the_words_of_a_verdict_is_none(
+    ws: Workspace, folder: Path, tmp_path: Path, make_app: Callable[..., App]
+) -> None:
+    item = ws.add_media("image", folder / "a.png", "a.png", source="t")
+    ws.labels.add_on(TASK, item.id, "one", NewLabel("unsure", text="mismatch", comment="match"), "t")
+    export_labels(ws, tmp_path / "out", TASK, "argilla")
+    other = make_app("other", samples=False).ws
+    import_source(other, str(tmp_path / "out"), TASK)
+    (pair,) = other.pairs.browse(TASK)
+    assert (pair.verdict, pair.corrected, pair.comment) == ("unsure", "mismatch", "match")
 
 
 @pytest.fixture

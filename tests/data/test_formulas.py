@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mmdemo.data.delimited import rows_of, split_head
 from mmdemo.data.formulas import quote_formula, unquote_formula
 
 SIGNS = ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
@@ -41,3 +42,10 @@ def test_what_was_defused_is_undone(text: str) -> None:
     assert unquote_formula(quoted) == text
     for cell in re.split("[;\t\n\v\f\r\x85\u2028\u2029]", quoted):
         assert not cell.strip().startswith(tuple(SIGNS))
+
+
+@pytest.mark.parametrize(("delimiter", "read"), [(",", "=x"), (";", "=x"), ("\t", "'=x")])
+def test_a_table_with_tabs_is_for_programs_and_read_as_it_stands(delimiter: str, read: str) -> None:
+    text = f"file_name{delimiter}text\na.png{delimiter}'=x\n"
+    (row,) = rows_of(split_head(text, ".tsv" if delimiter == "\t" else ".csv"), lambda cell: ".png" in cell)
+    assert isinstance(row, dict) and row["text"] == read

@@ -283,7 +283,7 @@ def test_pictures_that_no_row_names_are_told(ws: Workspace, tmp_path: Path) -> N
         ws, str(lay_out(tmp_path, {"m.csv": "file,text\n1.png,one", "1.png": "", "2.png": ""})), TASK
     )
     assert report.items == 1
-    assert report.notes == ["1 files of the folder are in no row that can be read, and were left out."]
+    assert report.notes == ["1 file of the folder is in no row that can be read, and left out."]
 
 
 def parquet(folder: Path, names: bool = False) -> Path:

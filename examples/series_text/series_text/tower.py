@@ -20,12 +20,8 @@ from mmdemo.settings import Settings
 
 SHAPE, SPECTRUM = 64, 32
 WORDS = ["it rises", "it falls", "a slow periodic wave", "a fast oscillation", "random noise, irregular"]
-WORDS += [
-    "a sudden sharp spike",
-    "a step to a higher level",
-    "a step to a lower level",
-    "it is flat, constant",
-]
+WORDS += ["a sudden sharp spike", "a step to a higher level", "a step to a lower level"]
+WORDS += ["it is flat, constant"]
 PRIOR = Calibration(scale=10.0, bias=-4.3)  # of drawn series, one right text in five: 0.49 against 0.18
 
 

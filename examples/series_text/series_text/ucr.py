@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 
 from mmdemo.data.importers.base import NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.source import Source
 from mmdemo.errors import ImportRowError
 
-NAMED = re.compile(r"(.+)_(TRAIN|TEST)\.(?:tsv|txt)")
-SPLITS = {"TRAIN": "train", "TEST": "held-out"}
+SIDES = {"TRAIN": "train", "TEST": "held-out"}
 
 
 class UcrArchive:
@@ -24,31 +23,28 @@ class UcrArchive:
     about = "a table of the UCR archive"
 
     def recognise(self, source: Source) -> Recognition:
-        """By the names of its tables, and a number in front of their lines."""
-        tables = self._tables(source)
-        if not tables or not re.match(r"-?\d+[\t ,]", source.head(tables[0])):
-            return NOT_MINE
-        return Recognition(0.9, f"{tables[0].name} is named like a table of the UCR archive.")
+        """By the name of a table, and a number in front of its first line."""
+        for table in source.files:
+            if _side(table.name) and re.match(r"-?\d+[\t ,]", source.head(table)):
+                return Recognition(0.9, f"{table.name} is named like a table of the UCR archive.")
+        return NOT_MINE
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The lines of the tables."""
-        number = 0
-        for table in self._tables(source):
-            named = NAMED.fullmatch(table.name)
-            for line in source.read_text(table).splitlines():
-                number += 1
-                name = f"{table.stem}-{number}.series.csv"
-                split = SPLITS[named[2]] if named else ""
+        tables = [table for table in source.files if _side(table.name)]
+        lines = ((table, line) for table in tables for line in source.read_text(table).splitlines())
+        for number, (table, line) in enumerate(lines, 1):
+            name = f"{table.stem}-{number}.series.csv"
+            yield attempt(number, name, partial(_row, number, name, line, _side(table.name)))
 
-                def made(line: str = line, number: int = number, name: str = name, split: str = split) -> Row:
-                    label, *values = re.split(r"[\t ,]+", line.strip())
-                    if len(values) < 2:
-                        raise ImportRowError("The line is no class and values.")
-                    data = "\n".join(["value", *values]).encode()
-                    return Row(number, name, data=data, text=f"class {label}", split=split)
 
-                yield attempt(number, name, made)
+def _side(name: str) -> str:
+    found = re.fullmatch(r".+_(TRAIN|TEST)\.(?:tsv|txt)", name)
+    return SIDES[found[1]] if found else ""
 
-    @staticmethod
-    def _tables(source: Source) -> list[Path]:
-        return [file for file in source.files if NAMED.fullmatch(file.name)]
+
+def _row(number: int, name: str, line: str, side: str) -> Row:
+    label, *values = re.split(r"[\t ,]+", line.strip())
+    if len(values) < 2:
+        raise ImportRowError("The line is no class and values.")
+    return Row(number, name, data="\n".join(["value", *values]).encode(), text=f"class {label}", split=side)

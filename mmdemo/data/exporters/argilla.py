@@ -35,10 +35,9 @@ def _record(out: Path, labels: list[ExportedLabel], users: dict[str, str]) -> di
     last = labels[-1]
     file = data_url(last) if is_inline(last) else beside(out, last)
     responses: dict[str, list[dict[str, str]]] = {}
-    words = {label.annotator: i for i, label in enumerate(labels)}
-    for label in (labels[i] for i in sorted(words.values())):
-        name = label.annotator
-        user = users.setdefault(name or NOBODY, str(uuid.uuid5(NAMES, name or NOBODY)))
+    words = {label.annotator or NOBODY: i for i, label in enumerate(labels)}
+    for name, label in ((name, labels[i]) for name, i in sorted(words.items(), key=lambda word: word[1])):
+        user = users.setdefault(name, str(uuid.uuid5(NAMES, name)))
         for question, value in _answers(label).items():
             answer = {"value": value, "user_id": user, "status": "submitted"}
             responses.setdefault(question, []).append(answer)

@@ -18,14 +18,16 @@ AT_A_TIME = 100_000_000  # bytes of files in one JSON; Label Studio takes 250 MB
 SERVED = "/data/local-files/?d="  # and a path below its LOCAL_FILES_DOCUMENT_ROOT
 TAGS = {"image": "Image", "audio": "Audio", "video": "Video"}  # of its labelling interface
 REGIONS = {"audio": "Labels", "video": "TimelineLabels"}  # the control whose regions are spans, by the tag
+SHOWN_INSIDE = frozenset({"image", "video"})  # what it shows of a data URL; sound it fetches, and is refused
+COLOURS = {"good": "green", "bad": "red", "neutral": "gray"}  # of a kind of label, by its tone
 FPS = 25.0  # frames a second of a video that does not say
 
 
 def write_label_studio(out: Path, labels: Labels) -> Path:
     """label_config.xml for the project's settings, and tasks-00001.json and so on for its import.
 
-    A task is a pair, and each annotation of it a label. Files stand in the tasks as data URLs; large ones lie
-    in media/, from where it serves them if that is its document root.
+    A task is a pair, and each annotation of it a label. Files stand in the tasks as data URLs; recordings and
+    large files lie in media/, from where it serves them if the export's folder is its document root.
     """
     tasks = _Tasks(out, labels)
     number = 0
@@ -54,7 +56,7 @@ class _Tasks:
         """The tasks of one JSON."""
         held = 0
         while self._next is not None:
-            size = self._next[0].medium.stat().st_size if is_inline(self._next[0]) else 0
+            size = self._next[0].medium.stat().st_size if _stands_inside(self._next[0]) else 0
             if held and held + size > AT_A_TIME:
                 return
             held += size
@@ -65,22 +67,32 @@ class _Tasks:
         return next(([*own] for _, own in self._pairs), None)
 
     def _file_of(self, label: ExportedLabel) -> str:
-        return data_url(label) if is_inline(label) else f"{SERVED}{quote(beside(self._out, label))}"
+        return data_url(label) if _stands_inside(label) else f"{SERVED}{quote(beside(self._out, label))}"
+
+
+def _stands_inside(label: ExportedLabel) -> bool:
+    """Whether a label's file is in its task, and none that is served beside it."""
+    return label.key in SHOWN_INSIDE and is_inline(label)
 
 
 def label_config(key: str) -> str:
     """The labelling interface in which the tasks are shown, of files of a kind."""
     choices = "".join(f"<Choice value={quoteattr(name)}/>" for name in LABEL_KINDS)
-    spans = "".join(f"<Label value={quoteattr(name)}/>" for name in LABEL_KINDS)
+    spans = "".join(
+        f'<Label value={quoteattr(name)} background="{COLOURS[kind.tone]}"/>'
+        for name, kind in LABEL_KINDS.items()
+    )
     rate = ' frameRate="$fps"' if key == "video" else ""
-    lines = [f'<{TAGS[key]} name="{key}" value="${key}"{rate}/>', '<Text name="caption" value="$text"/>']
-    if key in REGIONS:
-        lines.insert(0, f'<{REGIONS[key]} name="span" toName="{key}">{spans}</{REGIONS[key]}>')
-    lines += [
-        f'<Choices name="verdict" toName="{key}" choice="single">{choices}</Choices>',
-        f'<TextArea name="corrected_text" toName="{key}" maxSubmissions="1"/>',
-        f'<TextArea name="comment" toName="{key}" maxSubmissions="1"/>',
+    lines = [
+        '<Text name="caption" value="$text"/>',
+        f'<Choices name="verdict" toName="{key}" choice="single" showInLine="true">{choices}</Choices>',
     ]
+    if key in REGIONS:
+        lines.append(f'<{REGIONS[key]} name="span" toName="{key}">{spans}</{REGIONS[key]}>')
+    lines.append(f'<{TAGS[key]} name="{key}" value="${key}"{rate}/>')
+    for name in ("corrected_text", "comment"):
+        told = name.replace("_", " ")
+        lines.append(f'<TextArea name="{name}" toName="{key}" maxSubmissions="1" placeholder="{told}"/>')
     return "\n  ".join(["<View>", *lines]) + "\n</View>\n"
 
 
@@ -93,7 +105,8 @@ def _task(labels: list[ExportedLabel], file: str) -> dict[str, Any]:
         "split": label.split,
     }
     data |= {"source": label.source, "annotators": sorted({one.annotator for one in labels if one.annotator})}
-    data |= {name: at for name, at in (("start", label.start), ("end", label.end)) if at is not None}
+    if len({(one.start, one.end) for one in labels}) == 1:  # else each says its own
+        data |= {name: at for name, at in (("start", label.start), ("end", label.end)) if at is not None}
     if label.key == "video":
         data["fps"] = _frames_a_second(label.medium)
     annotations = [{"result": _result(one, data.get("fps", FPS))} for one in labels]
@@ -140,5 +153,5 @@ def _frames_a_second(video: Path) -> float:
         return FPS
 
 
-ABOUT = "finished tasks for Label Studio, with the files in them"
+ABOUT = "finished tasks for Label Studio, with the pictures and videos in them"
 EXPORTERS.add("label-studio", Exporter(ABOUT, 310, write_label_studio, frozenset(TAGS), packs=True))

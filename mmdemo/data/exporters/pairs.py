@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from mmdemo.data.exporters.base import EXPORTERS, OF_SIDES, ExportedLabel, Exporter, Labels
-from mmdemo.label_kinds import training_of
+from mmdemo.label_kinds import Training, training_of
 
-ANSWERS = {"positive": 1.0, "negative": 0.0}  # what a label says, as a number
+ANSWERS: dict[Training, float | None] = {"positive": 1.0, "negative": 0.0, "none": None}
 
 
 def write_open_clip(out: Path, labels: Labels) -> Path:
@@ -20,7 +22,7 @@ def write_open_clip(out: Path, labels: Labels) -> Path:
     """
     with ExitStack() as stack:
         tables: dict[str, Any] = {}
-        for label in labels:
+        for label in _once(labels):
             side = OF_SIDES[label.split]
             if side not in tables:
                 path = out / f"{side}.tsv"
@@ -36,26 +38,44 @@ def write_sentence_transformers(out: Path, labels: Labels) -> Path:
     """train.jsonl and so on: anchor is the file, positive the text, label 1.0 where they fit, else 0.0."""
     with ExitStack() as stack:
         files: dict[str, Any] = {}
-        for label in labels:
+        for label in _once(labels):
             side = OF_SIDES[label.split]
             if side not in files:
                 files[side] = stack.enter_context((out / f"{side}.jsonl").open("w", encoding="utf-8"))
-            answer = ANSWERS[training_of(label.verdict)]
-            line = {"anchor": label.file_name, "positive": label.final_text, "label": answer}
+            line = {"anchor": label.file_name, "positive": label.final_text, "label": _answer(label)}
             files[side].write(json.dumps(line, ensure_ascii=False) + "\n")
     return out
 
 
+def _once(labels: Labels) -> Iterator[ExportedLabel]:
+    """The labels, of those of a pair that are the same line the last: who said it is not in it."""
+    for _, own in groupby(labels, lambda label: label.pair):
+        lines: dict[tuple[str, float | None], ExportedLabel] = {}
+        for label in own:
+            line = (label.final_text, _answer(label))
+            lines.pop(line, None)
+            lines[line] = label
+        yield from lines.values()
+
+
+def _answer(label: ExportedLabel) -> float | None:
+    """1 where file and text fit, 0 where they do not; None: it says neither. A text that was corrected fits,
+    as it does in mmdemo's own training.
+    """
+    said = ANSWERS[training_of(label.verdict)]
+    return 1.0 if label.corrected_text and said is not None else said
+
+
 def _fits(label: ExportedLabel) -> bool:
-    return not label.is_span and training_of(label.verdict) == "positive"
+    return not label.is_span and _answer(label) == 1.0
 
 
 def _answers(label: ExportedLabel) -> bool:
-    return not label.is_span and training_of(label.verdict) in ANSWERS
+    return not label.is_span and _answer(label) is not None
 
 
 REST = ("comments", "annotators", "sources", "what a text was before it was corrected")
-OPEN_CLIP = ("all but matches", *REST)
+OPEN_CLIP = ("all but matches and corrected texts", *REST)
 EXPORTERS.add(
     "open-clip",
     Exporter(

@@ -104,10 +104,10 @@ def _said(record: Mapping[str, Any], names: Mapping[str, str]) -> list[dict[str,
 
 
 def _answer(question: str, value: Any) -> dict[str, Any]:
+    if question in ("comment", "corrected_text"):  # whatever they say: a remark may be "match"
+        return {question: value}
     if isinstance(value, str) and value.lower() in LABEL_KINDS:
         return {"verdict": value}
-    if question in ("comment", "corrected_text"):
-        return {question: value}
     return {"corrected_text": value} if question in TEXT_COLUMNS else {}
 
 

@@ -217,7 +217,9 @@ class PictureFolder:
     def recognise(self, source: Source) -> Recognition:
         """Any folder, or a file named like a medium."""
         if source.is_folder:
-            return Recognition(0.2, f"It is a folder with {len(source.media)} files.")
+            return Recognition(
+                0.2, f"It is a folder with {len(source.media)} file{'s' * (len(source.media) != 1)}."
+            )
         return (
             Recognition(0.2, "It is one file.")
             if is_file(source.path) and is_medium(source.path)

@@ -50,7 +50,8 @@ class Manifest:
             return NOT_MINE
         table, columns, share = found[0]
         told = f"{_told(source, table)} names files in its column {columns.file}"
-        others = f", and so do {len(found) - 1} other tables" if len(found) > 1 else ""
+        more = len(found) - 1
+        others = f", and so do {more} other tables" if more > 1 else ", and so does another table" * more
         sure = 0.3 + 0.45 * share + (0.1 if table.stem.lower() == METADATA else 0.0)
         if not columns.text:  # a list of files, which says less than what lies beside them
             sure = 0.15 if table.stem.lower() != METADATA else sure
@@ -90,7 +91,8 @@ class Manifest:
         self._tell_unread(source, tables)
         others = sum(hash(file) not in named for file in source.media) if source.is_folder else 0
         if others:
-            source.note(f"{others} files of the folder are in no row that can be read, and were left out.")
+            named_not = f"{others} files of the folder are" if others > 1 else "1 file of the folder is"
+            source.note(f"{named_not} in no row that can be read, and left out.")
 
     @staticmethod
     def _tell_unread(source: Source, tables: list[Path]) -> None:

@@ -50,8 +50,7 @@ class TrainingPairs:
 
 
 def _tables(source: Source) -> list[Path]:
-    asked = source.files if source.is_folder else [source.path]
-    lines = [f for f in asked if f.suffix.lower() == ".jsonl" and not source.parts(f)]
+    lines = [f for f in source.top_files if f.suffix.lower() == ".jsonl"]
     return [f for f in lines if all(column in source.head(f).partition("\n")[0] for column in COLUMNS)]
 
 

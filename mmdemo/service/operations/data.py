@@ -105,8 +105,21 @@ def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str
     reason = foreseen(app.ws, row, request.task, request.verdict)
     if reason:
         return {"row": row.number, "file": row.name, "reason": reason}
-    said = {"text": row.text[:200], "verdict": row.verdict, "split": row.split}
+    said = {
+        "text": row.text[:200],
+        "span": _span(row),
+        "verdict": row.verdict,
+        "corrected": row.corrected[:200],
+    }
+    said |= {"split": row.split, "annotator": row.annotator, "comment": row.comment[:200]}
     return {"row": row.number, "file": row.name, **said, "picture": picture_of(app.ws, row, request.task)}
+
+
+def _span(row: Row) -> str:
+    """The part of its file that a row is about, in words; empty: all of it."""
+    if row.start_s is None and row.end_s is None:
+        return ""
+    return f"{row.start_s or 0:.4g} to {'its end' if row.end_s is None else f'{row.end_s:.4g} s'}"
 
 
 @operation("import_preview", role="trainer", lane="models")

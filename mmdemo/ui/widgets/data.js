@@ -37,10 +37,12 @@ async function preview() {
   $("[data-layout]").value = p.importer;
   $("[data-why]").textContent = p.why;
   const picture = (r) => r.picture ? h("img", { src: r.picture, alt: "", width: 64 }) : "";
-  $("[data-preview-table]").replaceChildren(...p.notes.map((n) => h("p", { class: "mm-hint" }, n)), h("p", {}, "The first rows:"), h("table", { class: "mm-table" },
-    h("thead", {}, h("tr", {}, ["row", "", "file", "text", "verdict", "split"].map((t) => h("th", {}, t)))),
-    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, ""), h("td", {}, r.file), h("td", { colspan: 3 }, r.reason)) :
-      h("tr", {}, [r.row, picture(r), r.file, r.text || h("span", { class: "mm-faint" }, "no text: it comes without a pair"), r.verdict, r.split].map((v) => h("td", {}, v instanceof Node ? v : String(v ?? ""))))))));
+  const columns = [["text", (r) => r.text || h("span", { class: "mm-faint" }, "no text: it comes without a pair")],
+    ...["span", "verdict", "corrected", "split", "annotator", "comment"].filter((name) => p.rows.some((r) => r[name])).map((name) => [name, (r) => r[name]])];  // an empty one says nothing
+  $("[data-preview-table]").replaceChildren(...p.notes.map((n) => h("p", { class: "mm-hint" }, n)), h("p", {}, "The first rows:"), h("div", { class: "mm-scroll" }, h("table", { class: "mm-table mm-preview" },
+    h("thead", {}, h("tr", {}, ["row", "", "file", ...columns.map(([name]) => name)].map((t) => h("th", {}, t)))),
+    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, ""), h("td", {}, r.file), h("td", { colspan: columns.length }, r.reason)) :
+      h("tr", {}, [r.row, picture(r), r.file, ...columns.map(([, of]) => of(r))].map((v) => h("td", {}, v instanceof Node ? v : String(v ?? "")))))))));
 }
 $("[data-preview]").onclick = guard(() => { layout = ""; return preview(); });
 $("[data-layout]").onchange = guard(() => { layout = $("[data-layout]").value; return preview(); });
@@ -63,7 +65,7 @@ function importing(s) {
   if (s.task !== mm.task.name) return $("[data-import-state]").replaceChildren();  // of another kind, under which it stands
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task).plural}, ${r.pairs} new pairs and ${r.labels} labels from ${s.name}; ${r.known || 0} of ${r.rows || 0} rows were here already, ${r.skipped_rows || 0} were skipped.${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task)[r.items === 1 ? "noun" : "plural"]}, ${count(r.pairs, "new pair")} and ${count(r.labels, "label")} from ${s.name}. Of ${count(r.rows || 0, "row")} ${r.known || 0} were here already, ${r.skipped_rows || 0} were skipped.${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
     ...((r && r.notes) || []).map((note) => h("p", { class: "mm-hint" }, note)),
     ...[["Files that have changed", r.changed], ["Files with another name", r.renamed.map((x) => `${x.before} is ${x.now} now`)], ["Files that are gone", r.gone]].filter(([, names]) => names.length)
       .map(([what, names]) => h("details", {}, h("summary", {}, what), h("ul", {}, names.slice(0, 200).map((name) => h("li", {}, name))))),
