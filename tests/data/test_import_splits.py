@@ -120,9 +120,7 @@ def test_a_side_that_a_file_has_already_is_kept_and_told(ws: Workspace, tmp_path
     import_source(ws, str(manifest(tmp_path / "in", [("one", "train"), ("two", "test")])), TASK)
     report = import_source(ws, str(manifest(tmp_path / "again", [("one", "test"), ("two", "test")])), TASK)
     assert [p.split for p in ws.pairs.browse(TASK)] == ["train", "held-out"]
-    assert report.notes == [
-        "1 rows say another split than their file has: it keeps that, as it is given once."
-    ]
+    assert report.notes == ["1 row says another split than the file has: it keeps that, as it is given once."]
 
 
 def test_a_source_that_holds_nothing_out_is_told(ws: Workspace, tmp_path: Path) -> None:
