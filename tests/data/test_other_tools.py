@@ -40,12 +40,12 @@ def python_with(tool: str) -> str:
     return named or sys.executable
 
 
-def fill(ws: Workspace, task: str) -> None:
-    """Two files, each with two labels, of spans where there are any."""
+def fill(ws: Workspace, task: str, spans: bool = True) -> None:
+    """Two files, each with two labels, of spans where there are any and they are wanted."""
     files = sorted(f for f in WHERE[task].iterdir() if modality_of(task).claims(f))[:2]
     for i, file in enumerate(files):
         item = ws.add_media(modality_of(task).name, file, file.name, source="t")
-        span = {} if task == "image-text" else {"start_s": 0.25, "end_s": 0.75 + i}
+        span = {} if task == "image-text" or not spans else {"start_s": 0.25, "end_s": 0.75 + i}
         with ws.database.write() as session:
             pair, _ = ws.pairs.add(session, task, item.id, f"text {i}", source="t", split="train", **span)
             ws.labels.add_in(session, pair, NewLabel("mismatch", annotator="Bo", comment="no\nnever"))
@@ -103,3 +103,26 @@ def test_argilla_s_upload_model_takes_the_records(ws: Workspace, tmp_path: Path)
         answers = {r["values"]["verdict"]["value"] for r in record["responses"]}
         assert answers == {"match", "mismatch"} and len({r["user_id"] for r in record["responses"]}) == 2
         assert {s["type"] for s in record["suggestions"]} == {"human"}
+
+
+@pytest.mark.slow
+def test_tables_for_training_are_read_by_what_reads_them(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets, pandas = pytest.importorskip("datasets"), pytest.importorskip("pandas")
+    modality = pytest.importorskip("sentence_transformers.base.modality")
+    for task in WHERE:
+        fill(ws, task, spans=False)
+        out = tmp_path / task
+        export_labels(ws, out, task, "sentence-transformers", every=True)
+        monkeypatch.chdir(out)
+        found = datasets.load_dataset(
+            "json", data_files={"train": "train.jsonl"}, cache_dir=str(tmp_path / "cache")
+        )
+        lines = [*found["train"]]
+        assert [line["label"] for line in lines] == [0.0, 1.0, 0.0, 1.0]
+        assert {modality.infer_modality(line["anchor"]) for line in lines} == {modality_of(task).known_as}
+    export_labels(ws, tmp_path / "clip", "image-text", "open-clip", every=True)
+    table = pandas.read_csv(tmp_path / "clip" / "train.tsv", sep="\t")  # as OpenCLIP's CsvDataset does
+    assert table["title"].tolist() == ["text 0", "better"]
+    assert all((tmp_path / "clip" / name).is_file() for name in table["filepath"])
