@@ -105,7 +105,7 @@ $("[data-after]").onclick = guard(() => { offset += PAGE; return browse(); });
 
 /* Export, back up, restore */
 const fetchFile = (box, answer, text) => {
-  const link = h("a", { href: answer.path, download: "" }, "Download");
+  const link = h("a", { class: "mm-link", href: answer.path, download: "" }, "Download");
   box.replaceChildren(h("span", {}, `${text} `), link);
   link.click();
 };
