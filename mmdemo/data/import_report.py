@@ -94,10 +94,8 @@ class ImportReport:
     def tell_sides(self) -> None:
         """Note what is to be told of the splits of a source, in sentences."""
         if self.moved:
-            self.notes.append(
-                f"{self.moved} rows say another split than their file has: it keeps that, "
-                "as it is given once."
-            )
+            rows = f"{self.moved} rows say" if self.moved > 1 else "1 row says"
+            self.notes.append(f"{rows} another split than the file has: it keeps that, as it is given once.")
         if self.sides[TRAIN] and not self.sides[HELD_OUT] and set(self.sides) <= {TRAIN, VALIDATION}:
             self.notes.append("The source holds nothing out: there is nothing of it to measure on.")
 
