@@ -25,7 +25,7 @@ def test_no_damaged_file_breaks_an_import_or_the_page(
         name = sorted(files)[number % len(files)]
         takes.take(name, damaged(files[name], chance))
     assert takes.told.faults == []
-    assert takes.told.files == count and 0 < takes.told.imported < count
+    assert takes.told.files == count and 0 < takes.told.imported < count and takes.told.uploaded
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ ASKED = [e for e in NAMES if e.startswith(("cp", "koi8", "iso8859", "mac", "euc"
 JAPANESE = b"\x1b$"  # shifts to two bytes a character, in bytes that are all ASCII
 # A caption alone tells charset-normalizer too little of some scripts, whose frequent characters tell all: the
 # same bytes are characters in several encodings, but seldom frequent ones in more than one
-# (benchmarks/encodings.py).
+# (benchmarks/table_encodings.py).
 _KANA = "".join(map(chr, range(0x3041, 0x30FF)))
 _CHINESE = (
     "的一是不了在人有我他中大上和到要就出也你能子那得下自之年作用道行所然家事成方多去法如都同看天好小部心她本前想日"

@@ -55,7 +55,7 @@ def decoding(name: str, cure: str = "Export or download it again.") -> Iterator[
             raise
         if isinstance(e, PermissionError):
             raise MediaError(f"{name} cannot be read: {reason(e)}.", "Check its permissions.") from e
-        if isinstance(e, OF_DAMAGE):
+        if isinstance(e, OF_DAMAGE) or type(e) is RuntimeError:  # which is AVIF's word for all damage
             log.info("%s is damaged", name, exc_info=e)
             raise MediaError(f"{name} is cut off or damaged: {one_line(reason(e))[:SHOWN]}.", cure) from e
         log.warning("%s cannot be decoded", name, exc_info=e)

@@ -59,6 +59,8 @@ def test_what_is_told_of_a_file_without_being_known_as_damage_is_logged(
 ) -> None:
     with pytest.raises(MediaError), decoding("mine.bin"):
         raise OSError("image file is truncated")
+    with pytest.raises(MediaError), decoding("mine.avif"):
+        raise RuntimeError("Failed to decode frame 0: Decoding of color planes failed")
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
     with pytest.raises(MediaError), decoding("mine.bin"):
         raise KeyError(0)

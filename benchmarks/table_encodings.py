@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001, E501  the letters of other scripts are meant, which are wider than one
 """How often the encoding of a table of captions is found, by charset-normalizer alone and by an import.
 
-    python benchmarks/encodings.py
-    python benchmarks/encodings.py --wrong
+    python benchmarks/table_encodings.py
+    python benchmarks/table_encodings.py --wrong
 
 Tables of one, three and eight captions in eighteen languages are written in the encodings in which people's
 tools still write them. Counted is how many texts come back as they were: by the library alone with its
