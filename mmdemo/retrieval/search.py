@@ -153,13 +153,17 @@ class Searcher:
         kept = [at for at, item in zip(order.tolist(), ids, strict=True) if item != query.item][:wanted]
         return Candidates(file.keys_at(rows[0][kept]), near[kept], less[kept])
 
+    def _decided_by(self, query: Query) -> str:
+        """The words of a query whose evidence decides."""
+        return clean_text(query.text)
+
     def _numbers(self, serving: Serving, query: Query, ids: Sequence[str], near: np.ndarray) -> np.ndarray:
         """(C,) the number that is shown with each of some items."""
         aligner = serving.aligner
         if not self._by_words(query):  # likes: their order is that of the similarity
             return near
         if aligner.evidence_dim:
-            asked = [clean_text(query.text)] * len(ids)
+            asked = [self._decided_by(query)] * len(ids)
             said = aligner.decided(self._evidence_of(aligner).of(ids, asked), near)
             return at_search_rate(said) if aligner.fuses else said
         if not knows_more(aligner.judge):
@@ -196,7 +200,7 @@ class Searcher:
         aligner = serving.aligner
         if not aligner.evidence_of_towers or not self._by_words(query):
             return {}
-        text, evidence = clean_text(query.text), self._evidence_of(aligner)
+        text, evidence = self._decided_by(query), self._evidence_of(aligner)
         said = [a for a in answers if a.number >= PLACED]
         found = {a.id: aligner.place(evidence.medium(a.id), text) for a in said}
         return {item: place for item, place in found.items() if place is not None}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from mmdemo.media.audio import RATE_HZ, decode_audio
 from mmdemo.models.captioning.proposals import how_sure
 from mmdemo.models.speech.aligner import recogniser_of
 from mmdemo.models.speech.word_alignment import Word
+from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
@@ -182,6 +184,26 @@ def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(
     assert any("train" in r.text or "bus" in r.text for r in topic.results)
     by_voice = heard_app.media.search(Query(item=recording(heard_app).id, target="text", k=3), TASK)
     assert by_voice.results[0].text == SAID and by_voice.results[0].probability > 0.9
+
+
+@over_both("heard_app")
+def test_of_a_long_query_the_beginning_decides_and_costs(
+    heard_app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, evidence = set[str](), PairEvidence.of
+
+    def noted(self: PairEvidence, items: Any, texts: Any) -> Any:
+        asked.update(texts)
+        return evidence(self, items, texts)
+
+    monkeypatch.setattr(PairEvidence, "of", noted)
+    said = "There was heavy snow in the mountains last week."
+    found = heard_app.media.search(Query(text=f"{said} {'and so on ' * 900}", k=3), TASK)
+    assert [len(text.split()) for text in asked] == [40] and next(iter(asked)).startswith(said)
+    assert len(found.results) <= 3
+    asked.clear()
+    heard_app.media.search(Query(text="snow" * 2000, k=3), TASK)
+    assert asked == {("snow" * 75)}
 
 
 def test_subtitles_hold_every_word_at_its_time() -> None:
