@@ -149,7 +149,8 @@ def device_facts(settings: Settings) -> dict[str, Any]:
         except (ModuleNotFoundError, RuntimeError):  # NVIDIA's management library is not installed
             busy = None
     else:
-        busy, name = psutil.cpu_percent(), f"{compute.device}, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        busy, name = psutil.cpu_percent(), f"{compute.device}, {threads} thread{'' if threads == 1 else 's'}"
     number_format = str(compute.dtype).removeprefix("torch.")
     sizes = {"used_mb": (total - free) // 1_000_000, "total_mb": total // 1_000_000}
     return {"name": name, "format": number_format, "busy": busy} | sizes

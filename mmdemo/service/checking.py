@@ -37,6 +37,8 @@ from mmdemo.store.vectors import KEY_BYTES, VectorFile, whole_rows
 
 AT_ONCE = 1 << 20  # numbers that are looked at together
 KINDS: dict[str, type[np.floating]] = {".f16": np.float16, ".f32": np.float32}
+MAKE_ANEW = "Run it again with --repair."
+BRING_BACK = "Remove that file if it is there, then import the same one again, or restore a backup."
 
 
 @dataclass
@@ -44,12 +46,13 @@ class Report:
     """What was looked at and what was found."""
 
     checked: dict[str, int] = field(default_factory=dict)
-    faults: list[dict[str, Any]] = field(default_factory=list)  # what is wrong, and whether it is mended
+    faults: list[dict[str, Any]] = field(default_factory=list)  # what is wrong, what to do, if it is mended
     notes: list[str] = field(default_factory=list)  # what is odd and harms nothing
 
-    def add(self, what: str, mended: bool = False) -> None:
-        """A fault."""
-        self.faults.append({"what": f"{what[:1].upper()}{what[1:]}.", "mended": mended})
+    def add(self, what: str, cure: str, mended: bool = False) -> None:
+        """A fault, and what to do where it is not mended."""
+        told = f"{what[:1].upper()}{what[1:]}."
+        self.faults.append({"what": told, "cure": "" if mended else cure, "mended": mended})
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `check`."""
@@ -90,7 +93,7 @@ def _check_database(context: Context, report: Report) -> None:
                 found.append(e.what.rstrip("."))
             found += [*lost_references(database), *odd_names(database)]
     for one in found:
-        report.add(f"the database is damaged: {one}")
+        report.add(f"the database is damaged: {one}", "Restore a backup.")
 
 
 def _check_media(context: Context, report: Report) -> None:
@@ -106,14 +109,14 @@ def _check_media(context: Context, report: Report) -> None:
         report.checked["outside"] = 0
     for item_id, what, is_missing in media_faults(rows, ws.media.folder):
         if not is_missing or item_id not in outside:
-            report.add(what)
+            report.add(what, BRING_BACK)
             continue
         report.checked["outside"] += 1
         try:
             ws.outside.path(named[item_id])
         except GoneError as e:
             places = ws.outside.places(item_id)
-            report.add(f"{str(e).rstrip('.')}{f': it was {places[0]}' if places else ''}")
+            report.add(f"{e.what.rstrip('.')}{f': it was {places[0]}' if places else ''}", e.cure)
     own = {f"{item[:2]}/{item[2:]}{suffix}" for item, suffix, _, _ in rows}
     names = (str(path.relative_to(ws.media.folder)) for path in files_below(ws.media.folder))
     strange = [name for name in names if name not in own and PART not in name]
@@ -133,14 +136,14 @@ def _check_vectors(context: Context, report: Report, repair: bool) -> None:
             if repair:
                 for path in (keys, rows):
                     path.unlink(missing_ok=True)
-            report.add(f"{rows.name} and its keys do not belong together", repair)
+            report.add(f"{rows.name} and its keys do not belong together", MAKE_ANEW, repair)
         elif count and not _is_finite(rows, dtype):
             if repair and numbers % count == 0:
                 VectorFile(rows.with_suffix(""), numbers // count, dtype.type).drop_damaged()
             elif repair:
                 keys.unlink()
                 rows.unlink()
-            report.add(f"{rows.name} holds vectors that are no numbers", repair)
+            report.add(f"{rows.name} holds vectors that are no numbers", MAKE_ANEW, repair)
 
 
 def _note_reading(context: Context, report: Report) -> None:
@@ -176,17 +179,19 @@ def _check_cache(context: Context, report: Report, repair: bool) -> None:
         ".mp4": _look_at_video,
         ".ogg": _look_at_sound,
     }
+    report.checked["cache"] = 0
     for path in files_below(cache):
         if path.name.startswith(PART) or not is_below(cache, path):
             continue
-        report.checked["cache"] = report.checked.get("cache", 0) + 1
+        report.checked["cache"] += 1
         try:
             looks.get(path.suffix, _look_at_size)(path)
         except Exception as e:  # what reads damaged files fails in every way
             if repair:
                 path.unlink(missing_ok=True)
             shown = path.relative_to(cache)
-            report.add(f"{shown} in the cache is damaged: {one_line(str(e))[:200].rstrip('.')}", repair)
+            why = one_line(str(e))[:200].rstrip(".")
+            report.add(f"{shown} in the cache is damaged: {why}", MAKE_ANEW, repair)
 
 
 def _look_at_picture(path: Path) -> None:
@@ -226,7 +231,7 @@ def _check_versions(context: Context, report: Report) -> None:
     report.checked["versions"] = len(own)
     for version in own:
         for what in _version_faults(context, version.id):
-            report.add(f"the version {version.id} {what}")
+            report.add(f"the version {version.id} {what}", "Remove the version, or restore a backup.")
     _note_strange(report, ws.folder / "versions", {v.id for v in versions})
 
 
@@ -263,7 +268,9 @@ def _check_runs(context: Context, report: Report) -> None:
             json.loads((ws.run_folder(run.id) / "snapshot.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError, OutsideError):
             if run.status in UNFINISHED:
-                report.add(f"the run {run.id} waits and has no labels to learn from: stop it and remove it")
+                report.add(
+                    f"the run {run.id} waits and has no labels to learn from", "Stop it and remove it."
+                )
             else:
                 report.notes.append(f"The run {run.id} has no labels any more, and cannot be gone on with.")
     _note_strange(report, ws.folder / "runs", {run.id for run in runs})
@@ -283,4 +290,6 @@ def _make_vectors(context: Context, report: Report) -> None:
         try:
             context.keeper_of(modality.task).update()
         except (MmdemoError, OSError, zipfile.BadZipFile) as e:
-            report.add(f"the vectors of {modality.task} could not be made: {str(e).rstrip('.')}")
+            what = e.what if isinstance(e, MmdemoError) else one_line(str(e))
+            cure = e.cure if isinstance(e, MmdemoError) else "Look into the log."
+            report.add(f"the vectors of {modality.task} could not be made: {what.rstrip('.')}", cure)

@@ -21,7 +21,7 @@ def note_address(folder: Path, address: str) -> None:
         with replacing(folder / FILE, lasting=False) as part:
             part.write_text(address, encoding="utf-8")
     except OSError as e:
-        log.warning("Invitations made by `mmdemo invite` lack the page's address: %s.", reason(e))
+        log.warning("Invitations made by `python -m mmdemo invite` lack the page's address: %s.", reason(e))
 
 
 def noted_address(folder: Path) -> str:

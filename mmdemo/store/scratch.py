@@ -365,8 +365,13 @@ def _marked(own: str, role: Role) -> str:
     return mark + own[len(mark) :]
 
 
+def kept_s(asker: Asker) -> float:
+    """How long after its last use what somebody brought is kept."""
+    return OTHERS_S if asker.may("annotator") else VISITORS_S
+
+
 def _until(asker: Asker) -> datetime:
-    return now() + timedelta(seconds=OTHERS_S if asker.may("annotator") else VISITORS_S)
+    return now() + timedelta(seconds=kept_s(asker))
 
 
 # What a copy of the database must not hold, for SQLite: what somebody looks at, and who is signed in.

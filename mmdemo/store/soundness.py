@@ -104,9 +104,10 @@ def media_faults(items: Iterable[tuple[str, str, int, str]], folder: Path) -> It
         except OutsideError:
             yield item, f"the file of {shown} lies outside the workspace", False
             continue
+        where = f"media/{item[:2]}/{item[2:]}{suffix}"
         if not path.is_file():
-            yield item, f"the file of {shown} is missing", True
+            yield item, f"the file of {shown} is missing: {where}", True
         elif path.stat().st_size != size:
-            yield item, f"the file of {shown} has {path.stat().st_size} bytes and not {size}", False
+            yield item, f"the file of {shown} has {path.stat().st_size} bytes and not {size}: {where}", False
         elif file_sha256(path) != item:
-            yield item, f"the file of {shown} is not the one that was kept", False
+            yield item, f"the file of {shown} is not the one that was kept: {where}", False

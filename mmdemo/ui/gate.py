@@ -16,18 +16,25 @@ from mmdemo.service.exchange import exchange_folder
 from mmdemo.service.operations.table import OPERATIONS, Operation, Surface
 from mmdemo.settings import Settings
 
-CURE = "Sign in with an invitation from the owner, or with the pass phrase."
+CURE = "Sign in with an invitation: ask whoever runs this page for one."
+OF_SCRIPTS = "Send a token, as Authorization: Bearer TOKEN: ask whoever runs this page for one."
 TOLD = ("error", "message", "note", "reason")  # fields of answers in which mmdemo says what was wrong
 
 
-def require_role(role: Role, asker: Asker) -> None:
+def require_role(role: Role, asker: Asker, script: bool = False) -> None:
     """Let through who may do what a role may.
+
+    Args:
+        role: the least one.
+        asker: who asks.
+        script: whether by the API, where nobody signs in.
 
     Raises:
         AccessError: they may not.
     """
     if not asker.may(role):
-        raise AccessError(f"This is for {IN_WORDS[role].all}, and you are {IN_WORDS[asker.role].one}.", CURE)
+        what = f"This is for {IN_WORDS[role].all}, and you are {IN_WORDS[asker.role].one}."
+        raise AccessError(what, OF_SCRIPTS if script else CURE)
 
 
 def ask(
@@ -48,7 +55,7 @@ def ask(
         AccessError: the asker may not.
     """
     operation = OPERATIONS.get(name)
-    require_role(operation.role, asker)
+    require_role(operation.role, asker, surface == "api")
     app.context.wait_for_samples()  # half a second, at the first start
     with asking(asker):
         try:

@@ -177,7 +177,8 @@ mm.outbox = (() => {
         if (got.end === "stored") { finish(entry, got.receipt); failures = 0; continue; }
         if (got.end === "another") { strangers.add(key); changed(); continue; }
         if (["away", "busy", "sign-in"].includes(got.end)) {
-          return { end: got.end, why: got.why || "", pause: Math.max(step(failures), got.after || 0) };
+          const pause = got.end === "sign-in" ? LONGEST_MS : step(failures);  // signing in ends it
+          return { end: got.end, why: got.why || "", pause: Math.max(pause, got.after || 0) };
         }
         const count = (before?.count || 0) + 1, since = before?.since ?? stored;
         const alone = got.end === "fault" && count >= FAULTS && stored > since;
@@ -202,7 +203,7 @@ mm.outbox = (() => {
     let found;
     try { found = await alone(pass); } catch { found = { end: "away", why: "", pause: step(failures) }; }
     sending = false;
-    state = found.end;
+    state = waiting().length ? found.end : "";  // what it ended at may have been discarded meanwhile
     why = found.why;
     failures = state ? failures + 1 : 0;
     if (state) timer = setTimeout(deliver, Math.max(0, found.pause));
@@ -294,6 +295,6 @@ mm.outbox = (() => {
   if (waiting().length) deliver();
 
   const watch = (f) => { watchers.add(f); f(standing()); };
-  return { put, takeBack, waiting, aside, anothers, retry, discard, discardAnothers, discardWaiting, signIn, become, watch, get state() { return state; } };
+  return { put, takeBack, waiting, aside, anothers, retry, discard, discardAnothers, discardWaiting, signIn, become, watch, sendNow: deliver, get state() { return state; } };
 })();
 mm.save = mm.outbox.put;

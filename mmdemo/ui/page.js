@@ -100,11 +100,11 @@ window.mm = (() => {
     }
   }
   // A link to take along. It stays until the person closes it: there may be no other way to it.
-  function showLink(name, link, ...about) {
+  function showLink(name, link, before, after = []) {
     const field = h("textarea", { readonly: true, rows: 3, "aria-label": name, onfocus: (e) => e.target.select() }, link);
     const said = h("p", { class: "mm-hint", role: "status" });
     const take = async () => { said.textContent = (await copy(field)) ? "Copied." : "This browser copies nothing here. The link is marked: copy it by the keyboard or the menu."; };
-    const dialog = h("dialog", { class: "mm-dialog mm-taking", "aria-label": name }, ...about, field, said,
+    const dialog = h("dialog", { class: "mm-dialog mm-taking", "aria-label": name }, ...before, field, said, ...after,
       h("div", { class: "mm-row" }, h("button", { class: "mm-button primary", type: "button", onclick: take }, "Copy"),
         h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close")));
     dialog.addEventListener("close", () => dialog.remove());
@@ -171,7 +171,7 @@ window.mm = (() => {
         await navigator.clipboard.writeText(to.href);
         toast("Link copied. It reopens exactly this.");
       } catch {
-        showLink("Link to this", to.href, h("p", {}, "This link reopens exactly what is on the page."));
+        showLink("Link to this", to.href, [h("p", {}, "This link reopens exactly what is on the page.")]);
       }
     },
   };

@@ -21,7 +21,7 @@ from mmdemo.asker import IN_WORDS
 from mmdemo.errors import MmdemoError, UserError, one_line
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
-from mmdemo.service.operations.page import keeping, modalities
+from mmdemo.service.operations.page import modalities
 from mmdemo.settings import Settings, believing_nobody
 from mmdemo.store.page_address import note_address
 from mmdemo.ui.access.connections import counted
@@ -34,6 +34,7 @@ from mmdemo.ui.mcp import answer_agents
 from mmdemo.ui.queued_answers import QueuedAnswers, require_known
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes, read_asset
+from mmdemo.ui.start_words import tell
 from mmdemo.ui.tabs.table import Tab, tabs
 from mmdemo.ui.widgets import widget
 
@@ -102,7 +103,7 @@ def _tables() -> str:
     tables: dict[str, Any] = {
         "mmKinds": [asdict(kind) for kind in LABEL_KINDS.values()],
         "mmModalities": modalities(),
-        "mmRoles": {role: words.may for role, words in IN_WORDS.items()},
+        "mmRoles": {role: asdict(words) for role, words in IN_WORDS.items()},
     }
     rows = {name: json.dumps(table).replace("<", chr(92) + "u003c") for name, table in tables.items()}
     return "".join(f"window.{name} = {table};" for name, table in rows.items())
@@ -158,13 +159,6 @@ def _launch(page: gr.Blocks, app: App) -> tuple[str, str]:
     return served, served if shared else hosts.for_people(served, page.root_path)
 
 
-def owner_link(app: App, address: str) -> str:
-    """A link that makes whoever opens it first the owner, at the page's address. What stands behind
-    the # is never sent: no log of a server has it.
-    """
-    return f"{address}#sign-in={app.access.owner_key()}"
-
-
 def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     """Serve the page; models load once it answers. Returns the open workspace, the address and the page.
 
@@ -191,13 +185,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
         raise
     app.context.start_behind_the_page()  # Python runs one thread at a time: before, the page would wait
     note_address(app.ws.folder, for_people)
-    log.info("mmdemo is at %s", address)
-    if not settings.local or settings.passphrase:
-        log.warning(
-            "Whoever reaches it can look. To do more they sign in; an invitation is made by `mmdemo invite`."
-        )
-        log.warning("You are the owner by this link, which opens once: %s", owner_link(app, for_people))
-    log.info("%s", keeping(app)["text"])
+    tell(app, address, for_people)
     if block:
         try:
             while page.is_running:

@@ -3,16 +3,17 @@
   const { h, api, asJson, confirm, poke, send, toast } = mm;
   const LINK = /#sign-in=([^\s#]+)$/;  // of an invitation, and of the owner's own at the start
   const SIGNED_IN = "mmdemo.signed-in";  // when it was in any tab: the session is the browser's
-  const may = window.mmRoles, ROLES = Object.keys(may);
-  const told = ({ role, name }) => `You are signed in${name ? ` as ${name}` : ""} and may ${may[role]}.`;
+  const roles = window.mmRoles, ROLES = Object.keys(roles), may = (role) => roles[role].may;
+  const told = ({ role, name }) => `You are signed in${name ? ` as ${name}` : ""} and may ${may(role)}.`;
   const post = (path, body = {}) => send(path, asJson(body));
 
   let known = null;  // who one is, by the newest status
+  const link = (onclick, words) => h("button", { class: "mm-link", type: "button", onclick }, words);
 
   async function open(key) {
     const you = await post("mmdemo/sign-in", { key: LINK.exec(key)?.[1] || key });
     known = { ...known, ...you };
-    toast(told(you));
+    greet(you, mm.outbox.waiting().filter((entry) => !entry.by).length);
     mm.outbox.become(you.person);
     try { localStorage.setItem(SIGNED_IN, String(Date.now())); } catch { /* other tabs hear of it by themselves */ }
     signedIn();
@@ -22,6 +23,13 @@
     poke();
   }
   addEventListener("storage", (e) => { if (e.key === SIGNED_IN) signedIn(); });
+  // Whoever was let in to label finds the way there; their invitation's link opens it by itself.
+  function greet(you, waited) {
+    const taken = waited && you.role !== "viewer" ? ` What was labelled here before is sent as ${you.name ? `${you.name}'s` : "yours"}.` : "";
+    const elsewhere = you.role === "annotator" && new URLSearchParams(location.search).get("view") !== "label";
+    if (!elsewhere) return toast(told(you) + taken);
+    toast([told(you) + taken, " · ", h("a", { class: "mm-link", href: "?view=label" }, "Start labelling")], false, 15000);
+  }
 
   // A Space may offer this; it opens beside the page, for Hugging Face is shown in no frame.
   const byHub = () => h("p", {}, h("a", { class: "mm-button", href: "mmdemo/hub/sign-in", target: "_blank" }, "Sign in with Hugging Face"));
@@ -60,6 +68,14 @@
   // Whether one may what a role may; whoever may not is asked to sign in for it first.
   const has = (role) => !known || ROLES.indexOf(known.role) >= ROLES.indexOf(role);
   const allows = async (role, why) => has(role) || ((await signIn(why)) && has(role));
+  // Beside what a role may not do it is said so: of what it is for, `data-for` names the role.
+  function sayForWhom() {
+    for (const note of document.querySelectorAll("[data-for]")) {
+      const { for: role, does } = note.dataset, words = `${does} for ${roles[role].all}.`;
+      note.hidden = has(role);
+      if (!note.children.length) note.append(`${words} `, link(() => signIn(`${words} Sign in as one.`), "Sign in"));
+    }
+  }
 
   async function signOut() {
     await post("mmdemo/sign-out");
@@ -70,41 +86,54 @@
   // An invitation is a link that is shown once. The server knows the address that it was told of; where that is one
   // of its own machine only, the owner is here by a better one.
   const OWN = ["127.0.0.1", "localhost", "[::1]"];
+  const here = () => location.origin + location.pathname;
   function linkHere(made) {
     const url = new URL(made, location.href);
-    return OWN.includes(url.hostname) ? location.origin + location.pathname + url.hash : url.href;
+    return OWN.includes(url.hostname) ? here() + url.search + url.hash : url.href;
   }
-  // For whom an invitation is, what they may and until when.
-  function toldOf({ role, name, expires }, uses) {
-    const until = new Date(`${expires}Z`).toLocaleString(undefined, { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
-    const whom = name ? `An invitation for ${name}` : "An invitation";
-    const who = uses > 1 ? `Each of ${uses} people who open` : "Whoever opens";
-    return [h("h4", {}, whom), h("p", {}, `${who} this link may ${may[role]}. It can be opened ${uses > 1 ? "" : "once, "}until ${until}. It is shown only now.`)];
+  const until = ({ expires }) => new Date(`${expires}Z`).toLocaleString(undefined, { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
+  // For whom a link or a token is, what they may and until when.
+  function showInvitation(made, uses) {
+    const who = uses > 1 ? `Each of ${uses} people who open` : "Whoever opens", once = uses > 1 ? "" : "once, ";
+    mm.showLink("Invitation link", linkHere(made.link), [h("h4", {}, made.name ? `An invitation for ${made.name}` : "An invitation"),
+      h("p", {}, `${who} this link may ${may(made.role)}. It can be opened ${once}until ${until(made)}. It is shown only now.`)]);
   }
+  function showToken(made) {
+    const curl = `curl ${here()}gradio_api/run/label_counts \\\n  -H "Authorization: Bearer TOKEN" \\\n  -H "Content-Type: application/json" -d '{"data": []}'`;
+    const client = `client = Client("${here()}", headers={"Authorization": "Bearer TOKEN"})`;
+    mm.showLink("Token", made.key, [h("h4", {}, made.name ? `A token for ${made.name}` : "A token"),
+      h("p", {}, `A script that sends this token may ${may(made.role)}, until ${until(made)}. It is shown only now.`)],
+    [h("p", { class: "mm-hint" }, "With curl, and with gradio_client:"), h("pre", { class: "mm-example" }, curl), h("pre", { class: "mm-example" }, client)]);
+  }
+  const DAYS = { invite: 7, make_token: 30 };  // for which a key can be used, unless told otherwise
   async function invite() {
     const field = (words, input) => h("label", { class: "mm-field" }, words, " ", input);
-    const role = h("select", { "aria-label": "May" }, ROLES.slice(1).map((name) => h("option", { value: name }, may[name])));
+    const number = (value, max) => h("input", { type: "number", min: 1, max, value, required: true });
+    const kind = h("select", { "aria-label": "For" }, h("option", { value: "invite" }, "people, by a link"), h("option", { value: "make_token" }, "a script, by a token"));
+    const role = h("select", { "aria-label": "May" }, ROLES.slice(1).map((name) => h("option", { value: name }, may(name))));
     const name = h("input", { maxlength: 100, placeholder: "Their labels bear it" });
-    const uses = h("input", { type: "number", min: 1, max: 1000, value: 1 });
-    if (!(await confirm("Invite somebody. The link can be opened for a week.", "Make a link", [field("Who has it may", role), field("Name", name), field("How many people", uses)]))) return;
+    const uses = number(1, 1000), people = field("How many people", uses), days = number(DAYS.invite, 366);
+    kind.onchange = () => { people.hidden = kind.value !== "invite"; days.value = DAYS[kind.value]; };
+    if (!(await confirm("Who may do more than look?", "Make it", [field("For", kind), field("Who has it may", role), field("Name", name), people, field("For how many days", days)]))) return;
+    const asked = { role: role.value, name: name.value, days: Number(days.value) };
     try {
-      const made = await api("invite", { role: role.value, name: name.value, uses: Number(uses.value) });
-      mm.showLink("Invitation link", linkHere(made.link), ...toldOf(made, Number(uses.value)));
+      if (kind.value === "invite") showInvitation(await api("invite", { ...asked, uses: Number(uses.value) }), Number(uses.value));
+      else showToken(await api("make_token", asked));
     } catch (e) { toast(e.message, true); }
   }
 
   // Who one is, in the header; alone at one's own machine there is nobody to be.
-  const link = (words, onclick) => h("button", { class: "mm-link", type: "button", onclick }, words);
   let drawn = "";
   addEventListener("mm-status", ({ detail: { you } }) => {
     known = you;
+    sayForWhom();
     const box = document.querySelector("[data-who]"), now = JSON.stringify(you);
     if (!box || (now === drawn && box.children.length)) return;
     drawn = now;
     hub = you.hub;
     box.hidden = you.alone;
     if (you.role === "viewer" && !you.name) return box.replaceChildren(h("button", { class: "mm-button", type: "button", onclick: () => signIn() }, "Sign in"));
-    box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link("Invite", invite), link("People", () => mm.showPeople())] : []), link("Sign out", signOut));
+    box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link(invite, "Invite"), link(() => mm.showPeople(), "People")] : []), link(signOut, "Sign out"));
   });
 
   // Whether a link is the one by which one is in already.

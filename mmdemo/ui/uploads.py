@@ -21,6 +21,7 @@ from mmdemo.service.app import App
 from mmdemo.service.context import check_task
 from mmdemo.service.exchange import batch_folder, exchange_folder, file_in_batch
 from mmdemo.settings import Settings
+from mmdemo.store.scratch import kept_s
 from mmdemo.ui.gate import require_role
 
 PIECE_BYTES = 256_000  # are kept in memory, then written
@@ -139,4 +140,5 @@ def _keep(app: App, part: Path, name: str, task: Task) -> dict[str, Any]:
         "height": item.height,
         "duration": item.duration_s,
         "may_add": not item.listed and current().may("trainer"),
+        "kept_h": None if item.listed else round(kept_s(current()) / 3600),  # hours after its last use
     }

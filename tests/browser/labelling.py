@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from mmdemo.service.app import App
 from mmdemo.store.labels import label_in_force
+from mmdemo.store.tables import Pair
 from tests.conftest import labels_of
 
 Open = Callable[..., Page]
@@ -53,6 +54,7 @@ def verdicts(app: App, pair: int) -> list[str]:
     """The log of a pair without the labels that were taken back, checked against what is in force."""
     rows = labels_of(app.ws, pair)
     gone = {row.undoes for row in rows}
-    with app.ws.database.read() as session:
-        assert label_in_force(session, pair) == app.ws.pairs.get(pair).label
+    with app.ws.database.read() as session:  # of one moment: labels arrive meanwhile
+        held = session.get_one(Pair, pair)
+        assert label_in_force(session, pair) == held.label_id
     return [row.verdict for row in rows if row.id not in gone and row.undoes is None]

@@ -27,10 +27,15 @@ def test_a_button_adds_an_upload_to_the_collection_and_is_gone_for_another_pictu
     expect(add).to_have_count(0)
     image.get_by_label("Picture file").set_input_files(tmp_path / "mine.png")
     expect(add).to_be_visible()
+    kept = image.locator("[data-kept]")
+    expect(kept).to_have_text(
+        "Nobody else finds it. It is deleted a day after its last use, unless it is labelled or added."
+    )
     assert not app.ws.items.listed("image", ["mine.png"])
     add.click()
     expect(page.locator(".mm-toast").last).to_contain_text("mine.png is in the collection.")
     expect(add).to_have_count(0)
+    expect(kept).to_have_count(0)
     assert app.ws.items.listed("image", ["mine.png"])
     image.get_by_label("Picture file").set_input_files(tmp_path / "other.png")
     expect(add).to_be_visible()

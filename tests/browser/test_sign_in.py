@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.grants import INVITATION
 from mmdemo.ui import shell
+from mmdemo.ui.start_words import owner_link
 from tests.browser.labelling import LABELS, press, shows_a_pair, verdicts
 from tests.conftest import labels_of
 from tests.waiting import free_port, wait_for
@@ -40,7 +43,7 @@ def invitation(page: Page, name: str) -> Any:
     """Make an invitation; the dialog that shows its link."""
     who(page).get_by_role("button", name="Invite").click()
     page.get_by_role("dialog").get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Make it").click()
     return page.get_by_role("dialog", name="Invitation link")
 
 
@@ -84,6 +87,11 @@ def test_cancel_ends_the_dialog_and_it_comes_back_when_one_asks_for_it(
 ) -> None:
     page = open_page(f"{locked[1]}?view=data", tolerate=REFUSED)
     button = who(page).get_by_role("button", name="Sign in")
+    expect(page.get_by_text("Importing is for trainers.")).to_be_visible()
+    page.get_by_role("button", name="Choose files").click()
+    asked = page.get_by_role("dialog", name="Sign in")
+    expect(asked).to_contain_text("Importing is for trainers. Sign in as one.")
+    asked.get_by_role("button", name="Cancel").click()
     page.locator(".mm-data input[type=file]").first.set_input_files(
         {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"}
     )
@@ -105,11 +113,42 @@ def test_a_link_signs_its_reader_in_and_leaves_nothing_of_it_in_the_address(
     locked: tuple[App, str], open_page: Open
 ) -> None:
     app, address = locked
-    page = open_page(shell.owner_link(app, address))
+    page = open_page(owner_link(app, address))
     expect(who(page)).to_contain_text("owner")
     assert "sign-in" not in page.url
-    other = open_page(invitation(page, "Anna").get_by_label("Invitation link").input_value())
+    other = open_page(invitation(page, "Anna").get_by_label("Invitation link").input_value(), width=390)
     expect(who(other)).to_contain_text("Anna · annotator")
+    shows_a_pair(other)
+    expect(other.locator(".mm-receipt")).to_have_text("Does the text fit? Say so by a button or its key.")
+    expect(other.get_by_label("Your name")).to_be_hidden()
+
+
+def test_whoever_signs_in_elsewhere_to_label_is_shown_the_way(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    _, key = app.access.grant(INVITATION, "annotator", "Greta", 1, 1)
+    page = open_page(f"{address}#sign-in={key}")
+    page.get_by_role("link", name="Start labelling").click()
+    shows_a_pair(page)
+
+
+def test_the_owner_makes_a_token_in_the_page_and_is_told_how_a_script_sends_it(
+    locked: tuple[App, str], open_page: Open
+) -> None:
+    app, address = locked
+    page = open_page(owner_link(app, address), width=390)
+    who(page).get_by_role("button", name="Invite").click()
+    page.get_by_label("For", exact=True).select_option("a script, by a token")
+    expect(page.get_by_label("How many people")).to_be_hidden()
+    page.get_by_role("button", name="Make it").click()
+    made = page.get_by_role("dialog", name="Token")
+    expect(made).to_contain_text("A script that sends this token may label, until")
+    token = made.get_by_label("Token").input_value()
+    line = made.locator("pre").first.inner_text().replace("TOKEN", token).replace("label_counts", "undo")
+    command = line.replace("[]", "[999999]").replace("\\\n", "")
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=60)
+    assert "There is no label 999999" in done.stdout
 
 
 def test_an_invitation_is_copied_over_plain_http_too_and_stays_until_it_is_closed(
@@ -118,7 +157,7 @@ def test_an_invitation_is_copied_over_plain_http_too_and_stays_until_it_is_close
     app, address = locked
     page = open_page(address, blank=True, width=390)
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    page.goto(shell.owner_link(app, address))
+    page.goto(owner_link(app, address))
     made = invitation(page, "Berta")
     expect(made).to_contain_text("An invitation for Berta")
     expect(made).to_contain_text("Whoever opens this link may label. It can be opened once, until")
@@ -137,7 +176,7 @@ def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
     locked: tuple[App, str], open_page: Open
 ) -> None:
     app, address = locked
-    page = open_page(shell.owner_link(app, address))
+    page = open_page(owner_link(app, address))
     expect(who(page)).to_contain_text("owner")
     _, key = app.access.grant(INVITATION, "annotator", "Mallory", 1.0, 5)
     for come in ("location.href = link", "location.hash = link.split('#')[1]"):
@@ -168,19 +207,28 @@ def test_ones_own_link_again_asks_nothing_and_one_that_was_used_up_is_told_where
     assert [row.used for row in app.ws.grants.listed() if row.id == grant.id] == [1]
 
 
-def test_the_owner_sees_who_is_let_in_and_takes_each_back_by_one_click(
+def test_the_owner_sees_who_is_let_in_and_is_asked_before_anybody_is_signed_out(
     locked: tuple[App, str], open_page: Open
 ) -> None:
     app, address = locked
-    grant, key = app.access.grant(INVITATION, "annotator", "Carla", 1, 1)
+    (grant, key), (unused, _) = (app.access.grant(INVITATION, "annotator", n, 1, 1) for n in ("Carla", "Dan"))
     other = open_page(f"{address}#sign-in={key}", tolerate=REFUSED)
     expect(who(other)).to_contain_text("Carla")
-    page = open_page(shell.owner_link(app, address))
+    page = open_page(owner_link(app, address))
     who(page).get_by_role("button", name="People").click()
     people = page.get_by_role("dialog", name="People")
     expect(people.get_by_role("row", name="Carla")).to_have_count(2)
     expect(people).to_contain_text("this browser")
-    people.get_by_role("button", name=f"Revoke invitation {grant.id}").click()
+    people.get_by_role("button", name=f"Revoke invitation {unused.id}").click()
+    expect(page.locator("#mm-toasts")).to_contain_text("The invitation opens nothing any more.")
+    expect(people.get_by_role("row", name="Dan")).to_contain_text("revoked")
+    revoke = people.get_by_role("button", name=f"Revoke invitation {grant.id}")
+    for answer in ("Cancel", "Revoke"):
+        expect(people.get_by_role("row", name="Carla")).to_have_count(2)
+        revoke.click()
+        asked = page.get_by_role("dialog").last
+        expect(asked).to_contain_text("Revoke this invitation? Carla is signed out.")
+        asked.get_by_role("button", name=answer).click()
     expect(people.get_by_role("row", name="Carla")).to_have_count(1)
     expect(people.get_by_role("row", name="Carla")).to_contain_text("revoked")
     assert not [row for row in app.ws.sessions.listed() if row.name == "Carla"]

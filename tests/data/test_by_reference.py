@@ -59,10 +59,12 @@ def test_one_that_is_gone_or_has_changed_is_said_to_be(app: App, folder: Path) -
         "The file of a.png is not in the workspace but in the folder pictures, and is gone from there."
     )
     found = ask(app, "check")
-    assert [fault["what"] for fault in found["faults"]] == [
-        f"The file of a.png is not in the workspace but in the folder pictures, and is gone from there. "
-        f"Put it back, or remove it. Import its folder again: it was {folder / 'a.png'}."
-    ]
+    (fault,) = found["faults"]
+    assert fault["what"] == (
+        f"The file of a.png is not in the workspace but in the folder pictures, and is gone from there: "
+        f"it was {folder / 'a.png'}."
+    )
+    assert fault["cure"].startswith("Put it back, or remove it. Import its folder again")
     assert found["checked"]["outside"] == 5
 
 

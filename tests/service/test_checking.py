@@ -66,10 +66,10 @@ def media(ws: Workspace) -> Path:
 DAMAGES: dict[str, tuple[Any, str]] = {
     "another file": (
         lambda ws: media(ws).write_bytes(media(ws).read_bytes()[:-1] + b"\0"),
-        "The file of a.png is not the one that was kept.",
+        "The file of a.png is not the one that was kept: media/",
     ),
     "a file cut off": (lambda ws: media(ws).write_bytes(b"x"), "The file of a.png has 1 bytes and not"),
-    "no file": (lambda ws: media(ws).unlink(), "The file of a.png is missing."),
+    "no file": (lambda ws: media(ws).unlink(), "The file of a.png is missing: media/"),
     "no card": (
         lambda ws: (ws.version_folder("tuned-1") / "card.json").unlink(),
         "The version tuned-1 has no card.",
@@ -148,6 +148,7 @@ def test_what_only_people_have_made_is_named_where_it_is_damaged(
         return
     status, answer = told(small, capsys)
     assert status == 1 and not answer["sound"] and says in whats(answer)
+    assert all(fault["cure"] for fault in answer["faults"])
 
 
 def test_what_belongs_to_nothing_is_noted_and_stays(

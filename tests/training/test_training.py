@@ -234,7 +234,7 @@ def test_a_run_with_too_few_validation_matches_says_why_it_has_no_learning_curve
         app.ws.labels.add(pair.id, NewLabel("match"))
     status = app.context.jobs.status(run(app, epochs=1).id)
     assert status["curve"] is None
-    assert "cannot be said by 0 validation matches: 5 are needed" in status["no_curve"]
+    assert "cannot be said yet: 0 of the 5 validation matches" in status["no_curve"]
 
 
 @pytest.mark.slow

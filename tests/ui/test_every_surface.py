@@ -17,6 +17,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS, ask
 from mmdemo.settings import load_settings
 from mmdemo.ui import shell
+from mmdemo.ui.start_words import owner_link
 from tests.ui.conftest import agent
 from tests.ui.test_who_is_asking import bearer
 from tests.waiting import free_port
@@ -117,16 +118,21 @@ def test_every_role_is_asked_for_by_some_operation_and_export_is_the_trainer_s()
 def test_an_invitation_is_a_whole_link_at_the_address_by_which_people_reach_the_page(
     public: tuple[App, str, Any],
 ) -> None:
-    made = ask(public[0], "invite", role="annotator")  # as the command line makes it
-    assert made["link"] == f"https://my.example/#sign-in={made['key']}" and made["note"] == ""
-    assert ask(public[0], "make_token")["link"] == ""
+    app = public[0]
+    made = ask(app, "invite", role="annotator")  # as the command line makes it
+    assert made["link"] == f"https://my.example/?view=label#sign-in={made['key']}" and made["note"] == ""
+    assert ask(app, "invite", role="trainer")["link"].startswith("https://my.example/#sign-in=")
+    token = ask(app, "make_token")
+    assert token["link"] == "" and f"'Authorization: Bearer {token['key']}'" in token["note"]
+    assert "Client('https://my.example/', headers=" in token["note"]
+    assert made["workspace"] == token["workspace"] == str(app.ws.folder)
 
 
 def test_a_start_that_others_can_reach_prints_the_owner_s_link(
     public: tuple[App, str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     app, address, _ = public
-    link = shell.owner_link(app, address)
+    link = owner_link(app, address)
     assert re.fullmatch(re.escape(address) + r"#sign-in=mmd_[\w-]{43}", link)
     with httpx.Client(base_url=address, timeout=60) as http:
         key = link.partition("=")[2]

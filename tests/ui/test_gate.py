@@ -16,11 +16,14 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from mmdemo.asker import Asker
+from mmdemo.errors import AccessError
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.ui.access.gate import Gate, is_foreign
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.served import path_of, rows_of
+from mmdemo.ui.gate import ask
 from mmdemo.ui.refusals import MOST_CALL_MB, PlainRefusals, largest_request_mb
 from tests.ui.conftest import awaited, gated
 
@@ -43,6 +46,15 @@ CLOSED = (
 def http(served: Served) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served[2], timeout=60) as client:
         yield client
+
+
+def test_a_script_is_told_of_a_token_and_who_is_at_the_page_of_an_invitation(served: Served) -> None:
+    for surface, cure in (
+        ("api", "Send a token, as Authorization: Bearer TOKEN"),
+        ("page", "Sign in with an"),
+    ):
+        with pytest.raises(AccessError, match=f"This is for annotators, and you are a viewer. {cure}"):
+            ask(served[0], "label", {}, surface, Asker("viewer"))  # type: ignore[arg-type]
 
 
 def routes(found: Any, before: str = "") -> Iterator[tuple[str, list[str]]]:

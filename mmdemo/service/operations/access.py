@@ -28,6 +28,11 @@ LET_IN_BY = {
     HUB: "Hugging Face",
 }
 ADD_ADDRESS = "No page was served from this workspace yet: add the link to the page's address."
+SEND_TOKEN = (
+    "A script sends it with each request, as curl -H 'Authorization: Bearer {key}', "
+    "or Client('{address}', headers={{'Authorization': 'Bearer {key}'}}) of gradio_client."
+)
+LANDS_ON: dict[str, str] = {"annotator": "?view=label"}  # what an invitation opens; else the first tab
 OWNERS: Any = ("page", "command")
 
 
@@ -51,11 +56,14 @@ class KeyAnswer(Answer):
 
     id: int
     key: str = Field(description="of a token: what a script sends as Authorization: Bearer KEY")
-    link: str = Field(description="of an invitation: what to open; of a token empty")
+    link: str = Field(
+        description="of an invitation: what to open, for annotators the Label tab; of a token empty"
+    )
     role: str
     name: str
     expires: str
-    note: str = Field(description="what is to be done with the link before it is sent; empty: nothing")
+    note: str = Field(description="how a token is sent, or what is to be done with a link; empty: nothing")
+    workspace: str = Field(description="whose pages it opens, at this machine; empty: asked from elsewhere")
 
 
 class RevokeRequest(Request):
@@ -78,8 +86,13 @@ def make_token(app: App, request: TokenRequest) -> KeyAnswer:
 
 @operation("grants", role="owner", quick=True, surfaces=OWNERS)
 def grants(app: App, request: NothingRequest) -> dict[str, Any]:
-    """The invitations and tokens, newest first; their keys are not kept."""
-    return {"grants": [_shown(grant) for grant in app.ws.grants.listed()]}
+    """The invitations and tokens, newest first, and who is signed in by each; their keys are not kept."""
+    people: dict[str, list[str]] = {}
+    for row in app.ws.sessions.listed():
+        people.setdefault(row.let_in_by, []).append(row.name)
+    listed = app.ws.grants.listed()
+    by = {one.id: str(LetInBy(GRANT, one.digest, one.id)) for one in listed}
+    return {"grants": [_shown(one) | {"people": people.get(by[one.id], [])} for one in listed]}
 
 
 @operation("revoke", role="owner", quick=True, surfaces=OWNERS)
@@ -132,16 +145,19 @@ def _made(app: App, kind: str, request: TokenRequest, uses: int | None) -> KeyAn
         "name": grant.name,
         "expires": grant.expires_at.isoformat(timespec="seconds"),
     }
-    address = noted_address(app.ws.folder) if kind == INVITATION else ""
-    link = f"{address}#sign-in={key}" if kind == INVITATION else ""
-    return KeyAnswer(
-        id=grant.id, key=key, link=link, note=ADD_ADDRESS if link and not address else "", **facts
-    )
+    address = noted_address(app.ws.folder)
+    if kind == TOKEN:
+        link, note = "", SEND_TOKEN.format(key=key, address=address or "ADDRESS")
+    else:
+        link = f"{address}{LANDS_ON.get(grant.role, '')}#sign-in={key}"
+        note = "" if address else ADD_ADDRESS
+    folder = str(app.ws.folder) if current().at_this_machine else ""
+    return KeyAnswer(id=grant.id, key=key, link=link, note=note, workspace=folder, **facts)
 
 
 def _shown(grant: Grant) -> dict[str, Any]:
-    over = grant.expires_at <= now() or grant.uses_left == 0
-    state = "revoked" if grant.revoked_at else "used up or over" if over else "open"
+    over = "used" if grant.uses_left == 0 else "over" if grant.expires_at <= now() else ""
+    state = "revoked" if grant.revoked_at else over or "open"
     return {
         "id": grant.id,
         "kind": grant.kind,

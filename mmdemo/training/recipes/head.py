@@ -184,8 +184,8 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
     preset, watched = started.preset, len({e.item for e in started.validation})
     if watched < LEAST_ASKED:
         return {
-            "no_curve": f"What more labels would bring cannot be said by {watched} validation matches: "
-            f"{LEAST_ASKED} are needed. Label more, a part of all pairs is for validation."
+            "no_curve": f"What more labels would bring cannot be said yet: {watched} of the {LEAST_ASKED} "
+            "validation matches that it takes are there. Label on: a part becomes validation."
         }
     kind = started.settings.head or preset.heads[0]
     train, validation = (

@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 HEADER = "x-mmdemo-passphrase"
 # What a proxy says of whom it asks for: then it is not the person at this machine who asks.
 OF_PROXIES = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
-FOR_THE_OWNER = "`mmdemo invite --role owner` makes a key for you; set MMDEMO_HOSTS to the name of the proxy."
+FOR_THE_OWNER = (
+    "`python -m mmdemo invite --role owner` makes a key for you; set MMDEMO_HOSTS to the name of the proxy."
+)
 
 
 @dataclass
@@ -186,7 +188,7 @@ class Askers:
         if who is None:
             self.require_patience(visit, token)
             self.wrong(visit, token)
-            raise AccessError("The token is wrong or over.", "Ask the owner of this page for another.")
+            raise AccessError("The token is wrong or over.", "Ask whoever runs this page for another.")
         return self._shown(visit, who)
 
     def _by_phrase(self, visit: Visit, given: str) -> Visit:

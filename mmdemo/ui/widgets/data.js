@@ -7,8 +7,9 @@ const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { e
 
 /* Import: the files go up one by one, then one job on the server reads them */
 const [files, folder, zip] = element.querySelectorAll("input[type=file]");
-$("[data-files]").onclick = () => files.click();
-$("[data-folder]").onclick = () => folder.click();
+const asTrainer = (f) => guard(async () => { if (await mm.allows("trainer", "Importing is for trainers. Sign in as one.")) f(); });
+$("[data-files]").onclick = asTrainer(() => files.click());
+$("[data-folder]").onclick = asTrainer(() => folder.click());
 async function send(input) {
   const list = [...input.files];
   input.value = "";
@@ -105,7 +106,7 @@ $("[data-after]").onclick = guard(() => { offset += PAGE; return browse(); });
 
 /* Export, back up, restore */
 const fetchFile = (box, answer, text) => {
-  const link = h("a", { class: "mm-link", href: answer.path, download: "" }, "Download");
+  const link = h("a", { class: "mm-link", href: answer.path, download: "" }, "Download it again");
   box.replaceChildren(h("span", {}, `${text} `), link);
   link.click();
 };
@@ -138,11 +139,11 @@ zip.onchange = guard(async () => {
   if (!confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
   const box = $("[data-backup-state]"), to = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
   box.textContent = "Restoring…";
-  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is in ${r.kept}.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
+  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is a workspace of its own, ${r.kept.includes("/") ? r.kept : `backups/${r.kept} in this one`}: the last three stay.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
 async function refresh() {
   const d = await api("data", { task: mm.task.name });
-  $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
+  $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made, those that came with it too. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
   $("[data-kinds]").replaceChildren(...d.kinds.map((kind) => h("li", {}, kind)));
   $("[data-source]").hidden = $("[data-preview]").hidden = $("[data-reference]").hidden = !d.paths;
   $("[data-with-outside]").hidden = !d.outside;

@@ -52,7 +52,7 @@ async function refreshData() {
   $("[data-data]").replaceChildren(grid(["", "match", "mismatch"], [
     row(["to train on", String(d.train.match), String(d.train.mismatch)]), row(["validation, to watch it by", String(d.validation.match), String(d.validation.mismatch)]), row(["held out, to measure", String(d.held_out.match), String(d.held_out.mismatch)])]),
     h("p", { class: "mm-faint" }, `${mm.kinds.filter((kind) => kind.training === "none").map((kind) => `${c[kind.name]} ${kind.name}`).join(", ")}${d.aside ? `, and ${d.aside} across the split` : ""}: not used`),
-    ...d.missing.map((m) => h("p", { class: "mm-error" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
+    ...d.missing.map((m) => h("p", { class: "mm-note" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
   $("[data-active]").replaceChildren(h("span", { class: "mm-dot good" }, d.active), d.parent ? h("span", { class: "mm-faint" }, `from ${d.parent}`) : h("span", { class: "mm-faint" }, "base"));
   const outlook = learns && !d.missing.length ? d.gate.sentence : "";
   if ($("[data-outlook]").textContent !== outlook) $("[data-outlook]").replaceChildren(...mm.readings(outlook, { kind: "visible", task: chosenTask() }));

@@ -18,7 +18,7 @@ function waiting() {
   const waits = all === 1 ? "waits" : "wait";
   const how = { class: "mm-dot busy", "data-waiting": true, title: mine.why || null };
   const part = (...words) => h("span", how, words);
-  if (state !== "sign-in") return part(`${what} ${waits} for the server`);
+  if (state !== "sign-in") return part(`${what} ${waits} for the server`, ...(state ? [" · ", link(() => outbox.sendNow(), "Try now")] : []));
   const discard = async () => { if (await mm.confirm(`Discard ${what}?`, "Discard")) outbox.discardWaiting(); };
   return part(`${what} ${waits} until you sign in · `, link(() => outbox.signIn(), "Sign in"), " · ", link(discard, "Discard"));
 }

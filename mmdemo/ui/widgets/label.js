@@ -2,6 +2,7 @@ const { h, api, thumb, save, annotator, outbox } = mm;
 const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const NO_CONNECTION = "No connection.", ONLY_LOOKS = "You look only. To label, sign in.";
+const BEGIN = "Does the text fit? Say so by a button or its key.";
 let lacking = "";  // why no more pairs come now
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null;
@@ -198,7 +199,7 @@ async function takeBack() {
   const sent = outbox.takeBack(entry);
   sent.receipt.then((r) => {
     entry.ahead = 0;
-    receipt(r.undone ? `Label ${r.undone} taken back by label ${r.label}` : "Taken back: it was not stored.");
+    receipt(r.undone ? `“${entry.pair.text}”, ${entry.verdict}, was taken back by label ${r.label}` : entry.label ? "It is not in the collection any more." : "Taken back: it was not stored.");
   }, (e) => receipt(e.message, true));
   if (!sent.kept) return;
   entry.undone = true;
@@ -254,8 +255,8 @@ outbox.watch((now) => { standing = now; if (awaited && now.labels + now.undos) a
 // Whoever only looks is told before the first label what it takes.
 addEventListener("mm-status", ({ detail: { you } }) => {
   const line = $(".mm-receipt"), looks = !you.alone && you.role === "viewer";
-  if (looks && !line.textContent) receipt(ONLY_LOOKS, false, true);
-  else if (!looks && line.textContent === ONLY_LOOKS) receipt("");
+  if (["", ONLY_LOOKS, BEGIN].includes(line.textContent)) receipt(looks ? ONLY_LOOKS : done.length ? "" : BEGIN, false, true);
+  $("[data-name]").parentElement.hidden = !you.alone && Boolean(you.name);  // their labels bear the name that they were invited by
 });
 function restart() {
   queue.length = 0; passed.clear(); current = null; finished = false; counts = null;
