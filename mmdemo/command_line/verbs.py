@@ -61,7 +61,6 @@ def _formats(parser: argparse.ArgumentParser) -> None:
 
 VERBS: dict[str, Verb] = {
     "import": Verb("import", ("path",)),
-    "import-resume": Verb("import_go_on"),
     "align": Verb("align", ("file", "texts"), (("texts", "text"),), hidden=("item",)),
     "caption": Verb("caption", ("file",), hidden=("item",)),
     "transcribe": Verb("transcribe", ("file",), hidden=("item",), finish=_transcript, extra=_formats),
@@ -72,6 +71,7 @@ VERBS: dict[str, Verb] = {
     "export": Verb("export", ("out",)),
     "backup": Verb("backup", ("out",)),
     "check": Verb("check", of_what_is_there=True, finish=_sound_or_not),
+    "import-resume": Verb("import_go_on"),
 }
 ACTIONS: dict[str, Verb] = {  # of `models`
     "": Verb("versions"),
