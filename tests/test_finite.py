@@ -19,11 +19,11 @@ from mmdemo.media.audio import decode_audio, probe_audio
 from mmdemo.models.calibration import Calibration, fit_calibration
 from mmdemo.models.heads.residual import HeadShape
 from mmdemo.models.heads.saved import load_head, make_head, save_head
-from mmdemo.retrieval.embed import feature_file, text_id, version_file
+from mmdemo.retrieval.embed import feature_file, version_file
 from mmdemo.retrieval.encode_stream import encode_stream
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
-from mmdemo.store.texts import short_id
+from mmdemo.store.texts import short_id, text_id
 from mmdemo.store.vectors import VectorFile
 from tests.conftest import TASK
 from tests.training.test_training import label_samples, run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ from mmdemo.data.outgoing import Outgoing
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.media.regular_file import is_there
 from mmdemo.modality import modality_of
+from mmdemo.store.pairs import PairView
 from mmdemo.store.unfinished import put, unfinished
 from mmdemo.store.workspace import Workspace
+
+REMOVED = "removed.log"  # no table's name: an import passes it over
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Foreseen:
     pairs: int  # that have a label
     labels: int
     leaves_out: tuple[str, ...]  # what the format cannot carry
+    removed: int = 0  # labels of pairs that were removed, which stand in a file of their own
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `export_preview`."""
@@ -45,8 +51,9 @@ class Foreseen:
 def foresee_export(ws: Workspace, task: str, format: str, every: bool = False) -> Foreseen:
     """What would be written, and what not; arguments and errors as `export_labels`."""
     exporter = exporter_for(task, format)
-    pairs, labels = ws.labels.leaving(task)
-    return Foreseen(exporter.about, pairs, labels if every else pairs, exporter.leaves_out)
+    pairs, labels, removed = ws.labels.leaving(task)
+    asked = (labels, exporter.leaves_out, removed) if every else (pairs, exporter.leaves_out, 0)
+    return Foreseen(exporter.about, pairs, *asked)
 
 
 def export_labels(ws: Workspace, out: Path, task: str, format: str, every: bool = False) -> Exported:
@@ -57,7 +64,8 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str, every: bool 
         out: a folder that is empty or not there yet.
         task: whose pairs.
         format: the name of an exporter.
-        every: with every label that nobody took back, and not only the one in force.
+        every: with every label that nobody took back, and not only the one in force; those of pairs that were
+            removed stand in `removed.log`, a JSON object a line, without a file.
 
     Raises:
         UserError: an unknown format or one that has no place for the task's files, a folder that holds
@@ -75,10 +83,29 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str, every: bool 
             labels = Outgoing(ws, task, every, exporter, made)
             _require_any(labels, task, format, exporter)
             path = exporter.write(made, labels)
+            if every:
+                _write_removed(ws, task, made / REMOVED)
             put(made, out)
     except OSError as e:
         raise cannot_write(f"The export could not be written to {out}", e, named=True) from e
     return Exported(labels.pairs, labels.labels, out / path.relative_to(made))
+
+
+def _write_removed(ws: Workspace, task: str, path: Path) -> None:
+    """The labels of pairs that were removed, where there are some: they stay in the log, and here."""
+    lines = (json.dumps(_told(view), ensure_ascii=False) for view in ws.pairs.each_label(task, True, True))
+    if (first := next(lines, None)) is None:
+        return
+    with path.open("w", encoding="utf-8") as f:
+        f.writelines(f"{line}\n" for line in chain([first], lines))
+
+
+def _told(view: PairView) -> dict[str, Any]:
+    names = ("pair", "item", "name", "text", "start", "end", "split", "source")
+    said = ("label", "verdict", "corrected_text", "annotator", "comment")
+    values = (view.id, view.item, view.name, view.text, view.start_s, view.end_s, view.split, view.source)
+    label = (view.label, view.verdict, view.corrected, view.annotator, view.comment)
+    return dict(zip((*names, *said), (*values, *label), strict=True))
 
 
 def exporter_for(task: str, format: str) -> Exporter:

@@ -135,7 +135,8 @@ class Files:
         if known is not None and self._is_here(known):
             prepared.item, prepared.is_known = known, True
         else:
-            prepared.unlisted = known if known is not None and not known.listed else None
+            brought = known is not None and not known.listed and known.removed_id is None
+            prepared.unlisted = known if brought else None
             source = row.source or self._source
             prepared.item = self._ws.item_of(self._modality, data, row.name, source, known, item_id)
             prepared.data = data

@@ -109,6 +109,7 @@ class Writer:
         if not ids:
             return found
         query = select(Pair.item_id, Pair.text_key, Pair.start_s, Pair.end_s, Pair.split, Pair.label_id)
+        query = query.where(Pair.removed_id.is_(None))
         with self._ws.database.read() as session:
             for part in in_parts(ids):
                 of_items = query.where(Pair.task == self._task, Pair.item_id.in_(part))
@@ -190,6 +191,8 @@ class Writer:
             (task.one, task.one.item) for task in tasks if not task.one.is_known and task.one.item is not None
         ]
         brought = set()
+        for _, item in new:
+            item.import_id = self._id
         for (one, _), (_, is_new) in zip(new, add_all_in(session, [item for _, item in new]), strict=True):
             if is_new:
                 brought.add(one.at)
@@ -228,7 +231,8 @@ class Writer:
         assert task.one.item is not None  # `_weigh` makes no task of others
         row = task.row
         source = row.source or self._source
-        return NewPair(task.one.item.id, row.text, source, row.split or None, row.start_s, row.end_s)
+        place = task.one.item.id, row.text, source, row.split or None, row.start_s, row.end_s
+        return NewPair(*place, self._id)
 
 
 def _count_side(row: Row, side: str | None, draft: ImportReport) -> None:

@@ -48,6 +48,7 @@ class Order:
     layout: str = ""  # the importer that reads it; empty: the surest
     uploaded: str = ""  # the folder where all of its files must lie; empty: it is of this machine
     outside: bool = False  # whether its files stay where they are
+    person: str = ""  # who imports it, where they have a name
 
     @property
     def name(self) -> str:
@@ -187,7 +188,7 @@ def carry_out(
             found = None  # nothing is left to be done
         survey = Survey(before.total if before else None) if found else opened.survey(watch.stopped)
         ws.pairs.sides.declare_classes(survey.classes)
-        import_id = found.id if found else ws.imports.begin(order.name, order.task)
+        import_id = found.id if found else ws.imports.begin(order.name, order.task, order.person)
         watch.begun(import_id, survey.rows)
         ledger = Ledger(watch.ledgers / f"{import_id}.sqlite3" if watch.ledgers else None)
         report = ImportReport()

@@ -17,10 +17,12 @@ from typing import Any
 from mmdemo.label_kinds import MATCH
 from mmdemo.models.presets import PRESETS
 from mmdemo.settings import ASSETS
+from mmdemo.store.changes import REMOVE
 from mmdemo.store.durable import replacing
+from mmdemo.store.import_log import begin_in
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.splits import HELD_OUT, SPLIT_NAMES, TRAIN
-from mmdemo.store.tables import Item
+from mmdemo.store.tables import Import, Item, now
 from mmdemo.store.workspace import Workspace
 
 SPEECH = ASSETS / "speech"
@@ -86,8 +88,8 @@ def seed_samples(ws: Workspace) -> int:
 
 def _seed(ws: Workspace, of: Collection) -> int:
     """One transaction, and files copied without decoding them: the table holds each one's hash and size."""
-    if ws.items.count(of.modality) or not of.table.exists():
-        return 0
+    if ws.items.count(of.modality) or not of.table.exists() or ws.changes.latest(REMOVE):
+        return 0  # where they were removed they stay away
     with of.table.open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f))
     files = {row["sha256"]: row for row in rows}  # a video has a row for each span
@@ -99,6 +101,8 @@ def _seed(ws: Workspace, of: Collection) -> int:
     with ws.database.write() as session:
         if session.get(Item, rows[0]["sha256"]) is not None:
             return 0  # another process was first
+        import_id = begin_in(session, SOURCE, of.task)
+        session.get_one(Import, import_id).ended_at = now()
         for key, row in files.items():
             item = Item(
                 id=key,
@@ -107,6 +111,7 @@ def _seed(ws: Workspace, of: Collection) -> int:
                 suffix=of.suffix,
                 source=SOURCE,
                 bytes=ws.media.path(key, of.suffix).stat().st_size,
+                import_id=import_id,
                 **of.describe(row),
             )
             session.add(item)
@@ -115,7 +120,14 @@ def _seed(ws: Workspace, of: Collection) -> int:
             split = TRAIN if SPLIT_NAMES[row["split"]] == TRAIN else HELD_OUT  # they have these two sides
             span = {"start_s": float(row["start"]), "end_s": float(row["end"])} if row.get("start") else {}
             pair, _ = ws.pairs.add(
-                session, of.task, row["sha256"], row["text"], source=SOURCE, split=split, **span
+                session,
+                of.task,
+                row["sha256"],
+                row["text"],
+                source=SOURCE,
+                split=split,
+                import_id=import_id,
+                **span,
             )
             if split == HELD_OUT:
                 ws.labels.add_in(

@@ -145,7 +145,7 @@ class Ranking:
         """New pairs: a picture with the text of another that the model takes for near, on the same side."""
         pairs = [
             p
-            for p in self._ws.pairs.browse(self._task, limit=RANKED)
+            for p in self._ws.pairs.browse(self._task, limit=RANKED, shown=True)
             if p.source != HARD_NEGATIVE and p.split and p.training != "negative"
         ]
         file = version_file(self._ws, aligner)

@@ -59,14 +59,14 @@ def word_hits(
     said = modality.vocabulary is not None  # the texts are what somebody says: to hold the words is all
     items = list(dict.fromkeys(hit.item for hit in hits))
     own = {
-        item: {text_key(pair.final_text) for pair in pairs if pair.is_own}
+        item: {text_key(pair.final_text) for pair in pairs if pair.is_own and not pair.hidden}
         for item, pairs in ws.pairs.of_items(task, items).items()
     }
     found: dict[str, WordHit] = {}
     wanted = stems(query)
     for hit in hits:
         if hit.kind in GIVEN and text_key(hit.body) not in own[hit.item]:
-            continue  # marked as wrong, corrected or taken back
+            continue  # marked as wrong, corrected, taken back, hidden or removed
         sure = SURE[hit.kind] if held_share(wanted, hit.body) == 1.0 else 0.0
         if sure and hit.kind in GIVEN and not said and not names(wanted, hit.body):
             sure = BESIDE

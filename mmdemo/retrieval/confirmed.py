@@ -26,7 +26,7 @@ class ConfirmedTexts:
 
     def __init__(self, ws: Workspace, aligner: HeadAligner, item_id: str) -> None:
         task = labelled_task(aligner.task)
-        pairs = ws.pairs.browse(task, training="positive")
+        pairs = ws.pairs.browse(task, training="positive", shown=True)
         self._texts = list({text_key(p.final_text): p.final_text for p in pairs}.values())
         self._own = [p for p in pairs if p.item == item_id]
         self._refused = [p for p in ws.pairs.browse(task, training="negative", item=item_id)]

@@ -6,7 +6,6 @@ JPEGs are decoded no larger than the network needs.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import threading
 from collections.abc import Callable, Sequence
@@ -30,6 +29,7 @@ from mmdemo.settings import MAX_FILE_MB, Settings
 from mmdemo.store.durable import write_durably
 from mmdemo.store.kept_arrays import read_arrays
 from mmdemo.store.tables import Item
+from mmdemo.store.texts import text_id
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 
@@ -49,11 +49,6 @@ def feature_file(ws: Workspace, towers: Towers) -> VectorFile:
 def version_file(ws: Workspace, aligner: HeadAligner) -> VectorFile:
     """(N, D) float32 vectors of a version, by item id."""
     return ws.vectors(f"version-{aligner.version}", aligner.dim)
-
-
-def text_id(text: str) -> str:
-    """The key of a text's stored vector: the SHA-256 of exactly these characters."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def text_vectors(ws: Workspace, towers: Towers, texts: Sequence[str]) -> np.ndarray:

@@ -14,8 +14,8 @@ import numpy as np
 
 from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner
-from mmdemo.retrieval.embed import looked_at, text_id
-from mmdemo.store.texts import short_id
+from mmdemo.retrieval.embed import looked_at
+from mmdemo.store.texts import short_id, text_id
 from mmdemo.store.vectors import VectorFile
 from mmdemo.store.workspace import Workspace
 

@@ -89,7 +89,7 @@ class Hubs:
     def __init__(self, ws: Workspace, task: str) -> None:
         self._ws = ws
         self._task = task
-        self._known: tuple[Hashable, _Sides] | None = None  # of a version, an index and the latest pair
+        self._known: tuple[Hashable, _Sides] | None = None  # of a version, an index, the latest pair, change
         self._lock = threading.Lock()
 
     def of_media(self, serving: Serving, rows: np.ndarray) -> np.ndarray:
@@ -106,7 +106,8 @@ class Hubs:
         return self._sides(serving).texts.of(which.tolist(), len(texts), vectors, texts.__getitem__)
 
     def _sides(self, serving: Serving) -> _Sides:
-        at = serving.version, len(serving.index), latest_import(self._ws.database, self._task)
+        latest = latest_import(self._ws.database, self._task), self._ws.changes.latest()
+        at = serving.version, len(serving.index), *latest
         with self._lock:
             if self._known is None or self._known[0] != at:
                 self._known = at, self._made(serving)

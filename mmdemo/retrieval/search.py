@@ -25,6 +25,7 @@ from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.query_note import doubt_of
 from mmdemo.retrieval.results import Result, Results, best_text, cut
 from mmdemo.retrieval.serving import IndexKeeper, Serving
+from mmdemo.retrieval.shown import Shown
 from mmdemo.retrieval.speech.heard import HeardSounds
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
@@ -45,6 +46,7 @@ class Searcher:
         self._task: Task = task
         self._evidence: tuple[HeadAligner, PairEvidence] | None = None  # of the aligner that serves
         self._sounds = HeardSounds()
+        self._shown = Shown(ws, task)
         self._hubs = Hubs(ws, task) if has_hubs(task) else None
         self._lock = threading.Lock()
 
@@ -86,7 +88,7 @@ class Searcher:
 
     def _with_words(self, serving: Serving, query: Query, found: Candidates, judged: Feedback) -> Candidates:
         """The candidates with those that the query's words find, and those that people crossed."""
-        wanted, there = self._wanted(query), set(found.ids)
+        wanted, there = self._wanted(query), {*found.ids, *self._shown.out(serving)}
         hits = word_hits(self._ws, self._task, query.text, query.given, wanted)
         sounds = self._sounding(serving, query, wanted)
         crossed = [i for i in judged.crossed if wanted is None or i in wanted]
@@ -221,8 +223,7 @@ class Searcher:
         if not parts:
             raise UserError("There is nothing to look for.", "Write some words or drop a file.")
         total = np.sum(parts, axis=0)
-        vector = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
-        return vector
+        return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
 
     @staticmethod
     def _words(aligner: HeadAligner, query: Query) -> np.ndarray:
@@ -270,19 +271,19 @@ class Searcher:
         return wanted
 
     def _allowed(self, query: Query, serving: Serving) -> np.ndarray | None:
-        wanted = self._wanted(query)
+        wanted, shown = self._wanted(query), self._shown.rows(serving)
         if wanted is None:
-            return None
+            return shown
         mask = np.zeros(len(serving.index), dtype=bool)
         rows = version_file(self._ws, serving.aligner).rows_of(sorted(wanted))
         mask[rows[(rows >= 0) & (rows < len(mask))]] = True
-        return mask
+        return mask if shown is None else mask & shown
 
     def _results(
         self, serving: Serving, answers: Sequence[Answer], query: Query, worded: Collection[str] = ()
     ) -> Results:
         found = self._ws.items.of([a.id for a in answers])
-        items = {key: item for key, item in found.items() if item.listed}  # an old index has others too
+        items = {key: item for key, item in found.items() if item.listed and not item.hidden}  # by now
         pairs = self._ws.pairs.of_items(self._task, list(items))
         answers = [a for a in answers if a.id in items]
         places = self._places(serving, query, answers)
@@ -341,7 +342,7 @@ class Searcher:
 
     def _search_texts(self, serving: Serving, query: Query, k: int) -> Results:
         known: dict[str, PairView] = {}  # by the key that equal texts share
-        for pair in self._ws.pairs.browse(self._task):
+        for pair in self._ws.pairs.browse(self._task, shown=True):
             if pair.is_own:
                 known.setdefault(text_key(pair.final_text), pair)
         pairs = list(known.values())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,9 @@ from mmdemo.retrieval.embed import embed_items, project_items, version_file
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.speech.heard import take_down
 from mmdemo.retrieval.written import read_written
+from mmdemo.store.changes import REMOVE
+from mmdemo.store.tables import Item
+from mmdemo.store.vectors import take_out
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -132,6 +136,7 @@ class IndexKeeper:
         """
         with self._work:
             aligner = self._models.aligner(self._task)
+            changed_at = self._ws.changes.latest(REMOVE)
             items = self._ws.items.listed(modality_of(self._task).name)
             self._items, self._counted_at = len(items), time.monotonic()
             self._working = "embedding"
@@ -141,10 +146,17 @@ class IndexKeeper:
                 file = version_file(self._ws, aligner)
                 file.leave_out_damaged()
                 project_items(self._ws, aligner, [item.id for item in items])
+                self._take_out_removed(items, changed_at)
                 self._serving = Serving(aligner, VectorIndex(file.matrix()))
             finally:
                 self._working = ""
             return self._serving
+
+    def _take_out_removed(self, items: Sequence[Item], changed_at: int) -> None:
+        """Nothing stays of what was removed while its vectors were made."""
+        if self._ws.changes.latest(REMOVE) != changed_at:
+            there = set(self._ws.items.ids(modality_of(self._task).name))
+            take_out(self._ws.folder / "vectors", [item.id for item in items if item.id not in there])
 
     def request(self) -> None:
         """Ask for an update behind the page; many requests are one."""

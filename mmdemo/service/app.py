@@ -9,6 +9,7 @@ from mmdemo.asker import current
 from mmdemo.modality import MODALITIES
 from mmdemo.service.access import Access
 from mmdemo.service.context import Context
+from mmdemo.service.curation import Curation
 from mmdemo.service.data import Data
 from mmdemo.service.labels import Labels
 from mmdemo.service.lanes import Lanes
@@ -47,6 +48,7 @@ class App:
         self.video = Video(self.context, self.speech)
         self.labels = Labels(self.context, self.media)
         self.data = Data(self.context)
+        self.curation = Curation(self.context)
         self.versions = Versions(self.context)
         self.offers = Offers(self.context, self.versions)
         self.training = Training(self.context)

@@ -100,7 +100,8 @@ def _check_media(context: Context, report: Report) -> None:
     ws = context.ws
     with ws.database.read() as session:
         brought = {held.item_id for held in session.query(Scratch)}  # only to look at, and elsewhere
-        items = [item for item in session.query(Item) if item.listed or item.id not in brought]
+        there = session.query(Item).where(Item.removed_id.is_(None))
+        items = [item for item in there if item.listed or item.id not in brought]
     rows = [(i.id, i.suffix, i.bytes, i.name) for i in items]
     report.checked["items"] = len(rows)
     named = {item.id: item for item in items}

@@ -272,7 +272,7 @@ class Context:
         """Remove what people brought and nobody uses any more; returns the ids."""
         jobs = [self._made[name] for name in ("transcripts", "frames", "copies") if name in self._made]
         gone = self.ws.scratch.sweep(lambda item: any(job.is_on(item) for job in jobs))
-        self.ws.scratch.remove_strays()
+        self.ws.remove_left()
         sweep_exchange()
         return gone
 

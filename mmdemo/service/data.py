@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace as replace_in
 from pathlib import Path
 
+from mmdemo.asker import current
 from mmdemo.data.archives import is_archive
 from mmdemo.data.exporting import Exported, Foreseen, export_labels, foresee_export
 from mmdemo.data.import_report import ImportReport
@@ -67,7 +69,7 @@ class Data:
         if not is_archive(Path(order.source)):
             with open_source(order.source, order.within, order.task, order.layout):  # which is told at once
                 pass
-        self._context.imports.start(order, self._ended)
+        self._context.imports.start(replace_in(order, person=current().name), self._ended)
 
     def resume_import(self) -> None:
         """Go on behind the page with the import that was paused or broken off.

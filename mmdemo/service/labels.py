@@ -15,7 +15,7 @@ from mmdemo.modality import modality_of
 from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
 from mmdemo.store.labels import ELSEWHERE, NewLabel, Sender
-from mmdemo.store.pairs import PairView, check_span
+from mmdemo.store.pairs import PairView, check_span, removed_pair
 from mmdemo.store.texts import short_id
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ COUNTING_SHARE = 0.1  # of all time, at most, goes to counting sides that take l
 class KnownSides:
     """How many labels a run would have taken on each side when they were counted."""
 
-    at: tuple[int, int]  # labels and pairs ever made
+    at: tuple[int, int, int]  # labels ever made, pairs, and the latest change
     counts: SideCounts
     again_s: float  # not to be counted again before this time
 
@@ -87,6 +87,8 @@ class Labels:
         view = self._ws.pairs.get(pair)
         if view is None or (task and view.task != task):
             raise UserError(f"There is no pair {pair}{f' in {task}' if task else ''}.", ELSEWHERE)
+        if view.removed and not self._was_sent(label):
+            raise removed_pair(pair)
         if item and view.item != item:
             raise UserError(f"The pair {pair} is not of the item {short_id(item)}.", ELSEWHERE)
         if not self._was_sent(label):
@@ -215,10 +217,11 @@ class Labels:
         """The JSON of `/label_counts`."""
         check_task(task)
         counts = self._ws.labels.counts(task)
-        sides = self._sides_of(task, (self._ws.labels.total(task), counts.pairs))
+        at = self._ws.labels.total(task), counts.pairs, self._ws.changes.latest()
+        sides = self._sides_of(task, at)
         return counts.as_json(sides.totals)
 
-    def _sides_of(self, task: str, at: tuple[int, int]) -> SideCounts:
+    def _sides_of(self, task: str, at: tuple[int, int, int]) -> SideCounts:
         """How many labels a run would take on each side now; where that takes long to count and `at` changes
         all the time, as when many label, how many it would have taken a moment ago.
         """

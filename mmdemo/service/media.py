@@ -44,6 +44,8 @@ class Media:
         """
         item = self._ws.visible(item_id)
         if item is None:
+            if self._ws.items.was_removed(item_id):
+                raise UserError("This file was removed from the collection.", "Choose another one.")
             raise UserError(f"There is no item {short_id(item_id)}.", "Choose another one.")
         return item
 

@@ -19,6 +19,7 @@ from mmdemo.errors import StorageError, UnavailableError, UserError, cannot_writ
 from mmdemo.media.regular_file import is_there, require_file
 from mmdemo.settings import DATABASE
 from mmdemo.store.archive import UNREADABLE, opened, unpack
+from mmdemo.store.changes import REMOVE
 from mmdemo.store.database import Database
 from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree
 from mmdemo.store.schema import CURE
@@ -30,6 +31,7 @@ from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 BACKUP_MB = 10_000_000  # of a zip; what it holds must fit on the disk
+TRIES = 3  # where things are removed while it is written
 BEFORE, KEPT = "before-restore-", 3  # how what was here before a restore is called, and how many stay
 
 
@@ -46,7 +48,8 @@ class Lacking:
 def back_up(ws: Workspace, out: Path, outside: bool = False) -> Path:
     """Write everything but the cache to a zip; people may go on labelling meanwhile.
 
-    The database goes first, by SQLite's own backup, so every file that it names is there when it is copied.
+    The database goes first, by SQLite's own backup, so every file that it names is there when it is copied;
+    where something was removed meanwhile, all is written anew.
 
     Args:
         ws: what.
@@ -64,15 +67,15 @@ def back_up(ws: Workspace, out: Path, outside: bool = False) -> Path:
         # the folder beside the zip comes before any work: whether the place can be written to
         with unfinished(out.parent) as beside, unfinished(ws.folder) as temporary:
             part, copy = beside / "backup.zip", temporary / DATABASE
-            copy_database(ws.folder / DATABASE, copy)
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-                archive.write(copy, DATABASE)
-                for name in PARTS:
-                    for file in sorted((ws.folder / name).rglob("*")):
-                        if file.is_file() and not file.name.startswith(PART) and file.suffix != ".lock":
-                            archive.write(file, file.relative_to(ws.folder))
-                for path, within in _from_outside(ws) if outside else []:
-                    archive.write(path, within)
+            for _ in range(TRIES):
+                removed = ws.changes.latest(REMOVE)
+                copy.unlink(missing_ok=True)
+                copy_database(ws.folder / DATABASE, copy)
+                _pack(ws, copy, part, outside)
+                if ws.changes.latest(REMOVE) == removed:
+                    break
+            else:
+                raise UnavailableError("Things are removed while the backup is written.", "Try again later.")
             sync_file(part)
             part.replace(out)
             sync_folder(out.parent)
@@ -86,7 +89,7 @@ def back_up(ws: Workspace, out: Path, outside: bool = False) -> Path:
 def lies_outside(ws: Workspace) -> list[Item]:
     """The items that are read from outside of the workspace."""
     found = ws.items.of(sorted(ws.source_files.outside())).values()
-    return [item for item in found if not ws.media.path(item.id, item.suffix).is_file()]
+    return [item for item in found if item.listed and not ws.media.path(item.id, item.suffix).is_file()]
 
 
 def _from_outside(ws: Workspace) -> Iterator[tuple[Path, Path]]:
@@ -97,6 +100,24 @@ def _from_outside(ws: Workspace) -> Iterator[tuple[Path, Path]]:
     """
     for item in lies_outside(ws):
         yield ws.media_path(item), ws.media.path(item.id, item.suffix).relative_to(ws.folder)
+
+
+def _pack(ws: Workspace, database: Path, into: Path, outside: bool) -> None:
+    """Write a copy of the database and the files of a workspace to a new zip; what goes meanwhile is left
+    out.
+
+    Raises:
+        GoneError: a file outside that is to go with it is not there any more.
+    """
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_STORED) as archive:
+        archive.write(database, DATABASE)
+        for name in PARTS:
+            for file in sorted((ws.folder / name).rglob("*")):
+                if file.is_file() and not file.name.startswith(PART) and file.suffix != ".lock":
+                    with suppress(FileNotFoundError):
+                        archive.write(file, file.relative_to(ws.folder))
+        for path, within in _from_outside(ws) if outside else []:
+            archive.write(path, within)
 
 
 def _require_own_database(ws: Workspace) -> None:
@@ -218,18 +239,17 @@ def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> Lacking:
         database, called = fresh / DATABASE, f"The database of {archive.name}"
         require_sound_database(database, called)
         unpack(archive, zipped, fresh, lambda name: "/" in name and name.partition("/")[0] in PARTS)
+    _migrate(database, called)
+    _make_one_file(database, page_size)
     missing = set()
     with closing(read_only(database, private=True)) as rows:
-        items = rows.execute("SELECT id, suffix, bytes, name FROM items")
+        items = rows.execute("SELECT id, suffix, bytes, name FROM items WHERE removed_id IS NULL")
         for item, what, is_missing in media_faults(items, fresh / "media"):
             if not is_missing:
                 raise UserError(f"{archive.name} is damaged: {what}.", CURE)
             missing.add(item)
-    _migrate(database, called)
-    with closing(read_only(database)) as rows:
         found = rows.execute("SELECT DISTINCT item_id FROM source_files WHERE outside")
         outside = missing & {item for (item,) in found}
-    _make_one_file(database, page_size)
     return Lacking(len(missing - outside), len(outside))
 
 

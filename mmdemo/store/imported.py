@@ -24,4 +24,5 @@ def latest_import(database: Database, task: str) -> int:
 
 
 def _came(task: str) -> ColumnElement[bool]:
-    return and_(Pair.task == task, Pair.source.not_in([HARD_NEGATIVE, *OF_ANSWERS]))
+    own = Pair.source.not_in([HARD_NEGATIVE, *OF_ANSWERS])
+    return and_(Pair.task == task, own, Pair.removed_id.is_(None))

@@ -1,4 +1,7 @@
-"""Items: one row a file, whatever its modality; those that are listed make the collection."""
+"""Items: one row a file, whatever its modality; those that are listed make the collection.
+
+One that was removed stays as a row where pairs refer to it: its side holds, should it come again.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from mmdemo.errors import UserError
 from mmdemo.label_kinds import UNLABELLED
 from mmdemo.modality import MODALITIES
 from mmdemo.store.database import Database, in_parts
-from mmdemo.store.tables import Item, Pair
+from mmdemo.store.tables import Item, Pair, Scratch, now
 
 Number = ColumnElement[int]
+HIDDEN = "hidden"  # from what answers show
 ITEM_STATES: dict[
     str, Callable[[Number, Number], ColumnElement[bool]]
 ] = {  # of numbers of pairs, of labelled
@@ -21,6 +25,7 @@ ITEM_STATES: dict[
     "labelled": lambda pairs, labelled: labelled > 0,
     UNLABELLED: lambda pairs, labelled: (pairs > 0) & (labelled == 0),
     "unpaired": lambda pairs, labelled: pairs == 0,
+    HIDDEN: lambda pairs, labelled: Item.hidden.is_(True),
 }
 
 
@@ -51,9 +56,42 @@ def add_all_in(session: Session, items: Sequence[Item]) -> list[tuple[Item, bool
             continue
         read_as_more(there, item)
         found.append((there, item.listed and not there.listed))
-        there.listed = there.listed or item.listed
+        if item.listed and not there.listed:
+            _list_again(there, item)
     session.flush()
     return found
+
+
+def _list_again(known: Item, item: Item) -> None:
+    """An item that is known comes into the collection; one that was removed is called as it comes now."""
+    known.listed, known.import_id = True, item.import_id
+    if known.removed_id is not None:
+        known.removed_id, known.hidden = None, False
+        known.name, known.source, known.created_at = item.name, item.source, now()
+
+
+def enlist_in(session: Session, item: Item) -> None:
+    """Make an item part of the collection within a write session.
+
+    Raises:
+        UserError: it was removed, and nobody has brought its file again.
+    """
+    if item.removed_id is not None:
+        if not _is_held(session, item.id):
+            raise UserError(f"{item.name or 'This file'} was removed meanwhile.", "Bring it again first.")
+        item.removed_id, item.import_id, item.hidden = None, None, False
+    item.listed = True
+
+
+def _is_held(session: Session, item_id: str) -> bool:
+    """Whether somebody has brought an item's file to look at."""
+    return session.scalar(select(Scratch.item_id).where(Scratch.item_id == item_id).limit(1)) is not None
+
+
+def is_gone(session: Session, item_id: str) -> bool:
+    """Whether there is no such item any more, so that nothing need be kept of it."""
+    item = session.get(Item, item_id)
+    return item is None or (item.removed_id is not None and not _is_held(session, item_id))
 
 
 class ItemStore:
@@ -74,12 +112,17 @@ class ItemStore:
         with self._database.write() as session:
             item = session.get(Item, item_id)
             if item is not None:
-                item.listed = True
+                enlist_in(session, item)
 
     def get(self, item_id: str) -> Item | None:
         """The item of that id."""
         with self._database.read() as session:
             return session.get(Item, item_id)
+
+    def was_removed(self, item_id: str) -> bool:
+        """Whether an item was taken out of the collection, and stays as a row."""
+        item = self.get(item_id)
+        return item is not None and item.removed_id is not None
 
     def of(self, ids: Sequence[str]) -> dict[str, Item]:
         """The items of those ids."""
@@ -91,22 +134,39 @@ class ItemStore:
         return found
 
     def listed(
-        self, modality: str, names: Sequence[str] | None = None, limit: int | None = None
+        self,
+        modality: str,
+        names: Sequence[str] | None = None,
+        limit: int | None = None,
+        *,
+        shown: bool = False,
     ) -> list[Item]:
-        """The collection of a modality, oldest first; of those names only, at most `limit`."""
+        """The collection of a modality, oldest first; of those names only, at most `limit`, or only what is
+        not hidden.
+        """
         query = select(Item).where(Item.listed, Item.modality == modality)
+        if shown:
+            query = query.where(~Item.hidden)
         if names is not None:
             query = query.where(Item.name.in_(names))
         with self._database.read() as session:
             return list(session.scalars(query.order_by(Item.created_at, Item.id).limit(limit)))
 
-    def ids(self, modality: str, source: str = "") -> list[str]:
-        """The ids of the collection of a modality, oldest first; of a source only."""
+    def ids(self, modality: str, source: str = "", *, shown: bool = False) -> list[str]:
+        """The ids of the collection of a modality, oldest first; of a source, or of what is shown only."""
         query = select(Item.id).where(Item.listed, Item.modality == modality)
+        if shown:
+            query = query.where(~Item.hidden)
         if source:
             query = query.where(Item.source == source)
         with self._database.read() as session:
             return list(session.scalars(query.order_by(Item.created_at, Item.id)))
+
+    def out_of_sight(self, modality: str) -> set[str]:
+        """The items that no answer may show: what is hidden, and what was removed."""
+        query = select(Item.id).where(Item.modality == modality, Item.hidden | Item.removed_id.is_not(None))
+        with self._database.read() as session:
+            return set(session.scalars(query))
 
     def count(self, modality: str) -> int:
         """How many items the collection of a modality has."""
@@ -135,7 +195,8 @@ class ItemStore:
         Args:
             modality: its name.
             task: whose pairs are counted.
-            state: all, labelled (at least one pair is), unlabelled (pairs, none labelled) or unpaired.
+            state: all, labelled (at least one pair is), unlabelled (pairs, none labelled), unpaired, or
+                hidden.
             split: train, validation or held-out.
             source: where the item comes from.
             contains: characters of its name.
@@ -145,7 +206,7 @@ class ItemStore:
         Raises:
             UserError: there is no such state.
         """
-        of_item = (Pair.item_id == Item.id) & (Pair.task == task)
+        of_item = (Pair.item_id == Item.id) & (Pair.task == task) & Pair.removed_id.is_(None)
         pairs, labelled = func.count(Pair.id), func.count(Pair.label_id)
         query = select(Item, pairs, labelled).outerjoin(Pair, of_item).group_by(Item.id)
         query = query.where(Item.listed, Item.modality == modality)

@@ -17,7 +17,7 @@ from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.names import say_in
-from mmdemo.store.pairs import PairStore, check_span
+from mmdemo.store.pairs import PairStore, check_span, removed_pair
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.texts import clean_text
 from mmdemo.store.words import LABEL, add_in
@@ -150,6 +150,8 @@ class LabelLog:
             if sent != (known.pair_id, known.verdict, known.text or pair.text, known.start_s, known.end_s):
                 raise _taken(known)
             return known.id
+        if pair.removed_id is not None:
+            raise removed_pair(pair.id)
         if text:
             self._pairs.place_text(session, pair.item_id, text)
         row = Label(
@@ -257,6 +259,7 @@ class LabelLog:
             select(Label.claimed, Label.verdict)
             .join(Pair, Pair.label_id == Label.id)
             .where(Pair.task == task, Label.origin == origin, Label.claimed.is_not(None), Label.text == "")
+            .where(Pair.removed_id.is_(None))
         )
         with self._database.read() as session:
             return [(claimed or 0.0, verdict) for claimed, verdict in session.execute(query)]
@@ -286,7 +289,7 @@ class LabelLog:
             .join(Pair, Pair.id == Label.pair_id)
             .outerjoin(undo, undo.undoes == Label.id)
             .where(Pair.task == task, Label.origin == origin, Label.undoes.is_(None), undo.id.is_(None))
-            .where(sender.made())
+            .where(sender.made(), Pair.removed_id.is_(None))
             .order_by(Label.id.desc())
             .limit(count)
         )
@@ -303,7 +306,7 @@ class LabelLog:
         return found
 
     def counts(self, task: str) -> Counts:
-        """Pairs by kind of label."""
+        """Pairs by kind of label; those that were removed count for nothing."""
 
         def number(condition):  # type: ignore[no-untyped-def]
             return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
@@ -314,7 +317,8 @@ class LabelLog:
             func.count(Pair.label_id),
             *(number(Label.verdict == kind) for kind in kinds),
         )
-        query = query.select_from(Pair).outerjoin(Label, Label.id == Pair.label_id).where(Pair.task == task)
+        query = query.select_from(Pair).outerjoin(Label, Label.id == Pair.label_id)
+        query = query.where(Pair.task == task, Pair.removed_id.is_(None))
         with self._database.read() as session:
             pairs, labelled, *of_kind = map(int, session.execute(query).one())
         return Counts(pairs, labelled, dict(zip(kinds, of_kind, strict=True)))
@@ -336,18 +340,17 @@ class LabelLog:
                 last.setdefault(pair, {})[annotator] = verdict
         return {pair: dict(Counter(words.values())) for pair, words in last.items()}
 
-    def leaving(self, task: str) -> tuple[int, int]:
-        """How many pairs of a task have a label in force, and how many labels nobody has taken back."""
+    def leaving(self, task: str) -> tuple[int, int, int]:
+        """How many pairs have a label in force, labels nobody took back, and those of pairs removed since."""
         undo = aliased(Label)
-        labels = (
-            select(func.count(Label.id))
-            .join(Pair, Pair.id == Label.pair_id)
-            .outerjoin(undo, undo.undoes == Label.id)
-            .where(Pair.task == task, Label.undoes.is_(None), undo.id.is_(None))
-        )
-        pairs = select(func.count(Pair.label_id)).where(Pair.task == task)
+        counts = func.count(case((Pair.removed_id.is_(None), 1))), func.count(Pair.removed_id)
+        labels = select(*counts).select_from(Label).join(Pair, Pair.id == Label.pair_id)
+        labels = labels.outerjoin(undo, undo.undoes == Label.id)
+        labels = labels.where(Pair.task == task, Label.undoes.is_(None), undo.id.is_(None))
+        pairs = select(func.count(Pair.label_id)).where(Pair.task == task, Pair.removed_id.is_(None))
         with self._database.read() as session:
-            return session.scalar(pairs) or 0, session.scalar(labels) or 0
+            of_pairs, of_removed = session.execute(labels).one()
+            return session.scalar(pairs) or 0, int(of_pairs), int(of_removed)
 
     def total(self, task: str = "") -> int:
         """How many rows the log has, of a task or of all; it never falls."""

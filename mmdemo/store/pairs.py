@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED, Training, names_of, training_of
 from mmdemo.store.database import Database, in_parts
+from mmdemo.store.items import HIDDEN, enlist_in
 from mmdemo.store.splits import Sides
 from mmdemo.store.tables import HARD_NEGATIVE, Item, Label, Pair
 from mmdemo.store.texts import clean_text, short_id, text_key
-from mmdemo.store.words import PAIR, add_in
+from mmdemo.store.words import LABEL, PAIR, put_in
 
 READ_AT_ONCE = 1000  # pairs of a collection that is gone through
 Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
@@ -43,6 +44,8 @@ class PairView:
     annotator: str = ""
     comment: str = ""
     duration_s: float | None = None  # of the item
+    hidden: bool = False  # it, or its item: no answer shows it
+    removed: bool = False  # its labels are in the log, and count for nothing
 
     @property
     def training(self) -> Training:
@@ -63,6 +66,8 @@ class PairView:
     @property
     def is_waiting(self) -> bool:
         """Whether the pair's turn in the queue is still to come."""
+        if self.hidden or self.removed:
+            return False
         return self.verdict is None or (self.verdict in LABEL_KINDS and not LABEL_KINDS[self.verdict].settles)
 
     @property
@@ -94,6 +99,7 @@ class NewPair:
     split: str | None = None  # the side that this says
     start_s: float | None = None
     end_s: float | None = None
+    import_id: str | None = None  # that brings it
 
 
 def _place_of(pair: NewPair) -> Place:
@@ -117,6 +123,11 @@ def _pairs_of(session: Session, task: str, items: Sequence[str], places: Iterabl
         yield from (pair for pair in session.scalars(query) if pair.text_key in keys)
 
 
+def removed_pair(pair_id: int) -> UserError:
+    """The refusal of a label on what was removed."""
+    return UserError(f"The pair {pair_id} was removed from the collection.", "Label another one.")
+
+
 class PairStore:
     """Pairs in the database."""
 
@@ -135,13 +146,16 @@ class PairStore:
         split: str | None = None,
         start_s: float | None = None,
         end_s: float | None = None,
+        import_id: str | None = None,
     ) -> tuple[Pair, bool]:
-        """The pair of that item, text and span within a write session, and whether it is new.
+        """The pair of that item, text and span within a write session, and whether it is new; one that was
+        removed comes back, and its labels hold again: they are on the same words.
 
         Raises:
             UserError: no such item, or a text or span that cannot be used.
         """
-        return self.add_all(session, task, [NewPair(item_id, text, source, split, start_s, end_s)])[0]
+        new = NewPair(item_id, text, source, split, start_s, end_s, import_id)
+        return self.add_all(session, task, [new])[0]
 
     def add_all(self, session: Session, task: str, pairs: Sequence[NewPair]) -> list[tuple[Pair, bool]]:
         """As `add` for several pairs of a task, of which some may be the same."""
@@ -159,13 +173,17 @@ class PairStore:
         found: list[tuple[Pair, bool]] = []
         for pair, place in zip(pairs, places, strict=True):
             there = known.get(place)
-            if there is not None:
+            if there is not None and there.removed_id is None:
                 found.append((there, False))
                 continue
             item = of_id.get(pair.item_id)
             if item is None:
                 raise UserError(f"There is no item {short_id(pair.item_id)}.", "Add the file first.")
-            item.listed = True
+            enlist_in(session, item)
+            if there is not None:
+                there.removed_id, there.hidden, there.import_id = None, False, pair.import_id
+                found.append((there, True))
+                continue
             known[place] = made = Pair(
                 task=task,
                 item_id=pair.item_id,
@@ -175,13 +193,16 @@ class PairStore:
                 end_s=pair.end_s,
                 split=self.sides.place(session, item, place[1], pair.split, texts),
                 source=pair.source[:120],
+                import_id=pair.import_id,
             )
             session.add(made)
             found.append((made, True))
         session.flush()
         for made, new in found:
-            if new:
-                add_in(session, made.item_id, PAIR, str(made.id), made.text)
+            if new and made.label_id is None:
+                put_in(session, made.item_id, PAIR, str(made.id), made.text)
+            elif new:
+                _find_again(session, made)
         return found
 
     def place_text(self, session: Session, item_id: str, text: str) -> str | None:
@@ -215,13 +236,14 @@ class PairStore:
         item: str | None = None,
         limit: int | None = None,
         offset: int = 0,
+        shown: bool = False,
     ) -> list[PairView]:
-        """Pairs by label state, split, source and words.
+        """Pairs by label state, split, source and words; none that was removed.
 
         Args:
             task: whose pairs.
-            state: all, labelled, unlabelled, waiting (their turn in the queue is still to come), or the name
-                of a label kind.
+            state: all, labelled, unlabelled, waiting (their turn in the queue is still to come), hidden, or
+                the name of a label kind.
             training: only those whose label means this for training.
             split: only those of this side.
             source: only those from there.
@@ -229,11 +251,14 @@ class PairStore:
             item: only those of this item.
             limit: at most so many.
             offset: how many to pass over.
+            shown: only those that are not hidden.
 
         Raises:
             UserError: there is no such state.
         """
-        query = _joined().where(Pair.task == task)
+        query = _joined().where(Pair.task == task, Pair.removed_id.is_(None))
+        if shown:
+            query = query.where(~_is_hidden())
         of_kind = STATES.get(state) or (lambda: Label.verdict == LABEL_KINDS.get(state).name)
         query = query.where(of_kind())
         if training is not None:
@@ -249,16 +274,18 @@ class PairStore:
         with self._database.read() as session:
             return _views(session.execute(query.order_by(Pair.id).limit(limit).offset(offset)))
 
-    def each_label(self, task: str, every: bool = False) -> Iterator[PairView]:
+    def each_label(self, task: str, every: bool = False, removed: bool = False) -> Iterator[PairView]:
         """The labelled pairs of a task in their order, of which few are in memory at a time. Those that lie
         across the sides come last: whoever reads them in that order knows the sides of their items and texts.
 
         Args:
             task: whose.
             every: with every label that nobody took back, the oldest of a pair first; else that in force.
+            removed: those of pairs that were removed; else only the others.
         """
         undo = aliased(Label)
         query = _joined(every).where(Pair.task == task, Label.id.is_not(None))
+        query = query.where(Pair.removed_id.is_not(None) if removed else Pair.removed_id.is_(None))
         if every:
             query = query.outerjoin(undo, undo.undoes == Label.id)
             query = query.where(Label.undoes.is_(None), undo.id.is_(None))
@@ -282,7 +309,7 @@ class PairStore:
         found: dict[str, list[PairView]] = {i: [] for i in ids}
         with self._database.read() as session:
             for part in in_parts(ids):
-                query = _joined().where(Pair.task == task, Pair.item_id.in_(part))
+                query = _joined().where(Pair.task == task, Pair.item_id.in_(part), Pair.removed_id.is_(None))
                 for view in _views(session.execute(query.order_by(Pair.id))):
                     found[view.item].append(view)
         return found
@@ -290,29 +317,41 @@ class PairStore:
     def with_text(self, task: str, key: str) -> list[PairView]:
         """The pairs of any item with a text, by the key that its copies share, oldest first."""
         with self._database.read() as session:
-            query = _joined().where(Pair.task == task, Pair.text_key == key)
+            query = _joined().where(Pair.task == task, Pair.text_key == key, Pair.removed_id.is_(None))
             return _views(session.execute(query.order_by(Pair.id)))
 
     def sources(self, task: str) -> list[str]:
         """Every source of a pair of the task."""
         with self._database.read() as session:
-            return list(
-                session.scalars(select(Pair.source).where(Pair.task == task).distinct().order_by(Pair.source))
-            )
+            query = select(Pair.source).where(Pair.task == task, Pair.removed_id.is_(None)).distinct()
+            return list(session.scalars(query.order_by(Pair.source)))
 
     def item_states(self, task: str) -> dict[str, set[str]]:
         """For every item with a pair: the verdicts of its labels in force, or UNLABELLED."""
         states: dict[str, set[str]] = {}
         with self._database.read() as session:
             query = select(Pair.item_id, Label.verdict).outerjoin(Label, Label.id == Pair.label_id)
-            for item_id, verdict in session.execute(query.where(Pair.task == task)):
+            query = query.where(Pair.task == task, Pair.removed_id.is_(None))
+            for item_id, verdict in session.execute(query):
                 states.setdefault(item_id, set()).add(verdict or UNLABELLED)
         return states
 
 
 def _waiting() -> ColumnElement[bool]:
     passing = [kind.name for kind in LABEL_KINDS.values() if not kind.settles]
-    return Pair.label_id.is_(None) | Label.verdict.in_(passing)
+    return (Pair.label_id.is_(None) | Label.verdict.in_(passing)) & ~_is_hidden()
+
+
+def _is_hidden() -> ColumnElement[bool]:
+    return or_(Pair.hidden, Item.hidden)
+
+
+def _find_again(session: Session, pair: Pair) -> None:
+    """The words of a pair that comes back, and of what its labels correct, are found again."""
+    put_in(session, pair.item_id, PAIR, str(pair.id), pair.text)
+    for label, text in session.execute(select(Label.id, Label.text).where(Label.pair_id == pair.id)):
+        if text:
+            put_in(session, pair.item_id, LABEL, str(label), text)
 
 
 STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
@@ -320,6 +359,7 @@ STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
     "labelled": lambda: Pair.label_id.is_not(None),
     UNLABELLED: lambda: Pair.label_id.is_(None),
     "waiting": _waiting,
+    HIDDEN: _is_hidden,
 }
 
 
@@ -330,6 +370,7 @@ def _joined(every: bool = False):  # type: ignore[no-untyped-def]
     return (
         select(Pair.id, Pair.task, Pair.item_id, Item.name, Item.suffix, Pair.text, start, end, Pair.split)
         .add_columns(Pair.source, Label.id, Label.verdict, *label, Item.duration_s)
+        .add_columns(_is_hidden(), Pair.removed_id.is_not(None))
         .join(Item, Item.id == Pair.item_id)
         .outerjoin(Label, Label.pair_id == Pair.id if every else Label.id == Pair.label_id)
     )

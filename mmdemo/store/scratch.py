@@ -8,12 +8,11 @@ bytes that two sessions brought are one file, which goes with the last of them.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from sqlalchemy.orm import Session
 from mmdemo.asker import Asker, Role, current
 from mmdemo.bounds import Quota, quota_of
 from mmdemo.errors import BusyError, OutsideError, StorageError, UserError
-from mmdemo.media.listing import files_below
+from mmdemo.media.listing import entries, files_below
 from mmdemo.settings import Settings
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.items import read_as_more
@@ -37,6 +36,7 @@ USED_AGAIN_S = 60.0  # a use so soon after the last one is not noted
 # How the quota of an invited person begins in the database; that of a visitor is a SHA-256, without a mark.
 MARKS: dict[Role, str] = {"annotator": "n", "trainer": "t"}
 OF_ITEM = re.compile("[0-9a-f]{64}")  # how the name of its folder and its own begin
+REST_OF_ID = 62  # characters of the name of a file of an item, in a folder of the first two
 SALT = secrets.token_bytes(16)  # of this process
 
 
@@ -106,6 +106,7 @@ class ScratchArea:
                 session.flush()
             else:
                 read_as_more(known, item)
+                known.name = known.name or item.name  # of one that was removed
             if not listed:
                 held = Scratch(item_id=item.id, session=_owner(asker), until=_until(asker), quota=of_quota)
                 session.merge(held)
@@ -197,7 +198,8 @@ class ScratchArea:
         """Remove the files of ids that no row knows."""
         for part in in_parts(list(files)):
             with self._database.read() as session:
-                known = set(session.scalars(select(Item.id).where(Item.id.in_(part))))
+                there = Item.removed_id.is_(None) | Item.id.in_(select(Scratch.item_id))
+                known = set(session.scalars(select(Item.id).where(Item.id.in_(part), there)))
             for path in (path for item in part if item not in known for path in files[item]):
                 with suppress(OSError):
                     path.unlink()
@@ -224,9 +226,9 @@ class ScratchArea:
             for files in (self._files, self._kept):
                 with suppress(OSError, OutsideError):
                     files.path(item.id, item.suffix).unlink()
-            for path in made_of(self._kept.cache, item.id):
-                with suppress(OSError):
-                    path.unlink()
+        for path in made_of(self._kept.cache, [item.id for item in gone]) if gone else ():
+            with suppress(OSError):
+                path.unlink()
 
     def _unlink_unknown(self, item: Item) -> None:
         """Remove the file of what was refused, unless somebody else has brought it too."""
@@ -302,32 +304,37 @@ def _take_from_who_has_most(session: Session, of_role: ColumnElement[bool], item
 
 
 def _remove_unheld(session: Session, ids: Sequence[str]) -> list[Item]:
-    """Remove the rows of items that are neither of the collection nor of a session; returns them."""
-    query = select(Item).where(Item.id.in_(ids), ~Item.listed)
-    query = query.where(Item.id.not_in(select(Scratch.item_id)), Item.id.not_in(select(Pair.item_id)))
-    items = list(session.scalars(query))
+    """Remove the rows of items that are neither of the collection nor of a session, but for those of items
+    that were removed from it before, to which pairs refer; returns them.
+    """
+    of_pairs = Item.id.in_(select(Pair.item_id))
+    query = select(Item).where(Item.id.in_(ids), ~Item.listed, Item.id.not_in(select(Scratch.item_id)))
+    items = list(session.scalars(query.where(~of_pairs | Item.removed_id.is_not(None))))
     gone = [item.id for item in items]
     for table in (Transcript, SearchableText):
         session.execute(delete(table).where(table.item_id.in_(gone)))
-    session.execute(delete(Item).where(Item.id.in_(gone)))
+    session.execute(delete(Item).where(Item.id.in_(gone), ~of_pairs))
     session.expunge_all()
     return items
 
 
-def made_of(cache: Path, item_id: str) -> Iterator[Path]:
-    """The files below a cache that were made of an item, all in folders of its id's first two letters; what
-    cannot be looked into is passed over.
+def made_of(cache: Path, ids: Iterable[str]) -> Iterator[Path]:
+    """The files below a cache that were made of some items, each in a folder of its id's first two letters;
+    what cannot be looked into is passed over.
     """
-    try:
-        with os.scandir(cache) as entries:
-            folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return
-    for folder in folders:
-        if folder.name == item_id[:2]:
-            yield from Path(folder.path).glob(f"{item_id[2:]}*")
-        elif not re.fullmatch("[0-9a-f]{2}", folder.name):
-            yield from made_of(Path(folder.path), item_id)
+    by_folder: dict[str, set[str]] = {}
+    for item_id in ids:
+        by_folder.setdefault(item_id[:2], set()).add(item_id[2:])
+    yield from _made_below(cache, by_folder)
+
+
+def _made_below(folder: Path, by_folder: Mapping[str, Set[str]]) -> Iterator[Path]:
+    for path in (path for path in entries(folder) if path.is_dir() and not path.is_symlink()):
+        if path.name in by_folder:
+            names = by_folder[path.name]
+            yield from (file for file in entries(path) if file.name[:REST_OF_ID] in names)
+        elif not re.fullmatch("[0-9a-f]{2}", path.name):
+            yield from _made_below(path, by_folder)
 
 
 def _by_item(folder: Path, older_s: float) -> dict[str, list[Path]]:
@@ -380,8 +387,8 @@ PRAGMA secure_delete = ON;
 CREATE TEMP TABLE strangers AS
     SELECT id FROM items WHERE NOT listed AND id NOT IN (SELECT item_id FROM pairs);
 DELETE FROM scratch;
-DELETE FROM transcripts WHERE item_id IN (SELECT id FROM strangers);
-DELETE FROM searchable_texts WHERE item_id IN (SELECT id FROM strangers);
+DELETE FROM transcripts WHERE item_id IN (SELECT id FROM items WHERE NOT listed);
+DELETE FROM searchable_texts WHERE item_id IN (SELECT id FROM items WHERE NOT listed);
 DELETE FROM items WHERE id IN (SELECT id FROM strangers);
 DROP TABLE strangers;
 DELETE FROM sessions;

@@ -173,7 +173,7 @@ def _items_of_text(session: Session, key: str) -> dict[str, str | None]:
         select(Item.id, Item.split)
         .join(Pair, Pair.item_id == Item.id)
         .outerjoin(Label, Label.id == Pair.label_id)
-        .where(Pair.text_key == key)
+        .where(Pair.text_key == key, Pair.removed_id.is_(None))
         .where(Label.verdict.is_(None) | Label.verdict.not_in(names_of("negative")))
         .where((Pair.source != HARD_NEGATIVE) | Label.verdict.in_(names_of("positive")))
     )

@@ -1,5 +1,5 @@
-"""The tables: items, texts and their splits, pairs, labels, imports, runs, versions, attempts, and who is let
-in.
+"""The tables: items, texts and their splits, pairs, labels, imports, changes, runs, versions, attempts, and
+who is let in.
 """
 
 from __future__ import annotations
@@ -86,6 +86,9 @@ class Item(Base):
     listed: Mapped[bool] = mapped_column(default=True, index=True)  # part of the collection, found by search
     split: Mapped[str | None] = mapped_column(String(16))  # train, validation or held-out; given once
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    hidden: Mapped[bool] = mapped_column(default=False)  # no answer shows it; its labels count all the same
+    import_id: Mapped[str | None] = mapped_column(String(16), index=True)  # that brought it
+    removed_id: Mapped[int | None] = mapped_column(Integer, index=True)  # the change that took it out
 
 
 class Scratch(Base):
@@ -108,6 +111,7 @@ class Import(Base):
     done: Mapped[int] = mapped_column(Integer, default=0)  # rows of its source
     mark: Mapped[str] = mapped_column(String(32), default="")  # a digest of what these rows were
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what they brought
+    person: Mapped[str] = mapped_column(String(120), default="")  # who imported it, where they have a name
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     ended_at: Mapped[datetime | None] = mapped_column(DateTime)  # None: it goes on, or can be gone on with
 
@@ -153,6 +157,9 @@ class Pair(Base):
     source: Mapped[str] = mapped_column(String(120))  # where the pairing comes from; hard-negative: proposed
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     label_id: Mapped[int | None] = mapped_column(Integer)  # the label in force: the newest not undone
+    hidden: Mapped[bool] = mapped_column(default=False)  # no answer shows its text; its label counts
+    import_id: Mapped[str | None] = mapped_column(String(16), index=True)  # that brought it
+    removed_id: Mapped[int | None] = mapped_column(Integer, index=True)  # the change that took it out
     __table_args__ = (
         Index(
             "uq_pairs",
@@ -165,6 +172,18 @@ class Pair(Base):
         ),
         Index("ix_pairs_task_label", "task", "label_id"),
     )
+
+
+class Change(Base):
+    """That something was removed, hidden, shown again or edited. Rows are only ever added."""
+
+    __tablename__ = "changes"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    action: Mapped[str] = mapped_column(String(16))  # remove, hide, show or edit
+    person: Mapped[str] = mapped_column(String(120), default="")  # who did it, where they have a name
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)  # what was named, and how much it was
+    done: Mapped[bool] = mapped_column(default=True, index=True)  # whether its files are gone from the disk
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 
 class Label(Base):

@@ -69,6 +69,11 @@ def text_key(text: str) -> str:
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def text_id(text: str) -> str:
+    """The key of a text's stored vector: the SHA-256 of exactly these characters."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def short_id(item: str) -> str:
     """An item's id as a sentence shows it: hashes are known by their beginning."""
     return item if len(item) <= SHOWN_OF_ID else f"{item[:SHOWN_OF_ID]}…"

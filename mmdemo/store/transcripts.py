@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from mmdemo.store.database import Database, in_parts
+from mmdemo.store.items import is_gone
 from mmdemo.store.tables import Transcript, now
 from mmdemo.store.words import SAID, put_in
 
@@ -42,8 +43,10 @@ class TranscriptStore:
         done_s: float,
         complete: bool,
     ) -> None:
-        """Keep a transcript in the place of the one before it."""
+        """Keep a transcript in the place of the one before it; none of an item that was removed meanwhile."""
         with self._database.write() as session:
+            if is_gone(session, item_id):
+                return
             session.merge(
                 Transcript(
                     item_id=item_id,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,8 @@ from mmdemo.store.texts import short_id
 
 LARGEST = 6e4  # of a feature of any model, and of any unit vector
 KEY_BYTES = 32  # a SHA-256
+DIM = ".dim"
+NO_KEY = b"\xff" * KEY_BYTES  # of a row that was taken out
 CHECKED_AT_ONCE = 65_536  # rows whose numbers are looked at together
 CURE = "Try again: it is made anew."
 log = logging.getLogger(__name__)
@@ -27,9 +30,11 @@ Named = Callable[[str], str]  # what a key stands for, as in "cat.jpg"
 class VectorFile:
     """An append-only matrix with a key per row.
 
-    Two flat files lie side by side: `NAME.f16` or `NAME.f32` with the rows and `NAME.keys` with their keys. A
+    Two flat files lie side by side: `NAME.f16` or `NAME.f32` with the rows and `NAME.keys` with their keys,
+    and `NAME.dim` says how many numbers a row has to who takes rows out. A
     row counts only when both are whole, so a kill in the middle of an append loses that append and no more;
-    the next one cuts off what was left half-written. A damaged row counts as missing, and is made anew. Where
+    the next one cuts off what was left half-written. A damaged row counts as missing, and is made anew. What
+    is taken out leaves a row of noughts without a key, so that no other row moves under who reads. Where
     other files have taken the place of these two, as after a restore, `refresh` begins with them.
 
     Args:
@@ -46,8 +51,10 @@ class VectorFile:
         self._keys_path = path.with_name(f"{path.name}.keys")
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock"))
         self._lock = threading.RLock()
+        self._dim_path = path.with_name(f"{path.name}{DIM}")
         self._forget()
-        self.refresh()
+        if self.refresh():
+            self._tell_dim()
 
     def _forget(self) -> None:
         self._row_of: dict[bytes, int] = {}  # filled when a key is first asked for: searching needs no key
@@ -86,6 +93,11 @@ class VectorFile:
             self._keys = np.memmap(keys, np.uint8, "r", shape=(count, KEY_BYTES))
             self._seen = count
 
+    def _tell_dim(self) -> None:
+        with suppress(OSError):  # then `take_out` has it made anew
+            if not self._dim_path.is_file():
+                self._dim_path.write_text(str(self.dim), encoding="utf-8")
+
     def append(self, keys: Sequence[str], rows: np.ndarray) -> None:
         """Add (N, dim) rows under N hexadecimal SHA-256 keys; those already there are passed over.
 
@@ -98,10 +110,10 @@ class VectorFile:
         require_finite(rows, lambda i: f"What would be kept of {short_id(keys[i])}", "Leave its file out.")
         with self._lock, self._file_lock:
             count = self.refresh()
-            known = self._known()
-            fresh = [i for i, key in enumerate(keys) if bytes.fromhex(key) not in known]
+            fresh = np.flatnonzero(self._rows_of([bytes.fromhex(key) for key in keys]) < 0).tolist()
             if not fresh:
                 return
+            self._tell_dim()
             data = np.ascontiguousarray(rows[fresh], dtype=self.dtype).tobytes()
             try:
                 _append_at(self._rows_path, count * self.dim * self.dtype.itemsize, data)
@@ -130,22 +142,37 @@ class VectorFile:
     def rows_of(self, keys: Sequence[str]) -> np.ndarray:
         """(N,) row numbers, -1 where a key is not there."""
         with self._lock:
-            known = self._known()
-            return np.array([known.get(bytes.fromhex(key), -1) for key in keys], dtype=np.int64)
+            return self._rows_of([bytes.fromhex(key) for key in keys])
+
+    def _rows_of(self, keys: Sequence[bytes]) -> np.ndarray:
+        """The same of keys as they are in the file; whoever has taken one out, it is asked for again."""
+        known = self._known()
+        rows = np.array([known.get(key, -1) for key in keys], dtype=np.int64)
+        there = np.flatnonzero(rows >= 0)
+        asked = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+        if len(there) and (self._keys[rows[there]] != asked[there]).any():
+            self._row_of, self._indexed = {}, 0
+            return self._rows_of(keys)
+        return rows
+
+    def without_key(self) -> np.ndarray:
+        """(G,) the rows of what was taken out."""
+        with self._lock:
+            return np.flatnonzero((self._keys == NO_KEY[0]).all(axis=1))
 
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of the keys that have no row yet, or a damaged one, in order, each once."""
         with self._lock:
-            rows = self.rows_of(keys)
-            rows = np.unique(rows[rows >= 0])
+            found = self.rows_of(keys)
+            rows = np.unique(found[found >= 0])
             if len(rows) > CHECKED_AT_ONCE:  # of a large collection each row is looked at once
                 damaged = self._damaged_from(self._finite)
             else:
                 damaged = not whole_rows(self._map[rows]).all()
             if damaged:
                 self.drop_damaged()
-            known = self._known()
-            return [key for key in dict.fromkeys(keys) if bytes.fromhex(key) not in known]
+                found = self.rows_of(keys)
+            return list(dict.fromkeys(key for key, row in zip(keys, found.tolist(), strict=True) if row < 0))
 
     def drop_damaged(self) -> int:
         """Leave out the rows that are no vector, as on a failing disk; returns how many.
@@ -212,7 +239,8 @@ class VectorFile:
     def _known(self) -> dict[bytes, int]:
         fresh = self._keys[self._indexed :].tobytes()
         for i in range(0, len(fresh), KEY_BYTES):
-            self._row_of.setdefault(fresh[i : i + KEY_BYTES], self._indexed + i // KEY_BYTES)
+            if (key := fresh[i : i + KEY_BYTES]) != NO_KEY:
+                self._row_of.setdefault(key, self._indexed + i // KEY_BYTES)
         self._indexed = self._seen
         return self._row_of
 
@@ -237,3 +265,58 @@ def _append_at(path: Path, offset: int, data: bytes) -> None:
         f.write(data)
         f.flush()
         os.fsync(f.fileno())
+
+
+def take_out(folder: Path, keys: Iterable[str]) -> int:
+    """Take what some keys stand for out of every vector file of a folder; returns how many rows it were.
+
+    Numbers go before keys: after a kill what still has its key is found again.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    wanted = {bytes.fromhex(key) for key in keys}
+    taken = 0
+    for named in sorted(folder.glob("*.keys")) if wanted else ():
+        rows = next((path for path in map(named.with_suffix, (".f16", ".f32")) if path.is_file()), None)
+        try:
+            with FileLock(named.with_suffix(".lock")):
+                taken += _take_out_of(named, rows, wanted) if rows else 0
+        except FileNotFoundError:  # it is made anew just now
+            continue
+        except OSError as e:
+            raise cannot_write("Vectors could not be taken out", e) from e
+    return taken
+
+
+def _take_out_of(named: Path, rows_path: Path, wanted: Set[bytes]) -> int:
+    """The same of one file; where nobody knows how long its rows are, all of it goes, and is made anew."""
+    found = _as_rows(named.read_bytes())
+    likely = np.flatnonzero(np.isin(_beginnings(found), _beginnings(_as_rows(b"".join(wanted)))))
+    gone = [int(row) for row in likely if bytes(found[row]) in wanted]
+    if not gone:
+        return 0
+    try:
+        dim = int(named.with_suffix(DIM).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        named.unlink()
+        rows_path.unlink()
+        return len(gone)
+    for path, empty in ((rows_path, bytes(dim * int(rows_path.suffix[2:]) // 8)), (named, NO_KEY)):
+        with path.open("r+b") as file:
+            for row in gone:
+                file.seek(row * len(empty))
+                file.write(empty)
+            file.flush()
+            os.fsync(file.fileno())
+    return len(gone)
+
+
+def _as_rows(keys: bytes) -> np.ndarray:
+    """(N, 32) bytes of the whole keys."""
+    return np.frombuffer(keys[: len(keys) // KEY_BYTES * KEY_BYTES], np.uint8).reshape(-1, KEY_BYTES)
+
+
+def _beginnings(keys: np.ndarray) -> np.ndarray:
+    """(N,) the first eight bytes of each key as one number, by which few are alike."""
+    return np.ascontiguousarray(keys[:, :8]).view(np.uint64)[:, 0]

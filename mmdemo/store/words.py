@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from mmdemo.store.database import Database, in_parts
+from mmdemo.store.items import is_gone
 from mmdemo.store.tables import SearchableText
 from mmdemo.store.texts import normalized
 
@@ -30,7 +31,7 @@ WHOLE_BYTES, NEW_BYTES = 200_000, 400_000
 MARKS = re.compile("[\u0300-\u036f]+")  # accents of letters, which few people type
 WORD = re.compile(r"[^\W_]+")
 
-_COLLECTION = "items.listed AND items.modality = :modality AND found.kind IN :kinds"
+_COLLECTION = "items.listed AND NOT items.hidden AND items.modality = :modality AND found.kind IN :kinds"
 FIND = {  # texts of a collection that hold one of the words, best first
     "sqlite": "SELECT found.item_id, found.kind, found.body, -words.rank AS score "
     "FROM searchable_texts_words words JOIN searchable_texts found ON found.id = words.rowid "
@@ -83,9 +84,10 @@ class WordIndex:
             return [Hit(*row) for row in session.execute(wanted, values)]
 
     def put(self, item: str, kind: str, ref: str, body: str) -> None:
-        """Keep a text of an item in the place of the one before it."""
+        """Keep a text of an item in the place of the one before it; none of an item that was removed."""
         with self._database.write() as session:
-            put_in(session, item, kind, ref, body)
+            if not is_gone(session, item):
+                put_in(session, item, kind, ref, body)
 
     def known(self, kind: str, ref: str) -> dict[str, str]:
         """The texts of a kind that one source has given, by item; an empty one says that it looked."""

@@ -32,6 +32,7 @@ from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, Facts
 from mmdemo.settings import DATABASE, Settings
 from mmdemo.store.attempts import AttemptLog
+from mmdemo.store.changes import ChangeLog
 from mmdemo.store.database import Database
 from mmdemo.store.durable import remove_abandoned, write_durably
 from mmdemo.store.folders import KnownFolders
@@ -44,6 +45,7 @@ from mmdemo.store.media_store import MediaStore, byte_count, id_of
 from mmdemo.store.names import NameLog
 from mmdemo.store.outside import OutsideFiles
 from mmdemo.store.pairs import PairStore
+from mmdemo.store.removal import Removals
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
 from mmdemo.store.sessions import SessionLog
@@ -125,6 +127,8 @@ class Workspace:
         self.outside = OutsideFiles(self.source_files, self.folders)
         self.pairs = PairStore(self.database, settings.held_out_share)
         self.labels = LabelLog(self.database, self.pairs)
+        self.changes = ChangeLog(self.database, self.pairs)
+        self.removals = Removals(self.database, self.media, self.folder / "vectors")
         self.transcripts = TranscriptStore(self.database)
         self.words = WordIndex(self.database)
         self.versions = VersionTree(self.database)
@@ -261,8 +265,14 @@ class Workspace:
             write_durably(path, audio_peaks(self.media_path(item)).tobytes(), f"The waveform of {item.name}")
         return path
 
+    def remove_left(self) -> None:
+        """Remove what was taken out of the collection from the disk, and files that no row knows."""
+        self.removals.finish()
+        self.scratch.remove_strays()
+
     def remove_abandoned(self) -> None:
-        """Remove what processes that were killed have left half-written among the files."""
+        """Remove what processes that were killed have left half-written among the files, and have removed."""
+        self.removals.finish()
         for name in ("media", "scratch", "cache"):
             remove_abandoned(self.folder / name)
 

@@ -10,6 +10,7 @@ import shutil
 from typing import Any
 
 from mmdemo.errors import UserError, cannot_write
+from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.modality import CAPTIONING, DEFAULT_TASK
 from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.tables import Run, now
@@ -77,6 +78,18 @@ class JobRunner:
             raise cannot_write(f"{run.id} could not be stopped", refused) from refused
         return run.id
 
+    def _require_kept(self, run_id: str) -> None:
+        """Refuse to go on with labels of pairs that were removed since.
+
+        Raises:
+            UserError: there are some.
+        """
+        examples = Snapshot.load(self._ws.run_folder(run_id) / "snapshot.json").examples
+        removed = sum(pair.removed for pair in self._ws.pairs.views([one.pair for one in examples]))
+        if removed:
+            what = f"{removed} of the pairs that {run_id} learned from were removed."
+            raise UserError(what, "Start a new one: it learns from what is there.")
+
     def resume(self, run_id: str) -> str:
         """Go on with a run that was stopped or failed, from its last check-point; returns its id.
 
@@ -92,6 +105,7 @@ class JobRunner:
         self._ws.versions.get(run.parent)
         if not (self._ws.run_folder(run.id) / "snapshot.json").is_file():
             raise UserError(f"What {run.id} learned from is gone.", "Remove it, and start a new one.")
+        self._require_kept(run.id)
         require_disk_room(self._ws, run.id)
         again = int(run.settings.get("again", 0)) + bool(run.version_id)
         (self._ws.run_folder(run.id) / "stop").unlink(missing_ok=True)

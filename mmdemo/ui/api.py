@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from mmdemo.errors import MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.document import described, type_name
-from mmdemo.service.operations.requests import is_file, is_lines
+from mmdemo.service.operations.requests import is_file, is_lines, is_list
 from mmdemo.service.operations.table import CALLER, OPERATIONS, Operation
 from mmdemo.ui.access.gate import asker_of
 from mmdemo.ui.calls import carried_out
@@ -106,5 +106,5 @@ def _annotation(field: FieldInfo) -> Any:
         return gr.FileData | None
     plain = {"text": str, "whole number": int, "number": float, "true": bool, "list": list}
     name, _, null = type_name(field).partition(" or ")
-    found = str if is_lines(field) else plain.get(name, str)
+    found = str if is_lines(field) else list if is_list(field) else plain.get(name, str)
     return found | None if null == "null" else found

@@ -138,13 +138,16 @@ def _endpoint(
         item_id = request.path_params["item"]
         is_id = re.fullmatch(r"[0-9a-f]{64}", item_id)
         try:
-            item = await app.lanes.media.run(app.ws.visible, item_id) if is_id else None
+            run = app.lanes.media.run
+            item = await run(app.ws.visible, item_id) if is_id else None
+            removed = bool(is_id) and item is None and await run(app.ws.items.was_removed, item_id)
         except MmdemoError as e:  # too many ask, or the database is away
             return refusal(e)
         if item is None or (has and not has(MODALITIES.get(item.modality))):
-            return refusal(UserError(f"There is no such {noun}.", "Reload the page."), 404)
+            what = f"This {noun} was removed from the collection." if removed else f"There is no such {noun}."
+            return refusal(UserError(what, "Reload the page."), 404)
         try:
-            response = await app.lanes.media.run(answer, item, request)
+            response = await run(answer, item, request)
             if not item.listed:  # no store on the way may hand it to others
                 response.headers["Cache-Control"] = OF_ONE
             return response

@@ -73,6 +73,13 @@ PUBLIC = {  # of other people's programs: names and parameters, in their order; 
     "import_pause": [],
     "import_resume": [],
     "import_stop": [],
+    "imports": ["task", "limit", "offset"],
+    "changes": ["limit"],
+    "remove": ["items", "pairs", "batch", "dry_run"],
+    "hide": ["items", "pairs", "batch", "dry_run"],
+    "show": ["items", "pairs", "batch", "dry_run"],
+    "edit_item": ["item", "name", "source"],
+    "edit_pair": ["pair", "text", "start", "end", "whole"],
 }
 
 

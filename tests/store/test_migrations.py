@@ -56,8 +56,8 @@ def test_a_workspace_of_every_earlier_form_is_upgraded_and_loses_nothing(
     ws = Workspace(old_form)
     with ws.database.read() as session:
         for name, row in kept.items():
-            (found,) = session.execute(select(Base.metadata.tables[name])).mappings()
-            assert {k: found[k] for k in row} == row, name
+            found = session.execute(select(Base.metadata.tables[name])).mappings()
+            assert row in [{k: one[k] for k in row} for one in found], name
         made = indexes_and_triggers(session)
     with pytest.raises(DBAPIError, match="only ever added"), ws.database.write() as session:
         session.execute(text("DELETE FROM labels"))

@@ -233,7 +233,7 @@ def test_what_a_sweep_was_killed_over_goes_with_the_next(
     item = brought(ws, png(), ONE)
     ws.thumbnail(item, 320)
 
-    def killed(cache: Path, item_id: str) -> list[Path]:
+    def killed(cache: Path, ids: list[str]) -> list[Path]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mmdemo.store.scratch.made_of", killed)

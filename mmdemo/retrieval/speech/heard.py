@@ -38,10 +38,10 @@ def take_down(ws: Workspace, task: str, tower: Any, stopped: Callable[[], bool])
 
 
 class HeardSounds:
-    """How what was taken down sounds, kept in memory while nothing is added to it."""
+    """How what was taken down sounds, kept in memory while nothing is added to it or taken out."""
 
     def __init__(self) -> None:
-        self._index: tuple[tuple[str, int], SoundIndex] | None = None  # of so many texts of a tower
+        self._index: tuple[tuple[str, int, int], SoundIndex] | None = None  # of so many texts of a tower
         self._lock = threading.Lock()
 
     def like(self, ws: Workspace, tower: str, query: str, among: Collection[str] | None) -> dict[str, float]:
@@ -53,7 +53,7 @@ class HeardSounds:
             query: words.
             among: only these items; None: all.
         """
-        at = tower, ws.words.count(HEARD, tower)
+        at = tower, ws.words.count(HEARD, tower), ws.changes.latest()
         with self._lock:
             if self._index is None or self._index[0] != at:
                 self._index = at, SoundIndex(ws.words.known(HEARD, tower))

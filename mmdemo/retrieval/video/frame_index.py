@@ -57,16 +57,25 @@ class FrameIndex:
         self._lock = threading.Lock()
 
     def extend(self, ids: Sequence[str]) -> FrameMatrix:
-        """Take in the videos whose frame features are on disk and that are not in yet; what is known now."""
+        """Take in the videos whose frame features are on disk and that are not in yet, and leave out those
+        that are not among them any more; what is known now.
+        """
         with self._lock:
+            wanted = set(ids)
+            if not wanted.issuperset(self._now.videos):
+                kept = {item: video for item, video in self._now.videos.items() if item in wanted}
+                self._now = self._joined(kept)
             new: dict[str, VideoFrames] = {}
             for item_id in ids:
                 if item_id not in self._now.videos:
-                    kept = kept_features(self._ws, self._aligner.towers.media.id, item_id)
-                    if kept is not None:
-                        vectors = self._aligner.frame_vectors(kept)
-                        new[item_id] = VideoFrames(kept.times, kept.shots, vectors)
+                    found = kept_features(self._ws, self._aligner.towers.media.id, item_id)
+                    if found is not None:
+                        vectors = self._aligner.frame_vectors(found)
+                        new[item_id] = VideoFrames(found.times, found.shots, vectors)
             if new:
-                matrix = np.concatenate([self._now.matrix, *(v.vectors for v in new.values())])
-                self._now = FrameMatrix(self._now.videos | new, matrix)
+                self._now = self._joined(self._now.videos | new)
             return self._now
+
+    def _joined(self, videos: dict[str, VideoFrames]) -> FrameMatrix:
+        none = np.zeros((0, self._aligner.dim), np.float32)
+        return FrameMatrix(videos, np.concatenate([none, *(v.vectors for v in videos.values())]))

@@ -37,7 +37,7 @@ class VideoSearcher(Searcher):
         super().__init__(ws, keeper, task)
         self._frames_lock = threading.Lock()
         self._frames: tuple[str, FrameIndex] | None = None  # of a version
-        self._thresholds: dict[tuple[str, int], float] = {}
+        self._thresholds: dict[tuple[str, int, int], float] = {}
 
     def _depth(self, serving: Serving, query: Query) -> int:
         return LOOKED_AT if self._by_words(query) else 0
@@ -90,7 +90,7 @@ class VideoSearcher(Searcher):
             if self._frames is None or self._frames[0] != serving.version:
                 self._frames = serving.version, FrameIndex(self._ws, cast(VideoAligner, serving.aligner))
             index = self._frames[1]
-        return index.extend(self._ws.items.ids(modality_of(self._task).name))
+        return index.extend(self._ws.items.ids(modality_of(self._task).name, shown=True))
 
     def _asked_video(self, serving: Serving, query: Query) -> VideoFrames | None:
         """The frames of the video that texts are looked for; None: they are looked for by words too."""
@@ -136,7 +136,7 @@ class VideoSearcher(Searcher):
         parts the two best (Youden 1950). It depends on the collection's size, as the best of many wrong
         answers does.
         """
-        at = (serving.version, len(serving.index))
+        at = (serving.version, len(serving.index), self._ws.changes.latest())
         with self._lock:
             if at not in self._thresholds:
                 self._thresholds[at] = self._fit_threshold(serving)

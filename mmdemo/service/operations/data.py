@@ -253,7 +253,7 @@ def pairs(app: App, request: PairsRequest) -> dict[str, Any]:
     """A page of pairs that fit the filters; who labelled them is told whoever may label."""
     told = {} if current().may("annotator") else {"annotator": ""}
     found = app.ws.pairs.browse(request.task, state=request.state, **request.filters(app))
-    names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator")
+    names = ("id", "item", "name", "text", "corrected", "verdict", "split", "source", "annotator", "hidden")
     return {
         "pairs": [
             {name: getattr(p, name) for name in names} | {"start": p.start_s, "end": p.end_s} | told
@@ -277,6 +277,7 @@ def items(app: App, request: ItemsRequest) -> dict[str, Any]:
             "bytes": item.bytes,
             "split": item.split,
             "source": item.source,
+            "hidden": item.hidden,
             "pairs": pairs,
             "labelled": labelled,
         }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mmdemo.service.operations.requests import about, is_file, is_lines
+from mmdemo.service.operations.requests import about, is_file, is_lines, is_list
 from mmdemo.service.operations.table import OPERATIONS, SUBJECTS, Operation
 
 
@@ -64,6 +64,8 @@ def type_name(field: FieldInfo) -> str:
     if is_lines(field):
         return "text, one a line"
     parts = _parts(field.annotation)
+    if is_list(field) and int in parts:
+        return "list of whole numbers"
     if Literal in {typing.get_origin(p) for p in parts}:
         return " or ".join(f'"{p}"' for p in parts if isinstance(p, str))
     found = [NAMES[p] for p in parts if p in NAMES] or [

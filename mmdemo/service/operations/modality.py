@@ -34,7 +34,7 @@ def samples(app: App, request: TaskRequest) -> dict[str, Any]:
             {
                 "item": i.id,
                 "name": i.name,
-                "texts": [p.final_text for p in pairs.get(i.id, ()) if p.is_own],
+                "texts": [p.final_text for p in pairs.get(i.id, ()) if p.is_own and not p.hidden],
             }
             for i in items
         ],
@@ -47,12 +47,14 @@ def samples(app: App, request: TaskRequest) -> dict[str, Any]:
 def _first(app: App, modality: Modality) -> list[Item]:
     """Those that the modality names, in that order, then others from all over the collection."""
     listed, names = app.ws.items.listed, modality.shown_first
-    by_name = {item.name: item for item in reversed(listed(modality.name, names))} if names else {}
+    named = listed(modality.name, names, shown=True) if names else []
+    by_name = {item.name: item for item in reversed(named)}
     chosen = [by_name[name] for name in names if name in by_name][:SAMPLES]
     if len(chosen) == SAMPLES:
         return chosen
     known = {item.id for item in chosen}
-    others = [i for i in listed(modality.name, limit=SPREAD * SAMPLES) if i.id not in known]
+    found = listed(modality.name, limit=SPREAD * SAMPLES, shown=True)
+    others = [i for i in found if i.id not in known]
     return chosen + others[:: max(1, len(others) // SAMPLES)][: SAMPLES - len(chosen)]
 
 
@@ -68,7 +70,7 @@ def medium(app: App, request: MediumRequest) -> dict[str, Any]:
     item = app.media.item(request.item)
     task = request.task or app.media.task_of(item)
     require_modality(item, task)
-    whole = [p for p in app.ws.pairs.browse(task, item=item.id) if p.start_s is None]
+    whole = [p for p in app.ws.pairs.browse(task, item=item.id, shown=True) if p.start_s is None]
     return {
         "item": item.id,
         "name": item.name,

@@ -32,6 +32,7 @@ LONGEST_TEXT = 100_000  # characters of any text; what is stored has limits of i
 LONGEST_NAME = 1000
 LONGEST_PERSON = 120  # as the database keeps it
 MOST_TEXTS = 5000  # of a list, before an operation says what it takes
+FEW = 500  # of a list of what is named one by one
 LARGEST_ID = 2**31 - 1  # what the database counts to
 SHOWN = 60  # characters of a value that a sentence repeats
 
@@ -160,6 +161,7 @@ Text = Annotated[str, _shorter(LONGEST_TEXT), AfterValidator(_plain)]
 Name = Annotated[str, _shorter(LONGEST_NAME), AfterValidator(_plain)]
 Person = Annotated[str, _shorter(LONGEST_PERSON), AfterValidator(_plain)]  # who asks, as they call themselves
 Lines = Annotated[list[Text], BeforeValidator(_lines), Field(max_length=MOST_TEXTS)]
+FewLines = Annotated[list[Text], BeforeValidator(_lines), Field(max_length=FEW)]
 Names = list[Name]  # a field says how many
 Id = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=LARGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=100_000)]
