@@ -6,7 +6,7 @@ Whoever works at this machine, by the command line or from Python, passes no gat
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -99,6 +99,24 @@ _current: ContextVar[Asker] = ContextVar("asker", default=OWNER)
 def current() -> Asker:
     """Who is asking. A thread of one's own begins with the owner: hand it what it needs to know."""
     return _current.get()
+
+
+_is_gone: ContextVar[Callable[[], bool]] = ContextVar("is_gone", default=lambda: False)
+
+
+def is_gone() -> bool:
+    """Whether whoever asks has gone: nobody waits for what is done for them, and it may end."""
+    return _is_gone.get()()
+
+
+@contextmanager
+def asked_until(gone: Callable[[], bool]) -> Iterator[None]:
+    """Carry something out for somebody who may go away meanwhile."""
+    before = _is_gone.set(gone)
+    try:
+        yield
+    finally:
+        _is_gone.reset(before)
 
 
 @contextmanager

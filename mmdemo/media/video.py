@@ -17,7 +17,9 @@ import av
 import numpy as np
 from PIL import Image
 
-from mmdemo.errors import MediaError
+from mmdemo.asker import is_gone
+from mmdemo.errors import BusyError, MediaError
+from mmdemo.media.allowance import TO_ONE_FRAME_PX, Allowance
 from mmdemo.media.container import (
     BYTES_A_PIXEL,
     MAX_HOURS,
@@ -63,6 +65,7 @@ class Frame:
 
     time_s: float
     image: Image.Image
+    is_exact: bool = True  # False: what was asked for is too far from a key frame, and this is before it
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS, patient: boo
         most = int(max_hours * 3600 * MOST_FRAMES_A_SECOND)
         if stream.frames > most:
             raise MediaError(f"{name} has {stream.frames:,} frames, over the limit of {most:,}.", "Cut it.")
-        first = next(_decode(container, stream), None)
+        first = next(_decode(container, stream, Allowance(TO_ONE_FRAME_PX)), None)
         if first is None:
             raise MediaError(f"{name} has no picture that can be decoded.", "Choose another video.")
         width, height = shown_size(first, stream.sample_aspect_ratio)
@@ -149,21 +152,33 @@ def _last_packet_s(source: bytes | Path, name: str, patient: bool) -> float:
 
 
 def _decode(
-    container: av.container.InputContainer, stream: av.VideoStream, lost: list[int] | None = None
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    allowance: Allowance,
+    lost: list[int] | None = None,
 ) -> Iterator[av.VideoFrame]:
-    """The frames that can be decoded: what is damaged in between is passed over, and noted in `lost`.
+    """The frames that can be decoded, as far as that is allowed: what is damaged in between is passed over,
+    and noted in `lost`.
 
     Raises:
         MediaError: there are more than a day of video has.
+        BusyError: whoever asked has gone.
     """
     for number, packet in enumerate(container.demux(stream)):
         if number > MOST_FRAMES:
             raise MediaError(f"The video has over {MOST_FRAMES:,} frames.", "Cut it into parts.")
+        if is_gone():
+            raise BusyError("Nobody waits for this any more.", "Ask again.")
+        if allowance.is_spent:
+            return
         try:
-            yield from (f for f in packet.decode() if isinstance(f, av.VideoFrame))
+            frames = [f for f in packet.decode() if isinstance(f, av.VideoFrame)]
         except av.FFmpegError:
+            frames = []
             if lost is not None and packet.size:
                 lost.append(packet.size)
+        allowance.spend(sum(f.width * f.height for f in frames) or stream.width * stream.height)
+        yield from frames
 
 
 def decode_video(
@@ -174,6 +189,7 @@ def decode_video(
     end_s: float | None = None,
     budget: DecodeBudget = WHOLE_VIDEOS,
     patient: bool = False,
+    allowance: Allowance | None = None,
 ) -> Iterator[Decoded]:
     """Every frame's time and change, in order, and the picture of those that were asked for.
 
@@ -185,12 +201,14 @@ def decode_video(
         end_s: frames at or after it end the walk.
         budget: what the decoder's memory is taken from, for as long as somebody walks.
         patient: whether nobody waits for an answer: then its turn is waited for, however long that takes.
+        allowance: how much may be decoded; by default all of it.
 
     Raises:
-        MediaError: not a video.
+        MediaError: not a video, or more would have to be decoded.
         BusyError: too many are read just now.
     """
-    with _opened(source, _name(source), budget, patient) as container:
+    name, allowance = _name(source), allowance or Allowance()
+    with _opened(source, name, budget, patient) as container:
         stream = _stream(container)
         assert stream.time_base is not None
         zero, pixel = zero_s(container), stream.sample_aspect_ratio
@@ -199,7 +217,7 @@ def decode_video(
         reader = SignReader()
         at = 0
         lost: list[int] = []
-        for frame in _decode(container, stream, lost):
+        for frame in _decode(container, stream, allowance, lost):
             if frame.pts is None:
                 continue
             time_s = float(frame.pts * stream.time_base) - zero
@@ -221,18 +239,22 @@ def decode_video(
                 bool(lost) or frame.is_corrupt,
             )
             lost.clear()
+        if allowance.is_spent:
+            cure = "Cut it into parts." if patient else "Open it in the Video tab first."
+            raise MediaError(f"{name} takes too long to be looked through.", cure)
 
 
 def key_frames(source: bytes | Path, times_s: Sequence[float], at_least_px: int | None = None) -> list[Frame]:
     """The key frames at or before some times, each once: a first look at a long video, quickly."""
     found: dict[float, Frame] = {}
+    allowance = Allowance(TO_ONE_FRAME_PX)
     with _opened(source, _name(source)) as container:
         stream = _stream(container)
         assert stream.time_base is not None
         zero, pixel = zero_s(container), stream.sample_aspect_ratio
         for wanted in times_s:
             container.seek(int((wanted + zero) / stream.time_base), stream=stream, backward=True)
-            frame = next(_decode(container, stream), None)
+            frame = next(_decode(container, stream, allowance), None)
             if frame is not None and frame.pts is not None:
                 time_s = float(frame.pts * stream.time_base) - zero
                 if time_s not in found:
@@ -241,27 +263,33 @@ def key_frames(source: bytes | Path, times_s: Sequence[float], at_least_px: int 
 
 
 def frame_at(source: bytes | Path, time_s: float, at_least_px: int | None = None) -> Frame:
-    """The frame that is shown at a time: the last one whose presentation time is not after it.
+    """The frame that is shown at a time: the last one whose presentation time is not after it. For who is
+    not trusted with this machine's time it is an earlier one where that is too far from a key frame.
 
     Raises:
         MediaError: not a video, or nothing is shown then.
         BusyError: too many are read just now.
     """
     shown: Frame | None = None
+    allowance = Allowance(TO_ONE_FRAME_PX)
     with _opened(source, _name(source)) as container:
         stream = _stream(container)
         assert stream.time_base is not None
         zero, pixel = zero_s(container), stream.sample_aspect_ratio
         container.seek(int((max(0.0, time_s) + zero) / stream.time_base), stream=stream, backward=True)
         last: av.VideoFrame | None = None
-        for frame in _decode(container, stream):
+        is_exact = False
+        for frame in _decode(container, stream, allowance):
             if frame.pts is None:
                 continue
             if last is not None and float(frame.pts * stream.time_base) - zero > time_s + 1e-6:
+                is_exact = True
                 break
             last = frame
         if last is not None and last.pts is not None:
-            shown = Frame(float(last.pts * stream.time_base) - zero, shown_image(last, pixel, at_least_px))
+            shown_s = float(last.pts * stream.time_base) - zero
+            is_exact = is_exact or not allowance.is_spent
+            shown = Frame(shown_s, shown_image(last, pixel, at_least_px), is_exact)
     if shown is None:
         raise MediaError(f"Nothing is shown at {time_s:.1f} s.", "Choose an earlier time.")
     return shown

@@ -58,6 +58,9 @@ class Lanes:
         self.fetches = Lane(8, 100)  # what is had from elsewhere: as slow as others are, a minute at most
         self.long = Lane(4, 20)  # exports, back-ups: minutes
         self.media = Lane(8, 500)  # pictures and sound that the page shows
+        self.visitors = Lane(
+            2, 200
+        )  # those that are made of what visitors bring, and frames that they ask for
 
     def called(self, name: LaneName) -> Lane:
         """The one of a name, which the row of an operation says."""

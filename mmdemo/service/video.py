@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from mmdemo.asker import current
+from mmdemo.bounds import TRUSTED_WITH_TIME
 from mmdemo.errors import MediaError, MmdemoError
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
@@ -135,7 +137,8 @@ class Video:
         aligner = cast("VideoAligner", self._context.models.aligner(VIDEO, version or None))
         state = self._context.frame_jobs.state(item, aligner.towers.media.id)
         facts = probe_video(self._ws.media_path(item))
-        asks = not agreed and not state["complete"] and not state["running"] and facts.duration_s > ASKED_S
+        length_s = max(facts.duration_s, item.duration_s or 0.0)
+        asks = not agreed and not state["complete"] and not state["running"] and length_s > ASKED_S
         found = {"rate": facts.rate_hz, "has_sound": facts.has_sound, "estimate_s": None}
         if asks:
             from mmdemo.retrieval.video.frames import estimate_s
@@ -191,10 +194,13 @@ class Video:
         aligner = cast("VideoAligner", self._context.models.aligner(VIDEO, version or None))
         tower = cast("VideoTower", aligner.towers.media)
         kept = kept_features(self._ws, tower.id, item.id)
+        is_long = (item.duration_s or 0.0) > ASKED_S
         if kept is None and not wait:
-            if (item.duration_s or 0.0) <= ASKED_S:
+            if not is_long:
                 self._context.frame_jobs.start(item, aligner.version)
             return aligner, first_look(tower, self._ws.media_path(item)), False
+        if kept is None and is_long and not current().may(TRUSTED_WITH_TIME):
+            raise MediaError(f"{item.name} is long.", "Have it looked through in the Video tab first.")
         return aligner, kept or frame_features(self._ws, tower, item), True
 
     def _stills(self, item: Item, start: float, end: float, count: int) -> list[Image.Image]:

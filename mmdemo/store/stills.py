@@ -46,7 +46,10 @@ class Stills:
             return path.read_bytes()
         from mmdemo.media.video import frame_at
 
-        data = thumbnail(frame_at(source, tenths / A_SECOND, side_px).image, side_px)
+        shown = frame_at(source, tenths / A_SECOND, side_px)
+        data = thumbnail(shown.image, side_px)
+        if not shown.is_exact:  # somebody else may see the one that is asked for
+            return data
         write_durably(path, data, f"A frame of {item.name}")
         with self._lock:
             _keep_newest(path.parent.glob(f"{item.id[2:]}-*.webp"), MOST_OF_ONE)

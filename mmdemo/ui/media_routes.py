@@ -20,6 +20,7 @@ from starlette.responses import (
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from mmdemo.asker import current
 from mmdemo.errors import GoneError, MmdemoError, UserError
 from mmdemo.modality import MODALITIES, Modality
 from mmdemo.service.app import App
@@ -27,6 +28,7 @@ from mmdemo.service.copies import As, BeingMadeError
 from mmdemo.service.operations.requests import shown
 from mmdemo.store.tables import Item
 from mmdemo.ui.refusals import refusal
+from mmdemo.ui.while_asked import while_asked
 
 THUMB_SIDES = (320, 1280)
 RANGE_CURE = "Ask for bytes=FIRST-LAST, of %d bytes in all."
@@ -147,7 +149,11 @@ def _endpoint(
             what = f"This {noun} was removed from the collection." if removed else f"There is no such {noun}."
             return refusal(UserError(what, "Reload the page."), 404)
         try:
-            response = await run(answer, item, request)
+            is_theirs = not item.listed or answer.__name__ == "frame"
+            is_visitor = not current().may("annotator")
+            lane = app.lanes.visitors if is_theirs and is_visitor else app.lanes.media
+            async with while_asked(request):
+                response = await lane.run(answer, item, request)
             if not item.listed:  # no store on the way may hand it to others
                 response.headers["Cache-Control"] = OF_ONE
             return response

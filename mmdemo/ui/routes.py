@@ -28,6 +28,7 @@ from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import json_body, refusal
 from mmdemo.ui.uploads import receive
 from mmdemo.ui.waiting_files import WAITING
+from mmdemo.ui.while_asked import while_asked
 
 MAKER = "x-mmdemo-as"  # the `person` who made what is sent
 
@@ -55,7 +56,8 @@ def page_routes(app: App) -> list[BaseRoute]:
         try:
             body, asked = await json_body(request), OPERATIONS.get(name)
             _require_maker(request, asked.role)
-            answer = await app.lanes.called(asked.lane).run(ask, app, name, body, "page", current())
+            async with while_asked(request):
+                answer = await app.lanes.called(asked.lane).run(ask, app, name, body, "page", current())
             return JSONResponse(answer)
         except MmdemoError as e:
             return refusal(e)

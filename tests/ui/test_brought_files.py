@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 from sqlalchemy import update
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mmdemo.asker import Asker, asking
+from mmdemo.asker import Asker, asking, is_gone
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import new_folder
@@ -24,9 +28,10 @@ from mmdemo.service.operations.table import ask
 from mmdemo.store.tables import Item, Scratch, now
 from mmdemo.ui.media_routes import media_routes
 from mmdemo.ui.uploads import _keep
+from mmdemo.ui.while_asked import while_asked
 from tests.conftest import TASK, drawing, png
 from tests.media.test_image import saved
-from tests.ui.conftest import gated
+from tests.ui.conftest import awaited, gated
 
 ONE, OTHER = Asker("viewer", session="one"), Asker("viewer", session="other")
 TRAINER = Asker("trainer", session="one")
@@ -144,6 +149,51 @@ def test_what_is_being_looked_through_is_not_swept(
     assert app.context.sweep() == []
     monkeypatch.undo()
     assert app.context.sweep() == [item.id]
+
+
+def test_what_visitors_look_at_keeps_no_picture_of_the_collection_waiting(
+    app: App, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, go, draw = brought(app, ONE, mine), threading.Event(), app.ws.thumbnail
+    listed = app.ws.pairs.browse(TASK, limit=1)[0].item
+
+    def slowly(of: Item, side_px: int) -> Path:
+        if of.id == item.id:
+            go.wait(60)
+        return draw(of, side_px)
+
+    monkeypatch.setattr(app.ws, "thumbnail", slowly)
+
+    def client(who: Asker) -> httpx.AsyncClient:
+        page = Asks(Starlette(routes=media_routes(app)), who)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(page), base_url="http://page", timeout=60)
+
+    async def asked() -> set[int]:
+        async with client(ONE) as visitor, client(Asker("annotator", session="n")) as annotator:
+            waiting = [asyncio.ensure_future(visitor.get(f"/mmdemo/thumb/{item.id}")) for _ in range(9)]
+            try:
+                shown = await asyncio.wait_for(annotator.get(f"/mmdemo/thumb/{listed}"), 20)
+            finally:
+                go.set()
+            return {shown.status_code, *(one.status_code for one in await asyncio.gather(*waiting))}
+
+    assert awaited(asked()) == {200}
+
+
+def test_what_is_carried_out_knows_when_its_connection_was_closed() -> None:
+    async def asked() -> list[bool]:
+        messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        known = []
+        async with while_asked(Request({"type": "http"}, messages.get)):
+            known.append(await asyncio.to_thread(is_gone))
+            messages.put_nowait({"type": "http.request", "body": b""})
+            messages.put_nowait({"type": "http.disconnect"})
+            while not messages.empty():
+                await asyncio.sleep(0)
+            known.append(await asyncio.to_thread(is_gone))
+        return [*known, is_gone()]
+
+    assert awaited(asked()) == [False, True, False]
 
 
 def test_what_waits_for_an_import_or_a_download_goes_after_a_day_and_no_upload_looks_for_it(app: App) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
+from mmdemo.asker import OWNER, asking, current
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoTower
@@ -32,6 +33,7 @@ class FrameJobs:
         if self._background.is_running(item.id):
             return
         self._done_s[item.id], self._begun[item.id] = 0.0, time.monotonic()
+        asker = OWNER if item.listed else current()  # what is in the collection is trusted
 
         def progress(seconds: float) -> None:
             self._done_s[item.id] = seconds
@@ -39,7 +41,8 @@ class FrameJobs:
         def work(stopped: Callable[[], bool]) -> None:
             tower = cast(VideoTower, self._models.aligner(TASK, version).towers.media)
             self._begun[item.id] = time.monotonic()
-            frame_features(self._ws, tower, item, stopped, progress, patient=True)
+            with asking(asker):
+                frame_features(self._ws, tower, item, stopped, progress, patient=True)
 
         self._background.start(item.id, work, f"Looking through {item.name} failed")
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from mmdemo.errors import DataError, MediaError
 from mmdemo.finite import CURE_OF_MODEL, require_finite
+from mmdemo.media.allowance import BEHIND_PX, WHILE_AWAITED_PX, Allowance
 from mmdemo.media.container import VIDEOS, WHOLE_VIDEOS
 from mmdemo.media.decode_budget import DecodeBudget
 from mmdemo.media.shots import find_shots
@@ -54,7 +55,7 @@ def frame_features(
     """A video's frame features, computed once and kept in cache/frames, 7 kB a second of video.
 
     Raises:
-        MediaError: nothing of the video can be decoded.
+        MediaError: nothing of the video can be decoded, or it takes too long for who is asking.
         BusyError: too many are looked through just now, and somebody waits for this one: it is not `patient`.
     """
     kept = kept_features(ws, tower.id, item.id)
@@ -169,6 +170,7 @@ class VideoAnalysis:
         self._tower = tower
         self._source = source
         self._budget, self._patient = budget, patient
+        self._allowance = Allowance(BEHIND_PX if patient else WHILE_AWAITED_PX)
         self.duration_s = probe_video(source, patient=patient).duration_s
         self._times: list[float] = []  # of every frame
         self._signs: list[tuple[float, float, float]] = []
@@ -192,7 +194,7 @@ class VideoAnalysis:
         def pictures() -> Iterator[Decoded]:
             ask, px = cast(Sequence[float], wanted), self._tower.frames.input_px
             walk = (self._source, ask, px, start_s, end_s, self._budget, self._patient)
-            for frame in decode_video(*walk):
+            for frame in decode_video(*walk, self._allowance):
                 self._times.append(frame.time_s)
                 self._signs.append(frame.signs.row())
                 if frame.damaged:
