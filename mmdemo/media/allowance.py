@@ -31,6 +31,11 @@ class Allowance:
         self._left_px -= max(px, LEAST_PX)
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether it is of somebody who is not trusted with this machine's time."""
+        return self._left_px < math.inf
+
+    @property
     def is_spent(self) -> bool:
         """Whether nothing more may be decoded."""
         return self._left_px <= 0

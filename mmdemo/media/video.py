@@ -8,6 +8,7 @@ video is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ SUFFIX_OF = {  # a container's name in FFmpeg, to the suffix that fits it
     "ogg": ".ogv",
     "mpegts": ".ts",
 }
+PAST_END_S = 1.0  # beyond the length that a file says, nothing is decoded for who is not trusted
 PIECE_PX = (64, 36)  # what cuts are looked for in
 
 
@@ -109,13 +111,16 @@ def _name(source: bytes | Path) -> str:
     return source.name if isinstance(source, Path) else "This file"
 
 
-def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS, patient: bool = False) -> VideoFacts:
+def probe_video(
+    source: bytes | Path, max_hours: float = MAX_HOURS, patient: bool = False, counted: bool = False
+) -> VideoFacts:
     """Say what is there, by the headers and the first frame.
 
     Args:
         source: the file.
         max_hours: a longer one is refused.
         patient: as in `decode_video`.
+        counted: whether its length is that of what is there, where the headers say less.
 
     Raises:
         BusyError: too many are read just now.
@@ -135,8 +140,8 @@ def probe_video(source: bytes | Path, max_hours: float = MAX_HOURS, patient: boo
         width, height = shown_size(first, stream.sample_aspect_ratio)
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         kind, sound = container.format.name, bool(container.streams.audio)
-    if told <= 0:
-        told = _last_packet_s(source, name, patient)
+    if told <= 0 or counted:
+        told = max(told, _last_packet_s(source, name, patient))
         require_length(told, name, max_hours)
     return VideoFacts(max(told, 1 / rate), width, height, rate, SUFFIX_OF.get(kind, ".video"), sound)
 
@@ -212,6 +217,8 @@ def decode_video(
         stream = _stream(container)
         assert stream.time_base is not None
         zero, pixel = zero_s(container), stream.sample_aspect_ratio
+        if allowance.is_bounded and (told := length_s(container)):
+            end_s = min(told + PAST_END_S, math.inf if end_s is None else end_s)
         if start_s > 0:
             container.seek(int((start_s + zero) / stream.time_base), stream=stream, backward=True)
         reader = SignReader()

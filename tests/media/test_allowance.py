@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import av
@@ -12,12 +13,14 @@ from mmdemo.asker import OWNER, Asker, asked_until, asking
 from mmdemo.errors import BusyError, MediaError
 from mmdemo.media import video
 from mmdemo.media.allowance import LEAST_PX, Allowance
-from mmdemo.media.video import decode_video, frame_at, key_frames
+from mmdemo.media.trial import close_trials, probed
+from mmdemo.media.video import decode_video, frame_at, key_frames, probe_video
 from mmdemo.store.workspace import Workspace
 from tests.media.test_video import number
 
 STRANGER = Asker("viewer", session="s")
 FRAMES, A_SECOND = 50, 10
+DURATION = b"\x44\x89\x88"  # of a Matroska file, before 8 bytes of it
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,22 @@ def test_a_walk_that_takes_longer_than_a_stranger_may_ask_for_is_refused(one_key
             list(walk)
         assert len(list(decode_video(one_key_frame, allowance=Allowance(60 * LEAST_PX)))) == FRAMES
     assert len(list(decode_video(one_key_frame, allowance=Allowance(20 * LEAST_PX)))) == FRAMES
+
+
+def test_a_file_is_not_believed_how_long_it_is(one_key_frame: Path, tmp_path: Path) -> None:
+    whole, lie = one_key_frame.read_bytes(), tmp_path / "lie.mkv"
+    at = whole.index(DURATION) + len(DURATION)
+    lie.write_bytes(whole[:at] + struct.pack(">d", 1000.0) + whole[at + 8 :])  # ms
+    assert probe_video(lie).duration_s == 1.0
+    try:
+        with asking(STRANGER):
+            assert probed("video", lie, 1.0).duration_s == pytest.approx(FRAMES / A_SECOND)
+            with pytest.raises(MediaError, match="over the limit"):
+                probed("video", lie, 3 / 3600)
+            assert list(decode_video(lie, allowance=Allowance(1e9)))[-1].time_s == pytest.approx(1.9)
+        assert len(list(decode_video(lie))) == FRAMES
+    finally:
+        close_trials()
 
 
 def test_decoding_ends_when_whoever_asked_has_gone(one_key_frame: Path) -> None:
