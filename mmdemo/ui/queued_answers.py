@@ -3,7 +3,7 @@ answer can be fetched.
 
 Gradio keeps an answer until somebody fetches it, and what it knows of a session for ever. Here an answer that
 nobody fetches goes after some minutes, or sooner where its caller has too many; and what is kept beside it
-goes with it.
+goes with it. What a call brought counts as on its way until it is done.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from mmdemo.errors import UserError
-from mmdemo.ui.access.gate import VISIT, person_of
+from mmdemo.ui.access.gate import ARRIVAL, VISIT, person_of
 
 UNFETCHED_S = 300.0  # an answer is kept so long
 FETCHED_S = 30.0  # what is left of one that was fetched: its reader is at the end of it by then
@@ -29,6 +30,7 @@ LOOKED_EVERY_S = 5.0
 class _Call:
     session: str  # Gradio's
     person: str  # who asked
+    done: Callable[[], None] = lambda: None  # what it brought counts no more
     done_s: float | None = None  # of the monotonic clock: when it was answered, as far as is known
 
 
@@ -79,7 +81,9 @@ class QueuedAnswers:
             return False, "Too many of your calls are on. Fetch their answers first.", "queue_full"
         taken, number, state = await self._push(body=body, request=request, username=username)
         if taken:
-            self._calls[number] = _Call(body.session_hash, person)
+            arrival = request.scope.get(ARRIVAL)
+            done = arrival.keep() if arrival is not None else lambda: None
+            self._calls[number] = _Call(body.session_hash, person, done)
             self._look_again()
         return taken, number, state
 
@@ -115,7 +119,9 @@ class QueuedAnswers:
         for number, call in list(self._calls.items()):
             if number in self._queue.event_ids_to_events:
                 continue
-            call.done_s = call.done_s or now_s
+            if call.done_s is None:
+                call.done_s = now_s
+                call.done()
             waiting = number in self._queue.pending_event_ids_session.get(call.session, ())
             if now_s - call.done_s >= (UNFETCHED_S if waiting else FETCHED_S):
                 self._forget(number)

@@ -274,8 +274,8 @@ class PlainRefusals:
         """The body of a call, to be received once more.
 
         Raises:
-            UserError: it is too large, it says by number which function it means, or its names are not those
-                of the operation.
+            UserError: it is too large, a text of it is too long, it says by number which function it means,
+                or its names are not those of the operation.
         """
         body = await read_body(Request(scope, receive), MOST_CALL_MB)
         values = _json(body)
@@ -288,6 +288,9 @@ class PlainRefusals:
                 raise UserError(
                     "A call takes no 'fn_index'.", "Leave it out: the address names the endpoint."
                 )
+            given = values.get("data") if way != "call/v2" else None
+            named = dict(zip(operation.fields, given, strict=False)) if isinstance(given, list) else values
+            operation.require_short(named)
         return again(body, receive)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,6 +12,9 @@ import pytest
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
 from mmdemo.ui import queued_answers
+from mmdemo.ui.access.arrivals import Arrivals, Share
+from mmdemo.ui.access.gate import ARRIVAL
+from tests.ui.conftest import awaited
 from tests.waiting import wait_for
 
 Served = tuple[App, Any, str]
@@ -79,6 +83,38 @@ def test_calls_leave_nothing_whether_their_answers_are_fetched_or_not(
     if session is None:
         assert "event: complete" in fetched(http, numbers[-1])
     wait_for(lambda: kept(page) == before)
+
+
+def test_what_a_call_brought_counts_until_it_is_done_and_not_only_until_it_has_its_number() -> None:
+    import gradio as gr
+    from starlette.requests import Request
+
+    with gr.Blocks() as page:
+        pass
+    page.queue()
+
+    async def piece() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x" * 700_000, "more_body": False}
+
+    async def taken(**call: Any) -> tuple[bool, str, str]:
+        page._queue.event_ids_to_events["1"] = call["body"]
+        return True, "1", ""
+
+    async def called() -> list[int]:
+        page._queue.push = taken
+        answers, counted, held = queued_answers.QueuedAnswers(page), Arrivals(9, 9), []
+        with counted.coming(piece, "somebody", "network", Share(2, 9)) as arrival:
+            await arrival()
+            request = Request({"type": "http", ARRIVAL: arrival})
+            await page._queue.push(SimpleNamespace(session_hash="s"), request, None)
+            held.append(counted.bytes[""])
+        held.append(counted.bytes[""])
+        del page._queue.event_ids_to_events["1"]
+        for _ in range(2):
+            answers._forget_old()
+        return [*held, counted.bytes[""]]
+
+    assert awaited(called()) == [700_000, 700_000, 0]
 
 
 def test_of_all_together_those_go_of_who_has_most(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,6 +151,15 @@ def test_a_call_by_names_is_refused_for_a_name_too_many_or_too_few(http: httpx.C
     assert "event: complete" in http.get(f"gradio_api/call/label_counts/{begun}").text
 
 
+@pytest.mark.parametrize("way", ["call", "run", "call/v2"])
+def test_a_text_that_is_too_long_is_refused_before_its_call_waits(http: httpx.Client, way: str) -> None:
+    text = "x" * 100_001
+    sent = {"query": text} if way == "call/v2" else {"data": [text]}
+    refused = http.post(f"gradio_api/{way}/search", json=sent)
+    assert refused.status_code == 400
+    assert refused.json()["error"] == "query has 100001 characters, over the limit of 100000."
+
+
 def test_a_call_cannot_ask_another_function_than_the_one_it_names(http: httpx.Client) -> None:
     body = {"data": [], "fn_index": 0, "session_hash": "x"}
     assert told(sent(http, "gradio_api/call/label_counts", body)).startswith("A call takes no 'fn_index'.")

@@ -18,7 +18,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,7 +29,15 @@ from mmdemo.records import SHOWN
 from mmdemo.registry import Registry, modules_in
 from mmdemo.service.app import App
 from mmdemo.service.lanes import LaneName
-from mmdemo.service.operations.requests import Answer, Request, is_local, is_missing, refusal, shown
+from mmdemo.service.operations.requests import (
+    LONGEST_TEXT,
+    Answer,
+    Request,
+    is_local,
+    is_missing,
+    refusal,
+    shown,
+)
 
 Surface = Literal["page", "api", "command"]
 Run = TypeVar("Run", bound=Callable[..., Any])
@@ -86,6 +94,20 @@ class Operation:
         for name, field in self.fields.items():
             if field.is_required() and name not in names:
                 raise is_missing(name, field)
+
+    def require_short(self, values: Mapping[str, Any]) -> None:
+        """Check the lengths alone of values that are sent from elsewhere, before they wait to be carried out.
+
+        Raises:
+            UserError: a text is longer than any may be.
+        """
+        for name, value in values.items():
+            kind = self.fields[name].annotation if name in self.fields else None
+            is_list = any(get_origin(one) is list for one in (kind, *get_args(kind)))
+            if isinstance(value, str) and len(value) > LONGEST_TEXT and not is_list:
+                raise UserError(
+                    f"{name} has {len(value)} characters, over the limit of {LONGEST_TEXT}.", "Shorten it."
+                )
 
     def _require_known(self, names: Collection[str], known: Collection[str]) -> None:
         unknown = next((name for name in names if name not in known), None)

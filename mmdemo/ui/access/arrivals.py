@@ -1,4 +1,5 @@
-"""What is on its way in: the bodies of requests while they arrive, and until they are answered.
+"""What is on its way in: the bodies of requests while they arrive, and until they are answered; of a call
+whose answer is fetched later, until it is done.
 
 They lie in memory or in the temporary folder meanwhile, under no other limit than one request's own. So they
 are counted here, byte by byte: of one person, of one network, and of all. Whoever is over a share is refused
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class Arrivals:
         self._lock = threading.Lock()
 
     @contextmanager
-    def coming(self, receive: Receive, person: str, network: str, share: Share | None) -> Iterator[Receive]:
+    def coming(self, receive: Receive, person: str, network: str, share: Share | None) -> Iterator[Arrival]:
         """What receives a body that is counted as long as this block lasts.
 
         Args:
@@ -57,9 +58,9 @@ class Arrivals:
             network: where it comes from.
             share: of that person; None: nothing is counted, and only one that comes no further is ended.
         """
-        arrival = _Arrival(self, receive, f"p {person}", f"n {network}", share)
+        arrival = Arrival(self, receive, f"p {person}", f"n {network}", share)
         try:
-            yield arrival.receive
+            yield arrival
         finally:
             arrival.end()
 
@@ -71,7 +72,9 @@ class Arrivals:
                 self.bodies.add(key, more_bodies)
 
 
-class _Arrival:
+class Arrival:
+    """The body of a request, as what receives it."""
+
     def __init__(
         self, all_of_them: Arrivals, receive: Receive, person: str, network: str, share: Share | None
     ) -> None:
@@ -85,7 +88,7 @@ class _Arrival:
         self._waited_s = self._waited_since_s = 0.0
         self._came_since = 0
 
-    async def receive(self) -> Message:
+    async def __call__(self) -> Message:
         """The next message of a request.
 
         Raises:
@@ -106,6 +109,11 @@ class _Arrival:
         if not message.get("more_body"):
             self._is_whole()
         return message
+
+    def keep(self) -> Callable[[], None]:
+        """Go on counting it after this request; what is returned, called once, ends that."""
+        kept, self._bytes = self._bytes, 0
+        return lambda: self._all.count(self._keys, -kept, 0)
 
     def end(self) -> None:
         """It is on its way no more."""

@@ -22,7 +22,7 @@ from mmdemo.bounds import quota_of
 from mmdemo.errors import MmdemoError
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
-from mmdemo.ui.access.arrivals import Arrivals, Share
+from mmdemo.ui.access.arrivals import Arrival, Arrivals, Share
 from mmdemo.ui.access.askers import Askers, Visit, too_often
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.limits import AtOnce, Rates
@@ -56,7 +56,7 @@ UPLOADS_MB, UPLOADS_AT_ONCE = 4000, 256  # on their way, of all: they lie in the
 UPLOADS_OF_ONE: dict[Role, int] = {"viewer": 16, "annotator": 32, "trainer": 64}
 CALLS_MB, CALLS_AT_ONCE = 256, 512  # the JSON of calls, which is in memory
 OF_ONE_CALLER = Share(4 * MOST_CALL_MB, 64)
-VISIT, ASKERS = "mmdemo.visit", "mmdemo.askers"  # in the scope of a request
+VISIT, ASKERS, ARRIVAL = "mmdemo.visit", "mmdemo.askers", "mmdemo.arrival"  # in the scope of a request
 TOO_MANY = "Too many requests came from here within a minute."
 FRAMED_AS = ("document", "iframe", "frame", "")  # what a plain navigation loads
 
@@ -111,6 +111,7 @@ class Gate:
                 while_answered.enter_context(self._at_a_time(row, visit, scope))
                 if visit is not None and row.body != "nothing":
                     receive = while_answered.enter_context(self._coming(row, visit, receive))
+                    scope[ARRIVAL] = receive
                 if row.body == "json":
                     body = await read_body(Request(scope, receive), MOST_CALL_MB)
                     require_plain(body)
@@ -131,7 +132,7 @@ class Gate:
                     received = bounded(receive, most * 1_000_000, lambda: too_large(most))
                     await self.behind(scope, received, marked)
 
-    def _coming(self, row: Served, visit: Visit, receive: Receive) -> AbstractContextManager[Receive]:
+    def _coming(self, row: Served, visit: Visit, receive: Receive) -> AbstractContextManager[Arrival]:
         """What receives the body of a request, counted while it is on its way; the owner's is not."""
         quota = None if visit.local else quota_of(visit.asker, self._settings)
         share = None
