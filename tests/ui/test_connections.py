@@ -84,6 +84,24 @@ def test_a_request_that_comes_as_the_time_of_a_silent_connection_ends_is_answere
         assert is_closed(line)  # nothing more is asked on it
 
 
+def test_an_answer_that_nobody_reads_is_not_kept_for_long(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "UNREAD_S", 0.3)
+    silent = connections._rooms[served[1].server.server_state].silent
+    with line_to(served[2], CALLS) as line:
+        answered(line)
+        wait_for(lambda: any(one.client == line.getsockname() for one in silent))
+        own = next(one for one in silent if one.client == line.getsockname())
+        for fills in (own.pause_writing, own.resume_writing):  # as its transport does
+            own.loop.call_soon_threadsafe(fills)
+        line.sendall(CALLS)
+        answered(line)
+        own.loop.call_soon_threadsafe(own.pause_writing)
+        line.settimeout(connections.HEAD_S / 2)
+        assert is_closed(line)
+
+
 def answered(line: socket.socket) -> None:
     """Read an answer to its end."""
     came = b""
@@ -115,11 +133,15 @@ def test_one_public_address_has_half_of_the_room_and_a_proxy_all_of_it() -> None
     assert room.take("10.0.0.7")
 
 
-def test_streams_that_stay_open_are_counted_by_person_and_network(
-    make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [("/gradio_api/heartbeat/x", "AT_ONCE_OF_A_PERSON"), ("/mmdemo/media/x", "MEDIA_OF_A_PERSON")],
+)
+def test_streams_that_stay_open_and_media_are_counted_by_person_and_network(
+    make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch, path: str, limit: str
 ) -> None:
     app = make_app("open", server_name="0.0.0.0", samples=False)
-    monkeypatch.setattr(gate, "AT_ONCE_OF_A_PERSON", 2)
+    monkeypatch.setattr(gate, limit, 2)
 
     async def ask_within(depth: int, statuses: list[int]) -> None:
         """A request, and within its answer the next."""
@@ -136,7 +158,7 @@ def test_streams_that_stay_open_are_counted_by_person_and_network(
         async def one() -> None:
             transport = httpx.ASGITransport(at, client=("8.8.8.8", 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-                statuses.append((await client.get("/gradio_api/heartbeat/x")).status_code)
+                statuses.append((await client.get(path)).status_code)
 
         await one()
 
@@ -144,7 +166,7 @@ def test_streams_that_stay_open_are_counted_by_person_and_network(
     awaited(ask_within(3, statuses))
     assert sorted(statuses) == [200, 200, 429]
     again = TestClient(Gate(Starlette(), app, Hosts(app.settings)), base_url="http://127.0.0.1")
-    assert again.get("/gradio_api/heartbeat/x").status_code == 404  # passed on: there is nothing behind
+    assert again.get(path).status_code == 404  # passed on: there is nothing behind
 
 
 def test_that_nothing_can_be_accepted_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -27,6 +27,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from mmdemo.ui.access.limits import Tally
 
 HEAD_S = 15.0  # until a connection has a whole request, from its begin or its last answer
+UNREAD_S = 60.0  # that an answer is kept for somebody who reads nothing of it
 WANTED = 16_384  # file descriptors
 SHARE = 3 / 8  # of them: each may have a file open as well, and the database and models need some
 MOST = 8192  # connections
@@ -92,6 +93,7 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     _peer: str | None = None  # with whom it is counted
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None  # while more was sent than is read
 
     @property
     def room(self) -> Room:
@@ -127,8 +129,18 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self._leave()
         super().connection_lost(exc)
 
+    def pause_writing(self) -> None:
+        """More was sent than is read of it: that is waited for no longer than UNREAD_S."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(UNREAD_S, self.drop)
+
+    def resume_writing(self) -> None:
+        """It was read."""
+        super().resume_writing()
+        self._forget_unread()
+
     def drop(self) -> None:
-        """Close it for another."""
+        """Close it, for another or for its silence."""
         self._leave()
         self.transport.abort()
 
@@ -155,8 +167,14 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             self._timer.cancel()
             self._timer = None
 
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def _leave(self) -> None:
         self._ask()
+        self._forget_unread()
         if self._peer is not None:
             self.room.give_back(self._peer)
             self._peer = None

@@ -51,6 +51,7 @@ OF_A_PERSON = (
 )
 OF_AN_ADDRESS = 6000  # of everybody in one network, such as a class room
 AT_ONCE_OF_A_PERSON = 64  # requests that are not answered yet, streams among them, of those that are counted
+MEDIA_OF_A_PERSON = 128  # files at a time that are not: browsers ask for so many on one connection of HTTP/2
 AT_ONCE_OF_AN_ADDRESS = 2000  # of all
 UPLOADS_MB, UPLOADS_AT_ONCE = 4000, 256  # on their way, of all: they lie in the temporary folder
 UPLOADS_OF_ONE: dict[Role, int] = {"viewer": 16, "annotator": 32, "trainer": 64}
@@ -187,6 +188,8 @@ class Gate:
         most = {f"n {network}": AT_ONCE_OF_AN_ADDRESS}
         if visit is not None and row.counted:
             most[f"p {person_of(visit)}"] = AT_ONCE_OF_A_PERSON
+        elif visit is not None:
+            most[f"m {person_of(visit)}"] = MEDIA_OF_A_PERSON
         with self._at_once.inside(most) as full:
             if full is not None:
                 raise too_often(f"{most[full]} requests from here are being answered.", 5.0)
