@@ -260,7 +260,7 @@ def test_captions_are_proposed_and_a_tick_is_a_label_that_a_second_press_takes_b
     page = open_page(address)
     page.locator(".mm-samples button").nth(1).click()
     page.get_by_role("tab", name="Caption", exact=True).click()
-    expect(page.locator(".mm-caption.best")).to_contain_text("a cup")
+    expect(page.locator(".mm-caption.best")).to_contain_text("an espresso")
     expect(page.locator("[data-captions]")).not_to_contain_text("false")
     log = app.ws.labels.total()
     tick = page.locator("[data-captions] .mm-mark.good").first
