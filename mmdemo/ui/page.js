@@ -73,6 +73,13 @@ window.mm = (() => {
     versionList(select, about)(start.versions, state.version);
     return start;
   }
+  // A picture that cannot be shown says why in its place: its item may have been removed in another tab, or by another.
+  addEventListener("error", async ({ target }) => {
+    if (!(target instanceof HTMLImageElement) || !/mmdemo\/(thumb|media|frame)\//.test(target.src)) return;
+    try { await send(target.src); } catch (e) {
+      if (e instanceof Refused && e.told) target.replaceWith(h("span", { class: "mm-gone" }, e.message));
+    }
+  }, true);
   const live = (samples) => call("mmdemo/live", { method: "POST", body: samples });
 
   // A question before what cannot be undone, perhaps with fields; answers whether to go on.

@@ -1,6 +1,6 @@
 const { h, api, thumb, poll, poke, seconds, upload, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
-let batch = "", offset = 0, layout = "";
+let batch = "", offset = 0, layout = "", browsed = 0;  // how often something was browsed
 const PAGE = 30;
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } };
@@ -79,27 +79,30 @@ poll(element, 5000, () => api("import_state"), (s, e) => { if (!e) importing(s);
 
 /* Browse: pairs with their labels, or pictures, those without a pair too */
 const form = $("[data-browse]");
-const STATES = { pairs: ["labelled", "unlabelled", ...mm.kinds.map((kind) => kind.name)], items: ["labelled", "unlabelled", "unpaired"] };
+const STATES = { pairs: ["labelled", "unlabelled", ...mm.kinds.map((kind) => kind.name), "hidden"], items: ["labelled", "unlabelled", "unpaired", "hidden"], imports: [] };
 const NAMES = { unpaired: "without a pair" };
 function states() {
   form.elements.state.replaceChildren(h("option", { value: "all" }, "any"), ...STATES[form.elements.what.value].map((s) => h("option", { value: s }, NAMES[s] || s)));
+  for (const box of form.querySelectorAll("[data-filter]")) box.hidden = form.elements.what.value === "imports";
   form.elements.contains.placeholder = form.elements.what.value === "pairs" ? "words in the text" : "part of the file's name";
 }
 states();
-const card = (item, text, span, ...facts) => h("figure", {}, h("a", { href: `?view=${mm.viewOf(mm.task.name)}&task=${mm.task.name}&item=${item}`, title: "Open it" }, mm.medium(item, text, span)),
+const card = (row, text, span, ...facts) => h("figure", { class: row.hidden ? "mm-unseen" : null }, chooser(row), h("a", { href: `?view=${mm.viewOf(mm.task.name)}&task=${mm.task.name}&item=${row.item}`, title: "Open it" }, mm.medium(row.item, text, span)),
   h("figcaption", {}, h("span", { class: "mm-text", title: text }, text), h("span", { class: "mm-faint" }, facts.join(" · "))));
-const pairCard = (r) => card(r.item, r.corrected || r.text, r, r.verdict || "unlabelled", r.split || "across the split", r.source);
-const itemCard = (r) => card(r.item, r.name, null, ...[r.width ? `${r.width} × ${r.height}` : r.duration ? `${r.duration.toFixed(1)} s` : null].filter(Boolean), r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
+const pairCard = (r) => card(r, r.corrected || r.text, r, ...(r.hidden ? ["hidden"] : []), r.verdict || "unlabelled", r.split || "across the split", r.source);
+const itemCard = (r) => card(r, r.name, null, ...(r.hidden ? ["hidden"] : []), ...[r.width ? `${r.width} × ${r.height}` : r.duration ? `${r.duration.toFixed(1)} s` : null].filter(Boolean), r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
 async function browse() {
-  const { what, ...values } = Object.fromEntries(new FormData(form));
-  const found = (await api(what, { task: mm.task.name, ...values, offset, limit: PAGE }))[what];
+  const { what, ...values } = Object.fromEntries(new FormData(form)), turn = (browsed += 1);
+  const found = (await api(what, { task: mm.task.name, ...(what === "imports" ? {} : values), offset, limit: PAGE }))[what];
+  if (turn !== browsed) return;  // another was asked for meanwhile
   $("[data-page]").textContent = found.length ? `${offset + 1} to ${offset + found.length}` : "none";
   $("[data-before]").disabled = !offset;
   $("[data-after]").disabled = found.length < PAGE;
-  const none = h("p", { class: "mm-note" }, what === "pairs" ? "No pair fits these filters." : `No ${mm.task.modality.noun} fits these filters.`);
-  $("[data-pairs]").replaceChildren(found.length ? h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)) : none);
+  const none = h("p", { class: "mm-note" }, what === "imports" ? "Nothing that is here was imported." : what === "pairs" ? "No pair fits these filters." : `No ${mm.task.modality.noun} fits these filters.`);
+  $("[data-pairs]").replaceChildren(!found.length ? none : what === "imports" ? importsTable(found) : h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)));
+  drawChosen();
 }
-form.elements.what.onchange = () => { states(); offset = 0; guard(browse)(); };
+form.elements.what.onchange = () => { choose([]); states(); offset = 0; guard(browse)(); };
 $("[data-browse]").onsubmit = (e) => { e.preventDefault(); offset = 0; guard(browse)(); };
 $("[data-before]").onclick = guard(() => { offset = Math.max(0, offset - PAGE); return browse(); });
 $("[data-after]").onclick = guard(() => { offset += PAGE; return browse(); });
@@ -111,12 +114,11 @@ const fetchFile = (box, answer, text) => {
   link.click();
 };
 const wanted = () => ({ task: mm.task.name, format: $("[data-format]").value, every_label: $("[data-every]").checked });
-const count = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
 async function foresee() {  // what a format is and cannot carry is said before
   const asked = wanted(), r = await api("export_preview", asked);
   if (JSON.stringify(asked) !== JSON.stringify(wanted())) return;  // another was chosen meanwhile
   const lost = r.leaves_out.length ? `This format leaves out: ${r.leaves_out.join("; ")}.` : "Nothing is left out.";
-  $("[data-foreseen]").textContent = `${r.about[0].toUpperCase()}${r.about.slice(1)}, of ${count(r.pairs, "pair")} with ${count(r.labels, "label")}. ${lost}`;
+  $("[data-foreseen]").textContent = `${r.about[0].toUpperCase()}${r.about.slice(1)}, of ${count(r.pairs, "pair")} with ${count(r.labels, "label")}. ${lost}${r.removed ? ` ${count(r.removed, "label")} on what was removed stand in removed.log.` : ""}`;
 }
 $("[data-format]").onchange = $("[data-every]").onchange = guard(foresee);
 $("[data-export]").onclick = guard(async () => {
@@ -158,7 +160,7 @@ async function refresh() {
   }
   await foresee();
 }
-element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; form.elements.source.value = ""; refresh(); browse(); named(); poke(); }));
+element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; choose([]); form.elements.source.value = ""; refresh(); browse(); named(); poke(); }));
 function named() { form.elements.what.options[1].textContent = mm.task.modality.plural; }
 named();
 refresh().catch((e) => error(e.message));
