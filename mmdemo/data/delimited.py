@@ -117,8 +117,10 @@ def split_head(text: str, suffix: str) -> Table:
     """
     if named := named_delimiter(text):
         return Table(text.partition("\n")[2], named)
-    while REMARK.match(text):
-        text = text.partition("\n")[2]
+    begin = 0
+    while remark := REMARK.match(text, begin):
+        begin = remark.end()
+    text = text[begin:]
     head = next((line for line in text.split("\n") if line.strip()), "")
     if suffix == ".tsv" and TAB in head:
         return Table(text, TAB)

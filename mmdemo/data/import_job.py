@@ -108,7 +108,8 @@ class ImportJob:
         self._stop.clear()
         self._word, self._looked_s = "", 0.0
         self._rate = time.monotonic(), before.done if before else 0
-        self._note.begin(order, before)
+        if not self._note.begin(order, before) and before is not None:
+            raise UserError(f"{order.name} is being imported already.", "Wait, or stop it first.")
         self._state = {
             "status": "running",
             "id": before.id if before and before.id else secrets.token_hex(4),

@@ -59,7 +59,7 @@ class ImportReport:
 
     def name_changed(self, name: str) -> None:
         """A file is another one than before."""
-        if len(self.changed) < MOST_NAMED:
+        if len(self.changed) < MOST_NAMED and name not in self.changed:
             self.changed.append(name)
 
     def draft(self) -> ImportReport:

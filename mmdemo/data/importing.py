@@ -186,7 +186,9 @@ def carry_out(
         found = ws.imports.get(before.id) if before is not None else None
         if found is not None and found.ended_at is not None:
             found = None  # nothing is left to be done
-        survey = Survey(before.total if before else None) if found else opened.survey(watch.stopped)
+        survey = (
+            Survey(before.total if before else None) if found and found.done else opened.survey(watch.stopped)
+        )
         ws.pairs.sides.declare_classes(survey.classes)
         import_id = found.id if found else ws.imports.begin(order.name, order.task, order.person)
         watch.begun(import_id, survey.rows)

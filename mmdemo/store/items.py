@@ -14,7 +14,7 @@ from mmdemo.errors import UserError
 from mmdemo.label_kinds import UNLABELLED
 from mmdemo.modality import MODALITIES
 from mmdemo.store.database import Database, in_parts
-from mmdemo.store.tables import Item, Pair, Scratch, now
+from mmdemo.store.tables import Item, Pair, Scratch, SourceFile, now
 
 Number = ColumnElement[int]
 HIDDEN = "hidden"  # from what answers show
@@ -174,9 +174,11 @@ class ItemStore:
             return session.scalar(select(func.count()).where(Item.listed, Item.modality == modality)) or 0
 
     def bytes(self) -> int:
-        """Of all files, those that no collection has yet as well."""
+        """Of the collection's files, without those that stay outside."""
+        outside = select(SourceFile.item_id).where(SourceFile.outside)
+        own = select(func.sum(Item.bytes)).where(Item.listed, Item.id.not_in(outside))
         with self._database.read() as session:
-            return int(session.scalar(select(func.sum(Item.bytes))) or 0)
+            return int(session.scalar(own) or 0)
 
     def browse(
         self,

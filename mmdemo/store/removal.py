@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import String, cast, delete, exists, literal, select, update
+from sqlalchemy import String, cast, delete, exists, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from mmdemo.errors import OutsideError
@@ -82,7 +82,8 @@ class Removals:
             texts = set(session.scalars(select(Pair.text).where(own)))
             for part in in_parts(sorted(texts)):
                 keys = [text_key(text) for text in part]
-                texts -= set(session.scalars(select(Pair.text).where(Pair.text_key.in_(keys), ~own)))
+                others = or_(Pair.removed_id.is_distinct_from(change), _HAS_LABEL)
+                texts -= set(session.scalars(select(Pair.text).where(Pair.text_key.in_(keys), others)))
         return texts
 
     def _remove_items(self, ids: Sequence[str]) -> list[Path]:

@@ -298,10 +298,12 @@ def _take_out_of(named: Path, rows_path: Path, wanted: Set[bytes]) -> int:
         return 0
     try:
         dim = int(named.with_suffix(DIM).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        named.unlink()
-        rows_path.unlink()
-        return len(gone)
+    except (OSError, ValueError):  # a file of before, or a damaged one
+        dim, rest = divmod(rows_path.stat().st_size * 8 // int(rows_path.suffix[2:]), max(1, len(found)))
+        if rest or not dim:
+            named.unlink()
+            rows_path.unlink()
+            return len(gone)
     for path, empty in ((rows_path, bytes(dim * int(rows_path.suffix[2:]) // 8)), (named, NO_KEY)):
         with path.open("r+b") as file:
             for row in gone:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from anyio import CancelScope
+from anyio.to_thread import run_sync
 
 from mmdemo.asker import Asker, asking
 from mmdemo.service.app import App
@@ -36,14 +37,14 @@ async def carried_out(
     lane = app.lanes.called(operation.lane)
     if not any(names_address(value) for value in sent):
         return await lane.run(_with_files, app, operation, values, asker, cure)
-    require_role(operation.role, asker)
+    require_role(operation.role, asker, script=True)
     held = ExitStack()
     try:
         files = await app.lanes.fetches.run(_fetched, held, app, sent, asker, cure)
         return await lane.run(ask, app, operation.name, values, "api", asker, files)
     finally:
         with CancelScope(shield=True):
-            await app.lanes.files.run(held.close)
+            await run_sync(held.close)
 
 
 def _with_files(app: App, operation: Operation, values: Mapping[str, Any], asker: Asker, cure: str) -> Any:

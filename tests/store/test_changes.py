@@ -25,7 +25,7 @@ from mmdemo.store.labels import NewLabel
 from mmdemo.store.soundness import media_faults
 from mmdemo.store.tables import Item, Pair, now
 from mmdemo.store.texts import text_id
-from mmdemo.store.vectors import VectorFile
+from mmdemo.store.vectors import VectorFile, take_out
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, labels_of, png
 
@@ -129,6 +129,16 @@ def test_of_a_pair_that_nobody_labelled_nothing_stays_but_its_number(ws: Workspa
     assert made > pair  # no number comes twice: a page of before labels no other pair
 
 
+def test_the_words_of_a_pair_stay_findable_while_another_has_them(ws: Workspace, tmp_path: Path) -> None:
+    imported(ws, tmp_path / "zoo", "cat dog")
+    (tmp_path / "zoo" / "dog.txt").write_text("a cat")
+    import_source(ws, str(tmp_path / "zoo"), TASK)
+    texts = ws.vectors("texts", 2)
+    texts.append([text_id("a cat")], np.ones((1, 2)))
+    remove(ws, items=(item_of(ws, "cat.png").id,))
+    assert texts.missing([text_id("a cat")]) == []
+
+
 def test_the_same_file_and_words_come_back_with_their_side_and_labels(ws: Workspace, tmp_path: Path) -> None:
     imported(ws, tmp_path / "zoo", "cat dog")
     cat, pair = item_of(ws, "cat.png"), pair_of(ws, "a cat")
@@ -161,13 +171,18 @@ def test_what_was_made_of_it_goes_and_no_row_of_others_moves(ws: Workspace, tmp_
     assert features.rows_of(ids).tolist() == [0, 3, 2]
 
 
-def test_vectors_whose_width_nobody_knows_are_made_anew(ws: Workspace) -> None:
+def test_vectors_of_before_are_as_wide_as_their_file_says_and_damaged_ones_are_made_anew(
+    ws: Workspace,
+) -> None:
     ws.vectors("old", 3).append(["ab" * 32, "cd" * 32], np.ones((2, 3)))
     (ws.folder / "vectors" / "old.dim").unlink()
-    from mmdemo.store.vectors import take_out
-
-    assert take_out(ws.folder / "vectors", ["ef" * 32]) == 0 and (ws.folder / "vectors/old.keys").exists()
-    assert take_out(ws.folder / "vectors", ["ab" * 32]) == 1 and not list(ws.folder.glob("vectors/old.[fk]*"))
+    assert take_out(ws.folder / "vectors", ["ef" * 32]) == 0
+    assert take_out(ws.folder / "vectors", ["ab" * 32]) == 1
+    assert ws.vectors("old", 3).missing(["ab" * 32, "cd" * 32]) == ["ab" * 32]
+    (ws.folder / "vectors" / "old.dim").unlink(missing_ok=True)
+    (rows,) = ws.folder.glob("vectors/old.f*")
+    rows.write_bytes(rows.read_bytes()[:-2])
+    assert take_out(ws.folder / "vectors", ["cd" * 32]) == 1 and not list(ws.folder.glob("vectors/old.[fk]*"))
 
 
 def test_hidden_items_and_pairs_are_found_by_no_words_and_count_all_the_same(

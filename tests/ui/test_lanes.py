@@ -86,7 +86,8 @@ KINDS = {
         label label_result label_span last_labels take_back undo
     """,
     "quick": """
-        activate add_to_collection data decide device end_session export_preview grants hub
+        activate add_to_collection changes data decide device edit_item edit_pair end_session export_preview
+        grants hide hub imports show
         import_pause import_resume import_start import_state import_stop invite items label_counts loading
         make_token measured_on medium
         model_trial models next_pair offered_model pairs playing queue remove_run remove_version
@@ -99,7 +100,8 @@ KINDS = {
         evaluate explain find_moments import_preview moments search take_model transcribe watch
     """,
     "long": """
-        backup check export export_version import import_go_on publish_version restore retest_version train
+        backup check export export_version import import_go_on publish_version remove restore
+        retest_version train
     """,
 }
 
