@@ -70,6 +70,7 @@
   const allows = async (role, why) => has(role) || ((await signIn(why)) && has(role));
   // Beside what a role may not do it is said so: of what it is for, `data-for` names the role.
   function sayForWhom() {
+    if (!known) return;
     for (const note of document.querySelectorAll("[data-for]")) {
       const { for: role, does } = note.dataset, words = `${does} for ${roles[role].all}.`;
       note.hidden = has(role);
@@ -154,5 +155,5 @@
   }
   addEventListener("hashchange", () => openLink(true));
   openLink(false);
-  Object.assign(mm, { signIn, allows });
+  Object.assign(mm, { signIn, allows, sayForWhom });
 })();

@@ -165,3 +165,4 @@ function named() { form.elements.what.options[1].textContent = mm.task.modality.
 named();
 refresh().catch((e) => error(e.message));
 browse().catch((e) => error(e.message));
+mm.sayForWhom();

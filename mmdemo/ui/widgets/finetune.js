@@ -107,3 +107,4 @@ poll(element, 4000, async () => {
 });
 let active = "";
 addEventListener("mm-status", (e) => { if (element.offsetParent !== null && e.detail.version !== active) { active = e.detail.version; views[open](); } });
+mm.sayForWhom();
