@@ -28,6 +28,7 @@ TAKEN = frozenset(  # what stands beside the kinds' names in filters, manifests 
         UNLABELLED,
         "all",
         "labelled",
+        "hidden",
         "unpaired",
         "waiting",
         "none",

@@ -87,6 +87,7 @@ def test_align_and_caption(tmp_path: Path) -> None:
     assert captions[0]["start"] is None and captions[0]["score"] >= captions[-1]["score"]
 
 
+@pytest.mark.slow
 def test_evaluate_measures_a_manifest_that_never_enters_the_workspace(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / "b.png").write_bytes(png((0, 0, 200)))

@@ -184,6 +184,7 @@ def test_a_tab_is_drawn(empty: App) -> None:
     assert "Albums are drawn here." in drawn and {"albums", "print-text"} <= set(tabs())
 
 
+@pytest.mark.slow
 def test_a_modality_is_imported_aligned_searched_and_trained_on(empty: App, tmp_path: Path) -> None:
     assert TASKS["print-text"] == "print"
     brought = ask(empty, "import", path=str(album(tmp_path / "prints", 40)), verdict="match", **ON_PRINTS)

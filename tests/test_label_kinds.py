@@ -88,6 +88,7 @@ def test_a_label_that_settles_nothing_leaves_its_pair_in_the_queue(client: TestC
     assert pair in {view.id for view, _ in waiting}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["jsonl", "csv", "datasets", "coco"])
 def test_labels_of_such_a_kind_come_back_from_an_export(
     client: TestClient, app: App, tmp_path: Path, format: str, make_app: Callable[..., App]
@@ -102,6 +103,7 @@ def test_labels_of_such_a_kind_come_back_from_an_export(
     assert [(p.item, p.text) for p in other.pairs.browse(TASK, state="partly")] == [(pair.item, pair.text)]
 
 
+@pytest.mark.slow
 def test_the_command_line_knows_such_a_kind(plug_in: PlugIn, tmp_path: Path) -> None:
     plug_in("partly_kind", PARTLY)
     (tmp_path / "a.png").write_bytes(png())

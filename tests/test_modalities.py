@@ -192,6 +192,7 @@ def test_what_its_tower_makes_that_is_no_number_is_told_with_the_file_and_never_
             ask(app, "search", query="an odd word", task=task)
 
 
+@pytest.mark.slow
 def test_its_items_are_imported_searched_labelled_and_learned_from(
     modality: Modality, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:

@@ -77,6 +77,7 @@ def test_what_is_no_file_is_said_to_be_what_it_is(odd: dict[str, Path]) -> None:
             require_file(path, 10)
 
 
+@pytest.mark.slow
 def test_every_verb_that_takes_a_file_refuses_what_is_none(
     tmp_path: Path, odd: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,6 +204,7 @@ def test_a_range_that_fits_is_taken_at_both_ends() -> None:
     assert load_settings({"GRADIO_SERVER_PORT": "65535"}).server_port == 65535
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["abc", "99999", "0"])
 def test_a_bad_port_is_said_in_one_line_by_both_ways_to_start(value: str) -> None:
     for start in (["app.py"], ["-m", "mmdemo", "serve"]):
@@ -255,6 +257,7 @@ def run(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_who_stops_reading_the_answer_is_told_nothing(tmp_path: Path) -> None:
     done = run(f'"$PY" -m mmdemo settings --workspace {tmp_path} | true; echo ${{PIPESTATUS[0]}}')
     assert (done.stdout, done.stderr) == ("0\n", "")
@@ -276,6 +279,7 @@ def test_ctrl_c_ends_with_130_and_without_a_traceback(
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_served_page_with_130(tmp_path: Path) -> None:
     port = free_port()
     served = subprocess.Popen(

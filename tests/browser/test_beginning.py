@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from mmdemo.service.app import App
@@ -12,6 +13,7 @@ Open = Callable[..., Page]
 Served = tuple[App, str]
 
 
+@pytest.mark.slow
 def test_what_somebody_writes_before_the_samples_are_there_stays(served: Served, open_page: Open) -> None:
     page = open_page(served[1])
     waiting: list[Route] = []

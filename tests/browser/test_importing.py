@@ -35,7 +35,7 @@ def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     page.get_by_label("Path or data set").fill(str(pictures))
     page.get_by_label("leave the files where they are").check()
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(state).to_contain_text("11 of 11 rows were here already")
+    expect(state).to_contain_text("Of 11 rows 11 were here already")
     state.get_by_text("Files that are gone").click()
     expect(state.get_by_text("00.png", exact=True)).to_be_visible()
     state.get_by_text("Files with another name").click()

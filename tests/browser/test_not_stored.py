@@ -46,6 +46,7 @@ def refuse(page: Page, status: int, **answer: str) -> None:
     page.route(LABELS, lambda route: route.fulfill(status=status, json=answer))
 
 
+@pytest.mark.slow
 def test_a_label_that_can_never_be_stored_is_put_aside_and_later_ones_are_stored(
     served: Served, page: Page, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_server_that_refuses_its_status_is_quoted_and_no_connection_is_called_
     expect(line.locator(".mm-dot.good")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_an_undo_of_what_could_not_be_stored_leaves_nothing(served: Served, page: Page) -> None:
     app, _ = served
     refuse(page, 400, error="No.", cure="Stop.")
@@ -212,6 +214,7 @@ def test_who_does_not_sign_in_is_asked_once_and_the_labels_wait_until_they_do(
     assert [verdicts(app, pair) for pair in said] == [["match"]] * 3
 
 
+@pytest.mark.slow
 def test_a_tick_that_cannot_be_stored_is_not_shown_as_made(served: Served, open_page: Open) -> None:
     page = open_page(served[1], tolerate=AWAY)
     refusal = {"error": "No.", "cure": "Stop."}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from mmdemo.service.app import App
@@ -140,6 +141,7 @@ def test_only_while_the_model_loads_it_is_what_is_waited_for(served: Served, ope
     assert page.evaluate("box.textContent") == "Working…"
 
 
+@pytest.mark.slow
 def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fail(
     served: Served, open_page: Open
 ) -> None:
@@ -204,6 +206,7 @@ def test_edit_skip_undo_and_keys_in_a_text_field(served: Served, open_page: Open
     assert app.ws.labels.total() == log + 2
 
 
+@pytest.mark.slow
 def test_a_link_reopens_exactly_what_was_shared(served: Served, open_page: Open) -> None:
     _, address = served
     page = open_page(address)

@@ -56,6 +56,7 @@ def test_the_example_of_the_search_field_finds_what_it_names_and_says_how(
     assert len(titles) > 2 and all("apple" in title.lower() for title in titles)
 
 
+@pytest.mark.slow
 def test_a_tick_in_align_has_a_receipt_with_undo_and_a_shared_link_names_the_version_that_answered(
     served: Served, open_page: Open
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_tick_in_align_has_a_receipt_with_undo_and_a_shared_link_names_the_ver
     expect(tick).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.slow
 def test_a_search_by_a_picture_says_whether_it_asks_for_the_words_too(
     served: Served, open_page: Open
 ) -> None:
@@ -96,6 +98,7 @@ def test_words_in_another_language_have_their_sentence_and_no_percent(
     expect(box.locator(".mm-card").first).to_contain_text("similarity")
 
 
+@pytest.mark.slow
 def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken_back(
     served: Served, open_page: Open
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_wrong_key_is_told_in_the_dialog_and_a_right_one_goes_on_with_what_one
     expect(who(page).get_by_role("button", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_cancel_ends_the_dialog_and_it_comes_back_when_one_asks_for_it(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -109,6 +110,7 @@ def test_cancel_ends_the_dialog_and_it_comes_back_when_one_asks_for_it(
         expect(dialog).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_link_signs_its_reader_in_and_leaves_nothing_of_it_in_the_address(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -123,6 +125,7 @@ def test_a_link_signs_its_reader_in_and_leaves_nothing_of_it_in_the_address(
     expect(other.get_by_label("Your name")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_whoever_signs_in_elsewhere_to_label_is_shown_the_way(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -133,6 +136,7 @@ def test_whoever_signs_in_elsewhere_to_label_is_shown_the_way(
     shows_a_pair(page)
 
 
+@pytest.mark.slow
 def test_the_owner_makes_a_token_in_the_page_and_is_told_how_a_script_sends_it(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -172,6 +176,7 @@ def test_an_invitation_is_copied_over_plain_http_too_and_stays_until_it_is_close
     expect(page.get_by_label("Name")).to_have_value(link)
 
 
+@pytest.mark.slow
 def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -191,6 +196,7 @@ def test_whoever_is_somebody_already_is_asked_before_a_link_makes_them_another(
     expect(who(page)).to_contain_text("Mallory")
 
 
+@pytest.mark.slow
 def test_ones_own_link_again_asks_nothing_and_one_that_was_used_up_is_told_where_one_signs_in(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -207,6 +213,7 @@ def test_ones_own_link_again_asks_nothing_and_one_that_was_used_up_is_told_where
     assert [row.used for row in app.ws.grants.listed() if row.id == grant.id] == [1]
 
 
+@pytest.mark.slow
 def test_the_owner_sees_who_is_let_in_and_is_asked_before_anybody_is_signed_out(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -234,6 +241,7 @@ def test_the_owner_sees_who_is_let_in_and_is_asked_before_anybody_is_signed_out(
     assert not [row for row in app.ws.sessions.listed() if row.name == "Carla"]
 
 
+@pytest.mark.slow
 def test_labels_that_wait_go_out_as_who_made_them_and_as_nobody_else(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -274,6 +282,7 @@ def test_labels_that_wait_go_out_as_who_made_them_and_as_nobody_else(
     expect(page.locator("[data-anothers]")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_status_that_was_asked_before_somebody_signed_in_says_nothing_of_who_labels(
     locked: tuple[App, str], open_page: Open
 ) -> None:
@@ -297,6 +306,7 @@ def test_a_status_that_was_asked_before_somebody_signed_in_says_nothing_of_who_l
     page.unroute("**/mmdemo/api/status")
 
 
+@pytest.mark.slow
 def test_alone_at_one_s_own_machine_there_is_nobody_to_sign_in(
     served: tuple[App, str], open_page: Open
 ) -> None:

@@ -178,6 +178,7 @@ def test_upload_find_correct_label_fine_tune_promote_and_find_again(
     app.context.jobs.roll_back(TASK)
 
 
+@pytest.mark.slow
 def test_a_link_reopens_a_moment_narrow_and_what_is_no_video_gets_a_sentence(
     served: Served, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_link_reopens_a_moment_narrow_and_what_is_no_video_gets_a_sentence(
     expect(page.get_by_text("is not a video that can be read").first).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["samples", "medium", "watch"])
 def test_what_is_said_of_a_refused_file_stays_while_the_first_video_is_on_its_way(
     served: Served, open_page: Callable[..., Page], tmp_path: Path, answer: str

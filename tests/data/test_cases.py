@@ -179,6 +179,7 @@ def test_a_channel_that_is_the_other_upside_down_does_not_silence_the_recording(
     assert told["text"] == "The train to the coast leaves at seven in the morning."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hevc.mp4", "mpeg4.mp4"])
 def test_what_browsers_do_not_play_in_an_mp4_has_a_copy_that_they_do(empty: App, name: str) -> None:
     assert brought(empty, f"codecs-in-mp4/{name}", VIDEO)["items"] == 1

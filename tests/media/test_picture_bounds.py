@@ -74,6 +74,7 @@ def webp_canvas(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 
 
+@pytest.mark.slow
 def test_three_of_the_worst_pictures_at_once_take_little_more_than_one(tmp_path: Path) -> None:
     small = tmp_path / "small.png"
     small.write_bytes(saved(Image.new("RGB", (64, 64)), "PNG"))
@@ -257,6 +258,7 @@ def jpeg2000(path: Path, **how: Any) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_jpeg_2000_in_tiny_blocks_that_says_it_is_large_is_refused_and_a_usual_one_is_not(
     tmp_path: Path,
 ) -> None:

@@ -7,6 +7,7 @@ epochs, activated by a person.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from assets.build_devise import fit_devise
 from mmdemo.evaluation.evaluate import evaluate_workspace
 from mmdemo.media.image import decode_image
+from mmdemo.media.reading import READING
 from mmdemo.models.encoders.devise import load_devise
 from mmdemo.models.encoders.efficientnet_minilm import load_class_vectors
 from mmdemo.models.presets import PRESETS
@@ -40,6 +42,8 @@ def old(make_app: Callable[..., App], tmp_path: Path) -> App:
     """The workspace of before, opened by the code of now."""
     with zipfile.ZipFile(ARCHIVE) as archive:
         archive.extractall(tmp_path / "old")
+    # its drawings are read as they were then: their vectors are of the reading of now
+    (tmp_path / "old" / "vectors" / "reading.json").write_text(json.dumps({"reading": READING}))
     return make_app("old", samples=False)
 
 

@@ -35,6 +35,7 @@ def test_a_promotion_by_another_process_is_followed(
     assert found_by(page) == base
 
 
+@pytest.mark.slow
 def test_the_first_search_after_an_activation_answers_by_the_version_that_was_activated(
     app: App,
 ) -> None:

@@ -136,6 +136,7 @@ def by_sql(ws: Workspace, statement: str) -> None:
         database.execute(statement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_only_people_have_made_is_named_where_it_is_damaged(
     small: Workspace, capsys: pytest.CaptureFixture[str], damage: str

@@ -145,6 +145,7 @@ def test_with_few_held_out_pairs_the_gate_says_so_and_the_person_decides(
     assert app.offers.offer(TASK)["model"] is None  # of those with a higher figure none is here
 
 
+@pytest.mark.slow
 @over_both("labelled")
 def test_the_gate_lets_through_what_is_certainly_better_and_asks_once_for_a_held_out_set(
     labelled: Callable[..., App], cached: Callable[[], Path]

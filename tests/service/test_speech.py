@@ -52,6 +52,7 @@ def test_a_transcript_is_made_once_and_kept(app: App, monkeypatch: pytest.Monkey
     assert app.speech.transcribe(item) == heard
 
 
+@pytest.mark.slow
 def test_a_stopped_transcript_goes_on_from_where_it_was(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmdemo.media.pieces.PIECE_S", (11.0, 11.0))
     part = decode_audio(app.ws.media_path(recording(app)))
@@ -168,6 +169,7 @@ def test_a_title_is_said_to_be_as_sure_as_any_caption_that_claims_as_much(
     assert {c["sure"] for c in app.caption(item)["captions"]} == {how_sure(0.7)} == {"likely"}
 
 
+@pytest.mark.slow
 @over_both("heard_app")
 def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(
     heard_app: App,
@@ -186,6 +188,7 @@ def test_recordings_are_found_by_what_is_said_and_by_topic_and_texts_by_voice(
     assert by_voice.results[0].text == SAID and by_voice.results[0].probability > 0.9
 
 
+@pytest.mark.slow
 @over_both("heard_app")
 def test_of_a_long_query_the_beginning_decides_and_costs(
     heard_app: App, monkeypatch: pytest.MonkeyPatch
@@ -258,6 +261,7 @@ def test_a_file_of_a_transcript_has_what_people_corrected_in_every_format_and_fr
         ask(app, "subtitles", item=item.id, format="doc")
 
 
+@pytest.mark.slow
 @over_both("app")
 def test_the_queue_asks_first_where_words_lie_elsewhere_than_they_were_heard(app: App) -> None:
     items = app.ws.items.listed("audio", limit=3)

@@ -64,6 +64,7 @@ def label_in_another_process(folder: str, pairs: list[int], told, go) -> None:  
     told.put(None)
 
 
+@pytest.mark.slow
 def test_what_another_process_labels_after_a_restore_is_in_the_restored_workspace(
     ws: Workspace, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_picture_that_is_only_looked_at_is_not_part_of_the_collection_until_it
     assert ws.items.count("image") == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=25))
 def test_a_split_never_moves_and_never_leaks(ws: Workspace, rows: list[tuple[int, int]]) -> None:

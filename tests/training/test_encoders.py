@@ -70,6 +70,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_dual_encoder_learns_by_lora_and_in_full_one_on_the_other(
     family: str, tmp_path: Path, make_app: Callable[..., App]

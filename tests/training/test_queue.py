@@ -239,6 +239,7 @@ def test_a_worker_that_still_imports_when_its_page_closes_is_ended_at_once_and_i
     app.context.jobs.stop(run_id)
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_taken_its_seat_ends_by_itself(ws: Workspace) -> None:
     jobs = JobRunner(ws)
     jobs.warm_up()

@@ -147,6 +147,7 @@ print("transformers" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_a_head_is_trained_without_the_libraries_of_networks() -> None:
     done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.split() == ["False"], done.stderr
@@ -213,6 +214,7 @@ def test_a_corrected_text_is_a_match_and_never_crosses_the_split(ws: Workspace) 
 # Runs
 
 
+@pytest.mark.slow
 def test_two_hundred_labels_make_the_model_better_and_it_is_promoted(app: App) -> None:
     label_samples(app, 200)
     done = run(app)

@@ -31,6 +31,7 @@ def chosen(examples: list[Example]) -> list[int]:
     return [e.label for e in split_validation(examples) if e.split == VALIDATION]
 
 
+@pytest.mark.slow
 def test_a_fourth_of_new_items_is_held_out_and_half_as_many_validate_and_stay_there(ws: Workspace) -> None:
     for i in range(400):
         item = ws.add_media("image", png((i % 250, i // 250, 7)), f"{i}.png", source="t")

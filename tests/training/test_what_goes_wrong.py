@@ -52,6 +52,7 @@ def test_a_run_that_cannot_be_written_is_refused_and_leaves_no_folder(app: App, 
     assert not list((app.ws.folder / "runs").glob("run-*")) and app.context.jobs.list(TASK) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["state", "version"])
 def test_a_full_disk_fails_a_run_in_a_sentence_and_it_goes_on_when_there_is_room(
     place: str, app: App, monkeypatch: pytest.MonkeyPatch
@@ -113,6 +114,7 @@ def test_who_goes_on_with_a_run_that_the_disk_has_no_room_for_is_told_how_much_i
 # Slices of time
 
 
+@pytest.mark.slow
 def test_a_head_learns_in_slices_of_time_what_it_learns_in_one_piece(make_app: Callable[..., App]) -> None:
     app = make_app(slice_s=1e-9)
     label_samples(app, 30)

@@ -206,6 +206,7 @@ def test_what_waits_for_an_import_or_a_download_goes_after_a_day_and_no_upload_l
     assert not forgotten.exists()
 
 
+@pytest.mark.slow
 def test_many_requests_leave_nothing_behind(app: App, tmp_path: Path) -> None:
     def state() -> tuple[set[str], int, int]:
         gc.collect()

@@ -65,7 +65,7 @@ def test_a_connection_that_goes_on_with_half_a_request_is_closed_after_its_first
 
 
 def test_a_request_that_comes_as_the_time_of_a_silent_connection_ends_is_answered(
-    served: Served,
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop is busy while the time ends, and the request comes between its last look and the end."""
     silent = connections._rooms[served[1].server.server_state].silent
@@ -77,6 +77,7 @@ def test_a_request_that_comes_as_the_time_of_a_silent_connection_ends_is_answere
         def end_as_it_comes() -> None:
             own._timer.cancel()
             line.sendall(CALLS)  # the loop, in which this is, reads it only afterwards
+            monkeypatch.setattr(connections, "HEAD_S", 0.1)  # for the silence that follows
             own._end()
 
         own.loop.call_soon_threadsafe(end_as_it_comes)

@@ -316,6 +316,7 @@ def test_an_answer_with_a_number_that_is_none_is_an_error_with_a_sentence(
     assert answer.isError and answer.content[0].text.startswith(sentence)
 
 
+@pytest.mark.slow
 def test_no_route_answers_500_whatever_is_sent_to_it(served: Served, http: httpx.Client) -> None:
     asked = 0
     for route in routes(served[1].app.routes):
@@ -332,6 +333,7 @@ def test_no_route_answers_500_whatever_is_sent_to_it(served: Served, http: httpx
     assert asked > 500
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(name=st.sampled_from(PUBLIC), data=st.data())
 def test_whatever_values_are_sent_to_an_operation_the_answer_is_its_json_or_a_sentence(

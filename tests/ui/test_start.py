@@ -18,6 +18,7 @@ from mmdemo.ui.gate import ask
 ROOT = ASSETS.parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["app.py"], ["-m", "mmdemo", "serve"]])
 def test_a_port_in_use_is_one_sentence(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -40,6 +41,7 @@ def test_a_port_in_use_is_one_sentence(
     )
 
 
+@pytest.mark.slow
 def test_who_asks_before_the_samples_are_in_waits_for_them(tmp_path: Path) -> None:
     app = App(load_settings({}, workspace=tmp_path / "w", device="cpu"), samples_later=True)
     answers: list[dict[str, list[str]]] = []
