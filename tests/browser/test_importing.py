@@ -39,4 +39,4 @@ def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     state.get_by_text("Files that are gone").click()
     expect(state.get_by_text("00.png", exact=True)).to_be_visible()
     state.get_by_text("Files with another name").click()
-    expect(state.get_by_text("01.png is first.png now")).to_be_visible()
+    expect(state.get_by_text("01.png is first.png now", exact=True)).to_be_visible()
