@@ -134,7 +134,7 @@ def test_nothing_named_is_refused_and_too_much_too(app: App) -> None:
 def test_removed_samples_stay_away(app: App, make_app: Callable[..., App]) -> None:
     (samples,) = ask(app, "imports", task="video-text")["imports"]
     assert (samples["name"], samples["items"] > 3) == ("samples", True)
-    assert ask(app, "remove", batch=samples["id"])["done"]
+    assert ask(app, "remove", import_id=samples["id"])["done"]
     again = App(app.settings)
     assert again.ws.items.count("video") == 0 and ask(again, "imports", task="video-text")["imports"] == []
     again.close()

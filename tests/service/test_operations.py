@@ -75,9 +75,9 @@ PUBLIC = {  # of other people's programs: names and parameters, in their order; 
     "import_stop": [],
     "imports": ["task", "limit", "offset"],
     "changes": ["limit"],
-    "remove": ["items", "pairs", "batch", "dry_run"],
-    "hide": ["items", "pairs", "batch", "dry_run"],
-    "show": ["items", "pairs", "batch", "dry_run"],
+    "remove": ["items", "pairs", "import_id", "dry_run"],
+    "hide": ["items", "pairs", "import_id", "dry_run"],
+    "show": ["items", "pairs", "import_id", "dry_run"],
     "edit_item": ["item", "name", "source"],
     "edit_pair": ["pair", "text", "start", "end", "whole"],
 }

@@ -97,13 +97,13 @@ class TargetRequest(Request):
 
     items: FewLines = Field([], description=f"items by their ids, at most {FEW}")
     pairs: Pairs = Field([], description=f"pairs by their numbers, at most {FEW}")
-    batch: Name = Field("", description="the id of an import, with all that it brought; empty: none")
+    import_id: Name = Field("", description="the id of an import, with all that it brought; empty: none")
     dry_run: bool = Field(False, description="count only, and change nothing")
 
     @property
     def target(self) -> Target:
         """As the store takes it."""
-        return Target(tuple(self.items), tuple(self.pairs), self.batch.strip())
+        return Target(tuple(self.items), tuple(self.pairs), self.import_id.strip())
 
 
 class AmountAnswer(Answer):

@@ -89,8 +89,8 @@ function importsTable(found) {
   const link = (words, label, work) => h("button", { class: "mm-link", type: "button", "aria-label": label, onclick: attempt(work) }, words);
   const row = (one) => h("tr", {}, cell("", h("strong", {}, one.name)), cell("When", when(one.begun), one.ended ? "" : h("span", { class: "mm-faint" }, " not ended")), cell("By", one.person || "no name"),
     cell(mm.task.modality.plural, String(one.items)), cell("pairs", `${one.pairs}, ${one.labelled} labelled`), cell("hidden", one.hidden ? String(one.hidden) : "none"),
-    h("td", { class: "mm-does" }, one.hidden < one.items + one.pairs && one.hidden < one.items ? link("Hide", `Hide ${one.name}`, () => hideThem({ batch: one.id })) : "",
-      one.hidden ? link("Show again", `Show ${one.name} again`, () => hideThem({ batch: one.id }, false)) : "", link("Remove", `Remove ${one.name}`, () => removeThem({ batch: one.id }))));
+    h("td", { class: "mm-does" }, one.hidden < one.items + one.pairs && one.hidden < one.items ? link("Hide", `Hide ${one.name}`, () => hideThem({ import_id: one.id })) : "",
+      one.hidden ? link("Show again", `Show ${one.name} again`, () => hideThem({ import_id: one.id }, false)) : "", link("Remove", `Remove ${one.name}`, () => removeThem({ import_id: one.id }))));
   return h("div", { class: "mm-wide mm-scroll" }, h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, ["Import", "When", "By", mm.task.modality.plural, "Pairs", "Hidden", ""].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, found.map(row))));
 }
 
