@@ -164,7 +164,10 @@ def _with_texts(named: Mapping[str, str], file: str, lines: list[Mapping[str, An
         own = cells(column)
         return column != file and (not own or not all(map(_names_file, own)))
 
-    known = next((c for c in TEXT_COLUMNS if c in named and says_more(named[c])), "")
+    candidates = [c for c in TEXT_COLUMNS if c in named and named[c] != file]
+    known = next((c for c in candidates if says_more(named[c])), "")
+    if known and known != candidates[0] and not _words(cells(named[known])):
+        known = candidates[0]  # a text may be called like a file, and the other one is a number
     numbered = {n: m[1] for p, n in named.items() if (m := NUMBERED.fullmatch(p)) and m[1] in TEXT_COLUMNS}
     if known or numbered:
         own = [named[known]] if known else []

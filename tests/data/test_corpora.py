@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Row
 from mmdemo.errors import UserError
+from tests.conftest import png
 from tests.data.conftest import Files, Found, lay_out, picture, read_all
 
 TRAIN, VALIDATION, HELD_OUT = "train", "validation", "held-out"
@@ -284,3 +287,10 @@ def test_captions_and_pictures_whose_accents_are_written_otherwise_belong_togeth
     assert read_all(lay_out(tmp_path, {f"{apart}.png": "", f"{composed}.txt": "one"}), "image-text")[1] == {
         f"{apart}.png": (["one"], "")
     }
+
+
+def test_a_text_that_is_called_like_a_file_is_a_text_beside_a_label_that_is_a_number(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "metadata.csv").write_text("file_name,text,label,verdict\na.png,x.png,1,match\n")
+    with open_source(str(tmp_path)) as opened:
+        assert [row.text for row in opened.rows() if isinstance(row, Row)] == ["x.png"]

@@ -371,7 +371,11 @@ def test_a_label_on_a_span_without_an_end_is_refused(app: App) -> None:
 def test_what_is_said_in_a_video_whose_sound_begins_late_is_found_where_it_is_heard(
     app: App, tmp_path: Path, suffix: str, late_s: float
 ) -> None:
-    """Beside a video in which silence comes first: late by an edit list, by the clock, by a jump of it."""
+    """Beside a video in which silence comes first: late by an edit list, by the clock, by a jump of it.
+
+    Coders write other samples of the same sound there, after which one border of two words may lie elsewhere
+    (`benchmarks/late_sound.py` says how often).
+    """
     spoken = decode_audio(next((SPEECH / "samples").glob("sentence-01-*.ogg")))
     samples = np.repeat(spoken, 48_000 // RATE_HZ)
     silence = np.zeros(round(late_s * 48_000), np.float32)
@@ -391,6 +395,7 @@ def test_what_is_said_in_a_video_whose_sound_begins_late_is_found_where_it_is_he
         assert moments[0]["found_by"] != "pictures"
     words_in_place, moment_in_place = found["in place"]
     for words, moment in (found["late"], found["jump"]):
-        assert np.array(words) == pytest.approx(np.array(words_in_place), abs=0.05)
+        elsewhere = np.abs(np.array(words) - np.array(words_in_place)) > 0.05
+        assert elsewhere.sum() <= (0 if suffix == ".mkv" else 2), (words, words_in_place)
         assert moment == pytest.approx(moment_in_place, abs=0.05)
         assert late_s - 0.1 < moment[0] < late_s + 0.5
