@@ -371,10 +371,8 @@ def test_a_label_on_a_span_without_an_end_is_refused(app: App) -> None:
 def test_what_is_said_in_a_video_whose_sound_begins_late_is_found_where_it_is_heard(
     app: App, tmp_path: Path, suffix: str, late_s: float
 ) -> None:
-    """Beside a video in which silence comes first: late by an edit list, by the clock, by a jump of it.
-
-    Coders write other samples of the same sound there, after which one border of two words may lie elsewhere
-    (`benchmarks/late_sound.py` says how often).
+    """Beside a video in which silence comes first: late by an edit list, by the clock, by a jump of it. A coder
+    writes other samples of the same sound there, and one border of two words may lie elsewhere.
     """
     spoken = decode_audio(next((SPEECH / "samples").glob("sentence-01-*.ogg")))
     samples = np.repeat(spoken, 48_000 // RATE_HZ)
