@@ -371,7 +371,7 @@ def test_a_label_on_a_span_without_an_end_is_refused(app: App) -> None:
 def test_what_is_said_in_a_video_whose_sound_begins_late_is_found_where_it_is_heard(
     app: App, tmp_path: Path, suffix: str, late_s: float
 ) -> None:
-    """Beside a video in which silence comes first: late by an edit list, by the clock, by a jump of it. A coder
+    """Beside a video in which silence comes first: late by an edit list, by the clock, by a jump. A coder
     writes other samples of the same sound there, and one border of two words may lie elsewhere.
     """
     spoken = decode_audio(next((SPEECH / "samples").glob("sentence-01-*.ogg")))
