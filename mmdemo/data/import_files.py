@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import stat_result
 from pathlib import Path
 
@@ -44,6 +44,18 @@ class Prepared:
     unlisted: Item | None = None  # the item, where somebody brought it before to look at it
     changed: str = ""  # the file's name, where it was another one when it was imported before
     copied: bool = False  # although it was to stay where it is
+
+    def found_as(self, first: Prepared, number: int) -> None:
+        """Have what was found of the first row with the same file, whose data are kept.
+
+        Args:
+            first: that row.
+            number: of this row, as a person counts them.
+        """
+        self.problem = replace(first.problem, row=number) if first.problem is not None else None
+        self.facts, self.item_id, self.item = first.facts, first.item_id, first.item
+        self.is_known, self.file, self.unlisted = first.is_known, first.file, first.unlisted
+        self.changed, self.copied = first.changed, first.copied
 
 
 def data_of(row: Row) -> bytes | Path:
@@ -85,11 +97,18 @@ class Files:
             OSError: the disk is full.
         """
         prepared = [one for one in prepared if one.item is None and one.problem is None]  # else it was
-        self._look_up([one.row for one in prepared])
-        list(pool.map(self._told(self._hash), prepared))
-        ids = {one.item_id for one in prepared if one.item_id}
+        list(map(self._told(lambda _, row: require_storable(row)), prepared))
+        together = _by_file([one for one in prepared if one.problem is None])
+        firsts = [rows[0] for rows in together]
+        self._look_up([one.row for one in firsts])
+        list(pool.map(self._told(self._hash), firsts))
+        ids = {one.item_id for one in firsts if one.item_id}
         self._items = self._ws.items.of(sorted(ids)) if ids else {}
-        list(pool.map(self._told(self._read), prepared))
+        list(pool.map(self._told(self._read), firsts))
+        for first, *others in together:
+            for one in others:
+                assert isinstance(one.row, Row)  # those that are none stand alone
+                one.found_as(first, one.row.number)
 
     def _told(self, look: Callable[[Prepared, Row], None]) -> Callable[[Prepared], None]:
         def told(prepared: Prepared) -> None:
@@ -115,7 +134,6 @@ class Files:
 
     def _hash(self, prepared: Prepared, row: Row) -> None:
         """Know a file again by its name, size and time, or hash it."""
-        require_storable(row)
         data, name = data_of(row), self._name(row)
         if isinstance(data, Path):
             self._ws.require_file(data, row.name)
@@ -220,11 +238,24 @@ class Files:
                 now = next(others, "")
                 if now:
                     renamed.append(row)
-                    report.renamed[len(report.renamed) :] = [(row.name, now)][: most - len(report.renamed)]
+                    if len(report.renamed) < most:
+                        report.renamed.append((row.name, now))
                 elif len(report.gone) < most and row.name not in report.gone[-2:]:
                     report.gone.append(row.name)
             if renamed:
                 self._ws.source_files.forget(renamed)
+
+
+def _by_file(prepared: Sequence[Prepared]) -> list[list[Prepared]]:
+    """Rows, those together that say the same of one file: it is read and decoded once for all its texts."""
+    found: dict[object, list[Prepared]] = {}
+    for one in prepared:
+        row = one.row
+        key: object = one.at
+        if isinstance(row, Row) and row.data is None and row.file is not None:
+            key = row.file, row.name, row.source
+        found.setdefault(key, []).append(one)
+    return list(found.values())
 
 
 def unexpected(row: Row, e: Exception) -> Skipped:

@@ -102,14 +102,14 @@ class ImportJob:
         on = self._state if alive and self._state["status"] == "running" else None
         name = on["name"] if on else (other.order.name if (other := self._note.elsewhere()) else "")
         if name:
-            raise UserError(f"{name} is being imported already.", "Wait, or stop it first.")
+            raise _is_on(name)
 
     def _set_out(self, order: Order, before: Noted | None) -> None:
         self._stop.clear()
         self._word, self._looked_s = "", 0.0
         self._rate = time.monotonic(), before.done if before else 0
         if not self._note.begin(order, before) and before is not None:
-            raise UserError(f"{order.name} is being imported already.", "Wait, or stop it first.")
+            raise _is_on(order.name)
         self._state = {
             "status": "running",
             "id": before.id if before and before.id else secrets.token_hex(4),
@@ -221,3 +221,7 @@ class ImportJob:
         eta = spent / new * (total - done) if total and new > 0 else None
         self._state |= {"done": done, "total": total, "eta_s": eta}
         self._note.come(done=done, total=total)
+
+
+def _is_on(name: str) -> UserError:
+    return UserError(f"{name} is being imported already.", "Wait, or stop it first.")

@@ -43,12 +43,11 @@ class Ledger:
         except (OSError, sqlite3.Error) as e:
             raise _refused(e) from e
 
-    def go_back(self, done: int) -> bool:
-        """Forget all that comes after so many rows; whether anything was known at all."""
+    def go_back(self, done: int) -> None:
+        """Forget all that comes after so many rows."""
         with self._file:
             for table in ("said", "skipped"):
                 self._file.execute(f"DELETE FROM {table} WHERE at > ?", (done,))
-        return any(self._file.execute(f"SELECT 1 FROM {t} LIMIT 1").fetchone() for t in ("said", "skipped"))
 
     def said(self, place: bytes) -> dict[bytes, int]:
         """What rows have said of a pair, and the first that did."""
@@ -93,6 +92,11 @@ class Ledger:
             self._file.rollback()
         if self._path is not None and remove:
             remove_ledger(self._path)
+
+
+def ledger_path(folder: Path, import_id: str) -> Path:
+    """The file of an import."""
+    return folder / f"{import_id}.sqlite3"
 
 
 def remove_ledger(path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mmdemo.data.import_ledger import remove_ledger
+from mmdemo.data.import_ledger import ledger_path, remove_ledger
 from mmdemo.data.importing import Order
 from mmdemo.media.listing import entries
 from mmdemo.store.durable import replacing
@@ -112,7 +112,7 @@ class ImportNote:
             self._word.unlink(missing_ok=True)
             if not paused:
                 self._path.unlink(missing_ok=True)
-                remove_ledger(self.folder / LEDGERS / f"{self._now.id}.sqlite3")
+                remove_ledger(ledger_path(self.folder / LEDGERS, self._now.id))
         self._now = None
         self._lock.release(force=True)
 
@@ -166,4 +166,4 @@ class ImportNote:
         if found is not None:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
-                remove_ledger(self.folder / LEDGERS / f"{found.id}.sqlite3")
+                remove_ledger(ledger_path(self.folder / LEDGERS, found.id))

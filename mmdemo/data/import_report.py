@@ -71,19 +71,13 @@ class ImportReport:
     def counts(self) -> dict[str, Any]:
         """The numbers, as they are kept while the import goes on."""
         names = (
-            "rows",
-            "imported",
-            "known",
-            "items",
-            "pairs",
-            "labels",
-            "moved",
-            "outside",
-            "copied",
-            "changed",
+            *("rows", "imported", "known", "passed_over", "items", "pairs", "labels"),
+            *("moved", "outside", "copied"),
         )
-        told = {name: getattr(self, name) for name in (*names, "passed_over")}
-        return told | {"changed": list(self.changed), "sides": dict(self.sides)}
+        return {name: getattr(self, name) for name in names} | {
+            "changed": list(self.changed),
+            "sides": dict(self.sides),
+        }
 
     @classmethod
     def of_counts(cls, counts: Mapping[str, Any]) -> ImportReport:

@@ -19,7 +19,7 @@ from mmdemo.store.items import add_all_in
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.pairs import NewPair, Place, check_span
 from mmdemo.store.source_files import note_in
-from mmdemo.store.tables import Pair
+from mmdemo.store.tables import Item, Pair
 from mmdemo.store.texts import clean_text, text_key
 from mmdemo.store.workspace import Workspace
 
@@ -187,13 +187,14 @@ class Writer:
 
     def _write_items(self, session: Session, tasks: Sequence[Task], draft: ImportReport) -> set[int]:
         """Write the items; returns the numbers of the rows that brought one."""
-        new = [
-            (task.one, task.one.item) for task in tasks if not task.one.is_known and task.one.item is not None
-        ]
+        new: dict[int, tuple[Prepared, Item]] = {}  # rows with one file have one item between them
+        for one in (task.one for task in tasks):
+            if not one.is_known and one.item is not None:
+                one.item.import_id = self._id
+                new.setdefault(id(one.item), (one, one.item))
         brought = set()
-        for _, item in new:
-            item.import_id = self._id
-        for (one, _), (_, is_new) in zip(new, add_all_in(session, [item for _, item in new]), strict=True):
+        added = add_all_in(session, [item for _, item in new.values()])
+        for (one, _), (_, is_new) in zip(new.values(), added, strict=True):
             if is_new:
                 brought.add(one.at)
                 draft.items += 1

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from mmdemo.data.import_files import Files, Prepared, data_of
-from mmdemo.data.import_ledger import Ledger, digest
+from mmdemo.data.import_ledger import Ledger, digest, ledger_path
 from mmdemo.data.import_report import MOST_NAMED, ImportReport
 from mmdemo.data.import_rows import VERDICT_ONLY, Writer
 from mmdemo.data.reading import Opened, Survey, open_source
@@ -192,7 +192,7 @@ def carry_out(
         ws.pairs.sides.declare_classes(survey.classes)
         import_id = found.id if found else ws.imports.begin(order.name, order.task, order.person)
         watch.begun(import_id, survey.rows)
-        ledger = Ledger(watch.ledgers / f"{import_id}.sqlite3" if watch.ledgers else None)
+        ledger = Ledger(ledger_path(watch.ledgers, import_id) if watch.ledgers else None)
         report = ImportReport()
         try:
             report = _import(ws, order, opened, survey, watch, found or _new(import_id), ledger)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 
 log = logging.getLogger(__name__)
 Made = TypeVar("Made")
+Said = TypeVar("Said")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and bytes that are no characters
 
 
@@ -69,6 +71,25 @@ def attempt(number: int, name: str, made: Callable[[], Made]) -> Made | Skipped:
             raise
         log.warning("row %s cannot be read", number, exc_info=e)
         return Skipped(number, f"The row cannot be read: {type(e).__name__}: {one_line(str(e))}.", name)
+
+
+def attempt_several(
+    first: int, name: str, said: Callable[[], Sequence[Said]], made: Callable[[int, Said], Row]
+) -> Iterator[Row | Skipped]:
+    """The rows that one record of a source becomes; one sentence where it cannot be told what it says.
+
+    Args:
+        first: the number of the first row.
+        name: of its file, where it names one.
+        said: what the record says, of each row.
+        made: makes a row of its number and of what is said of it.
+    """
+    found = attempt(first, name, said)
+    if isinstance(found, Skipped):
+        yield found
+        return
+    for number, one in enumerate(found, first):
+        yield attempt(number, name, partial(made, number, one))
 
 
 # What a value of a table is, where it is no text.

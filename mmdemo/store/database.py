@@ -251,10 +251,10 @@ class Database:
         self.engine.dispose()
 
 
-def in_parts(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
-    """Values in parts that one query can name."""
-    for start in range(0, len(values), MOST_VALUES):
-        yield values[start : start + MOST_VALUES]
+def in_parts(values: Sequence[Value], most: int = MOST_VALUES) -> Iterator[Sequence[Value]]:
+    """Values in parts that one query can name, or of so many."""
+    for start in range(0, len(values), most):
+        yield values[start : start + most]
 
 
 def _which(file: Path) -> tuple[int, int] | None:

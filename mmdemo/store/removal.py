@@ -56,10 +56,10 @@ class Removals:
     def _finish(self, change: int) -> bool:
         ids = self._item_ids(change)
         take_out(self._vectors, [*ids, *map(text_id, self._texts_of_nobody(change))])
-        left = [path for part in _parts(ids) for path in self._remove_items(part)]
+        left = [path for part in in_parts(ids, AT_ONCE) for path in self._remove_items(part)]
         with self._database.read() as session:
             pairs = list(session.scalars(select(Pair.id).where(Pair.removed_id == change)))
-        for part in _parts(pairs):
+        for part in in_parts(pairs, AT_ONCE):
             self._empty_pairs(part)
         if left:
             log.warning("%d removed files could not be deleted, such as %s", len(left), left[0])
@@ -128,11 +128,6 @@ class Removals:
 
 def _execute(session: Session, statement) -> None:  # type: ignore[no-untyped-def]
     session.execute(statement, execution_options={"synchronize_session": False})
-
-
-def _parts(ids: Sequence) -> Iterator[Sequence]:
-    for start in range(0, len(ids), AT_ONCE):
-        yield ids[start : start + AT_ONCE]
 
 
 def _unlinked(paths: Iterable[Path]) -> list[Path]:

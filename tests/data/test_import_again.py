@@ -78,3 +78,22 @@ def test_new_texts_of_known_files_come(ws: Workspace, folder: Path) -> None:
     (folder / "a.txt").write_text("a text that was written later")
     report = import_source(ws, str(folder), TASK)
     assert (report.items, report.pairs, report.known) == (0, 1, 4)
+
+
+def test_a_file_of_several_texts_is_read_once_and_told_once_where_it_has_changed(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    lines = [f"a.png,text {n}" for n in range(5)]
+    (tmp_path / "metadata.csv").write_text("\n".join(["file_name,text", *lines]))
+    read, item_of = list[str](), ws.item_of
+    monkeypatch.setattr(ws, "item_of", lambda *given: read.append(given[2]) or item_of(*given))
+    report = import_source(ws, str(tmp_path), TASK)
+    assert (read, report.items, report.pairs, report.imported) == (["a.png"], 1, 5, 5)
+    (tmp_path / "a.png").write_bytes(png((9, 9, 9)))
+    report = import_source(ws, str(tmp_path), TASK)
+    assert (read, report.items, report.pairs, report.changed) == (["a.png"] * 2, 1, 5, ["a.png"])
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    report = import_source(ws, str(tmp_path), TASK)
+    assert [one.row for one in report.skipped] == [1, 2, 3, 4, 5]
+    assert len({one.reason for one in report.skipped}) == 1

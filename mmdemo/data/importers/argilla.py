@@ -10,7 +10,7 @@ from typing import Any
 from mmdemo.data.columns import FILE_COLUMNS, OF_MODALITY, TEXT_COLUMNS, said_in
 from mmdemo.data.data_urls import data_of, is_data_url
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
-from mmdemo.data.rows import Row, Skipped, attempt, read_field
+from mmdemo.data.rows import Row, Skipped, attempt_several, read_field
 from mmdemo.data.source import Source
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.label_kinds import LABEL_KINDS
@@ -47,19 +47,14 @@ class ArgillaRecords:
                 yield Skipped(number, "The record has no fields.")
                 continue
             name = str(_metadata(record).get("file_name") or "")
-            found = attempt(number + 1, name, partial(_said, record, names))
-            if isinstance(found, Skipped):
+            said, made = partial(_said, record, names), partial(_row, source, record, splits)
+            for row in attempt_several(number + 1, name, said, made):
                 number += 1
-                yield found
-                continue
-            for said in found:
-                number += 1
-                yield attempt(number, name, partial(_row, source, number, record, said, splits))
+                yield row
 
 
 def _table(source: Source) -> Path | None:
-    asked = (f for f in source.top_json)
-    return next((f for f in asked if _is_records(source, f)), None)
+    return next((f for f in source.top_json if _is_records(source, f)), None)
 
 
 def _is_records(source: Source, path: Path) -> bool:
@@ -112,7 +107,7 @@ def _answer(question: str, value: Any) -> dict[str, Any]:
 
 
 def _row(
-    source: Source, number: int, record: Mapping[str, Any], said: dict[str, Any], splits: Mapping[str, str]
+    source: Source, record: Mapping[str, Any], splits: Mapping[str, str], number: int, said: dict[str, Any]
 ) -> Row:
     fields, metadata = record["fields"], _metadata(record)
     wanted = [*OF_MODALITY.get(source.modality, ()), *FILE_COLUMNS]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from mmdemo.data.columns import FILE_COLUMNS, OF_MODALITY, OWN, TEXT_COLUMNS, said_in
 from mmdemo.data.data_urls import data_of, is_data_url
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
-from mmdemo.data.rows import Row, Skipped, attempt, read_field
+from mmdemo.data.rows import Row, Skipped, attempt_several, read_field
 from mmdemo.data.source import Source
 from mmdemo.errors import ImportRowError
 from mmdemo.label_kinds import LABEL_KINDS
@@ -50,19 +50,14 @@ class LabelStudio:
                     continue
                 name = str(task["data"].get("file_name") or "")
                 for annotation in _annotations(task):
-                    found = attempt(number + 1, name, partial(_said, task["data"], annotation))
-                    if isinstance(found, Skipped):
+                    said = partial(_said, task["data"], annotation)
+                    for row in attempt_several(number + 1, name, said, partial(_row, source, task, splits)):
                         number += 1
-                        yield found
-                        continue
-                    for said in found:
-                        number += 1
-                        yield attempt(number, name, partial(_row, source, number, task, said, splits))
+                        yield row
 
 
 def _tables(source: Source) -> list[Path]:
-    asked = [f for f in source.top_json]
-    return [f for f in asked if _is_tasks(source.head(f))]
+    return [f for f in source.top_json if _is_tasks(source.head(f))]
 
 
 def _is_tasks(head: str) -> bool:
@@ -150,7 +145,7 @@ def _as_was(at: dict[str, Any], ends: dict[str, float | None], data: Mapping[str
 
 
 def _row(
-    source: Source, number: int, task: Mapping[str, Any], said: dict[str, Any], splits: Mapping[str, str]
+    source: Source, task: Mapping[str, Any], splits: Mapping[str, str], number: int, said: dict[str, Any]
 ) -> Row:
     data = task["data"]
     column = _file_column(data, source.modality)
