@@ -165,39 +165,38 @@ def test_a_row_of_no_layout_reaches_beyond_an_upload(tmp_path: Path, secret: Pat
         IMPORTERS.remove("follower")
 
 
+@pytest.fixture
+def mine(tmp_path: Path, secret: Path) -> Path:
+    """A saved data set, beside somebody else's."""
+    for name in ("mine", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.png").touch()
+        data_set(tmp_path / name, secret)
+    return tmp_path / "mine"
+
+
+def name_theirs(state: Path) -> None:
+    """Have a data set say that its table is the other's."""
+    said = json.loads(state.read_text())
+    said["_data_files"][0]["filename"] = "../theirs/data-00000-of-00001.arrow"
+    state.write_text(json.dumps(said))
+
+
 @pytest.mark.parametrize("where", ["state.json", "dataset_dict.json"])
-def test_a_saved_data_set_whose_tables_lie_elsewhere_is_refused(
-    tmp_path: Path, secret: Path, where: str
-) -> None:
-    for name in ("mine", "theirs"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "own.png").touch()
-        data_set(tmp_path / name, secret)
-    folder = tmp_path / "mine"
+def test_a_saved_data_set_whose_tables_lie_elsewhere_is_refused(mine: Path, where: str) -> None:
     if where == "state.json":
-        state = json.loads((folder / where).read_text())
-        state["_data_files"][0]["filename"] = "../theirs/data-00000-of-00001.arrow"
-        (folder / where).write_text(json.dumps(state))
+        name_theirs(mine / where)
     else:
-        (folder / where).write_text(json.dumps({"splits": ["../theirs"]}))
+        (mine / where).write_text(json.dumps({"splits": ["../theirs"]}))
     with pytest.raises(UserError, match="leads out of the folder mine"):
-        rows_of(folder)
+        rows_of(mine)
 
 
-def test_a_saved_data_set_that_says_it_is_of_two_kinds_is_looked_at_as_both(
-    tmp_path: Path, secret: Path
-) -> None:
-    for name in ("mine", "theirs"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "own.png").touch()
-        data_set(tmp_path / name, secret)
-    folder = tmp_path / "mine"
-    (folder / "dataset_dict.json").write_text(json.dumps({"splits": []}))
-    state = json.loads((folder / "state.json").read_text())
-    state["_data_files"][0]["filename"] = "../theirs/data-00000-of-00001.arrow"
-    (folder / "state.json").write_text(json.dumps(state))
+def test_a_saved_data_set_that_says_it_is_of_two_kinds_is_looked_at_as_both(mine: Path) -> None:
+    (mine / "dataset_dict.json").write_text(json.dumps({"splits": []}))
+    name_theirs(mine / "state.json")
     with pytest.raises(UserError, match="leads out of the folder mine"):
-        rows_of(folder)
+        rows_of(mine)
 
 
 def test_of_a_saved_data_set_nothing_is_opened_but_the_file_of_a_row(tmp_path: Path, secret: Path) -> None:

@@ -258,6 +258,17 @@ def test_a_size_that_is_a_lie_and_contents_that_are_not_whole_are_refused(
     refused(ws, tmp_path / "cut.zip", "not a zip")
 
 
+def is_not_read(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where 10,000 bytes of a list are too many, an archive is refused before it is opened as a zip."""
+    monkeypatch.setattr(archives, "MOST_DIRECTORY", 10_000)
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *given: pytest.fail("it was read"))
+    with (
+        pytest.raises(UserError, match="lists more entries than a backup has"),
+        archives.opened(archive),
+    ):
+        pass
+
+
 def test_a_list_of_more_entries_than_a_backup_has_is_not_read(
     ws: Workspace, theirs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,13 +279,7 @@ def test_a_list_of_more_entries_than_a_backup_has_is_not_read(
     (tmp_path / "many.zip").write_bytes(many.getvalue())
     monkeypatch.setattr(archives, "MOST_ENTRIES", 400)
     refused(ws, tmp_path / "many.zip", r"it has 50\d entries")
-    monkeypatch.setattr(archives, "MOST_DIRECTORY", 10_000)
-    monkeypatch.setattr(zipfile, "ZipFile", lambda *given: pytest.fail("it was read"))
-    with (
-        pytest.raises(UserError, match="lists more entries than a backup has"),
-        archives.opened(tmp_path / "many.zip"),
-    ):
-        pass
+    is_not_read(tmp_path / "many.zip", monkeypatch)
 
 
 @pytest.mark.parametrize("at", ["pointed at", "before the pointer"])
@@ -289,13 +294,7 @@ def test_a_list_that_only_the_long_record_tells_of_is_not_read_either(
     pointer = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0 if at_start else len(whole), 1)
     hidden = (long if at_start else b"") + whole[:-22] + (empty if at_start else long) + pointer + whole[-22:]
     (tmp_path / "hidden.zip").write_bytes(hidden)
-    monkeypatch.setattr(archives, "MOST_DIRECTORY", 10_000)
-    monkeypatch.setattr(zipfile, "ZipFile", lambda *given: pytest.fail("it was read"))
-    with (
-        pytest.raises(UserError, match="lists more entries than a backup has"),
-        archives.opened(tmp_path / "hidden.zip"),
-    ):
-        pass
+    is_not_read(tmp_path / "hidden.zip", monkeypatch)
 
 
 def test_what_the_disk_has_no_room_for_is_refused_before_it_is_unpacked(
