@@ -4,37 +4,17 @@ it made of them, as JSON in the file named by the first argument; the others are
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
 import sys
 from hashlib import sha256
 from pathlib import Path
 
-import django
-import label_studio
 from django.conf import settings
-from django.core.management import call_command
+from label_studio_client import open_client
 
 SERVED = "/data/local-files/"
 told, *folders = map(Path, sys.argv[1:])
-os.environ["LABEL_STUDIO_BASE_DATA_DIR"] = str(told.parent / "label-studio")
-os.environ |= {"DJANGO_SETTINGS_MODULE": "core.settings.label_studio", "DJANGO_DB": "sqlite"}
-os.environ |= {"COLLECT_ANALYTICS": "0", "LATEST_VERSION_CHECK": "0"}
-os.environ["LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED"] = "true"
-
-sys.path.insert(0, str(Path(label_studio.__file__).parent))
-django.setup()
-call_command("migrate", verbosity=0, interactive=False)
-Organization = importlib.import_module("organizations.models").Organization
-User = importlib.import_module("users.models").User
-APIClient = importlib.import_module("rest_framework.test").APIClient
-
-person = User.objects.create_user(email="ada@example.com", password="a pass phrase")
-person.active_organization = Organization.create_organization(created_by=person, title="one")
-person.save()
-client = APIClient()
-client.force_authenticate(person)
+client = open_client(told.parent / "label-studio", LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED="true")
 answers = {}
 for folder in folders:
     config = (folder / "label_config.xml").read_text()
