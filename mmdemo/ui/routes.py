@@ -26,7 +26,7 @@ from mmdemo.ui.access.sign_in import sign_in_routes
 from mmdemo.ui.gate import ask, require_role
 from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import json_body, refusal
-from mmdemo.ui.uploads import receive
+from mmdemo.ui.uploads import WaitingImports, receive
 from mmdemo.ui.waiting_files import WAITING
 from mmdemo.ui.while_asked import while_asked
 
@@ -35,6 +35,7 @@ MAKER = "x-mmdemo-as"  # the `person` who made what is sent
 
 def page_routes(app: App) -> list[BaseRoute]:
     """The routes, to stand before Gradio's own."""
+    imports = WaitingImports()
 
     async def live(request: Request) -> Response:
         """16-bit samples at 16 kHz as the raw body: what is said in them, while it is being said."""
@@ -65,7 +66,7 @@ def page_routes(app: App) -> list[BaseRoute]:
     async def upload(request: Request) -> Response:
         """A file as the raw body; `?name=` says what it is called and `?batch=` which import it is for."""
         try:
-            return JSONResponse(await receive(app, request))
+            return JSONResponse(await receive(app, request, imports))
         except MmdemoError as e:
             return refusal(e)
 
