@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,43 +29,27 @@ LONGEST_PATH = 2000  # characters of a name with its folders
 
 
 class WaitingImports:
-    """How much was uploaded for imports that were not carried out yet, by who sent it.
-
-    What is still arriving counts as well: many files at once are no more room than one after another.
-    """
+    """How much was uploaded for imports that were not carried out yet, by who sent it."""
 
     def __init__(self) -> None:
         self._bytes: dict[str, tuple[str, int]] = {}  # by batch: who sent it, and how many
-        self._arriving: Counter[str] = Counter()  # bytes by person
         self._lock = threading.Lock()
 
-    def take(self, asker: Asker, settings: Settings, size: int) -> None:
-        """Count bytes that have come.
-
-        Raises:
-            UserError: there is no room for them.
-        """
+    def room(self, asker: Asker, settings: Settings) -> int | None:
+        """How many bytes somebody may send; None: as many as they like."""
         quota = quota_of(asker, settings)
+        if quota is None:
+            return None
         with self._lock:
             self._bytes = {batch: row for batch, row in self._bytes.items() if batch_folder(batch).is_dir()}
-            own = sum(n for who, n in self._bytes.values() if who == asker.person)
-            every = sum(n for _, n in self._bytes.values()) + self._arriving.total()
-            own += self._arriving[asker.person]
-            if quota and (own + size > quota.mb * 1_000_000 or every + size > quota.all_mb * 1_000_000):
-                raise UserError(
-                    "What was uploaded and not imported yet is over the limit.",
-                    "Import it, or wait for a day; the owner of the page can set MMDEMO_TRAINER_MB.",
-                )
-            if quota:
-                self._arriving[asker.person] += size
+            own = sum(size for who, size in self._bytes.values() if who == asker.person)
+            every = sum(size for _, size in self._bytes.values())
+        return min(quota.mb * 1_000_000 - own, quota.all_mb * 1_000_000 - every)
 
-    def settle(self, asker: Asker, size: int, batch: str | None) -> None:
-        """All bytes of a file that were taken have come, for that batch; None: it came to nothing."""
-        if asker.may("owner"):
-            return
-        with self._lock:
-            self._arriving[asker.person] -= size
-            if batch is not None:
+    def add(self, batch: str, asker: Asker, size: int) -> None:
+        """Count a file that waits now."""
+        if not asker.may("owner"):
+            with self._lock:
                 self._bytes[batch] = (asker.person, self._bytes.get(batch, ("", 0))[1] + size)
 
 
@@ -85,12 +68,14 @@ async def receive(app: App, request: Request, waiting: WaitingImports) -> dict[s
         raise UserError(f"The name of the file has {len(name)} characters.", "Choose a shorter one.")
     batch = request.query_params.get("batch", "")
     task = check_task(request.query_params.get("task", "") or DEFAULT_TASK)
+    room = None
     if batch:
         require_role("trainer", current())
         batch_folder(batch)
+        room = waiting.room(current(), app.settings)
     limit = app.settings.max_upload_mb * 1_000_000
     part = exchange_folder() / f"part-{secrets.token_hex(8)}"
-    held, size, taken, landed = bytearray(), 0, 0, None
+    held, size = bytearray(), 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
@@ -98,16 +83,18 @@ async def receive(app: App, request: Request, waiting: WaitingImports) -> dict[s
                 raise UserError(
                     f"{name} is over the limit of {app.settings.max_upload_mb} MB.", "Make it smaller first."
                 )
-            if batch:
-                waiting.take(current(), app.settings, len(chunk))
-                taken += len(chunk)
+            if room is not None and size > room:
+                raise UserError(
+                    "What was uploaded and not imported yet is over the limit.",
+                    "Import it, or wait for a day; the owner of the page can set MMDEMO_TRAINER_MB.",
+                )
             held += chunk
             if len(held) >= PIECE_BYTES:
                 await app.lanes.files.run(_append, part, bytes(held))
                 held.clear()
         if batch:
             await app.lanes.files.run(_put_in_batch, part, held, batch, name)
-            landed = batch
+            waiting.add(batch, current(), size)
             return {"name": name, "bytes": size}
         return await app.lanes.models.run(_take, app, part, held, name, task)
     except BaseException as e:
@@ -116,8 +103,6 @@ async def receive(app: App, request: Request, waiting: WaitingImports) -> dict[s
         if isinstance(e, OSError):
             raise cannot_write(f"{name} could not be saved", e) from e
         raise
-    finally:
-        waiting.settle(current(), taken, landed)
 
 
 def _append(part: Path, data: bytes | bytearray) -> None:
