@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from mmdemo.data.import_note import PAUSE, STOP, ImportNote, Noted
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 MOST_SHOWN = 1000  # skipped rows that a state holds; a page polls it
 LOOKED_S = 0.2  # how often it is looked whether somebody wants it to pause
 NOTHING_WAITS = UserError("No import waits.", "Import something.")
-Then = Callable[[Order, bool], None]  # told what was imported, and whether it waits to be gone on with
+Then = Callable[[Order], None]  # told what was imported
 
 
 class ImportJob:
@@ -29,15 +30,17 @@ class ImportJob:
 
     Args:
         ws: the workspace, which knows of an import that was paused or killed until the next one.
+        upload_goes: told of the folder of an upload when nobody can go on with its import any more.
     """
 
-    def __init__(self, ws: Workspace) -> None:
+    def __init__(self, ws: Workspace, upload_goes: Callable[[Path], None] = lambda folder: None) -> None:
         self._ws = ws
+        self._upload_goes = upload_goes
         self._note = ImportNote(ws.folder)
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
         self._state: dict[str, Any] = {"status": "none"}
+        self._waits = False  # whether the last one of this process can be gone on with
         self._word, self._looked_s = "", 0.0
         self._rate = (0.0, 0)  # since when, and from which row on it is counted
 
@@ -51,7 +54,10 @@ class ImportJob:
         Raises:
             UserError: one is on already.
         """
-        self._begin(order, None, then)
+        with self._lock:
+            self._require_idle()
+            self._note_new(order)
+            self._follow(order, None, then)
 
     def resume(self, then: Then) -> None:
         """Go on with the import that was paused or broken off, as `start` begins one.
@@ -59,11 +65,20 @@ class ImportJob:
         Raises:
             UserError: there is none, or what it reads is gone.
         """
-        found = self._to_be_resumed()
-        self._begin(found.order, found, then)
+        with self._lock:
+            self._require_idle()
+            found = self._taken_up()
+            self._follow(found.order, found, then)
 
     def run(self, order: Order, progress: Progress) -> ImportReport:
-        """Import while somebody waits for it; arguments and errors as `carry_out`."""
+        """Import while somebody waits for it; where another process has one on, nobody can go on with it.
+
+        Raises:
+            UserError: this process has one on already, or as `carry_out`.
+        """
+        with self._lock:
+            self._require_none_here()
+            self._note_new(order)
         return self._run_here(order, None, progress)
 
     def run_on(self, progress: Progress) -> ImportReport:
@@ -72,44 +87,63 @@ class ImportJob:
         Raises:
             UserError: there is none, or what it reads is gone.
         """
-        found = self._to_be_resumed()
+        with self._lock:
+            self._require_idle()
+            found = self._taken_up()
         return self._run_here(found.order, found, progress)
 
-    def _to_be_resumed(self) -> Noted:
-        found = self._note.waiting()
+    def _taken_up(self) -> Noted:
+        """The import that waits, which nobody else goes on with from now on.
+
+        Raises:
+            UserError: none waits, another process has it, or its upload is gone.
+        """
+        found = self._note.go_on()
         if found is None:
-            raise NOTHING_WAITS
+            other = self._note.elsewhere()
+            raise _is_on(other.order.name) if other is not None else NOTHING_WAITS
         if found.order.within is not None and not found.order.within.is_dir():
-            self._note.drop()
+            self._note.end()
             raise UserError(
                 f"The upload of {found.order.name} went with the process that had it.",
                 "Upload it again: what is here already comes only once.",
             )
+        self._set_out(found.order, found)
         return found
 
-    def _begin(self, order: Order, before: Noted | None, then: Then) -> None:
-        with self._lock:
-            self._require_idle()
-            self._set_out(order, before)
-            self._thread = threading.Thread(
-                target=self._run, args=(order, before, then), name="mmdemo-import", daemon=True
-            )
-            self._thread.start()
+    def _follow(self, order: Order, before: Noted | None, then: Then) -> None:
+        follow = threading.Thread(
+            target=self._run, args=(order, before, then), name="mmdemo-import", daemon=True
+        )
+        follow.start()
 
     def _require_idle(self) -> None:
-        alive = self._thread is not None and self._thread.is_alive()
+        self._require_none_here()
+        if (other := self._note.elsewhere()) is not None:
+            raise _is_on(other.order.name)
+
+    def _require_none_here(self) -> None:
         # What follows one that has paused or is done, as the index, keeps no other from beginning.
-        on = self._state if alive and self._state["status"] == "running" else None
-        name = on["name"] if on else (other.order.name if (other := self._note.elsewhere()) else "")
-        if name:
-            raise _is_on(name)
+        if self._state["status"] == "running":
+            raise _is_on(self._state["name"])
+
+    def _note_new(self, order: Order) -> None:
+        """Note a new import; one that waited is given up for it."""
+        left = self._note.waiting()
+        if self._note.begin(order) and left is not None and left.order.uploaded != order.uploaded:
+            self._give_up(left.order)
+        self._set_out(order, None)
+
+    def _give_up(self, order: Order) -> None:
+        """Nobody can go on with an import."""
+        if order.within is not None:
+            self._upload_goes(order.within)
 
     def _set_out(self, order: Order, before: Noted | None) -> None:
         self._stop.clear()
+        self._waits = False
         self._word, self._looked_s = "", 0.0
         self._rate = time.monotonic(), before.done if before else 0
-        if not self._note.begin(order, before) and before is not None:
-            raise _is_on(order.name)
         self._state = {
             "status": "running",
             "id": before.id if before and before.id else secrets.token_hex(4),
@@ -134,10 +168,13 @@ class ImportJob:
     def stop(self) -> None:
         """Ask it to stop, and give up one that waits; what was imported until then stays."""
         self._stop.set()
-        if not self._note.ask(STOP):
-            self._note.drop()
-            if self._state["status"] == "paused":
-                self._state["status"] = "done"
+        if self._note.ask(STOP):
+            return
+        if (left := self._note.drop()) is not None:
+            self._give_up(left.order)
+        self._waits = False
+        if self._state["status"] == "paused":
+            self._state["status"] = "done"
 
     def state(self) -> dict[str, Any]:
         """Where it stands; of one that waits, why."""
@@ -150,6 +187,8 @@ class ImportJob:
         if (other := self._note.elsewhere()) is not None:
             told = {"status": "running", "id": other.id, "phase": "Importing"}
             return told | other.as_json()
+        if self._waits:  # whoever has gone on with it, or given it up, is another process
+            self._waits, self._state = False, {"status": "none"}
         return dict(self._state)
 
     def tell_broken_off(self) -> None:
@@ -166,26 +205,33 @@ class ImportJob:
         except Exception:
             log.exception("the import failed")
             error = "Something went wrong in mmdemo. What was imported until then is kept; its log says what."
-        shown = report.as_json()
-        shown["skipped"] = shown["skipped"][:MOST_SHOWN]
-        told = {"report": shown | {"skipped_rows": report.passed_over}, "error": error}
-        paused = report.stopped and self._word == PAUSE
-        self._state |= told | {"stopped": report.stopped, "status": "paused" if paused else "done"}
-        then(order, paused)
+        self._end(order, report, error)
+        then(order)
 
     def _run_here(self, order: Order, before: Noted | None, progress: Progress) -> ImportReport:
-        with self._lock:
-            self._set_out(order, before)
-
         def told(done: int, total: int | None) -> None:
             self._report(done, total)
             progress(done, total)
 
         try:
-            return self._carry_out(order, before, told)
-        except KeyboardInterrupt:
-            self.tell_broken_off()
+            report = self._carry_out(order, before, told)
+        except BaseException as e:
+            self._end(order, ImportReport(), str(e) if isinstance(e, MmdemoError) else "")
+            if isinstance(e, KeyboardInterrupt):
+                self.tell_broken_off()
             raise
+        self._end(order, report)
+        return report
+
+    def _end(self, order: Order, report: ImportReport, error: str = "") -> None:
+        """Tell how an import has ended; its upload goes, unless it can be gone on with."""
+        shown = report.as_json()
+        shown["skipped"] = shown["skipped"][:MOST_SHOWN]
+        told = {"report": shown | {"skipped_rows": report.passed_over}, "error": error}
+        if not self._waits:
+            self._give_up(order)
+        paused = report.stopped and self._waits
+        self._state |= told | {"stopped": report.stopped, "status": "paused" if paused else "done"}
 
     def _carry_out(self, order: Order, before: Noted | None, progress: Progress) -> ImportReport:
         def begun(import_id: str, total: int | None) -> None:
@@ -201,9 +247,9 @@ class ImportJob:
             if isinstance(e, UserError) and before is None:
                 self._note.end()
             else:  # the disk, Ctrl-C, a folder that is away: it can be gone on with
-                self._note.leave()
+                self._waits = self._note.leave()
             raise
-        self._note.end(paused=report.stopped and self._word == PAUSE)
+        self._waits = self._note.end(paused=report.stopped and self._word == PAUSE)
         return report
 
     def _is_over(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -69,23 +70,41 @@ class ImportNote:
         """Where what is read is kept; None: nothing is noted."""
         return self.folder / LEDGERS if self._now is not None else None
 
-    def begin(self, order: Order, before: Noted | None = None) -> bool:
-        """An import begins; nothing is noted where another process has one on.
+    def begin(self, order: Order) -> bool:
+        """An import begins, in the place of one that waited; nothing is noted where another one is on.
 
         Args:
             order: what is imported.
-            before: the one that goes on.
         """
-        with self._looking, suppress(OSError, Timeout):
-            self._lock.acquire(timeout=LOOKED_AT_S)
-            self._word.unlink(missing_ok=True)
-            self._now = replace(before, paused=False) if before is not None else Noted(order)
-        if self._now is not None and before is None:
-            for path in entries(self.folder / LEDGERS):  # of those that nobody has gone on with
-                with suppress(OSError):
-                    remove_ledger(path)
+        if not self._take(lambda: Noted(order)):
+            return False
+        for path in entries(self.folder / LEDGERS):  # of those that nobody has gone on with
+            with suppress(OSError):
+                remove_ledger(path)
         self._write()
-        return self._now is not None
+        return True
+
+    def go_on(self) -> Noted | None:
+        """Take up the import that waits; None: none does, or another process has it."""
+        if not self._take(self._read) or self._now is None:
+            return None
+        found = self._now
+        self.come(paused=False)
+        return found
+
+    def _take(self, what: Callable[[], Noted | None]) -> bool:
+        """Whether this process has the note from now on, with what is read under its lock."""
+        with self._looking, suppress(OSError, Timeout):
+            if self._now is None:
+                self._lock.acquire(timeout=LOOKED_AT_S)
+                try:
+                    self._word.unlink(missing_ok=True)
+                    self._now = what()
+                finally:
+                    if self._now is None:
+                        self._lock.release()
+                return self._now is not None
+        return False
 
     def come(self, **to: Any) -> None:
         """It has come so far; where that cannot be written, the import goes on."""
@@ -98,14 +117,14 @@ class ImportNote:
             with suppress(OSError), replacing(self._path, lasting=False) as part:
                 part.write_text(json.dumps(asdict(self._now)), encoding="utf-8")
 
-    def end(self, paused: bool = False) -> None:
-        """It has ended.
+    def end(self, paused: bool = False) -> bool:
+        """It has ended; returns whether it can be gone on with.
 
         Args:
             paused: whether somebody means to go on with it.
         """
         if self._now is None:
-            return
+            return False
         if paused:
             self.come(paused=True)
         with suppress(OSError):
@@ -113,12 +132,18 @@ class ImportNote:
             if not paused:
                 self._path.unlink(missing_ok=True)
                 remove_ledger(ledger_path(self.folder / LEDGERS, self._now.id))
-        self._now = None
-        self._lock.release(force=True)
+        self._let_go()
+        return paused
 
-    def leave(self) -> None:
-        """It has ended by a fault, and can be gone on with."""
-        if self._now is not None:
+    def leave(self) -> bool:
+        """It has ended by a fault; returns whether it can be gone on with."""
+        if self._now is None:
+            return False
+        self._let_go()
+        return self._path.is_file()  # else a full disk took no note of it
+
+    def _let_go(self) -> None:
+        with self._looking:  # else whoever takes it in between has no lock
             self._now = None
             self._lock.release(force=True)
 
@@ -160,10 +185,9 @@ class ImportNote:
             return self._word.read_text(encoding="utf-8") if self._now is not None else ""
         return ""
 
-    def drop(self) -> None:
-        """Nobody goes on with the import that waits."""
-        found = self.waiting()
+    def drop(self) -> Noted | None:
+        """Nobody goes on with the import that waits; returns which it was."""
+        found = self.go_on()
         if found is not None:
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
-                remove_ledger(ledger_path(self.folder / LEDGERS, found.id))
+            self.end()
+        return found

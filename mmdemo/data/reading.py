@@ -20,7 +20,7 @@ from mmdemo.errors import MmdemoError, UserError, is_disk_full, one_line, reason
 from mmdemo.label_kinds import training_of
 from mmdemo.media.below import is_below
 from mmdemo.media.listing import entries
-from mmdemo.media.regular_file import at_home, is_file
+from mmdemo.media.regular_file import at_home, is_file, is_there
 from mmdemo.modality import MODALITIES
 from mmdemo.store.splits import CLASS_ITEMS
 from mmdemo.store.texts import text_key
@@ -136,6 +136,17 @@ def open_source(named: str, within: Path | None = None, task: str = "", layout: 
         source = Source(path, place, modality)
         chosen, others = choose(source, layout)
         yield Opened(source, chosen, tuple(others))
+
+
+def lasting_name(named: str) -> str:
+    """The name of a source by which any process finds it, wherever that was started: of what is there its
+    whole path; another name, as datasets:NAME, stays.
+
+    Raises:
+        UserError: there is no such home.
+    """
+    path = at_home(Path(named))
+    return str(path.absolute()) if is_there(path) else named
 
 
 @contextmanager

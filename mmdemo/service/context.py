@@ -22,7 +22,7 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import Task
 from mmdemo.models.version_source import version_source
-from mmdemo.service.exchange import sweep_exchange
+from mmdemo.service.exchange import remove_batch, sweep_exchange
 from mmdemo.settings import AUTO, Settings
 from mmdemo.store.workspace import Workspace
 
@@ -96,7 +96,7 @@ class Context:
         self.models = ModelManager(
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers, self._fall_back
         )
-        self.imports = ImportJob(self.ws)
+        self.imports = ImportJob(self.ws, remove_batch)
         self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace as replace_in
 from pathlib import Path
@@ -12,7 +11,7 @@ from mmdemo.data.archives import is_archive
 from mmdemo.data.exporting import Exported, Foreseen, export_labels, foresee_export
 from mmdemo.data.import_report import ImportReport
 from mmdemo.data.importing import Order, Progress, import_source
-from mmdemo.data.reading import open_source
+from mmdemo.data.reading import lasting_name, open_source
 from mmdemo.service.checking import Report, check
 from mmdemo.service.context import Context
 from mmdemo.service.exchange import new_folder
@@ -48,6 +47,7 @@ class Data:
         """Import while somebody waits for it; one that is paused, or whose process is killed, can be gone on
         with. Errors as `import_source`.
         """
+        order = replace_in(order, source=lasting_name(order.source))
         return self._context.imports.run(
             order, progress or self._context.progress or (lambda done, total: None)
         )
@@ -66,10 +66,11 @@ class Data:
         Raises:
             UserError: it cannot be read at all, or another import is on.
         """
+        order = replace_in(order, source=lasting_name(order.source), person=current().name)
         if not is_archive(Path(order.source)):
             with open_source(order.source, order.within, order.task, order.layout):  # which is told at once
                 pass
-        self._context.imports.start(replace_in(order, person=current().name), self._ended)
+        self._context.imports.start(order, self._ended)
 
     def resume_import(self) -> None:
         """Go on behind the page with the import that was paused or broken off.
@@ -79,9 +80,7 @@ class Data:
         """
         self._context.imports.resume(self._ended)
 
-    def _ended(self, order: Order, waits: bool) -> None:
-        if order.within is not None and not waits:
-            shutil.rmtree(order.within, ignore_errors=True)
+    def _ended(self, order: Order) -> None:
         self._context.data_changed(order.task)
 
     def export(self, task: str, format: str, out: Path, every_label: bool = False) -> Exported:

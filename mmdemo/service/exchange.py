@@ -63,6 +63,14 @@ def batch_folder(batch: str) -> Path:
     return exchange_folder() / f"batch-{batch}"
 
 
+def remove_batch(folder: Path) -> None:
+    """Remove the files of one import; a folder that is none of this process's uploads stays: which it is may
+    be told by a file of the workspace, and that by whoever has made it.
+    """
+    if is_below(exchange_folder(), folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def file_in_batch(batch: str, name: str) -> Path:
     """Where a file of that name, perhaps with folders in it, waits; names that are too long are shortened.
 

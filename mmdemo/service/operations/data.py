@@ -10,7 +10,6 @@ from pydantic import Field
 from mmdemo.asker import current
 from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import IMPORTERS
-from mmdemo.data.importers.hub_datasets import PREFIX
 from mmdemo.data.importing import NO_LABEL, Order, foreseen, picture_of
 from mmdemo.data.reading import open_source, source_in
 from mmdemo.data.rows import Row, Skipped
@@ -61,8 +60,7 @@ class ImportRequest(Request):
 @operation("import", role="trainer", surfaces=("command",))
 def import_data(app: App, request: ImportRequest) -> dict[str, Any]:
     """Import a folder, a manifest, a class tree, COCO captions or datasets:NAME."""
-    path = request.path if request.path.startswith(PREFIX) else str(Path(request.path).absolute())
-    order = Order(path, request.task, request.verdict, request.layout, "", request.by_reference)
+    order = Order(request.path, request.task, request.verdict, request.layout, "", request.by_reference)
     return app.data.run_import(order).as_json()
 
 
