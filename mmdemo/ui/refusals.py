@@ -43,6 +43,9 @@ log = logging.getLogger(__name__)
 CALLED = re.compile(r"/gradio_api/(run|api|call|call/v2)/([^/]*)/?")  # a named endpoint
 DIRECT = ("run", "api")  # these answer at once, the others by way of the queue
 OF_THE_PAGE = ("run", "predict")  # where Gradio's page asks its own functions, by their number
+NAMES_A_SESSION = re.compile(r"/gradio_api/(queue/join|cancel|reset|run/predict)/?")
+KEPT_NAMES = ("session_hash", "event_id")  # under which Gradio keeps what it knows of a page, for long
+LONGEST_NAME = 100  # characters; Gradio's own have 11 and 32
 NO_FIELDS = ("oauth_token",)  # Gradio takes it out of the body
 GRADIOS = "/gradio_api/"  # below it all is Gradio's own, but for the downloads
 OURS = "/gradio_api/file=mmdemo/"
@@ -245,6 +248,10 @@ class PlainRefusals:
                     await self.app(scope, again(body, receive), watched)
                 return
             called = CALLED.fullmatch(path_of(scope)) if scope["method"] == "POST" else None
+            if scope["method"] == "POST" and NAMES_A_SESSION.fullmatch(path_of(scope)):
+                body = await read_body(Request(scope, receive), MOST_CALL_MB)
+                _require_names(_json(body))
+                receive = again(body, receive)
             if called is None:
                 await self.app(scope, receive, watched)
                 return
@@ -279,6 +286,7 @@ class PlainRefusals:
         """
         body = await read_body(Request(scope, receive), MOST_CALL_MB)
         values = _json(body)
+        _require_names(values)
         if isinstance(values, dict):  # the rest is refused by the route itself
             if way == "call/v2":
                 operation.require_names([name for name in values if name not in NO_FIELDS])
@@ -292,6 +300,20 @@ class PlainRefusals:
             named = dict(zip(operation.fields, given, strict=False)) if isinstance(given, list) else values
             operation.require_short(named)
         return again(body, receive)
+
+
+def _require_names(values: Any) -> None:
+    """Refuse a session or an event by a name that is none: Gradio keeps it as it comes.
+
+    Raises:
+        UserError: it is no text, or too long.
+    """
+    for field in KEPT_NAMES if isinstance(values, dict) else ():
+        name = values.get(field)
+        if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
+            raise UserError(
+                f"{field} is no text of at most {LONGEST_NAME} characters.", "Choose a shorter one, or none."
+            )
 
 
 def again(body: bytes, receive: Receive) -> Receive:

@@ -138,3 +138,20 @@ def test_a_gradio_that_keeps_its_answers_in_another_way_is_told_at_the_start(
     monkeypatch.setattr(queued_answers, "OF_STATES", (*queued_answers.OF_STATES, "shelves"))
     with pytest.raises(UserError, match="keeps its answers in another way: it has no shelves"):
         queued_answers.require_known(served[1])
+
+
+@pytest.mark.parametrize("name", ["x" * 101, ["x"]])
+@pytest.mark.parametrize(
+    "way", ["run/label_counts", "call/label_counts", "run/predict", "queue/join", "cancel", "reset"]
+)
+def test_a_name_of_a_session_that_is_long_or_no_text_is_refused_and_not_kept(
+    served: Served, http: httpx.Client, way: str, name: Any
+) -> None:
+    before = kept(served[1])
+    body = {"data": [], "fn_index": 0, "event_id": "x", "session_hash": name}
+    if way == "call/label_counts":
+        del body["fn_index"]
+    answer = http.post(f"gradio_api/{way}", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith("session_hash is no text of at most 100 characters.")
+    assert kept(served[1]) == before

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from mmdemo.errors import StorageError
 from mmdemo.service.app import App
+from mmdemo.ui.access.gate import Gate
+from mmdemo.ui.access.hosts import Hosts
 from tests.ui.conftest import gated
 from tests.ui.test_who_is_asking import STATUS, role_of, sign_in
 
@@ -190,3 +195,22 @@ def test_the_owner_sees_who_is_let_in_and_takes_each_back(shared: App) -> None:
     ended = owner.post("/mmdemo/api/end_session", json={"session": rows["Anna 1"]["id"]})
     assert ended.status_code == 200 and role_of(anna) == "viewer" and role_of(bob) == "annotator"
     assert owner.post("/mmdemo/api/end_session", json={"session": rows["Anna 1"]["id"]}).status_code == 400
+
+
+def test_a_cookie_header_is_read_in_a_time_that_grows_with_its_length_alone(shared: App) -> None:
+    client, begun_s = gated(shared), time.process_time()
+    cookie = {"Cookie": 'a="' + "\\" * 60_000 + '"'}
+    assert client.post("/mmdemo/api/label_counts", json={}, headers=cookie).status_code == 200
+    assert time.process_time() - begun_s < 5  # unquoted, as Python does it, it takes 20 s
+
+
+def test_what_stands_behind_the_gate_sees_no_cookie(shared: App) -> None:
+    seen: list[bytes] = []
+
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend(name for name, _ in scope["headers"])
+        await Response()(scope, receive, send)
+
+    client = TestClient(Gate(behind, shared, Hosts(shared.settings)), base_url="http://127.0.0.1:7860")
+    assert client.get("/mmdemo/media/x", headers={"Cookie": "a=b", "X-Own": "1"}).status_code == 200
+    assert b"x-own" in seen and b"cookie" not in seen

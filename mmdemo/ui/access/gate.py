@@ -93,6 +93,8 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers, visit = Headers(scope=scope), None
+        # Nothing behind has a cookie of its own, and whoever reads one there reads all that were sent.
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
         self._proxies.settle(scope, headers)
 
         async def marked(message: Message) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.requests import cookie_parser
-
 from mmdemo.service.access import NOTHING_KNOWN, REMEMBERED_S, Access, Admitted, Browser, Session
 
 PATH = "/"
@@ -24,12 +22,23 @@ class Cookies:
 
     def session(self, header: str) -> Session | None:
         """The session that a Cookie header brings; None: none. Whether it still holds is to be asked."""
-        found = cookie_parser(header).get(self._name)
+        found = self._found(header)
         return self._access.session(found) if found else None
 
     def browser(self, header: str) -> Browser:
         """What the browser is known by that brings a Cookie header, also where its session is over."""
-        return self._access.browser(cookie_parser(header).get(self._name, ""))
+        return self._access.browser(self._found(header))
+
+    def _found(self, header: str) -> str:
+        """The text of the cookie in a Cookie header; empty: it has none. The values that are written here
+        need no quotes, and nothing else is read: what Python does with quotes takes the square of their
+        number (CVE-2024-7592).
+        """
+        for part in header.split(";"):
+            name, _, value = part.partition("=")
+            if name.strip() == self._name:
+                return value.strip()
+        return ""
 
     def header(self, session: str, who: Admitted, secure: bool, browser: Browser = NOTHING_KNOWN) -> str:
         """A Set-Cookie header.
