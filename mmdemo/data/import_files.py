@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import stat_result
 from pathlib import Path
@@ -17,6 +17,7 @@ from mmdemo.data.import_report import ImportReport
 from mmdemo.data.rows import UNSTORABLE, Row, Skipped, require_storable
 from mmdemo.errors import MmdemoError, UserError, is_disk_full, one_line, reason
 from mmdemo.media.below import is_below
+from mmdemo.media.regular_file import is_there
 from mmdemo.modality import MODALITIES
 from mmdemo.store.media_store import id_of
 from mmdemo.store.outside import is_as_noted
@@ -24,6 +25,7 @@ from mmdemo.store.source_files import key_of
 from mmdemo.store.tables import Item, SourceFile
 from mmdemo.store.workspace import Workspace
 
+LOOKED_FOR = 8  # files together: a disk of a network takes a while for each
 log = logging.getLogger(__name__)
 
 
@@ -225,25 +227,42 @@ class Files:
         for known in (p.unlisted for p in prepared if p.unlisted is not None and p.problem is None):
             self._ws.scratch.forget(known)
 
-    def tell_gone(self, report: ImportReport, most: int) -> None:
-        """Tell of the files of the folder that are gone, and of those that have another name."""
+    def tell_gone(self, report: ImportReport, most: int, stopped: Callable[[], bool]) -> bool:
+        """Tell of the files of the folder that are gone, and of those that have another name.
+
+        Args:
+            report: where to.
+            most: so many names of each kind at most.
+            stopped: asked now and then whether to end before all were looked for.
+
+        Returns: whether all were looked for. One that nobody may look at is not gone.
+        """
         if self._root is None:
-            return
-        for rows in self._ws.source_files.each(self._folder):
-            gone = [row for row in rows if not (self._root / row.name).exists()]
-            names = self._ws.source_files.names_of(self._folder, sorted({row.item_id for row in gone}))
-            renamed = []
-            for row in gone:
-                others = (one for one in names.get(row.item_id, []) if (self._root / one).exists())
-                now = next(others, "")
-                if now:
-                    renamed.append(row)
-                    if len(report.renamed) < most:
-                        report.renamed.append((row.name, now))
-                elif len(report.gone) < most and row.name not in report.gone[-2:]:
-                    report.gone.append(row.name)
-            if renamed:
-                self._ws.source_files.forget(renamed)
+            return True
+        with ThreadPoolExecutor(LOOKED_FOR, "mmdemo-looking") as pool:
+            for rows in self._ws.source_files.each(self._folder):
+                if stopped():
+                    return False
+                found = pool.map(is_there, [self._root / row.name for row in rows])
+                gone = [row for row, is_here in zip(rows, found, strict=True) if not is_here]
+                self._tell_gone(gone, report, most)
+        return True
+
+    def _tell_gone(self, gone: Sequence[SourceFile], report: ImportReport, most: int) -> None:
+        assert self._root is not None
+        names = self._ws.source_files.names_of(self._folder, sorted({row.item_id for row in gone}))
+        renamed = []
+        for row in gone:
+            others = (one for one in names.get(row.item_id, []) if is_there(self._root / one))
+            now = next(others, "")
+            if now:
+                renamed.append(row)
+                if len(report.renamed) < most:
+                    report.renamed.append((row.name, now))
+            elif len(report.gone) < most and row.name not in report.gone[-2:]:
+                report.gone.append(row.name)
+        if renamed:
+            self._ws.source_files.forget(renamed)
 
 
 def _by_file(prepared: Sequence[Prepared]) -> list[list[Prepared]]:

@@ -262,6 +262,8 @@ class ImportJob:
         return bool(self._word)
 
     def _report(self, done: int, total: int | None) -> None:
+        if done < self._rate[1]:  # it is read from its beginning again
+            self._rate = time.monotonic(), done
         since, first = self._rate
         spent, new = time.monotonic() - since, done - first
         eta = spent / new * (total - done) if total and new > 0 else None

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mmdemo.data.rows import Skipped
@@ -19,12 +20,15 @@ CREATE TABLE IF NOT EXISTS said (
     place BLOB, word BLOB, row INTEGER, at INTEGER, PRIMARY KEY (place, word)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS skipped (at INTEGER, row INTEGER, file TEXT, reason TEXT);
+CREATE TABLE IF NOT EXISTS reached (one INTEGER PRIMARY KEY, at INTEGER);
 """
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+MADE_ANEW = "Resume the import: it is read from its beginning, in which what is here comes only once."
 BESIDE = ("", "-wal", "-shm")  # what SQLite adds to a file's name
 
 
 class Ledger:
-    """The rows of one import, in a file of its own.
+    """The rows of one import, in a file of its own; one that is damaged, as after a power cut, begins anew.
 
     Args:
         path: the file; None: in memory.
@@ -35,48 +39,64 @@ class Ledger:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        try:
+        with _told():
             if path is not None:
                 path.parent.mkdir(exist_ok=True)
-            self._file = sqlite3.connect(path or ":memory:", check_same_thread=False)
-            self._file.executescript(TABLES)
-        except (OSError, sqlite3.Error) as e:
-            raise _refused(e) from e
+            try:
+                self._file = _opened(path)
+            except sqlite3.DatabaseError as e:
+                if path is None or not _is_damaged(e):
+                    raise
+                remove_ledger(path)
+                self._file = _opened(path)
+
+    def reaches(self, done: int) -> bool:
+        """Whether it has what that many rows have said; the newest may be missing after a power cut."""
+        with _told():
+            return self._reached() >= done
+
+    def _reached(self) -> int:
+        found = self._file.execute("SELECT at FROM reached").fetchone()
+        return int(found[0]) if found else 0
 
     def go_back(self, done: int) -> None:
         """Forget all that comes after so many rows."""
-        with self._file:
+        with _told(), self._file:
             for table in ("said", "skipped"):
                 self._file.execute(f"DELETE FROM {table} WHERE at > ?", (done,))
+            self._file.execute("INSERT OR REPLACE INTO reached VALUES (1, ?)", (done,))
 
     def said(self, place: bytes) -> dict[bytes, int]:
         """What rows have said of a pair, and the first that did."""
-        return dict(self._file.execute("SELECT word, row FROM said WHERE place = ?", (place,)))
+        with _told():
+            return dict(self._file.execute("SELECT word, row FROM said WHERE place = ?", (place,)))
 
     def say(self, place: bytes, word: bytes, row: int, at: int) -> None:
         """A row says a word of a pair."""
-        self._file.execute("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?)", (place, word, row, at))
+        with _told():
+            self._file.execute("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?)", (place, word, row, at))
 
     def skip(self, skipped: Skipped, at: int) -> None:
         """A row is passed over."""
         told = (at, skipped.row, _plain(skipped.file), _plain(skipped.reason))
-        self._file.execute("INSERT INTO skipped VALUES (?, ?, ?, ?)", told)
+        with _told():
+            self._file.execute("INSERT INTO skipped VALUES (?, ?, ?, ?)", told)
 
     def skipped(self) -> list[Skipped]:
         """The rows that were passed over, in their order."""
-        rows = self._file.execute("SELECT row, reason, file FROM skipped ORDER BY at, rowid")
-        return [Skipped(*row) for row in rows]
+        with _told():
+            rows = self._file.execute("SELECT row, reason, file FROM skipped ORDER BY at, rowid")
+            return [Skipped(*row) for row in rows]
 
-    def commit(self) -> None:
-        """Keep what was written.
+    def commit(self, at: int) -> None:
+        """Keep what was written, of the rows until one.
 
         Raises:
             StorageError: the disk refused.
         """
-        try:
+        with _told():
+            self._file.execute("INSERT OR REPLACE INTO reached VALUES (1, ?)", (at,))
             self._file.commit()
-        except sqlite3.Error as e:
-            raise _refused(e) from e
 
     def rollback(self) -> None:
         """Forget what was written since."""
@@ -115,5 +135,32 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _refused(e: Exception) -> StorageError:
-    return StorageError(f"What the import has read could not be noted: {reason(e)}.", "Free some disk space.")
+def _opened(path: Path | None) -> sqlite3.Connection:
+    file = sqlite3.connect(path or ":memory:", check_same_thread=False)
+    try:
+        file.executescript(TABLES)
+        (found,) = file.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            damaged = sqlite3.DatabaseError(found)
+            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damaged
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _is_damaged(e: Exception) -> bool:
+    return getattr(e, "sqlite_errorcode", 0) & 0xFF in DAMAGED
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the file refuses within this block is said in a sentence."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as e:
+        if _is_damaged(e):
+            raise StorageError("What was noted of the import's rows is damaged.", MADE_ANEW) from e
+        why = f"What the import has read could not be noted: {reason(e)}."
+        raise StorageError(why, "Free some disk space.") from e

@@ -78,7 +78,7 @@ class Writer:
             tasks = [task for one in rows if (task := self._weigh(one, pairs, draft)) is not None]
             if tasks:
                 self._write(tasks, rows[-1], draft)
-            self._ledger.commit()
+            self._ledger.commit(rows[-1].at)
         except Exception as e:
             self._ledger.rollback()
             known = isinstance(e, UserError)
@@ -93,7 +93,7 @@ class Writer:
             row = rows[0].row
             told = str(e) if known or isinstance(row, Skipped) else unexpected(row, e).reason
             self._skip(rows[0], told, draft)
-            self._ledger.commit()
+            self._ledger.commit(rows[0].at)
         self.report = draft
 
     def _skip(self, one: Prepared, why: str, draft: ImportReport) -> None:
@@ -183,7 +183,7 @@ class Writer:
             if files:
                 note_in(session, files)
             come_in(session, self._id, last.at, last.mark, draft.counts())
-            self._ledger.commit()  # what it has too much after a kill is known by its number
+            self._ledger.commit(last.at)  # what it has too much after a kill is known by its number
 
     def _write_items(self, session: Session, tasks: Sequence[Task], draft: ImportReport) -> set[int]:
         """Write the items; returns the numbers of the rows that brought one."""

@@ -186,10 +186,8 @@ def carry_out(
         found = ws.imports.get(before.id) if before is not None else None
         if found is not None and found.ended_at is not None:
             found = None  # nothing is left to be done
-        survey = (
-            Survey(before.total if before else None) if found and found.done else opened.survey(watch.stopped)
-        )
-        ws.pairs.sides.declare_classes(survey.classes)
+        known = found is not None and found.done
+        survey = Survey(before.total if before else None) if known else _surveyed(ws, opened, watch)
         import_id = found.id if found else ws.imports.begin(order.name, order.task, order.person)
         watch.begun(import_id, survey.rows)
         ledger = Ledger(ledger_path(watch.ledgers, import_id) if watch.ledgers else None)
@@ -204,6 +202,13 @@ def carry_out(
     return report
 
 
+def _surveyed(ws: Workspace, opened: Opened, watch: Watch) -> Survey:
+    """What is known of a source beforehand; which of its texts are classes is noted."""
+    survey = opened.survey(watch.stopped)
+    ws.pairs.sides.declare_classes(survey.classes)
+    return survey
+
+
 def _new(import_id: str) -> Import:
     return Import(id=import_id, done=0, mark="", counts={})
 
@@ -214,7 +219,10 @@ def _import(
     root = opened.source.root if opened.source.within is None and opened.source.root.is_dir() else None
     files = Files(ws, modality_of(order.task).name, order.name, root, order.outside)
     verdict = "" if order.verdict == NO_LABEL else order.verdict
-    rows, notes = _rows_after(opened, found, ledger)
+    rows, anew = _rows_after(opened, found, ledger)
+    if anew:
+        survey = _surveyed(ws, opened, watch)
+        watch.begun(found.id, survey.rows)
     writer = Writer(
         ws, found.id, order.task, verdict, order.name, ledger, ImportReport.of_counts(found.counts)
     )
@@ -245,32 +253,33 @@ def _import(
     report = writer.report
     report.layout, report.stopped = opened.chosen.importer.name, stopped
     report.skipped = ledger.skipped()
-    report.notes += [*opened.source.notes, *notes]
+    report.notes += [*opened.source.notes, *filter(None, [anew])]
     if not stopped:
-        files.tell_gone(report, MOST_NAMED)
+        report.stopped = not files.tell_gone(report, MOST_NAMED, watch.stopped)
+    if not report.stopped:
         ws.imports.end(found.id, report.counts())
     report.tell_sides()
     report.tell_files()
     return report
 
 
-def _rows_after(opened: Opened, found: Import, ledger: Ledger) -> tuple[Iterator[Prepared], list[str]]:
-    """The rows after those that are done, and what is to be told of it. Where the source is another one by
-    now it is read from its beginning, in which what is here already comes only once.
+def _rows_after(opened: Opened, found: Import, ledger: Ledger) -> tuple[Iterator[Prepared], str]:
+    """The rows after those that are done. Where these cannot be known again all are read from the beginning,
+    in which what is here already comes only once, and a sentence says why.
     """
-    if not found.done:
-        ledger.go_back(0)
-        return _numbered(opened), []
-    rows = _numbered(opened)
-    last = next((one for one in rows if one.at == found.done), None)
-    if last is not None and last.mark == found.mark:
-        ledger.go_back(found.done)
-        return rows, []
+    anew = ""
+    if found.done and ledger.reaches(found.done):
+        rows = _numbered(opened)
+        last = next((one for one in rows if one.at == found.done), None)
+        if last is not None and last.mark == found.mark:
+            ledger.go_back(found.done)
+            return rows, ""
+        anew = "The source has changed since it was broken off: it was read from its beginning."
+    elif found.done:
+        anew = "What was noted of its rows was damaged or gone: the source was read from its beginning."
     found.done, found.counts = 0, {}
     ledger.go_back(0)
-    return _numbered(opened), [
-        "The source has changed since it was broken off: it was read from its beginning."
-    ]
+    return _numbered(opened), anew
 
 
 def _is_fleeting(row: Row | Skipped, opened: Opened) -> bool:

@@ -242,7 +242,7 @@ def _require_there(session: Session, target: Target) -> None:
 
 def _items(action: str, target: Target) -> ColumnElement[bool]:
     """The items that a change is about: those that are named, and those that an import brought and that have
-    no pairs of another one.
+    no pairs of another one, nor any that somebody made and labelled.
     """
     found = Item.listed & or_(Item.id.in_(target.items), _brought(target))
     return found if action == REMOVE else found & (Item.hidden != (action == HIDE))
@@ -251,7 +251,9 @@ def _items(action: str, target: Target) -> ColumnElement[bool]:
 def _brought(target: Target) -> ColumnElement[bool]:
     if not target.import_id:
         return false()
-    others = select(Pair.item_id).where(Pair.import_id != target.import_id, Pair.removed_id.is_(None))
+    by_hand = Pair.import_id.is_(None) & Pair.label_id.is_not(None)
+    of_others = or_(Pair.import_id != target.import_id, by_hand)
+    others = select(Pair.item_id).where(of_others, Pair.removed_id.is_(None))
     return (Item.import_id == target.import_id) & Item.id.not_in(others)
 
 

@@ -88,6 +88,16 @@ def test_a_picture_of_which_another_import_has_texts_stays_with_these(ws: Worksp
     assert [(p.name, p.text) for p in ws.pairs.browse(TASK)] == [("cat.png", "a tabby")]
 
 
+def test_a_picture_on_which_somebody_labelled_words_of_their_own_stays_with_these(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    brought = imported(ws, tmp_path / "zoo", "cat dog")
+    ws.labels.add_on(TASK, item_of(ws, "cat.png").id, "a tabby", NewLabel("match"), "search")
+    assert ws.changes.amount(REMOVE, Target(import_id=brought)).labels == 0
+    remove(ws, import_id=brought)
+    assert [(p.name, p.text) for p in ws.pairs.browse(TASK)] == [("cat.png", "a tabby")]
+
+
 def test_labels_stay_in_the_log_and_count_for_nothing(ws: Workspace, tmp_path: Path) -> None:
     imported(ws, tmp_path / "zoo", "cat dog")
     pair = pair_of(ws, "a cat")
