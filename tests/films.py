@@ -13,15 +13,17 @@ from tests.conftest import drawing
 SIZE, A_SECOND = (160, 120), 10  # pixels, and frames a second
 
 
-def write_film(path: Path, names: Sequence[str], each_s: float = 1.0) -> Path:
-    """A video without sound that shows drawings one after another, each for so many seconds."""
+def write_film(
+    path: Path, names: Sequence[str | Path], each_s: float = 1.0, size: tuple[int, int] = SIZE
+) -> Path:
+    """A video without sound that shows drawings, or pictures, one after another, each for so many seconds."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=A_SECOND)
         assert isinstance(stream, av.VideoStream)
-        (stream.width, stream.height), stream.pix_fmt = SIZE, "yuv420p"
+        (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
         for name in names:
-            with Image.open(drawing(name)) as picture:
-                shown = picture.convert("RGB").resize(SIZE)
+            with Image.open(drawing(name) if isinstance(name, str) else name) as picture:
+                shown = picture.convert("RGB").resize(size)
             for _ in range(round(each_s * A_SECOND)):
                 out.mux(stream.encode(av.VideoFrame.from_image(shown)))
         out.mux(stream.encode(None))

@@ -57,6 +57,6 @@ class Pictures:
         features = aligner.media_features([picture])
         known = ConfirmedTexts(self._ws, aligner, item.id).near(aligner.project_media(features)[0], LABELLED)
         written = writer.caption([picture]) if writer else ""
-        captions = propose_captions(aligner, features[0], known, written=written, image=picture)
+        captions = propose_captions(aligner, features[0], known, 5, written, lambda: picture)
         counts = CaptionCounts(self._ws, task)
         return answer(aligner.version, [counts.row(caption) for caption in captions])

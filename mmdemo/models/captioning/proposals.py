@@ -8,7 +8,7 @@ surer of the two. What nothing is certain of is not proposed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -53,7 +53,7 @@ def propose_captions(
     known: Known,
     count: int = 5,
     written: str = "",
-    image: Image.Image | None = None,
+    picture: Callable[[], Image.Image | None] | None = None,
 ) -> list[Caption]:
     """At most `count` captions of one picture that are likelier right than wrong, best first; none where
     nothing is.
@@ -64,7 +64,8 @@ def propose_captions(
         known: what people confirmed.
         count: how many to return.
         written: what a captioner wrote, which comes first whatever its score.
-        image: the picture itself, in which faces are looked for; None: only its features are there.
+        picture: gives the picture itself, in which faces are looked for, or None where it cannot be had; it
+            is called at most once, where a face could make a person likely.
     """
     found: dict[str, Caption] = {}
     for caption in [
@@ -72,7 +73,7 @@ def propose_captions(
         *(Caption(text, 1.0, "confirmed") for text in known.own),
         *_labelled(aligner, features, known),
         *(
-            seen_captions(aligner, features, image)
+            seen_captions(aligner, features, picture)
             if has_classifier(aligner)
             else _classes_of(aligner, features)
         ),

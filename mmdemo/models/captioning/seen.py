@@ -9,6 +9,7 @@ fit that the picture's vector is made of would be to ask the same witness twice:
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from scipy.special import logit
 
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.calibration import OVER_MEDIA, OVER_TEXTS, SIMILARITY, PairFit
-from mmdemo.models.captioning.agreement import SURE, Agreed
+from mmdemo.models.captioning.agreement import PERHAPS, SURE, Agreed
 from mmdemo.models.heads.residual import Projection
 from mmdemo.models.judge import NEAREST_MEDIA, Judge, nearest
 from mmdemo.models.protocols import Caption
@@ -144,18 +145,19 @@ def evidence(aligner: HeadAligner, features: np.ndarray, of: list[Word]) -> dict
 
 
 def seen_captions(
-    aligner: HeadAligner, features: np.ndarray, image: Image.Image | None = None
+    aligner: HeadAligner, features: np.ndarray, picture: Callable[[], Image.Image | None] | None = None
 ) -> list[Caption]:
     """What (F,) features show by the tower's classifier, each with the chance that a person would agree.
 
     Where it is sure of an electric guitar it need not say that it is a guitar. What is seen beside the
-    classes, such as a person, is told by its own fit; for a person faces are looked for, where the image is
-    there.
+    classes, such as a person, is told by its own fit; for a person faces are looked for, where a picture can
+    be had and one face in it could make a person likely.
     """
     things = aligner.towers.grounds.things
     beside = {text: float(p[0]) for text, p in things(features[None]).items()} if things else {}
-    if image is not None and PERSON in beside:
-        beside[PERSON] = _person(beside[PERSON], image)
+    if picture is not None and PERSON in beside and _person(beside[PERSON], MOST_FACE) >= PERHAPS:
+        image = picture()
+        beside[PERSON] = beside[PERSON] if image is None else _person(beside[PERSON], _likeliest_face(image))
     told = [Caption(text, round(p, 4), THING) for text, p in beside.items()]
     found = seen_words(aligner, features) if has_classifier(aligner) else []
     if not found:
@@ -172,16 +174,17 @@ def seen_captions(
     return [*kept, *told]
 
 
-def _person(thing: float, image: Image.Image) -> float:
-    """The probability that a picture shows a person, of which the features alone say so much."""
+def _person(thing: float, face: float) -> float:
+    """How likely a person is shown, by what the features alone say and by the likeliest face."""
+    found = {THING: logit(np.array([thing]).clip(1e-6, 1 - 1e-6)), FACE: face_evidence(np.array([face]))}
+    return float(person_fit().probability(found)[0])
+
+
+def _likeliest_face(image: Image.Image) -> float:
+    """The probability of the likeliest face; 0: none was found."""
     from mmdemo.models.encoders.faces import face_detector
 
-    faces = face_detector().faces(image)
-    found = {
-        THING: logit(np.array([thing]).clip(1e-6, 1 - 1e-6)),
-        FACE: face_evidence(np.array([faces[0].probability if faces else 0.0])),
-    }
-    return float(person_fit().probability(found)[0])
+    return max((face.probability for face in face_detector().faces(image)), default=0.0)
 
 
 def _with_capitals(name: str, proper: list[str]) -> str:
