@@ -7,6 +7,7 @@ from collections.abc import Collection, Set
 from dataclasses import dataclass
 
 from mmdemo.modality import modality_of
+from mmdemo.retrieval.compounds import is_another_thing, is_part_of_a_name
 from mmdemo.store.texts import text_key
 from mmdemo.store.words import (
     EVERY,
@@ -28,7 +29,9 @@ MOST_HITS = 200  # texts
 # How likely an item is an answer whose text of a kind holds all of the query's words. A transcript errs, and
 # what a recogniser only took down in passing errs more. Texts that people gave: benchmarks/title_words.py.
 SURE = {PAIR: 0.95, LABEL: 0.95, WRITTEN: 0.8, SAID: 0.8, HEARD: 0.0}
-BESIDE = 0.7  # where the words stand before what a given text names: a water tower is no water
+BESIDE = 0.7  # where the words stand before what a given text names: an apple pie has to do with apples
+PART = 0.45  # the same where they are a part of a name: a water tower is no water
+ANOTHER = 0.65  # where the last word of a name is sought that is another thing: a hot dog is no dog
 GIVEN = frozenset({PAIR, LABEL})  # by people: the answers, where it is measured how well they are found
 
 
@@ -68,13 +71,22 @@ def word_hits(
         if hit.kind in GIVEN and text_key(hit.body) not in own[hit.item]:
             continue  # marked as wrong, corrected, taken back, hidden or removed
         sure = SURE[hit.kind] if held_share(wanted, hit.body) == 1.0 else 0.0
-        if sure and hit.kind in GIVEN and not said and not names(wanted, hit.body):
-            sure = BESIDE
+        if sure and hit.kind in GIVEN and not said:
+            sure = sure_of(wanted, hit.body, sure)
         known = found.get(hit.item)
         if known is None or sure > known.sure:
             score = known.score if known else hit.score
             found[hit.item] = WordHit(max(score, hit.score), sure, hit.kind)
     return found
+
+
+def sure_of(wanted: Set[str], body: str, named: float = SURE[PAIR]) -> float:
+    """How likely a text that holds the `stems` of a query says that its item is an answer; `named`: what it
+    says where they are what it names.
+    """
+    if names(wanted, body):
+        return ANOTHER if is_another_thing(wanted, body) else named
+    return PART if is_part_of_a_name(wanted, body) else BESIDE
 
 
 def names(wanted: Set[str], body: str) -> bool:

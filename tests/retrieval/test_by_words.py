@@ -7,7 +7,8 @@ import pytest
 
 from assets.sounds import wav_bytes
 from mmdemo.media.audio import RATE_HZ
-from mmdemo.retrieval.by_words import BESIDE, SURE, names, word_hits
+from mmdemo.retrieval.by_words import ANOTHER, BESIDE, PART, SURE, names, sure_of, word_hits
+from mmdemo.retrieval.results import BEST
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.words import LABEL, PAIR, stems
 from mmdemo.store.workspace import Workspace
@@ -49,13 +50,27 @@ def test_a_word_before_it_is_not(query: str, text: str) -> None:
     assert not names(stems(query), text)
 
 
+def test_a_hot_dog_is_less_likely_a_dog_than_a_dog_is_and_is_a_hot_dog() -> None:
+    assert sure_of(stems("a dog"), "Hot dog") == ANOTHER < sure_of(stems("dogs"), "A dog on a leash")
+    assert sure_of(stems("hot dogs"), "A hot dog") == SURE[PAIR]
+    assert sure_of(stems("a dog"), "A dog, hot from running") == SURE[PAIR]
+    assert sure_of(stems("a tower"), "Water tower") == SURE[PAIR]  # no other class is called a tower
+
+
+def test_a_part_of_a_name_is_no_match_that_stands_among_the_best_by_its_words_alone() -> None:
+    assert sure_of(stems("water"), "Old water tower") == PART < BEST
+    assert sure_of(stems("ice"), "Ice cream cone") == PART
+    assert sure_of(stems("ice cream"), "Ice cream cone") == BESIDE
+    assert sure_of(stems("apples"), "An apple pie") == BESIDE
+
+
 def test_words_before_what_a_given_text_names_make_a_picture_less_likely_an_answer(ws: Workspace) -> None:
     tower, _ = add(ws, TASK, "Water tower", 1)
     glass, pair = add(ws, TASK, "A jug", 2)
     ws.labels.add(pair, NewLabel("match", text="A glass of water"))
     found = word_hits(ws, TASK, "water")
-    assert found[tower].sure == BESIDE and found[glass].sure == SURE[LABEL]
-    assert word_hits(ws, TASK, "a tower")[tower].sure == SURE[PAIR] > BESIDE
+    assert found[tower].sure == PART and found[glass].sure == SURE[LABEL]
+    assert word_hits(ws, TASK, "a tower")[tower].sure == SURE[PAIR] > PART
 
 
 def test_in_what_is_said_every_word_counts_alike(ws: Workspace) -> None:
