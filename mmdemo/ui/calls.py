@@ -53,7 +53,7 @@ def _with_files(app: App, operation: Operation, values: Mapping[str, Any], asker
 
 
 def _fetched(held: ExitStack, app: App, sent: list[Any], asker: Asker, cure: str) -> SentFiles:
-    files = held.enter_context(sent_files(app.settings, cure))
     with asking(asker):
+        files = held.enter_context(sent_files(app.settings, cure))
         files.fetch(sent)
     return files

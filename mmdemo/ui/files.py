@@ -17,7 +17,7 @@ import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from mmdemo.errors import UserError
 from mmdemo.service.exchange import exchange_folder
 from mmdemo.service.operations.requests import Medium, shown
 from mmdemo.settings import Settings
+from mmdemo.ui.fetched_bytes import FETCHED
 from mmdemo.ui.waiting_files import WAITING
 
 FROM_CLIENT = "Pass handle_file(path)."
@@ -62,11 +63,13 @@ class SentFiles:
         folder: for what comes within the request or is fetched; it goes when the request is answered.
         most_mb: how large it may be.
         cure: what the caller can do, in the words of where they ask.
+        count: counts the bytes that are fetched, and refuses what is too much.
     """
 
     folder: Path
     most_mb: int
     cure: str
+    count: Callable[[int], None]
     fetched: dict[str, Path] = field(default_factory=dict)  # by address
 
     def fetch(self, values: Iterable[object]) -> None:
@@ -153,6 +156,7 @@ class SentFiles:
                 size += len(piece)
                 if size > self.most_mb * 1_000_000:
                     raise self._too_large("What is at that address")
+                self.count(len(piece))
                 file.write(piece)
         return path
 
@@ -263,6 +267,9 @@ def _left(end_s: float, timeout: float | None, over: type[Exception]) -> float:
 
 @contextmanager
 def sent_files(settings: Settings, cure: str) -> Iterator[SentFiles]:
-    """What opens the files of one request; what it keeps for that is gone afterwards."""
-    with tempfile.TemporaryDirectory(dir=exchange_folder(), ignore_cleanup_errors=True) as folder:
-        yield SentFiles(Path(folder), settings.max_upload_mb, cure)
+    """What opens the files of one request of who is asking; what it keeps for that is gone afterwards."""
+    with (
+        FETCHED.counted(current(), settings) as count,
+        tempfile.TemporaryDirectory(dir=exchange_folder(), ignore_cleanup_errors=True) as folder,
+    ):
+        yield SentFiles(Path(folder), settings.max_upload_mb, cure, count)

@@ -15,6 +15,8 @@ from mmdemo.errors import UserError
 AGENTS = re.compile(r"/gradio_api/mcp/?")  # where agents send their messages
 CURE = 'Send one message, as in {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}.'
 UNREADABLE, NO_MESSAGE = -32700, -32600  # the protocol's numbers of the two mistakes
+MOST_NAMES = 100  # of the params of a message, and of the arguments of a tool
+LONGEST_NAME = 100  # characters of a method and of an id, which every answer repeats
 SPEAKS = {"method": str, "result": dict, "error": dict}  # a message has one of these, of that type
 
 
@@ -42,9 +44,14 @@ def require_message(body: bytes) -> None:
         raise MessageError("The request is a message without a method.")
     if "id" in message and not _is_id(message["id"]):
         raise MessageError("The id of the message is neither a text nor a whole number.")
+    if any(len(str(message.get(name, ""))) > LONGEST_NAME for name in ("id", "method")):
+        raise MessageError(f"The id or the method of the message has over {LONGEST_NAME} characters.")
     params = message.get("params") or {}
     if not isinstance(params, dict):
         raise MessageError("The params of the message are no object.")
+    for named in (message, params, params.get("arguments")):
+        if isinstance(named, dict) and len(named) > MOST_NAMES:
+            raise MessageError(f"An object of the message has over {MOST_NAMES} names.")
     said = {name: value for name, value in params.items() if name != "arguments"}  # a tool checks its own
     try:
         json.dumps(message | {"params": said}, ensure_ascii=False).encode()

@@ -11,7 +11,7 @@ import errno
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,9 @@ from mmdemo.errors import (
 )
 from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
-from mmdemo.settings import Settings
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.served import path_of
+from mmdemo.ui.bodies import MOST_CALL_MB, again, read_body
 from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
 from mmdemo.ui.turns import TURN, Turns
 
@@ -52,10 +52,6 @@ OURS = "/gradio_api/file=mmdemo/"
 # What the machine raises. All else that escapes a route of Gradio's is a value that it did not count on.
 OF_THE_MACHINE = (OSError, MemoryError)
 NO_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)  # what the system says of a name that no file has
-MAX_JSON_MB = 2
-MOST_CALL_MB = 8  # of the JSON of a call, which may hold a file as a data: URL; larger ones are uploaded
-MOST_PARTS = 200_000  # of JSON: lists, objects and what they hold
-LONGEST_NUMBER = 400  # digits: Python reads no more than 4300, and every bound has far fewer
 BODY_CURE = 'Send a JSON object, as in {"data": [...]}.'
 USELESS = UserError("The request cannot be used.", BODY_CURE)
 
@@ -112,87 +108,6 @@ def refusal(
 def fault() -> JSONResponse:
     """The response to what went wrong and is nobody's mistake but ours."""
     return refusal(MmdemoError("Something went wrong in mmdemo.", "Its log says what."), 500)
-
-
-def largest_request_mb(settings: Settings) -> int:
-    """How large a request may be that brings files; JSON is at most MOST_CALL_MB."""
-    return 2 + settings.max_upload_mb
-
-
-def require_plain(body: bytes) -> None:
-    """Refuse JSON of so many parts that reading it takes a hundred times its size in memory. Commas within
-    texts count too.
-
-    Raises:
-        UserError: it has too many.
-    """
-    if sum(body.count(mark) for mark in (b"[", b"{", b",")) > MOST_PARTS:
-        raise UserError(f"The request has over {MOST_PARTS} parts.", "Send less at once.")
-
-
-def is_json(media_type: str) -> bool:
-    """Whether a Content-Type header says JSON and nothing else: a foreign page's form or plain text may hold
-    the word too.
-    """
-    return media_type.partition(";")[0].strip().lower() == "application/json"
-
-
-def bounded(receive: Receive, most_bytes: int, refuse: Callable[[], MmdemoError]) -> Receive:
-    """What receives the body of a request up to a limit, whoever reads it.
-
-    Args:
-        receive: what receives it.
-        most_bytes: of all of it.
-        refuse: makes what is raised where there are more.
-    """
-    left = most_bytes
-
-    async def received() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise refuse()
-        return message
-
-    return received
-
-
-def too_large(most_mb: int) -> UserError:
-    """The refusal of a request that is over a limit."""
-    return UserError(f"The request is over the limit of {most_mb} MB.", "Send less at once.")
-
-
-async def read_body(request: Request, most_mb: int) -> bytes:
-    """The whole body of a request.
-
-    Raises:
-        UserError: it is too large; the rest of it is not received.
-    """
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > most_mb * 1_000_000:
-            raise too_large(most_mb)
-    return bytes(body)
-
-
-async def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object that a request of the page sends.
-
-    Raises:
-        UserError: it sends something else, or too much.
-    """
-    if not is_json(request.headers.get("content-type", "")):
-        raise UserError("The request is not JSON.", "Send a JSON object, as application/json.")
-    data = await read_body(request, MAX_JSON_MB)
-    try:
-        body = json.loads(data or b"{}", parse_int=lambda digits: int(digits[:LONGEST_NUMBER]))
-    except (ValueError, RecursionError) as e:
-        raise UserError("The request is not JSON.", "Send a JSON object.") from e
-    if not isinstance(body, dict):
-        raise UserError("The request is not a JSON object.", "Send a JSON object.")
-    return body
 
 
 def unreadable(request: Request, error: Exception) -> JSONResponse:
@@ -314,16 +229,6 @@ def _require_names(values: Any) -> None:
             raise UserError(
                 f"{field} is no text of at most {LONGEST_NAME} characters.", "Choose a shorter one, or none."
             )
-
-
-def again(body: bytes, receive: Receive) -> Receive:
-    """What receives a body that was read already, and then what comes after it."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def received() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return received
 
 
 def _answer_to(error: Exception, scope: Scope) -> JSONResponse:

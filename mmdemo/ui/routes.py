@@ -23,9 +23,10 @@ from mmdemo.ui.access.gate import VISIT
 from mmdemo.ui.access.hub_sign_in import hub_routes
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sign_in import sign_in_routes
+from mmdemo.ui.bodies import json_body
 from mmdemo.ui.gate import ask, require_role
 from mmdemo.ui.media_routes import MediaResponse, media_routes
-from mmdemo.ui.refusals import json_body, refusal
+from mmdemo.ui.refusals import refusal
 from mmdemo.ui.uploads import WaitingImports, receive
 from mmdemo.ui.waiting_files import WAITING
 from mmdemo.ui.while_asked import while_asked

@@ -32,7 +32,7 @@ from mmdemo.bounds import quota_of
 from mmdemo.errors import UserError
 from mmdemo.service.exchange import exchange_folder
 from mmdemo.settings import Settings
-from mmdemo.ui.refusals import bounded
+from mmdemo.ui.bodies import bounded
 
 NAME = re.compile(r"(?:\A|[/=])mmdemo/sent/([0-9a-f]{64})/([^/]+)\Z")
 KEPT_S = 3600.0

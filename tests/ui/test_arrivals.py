@@ -24,7 +24,7 @@ from mmdemo.ui.access.arrivals import Arrivals, Share
 from mmdemo.ui.access.gate import UPLOADS_OF_ONE, Gate
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.refused import Refused
-from mmdemo.ui.refusals import MOST_CALL_MB
+from mmdemo.ui.bodies import MOST_CALL_MB
 from mmdemo.ui.routes import page_routes
 from mmdemo.ui.waiting_files import WaitingFiles
 from tests.conftest import png

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import pytest
 from anyio import create_task_group, wait_all_tasks_blocked
 
-from mmdemo.asker import OWNER
-from mmdemo.errors import UserError
+from mmdemo.asker import OWNER, Asker, asking
+from mmdemo.errors import BusyError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import Settings
@@ -33,6 +34,10 @@ class Packed(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(200)
+        if self.path == "/large":
+            self.end_headers()
+            self.wfile.write(b"0" * 700_000)
+            return
         if self.path != "/plain":
             self.send_header("Content-Encoding", self.path[1:])
         self.send_header("X-Asked-For", self.headers.get("Accept-Encoding", ""))
@@ -95,6 +100,33 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_asked(
         opened.fetch([url])
         path = opened(url).path
         assert path is not None and path.read_text() == "asked for identity" and not told
+
+
+def test_what_lies_here_of_fetched_files_is_bounded_for_one_visitor_and_for_all(
+    elsewhere: str, tmp_path: Path
+) -> None:
+    """It lies here until a call has its turn, which may be long."""
+    settings, urls = (
+        Settings(tmp_path, visitor_mb=1, visitors_mb=2),
+        [f"{elsewhere}/large", f"{elsewhere}/plain"],
+    )
+
+    def has_room(*held: str) -> bool:
+        """Whether a visitor may fetch while others, who may be the same, hold 700 kB each."""
+        with ExitStack() as waiting:
+            for session in (*held, "who asks"):
+                with asking(Asker("viewer", session)):
+                    opened = waiting.enter_context(sent_files(settings, FROM_CLIENT))
+                    try:
+                        opened.fetch(urls[:1])
+                    except BusyError as e:
+                        assert str(e).startswith("Too much was fetched for calls")
+                        return False
+            return True
+
+    assert has_room() and has_room("another")
+    assert not has_room("who asks") and not has_room("another", "a third")
+    assert has_room()  # nothing of what was refused or answered counts any more
 
 
 PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001:80b::200e")

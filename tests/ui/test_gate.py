@@ -23,8 +23,9 @@ from mmdemo.settings import Settings, load_settings
 from mmdemo.ui.access.gate import Gate, is_foreign
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.served import path_of, rows_of
+from mmdemo.ui.bodies import MOST_CALL_MB, largest_request_mb
 from mmdemo.ui.gate import ask
-from mmdemo.ui.refusals import MOST_CALL_MB, PlainRefusals, largest_request_mb
+from mmdemo.ui.refusals import PlainRefusals
 from tests.ui.conftest import awaited, gated
 
 Served = tuple[App, Any, str]
@@ -161,12 +162,19 @@ def test_no_route_reads_on_past_the_largest_request(
         assert answer.status_code == status and read[0] <= limit, answer.text
 
 
-@pytest.mark.parametrize("path", ["gradio_api/call/align", "gradio_api/run/align", "gradio_api/mcp/"])
-def test_json_of_very_many_parts_is_refused_before_it_is_read(path: str, http: httpx.Client) -> None:
-    """Each empty list of three bytes would be an object of sixty in memory."""
-    body = b'{"data":[' + b"[]," * 300_000 + b"0]}"
+@pytest.mark.parametrize("path", ["gradio_api/call/align", "gradio_api/queue/join", "gradio_api/mcp/"])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [  # three bytes of an empty list would be sixty in memory; names are looked at while nobody is answered
+        (b'{"data":[' + b"[]," * 300_000 + b"0]}", "over 200000 parts"),
+        (b"{" + b'"a":1,' * 20_000 + b'"b":0}', "over 10000 names"),
+    ],
+)
+def test_json_of_very_many_parts_or_names_is_refused_before_it_is_read(
+    path: str, body: bytes, told: str, http: httpx.Client
+) -> None:
     answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 400 and "over 200000 parts" in answer.json()["error"]
+    assert answer.status_code == 400 and told in answer.json()["error"]
 
 
 def test_how_often_others_call_is_told_to_nobody(http: httpx.Client) -> None:

@@ -214,6 +214,7 @@ def test_a_name_that_no_file_can_have_is_a_file_that_there_is_not(
     assert not [record for record in caplog.records if record.exc_info]
 
 
+MANY = dict.fromkeys((str(n) for n in range(101)), 1)
 RPC: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 FOR_AGENTS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
@@ -222,7 +223,7 @@ FOR_AGENTS = {"Content-Type": "application/json", "Accept": "application/json, t
     ("body", "says"),
     [
         (NESTED, "is not JSON"),
-        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "is not JSON"),
+        (b'{"a":' * 9_000 + b"1" + b"}" * 9_000, "is not JSON"),
         (json.dumps(RPC | {"params": {}})[:-2].encode() + b'"a":' + NESTED + b"}}", "is not JSON"),
         (b'{"jsonrpc": "2.0", "method": "ping", "id": ' + b"9" * 5000 + b"}", "is not JSON"),
         (b"\xff", "is not JSON"),
@@ -230,6 +231,10 @@ FOR_AGENTS = {"Content-Type": "application/json", "Accept": "application/json, t
         (b"[]", "no JSON-RPC message"),
         (b'{"data": []}', "no JSON-RPC message"),
         (b'{"jsonrpc": "2.0", "id": 1}', "without a method"),
+        (json.dumps(RPC | {"method": "x" * 101}).encode(), "over 100 characters"),
+        (json.dumps(RPC | {"id": "x" * 101}).encode(), "over 100 characters"),
+        (json.dumps(RPC | {"params": MANY}).encode(), "over 100 names"),
+        (json.dumps(RPC | {"params": {"name": "align", "arguments": MANY}}).encode(), "over 100 names"),
         (json.dumps(RPC | {"id": "\ud800"}).encode(), "character that cannot be sent back"),
         (json.dumps(RPC | {"method": "\ud800"}).encode(), "character that cannot be sent back"),
         (json.dumps(RPC | {"id": math.inf}).encode(), "neither a text nor a whole number"),

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
-from mmdemo.ui.refusals import MAX_JSON_MB
+from mmdemo.ui.bodies import MAX_JSON_MB
 from mmdemo.ui.routes import page_routes
 
 

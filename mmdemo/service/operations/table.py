@@ -101,8 +101,8 @@ class Operation:
         Raises:
             UserError: a text is longer than any may be.
         """
-        for name, value in values.items():
-            kind = self.fields[name].annotation if name in self.fields else None
+        for name, field in self.fields.items():
+            value, kind = values.get(name), field.annotation
             is_list = any(get_origin(one) is list for one in (kind, *get_args(kind)))
             if isinstance(value, str) and len(value) > LONGEST_TEXT and not is_list:
                 raise UserError(

@@ -30,19 +30,18 @@ from mmdemo.ui.access.proxies import Proxies, network_of
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.served import Served, path_of, rows_of
 from mmdemo.ui.access.sessions import Cookies
-from mmdemo.ui.gate import hide_folders
-from mmdemo.ui.refusals import (
+from mmdemo.ui.bodies import (
     MOST_CALL_MB,
     again,
     bounded,
-    fault,
     is_json,
     largest_request_mb,
     read_body,
-    refusal,
     require_plain,
     too_large,
 )
+from mmdemo.ui.gate import hide_folders
+from mmdemo.ui.refusals import fault, refusal
 
 log = logging.getLogger(__name__)
 FRAMES_OF_A_SPACE = " https://huggingface.co https://*.hf.space"  # the pages that show a Space

@@ -14,7 +14,8 @@ from mmdemo.service.access import Admitted, Browser, Move, new_session
 from mmdemo.service.app import App
 from mmdemo.ui.access.askers import Visit
 from mmdemo.ui.access.gate import ASKERS, VISIT
-from mmdemo.ui.refusals import json_body, refusal
+from mmdemo.ui.bodies import json_body
+from mmdemo.ui.refusals import refusal
 from mmdemo.ui.waiting_files import WAITING
 
 LONGEST_KEY = 1000
