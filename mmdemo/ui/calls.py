@@ -33,6 +33,7 @@ async def carried_out(
     Raises:
         MmdemoError: it cannot be carried out.
     """
+    operation.require_short(values)
     sent = [values.get(name) for name, field in operation.fields.items() if is_file(field)]
     lane = app.lanes.called(operation.lane)
     if not any(names_address(value) for value in sent):

@@ -40,6 +40,7 @@ CLOSED = (
     r"/gradio_api/(proxy=|file=|file/|custom_component/x/x/x/)x",
     r"/gradio_api/stream/.*",
     r"/gradio_api/(undo-)?vibe-.*",
+    r"/gradio_api/mcp/(sse|messages/?.*)",
 )
 
 

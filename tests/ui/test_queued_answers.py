@@ -155,3 +155,12 @@ def test_a_name_of_a_session_that_is_long_or_no_text_is_refused_and_not_kept(
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("session_hash is no text of at most 100 characters.")
     assert kept(served[1]) == before
+
+
+@pytest.mark.parametrize("way", ["run", "call"])
+def test_a_list_as_text_of_a_million_lines_is_refused_before_it_waits_and_is_taken_apart(
+    http: httpx.Client, way: str
+) -> None:
+    answer = http.post(f"gradio_api/{way}/align", json={"data": [None, "\n" * 1_000_000]})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "texts has 1000000 lines, over the limit of 10000."

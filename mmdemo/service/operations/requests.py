@@ -28,6 +28,7 @@ from mmdemo.modality import CAPTIONING, DEFAULT_TASK, TASKS
 from mmdemo.store.splits import SIDES, SIDES_OR_ALL
 from mmdemo.store.tables import UNSTORABLE
 
+MOST_LINES = 10_000  # of a text that is a list; what takes one has limits of its own
 LONGEST_TEXT = 100_000  # characters of any text; what is stored has limits of its own
 LONGEST_NAME = 1000
 LONGEST_PERSON = 120  # as the database keeps it

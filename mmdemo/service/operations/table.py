@@ -18,7 +18,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
@@ -31,8 +31,10 @@ from mmdemo.service.app import App
 from mmdemo.service.lanes import LaneName
 from mmdemo.service.operations.requests import (
     LONGEST_TEXT,
+    MOST_LINES,
     Answer,
     Request,
+    is_list,
     is_local,
     is_missing,
     refusal,
@@ -99,15 +101,18 @@ class Operation:
         """Check the lengths alone of values that are sent from elsewhere, before they wait to be carried out.
 
         Raises:
-            UserError: a text is longer than any may be.
+            UserError: a text is longer than any may be, or has more lines.
         """
         for name, field in self.fields.items():
-            value, kind = values.get(name), field.annotation
-            is_list = any(get_origin(one) is list for one in (kind, *get_args(kind)))
-            if isinstance(value, str) and len(value) > LONGEST_TEXT and not is_list:
-                raise UserError(
-                    f"{name} has {len(value)} characters, over the limit of {LONGEST_TEXT}.", "Shorten it."
-                )
+            value = values.get(name)
+            if not isinstance(value, str):
+                continue
+            if is_list(field):
+                size, most, what = value.count("\n"), MOST_LINES, "lines"
+            else:
+                size, most, what = len(value), LONGEST_TEXT, "characters"
+            if size > most:
+                raise UserError(f"{name} has {size} {what}, over the limit of {most}.", "Shorten it.")
 
     def _require_known(self, names: Collection[str], known: Collection[str]) -> None:
         unknown = next((name for name in names if name not in known), None)

@@ -48,8 +48,7 @@ TABLE = (
     # Agents.
     Served(rf"{GRADIO}/mcp/?", ("GET", "DELETE"), counted=True),
     Served(rf"{GRADIO}/mcp/?", ASK, "json", counted=True),
-    Served(rf"{GRADIO}/mcp/messages/?", ASK, "json", counted=True),
-    Served(rf"{GRADIO}/mcp/(schema|sse)", counted=True),
+    Served(rf"{GRADIO}/mcp/schema", counted=True),  # `sse` and `messages` answer before they call
     # Our own.
     Served("/mmdemo/(media|thumb)/[^/]+"),  # as they are, or made once: a page shows hundreds
     Served("/mmdemo/(player|frame|strip|peaks|sound)/[^/]+", counted=True),
