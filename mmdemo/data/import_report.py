@@ -85,11 +85,17 @@ class ImportReport:
         told = {**counts, "sides": Counter(counts.get("sides", {}))}
         return cls(**{name: told[name] for name in vars(cls()) if name in told})
 
-    def tell_sides(self) -> None:
-        """Note what is to be told of the splits of a source, in sentences."""
+    def tell_sides(self, shared: int) -> None:
+        """Note what is to be told of the splits of a source, of which so many texts are on several sides."""
         if self.moved:
             rows = f"{self.moved} rows say" if self.moved > 1 else "1 row says"
             self.notes.append(f"{rows} another split than the file has: it keeps that, as it is given once.")
+        if shared:
+            texts = f"{shared} texts are" if shared > 1 else "1 text is"
+            self.notes.append(
+                f"{texts} on several sides, as the source has it: "
+                "what is learned with a text on some files is measured with it on others."
+            )
         if self.sides[TRAIN] and not self.sides[HELD_OUT] and set(self.sides) <= {TRAIN, VALIDATION}:
             self.notes.append("The source holds nothing out: there is nothing of it to measure on.")
 

@@ -258,7 +258,7 @@ def _import(
         report.stopped = not files.tell_gone(report, MOST_NAMED, watch.stopped)
     if not report.stopped:
         ws.imports.end(found.id, report.counts())
-    report.tell_sides()
+    report.tell_sides(ws.pairs.sides.shared_by(found.id))
     report.tell_files()
     return report
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mmdemo.label_kinds import names_of
@@ -94,6 +94,13 @@ class Sides:
                 query = select(TextSplit.key).where(TextSplit.key.in_(part), TextSplit.split == CLASS)
                 found |= set(session.scalars(query))
         return found
+
+    def shared_by(self, import_id: str) -> int:
+        """How many texts that an import brought are on several sides without being classes."""
+        query = select(func.count(Pair.text_key.distinct())).join(TextSplit, TextSplit.key == Pair.text_key)
+        query = query.where(Pair.import_id == import_id, TextSplit.split == SHARED)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
 
     def of_texts(self, session: Session, keys: Iterable[str]) -> dict[str, TextSplit]:
         """What is known of texts, by their keys."""

@@ -99,7 +99,7 @@ def manifest(folder: Path, rows: list[tuple[str, str]], first: int = 0) -> Path:
     return folder
 
 
-def test_an_item_has_the_side_that_its_source_says_though_its_text_is_on_both(
+def test_an_item_has_the_side_that_its_source_says_though_its_text_is_on_both_which_is_told(
     ws: Workspace, tmp_path: Path
 ) -> None:
     rows = [("one", "train"), ("one", "test"), ("two", "test"), ("two", "train"), ("one", "val")]
@@ -111,7 +111,10 @@ def test_an_item_has_the_side_that_its_source_says_though_its_text_is_on_both(
         "train",
         "validation",
     ]
-    assert report.notes == []
+    assert report.notes == [
+        "2 texts are on several sides, as the source has it: what is learned with a text on some files is "
+        "measured with it on others."
+    ]
     later = import_source(ws, str(manifest(tmp_path / "more", [("one", ""), ("two", "")], 10)), TASK)
     assert later.pairs == 2 and all(p.split for p in ws.pairs.browse(TASK))
 
