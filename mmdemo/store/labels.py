@@ -174,7 +174,7 @@ class LabelLog:
         say_in(session, label.annotator, label.session, label.own_name)
         session.flush()
         if text:
-            add_in(session, pair.item_id, LABEL, str(row.id), text)
+            add_in(session, LABEL, [(pair.item_id, str(row.id), text)])
         pair.label_id = row.id
         return row.id
 

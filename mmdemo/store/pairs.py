@@ -16,7 +16,7 @@ from mmdemo.store.items import HIDDEN, enlist_in
 from mmdemo.store.splits import Sides
 from mmdemo.store.tables import HARD_NEGATIVE, Item, Label, Pair
 from mmdemo.store.texts import clean_text, short_id, text_key
-from mmdemo.store.words import LABEL, PAIR, put_in
+from mmdemo.store.words import LABEL, PAIR, add_in, put_in
 
 READ_AT_ONCE = 1000  # pairs of a collection that is gone through
 Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
@@ -171,6 +171,8 @@ class PairStore:
         }
         texts = self.sides.of_texts(session, {key for _, key, _, _ in places})
         found: list[tuple[Pair, bool]] = []
+        fresh: list[Pair] = []
+        again: list[Pair] = []
         for pair, place in zip(pairs, places, strict=True):
             there = known.get(place)
             if there is not None and there.removed_id is None:
@@ -182,6 +184,7 @@ class PairStore:
             enlist_in(session, item)
             if there is not None:
                 there.removed_id, there.hidden, there.import_id = None, False, pair.import_id
+                again.append(there)
                 found.append((there, True))
                 continue
             known[place] = made = Pair(
@@ -196,13 +199,12 @@ class PairStore:
                 import_id=pair.import_id,
             )
             session.add(made)
+            fresh.append(made)
             found.append((made, True))
         session.flush()
-        for made, new in found:
-            if new and made.label_id is None:
-                put_in(session, made.item_id, PAIR, str(made.id), made.text)
-            elif new:
-                _find_again(session, made)
+        add_in(session, PAIR, [(made.item_id, str(made.id), made.text) for made in fresh])
+        for there in again:
+            _find_again(session, there)
         return found
 
     def place_text(self, session: Session, item_id: str, text: str) -> str | None:

@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 from sqlalchemy import event
 
+from mmdemo.data.importers.folders import CaptionFiles
 from mmdemo.data.importing import LEAST_WRITTEN, Order, Pace, Watch, carry_out
+from mmdemo.data.source import Source
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.pairs import NewPair
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
@@ -39,6 +42,33 @@ def test_many_rows_share_a_transaction_and_a_label_comes_in_between(ws: Workspac
     report = carry_out(ws, Order(str(tiny(tmp_path / "in", 300)), TASK), Watch(progress))
     assert report.items == 300 and len(labels) > 3
     assert len(commits) - len(labels) < 300 / 8
+
+
+def test_pairs_that_are_new_together_take_a_statement_each_and_a_few_between_them(ws: Workspace) -> None:
+    ids = [ws.add_media("image", png((i, 9, 9)), f"{i}.png", source="test").id for i in range(50)]
+    told: list[str] = []
+    event.listen(ws.database.engine, "before_cursor_execute", lambda *_: told.append(str(_[2])))
+    with ws.database.write() as session:
+        new = [NewPair(one, f"picture {one[:9]}", "test") for one in ids]
+        assert all(is_new for _, is_new in ws.pairs.add_all(session, TASK, new))
+    assert len(told) < len(ids) + 15, told  # SQLite gives one number a statement
+    assert [hit.item for hit in ws.words.find(ids[30][:9], "image", 2)] == [ids[30]]
+
+
+class Counting(Source):
+    """A source that counts how often it is asked of its files."""
+
+    asked = 0
+
+    def is_inside(self, path: Path) -> bool:
+        self.asked += 1
+        return super().is_inside(path)
+
+
+def test_a_folder_is_gone_through_a_few_times_until_its_layout_is_known(tmp_path: Path) -> None:
+    source = Counting(tiny(tmp_path / "in", 100))
+    assert CaptionFiles().recognise(source).sure == 0
+    assert source.asked <= 3 * len(source.files)
 
 
 @pytest.mark.slow

@@ -155,7 +155,8 @@ class CaptionFiles:
         found = [plain.of(f) for f in source.media]
         texts = [bool(paths) for paths in found]
         if not any(texts):
-            found = [Companions(source, TEXTS[-1:]).of(f) for f in source.media[:LOOKED_AT]]
+            told = Companions(source, TEXTS[-1:])
+            found = [told.of(f) for f in source.media[:LOOKED_AT]]
             texts = [any(text_in(source, path) for path in paths) for paths in found]
         looked_at = [path for paths in found for path in paths][:LOOKED_AT]
         if not any(text_in(source, path) for path in looked_at):
