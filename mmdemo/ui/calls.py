@@ -13,6 +13,7 @@ from mmdemo.asker import Asker, asking
 from mmdemo.service.app import App
 from mmdemo.service.operations.requests import is_file
 from mmdemo.service.operations.table import Operation
+from mmdemo.ui.fetched_bytes import FETCHED
 from mmdemo.ui.files import SentFiles, names_address, sent_files
 from mmdemo.ui.gate import ask, require_role
 
@@ -41,7 +42,8 @@ async def carried_out(
     require_role(operation.role, asker, script=True)
     held = ExitStack()
     try:
-        files = await app.lanes.fetches.run(_fetched, held, app, sent, asker, cure)
+        with FETCHED.on(asker):
+            files = await app.lanes.fetches.run(_fetched, held, app, sent, asker, cure)
         return await lane.run(ask, app, operation.name, values, "api", asker, files)
     finally:
         with CancelScope(shield=True):

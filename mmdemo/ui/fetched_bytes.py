@@ -1,7 +1,8 @@
-"""How much was fetched for calls that are not answered yet, by who asked.
+"""What is fetched, and was fetched for calls that are not answered yet, by who asked.
 
-What lies elsewhere is fetched before a call has its turn, so it is on the disk while the call waits: of one
-person as much as they may have here otherwise, and of all of their role together.
+A fetch may take a minute of one of the few threads that there are for it, so nobody has all of them. What
+lies elsewhere is fetched before a call has its turn, so it is on the disk while the call waits: of one person
+as much as they may have here otherwise, and of all of their role together.
 """
 
 from __future__ import annotations
@@ -16,13 +17,35 @@ from mmdemo.bounds import quota_of
 from mmdemo.errors import BusyError
 from mmdemo.settings import Settings
 
+MOST_AT_ONCE = 4  # fetches of one person; there are twice as many threads
+
 
 class FetchedBytes:
-    """Counts them."""
+    """Counts fetches and their bytes."""
 
     def __init__(self) -> None:
+        self._on: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    @contextmanager
+    def on(self, asker: Asker) -> Iterator[None]:
+        """One more fetch of somebody, until it is done.
+
+        Raises:
+            BusyError: too many of theirs are on.
+        """
+        own = _own(asker)
+        with self._lock:
+            if self._on[own] >= MOST_AT_ONCE and not asker.may("owner"):
+                raise BusyError(f"{MOST_AT_ONCE} files are fetched for you already.", "Ask again after them.")
+            self._on[own] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._on[own] -= 1
+                self._on += Counter()  # those with nothing left go
 
     @contextmanager
     def counted(self, asker: Asker, settings: Settings) -> Iterator[Callable[[int], None]]:
@@ -32,7 +55,7 @@ class FetchedBytes:
             BusyError: there is no room for them.
         """
         quota = quota_of(asker, settings)
-        own, every, taken = f"of {asker.session or asker.network}", f"of each {asker.role}", 0
+        own, every, taken = _own(asker), f"of each {asker.role}", 0
 
         def count(size: int) -> None:
             nonlocal taken
@@ -51,7 +74,12 @@ class FetchedBytes:
         finally:
             with self._lock:
                 self._bytes.subtract({own: taken, every: taken})
-                self._bytes += Counter()  # those with nothing left go
+                self._bytes += Counter()
+
+
+def _own(asker: Asker) -> str:
+    """With whom it counts."""
+    return f"of {asker.session or asker.network}"
 
 
 FETCHED = FetchedBytes()  # of this process

@@ -14,7 +14,7 @@ import pytest
 from anyio import create_task_group, wait_all_tasks_blocked
 
 from mmdemo.asker import OWNER, Asker, asking
-from mmdemo.errors import BusyError, UserError
+from mmdemo.errors import BusyError, MmdemoError, UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
 from mmdemo.settings import Settings
@@ -205,3 +205,29 @@ def test_who_answers_slowly_keeps_no_thread_of_the_models(
 
     assert awaited(asked()) == 0
     assert len(refused) == 8 and all("took over" in str(e) for e in refused)
+
+
+def test_a_stranger_whose_addresses_answer_slowly_leaves_threads_to_fetch_for_others(
+    app: App, endless: str, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "WHOLE_S", 2.0)
+    operation, refused = OPERATIONS.get("align"), list[MmdemoError]()
+
+    async def call(url: str, session: str) -> None:
+        try:
+            asker = Asker("viewer", session)
+            await carried_out(app, operation, {"file": url, "texts": "a cat"}, asker, FROM_CLIENT)
+        except MmdemoError as e:
+            refused.append(e)
+
+    async def asked() -> list[str]:
+        async with create_task_group() as calls:
+            for _ in range(8):
+                calls.start_soon(call, endless, "a stranger")
+            await wait_all_tasks_blocked()
+            await call(f"{elsewhere}/plain", "another")
+            return [e.what for e in refused]
+
+    told = awaited(asked())
+    assert told[:4] == ["4 files are fetched for you already."] * 4
+    assert told[4:] == ["fetched-0 is not a picture that can be read."]
