@@ -83,12 +83,25 @@ NO_TEXTS = frozenset(  # columns of words that say nothing of what is seen or he
     )
 )
 SPLIT_COLUMNS = ("split", "subset", "set", "set_name", "partition", "phase")
-STARTS = ("start", "start_s", "start_time", "begin", "begin_time")
-ENDS = ("end", "end_s", "end_time", "stop")
+STARTS = ("start", "start_s", "start_time", "starttime", "begin", "begin_time")
+ENDS = ("end", "end_s", "end_time", "endtime", "stop")
+STARTS_MS, ENDS_MS = ("start_ms", "begin_ms"), ("end_ms", "stop_ms")  # in thousandths of a second
+CUT_OUT = frozenset(("youtube_id", "slice_file_name"))  # of clips whose span is that of what they are from
+CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d{1,9})?)")  # 1:02:03.5
 OWN = frozenset(
     {"pair", "split", "source"}
 )  # in what mmdemo has exported: its words mean what they mean here
-KNOWN = {*STARTS, *ENDS, *SPLIT_COLUMNS, "verdict", "corrected_text", "annotator", "comment"} | {
+KNOWN = {
+    *STARTS,
+    *ENDS,
+    *STARTS_MS,
+    *ENDS_MS,
+    *SPLIT_COLUMNS,
+    "verdict",
+    "corrected_text",
+    "annotator",
+    "comment",
+} | {
     "duration",
     "offset",
 }
@@ -252,8 +265,16 @@ def said_in(line: Mapping[str, Any]) -> dict[str, Any]:
         named = next((c for c in columns if c in line), "")
         return _seconds(value(named, int, float), named) if named else None
 
+    def thousandths(columns: Iterable[str]) -> float | None:
+        found = seconds(columns)
+        return None if found is None else found / 1000
+
     start, end = seconds(STARTS), seconds(ENDS)
-    if "youtube_id" in line:  # of a clip that was cut out there already
+    start = thousandths(STARTS_MS) if start is None else start
+    end = thousandths(ENDS_MS) if end is None else end
+    if start is not None and end is None and (length := seconds(("duration",))):
+        end = start + length
+    if CUT_OUT & {plain(name) for name in line}:
         start = end = None
     if start is None and end is None and (offset := seconds(("offset",))) is not None:  # as NeMo cuts them
         length = seconds(("duration",))
@@ -279,7 +300,9 @@ def _seconds(value: str, name: str) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        seconds = math.nan
+        parts = CLOCK.fullmatch(value.strip())
+        hours, minutes, rest = parts.groups() if parts else (None, "0", "nan")
+        seconds = int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
     if not math.isfinite(seconds):
         raise ImportRowError(f"{name} is {value!r}, which is not a number of seconds.")
     return seconds

@@ -16,6 +16,7 @@ from mmdemo.media.regular_file import is_folder
 from mmdemo.modality import is_medium
 from mmdemo.store.splits import HELD_OUT_NAMES, SPLIT_NAMES, TRAIN, split_names
 
+OF_SIDES = frozenset(("set", "seg", "split", "data", "images"))  # words beside a side in a folder's name
 MOST_LISTS = 12  # of the files of a side
 MOST_LISTED = 200_000  # bytes by which a list is known
 
@@ -35,8 +36,15 @@ def side_name_of(source: Source, file: Path) -> str:
     return _of_folders(source.parts(file)) or side_word(file.stem)
 
 
+def folder_side(name: str) -> str:
+    """The name of a split that a folder is called by, as test/, training_set/ or seg_train/; else empty."""
+    words = [word for word in re.split(r"[\s_-]+", name.lower()) if word not in OF_SIDES]
+    whole = name.lower()
+    return whole if whole in SPLIT_NAMES else words[0] if len(words) == 1 and words[0] in SPLIT_NAMES else ""
+
+
 def _of_folders(parts: Iterable[str]) -> str:
-    return next((part.lower() for part in parts if part.lower() in SPLIT_NAMES), "")
+    return next(filter(None, map(folder_side, parts)), "")
 
 
 class Sides:

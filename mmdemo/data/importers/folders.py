@@ -14,12 +14,11 @@ from typing import Any
 from mmdemo.data.columns import TEXT_COLUMNS
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, read_field
-from mmdemo.data.side_names import Sides
+from mmdemo.data.side_names import Sides, folder_side
 from mmdemo.data.source import Source, exact_name, same_name
 from mmdemo.errors import ImportRowError
 from mmdemo.media.regular_file import is_file
 from mmdemo.modality import is_medium
-from mmdemo.store.splits import SPLIT_NAMES
 
 # Beside a medium; of several the first that says a text. The first two are LibriTTS's.
 TEXTS = (".normalized.txt", ".original.txt", ".txt", ".caption", ".lab", ".cls", ".json")
@@ -45,7 +44,7 @@ def class_of(source: Source, file: Path) -> str:
 def _class_folder(source: Source, file: Path) -> str:
     for part in reversed(source.parts(file)):
         name = part.lower()
-        if name not in SPLIT_NAMES and name not in PLAIN_FOLDERS and re.search(r"[^\W\d_]", part):
+        if not folder_side(part) and name not in PLAIN_FOLDERS and re.search(r"[^\W\d_]", part):
             return part
     return ""
 

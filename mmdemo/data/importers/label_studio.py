@@ -86,19 +86,23 @@ def _said(data: Mapping[str, Any], annotation: Mapping[str, Any]) -> list[dict[s
     common: dict[str, Any] = {"annotator": _annotator(annotation, results)}
     meta: dict[str, Any] = next((r["meta"] for r in results if isinstance(r.get("meta"), dict)), {})
     ends = {name: meta.get(name) for name in ("start", "end")}
-    spans = []
-    for result in results:
-        value, kind = result.get("value") or {}, result.get("type")
+    spans: dict[str, dict[str, Any]] = {}
+    regions = {str(r["id"]) for r in results if r.get("type") in REGIONS and r.get("id")}
+    own: dict[str, dict[str, Any]] = {}  # what is said of one region, by its id
+    for number, result in enumerate(results):
+        value, kind, of = result.get("value") or {}, result.get("type"), str(result.get("id") or "")
+        said = own.setdefault(of, {}) if of in regions else common
         if kind == "choices":
-            common |= _of_choices(value.get("choices") or [])
+            said |= _of_choices(value.get("choices") or [])
         elif kind == "textarea":
             text = " ".join(map(str, value.get("text") or []))
-            common[_column(str(result.get("from_name")), data)] = text
+            said[_column(str(result.get("from_name")), data)] = text
         elif kind in REGIONS:
             at = _span(value, kind, data)
             at = _as_was(at, ends, data) if set(data) >= OWN else at
-            spans.append(at | _of_choices(value.get(kind) or []))
-    return [span | common for span in spans or [ends if any(ends.values()) else {}]]
+            spans[of or f"#{number}"] = at | _of_choices(value.get(kind) or [])
+    told = [span | common | own.get(of, {}) for of, span in spans.items()]
+    return told or [common | (ends if any(ends.values()) else {})]
 
 
 def _annotator(annotation: Mapping[str, Any], results: list[dict[str, Any]]) -> str:
@@ -107,6 +111,8 @@ def _annotator(annotation: Mapping[str, Any], results: list[dict[str, Any]]) -> 
         if isinstance(meta, dict) and meta.get("annotator"):
             return str(meta["annotator"])
     who = annotation.get("completed_by")
+    if isinstance(who, int) and not isinstance(who, bool):  # as it exports them without their accounts
+        return str(who)
     return str(who.get("email") or "") if isinstance(who, dict) else ""
 
 
