@@ -26,7 +26,6 @@ from mmdemo.models.protocols import MediaTower
 from mmdemo.models.speech.recogniser import WINDOW_S, WINDOWS, EncoderStates
 from mmdemo.retrieval.encode_stream import BATCH, encode_stream, feature_of
 from mmdemo.settings import MAX_FILE_MB, Settings
-from mmdemo.store.durable import write_durably
 from mmdemo.store.kept_arrays import read_arrays
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import text_id
@@ -132,7 +131,7 @@ def encoder_states(ws: Workspace, tower: Any, item: Item) -> EncoderStates:
     of sound. Those of a time when every language was taken for English, or a word by itself was heard
     otherwise, are made again. Threads that want the same at once wait for the first of them.
     """
-    path = ws.media.made_path(f"states/{tower.id}", item.id, ".npz")
+    path = ws.made.path(f"states/{tower.id}", item.id, ".npz")
     if states := _kept_states(path, tower):
         return states
     with _guard:
@@ -162,7 +161,7 @@ def _heard_anew(ws: Workspace, tower: Any, item: Item, path: Path) -> EncoderSta
     facts = {"heard": states.heard, "language": states.language, "lead_s": states.lead_s}
     arrays: dict[str, Any] = {name: np.array(fact) for name, fact in facts.items()}
     np.savez(out, **arrays | {f"window{i}": window for i, window in enumerate(states.windows)})
-    write_durably(path, out.getvalue(), f"What was heard in {item.name}")
+    ws.made.write(path, item.id, out.getvalue(), f"What was heard in {item.name}")
     return states
 
 

@@ -110,7 +110,7 @@ class Copies:
 
     def _place(self, item: Item, kind: As) -> Path:
         folder, suffix = FOLDERS[kind]
-        return self._ws.media.made_path(folder, item.id, suffix)
+        return self._ws.made.path(folder, item.id, suffix)
 
     def _plays_as_it_is(self, item: Item, kind: As) -> bool:
         from mmdemo.media.playable import plays_sound, plays_video
@@ -159,6 +159,7 @@ class Copies:
                         self._require_in_bounds(part, most, now < until)
 
                 (write_video_copy if kind == "video" else write_opus)(self._ws.media_path(item), part, told)
+            self._ws.made.note(item.id)
         except Exception as e:
             if stopped():
                 return
@@ -186,7 +187,7 @@ class Copies:
 
     def _make_room(self) -> None:
         """Let copies go that were not played for long, until there is room for another."""
-        folders = [self._ws.media.cache / folder for folder, _ in FOLDERS.values()]
+        folders = [self._ws.made.folder / folder for folder, _ in FOLDERS.values()]
         every = [path for folder in folders for path in files_below(folder) if PART not in path.name]
         kept = []
         for path in every:
@@ -197,7 +198,7 @@ class Copies:
         for _, size, path in sorted(kept):
             if held <= MOST_BYTES and free >= LEAST_FREE_BYTES:
                 return
-            path.unlink(missing_ok=True)
+            self._ws.made.discard(path)
             held, free = held - size, free + size
 
 

@@ -1,4 +1,4 @@
-"""Media kept once, by the SHA-256 of their bytes, and thumbnails that can be made again."""
+"""Media kept once, by the SHA-256 of their bytes."""
 
 from __future__ import annotations
 
@@ -39,9 +39,8 @@ def _is_whole(path: Path, data: bytes | Path) -> bool:
 class MediaStore:
     """Files under media/ab/cdef..., named by their hash; suffixes only help people who look there."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cache = cache
 
     def path(self, item_id: str, suffix: str) -> Path:
         """Where the item of that id is or would be.
@@ -64,18 +63,6 @@ class MediaStore:
         files = {self.path(item_id, suffix): (data, name) for item_id, data, suffix, name in media}
         new = {path: one for path, one in files.items() if not _is_whole(path, one[0])}
         write_all([(path, data, name) for path, (data, name) in new.items()])
-
-    def thumbnail_path(self, item_id: str, side_px: int) -> Path:
-        """Where the thumbnail of that size is or would be."""
-        return self.made_path(f"thumbs/{side_px}", item_id, ".webp")
-
-    def made_path(self, kind: str, item_id: str, suffix: str) -> Path:
-        """Where something that was made of an item is or would be; it may be deleted.
-
-        Raises:
-            OutsideError: it would lie elsewhere than below the cache.
-        """
-        return below(self.cache, kind, item_id[:2], f"{item_id[2:]}{suffix}")
 
     def free_bytes(self) -> int:
         """What the disk has left."""

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from mmdemo.errors import OutsideError
 from mmdemo.store.database import Database, in_parts
+from mmdemo.store.made_files import MadeFiles
 from mmdemo.store.media_store import MediaStore
-from mmdemo.store.scratch import made_of
 from mmdemo.store.tables import Change, Item, Label, Pair, Scratch, SearchableText, SourceFile, Transcript
 from mmdemo.store.texts import text_id, text_key
 from mmdemo.store.vectors import take_out
@@ -35,12 +35,14 @@ class Removals:
     Args:
         database: which says what was removed.
         files: of the collection.
+        made: what was made of items.
         vectors: the folder of what was made of files and texts by models.
     """
 
-    def __init__(self, database: Database, files: MediaStore, vectors: Path) -> None:
+    def __init__(self, database: Database, files: MediaStore, made: MadeFiles, vectors: Path) -> None:
         self._database = database
         self._files = files
+        self._made = made
         self._vectors = vectors
 
     def finish(self) -> bool:
@@ -97,9 +99,7 @@ class Removals:
             labelled = set(session.scalars(select(Pair.item_id).where(of_them, _HAS_LABEL)))
             for table in (Transcript, SearchableText, SourceFile):
                 _execute(session, delete(table).where(table.item_id.in_(items)))
-            left = _unlinked(
-                [*self._files_of(items.values()), *made_of(self._files.cache, items.keys() - held)]
-            )
+            left = _unlinked([*self._files_of(items.values()), *self._made.of(items.keys() - held)])
             for item in items.values():
                 if item.id not in labelled | held:
                     item.name = ""

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from mmdemo.media.image import thumbnail
 from mmdemo.media.listing import files_below
-from mmdemo.store.durable import write_durably
-from mmdemo.store.media_store import MediaStore
+from mmdemo.store.made_files import MadeFiles
 from mmdemo.store.tables import Item
 
 A_SECOND = 10  # of one second so many are told apart
@@ -24,10 +23,10 @@ class Stills:
     """The frames that were cut out of the videos of a workspace.
 
     Args:
-        files: below whose cache they lie.
+        files: which they are of.
     """
 
-    def __init__(self, files: MediaStore) -> None:
+    def __init__(self, files: MadeFiles) -> None:
         self._files = files
         self._made = COUNTED_EVERY
         self._lock = threading.Lock()
@@ -41,7 +40,7 @@ class Stills:
         """
         tenths = round(time_s * A_SECOND)
         kind = f"stills/{side_px}"
-        path = self._files.made_path(kind, item.id, f"-{tenths * 100 // A_SECOND}.webp")
+        path = self._files.path(kind, item.id, f"-{tenths * 100 // A_SECOND}.webp")
         with suppress(FileNotFoundError):
             return path.read_bytes()
         from mmdemo.media.video import frame_at
@@ -50,13 +49,13 @@ class Stills:
         data = thumbnail(shown.image, side_px)
         if not shown.is_exact:  # somebody else may see the one that is asked for
             return data
-        write_durably(path, data, f"A frame of {item.name}")
+        self._files.write(path, item.id, data, f"A frame of {item.name}")
         with self._lock:
             _keep_newest(path.parent.glob(f"{item.id[2:]}-*.webp"), MOST_OF_ONE)
             self._made += 1
             if self._made >= COUNTED_EVERY:
                 self._made = 0
-                _keep_newest(files_below(self._files.cache / kind), MOST)
+                _keep_newest(files_below(self._files.folder / kind), MOST)
         return data
 
 

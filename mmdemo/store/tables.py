@@ -80,6 +80,7 @@ class Item(Base):
     suffix: Mapped[str] = mapped_column(String(16))  # .jpg
     source: Mapped[str] = mapped_column(String(120), index=True)  # samples, upload, or an import's name
     bytes: Mapped[int] = mapped_column(LARGE)
+    made_bytes: Mapped[int] = mapped_column(LARGE, default=0)  # of what was made of it while it is looked at
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
     duration_s: Mapped[float | None] = mapped_column(Float)  # of audio and video

@@ -34,13 +34,14 @@ from mmdemo.settings import DATABASE, Settings
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.changes import ChangeLog
 from mmdemo.store.database import Database
-from mmdemo.store.durable import remove_abandoned, write_durably
+from mmdemo.store.durable import remove_abandoned
 from mmdemo.store.folders import KnownFolders
 from mmdemo.store.grants import GrantLog
 from mmdemo.store.import_log import ImportLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
 from mmdemo.store.made_before import discard_made_before
+from mmdemo.store.made_files import MadeFiles
 from mmdemo.store.media_store import MediaStore, byte_count, id_of
 from mmdemo.store.names import NameLog
 from mmdemo.store.outside import OutsideFiles
@@ -116,11 +117,12 @@ class Workspace:
         remove_left(self.folder)
         remove_left(self.folder.parent)  # of a restore
         self.database = Database(settings.url)
-        self.media = MediaStore(self.folder / "media", self.folder / "cache")
-        self._stills = Stills(self.media)
+        self.media = MediaStore(self.folder / "media")
+        self.made = MadeFiles(self.folder / "cache")
+        self._stills = Stills(self.made)
         self.items = ItemStore(self.database)
-        scratch = MediaStore(self.folder / "scratch", self.folder / "cache")
-        self.scratch = ScratchArea(self.database, scratch, self.media, settings)
+        scratch = MediaStore(self.folder / "scratch")
+        self.scratch = ScratchArea(self.database, scratch, self.media, self.made, settings)
         self.imports = ImportLog(self.database)
         self.source_files = SourceFiles(self.database)
         self.folders = KnownFolders(self.folder)
@@ -128,7 +130,7 @@ class Workspace:
         self.pairs = PairStore(self.database, settings.held_out_share)
         self.labels = LabelLog(self.database, self.pairs)
         self.changes = ChangeLog(self.database, self.pairs)
-        self.removals = Removals(self.database, self.media, self.folder / "vectors")
+        self.removals = Removals(self.database, self.media, self.made, self.folder / "vectors")
         self.transcripts = TranscriptStore(self.database)
         self.words = WordIndex(self.database)
         self.versions = VersionTree(self.database)
@@ -246,10 +248,10 @@ class Workspace:
 
     def thumbnail(self, item: Item, side_px: int) -> Path:
         """The item as a small WebP, drawn as its modality is, now if that was not done yet."""
-        path = self.media.thumbnail_path(item.id, side_px)
+        path = self.made.thumbnail_path(item.id, side_px)
         if not path.exists():
             image = MODALITIES.get(item.modality).draw(self, item, side_px)
-            write_durably(path, thumbnail(image, side_px), f"The thumbnail of {item.name}")
+            self.made.write(path, item.id, thumbnail(image, side_px), f"The thumbnail of {item.name}")
         return path
 
     def video_frame(self, item: Item, time_s: float, side_px: int) -> bytes:
@@ -258,11 +260,12 @@ class Workspace:
 
     def peaks(self, item: Item) -> Path:
         """A recording's peaks, computed once: int8 pairs of the lowest and highest sample of each 1/50 s."""
-        path = self.media.made_path("peaks", item.id, ".i8")
+        path = self.made.path("peaks", item.id, ".i8")
         if not path.exists():
             from mmdemo.media.audio import audio_peaks
 
-            write_durably(path, audio_peaks(self.media_path(item)).tobytes(), f"The waveform of {item.name}")
+            drawn = audio_peaks(self.media_path(item)).tobytes()
+            self.made.write(path, item.id, drawn, f"The waveform of {item.name}")
         return path
 
     def remove_left(self) -> None:

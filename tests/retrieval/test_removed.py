@@ -18,7 +18,7 @@ def test_the_frames_of_a_video_that_is_out_are_in_no_matrix(ws: Workspace) -> No
     """The index asks an aligner for its width and for the vectors of what is on the disk: these here."""
     videos = {"ab" * 32: [[1.0, 0.0], [0.6, 0.8]], "cd" * 32: [[0.0, 1.0]]}
     for item, rows in videos.items():
-        path = ws.media.made_path("frames/tower", item, ".npz")
+        path = ws.made.path("frames/tower", item, ".npz")
         path.parent.mkdir(parents=True)
         features, times = np.array(rows, np.float32), np.arange(float(len(rows)))
         np.savez(path, times=times, features=features, shots=np.array([[0.0, 2.0]]))

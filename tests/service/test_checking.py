@@ -188,7 +188,7 @@ def test_with_repair_vectors_and_what_is_in_the_cache_are_made_anew(app: App) ->
     was = [file.get([item.id]) for file in files]
     thumbnail = app.ws.thumbnail(item, 320)
     thumbnail.write_bytes(b"RIFF and no more")
-    frames = app.ws.media.made_path("frames/some-tower", item.id, ".npz")
+    frames = app.ws.made.path("frames/some-tower", item.id, ".npz")
     frames.parent.mkdir(parents=True)
     frames.write_bytes(b"PK")
     for file in files:

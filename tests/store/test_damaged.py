@@ -136,13 +136,13 @@ def test_what_is_kept_of_a_video_or_a_recording_is_made_anew_where_it_is_damaged
     video, recording = app.ws.items.listed("video")[0], app.ws.items.listed("audio")[0]
     tower = app.models.aligner("video-text").towers.media
     was = frame_features(app.ws, tower, video)
-    kept = app.ws.media.made_path(f"frames/{tower.id}", video.id, ".npz")
+    kept = app.ws.made.path(f"frames/{tower.id}", video.id, ".npz")
     kept.write_bytes(damage)
     assert not is_kept(app.ws, tower.id, video.id) and kept_features(app.ws, tower.id, video.id) is None
     assert (frame_features(app.ws, tower, video).features == was.features).all()
     hears = app.models.aligner("speech-text").towers.media
     states = encoder_states(app.ws, hears, recording)
-    path = app.ws.media.made_path(f"states/{hears.id}", recording.id, ".npz")
+    path = app.ws.made.path(f"states/{hears.id}", recording.id, ".npz")
     path.write_bytes(damage)
     assert np.allclose(encoder_states(app.ws, hears, recording).windows[0], states.windows[0])
 

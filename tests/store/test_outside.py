@@ -111,8 +111,8 @@ def test_a_version_takes_with_it_only_what_is_named_after_it(app: App) -> None:
 def test_what_is_kept_of_an_item_or_a_tower_lies_in_the_cache(ws: Workspace) -> None:
     item = ws.add_media("image", png(), "a.png", source="t")
     for make in (
-        lambda: ws.media.made_path("../../x", item.id, ".npz"),
-        lambda: ws.media.thumbnail_path("../" * 8 + "etc/passwd", 320),
+        lambda: ws.made.path("../../x", item.id, ".npz"),
+        lambda: ws.made.thumbnail_path("../" * 8 + "etc/passwd", 320),
         lambda: ws.media_path(replace_id(item, "../" * 8 + "etc/passwd")),
         lambda: ws.vectors("../../x", 4),
     ):

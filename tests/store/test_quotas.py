@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from assets.sounds import wav_bytes
-from mmdemo.asker import Asker
+from mmdemo.asker import Asker, asking
 from mmdemo.bounds import MOST_FILES
 from mmdemo.errors import BusyError, UserError
 from mmdemo.settings import load_settings
@@ -21,6 +21,7 @@ from mmdemo.store.media_store import MediaStore
 from mmdemo.store.tables import Item, Scratch
 from mmdemo.store.workspace import Workspace
 from tests.conftest import png
+from tests.media.test_video import write_video
 from tests.store.test_scratch import HERE, ONE, brought, sees
 
 
@@ -44,6 +45,63 @@ def test_a_visitor_has_a_quota_and_the_oldest_go_first(small: Workspace) -> None
     assert all(sees(small, item, ONE) for item in items[2:])
     brought(small, noise(10, 1200), HERE, "large.wav", "audio")  # whoever works here has none
     small.close()
+
+
+def made_of(ws: Workspace, item: Item, kb: int) -> Path:
+    """A copy of so many kilobytes that was made of a file."""
+    copy = ws.made.path("sounds", item.id, ".ogg")
+    ws.made.write(copy, item.id, bytes(kb * 1000), "a copy")
+    return copy
+
+
+def test_what_was_made_of_a_file_counts_with_it_when_another_comes(small: Workspace) -> None:
+    first = brought(small, noise(0, 300), ONE, "first.wav", "audio")
+    copy = made_of(small, first, 600)
+    second = brought(small, noise(1, 300), ONE, "second.wav", "audio")
+    assert not sees(small, first, ONE) and not copy.exists()
+    third = brought(small, noise(2, 300), ONE, "third.wav", "audio")
+    assert sees(small, second, ONE) and sees(small, third, ONE)
+    small.close()
+
+
+def test_what_was_made_since_lets_the_oldest_go_but_none_of_which_more_is_made_and_not_the_newest(
+    small: Workspace,
+) -> None:
+    first, second = (brought(small, noise(i, 300), ONE, f"{i}.wav", "audio") for i in range(2))
+    made_of(small, second, 1200)
+    assert small.scratch.sweep(lambda item: item == first.id) == []
+    assert small.scratch.sweep() == [first.id]
+    assert small.scratch.sweep() == [] and sees(small, second, ONE)
+    small.close()
+
+
+def test_what_was_made_counts_for_all_visitors_too_and_is_known_after_a_start(small: Workspace) -> None:
+    items = [
+        brought(small, noise(i, 300), Asker("viewer", session=f"s{i}"), "a.wav", "audio") for i in range(3)
+    ]
+    copies = [made_of(small, item, 500) for item in items]
+    gone = small.scratch.sweep()
+    assert len(gone) == 1 and [path.exists() for path in copies].count(True) == 2
+    small.close()
+    again = Workspace(small.settings)
+    left = next(item for item in items if item.id not in gone)
+    made_of(again, left, 900)
+    assert len(again.scratch.sweep()) == 1
+    again.close()
+
+
+def test_a_waveform_a_thumbnail_and_a_frame_count(ws: Workspace, tmp_path: Path) -> None:
+    sound = brought(ws, noise(0, 100), ONE, "a.wav", "audio")
+    with asking(ONE):
+        film = write_video(tmp_path / "film.mp4", [0, 40])
+        video = ws.add_media("video", film, film.name, source="upload", listed=False)
+    ws.thumbnail(sound, 320)  # which makes the waveform
+    ws.video_frame(video, 0.5, 320)
+    ws.scratch.sweep()
+    for item, count in ((sound, 2), (video, 1)):
+        made = [path.stat().st_size for path in ws.made.of([item.id])]
+        known = ws.items.get(item.id)
+        assert len(made) == count and known is not None and known.made_bytes == sum(made)
 
 
 def test_all_visitors_together_have_one_too(small: Workspace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import zipfile
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mmdemo.errors import UserError
 from mmdemo.settings import DATABASE
 from mmdemo.store.backup import back_up
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.made_files import MadeFiles
 from mmdemo.store.media_store import MediaStore
 from mmdemo.store.scratch import OTHERS_S, VISITORS_S
 from mmdemo.store.tables import Item, Scratch, SearchableText, Transcript, now
@@ -233,10 +235,10 @@ def test_what_a_sweep_was_killed_over_goes_with_the_next(
     item = brought(ws, png(), ONE)
     ws.thumbnail(item, 320)
 
-    def killed(cache: Path, ids: list[str]) -> list[Path]:
+    def killed(made: MadeFiles, ids: Iterable[str]) -> list[Path]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mmdemo.store.scratch.made_of", killed)
+    monkeypatch.setattr(MadeFiles, "of", killed)
     with pytest.raises(KeyboardInterrupt):
         ws.scratch.sweep(at=now() + timedelta(days=2))
     monkeypatch.undo()

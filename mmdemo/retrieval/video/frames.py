@@ -28,7 +28,6 @@ from mmdemo.media.video import Decoded, decode_video, key_frames, probe_video
 from mmdemo.models.heads.residual import Sequences
 from mmdemo.models.video.aligner import FrameFeatures, VideoTower, sequences
 from mmdemo.retrieval.encode_stream import encode_stream
-from mmdemo.store.durable import write_durably
 from mmdemo.store.kept_arrays import read_arrays
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_id
@@ -68,19 +67,19 @@ def frame_features(
         analysis.run(stopped, progress)
         kept = analysis.result()
         if stopped():
-            _write(begun, item, analysis.arrays())
+            _write(ws, begun, item, analysis.arrays())
         else:
             found = {"times": kept.times, "features": kept.features, "shots": kept.shots}
             seen = {"strip": analysis.strip_bytes(), "strip_times": np.array(analysis.strip.times_s)}
-            _write(path, item, found | seen | {"damaged": analysis.damaged()})
+            _write(ws, path, item, found | seen | {"damaged": analysis.damaged()})
             begun.unlink(missing_ok=True)
     return kept
 
 
-def _write(path: Path, item: Item, arrays: dict[str, np.ndarray]) -> None:
+def _write(ws: Workspace, path: Path, item: Item, arrays: dict[str, np.ndarray]) -> None:
     out = io.BytesIO()
     np.savez(out, **cast(Any, arrays))
-    write_durably(path, out.getvalue(), f"What was seen in {item.name}")
+    ws.made.write(path, item.id, out.getvalue(), f"What was seen in {item.name}")
 
 
 def kept_features(ws: Workspace, tower_id: str, item_id: str) -> FrameFeatures | None:
@@ -143,7 +142,7 @@ def span_clips(
 
 
 def _path(ws: Workspace, tower_id: str, item_id: str) -> Path:
-    return ws.media.made_path(f"frames/{tower_id}", item_id, ".npz")
+    return ws.made.path(f"frames/{tower_id}", item_id, ".npz")
 
 
 class VideoAnalysis:
