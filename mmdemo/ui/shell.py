@@ -30,6 +30,7 @@ from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
+from mmdemo.ui.look import style_sheet, theme
 from mmdemo.ui.mcp import answer_agents
 from mmdemo.ui.queued_answers import QueuedAnswers, require_known
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
@@ -44,13 +45,6 @@ SCRIPTS = (
     *("answers.js", "wave.js", "player.js", "brought.js"),
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
-# Gradio's semi-bold of this font has Cyrillic letters, A and B: bold words would be set in two typefaces.
-FONT = [
-    gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)),
-    "ui-sans-serif",
-    "system-ui",
-    "sans-serif",
-]
 # A thread that waits for Python's lock gets it after so long, in place of 5 ms. Whoever answers a request
 # waits for it at each read and write, beside threads that compute.
 SWITCHED_S = 0.0005
@@ -130,8 +124,8 @@ def _launch(page: gr.Blocks, app: App) -> tuple[str, str]:
             server_port=settings.server_port or None,
             share=settings.share,
             prevent_thread_lock=True,
-            theme=gr.themes.Default(primary_hue="blue", font=FONT),
-            css=read_asset("page.css"),
+            theme=theme(),
+            css=style_sheet(),
             head=f"<script>{_tables()}{''.join(map(read_asset, SCRIPTS))}</script>",
             run_history=False,
             footer_links=["api"],
