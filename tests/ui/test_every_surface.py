@@ -107,6 +107,7 @@ def test_every_role_is_asked_for_by_some_operation_and_export_is_the_trainer_s()
         "restore",
         "publish_version",
         "remove_version",
+        "remove_run",
         "invite",
         "make_token",
         "grants",

@@ -180,7 +180,7 @@ def resume_training(app: App, request: StatusRequest) -> RunAnswer:
     return RunAnswer(run=app.context.jobs.resume(request.run))
 
 
-@operation("remove_run", role="trainer", quick=True)
+@operation("remove_run", role="owner", quick=True)
 def remove_run(app: App, request: StatusRequest) -> dict[str, Any]:
     """Forget a run; its version stays."""
     return {"runs": app.context.jobs.list(app.context.jobs.remove(request.run))}
