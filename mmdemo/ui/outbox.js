@@ -248,7 +248,8 @@ mm.outbox = (() => {
     if (e.key === PERSON) strangers.clear();
     if (!e.key || e.key === PERSON || e.key.startsWith(WAITS) || e.key.startsWith(ASIDE)) changed();
   });
-  addEventListener("beforeunload", (event) => { if (waiting().length) event.preventDefault(); });
+  // What waits for its maker to sign in stays in this browser, and no reload loses it.
+  addEventListener("beforeunload", (event) => { if (waiting().length && !["sign-in", "forbidden"].includes(state)) event.preventDefault(); });
 
   // What was put aside, tried once more or given up.
   function retry() {

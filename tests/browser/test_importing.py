@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -40,3 +41,36 @@ def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     expect(state.get_by_text("00.png", exact=True)).to_be_visible()
     state.get_by_text("Files with another name").click()
     expect(state.get_by_text("01.png is first.png now", exact=True)).to_be_visible()
+
+
+DROP = """([place, name, type, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)), dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type }));
+  const at = document.querySelector(place), options = { dataTransfer, bubbles: true, cancelable: true };
+  for (const kind of ["dragover", "drop"]) at.dispatchEvent(new DragEvent(kind, options));
+}"""
+
+
+def test_what_is_dropped_is_shown_before_it_is_imported_and_another_kind_leads_to_its_own(
+    served: Served, open_page: Open
+) -> None:
+    page = open_page(f"{served[1]}?view=data")
+    expect(page.locator("[data-drop]")).to_be_visible()
+    picture = base64.b64encode(png((9, 80, 160))).decode()
+    page.evaluate(DROP, ["[data-drop]", "sound.wav", "audio/wav", picture])
+    expect(
+        page.get_by_role("alert").filter(has_text="These are recordings. Choose Speech above")
+    ).to_be_visible()
+    page.evaluate(DROP, ["[data-drop]", "dropped.png", "image/png", picture])
+    rows = page.locator("[data-preview-table]")
+    expect(rows).to_contain_text("dropped.png")
+    page.get_by_role("button", name="Clear").click()
+    expect(rows).to_be_empty()
+    page.evaluate(DROP, ["[data-drop]", "dropped.png", "image/png", picture])
+    expect(rows).to_contain_text("dropped.png")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.locator("[data-import-state]")).to_contain_text(
+        "Imported 1 new picture, 0 new pairs and 0 labels"
+    )
+    expect(rows).to_be_empty()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()

@@ -10,30 +10,47 @@ const [files, folder, zip] = element.querySelectorAll("input[type=file]");
 const asTrainer = (f) => guard(async () => { if (await mm.allows("trainer", "Importing is for trainers. Sign in as one.")) f(); });
 $("[data-files]").onclick = asTrainer(() => files.click());
 $("[data-folder]").onclick = asTrainer(() => folder.click());
-async function send(input) {
-  const list = [...input.files];
-  input.value = "";
+const picked = (input) => { const list = [...input.files].map((one) => [one, one.webkitRelativePath || one.name]); input.value = ""; return list; };
+async function send(list) {  // files with their paths
   if (!list.length) return;
+  const kinds = new Set(list.map(([one]) => mm.modalities.find((m) => one.type.startsWith(`${m.name}/`))).filter(Boolean)), [kind] = kinds;
+  if (kinds.size === 1 && kind.name !== mm.task.modality.name) throw new Error(`These are ${kind.plural}. Choose ${kind.title} above, then take them again.`);
   batch = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
   $("[data-source]").value = layout = "";
   const box = $("[data-import-state]");
   try {
-    for (const [i, one] of list.entries()) {
+    for (const [i, [one, path]] of list.entries()) {
       box.replaceChildren(bar(i / list.length, `Uploading ${i + 1} of ${list.length}`));
-      await upload(one, one.webkitRelativePath || one.name, batch);
+      await upload(one, path, batch);
     }
   } catch (e) { box.replaceChildren(); throw e; }
   box.replaceChildren(h("p", {}, `${list.length} file${list.length > 1 ? "s" : ""} uploaded.`));
   await preview();
 }
-files.onchange = guard(() => send(files));
-folder.onchange = guard(() => send(folder));
+files.onchange = guard(() => send(picked(files)));
+folder.onchange = guard(() => send(picked(folder)));
+// What is dropped comes as what is chosen does: a folder with all below it
+async function below(entry) {
+  const ask = (f) => new Promise(f);
+  if (entry instanceof File) return [[entry, entry.name]];
+  if (entry.isFile) return [[await ask((ok, no) => entry.file(ok, no)), entry.fullPath.slice(1)]];
+  const reader = entry.createReader(), found = [];
+  for (let some; (some = await ask((ok, no) => reader.readEntries(ok, no))).length;) for (const one of some) found.push(...await below(one));
+  return found;
+}
+const place = $("[data-drop]");
+for (const kind of ["dragenter", "dragover"]) place.addEventListener(kind, (e) => { e.preventDefault(); place.classList.add("over"); });
+for (const kind of ["dragleave", "drop"]) place.addEventListener(kind, () => place.classList.remove("over"));
+place.addEventListener("drop", (e) => {
+  e.preventDefault();
+  const entries = [...e.dataTransfer.items].map((item) => item.webkitGetAsEntry() || item.getAsFile()).filter(Boolean);  // gone once this returns
+  asTrainer(guard(async () => { const list = []; for (const one of entries) list.push(...await below(one)); await send(list); }))();
+});
 const chosen = () => ({ batch: $("[data-source]").value.trim() ? "" : batch, source: $("[data-source]").value.trim(), layout });
 const bar = (share, text) => h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, text));
 async function preview() {
   const p = await api("import_preview", { task: mm.task.name, ...chosen() });
-  $("[data-import]").disabled = false;
-  $("[data-read]").hidden = false;
+  $("[data-import]").disabled = $("[data-read]").hidden = $("[data-clear]").hidden = false;
   $("[data-layout]").replaceChildren(...p.candidates.map((c) => h("option", { value: c.name }, `${c.name}: ${c.about}`)));
   $("[data-layout]").value = p.importer;
   $("[data-why]").textContent = p.why;
@@ -49,7 +66,13 @@ $("[data-preview]").onclick = guard(() => { layout = ""; return preview(); });
 $("[data-layout]").onchange = guard(() => { layout = $("[data-layout]").value; return preview(); });
 $("[data-verdict]").append(...mm.options(mm.kinds));
 $("[data-source]").oninput = () => { layout = ""; $("[data-read]").hidden = true; $("[data-import]").disabled = !chosen().source && !batch; };
-$("[data-import]").onclick = guard(async () => { importing(await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value, by_reference: Boolean(chosen().source && byReference.checked) })); });
+$("[data-import]").onclick = guard(async () => { importing(await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value, by_reference: Boolean(chosen().source && byReference.checked) })); done(); });
+$("[data-clear]").onclick = () => { $("[data-import-state]").replaceChildren(); done(); };
+function done() {  // what was chosen is chosen no more
+  batch = layout = $("[data-source]").value = "";
+  $("[data-read]").hidden = $("[data-clear]").hidden = $("[data-import]").disabled = true;
+  $("[data-preview-table]").replaceChildren();
+}
 const byReference = $("[data-reference] input");
 for (const word of ["pause", "resume", "stop"]) $(`[data-${word}]`).onclick = guard(async () => importing(await api(`import_${word}`)));
 let shownReport = "";
@@ -66,7 +89,7 @@ function importing(s) {
   if (s.task !== mm.task.name) return $("[data-import-state]").replaceChildren();  // of another kind, under which it stands
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task)[r.items === 1 ? "noun" : "plural"]}, ${count(r.pairs, "new pair")} and ${count(r.labels, "label")} from ${s.name}. Of ${count(r.rows || 0, "row")} ${r.known || 0} were here already, ${r.skipped_rows || 0} were skipped.${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task)[r.items === 1 ? "noun" : "plural"]}, ${count(r.pairs, "new pair")} and ${count(r.labels, "label")} from ${s.name}.${r.known || r.skipped_rows ? ` Of ${count(r.rows || 0, "row")} ${[r.known && `${r.known} ${r.known === 1 ? "was" : "were"} here already`, r.skipped_rows && `${r.skipped_rows} ${r.skipped_rows === 1 ? "was" : "were"} skipped`].filter(Boolean).join(", ")}.` : ""}${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
     ...((r && r.notes) || []).map((note) => h("p", { class: "mm-hint" }, note)),
     ...[["Files that have changed", r.changed], ["Files with another name", r.renamed.map((x) => `${x.before} is ${x.now} now`)], ["Files that are gone", r.gone]].filter(([, names]) => names.length)
       .map(([what, names]) => h("details", {}, h("summary", {}, what), h("ul", {}, names.slice(0, 200).map((name) => h("li", {}, name))))),
@@ -120,7 +143,7 @@ async function foresee() {  // what a format is and cannot carry is said before
   const lost = r.leaves_out.length ? `This format leaves out: ${r.leaves_out.join("; ")}.` : "Nothing is left out.";
   $("[data-foreseen]").textContent = `${r.about[0].toUpperCase()}${r.about.slice(1)}, of ${count(r.pairs, "pair")} with ${count(r.labels, "label")}. ${lost}${r.removed ? ` ${count(r.removed, "label")} on what was removed stand in removed.log.` : ""}`;
 }
-$("[data-format]").onchange = $("[data-every]").onchange = guard(foresee);
+$("[data-format]").onchange = $("[data-every]").onchange = guard(() => { $("[data-export-state]").replaceChildren(); return foresee(); });
 $("[data-export]").onclick = guard(async () => {
   const box = $("[data-export-state]");
   box.textContent = "Exporting…";
