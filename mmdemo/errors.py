@@ -4,7 +4,8 @@
     └── MmdemoError            a sentence on what is wrong, a sentence on what to do
         ├── UserError          the input is wrong: a page shows it, a command prints it and exits 2
         │   ├── MediaError     a file that cannot be read as the modality it was given for
-        │   │   └── GoneError  a file outside that is there no more, or is another one by now
+        │   │   ├── GoneError  a file outside that is there no more, or is another one by now
+        │   │   └── LostError  what was made of media is not there, and their files may be gone too
         │   ├── ImportRowError one row of an import; the rest of the import goes on
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
         │   ├── NumberError    a feature, a loss or a score that is infinite or not a number
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -54,6 +56,14 @@ class MediaError(UserError):
 
 class GoneError(MediaError):
     """A file that an item is read from outside is there no more, or is another one by now."""
+
+
+class LostError(MediaError):
+    """What was made of media is not there, as where their files are gone too; `lost` are ids or keys."""
+
+    def __init__(self, what: str, cure: str, lost: Iterable[str]) -> None:
+        super().__init__(what, cure)
+        self.lost = frozenset(lost)
 
 
 class ImportRowError(UserError):

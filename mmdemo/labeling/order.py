@@ -90,7 +90,8 @@ class Ranking:
 
     def _scored(self, pairs: Sequence[PairView], aligner: HeadAligner) -> list[PairView]:
         """The pairs whose items the model has seen already."""
-        known = feature_file(self._ws, aligner.towers).rows_of([p.item for p in pairs]) >= 0
+        lacking = set(feature_file(self._ws, aligner.towers).missing([p.item for p in pairs]))
+        known = np.array([p.item not in lacking for p in pairs], bool)
         modality = modality_of(self._task)
         if modality.spans is not None:
             kept = [modality.spans.is_kept(self._ws, aligner.towers.media.id, p.item) for p in pairs]
@@ -148,8 +149,8 @@ class Ranking:
             for p in self._ws.pairs.browse(self._task, limit=RANKED, shown=True)
             if p.source != HARD_NEGATIVE and p.split and p.training != "negative"
         ]
-        file = version_file(self._ws, aligner)
-        pairs = [p for p, row in zip(pairs, file.rows_of([p.item for p in pairs]), strict=True) if row >= 0]
+        lacking = set(version_file(self._ws, aligner).missing([p.item for p in pairs]))
+        pairs = [p for p in pairs if p.item not in lacking]
         chosen = self._random.sample(
             [p for p in pairs if p.split == "train"], min(count, sum(p.split == "train" for p in pairs))
         )

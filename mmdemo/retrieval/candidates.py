@@ -21,6 +21,14 @@ class Candidates:
     words: Mapping[str, WordHit] = field(default_factory=dict)  # of the items that words found
     sounds: Mapping[str, float] = field(default_factory=dict)  # 0..1, of those in which it sounds alike
 
+    def without(self, items: Collection[str]) -> Candidates:
+        """Those that are none of some items."""
+        kept = [row for row, item in enumerate(self.ids) if item not in items]
+        words = {item: hit for item, hit in self.words.items() if item not in items}
+        return Candidates(
+            [self.ids[row] for row in kept], self.near[kept], self.less[kept], words, self.sounds
+        )
+
 
 @dataclass(frozen=True)
 class Answer:

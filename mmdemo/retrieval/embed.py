@@ -243,8 +243,8 @@ def project_items(
     """Carry features that are on disk into a version's space; returns how many rows were made."""
     source, target = feature_file(ws, aligner.towers), version_file(ws, aligner)
     todo = target.missing(ids)
-    there = source.rows_of(todo) >= 0 if todo else np.empty(0, bool)
-    todo = [key for key, ok in zip(todo, there, strict=True) if ok]
+    lacking = set(source.missing(todo)) if todo else set()
+    todo = [key for key in todo if key not in lacking]
     for start in range(0, len(todo), PROJECT):
         part = todo[start : start + PROJECT]
         target.append(part, aligner.project_media(source.get(part)))

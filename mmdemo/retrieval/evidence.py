@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdemo.errors import UserError
+from mmdemo.errors import LostError, MediaError, NumberError, UserError
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.retrieval.embed import looked_at
 from mmdemo.store.texts import short_id, text_id
@@ -52,13 +52,19 @@ class PairEvidence:
         """(K, E) float32 evidence about K pairs, one of an item with one text.
 
         Raises:
-            MediaError: an item's file cannot be read.
+            LostError: the files of some cannot be read.
         """
         pairs = list(zip(items, texts, strict=True))
         self._read([pair for pair in dict.fromkeys(pairs) if pair not in self._known])
         fresh: list[tuple[str, str]] = []
+        lost: dict[str, LostError] = {}
         for item, asked in _unknown(pairs, self._known).items():
-            found = self._aligner.evidence(self.medium(item), asked)
+            try:
+                medium = self.medium(item)
+            except LostError as e:
+                lost[item] = e
+                continue
+            found = self._aligner.evidence(medium, asked)
             for text, row in zip(asked, np.asarray(found, np.float32), strict=True):
                 self._known[item, text] = row
                 fresh.append((item, text))
@@ -66,6 +72,9 @@ class PairEvidence:
                 self._write(fresh)
                 fresh = []
         self._write(fresh)
+        if lost:
+            first = next(iter(lost.values()))
+            raise LostError(first.what, first.cure, lost) from first
         rows = np.stack([self._known[pair] for pair in pairs]) if pairs else np.empty((0, 0), np.float32)
         with self._lock:
             while len(self._known) > MOST_PAIRS:
@@ -77,7 +86,7 @@ class PairEvidence:
 
         Raises:
             UserError: there is no such item.
-            MediaError: its file cannot be read.
+            LostError: its file cannot be read.
         """
         with self._lock:
             if item_id in self._media:
@@ -86,7 +95,10 @@ class PairEvidence:
         item = self._ws.items.get(item_id)
         if item is None:
             raise UserError(f"There is no item {short_id(item_id)}.", "Choose another one.")
-        medium = looked_at(self._ws, self._aligner, item)
+        try:
+            medium = looked_at(self._ws, self._aligner, item)
+        except (MediaError, NumberError) as e:
+            raise LostError(e.what, e.cure, [item_id]) from e
         with self._lock:
             self._media[item_id] = medium
             while sum(map(_size_mb, self._media.values())) > MOST_MEDIA_MB and len(self._media) > 1:
@@ -97,6 +109,7 @@ class PairEvidence:
         if self._file is None or not pairs:
             return
         self._file.refresh()
+        self._file.missing([_key(*pair) for pair in pairs])  # which leaves out what is damaged
         rows = self._file.rows_of([_key(*pair) for pair in pairs])
         matrix = self._file.matrix()
         for pair, row in zip(pairs, rows.tolist(), strict=True):

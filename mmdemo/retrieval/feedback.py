@@ -11,7 +11,7 @@ meant could be anywhere else (Wang, Fang & Zhai 2008, "A study of methods for ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,10 @@ class Feedback:
 
     def __bool__(self) -> bool:
         return bool(self.ticked or self.crossed)
+
+    def without(self, items: Collection[str]) -> Feedback:
+        """The same but of some items."""
+        return Feedback(*(tuple(i for i in side if i not in items) for side in (self.ticked, self.crossed)))
 
 
 def feedback_on(ws: Workspace, task: str, query: str) -> Feedback:

@@ -107,7 +107,7 @@ class Hubs:
 
     def _sides(self, serving: Serving) -> _Sides:
         latest = latest_import(self._ws.database, self._task), self._ws.changes.latest()
-        at = serving.version, len(serving.index), *latest
+        at = serving.version, serving.file, len(serving.index), *latest
         with self._lock:
             if self._known is None or self._known[0] != at:
                 self._known = at, self._made(serving)

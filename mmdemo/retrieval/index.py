@@ -10,6 +10,9 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
+from mmdemo.errors import NumberError
+from mmdemo.store.vectors import CURE, whole_rows
+
 
 class VectorIndex:
     """An exact inner-product index over the rows of a matrix, in its order.
@@ -41,6 +44,9 @@ class VectorIndex:
 
         Returns:
             (Q, k') cosines and (Q, k') row numbers; k' is k or the number of rows to look among.
+
+        Raises:
+            NumberError: one of these rows is damaged.
         """
         k = min(k, len(self) if allowed is None else int(allowed.sum()))
         scores = np.empty((len(queries), k), np.float32)
@@ -55,4 +61,6 @@ class VectorIndex:
             bits = np.packbits(allowed, bitorder="little")  # held until the search is over
             only = [faiss.IDSelectorBitmap(bits)]  # type: ignore[call-arg, arg-type]
         faiss.knn_inner_product(arrays[0], arrays[1], *sizes, arrays[2], arrays[3], *only)
+        if (rows < 0).any() or not whole_rows(self._matrix[np.unique(rows)]).all():  # none: not a number
+            raise NumberError("A vector that was found is not a number.", CURE)
         return scores, rows

@@ -1,6 +1,4 @@
-"""Search: words or a picture in, the nearest pictures or texts out, and a word when nothing is near
-enough.
-"""
+"""Search: words or a picture in, the nearest pictures or texts out, and a word when none is near enough."""
 
 from __future__ import annotations
 
@@ -27,6 +25,7 @@ from mmdemo.retrieval.results import Result, Results, best_text, cut
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.retrieval.shown import Shown
 from mmdemo.retrieval.speech.heard import HeardSounds
+from mmdemo.retrieval.tries import answered
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text, short_id, text_key
@@ -59,19 +58,23 @@ class Searcher:
         if query.target not in {"media", "text"}:
             raise UserError(f"The target {query.target!r} is unknown.", "Use media or text.")
         k = max(1, min(int(query.k), MAX_K))
-        serving = self._keeper.serving()
+        return answered(self._keeper, lambda serving, lost: self._found(serving, query, k, lost), query.item)
+
+    def _found(self, serving: Serving, query: Query, k: int, lost: Collection[str]) -> Results:
+        """What an index answers, without the items that are lost."""
         if query.target == "text":
             return self._search_texts(serving, query, k)
-        judged = self._feedback(query)
+        judged = self._feedback(query).without(lost)
         if query.text.strip():
             query = replace(query, words=self._words(serving.aligner, query))
         query = replace(
             query, judged=judged, vector=self._judged(serving, judged, self._query_vector(serving, query))
         )
         depth = self._depth(serving, query)
-        found = self._candidates(serving, query, max(k, depth))
+        found = self._candidates(serving, query, max(k, depth) + len(lost))
         if self._by_words(query):
             found = self._with_words(serving, query, found, judged)
+        found = found.without(lost)
         said = {i: hit.sure for i, hit in found.words.items()}
 
         def decide(rows: np.ndarray) -> np.ndarray:
@@ -360,12 +363,8 @@ class Searcher:
             return self._text_numbers(serving, query, [texts[i] for i in rows], (near - less)[rows])
 
         answers = ordered(found, asked or len(texts), decide, self._beside(serving))[:k]
-        results = [
-            Result(
-                pairs[int(a.id)].item, pairs[int(a.id)].name, texts[int(a.id)], a.near, a.number, verdict=None
-            )
-            for a in answers
-        ]
+        told = [(pairs[int(a.id)], texts[int(a.id)], a) for a in answers]
+        results = [Result(p.item, p.name, text, a.near, a.number, verdict=None) for p, text, a in told]
         return self._ended(serving, query, results)
 
     def _texts_asked(self, serving: Serving, query: Query) -> int:

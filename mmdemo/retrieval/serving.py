@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +21,13 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.models.written import can_read
-from mmdemo.retrieval.embed import embed_items, project_items, version_file
+from mmdemo.retrieval.embed import embed_items, feature_file, project_items, version_file
 from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.speech.heard import take_down
 from mmdemo.retrieval.written import read_written
 from mmdemo.store.changes import REMOVE
 from mmdemo.store.tables import Item
-from mmdemo.store.vectors import take_out
+from mmdemo.store.vectors import FileId, VectorFile, take_out
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,13 @@ class Serving:
 
     aligner: HeadAligner
     index: VectorIndex
+    file: FileId | None = None  # that its rows are in
+
+    @staticmethod
+    def of(aligner: HeadAligner, file: VectorFile) -> Serving:
+        """What a version's vectors answer, as they are on the disk."""
+        matrix, which = file.mapped()
+        return Serving(aligner, VectorIndex(matrix), which)
 
     @property
     def version(self) -> str:
@@ -87,6 +94,7 @@ class IndexKeeper:
         self._failed = ""  # the version that could not be served
         self._items = 0  # the collection's size when it was last counted
         self._counted_at = 0.0  # monotonic seconds
+        self._unmade: set[str] = set()  # items of which nothing can be made, as far as was tried
 
     @property
     def status(self) -> IndexStatus:
@@ -113,11 +121,56 @@ class IndexKeeper:
 
     def serving(self) -> Serving:
         """The index that answers now; built here if there is none yet."""
-        if self._serving is None:
+        serving = self._serving
+        if serving is None:
             return self.update()
+        if not self.is_now(serving):
+            return self._reopened(serving)
         if time.monotonic() - self._followed_at > FOLLOWED_EVERY_S:
             self._follow(self._ws.versions.active(self._task))
-        return self._serving
+        return serving
+
+    def is_now(self, serving: Serving) -> bool:
+        """Whether the rows of an index are those on the disk still: none were put in their place, as by a
+        repair, by this process or another. Else its row numbers are those of other items by now.
+        """
+        return serving.file is None or version_file(self._ws, serving.aligner).is_now(serving.file)
+
+    def _reopened(self, before: Serving) -> Serving:
+        """What is in the new file, at once; what it lacks follows behind the page. With an empty one: all."""
+        file = version_file(self._ws, before.aligner)
+        if not file.refresh():
+            return self.update()
+        serving = Serving.of(before.aligner, file)
+        if self._serving is before:
+            self._serving = serving
+        self.request()
+        return serving
+
+    def mended(self, serving: Serving) -> bool:
+        """Whether what an index or its features hold was damaged, or was put in the place of what was; then a
+        search has an answer the next time.
+        """
+        files = version_file(self._ws, serving.aligner), feature_file(self._ws, serving.aligner.towers)
+        lost = sum([file.drop_damaged() for file in files])
+        if lost:
+            self.request()
+        return bool(lost) or not self.is_now(serving)
+
+    def made_anew(self, aligner: HeadAligner, ids: Collection[str]) -> set[str]:
+        """Make what was lost of items, each tried once until the next update; returns those that stay without
+        it: their files are gone too, or an update is at it.
+        """
+        todo = [i for i in ids if i not in self._unmade]
+        if todo and self._work.acquire(blocking=False):
+            try:
+                items = [item for item in self._ws.items.of(todo).values() if item.listed]
+                embed_items(self._ws, aligner.towers, items)
+                self._unmade.update(feature_file(self._ws, aligner.towers).missing(todo))
+            finally:
+                self._work.release()
+            todo = [i for i in todo if i in self._unmade]
+        return {*todo, *(i for i in ids if i in self._unmade)}
 
     def _follow(self, active: str) -> None:
         """Bring the index over to the active version behind the page, whoever activated it: this process, a
@@ -145,9 +198,12 @@ class IndexKeeper:
                 self._working = "indexing"
                 file = version_file(self._ws, aligner)
                 file.leave_out_damaged()
-                project_items(self._ws, aligner, [item.id for item in items])
+                ids = [item.id for item in items]
+                project_items(self._ws, aligner, ids)
+                features = feature_file(self._ws, aligner.towers)
+                self._unmade = set(features.missing(ids)) if len(features) < len(ids) else set()
                 self._take_out_removed(items, changed_at)
-                self._serving = Serving(aligner, VectorIndex(file.matrix()))
+                self._serving = Serving.of(aligner, file)
             finally:
                 self._working = ""
             return self._serving

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from filelock import FileLock
 
-from mmdemo.errors import cannot_write
+from mmdemo.errors import LostError, cannot_write
 from mmdemo.finite import require_finite
 from mmdemo.store.texts import short_id
 
@@ -23,7 +23,11 @@ DIM = ".dim"
 NO_KEY = b"\xff" * KEY_BYTES  # of a row that was taken out
 CHECKED_AT_ONCE = 65_536  # rows whose numbers are looked at together
 CURE = "Try again: it is made anew."
+CURE_OF_LOST = (
+    "Run mmdemo check: it names files that are missing. Bring those back, or remove what they were."
+)
 log = logging.getLogger(__name__)
+FileId = tuple[int, int]  # device and inode
 Named = Callable[[str], str]  # what a key stands for, as in "cat.jpg"
 
 
@@ -63,7 +67,7 @@ class VectorFile:
         self._keys: np.ndarray = np.empty((0, KEY_BYTES), np.uint8)
         self._seen = 0
         self._finite = 0  # rows from the beginning that were seen to hold numbers
-        self._file: tuple[int, int] | None = None  # which file the keys are in
+        self._file: FileId | None = None  # which file the keys are in
 
     def __len__(self) -> int:
         return self._seen
@@ -128,6 +132,18 @@ class VectorFile:
         """(N, dim) all rows, memory-mapped, read-only."""
         with self._lock:
             return self._map
+
+    def mapped(self) -> tuple[np.ndarray, FileId | None]:
+        """`matrix`, and which file its rows are in."""
+        with self._lock:
+            return self._map, self._file
+
+    def is_now(self, file: FileId | None) -> bool:
+        """Whether that file is still the one here: none was put in its place, by this process or another."""
+        try:
+            return file is not None and _which(self._keys_path.stat()) == file == self._file
+        except OSError:
+            return False
 
     def keys(self, start: int = 0) -> list[str]:
         """The keys of the rows from `start` on, in order."""
@@ -210,12 +226,18 @@ class VectorFile:
         """(N, dim) float32 rows of keys that are all there.
 
         Raises:
-            NumberError: a row is infinite or not a number, as in a damaged file.
+            LostError: some are not.
+            NumberError: a row is damaged.
         """
-        rows = self.rows_of(keys)
-        if (rows < 0).any():
-            raise KeyError(f"{int((rows < 0).sum())} of {len(keys)} keys have no vector")
-        found = np.asarray(self.matrix()[rows], dtype=np.float32)
+        with self._lock:  # both of the same file
+            rows, matrix = self.rows_of(keys), self._map
+        lost = list(dict.fromkeys(key for key, row in zip(keys, rows.tolist(), strict=True) if row < 0))
+        if lost:
+            more = f", and of {len(lost) - 1} others," if lost[1:] else ""
+            what = f"What was made of {(named or short_id)(lost[0])}{more} is not in {self._rows_path.name}."
+            raise LostError(what, CURE_OF_LOST, lost)
+        found = np.array(matrix[rows], dtype=np.float32)
+        found[~whole_rows(found)] = np.nan
         return require_finite(found, lambda i: self._kept_of(keys[i], named), CURE)
 
     def leave_out_damaged(self) -> None:
@@ -253,7 +275,7 @@ def whole_rows(rows: np.ndarray) -> np.ndarray:
     return np.asarray(within.all(axis=1))
 
 
-def _which(facts: os.stat_result) -> tuple[int, int]:
+def _which(facts: os.stat_result) -> FileId:
     """What tells one file from another that has its name."""
     return facts.st_dev, facts.st_ino
 

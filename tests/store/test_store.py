@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mmdemo.data.importing import import_source
-from mmdemo.errors import MmdemoError, StorageError, UserError
+from mmdemo.errors import LostError, MmdemoError, StorageError, UserError
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
 from mmdemo.store.backup import back_up, replace, restore
@@ -135,7 +135,7 @@ def test_vectors_come_back_by_key_and_are_appended_once(tmp_path: Path) -> None:
     assert file.get([key(3), key(2)]).tolist() == [[7, 7, 7, 7], [0, 1, 0, 0]]
     assert file.missing([key(9), key(1)]) == [key(9)]
     assert VectorFile(tmp_path / "v", 4).keys_at(np.array([1])) == [key(2)]
-    with pytest.raises(KeyError):
+    with pytest.raises(LostError):
         file.get([key(9)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,17 +28,21 @@ class SpeechSearcher(Searcher):
 
     def search(self, query: Query) -> Results:
         """See `Searcher.search`."""
-        serving = self._keeper.serving()
+        tower = self._keeper.serving().aligner.towers.media
+        if query.medium is not None and hears_words(tower):  # what is heard of it is asked for several times
+            query = replace(query, medium=tower.prepare(query.medium))
+        return super().search(query)
+
+    def _found(self, serving: Serving, query: Query, k: int, lost: Collection[str]) -> Results:
+        """See `Searcher._found`."""
         if not hears_words(serving.aligner.towers.media):
-            return super().search(query)
-        if query.medium is not None:  # what is heard of it is asked for several times
-            query = replace(query, medium=serving.aligner.towers.media.prepare(query.medium))
+            return super()._found(serving, query, k, lost)
         note = self._note(serving.aligner, query)
         if note == NO_SPEECH and not query.text.strip():
             stale = self._keeper.status.stale_share
             return Results(serving.version, (), stale, True, note=note)
-        found = super().search(query)
-        if found.version != serving.version or not found.results:  # another one began to serve meanwhile
+        found = super()._found(serving, query, k, lost)
+        if not found.results:
             return replace(found, note=note)
         return self._with_both(serving, query, replace(found, note=note))
 
