@@ -12,7 +12,7 @@ from pathlib import Path
 from mmdemo.data.archives import inside, is_archive, unpacked
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition, choose
 from mmdemo.data.rows import Row, Skipped
-from mmdemo.data.side_names import side_word
+from mmdemo.data.side_names import side_name_of
 from mmdemo.data.source import Source
 from mmdemo.errors import UserError
 from mmdemo.store.splits import split_names
@@ -37,10 +37,11 @@ class Shards:
         """The rows of each archive in the order of their names; one that cannot be read is passed over."""
         archives = [f for f in source.files if is_archive(f)]
         tables = _tables_of(source, archives)
-        left = sorted({t.name for t in _tables(source)} - {t.name for own in tables.values() for t in own})
+        read = {t for own in tables.values() for t in own}
+        left = [str(t.relative_to(source.root)) for t in _tables(source) if t not in read]
         if left:
             source.note(f"Beside the archives {', '.join(left[:4])} was not read: unpack them to use it.")
-        names = {f: side_word(f.name.partition(".")[0]) for f in archives}
+        names = {f: side_name_of(source, f.with_name(f.name.partition(".")[0])) for f in archives}
         sides = split_names(names.values())
         number = 0
         for archive in archives:
@@ -68,19 +69,24 @@ class Shards:
 
 
 def _tables(source: Source) -> list[Path]:
-    return [f for f in source.top_files if f.suffix.lower() in TABLES and source.head(f)]
+    return [f for f in source.files if f.suffix.lower() in TABLES and source.head(f)]
 
 
 def _tables_of(source: Source, archives: list[Path]) -> dict[Path, list[Path]]:
-    """The tables beside archives by the one whose files they name: metadata.csv of images.zip, train.csv of
-    train.zip.
+    """The tables beside archives by the one whose files they name: metadata.csv of the only archive in its
+    folder, as in train/ and in val/, and train.csv of train.zip.
     """
     if len(archives) == 1:
         return {archives[0]: _tables(source)}
-    stems = {a.name.partition(".")[0].lower(): a for a in archives}
+    folders: dict[Path, list[Path]] = {}
+    for archive in archives:
+        folders.setdefault(archive.parent, []).append(archive)
     found: dict[Path, list[Path]] = {}
     for table in _tables(source):
-        if archive := stems.get(table.stem.lower()):
+        beside = folders.get(table.parent, [])
+        stem = table.name.partition(".")[0].lower()
+        named = [a for a in beside if a.name.partition(".")[0].lower() == stem]
+        for archive in named[-1:] or (beside if len(beside) == 1 else []):
             found.setdefault(archive, []).append(table)
     return found
 
