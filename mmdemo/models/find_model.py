@@ -83,11 +83,16 @@ def _loader_of(task: Task, name: str) -> str:
 
 
 def names_folder(name: str) -> bool:
-    """Whether a name of a model, or of one of two towers, means a folder of this machine."""
-    return any(
-        f"{kind}:".endswith(LOCAL) or model.startswith(("/", "~", ".")) or is_folder(at_home(Path(model)))
-        for kind, _, model in _towers_of(name)
-    )
+    """Whether a name of a model, or of one of two towers, means a folder of this machine, perhaps with a
+    revision behind it.
+    """
+    for kind, _, model in _towers_of(name):
+        if f"{kind}:".endswith(LOCAL) or model.startswith(("/", "~", ".")) or ".." in Path(model).parts:
+            return True
+        before = [model[:place] for place, sign in enumerate(model) if sign == "@"]
+        if any(is_folder(at_home(Path(one))) for one in (model, *before) if one):
+            return True
+    return False
 
 
 def _towers_of(name: str) -> list[tuple[str, str, str]]:

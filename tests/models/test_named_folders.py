@@ -19,10 +19,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["{}", "dual:{}", "dual:local-dir:{}+me/it", "{}/gone", "~", "./x", "../x"])
+NAMES = [
+    "{}",
+    "dual:{}",
+    "dual:local-dir:{}+me/it",
+    "{}/gone",
+    "~",
+    "./x",
+    "../x",
+    "here@",
+    "here@main",
+    "here@a@b",
+]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "dual:here@", "gone/../../x", "dual:gone/../../x@main"])
 def test_from_elsewhere_no_folder_is_looked_into_and_none_is_told_from_one_that_is_not_there(
-    name: str, folder: Path
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (folder / "here").mkdir()
+    monkeypatch.chdir(folder)
     for role in ("trainer", "owner"):
         with asking(Asker(role, "a session")), pytest.raises(UserError) as refused:  # type: ignore[arg-type]
             preset_for(TASK, name.format(folder))
