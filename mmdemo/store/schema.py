@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from mmdemo.errors import UserError
 from mmdemo.store.database import MIGRATIONS, Database
@@ -43,7 +44,7 @@ def require_own_schema(database: sqlite3.Connection, name: str) -> None:
         raise UserError(f"{name} is none of mmdemo's.", CURE)
     if not any(file.stem.split("_")[0] == revision for file in (MIGRATIONS / "versions").glob("m*.py")):
         raise UserError(f"{name} was made by a newer version of mmdemo.", "Restore it with that one.")
-    own, found = _made_by(revision), _things(database)
+    (own, own_shapes), found = _made_by(revision), _things(database)
     if strange := next((one for one in found if one not in own), None):
         raise UserError(f"{name} holds a {strange[0]} {strange[1][:60]!r} that is none of mmdemo's.", CURE)
     if lost := next((one for one in own if one not in found), None):
@@ -51,6 +52,25 @@ def require_own_schema(database: sqlite3.Connection, name: str) -> None:
     for (kind, one), sql in found.items():
         if not _is_alike(kind, sql, own[kind, one]):
             raise UserError(f"The {kind} {one!r} of {name} is not as mmdemo makes it.", CURE)
+    for table, shape in own_shapes.items():
+        if _shape_of(database, table) != shape:
+            raise UserError(f"The table {table!r} of {name} is not as mmdemo makes it.", CURE)
+
+
+def _shape_of(database: sqlite3.Connection, table: str) -> tuple[frozenset[Any], ...]:
+    """What SQLite has made of a table's words, in whatever order they stand: its columns with their types,
+    which may be empty and which are its key; what is unique or indexed; and what refers where.
+    """
+    columns = database.execute('SELECT name, upper(type), "notnull", pk FROM pragma_table_xinfo(?)', (table,))
+    listed = database.execute('SELECT name, "unique", partial FROM pragma_index_list(?)', (table,)).fetchall()
+    parts = 'SELECT name, "desc", coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno'
+    indices = [
+        (unique, partial, *database.execute(parts, (name,)).fetchall()) for name, unique, partial in listed
+    ]
+    references = database.execute(
+        'SELECT "from", "table", on_delete FROM pragma_foreign_key_list(?)', (table,)
+    )
+    return frozenset(columns.fetchall()), frozenset(indices), frozenset(references.fetchall())
 
 
 def _is_alike(kind: str, sql: str, own: str) -> bool:
@@ -67,12 +87,14 @@ def _things(database: sqlite3.Connection) -> Things:
 
 
 @lru_cache(maxsize=4)
-def _made_by(revision: str) -> Things:
+def _made_by(revision: str) -> tuple[Things, dict[str, tuple[frozenset[Any], ...]]]:
+    """What the migrations make up to one of them, and the shapes of its tables."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "own.sqlite3"
         Database(f"sqlite:///{file}", revision).close()
         database = sqlite3.connect(file)
         try:
-            return _things(database)
+            made = _things(database)
+            return made, {name: _shape_of(database, name) for kind, name in made if kind == "table"}
         finally:
             database.close()

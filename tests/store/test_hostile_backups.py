@@ -172,6 +172,36 @@ def test_a_database_with_rows_or_triggers_that_mmdemo_does_not_write_is_refused(
     refused(ws, by_sql(theirs, tmp_path / "bad.zip", statement), says)
 
 
+OTHERWISE = {
+    "no key": lambda sql: sql.replace("PRIMARY KEY (id)", "UNIQUE (key, id)").replace(
+        "INTEGER NOT NULL", "INTEGER", 1
+    ),
+    "one label a pair": lambda sql: sql.replace('UNIQUE ("key")', "UNIQUE (pair_id)"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERWISE)
+def test_a_table_of_mmdemo_s_own_words_in_another_order_is_refused(
+    ws: Workspace, theirs: Path, tmp_path: Path, kind: str
+) -> None:
+    """Labels would be acknowledged, and stored where nothing finds them."""
+    with closing(sqlite3.connect(ws.folder / DATABASE)) as database:
+        rows = (
+            "SELECT sql FROM sqlite_master WHERE tbl_name = 'labels' AND sql != '' ORDER BY type != 'table'"
+        )
+        table, *others = (sql for (sql,) in database.execute(rows))
+    other = OTHERWISE[kind](table)
+    assert other != table
+    moved = ("CREATE TABLE kept AS SELECT * FROM labels", "DROP TABLE labels", other)
+    back = ("INSERT INTO labels SELECT * FROM kept", "DROP TABLE kept", *others)
+    refused(ws, by_sql(theirs, tmp_path / "bad.zip", *moved, *back), "The table 'labels' .* is not as mmdemo")
+
+
+def test_an_index_on_other_columns_is_refused(ws: Workspace, theirs: Path, tmp_path: Path) -> None:
+    other = ("DROP INDEX uq_pairs", "CREATE INDEX uq_pairs ON pairs (task)")
+    refused(ws, by_sql(theirs, tmp_path / "bad.zip", *other), "The table 'pairs' .* is not as mmdemo")
+
+
 def test_a_file_that_is_not_the_one_it_is_named_after_is_refused(
     ws: Workspace, theirs: Path, tmp_path: Path
 ) -> None:
