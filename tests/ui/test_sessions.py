@@ -204,7 +204,7 @@ def test_a_cookie_header_is_read_in_a_time_that_grows_with_its_length_alone(shar
     assert time.process_time() - begun_s < 5  # unquoted, as Python does it, it takes 20 s
 
 
-def test_what_stands_behind_the_gate_sees_no_cookie(shared: App) -> None:
+def test_what_stands_behind_the_gate_sees_no_cookie_and_no_endless_name_of_the_page(shared: App) -> None:
     seen: list[bytes] = []
 
     async def behind(scope: Scope, receive: Receive, send: Send) -> None:
@@ -212,5 +212,8 @@ def test_what_stands_behind_the_gate_sees_no_cookie(shared: App) -> None:
         await Response()(scope, receive, send)
 
     client = TestClient(Gate(behind, shared, Hosts(shared.settings)), base_url="http://127.0.0.1:7860")
-    assert client.get("/mmdemo/media/x", headers={"Cookie": "a=b", "X-Own": "1"}).status_code == 200
-    assert b"x-own" in seen and b"cookie" not in seen
+    long = {"X-Forwarded-Host": "a" * 256, "X-Gradio-Server": "b" * 256}
+    assert client.get("/mmdemo/media/x", headers={"Cookie": "a=b", "X-Own": "1", **long}).status_code == 200
+    assert b"x-own" in seen and not {b"cookie", b"x-forwarded-host", b"x-gradio-server"} & set(seen)
+    assert client.get("/mmdemo/media/x", headers={"X-Forwarded-Host": "demo.example"}).status_code == 200
+    assert b"x-forwarded-host" in seen

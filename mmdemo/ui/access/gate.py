@@ -44,6 +44,8 @@ from mmdemo.ui.gate import hide_folders
 from mmdemo.ui.refusals import fault, refusal
 
 log = logging.getLogger(__name__)
+NAMES_THE_PAGE = (b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
+LONGEST_HOST = 255  # characters
 FRAMES_OF_A_SPACE = " https://huggingface.co https://*.hf.space"  # the pages that show a Space
 OF_A_PERSON = (
     1200  # requests a minute that are counted: a quick labeller's, with all that the page asks besides
@@ -92,8 +94,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers, visit = Headers(scope=scope), None
-        # Nothing behind has a cookie of its own, and whoever reads one there reads all that were sent.
-        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+        scope["headers"] = [header for header in scope["headers"] if _is_passed_on(*header)]
         self._proxies.settle(scope, headers)
 
         async def marked(message: Message) -> None:
@@ -230,6 +231,13 @@ def asker_of(scope: Scope | None) -> Asker:
     """Who asks for what a request led to; whatever came past the gate is a viewer's."""
     visit = scope.get(VISIT) if scope is not None else None
     return visit.asker if visit is not None else Asker("viewer")
+
+
+def _is_passed_on(name: bytes, value: bytes) -> bool:
+    """Whether what stands behind may see a header. Nothing there has a cookie of its own, and whoever reads
+    one reads all that were sent. Gradio writes what a proxy calls the page a hundred times into it.
+    """
+    return name != b"cookie" and (name not in NAMES_THE_PAGE or len(value) <= LONGEST_HOST)
 
 
 def person_of(visit: Visit) -> str:
