@@ -1,31 +1,32 @@
-"""Videos and recordings with SRT or VTT files beside them."""
+"""Videos and recordings with files of timed texts beside them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.importers.folders import Companions, by_folder
-from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.side_names import Sides
 from mmdemo.data.source import Source, same_name
-from mmdemo.data.subtitles import read_cues
-from mmdemo.errors import UserError
+from mmdemo.data.timed_texts import TIMED_TEXTS, Cue, read_timed
+from mmdemo.errors import ImportRowError, UserError
 from mmdemo.modality import MODALITIES
 
-SUBTITLES = (".srt", ".vtt")
+SUBTITLES = tuple(TIMED_TEXTS)
 LANGUAGE = re.compile(r"\.[a-z]{2,3}([-_][a-z0-9]{2,8})*(\.(forced|sdh|cc|auto))?$", re.IGNORECASE)
 
 
 class SubtitledVideos:
-    """Videos or recordings with an SRT or VTT file of the same name beside them, or one for each language:
-    each cue is a text with its span.
+    """Videos or recordings with a file of timed texts of the same name beside them, as SRT or TextGrid, or
+    one for each language: each cue is a text with its span.
     """
 
     name = "subtitles"
-    about = "a folder of videos with SRT or VTT files beside them"
+    about = "a folder of videos or recordings with SRT, VTT, SBV, TTML, LRC or TextGrid files beside them"
 
     def recognise(self, source: Source) -> Recognition:
         """By such a file beside one of them."""
@@ -47,11 +48,10 @@ class SubtitledVideos:
                 continue
             cues = 0
             for one in subtitles.of(file) if _has_time(file) else []:
-                try:
-                    said = list(read_cues(source.read_text(one)))
-                except UserError as e:
+                said = attempt(number + 1, one.name, partial(_cues, source, one))
+                if isinstance(said, Skipped):
                     number += 1
-                    yield Skipped(number, str(e), one.name)
+                    yield said
                     continue
                 for start, end, text in said:
                     cues, number = cues + 1, number + 1
@@ -60,6 +60,19 @@ class SubtitledVideos:
             if not cues:
                 number += 1
                 yield source.file_row(number, file, lambda file=file: {"split": sides.of(file)})  # type: ignore[misc]
+
+
+def _cues(source: Source, path: Path) -> list[Cue]:
+    """The texts of a file with their times.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    text = source.read_text(path)
+    try:
+        return list(read_timed(path.suffix, text, source.note))
+    except UserError as e:
+        raise ImportRowError(f"{path.name} cannot be read. {e}") from e
 
 
 def _has_time(file: Path) -> bool:
