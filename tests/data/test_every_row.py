@@ -77,6 +77,15 @@ def _librispeech(tmp: Path) -> Path:
     return lay_out(tmp / "ls", {"1/2/1-2.trans.txt": "1-2-0 ONE\n1-2-1 TWO", "1/2/1-2-0.flac": b"x"})
 
 
+def _mls(tmp: Path) -> Path:
+    return lay_out(tmp / "ml", {"transcripts.txt": "1_2_0\tone\n1_2_1\ttwo", "audio/1/2/1_2_0.flac": b"x"})
+
+
+def _kaldi(tmp: Path) -> Path:
+    files: Files = {"wav.scp": "a a.wav\nb sox b.wav |\n", "text": "a one\nb two\nc three", "a.wav": b"x"}
+    return lay_out(tmp / "ka", files)
+
+
 def _qv(tmp: Path) -> Path:
     return (
         lay_out(tmp / "qv", {"h.jsonl": '{"vid": "v", "query": "q", "relevant_windows": 4}\n[]'}) / "h.jsonl"
@@ -144,6 +153,8 @@ SPECIAL: dict[str, Callable[[Path], Path]] = {
     "ljspeech": _ljspeech,
     "common-voice": _common_voice,
     "librispeech": _librispeech,
+    "mls": _mls,
+    "kaldi": _kaldi,
     "qvhighlights": _qv,
     "activitynet-captions": _activitynet,
     "msr-vtt": _msr_vtt,

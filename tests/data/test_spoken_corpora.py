@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Row
 from tests.data.conftest import CUE, Files, Found, lay_out, read_all
 
 WAV = b"x"
@@ -58,6 +60,50 @@ SOUND: dict[str, tuple[Files, str, Found]] = {
         {"metadata.csv": "audio_file|text|speaker_name\nwavs/a.wav|one|x\n", "wavs/a.wav": WAV},
         "manifest",
         {"wavs/a.wav": (["one"], "")},
+    ),
+    "LJSpeech's layout in wav/ and metadata.txt": (
+        {"metadata.txt": "a|1|one\n", "wav/a.wav": WAV},
+        "ljspeech",
+        {"wav/a.wav": (["one"], "")},
+    ),
+    "LibriSpeech's layout in other sound than FLAC": (
+        {
+            "train-clean-100/84/1/84-1.trans.txt": "84-1-0000 GO DO YOU\n84-1-0001 HE SAID\n",
+            "train-clean-100/84/1/84-1-0000.wav": WAV,
+            "train-clean-100/84/1/84-1-0001.mp3": WAV,
+        },
+        "librispeech",
+        {
+            "train-clean-100/84/1/84-1-0000.wav": (["Go do you"], TRAIN),
+            "train-clean-100/84/1/84-1-0001.mp3": (["He said"], TRAIN),
+        },
+    ),
+    "Multilingual LibriSpeech": (
+        {
+            "mls/train/transcripts.txt": "1_2_000001\thola mundo\n1_2_000002\tadios\n",
+            "mls/train/audio/1/2/1_2_000001.flac": WAV,
+            "mls/train/audio/1/2/1_2_000002.opus": WAV,
+            "mls/dev/transcripts.txt": "3_2_000001\tuno\n",
+            "mls/dev/audio/3/2/3_2_000001.flac": WAV,
+        },
+        "mls",
+        {
+            "mls/train/audio/1/2/1_2_000001.flac": (["hola mundo"], TRAIN),
+            "mls/train/audio/1/2/1_2_000002.opus": (["adios"], TRAIN),
+            "mls/dev/audio/3/2/3_2_000001.flac": (["uno"], HELD_OUT),
+        },
+    ),
+    "Kaldi's folders of sides, moved from where wav.scp says": (
+        {
+            "data/train/wav.scp": "u1 /corpus/wav/a.wav\n",
+            "data/train/text": "u1 hello there\n",
+            "data/test/wav.scp": "u2 wav/b.wav\n",
+            "data/test/text": "u2 good  bye\n",
+            "wav/a.wav": WAV,
+            "wav/b.wav": WAV,
+        },
+        "kaldi",
+        {"wav/a.wav": (["hello there"], TRAIN), "wav/b.wav": (["good bye"], HELD_OUT)},
     ),
     "VCTK": (
         {
@@ -145,3 +191,22 @@ CORPORA = [("speech-text", SOUND), ("video-text", VIDEOS)]
 def test_what_people_have_is_read_as_what_it_is(tmp_path: Path, task: str, name: str) -> None:
     files, layout, expected = dict(CORPORA)[task][name]
     assert read_all(lay_out(tmp_path, files), task)[:2] == (layout, expected)
+
+
+def test_the_segments_of_kaldi_are_spans_and_its_commands_are_not_run(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    files: Files = {
+        "wav.scp": f"r1 wav/a.wav\nr2 touch {ran} |\nr3 | touch {ran}\n",
+        "segments": "r1-1 r1 0.00 0.08\nr1-2 r1 0.10 -1\nr1-3 r1 soon 2\nr1-4 r1 1 2\nr2-1 r2 0 1\n",
+        "text": "r1-1 hello there\nr1-2 good bye\nr1-3 x\nr2-1 y\nr3 z\nr4 w\n",
+        "wav/a.wav": WAV,
+    }
+    with open_source(str(lay_out(tmp_path / "in", files)), task="speech-text") as opened:
+        rows = list(opened.rows())
+    found = [(row.text, row.start_s, row.end_s) for row in rows if isinstance(row, Row)]
+    assert found == [("hello there", 0.0, 0.08), ("good bye", 0.1, None)]
+    reasons = {row.file: row.reason for row in rows if not isinstance(row, Row)}
+    assert reasons.keys() == {"r1-3", "r1-4", "r2-1", "r3", "r4"}
+    assert "no pair of numbers" in reasons["r1-3"] and "has no text" in reasons["r1-4"]
+    assert "commands are not run" in reasons["r2-1"] and "commands are not run" in reasons["r3"]
+    assert "no recording of r4" in reasons["r4"] and not ran.exists()

@@ -1,8 +1,9 @@
-"""The folders in which spoken corpora come: LJSpeech, Common Voice, LibriSpeech."""
+"""The folders in which spoken corpora come: LJSpeech, Common Voice, LibriSpeech, MLS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mmdemo.data.columns import FILE_COLUMNS, plain
@@ -12,23 +13,31 @@ from mmdemo.data.source import Source
 from mmdemo.media.regular_file import is_file
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 
+RECORDINGS = (".flac", ".wav", ".mp3", ".opus", ".ogg", ".m4a")  # of several of an id the first is read
+MLS_LINE = re.compile(r"\ufeff?\d+_\d+_\d+\t")
+
 
 class LJSpeech:
-    """wavs/ beside metadata.csv without a header: id|text|normalised text."""
+    """wavs/ or wav/ beside metadata.csv or .txt without a header: id|text|normalised text."""
 
     name = "ljspeech"
     about = "an LJSpeech folder"
+    tables = ("metadata.csv", "metadata.txt")
+    folders = ("wavs", "wav")
 
     def recognise(self, source: Source) -> Recognition:
-        """A folder with wavs/ and a metadata.csv of lines with bars."""
-        if not self._tables(source):
+        """A folder with wavs/ or wav/ and a metadata.csv or .txt of lines with bars."""
+        table = next(iter(self._tables(source)), None)
+        if table is None:
             return NOT_MINE
-        return Recognition(0.9, "It has wavs/ beside a metadata.csv of id|text lines.")
+        told = f"It has {self._recordings(table)}/ beside a {table.name} of id|text lines."
+        return Recognition(0.9, told)
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """One row a line, with the normalised text where there is one."""
         number = 0
         for table in self._tables(source):
+            folder = self._recordings(table)
             for line in source.read_text(table).split("\n"):
                 number += 1
                 if not line.strip():
@@ -38,15 +47,24 @@ class LJSpeech:
                     yield Skipped(number, "The line is not id|text|normalised text.")
                     continue
                 text = fields[2] if len(fields) > 2 and fields[2].strip() else fields[1]
-                yield source.row(number, f"wavs/{fields[0].strip()}", table.parent, text=text.strip())
+                yield source.row(number, f"{folder}/{fields[0].strip()}", table.parent, text=text.strip())
 
-    @staticmethod
-    def _tables(source: Source) -> list[Path]:
-        """The tables beside a wavs/ whose first line names no columns."""
+    @classmethod
+    def _tables(cls, source: Source) -> list[Path]:
+        """The tables beside such a folder whose first line names no columns; of two in one folder the CSV."""
         asked = source.files if source.is_folder else [source.path]
-        named = [f for f in asked if f.name.lower() == "metadata.csv" and (f.parent / "wavs").is_dir()]
+        named = [f for f in asked if f.name.lower() in cls.tables and cls._recordings(f)]
         heads = {f: source.head(f).partition("\n")[0] for f in named}
-        return [f for f in named if "|" in heads[f] and plain(heads[f].partition("|")[0]) not in FILE_COLUMNS]
+        found: dict[Path, Path] = {}
+        for f in named:
+            if "|" in heads[f] and plain(heads[f].partition("|")[0]) not in FILE_COLUMNS:
+                found.setdefault(f.parent, f)
+        return list(found.values())
+
+    @classmethod
+    def _recordings(cls, table: Path) -> str:
+        """The name of the folder of recordings beside a table; empty where there is none."""
+        return next((name for name in cls.folders if (table.parent / name).is_dir()), "")
 
 
 class CommonVoice:
@@ -100,7 +118,9 @@ class CommonVoice:
 
 
 class LibriSpeech:
-    """speaker/chapter/ with NAME.trans.txt: an id and its text a line, beside id.flac."""
+    """speaker/chapter/ with NAME.trans.txt: an id and its text a line, beside id.flac, .wav or
+    another recording.
+    """
 
     name = "librispeech"
     about = "a LibriSpeech folder"
@@ -123,7 +143,7 @@ class LibriSpeech:
                 number += 1
                 name, _, text = line.strip().partition(" ")
                 text = text.strip().capitalize()
-                yield source.row(number, f"{name}.flac", table.parent, text=text, split=split)
+                yield source.row(number, _recording(table.parent, name), table.parent, text=text, split=split)
 
     @staticmethod
     def _tables(source: Source) -> Iterator[Path]:
@@ -131,11 +151,58 @@ class LibriSpeech:
 
     @staticmethod
     def _split(source: Source, table: Path) -> str:
-        folders = (source.root.name, *source.parts(table))
-        words = (part.lower().split("-")[0] for part in folders)
-        return next((word for word in words if word in SPLIT_NAMES), "")
+        return _side_of_folders((source.root.name, *source.parts(table)))
+
+
+class MultilingualLibriSpeech:
+    """transcripts.txt beside audio/speaker/book/: an id, a tab and its text a line."""
+
+    name = "mls"
+    about = "a folder of Multilingual LibriSpeech"
+
+    def recognise(self, source: Source) -> Recognition:
+        """A folder with a transcripts.txt of such lines beside audio/."""
+        if not self._tables(source):
+            return NOT_MINE
+        return Recognition(0.9, "It has audio/ beside a transcripts.txt of an id, a tab and a text.")
+
+    def rows(self, source: Source) -> Iterator[Row | Skipped]:
+        """One row a line; the name of a folder such as dev says the split."""
+        tables = self._tables(source)
+        names = {t: _side_of_folders((source.root.name, *source.parts(t))) for t in tables}
+        splits = split_names(names.values())
+        number = 0
+        for table in tables:
+            for line in source.read_text(table).split("\n"):
+                if not line.strip():
+                    continue
+                number += 1
+                name, _, text = line.strip().partition("\t")
+                folder = Path("audio", *name.split("_")[:2])
+                found = folder / _recording(table.parent / folder, name)
+                split = splits.get(names[table], "")
+                yield source.row(number, found.as_posix(), table.parent, text=text.strip(), split=split)
+
+    @staticmethod
+    def _tables(source: Source) -> list[Path]:
+        asked = source.files if source.is_folder else [source.path]
+        named = [f for f in asked if f.name == "transcripts.txt" and (f.parent / "audio").is_dir()]
+        return [f for f in named if MLS_LINE.match(source.head(f))]
+
+
+def _recording(folder: Path, name: str) -> str:
+    """The name of the recording of an id in a folder; where it is not there by that name, the id."""
+    named = (f"{name}{suffix}" for suffix in RECORDINGS)
+    return next((file for file in named if is_file(folder / file)), name)
+
+
+def _side_of_folders(names: Iterable[str]) -> str:
+    """The first name of a split that begins the name of a folder, as in dev-clean; else empty."""
+    words = (name.lower().split("-")[0] for name in names)
+    return next((word for word in words if word in SPLIT_NAMES), "")
 
 
 IMPORTERS.add(LJSpeech.name, LJSpeech())
 IMPORTERS.add(CommonVoice.name, CommonVoice())
 IMPORTERS.add(LibriSpeech.name, LibriSpeech())
+IMPORTERS.add(MultilingualLibriSpeech.name, MultilingualLibriSpeech())
