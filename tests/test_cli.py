@@ -137,6 +137,7 @@ def test_a_backup_from_the_command_line_restores_into_a_new_workspace(tmp_path: 
     assert call(tmp_path / "v", "models") == call(tmp_path / "w", "models")
 
 
+@pytest.mark.slow
 def test_an_operation_that_is_one_new_file_is_on_every_surface(tmp_path: Path) -> None:
     shutil.copytree(Path(mmdemo.__file__).parent, tmp_path / "mmdemo")
     (tmp_path / "assets").symlink_to(ASSETS)

@@ -35,11 +35,16 @@ def pair_on(page: Page) -> int:
 
 def press(page: Page, key: str) -> int:
     """Press a key; returns the pair that was on the screen."""
-    pair = pair_on(page)
-    page.evaluate(
-        "(key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))", key
+    page.locator("[data-pair]").first.wait_for(state="attached")
+    pair = page.evaluate(
+        """(key) => {
+          const { pair } = document.querySelector("[data-pair]").dataset;  // another tab may change it
+          document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+          return pair;
+        }""",
+        key,
     )
-    return pair
+    return int(pair or 0)
 
 
 def wait_for_pair(page: Page, pair: int) -> None:

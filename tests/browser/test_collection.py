@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from mmdemo.data.importing import import_source
@@ -26,6 +27,7 @@ def browse(page: Page, what: str, words: str = "") -> Any:
     return page.locator("[data-pairs] figure")
 
 
+@pytest.mark.slow
 def test_what_is_chosen_is_hidden_edited_and_removed(
     served: tuple[App, str], open_page: Open, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from mmdemo.data.import_job import ImportJob
@@ -51,6 +52,7 @@ DROP = """([place, name, type, base64]) => {
 }"""
 
 
+@pytest.mark.slow
 def test_what_is_dropped_is_shown_before_it_is_imported_and_another_kind_leads_to_its_own(
     served: Served, open_page: Open
 ) -> None:

@@ -135,8 +135,8 @@ class Labelling:
     def label(self, which: int, keys: list[str]) -> None:
         tab = self.tabs[which]
         for key in keys if tab.page else ():
-            if tab.page.evaluate("document.querySelector('[data-pair]').dataset.pair"):
-                said = Said(press(tab.page, key), WORDS[key])
+            if pair := press(tab.page, key):  # else there is none at the moment
+                said = Said(pair, WORDS[key])
                 tab.said.append(said)
                 self.all.append(said)
 

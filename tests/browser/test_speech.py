@@ -155,6 +155,7 @@ def test_a_link_reopens_a_recording_and_what_is_no_recording_gets_a_sentence(
     expect(page.get_by_text("is not a recording that can be read").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_span_is_dragged_and_saved_with_its_label(served: Served, open_page: Callable[..., Page]) -> None:
     app, address = served
     item = app.ws.items.listed("audio")[1]

@@ -167,6 +167,7 @@ def test_a_fade_through_black_and_a_dissolve_end_a_shot_in_their_middle_and_a_pa
     assert len(_written(tmp_path / "pan.mp4", pan)) == 1
 
 
+@pytest.mark.slow
 def test_where_a_file_is_damaged_is_told_and_the_rest_is_used(tmp_path: Path, app: App) -> None:
     path = tmp_path / "damaged.ts"
     rng = np.random.default_rng(1)

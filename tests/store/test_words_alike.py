@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mmdemo.store.words import HEARD
 from mmdemo.store.workspace import Workspace
 from tests.conftest import png
@@ -119,6 +121,7 @@ def test_the_same_texts_are_found_whichever_the_database_and_those_with_more_of_
     assert found(ws, "great Brücken and Österreich")[0] == "german"
 
 
+@pytest.mark.slow
 def test_of_very_long_texts_and_words_each_word_is_found(ws: Workspace) -> None:
     many, longest = " ".join(f"w{i}" for i in range(120_000)), "a" * 3000
     put(ws, {"long": "filler " * 30_000 + "needle", "many": many, "longest": f"{longest} beside"})

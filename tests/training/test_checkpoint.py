@@ -61,6 +61,7 @@ def killed_while_writing(folder: Path, step: int, after: int) -> None:
 
 
 @pytest.mark.parametrize("steps", [(2, 4, 6), (1, 2, 3), (4, 4, 4)])  # of epochs with an even number of steps
+@pytest.mark.slow
 def test_a_kill_at_any_moment_of_a_save_leaves_a_state_that_is_whole(
     tmp_path: Path, steps: tuple[int, ...]
 ) -> None:
