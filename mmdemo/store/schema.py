@@ -17,6 +17,7 @@ from mmdemo.errors import UserError
 from mmdemo.store.database import MIGRATIONS, Database
 
 CURE = "Choose another backup."
+Shape = tuple[frozenset[Any], ...]  # columns, indices and references of a table
 Things = dict[tuple[str, str], str]  # kind and name of a table, an index, a trigger or a view, and its SQL
 
 
@@ -57,7 +58,7 @@ def require_own_schema(database: sqlite3.Connection, name: str) -> None:
             raise UserError(f"The table {table!r} of {name} is not as mmdemo makes it.", CURE)
 
 
-def _shape_of(database: sqlite3.Connection, table: str) -> tuple[frozenset[Any], ...]:
+def _shape_of(database: sqlite3.Connection, table: str) -> Shape:
     """What SQLite has made of a table's words, in whatever order they stand: its columns with their types,
     which may be empty and which are its key; what is unique or indexed; and what refers where.
     """
@@ -87,7 +88,7 @@ def _things(database: sqlite3.Connection) -> Things:
 
 
 @lru_cache(maxsize=4)
-def _made_by(revision: str) -> tuple[Things, dict[str, tuple[frozenset[Any], ...]]]:
+def _made_by(revision: str) -> tuple[Things, dict[str, Shape]]:
     """What the migrations make up to one of them, and the shapes of its tables."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "own.sqlite3"

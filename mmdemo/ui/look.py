@@ -52,8 +52,12 @@ def theme() -> gr.themes.Base:
 
 def style_sheet() -> str:
     """The page's own rules."""
-    folder = Path(__file__).resolve().parent
-    return "".join((folder / name).read_text(encoding="utf-8") for name in ("tokens.css", "page.css"))
+    return "".join(map(read_asset, ("tokens.css", "page.css")))
+
+
+def read_asset(name: str) -> str:
+    """A script or style sheet of the page."""
+    return (Path(__file__).resolve().parent / name).read_text(encoding="utf-8")
 
 
 def font_route() -> BaseRoute:

@@ -4,8 +4,6 @@ ask for. `POST /mmdemo/api/NAME` takes the request of an operation as JSON and r
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.requests import Request
 from starlette.responses import (
     JSONResponse,
@@ -115,8 +113,3 @@ def _require_maker(request: Request, role: Role) -> None:
     maker = request.headers.get(MAKER, "")
     if maker and current().may(role) and maker != current().person:
         raise Refused(409, "Somebody else made this in this browser.", "It is sent when they sign in again.")
-
-
-def read_asset(name: str) -> str:
-    """A script or style sheet of the page."""
-    return (Path(__file__).resolve().parent / name).read_text(encoding="utf-8")

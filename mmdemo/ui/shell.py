@@ -30,11 +30,11 @@ from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
-from mmdemo.ui.look import style_sheet, theme
+from mmdemo.ui.look import read_asset, style_sheet, theme
 from mmdemo.ui.mcp import answer_agents
 from mmdemo.ui.queued_answers import QueuedAnswers, require_known
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
-from mmdemo.ui.routes import page_routes, read_asset
+from mmdemo.ui.routes import page_routes
 from mmdemo.ui.start_words import tell
 from mmdemo.ui.tabs.table import Tab, tabs
 from mmdemo.ui.widgets import widget

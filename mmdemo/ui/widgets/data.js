@@ -1,4 +1,4 @@
-const { h, api, thumb, poll, poke, seconds, upload, toast } = mm;
+const { h, api, newKey, thumb, poll, poke, seconds, upload, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
 let batch = "", offset = 0, layout = "", browsed = 0;  // how often something was browsed
 const PAGE = 30;
@@ -15,7 +15,7 @@ async function send(list) {  // files with their paths
   if (!list.length) return;
   const kinds = new Set(list.map(([one]) => mm.modalities.find((m) => one.type.startsWith(`${m.name}/`))).filter(Boolean)), [kind] = kinds;
   if (kinds.size === 1 && kind.name !== mm.task.modality.name) throw new Error(`These are ${kind.plural}. Choose ${kind.title} above, then take them again.`);
-  batch = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
+  batch = newKey();
   $("[data-source]").value = layout = "";
   const box = $("[data-import-state]");
   try {
@@ -162,7 +162,7 @@ zip.onchange = guard(async () => {
   if (!one) return;
   if (!/\.zip$/i.test(one.name)) throw new Error(`${one.name} is no backup: choose a zip that Back up has made.`);
   if (!confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
-  const box = $("[data-backup-state]"), to = [...crypto.getRandomValues(new Uint8Array(10))].map((b) => b.toString(36).padStart(2, "0")).join("").slice(0, 20);
+  const box = $("[data-backup-state]"), to = newKey();
   box.textContent = "Restoring…";
   try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is a workspace of its own, ${r.kept.includes("/") ? r.kept : `backups/${r.kept} in this one`}: the last three stay.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
