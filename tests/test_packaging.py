@@ -33,6 +33,7 @@ OF_A_WHEEL = (
         "*.json",
         "*.safetensors",
         "samples.csv",
+        "fonts/*",
         "photos/*.jpg",
         "clipart/images/*.jpg",
     ),

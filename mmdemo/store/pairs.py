@@ -169,6 +169,10 @@ class PairStore:
             for part in in_parts(items)
             for i in session.scalars(select(Item).where(Item.id.in_(part)))
         }
+        for pair in pairs:  # what one row says of an item holds for those before it that say nothing
+            item = of_id.get(pair.item_id)
+            if item is not None and pair.split is not None:
+                item.split = item.split or pair.split
         texts = self.sides.of_texts(session, {key for _, key, _, _ in places})
         found: list[tuple[Pair, bool]] = []
         fresh: list[Pair] = []

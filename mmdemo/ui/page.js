@@ -252,7 +252,7 @@ window.mm = (() => {
   const turns = () => {
     let asked = 0, last = 0;
     const turn = (mine = ++asked) => { last = mine; return () => mine === last; };
-    turn.taken = () => asked > 0;  // somebody has asked for something, which may be still on its way
+    turn.first = () => (last ? null : () => !last);  // what is there at first comes before all that is asked for: none where something was
     turn.later = () => { const mine = ++asked; return () => (mine < last ? null : turn(mine)); };
     return turn;
   };

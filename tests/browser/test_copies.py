@@ -79,6 +79,7 @@ def test_sound_in_a_codec_that_no_browser_knows_plays_in_the_page_once_it_was_as
     data = encoded("adpcm_ima_wav", "wav", tone(2.0), 16_000)
     item = app.ws.add_media("audio", data, "phone.wav", source="test")
     page = open_page(address)
+    page.wait_for_function("() => window.mm")
     page.evaluate(f"""async () => {{
         const host = document.createElement('div');
         document.body.append(host);

@@ -141,3 +141,18 @@ def test_of_a_caption_of_twenty_pictures_each_side_has_its_share(ws: Workspace, 
     for name in ("ant", "bee"):
         own = [p.split for p in ws.pairs.browse(TASK, contains=name)]
         assert len(own) == 20 and own.count("held-out") == 8
+
+
+def test_a_side_that_one_row_says_of_a_file_holds_for_the_rows_before_it_that_say_none(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = ["file_name,text,split"]
+    for number in range(12):  # by their hashes some would be held out
+        (folder / f"{number}.png").write_bytes(png((number, 99, 9)))
+        lines += [f"{number}.png,first of {number},", f"{number}.png,second of {number},train"]
+    (folder / "metadata.csv").write_text("\n".join(lines))
+    report = import_source(ws, str(folder), TASK)
+    assert {p.split for p in ws.pairs.browse(TASK)} == {"train"}
+    assert not [note for note in report.notes if "another split" in note]

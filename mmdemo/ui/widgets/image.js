@@ -227,8 +227,9 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
     onclick: () => choose(s.item, s.texts[0] || "", s.texts.length ? [s.texts[0], ...begun.samples.filter((o) => o !== s && o.texts.length).slice(0, 2).map((o) => o.texts[0])] : null) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
   const view = ["align", "caption", "search"].includes(link.view) ? link.view : "align";
   const there = link.item ? await api("medium", { item: link.item, task: "image-text" }).catch((e) => { show_error(e.message); return null; }) : null;
-  if (there && !state.item && !turn.taken()) show(there.item, there.name);  // else somebody was quicker
-  else if (!state.item && !turn.taken() && begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "");
+  const first = turn.first();  // none: somebody was quicker
+  if (there && first) show(there.item, there.name, first);
+  else if (first && begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "", first);
   if (view === "search") { words.value ||= link.text || ""; named(); } else captions.value ||= link.text || "";  // what somebody wrote meanwhile stays
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
   if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }

@@ -108,7 +108,8 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   if (link.mode === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(link.mode === "search" ? "search" : "align");
   const first = link.item ? await api("medium", { item: link.item, task: about }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
-  if (first && !state.item && !turn.taken()) show(first.item, (!link.item && first.texts[0]) || first.name);
+  const still = turn.first();
+  if (first && still) show(first.item, (!link.item && first.texts[0]) || first.name, still);
   if (state.mode === "align" && state.item && texts.value.trim()) align();
   if (state.mode === "search" && (words.value || link.item)) search({ by: Boolean(link.by && state.item) || !words.value, all: Boolean(link.all) });
 })();

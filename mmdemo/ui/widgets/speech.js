@@ -263,7 +263,8 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   const first = link.item || start.samples[0]?.item;
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
   open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
-  if (first && !state.item && !turn.taken()) await show(first).catch((e) => error(e.message));
+  const still = turn.first();
+  if (first && still) await show(first, false, still).catch((e) => error(e.message));
   if (state.mode === "align" && link.text) align();
   if (state.mode === "search" && (link.text || (link.by && state.item))) search(asked);
 })();

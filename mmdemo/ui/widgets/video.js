@@ -194,7 +194,8 @@ versions.onchange = () => { state.version = versions.value; remember(); if (stat
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
   if (state.view === "search") words.value ||= link.text || ""; else query.value ||= link.text || (link.item ? "" : start.query);
   const first = link.item || start.samples[0]?.item;
-  if (first && !state.item && !turn.taken()) await show(first).catch((e) => error(e.message));
+  const still = turn.first();
+  if (first && still) await show(first, still).catch((e) => error(e.message));
   if (state.view === "find" && query.value && state.item) find();
   if (state.view === "search" && words.value) search(asked);
 })();
