@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.source import Source
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.media.listing import entries
@@ -33,7 +34,7 @@ def side_word(name: str) -> str:
 
 def side_name_of(source: Source, file: Path) -> str:
     """The name of a split that a table's folders or its own name say; empty where they say none."""
-    return _of_folders(source.parts(file)) or side_word(file.stem)
+    return _of_folders(source.parts(file)) or side_word(stem_of(file))
 
 
 def folder_side(name: str) -> str:
@@ -93,7 +94,7 @@ class Sides:
     @cached_property
     def _lists(self) -> dict[Path, tuple[Path, str]]:
         source = self._source
-        named = [f for f in source.top_files if f.suffix.lower() == ".txt" and side_word(f.stem)]
+        named = [f for f in source.top_files if suffix_of(f) == ".txt" and side_word(stem_of(f))]
         found: dict[Path, tuple[Path, str]] = {}
         for path in named[:MOST_LISTS] if source.is_folder else []:
             try:
@@ -110,5 +111,5 @@ class Sides:
                 except ImportRowError:
                     continue
                 if is_medium(file):
-                    found[file] = path, side_word(path.stem)
+                    found[file] = path, side_word(stem_of(path))
         return found

@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mmdemo.data.encodings import decode
+from mmdemo.data.packed import read_head, read_whole, stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, parse_json
 from mmdemo.errors import ImportRowError
 from mmdemo.media.below import is_below
-from mmdemo.media.regular_file import TABLE_MB, is_file, is_folder, require_file
+from mmdemo.media.regular_file import is_file, is_folder
 from mmdemo.modality import MODALITIES, any_medium, is_medium
 from mmdemo.store.texts import normalized
 
@@ -33,7 +34,7 @@ NOT_SHOWN = re.compile(
 MOST_KEPT = 4  # JSON files that are not read again
 JSONS = (".json", ".jsonl")
 HEAD = 65_536  # bytes by which a file is told from another
-UNREAD_TABLES = frozenset((".xlsx", ".xls", ".ods", ".numbers", ".gz", ".sqlite", ".db"))
+UNREAD_TABLES = frozenset((".xlsx", ".xls", ".ods", ".numbers", ".zst", ".xz", ".sqlite", ".db"))
 ANNOTATIONS = "annotations"  # the folder of COCO's tables, which name files of the folders beside it
 
 
@@ -99,13 +100,13 @@ class Source:
         however many media there are.
         """
         own = {(f.parent, name) for f in self.media for name in (f.stem, f.name)}
-        named = (f for f in self.files if f.suffix.lower() in JSONS)
-        return [f for f in named if not self.is_folder or (f.parent, f.stem) not in own]
+        named = (f for f in self.files if suffix_of(f) in JSONS)
+        return [f for f in named if not self.is_folder or (f.parent, stem_of(f)) not in own]
 
     @property
     def top_json(self) -> list[Path]:
         """Those of `json_files` that are called .json and lie in no folder below."""
-        asked = [f for f in self.json_files if f.suffix.lower() == ".json"]
+        asked = [f for f in self.json_files if suffix_of(f) == ".json"]
         return [f for f in asked if not self.is_folder or not self.parts(f)]
 
     @property
@@ -129,7 +130,7 @@ class Source:
             MediaError: it is no file that can be read, too large, or in no encoding that is known.
         """
         self._require_inside(path)
-        found = decode(require_file(path, TABLE_MB, may_be_empty=True).read_bytes(), path.name)
+        found = decode(read_whole(path), path.name)
         if found.name:
             self.note(f"{path.name} was read as {found.name}.")
         return found.text
@@ -138,8 +139,7 @@ class Source:
         """How a text file begins; empty where there is none that can be read."""
         try:
             self._require_inside(path)
-            with require_file(path, TABLE_MB).open("rb") as f:
-                data = f.read(HEAD)
+            data = read_head(path, HEAD)
         except (OSError, ImportRowError):
             return ""
         with suppress(UnicodeDecodeError):  # a character that is cut at its end

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.delimited import named_delimiter, rows_of, split_head
+from mmdemo.data.packed import plain_name, suffix_of
 from mmdemo.data.source import Source, is_json_lines, json_lines
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.media.regular_file import TABLE_MB
@@ -20,7 +21,8 @@ from mmdemo.store.splits import SPLIT_NAMES
 
 DELIMITED = (".csv", ".tsv", ".txt")
 LINES = (".jsonl", ".ndjson")
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json")
+PARQUET = ".parquet"  # which packs itself
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", PARQUET, ".json")
 SPACED = (".txt", "")
 TIMED = re.compile(r"([\d.]+) ([\d.]+)\s*##(.*)")  # of Charades-STA
 LOOKED_AT = 20  # lines by which a list is known
@@ -31,7 +33,10 @@ NO_JSON, NO_OBJECT = "The line is not JSON.", "The line is not a JSON object."
 
 def is_table(path: Path) -> bool:
     """Whether a file is called like a table, and not like a medium, as x.series.csv may be."""
-    return path.suffix.lower() in SUFFIXES and not is_medium(path)
+    suffix = suffix_of(path)
+    if suffix == PARQUET and suffix != path.suffix.lower():
+        return False
+    return suffix in SUFFIXES and not is_medium(plain_name(path))
 
 
 def lines_of(source: Source, table: Path) -> Iterator[Line]:
@@ -40,8 +45,8 @@ def lines_of(source: Source, table: Path) -> Iterator[Line]:
     Raises:
         UserError: it cannot be read.
     """
-    suffix = table.suffix.lower()
-    if suffix == ".parquet":
+    suffix = suffix_of(table)
+    if suffix == PARQUET:
         yield from _parquet(table)
     elif suffix in LINES:
         yield from _json_lines(source.read_text(table))
@@ -123,10 +128,10 @@ def _delimited(source: Source, table: Path) -> Iterator[Line]:
         raise UserError(f"{table.name} is not a text: its first line holds zero bytes.", "Save it as UTF-8.")
     if named := named_delimiter(text):
         source.note(f"{table.name} says itself that {named!r} stands between its fields.")
-    if table.suffix.lower() in SPACED and (lines := _spaced(source, text, table.parent)) is not None:
+    if suffix_of(table) in SPACED and (lines := _spaced(source, text, table.parent)) is not None:
         yield from lines
         return
-    yield from rows_of(split_head(text, table.suffix.lower()), names_medium)
+    yield from rows_of(split_head(text, suffix_of(table)), names_medium)
 
 
 def _spaced(source: Source, text: str, folder: Path) -> Iterator[Line] | None:

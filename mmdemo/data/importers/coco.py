@@ -11,6 +11,7 @@ from typing import Any
 
 from mmdemo.data.columns import said_in
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.side_names import side_word
 from mmdemo.data.source import ANNOTATIONS, Source
@@ -43,7 +44,7 @@ class CocoCaptions:
             UserError: not JSON, or not COCO captions.
         """
         number, found = 0, _tables(source)
-        names = {table: side_word(table.stem) for table in found}
+        names = {table: side_word(stem_of(table)) for table in found}
         sides = split_names(names.values())
         if not found:
             raise UserError(
@@ -62,11 +63,11 @@ class CocoCaptions:
 def _tables(source: Source) -> list[Path]:
     """The JSON files of captions."""
     if is_file(source.path):
-        asked = [source.path] if source.path.suffix.lower() == ".json" else []
+        asked = [source.path] if suffix_of(source.path) == ".json" else []
     else:
-        inside = [f for f in source.json_files if f.suffix.lower() == ".json" and len(source.parts(f)) <= 2]
+        inside = [f for f in source.json_files if suffix_of(f) == ".json" and len(source.parts(f)) <= 2]
         asked = [f for f in inside if not source.parts(f) or f.parent.name.lower() == ANNOTATIONS]
-    return [f for f in asked if not OTHER_TABLES.match(f.stem) and _is_captions(source, f)]
+    return [f for f in asked if not OTHER_TABLES.match(stem_of(f)) and _is_captions(source, f)]
 
 
 def _is_captions(source: Source, path: Path) -> bool:
@@ -89,8 +90,8 @@ def _folder_of(source: Source, table: Path) -> Path:
     """The folder of a table's pictures: val2017/ of captions_val2017.json, or where the table lies."""
     home = table.parent.parent if table.parent.name.lower() == ANNOTATIONS else table.parent
     home = home if home.is_relative_to(source.root) else source.root
-    words = table.stem.split("_")
-    named = [home / name for name in (words[-1], table.stem)]
+    words = stem_of(table).split("_")
+    named = [home / name for name in (words[-1], stem_of(table))]
     named += [home / parent / words[-1] for parent in ("images", "train", "val") if is_folder(home / parent)]
     return next((f for f in named if is_folder(f) and words[-1]), home)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from mmdemo.data.columns import KNOWN, Columns, columns_of, plain, said_in, split_said
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.side_names import Sides, side_name_of, side_word
 from mmdemo.data.source import Source, is_address, same_name
@@ -52,20 +53,20 @@ class Manifest:
         told = f"{_told(source, table)} names files in its column {columns.file}"
         more = len(found) - 1
         others = f", and so do {more} other tables" if more > 1 else ", and so does another table" * more
-        sure = 0.3 + 0.45 * share + (0.1 if table.stem.lower() == METADATA else 0.0)
+        sure = 0.3 + 0.45 * share + (0.1 if stem_of(table).lower() == METADATA else 0.0)
         if not columns.text:  # a list of files, which says less than what lies beside them
-            sure = 0.15 if table.stem.lower() != METADATA else sure
+            sure = 0.15 if stem_of(table).lower() != METADATA else sure
         return Recognition(sure, f"{told}{others}.")
 
     def _one(self, source: Source) -> Recognition:
-        if not (is_table(source.path) or source.path.suffix.lower() in DELIMITED):
+        if not (is_table(source.path) or suffix_of(source.path) in DELIMITED):
             return NOT_MINE
         try:
             columns, share = _look(source, source.path)
         except UserError:
             columns, share = None, 0.0
         if columns is None:  # whoever names a table means it as one, and is told what it lacks
-            return Recognition(0.1 if source.path.suffix.lower() not in (".json", ".txt") else 0.0)
+            return Recognition(0.1 if suffix_of(source.path) not in (".json", ".txt") else 0.0)
         return Recognition(0.55 + 0.25 * share, f"It names files in its column {columns.file}.")
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
@@ -98,7 +99,7 @@ class Manifest:
     def _tell_unread(source: Source, tables: list[Path]) -> None:
         """Say of tables that are called as if they were to be read why they were not."""
         for path in _named_tables(source) if source.is_folder else []:
-            if path not in tables and (side_word(path.stem) or path.stem.lower() == METADATA):
+            if path not in tables and (side_word(stem_of(path)) or stem_of(path).lower() == METADATA):
                 try:
                     _look(source, path)
                 except (UserError, OSError, ValueError) as e:
@@ -153,7 +154,7 @@ def _chained(first: list[Line], rest: Iterator[Line]) -> Iterator[Line]:
 
 def _is_short(path: Path) -> bool:
     """Whether a table can be looked at before anybody has chosen it: a JSON is read whole for that."""
-    return path.suffix.lower() != ".json" or path.stat().st_size < SHORT
+    return suffix_of(path) != ".json" or path.stat().st_size < SHORT
 
 
 def _told(source: Source, table: Path) -> str:
@@ -167,7 +168,7 @@ def _tables(source: Source) -> list[tuple[Path, Columns, float]]:
     if not source.is_folder:
         return []
     named = _named_tables(source)
-    metadata = [f for f in named if f.stem.lower() == METADATA]
+    metadata = [f for f in named if stem_of(f).lower() == METADATA]
     for group in (metadata, [f for f in named if f not in metadata]):
         found = []
         for table in group:
@@ -185,10 +186,10 @@ def _tables(source: Source) -> list[tuple[Path, Columns, float]]:
 
 def _named_tables(source: Source) -> list[Path]:
     """The files of a folder that are called like tables, without those that are captions of a medium."""
-    media = {(f.parent, same_name(name)) for f in source.media for name in (f.stem, f.name)}
-    named = [f for f in source.files if is_table(f) or f.suffix.lower() == ".txt" or f.name == LISTED]
-    named = [f for f in named if not (f.suffix.lower() == ".txt" and NO_TABLES.match(f.stem))]
-    return [f for f in named if (f.parent, same_name(f.stem)) not in media and _is_short(f)][:MOST_TABLES]
+    media = {(f.parent, same_name(name)) for f in source.media for name in (stem_of(f), f.name)}
+    named = [f for f in source.files if is_table(f) or suffix_of(f) == ".txt" or f.name == LISTED]
+    named = [f for f in named if not (suffix_of(f) == ".txt" and NO_TABLES.match(stem_of(f)))]
+    return [f for f in named if (f.parent, same_name(stem_of(f))) not in media and _is_short(f)][:MOST_TABLES]
 
 
 def _one_kind(found: list[tuple[Path, Columns, float]]) -> list[tuple[Path, Columns, float]]:
@@ -197,8 +198,8 @@ def _one_kind(found: list[tuple[Path, Columns, float]]) -> list[tuple[Path, Colu
     """
     kept: dict[Path, tuple[Path, Columns, float]] = {}
     for one in sorted(found, key=lambda f: (-f[2], len(f[0].parts), f[0])):
-        kept.setdefault(one[0].with_suffix(""), one)
-    return sorted(kept.values(), key=lambda f: (not side_word(f[0].stem), len(f[0].parts), f[0]))
+        kept.setdefault(one[0].with_name(stem_of(one[0])), one)
+    return sorted(kept.values(), key=lambda f: (not side_word(stem_of(f[0])), len(f[0].parts), f[0]))
 
 
 def _look(source: Source, table: Path) -> tuple[Columns | None, float]:

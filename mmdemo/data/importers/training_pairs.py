@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.side_names import side_word
 from mmdemo.data.source import Source
@@ -33,7 +34,7 @@ class TrainingPairs:
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The lines of each table, which is a split where it is called like one."""
         tables = _tables(source)
-        sides = {table: side_word(table.stem) for table in tables}
+        sides = {table: side_word(stem_of(table)) for table in tables}
         meaning = split_names(sides.values())
         number = 0
         for table in tables:
@@ -50,7 +51,7 @@ class TrainingPairs:
 
 
 def _tables(source: Source) -> list[Path]:
-    lines = [f for f in source.top_files if f.suffix.lower() == ".jsonl"]
+    lines = [f for f in source.top_files if suffix_of(f) == ".jsonl"]
     return [f for f in lines if all(column in source.head(f).partition("\n")[0] for column in COLUMNS)]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.side_names import side_word
 from mmdemo.data.source import Source, json_lines, same_name
@@ -59,7 +60,7 @@ def is_video(path: Path) -> bool:
 def _tables(source: Source, *suffixes: str) -> list[Path]:
     """The file, or those of a folder, that may be tables of a corpus."""
     asked = source.json_files
-    return [f for f in asked if f.suffix.lower() in suffixes and len(source.parts(f)) <= DEEPEST]
+    return [f for f in asked if suffix_of(f) in suffixes and len(source.parts(f)) <= DEEPEST]
 
 
 def _json(source: Source, path: Path, wanted: str) -> dict[str, Any]:
@@ -133,9 +134,9 @@ class QvHighlights:
         """One row a window; a query without windows, as in the test split, is a row of the whole video."""
         videos, number = Videos(source), 0
         tables = self._tables(source)
-        sides = split_names(map(side_word, (path.stem for path in tables)))
+        sides = split_names(map(side_word, (stem_of(path) for path in tables)))
         for path in tables:
-            split = sides.get(side_word(path.stem), "")
+            split = sides.get(side_word(stem_of(path)), "")
             for entry in json_lines(source.read_text(path)):
                 if not isinstance(entry, dict) or "vid" not in entry or "query" not in entry:
                     number += 1
@@ -169,9 +170,9 @@ class ActivityNetCaptions:
         """One row a sentence, with its span."""
         videos, number = Videos(source), 0
         tables = self._tables(source)
-        sides = split_names(map(side_word, (path.stem for path in tables)))
+        sides = split_names(map(side_word, (stem_of(path) for path in tables)))
         for path in tables:
-            split = sides.get(side_word(path.stem), "")
+            split = sides.get(side_word(stem_of(path)), "")
             for name, entry in _json(source, path, "timestamps and sentences for each video").items():
                 told = entry if isinstance(entry, dict) else {}
                 spans, texts = _list(told.get("timestamps")), _list(told.get("sentences"))
