@@ -130,7 +130,9 @@ def test_every_preset_says_what_it_is_and_a_name_that_is_none_is_told_so(whisper
     assert find_preset("faster-whisper:distil-large-v3").feature_dim == 384 + 1280
     for wrong, says in {
         "whisper:/no/such/folder": "There is no folder /no/such/folder",
-        "faster-whisper:gigantic": "has no model",
+        "faster-whisper:gigantic": "has no model 'gigantic'. Use one of: tiny.en, tiny, ",
+        "faster-whisper:large-x": "has no model 'large-x'",
+        "faster-whisper:tiny.xx": "has no model 'tiny.xx'",
         "whisperer": "There is no model",
     }.items():
         with pytest.raises(UserError, match=says):

@@ -35,14 +35,23 @@ def _recogniser(name: str, opened_by: str, learns: bool = False, **more: object)
     )
 
 
+def _family(model: str) -> str:
+    return model.removeprefix("distil-").split(".")[0].split("-")[0]
+
+
+def _faster_whisper_models() -> dict[str, str]:
+    """The models of faster-whisper whose width is known, by name, and their repositories."""
+    names: dict[str, str] = heavy("faster_whisper.utils")._MODELS
+    return {name: repository for name, repository in names.items() if _family(name) in WIDTHS}
+
+
 def _describe_faster_whisper(model: str) -> Described:
-    family = model.removeprefix("distil-").split(".")[0].split("-")[0]
-    if family not in WIDTHS:
+    if model not in (known := _faster_whisper_models()):
         raise UserError(
             f"faster-whisper has no model {model!r}.",
-            f"Use one of: {', '.join(WIDTHS)}; a folder of Whisper goes by whisper:FOLDER.",
+            f"Use one of: {', '.join(known)}; a folder of Whisper goes by whisper:FOLDER.",
         )
-    return Described(TEXT_DIM, WIDTHS["large" if "large" in model else family], "Whisper")
+    return Described(TEXT_DIM, WIDTHS[_family(model)], "Whisper")
 
 
 def _describe_hub(architecture: str, model: str) -> Described:
@@ -53,8 +62,8 @@ def _describe_hub(architecture: str, model: str) -> Described:
 def _faster_whisper_repositories(preset: Preset) -> list[Repository]:
     if installed_weights(preset.media_tower):
         return []
-    names = heavy("faster_whisper.utils")._MODELS
-    return [Repository(names[preset.media_tower], ("model.bin", "*.json", "*.txt"), "model.bin")]
+    repository = _faster_whisper_models()[preset.media_tower]
+    return [Repository(repository, ("model.bin", "*.json", "*.txt"), "model.bin")]
 
 
 for loader in (
