@@ -37,9 +37,9 @@ def is_there(path: Path) -> bool:
 
 
 def is_folder(path: Path | str) -> bool:
-    """Whether it is a folder; no name that somebody writes is an error."""
+    """Whether it is a folder; no name that somebody writes is an error, and an empty one is none."""
     try:
-        return Path(path).is_dir()
+        return path != "" and Path(path).is_dir()
     except OSError:
         return False
 

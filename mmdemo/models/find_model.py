@@ -105,12 +105,12 @@ def _towers_of(name: str) -> list[tuple[str, str, str]]:
 def _absolute(model: str) -> str:
     """A name in which folders do not depend on the current one: it is kept, and read from elsewhere."""
     whole = at_home(Path(model))
-    if is_folder(whole):
+    if model and is_folder(whole):
         return str(whole.absolute())
     parts = []
     for kind, colon, name in _towers_of(model):
-        folder = at_home(Path(name))
-        parts.append(f"{kind}{colon}{folder.absolute() if is_folder(folder) else name}")
+        folder = at_home(Path(name))  # of no name: the current one, which nobody has named
+        parts.append(f"{kind}{colon}{folder.absolute() if name and is_folder(folder) else name}")
     return "+".join(parts)
 
 

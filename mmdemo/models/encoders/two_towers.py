@@ -92,8 +92,7 @@ class PairSpec:
 
 def is_pair(name: str) -> bool:
     """Whether a name is that of a pair of towers, or of a folder that holds one."""
-    folder = Path(name)
-    return (folder / SPEC).is_file() if is_folder(folder) else "+" in name
+    return (Path(name) / SPEC).is_file() if is_folder(name) else "+" in name
 
 
 def config_type(name: str) -> str:
@@ -119,26 +118,25 @@ def read_spec(name: str, modality: ModalityName = "image") -> PairSpec:
         except (TypeError, ValueError) as e:
             raise UserError(f"{file} does not describe a pair of towers.", "Save the pair again.") from e
     media, _, text = name.partition("+")
+    if not text or not media.removeprefix(LOCAL):
+        raise UserError(f"{name!r} names no two towers.", "Write them as cnn+rnn, that of the media first.")
     text_config = None if text in _text_towers() else load_config(text).to_dict()
     known = _media_towers(modality)
     if media in known:
         width = int(known[media]().width)  # type: ignore[arg-type]
         return PairSpec(media, text, modality, DIM + width, text_config=text_config)
-    if modality == "image" and media.startswith((TIMM, LOCAL)):
+    if modality == "image" and _is_of_timm(media):
         network, facts = _timm(media)
-        size = facts["input_size"][-1]
-        return PairSpec(
-            media,
-            text,
-            modality,
-            DIM + network.num_features,
-            px=size,
-            mean=tuple(facts["mean"]),
-            std=tuple(facts["std"]),
-            text_config=text_config,
-        )
+        px, mean, std = facts["input_size"][-1], tuple(facts["mean"]), tuple(facts["std"])
+        width = int(network.num_features)
+        return PairSpec(media, text, modality, DIM + width, DIM, px, mean, std, text_config)
     names = ", ".join([*known, *([f"{TIMM}NAME"] if modality == "image" else [])])
     raise UserError(f"There is no tower {media!r} for {modality}.", f"Use one of: {names}.")
+
+
+def _is_of_timm(media: str) -> bool:
+    """Whether it is one of timm's own backbones, or a folder: timm also takes what lies at hf-hub:ID."""
+    return media.startswith(LOCAL) or (media.startswith(TIMM) and ":" not in media)
 
 
 def _timm(name: str, weights: bool = False) -> tuple[Any, dict[str, Any]]:
@@ -329,9 +327,8 @@ class PairEncoder:
         self.rates = {"lora": 1e-4, "full": 5e-4 if is_scratch(self.spec) else 3e-5}
         self.epochs = 20 if is_scratch(self.spec) else 5
         if adapter:
-            self.network = (
-                heavy("peft").PeftModel.from_pretrained(self.network, adapter).merge_and_unload().eval()
-            )
+            adapted = heavy("peft").PeftModel.from_pretrained(self.network, adapter)
+            self.network = adapted.merge_and_unload().eval()
         self._mels = threading.local()
 
     def prepared(self, medium: Image.Image | np.ndarray) -> dict[str, Tensor]:

@@ -43,16 +43,13 @@ def damage(preset: Preset) -> str:
     """What is wrong with the downloaded files of a model, in a sentence; empty: nothing that the beginnings
     of its weights and its configuration tell.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     for one in repositories(preset):
-        repo, how = split_revision(one.name)
-        config = try_to_load_from_cache(repo, "config.json", **how)
-        if not isinstance(config, str):
+        config = _cached(one.name, "config.json")
+        if config is None:
             return f"{one.name} has no config.json."
         try:
             if one.weights == WEIGHTS:
-                require_weights(Path(config).parent)
+                require_weights(config.parent)
         except UserError as e:
             return e.what
     return ""
@@ -60,25 +57,27 @@ def damage(preset: Preset) -> str:
 
 def cached_bytes(preset: Preset) -> int:
     """The size of its weights as far as they were downloaded."""
-    from huggingface_hub import try_to_load_from_cache
-
     total = 0
     for one in repositories(preset):
-        repo, how = split_revision(one.name)
-        config = try_to_load_from_cache(repo, "config.json", **how)
-        if isinstance(config, str):
-            total += sum(f.stat().st_size for f in Path(config).parent.glob(f"*{Path(one.weights).suffix}"))
+        config = _cached(one.name, "config.json")
+        if config is not None:
+            total += sum(f.stat().st_size for f in config.parent.glob(f"*{Path(one.weights).suffix}"))
     return total
 
 
 def is_cached(name: str, file: str) -> bool:
     """Whether a file of a Hub repository is on this machine, whole; or the index of one in several parts."""
+    return any(_cached(name, one) is not None for one in (file, f"{file}.index.json"))
+
+
+def _cached(name: str, file: str) -> Path | None:
+    """Where a file of a Hub repository is on this machine; of a name that none can have, nowhere."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     repo, how = split_revision(name)
     try:
-        files = file, f"{file}.index.json"
-        return any(isinstance(try_to_load_from_cache(repo, one, **how), str) for one in files)
+        found = try_to_load_from_cache(repo, file, **how)
     except HFValidationError:
-        return False
+        return None
+    return Path(found) if isinstance(found, str) else None
