@@ -29,7 +29,7 @@ def labelled_task(task: str) -> str:
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")  # what the database's columns hold
 # What importers and archives are called; a file of a modality so named could not be told from them.
-TABLES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json", ".txt", ".zip"])
+TABLES = frozenset([".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json", ".txt", ".xlsx", ".zip"])
 
 Workspace = Any  # of store/, which stands above
 Item = Any  # a row of its table of items

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mmdemo.data.columns import is_text_column
@@ -129,17 +129,29 @@ def split_head(text: str, suffix: str) -> Table:
 
 def rows_of(table: Table, names_file: Callable[[str], bool]) -> Iterator[Line]:
     """The lines below the first, by the columns that it names."""
+    return by_column_names(table.records(names_file), names_file, table.delimiter)
+
+
+def by_column_names(
+    records: Iterable[list[str]], names_file: Callable[[str], bool], delimiter: str = ","
+) -> Iterator[Line]:
+    """The records below the first, by the columns that it names; where it names a file it is one as the
+    others, and its columns have no names.
+
+    Args:
+        records: the fields of each line.
+        names_file: whether a field is the name of a file.
+        delimiter: what stood between them.
+    """
     header: list[str] | None = None
-    for fields in table.records(names_file):
+    for fields in records:
         if header is None:
             header = [name.strip() for name in fields]
             at = next((i for i, cell in enumerate(header) if names_file(_without_number(cell))), None)
             if at is None:
                 continue
-            header = _unnamed(
-                fields, at, names_file
-            )  # no line names the columns: the first is one as the others
-        yield _by_column(header, fields, table.delimiter)
+            header = _unnamed(fields, at, names_file)
+        yield _by_column(header, fields, delimiter)
 
 
 def _unnamed(fields: Sequence[str], at: int, names_file: Callable[[str], bool]) -> list[str]:

@@ -34,7 +34,8 @@ NOT_SHOWN = re.compile(
 MOST_KEPT = 4  # JSON files that are not read again
 JSONS = (".json", ".jsonl")
 HEAD = 65_536  # bytes by which a file is told from another
-UNREAD_TABLES = frozenset((".xlsx", ".xls", ".ods", ".numbers", ".zst", ".xz", ".sqlite", ".db"))
+UNREAD_TABLES = frozenset((".xls", ".xlsb", ".ods", ".numbers", ".zst", ".xz", ".sqlite", ".db"))
+SAVE_AS = "Save it as .xlsx or .csv."
 ANNOTATIONS = "annotations"  # the folder of COCO's tables, which name files of the folders beside it
 
 
@@ -199,6 +200,15 @@ class Source:
         self._require_inside(found[0], name)
         return found[0]
 
+    def names_medium(self, cell: Any, folder: Path | None = None) -> bool:
+        """Whether a cell of a table is the name of a medium of the source, as `find` knows it."""
+        if not isinstance(cell, str) or not 0 < len(cell) < 1000 or "\n" in cell:
+            return False
+        try:
+            return is_medium(self.find(cell, folder, lasting=False))
+        except ImportRowError:
+            return False
+
     def row(self, number: int, name: str, folder: Path | None = None, **facts: Any) -> Row | Skipped:
         """The row of a file that the source names, or why there is none.
 
@@ -226,7 +236,7 @@ class Source:
 
         def made() -> Row:
             if file.suffix.lower() in UNREAD_TABLES:
-                raise ImportRowError(f"{file.name} cannot be read as a table. Save it as CSV.")
+                raise ImportRowError(f"{file.name} cannot be read as a table. {SAVE_AS}")
             if not is_medium(file):
                 raise ImportRowError(f"{file.name} is not named like {any_medium()}.")
             self._require_inside(file)

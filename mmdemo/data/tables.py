@@ -1,4 +1,4 @@
-"""Tables of every kind, line by line: CSV, TSV, JSON, JSON lines, Parquet.
+"""Tables of every kind, line by line: CSV, TSV, JSON, JSON lines, Parquet, Excel.
 
 A line is a mapping from columns to values, or the sentence that says why it is none.
 """
@@ -13,7 +13,8 @@ from typing import Any
 
 from mmdemo.data.delimited import named_delimiter, rows_of, split_head
 from mmdemo.data.packed import plain_name, suffix_of
-from mmdemo.data.source import Source, is_json_lines, json_lines
+from mmdemo.data.sheets import EXCEL, sheet_lines
+from mmdemo.data.source import SAVE_AS, UNREAD_TABLES, Source, is_json_lines, json_lines
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.media.regular_file import TABLE_MB
 from mmdemo.modality import is_medium
@@ -21,8 +22,9 @@ from mmdemo.store.splits import SPLIT_NAMES
 
 DELIMITED = (".csv", ".tsv", ".txt")
 LINES = (".jsonl", ".ndjson")
-PARQUET = ".parquet"  # which packs itself
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", PARQUET, ".json")
+PARQUET = ".parquet"
+PACKS_ITSELF = (PARQUET, *EXCEL)
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", *PACKS_ITSELF)
 SPACED = (".txt", "")
 TIMED = re.compile(r"([\d.]+) ([\d.]+)\s*##(.*)")  # of Charades-STA
 LOOKED_AT = 20  # lines by which a list is known
@@ -34,7 +36,7 @@ NO_JSON, NO_OBJECT = "The line is not JSON.", "The line is not a JSON object."
 def is_table(path: Path) -> bool:
     """Whether a file is called like a table, and not like a medium, as x.series.csv may be."""
     suffix = suffix_of(path)
-    if suffix == PARQUET and suffix != path.suffix.lower():
+    if suffix in PACKS_ITSELF and suffix != path.suffix.lower():
         return False
     return suffix in SUFFIXES and not is_medium(plain_name(path))
 
@@ -48,6 +50,10 @@ def lines_of(source: Source, table: Path) -> Iterator[Line]:
     suffix = suffix_of(table)
     if suffix == PARQUET:
         yield from _parquet(table)
+    elif suffix in EXCEL:
+        yield from sheet_lines(source, table, names_medium)
+    elif suffix in UNREAD_TABLES:
+        raise UserError(f"{table.name} cannot be read as a table.", SAVE_AS)
     elif suffix in LINES:
         yield from _json_lines(source.read_text(table))
     elif suffix == ".json":

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import bz2
+import datetime
 import gzip
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import openpyxl
 import pytest
 
 from mmdemo.data.packed import read_whole
 from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Row
 from mmdemo.errors import MediaError, UserError
 from tests.data.conftest import lay_out, read_all
 
@@ -56,5 +61,88 @@ def test_a_packed_table_that_is_damaged_is_refused_in_a_sentence(tmp_path: Path,
     with (
         open_source(str(tmp_path / "metadata.csv.gz")) as opened,
         pytest.raises(UserError, match=r"metadata\.csv\.gz does not unpack: it is damaged or cut off"),
+    ):
+        list(opened.rows())
+
+
+def workbook(path: Path, sheets: dict[str, list[list[Any]]]) -> Path:
+    """An .xlsx with sheets of rows."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+ROWS: list[list[Any]] = [
+    ["Image", "Caption", "Start", None, "Split"],
+    ["1.png", " a cat ", 1.5, None, "train"],
+    [None, None, None],
+    ["2.png", 12, datetime.time(0, 1, 2), "x", "test", None, "a remark"],
+    [3, "three", 4.0],
+]
+
+
+def test_the_sheet_of_excel_that_names_files_is_read(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path, {"1.png": "", "2.png": "", "3.png": ""})
+    workbook(
+        folder / "list.xlsx", {"Notes": [["How", "to label"], ["see", "there"]], "Data": ROWS, "Last": []}
+    )
+    with open_source(str(folder), task="image-text") as opened:
+        rows = [row for row in opened.rows() if isinstance(row, Row)]
+        assert opened.chosen.importer.name == "manifest"
+        assert "Of list.xlsx the sheet Data is read." in opened.source.notes
+    assert [(row.name, row.text, row.start_s, row.split) for row in rows] == [
+        ("1.png", "a cat", 1.5, "train"),
+        ("2.png", "12", 62.0, "held-out"),
+        ("3.png", "three", 4.0, ""),
+    ]
+
+
+def test_a_workbook_without_files_says_so_with_the_names_of_its_sheets(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", {"One": [["a", "b"], ["c", "d"]], "Two": []})
+    with (
+        open_source(str(path)) as opened,
+        pytest.raises(UserError, match=r"No sheet of a\.xlsx has a column of files: One, Two\."),
+    ):
+        list(opened.rows())
+
+
+def damaged_workbook(path: Path, sheet: bytes) -> Path:
+    """An .xlsx whose first sheet is other XML."""
+    plain = workbook(path.with_suffix(".plain"), {"Data": ROWS})
+    with zipfile.ZipFile(plain) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as changed:
+        for name in whole.namelist():
+            changed.writestr(name, sheet if name.endswith("sheet1.xml") else whole.read(name))
+    return path
+
+
+ENTITY = b'<!DOCTYPE a [<!ENTITY b "c">]><worksheet><sheetData><row><c><v>&b;</v></c></row></sheetData>'
+BROKEN = {
+    "a bomb": (bytes(40_000_000), r"is damaged, or no table of Excel: \d+ bytes of it would become \d+\."),
+    "an entity": (ENTITY, "is no table of Excel that can be read"),
+    "no XML": (b"<worksheet><sheetData>", "is no table of Excel that can be read"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_workbook_that_does_harm_or_is_damaged_is_refused_in_a_sentence(tmp_path: Path, case: str) -> None:
+    sheet, why = BROKEN[case]
+    path = damaged_workbook(tmp_path / "a.xlsx", sheet)
+    with open_source(str(path)) as opened, pytest.raises(UserError, match=why):
+        list(opened.rows())
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("a.xls", b"x"), ("a.ods", b"PK"), ("a.xlsx", b"\xd0\xcf\x11\xe0")]
+)
+def test_tables_that_are_not_read_say_as_what_to_save_them(tmp_path: Path, name: str, begins: bytes) -> None:
+    (tmp_path / name).write_bytes(begins)
+    with (
+        open_source(str(tmp_path / name)) as opened,
+        pytest.raises(UserError, match=r"a\..* Save it as \.xlsx or \.csv"),
     ):
         list(opened.rows())

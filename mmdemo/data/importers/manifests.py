@@ -17,11 +17,10 @@ from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.side_names import Sides, side_name_of, side_word
-from mmdemo.data.source import Source, is_address, same_name
+from mmdemo.data.source import UNREAD_TABLES, Source, is_address, same_name
 from mmdemo.data.tables import DELIMITED, Line, is_table, lines_of
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.media.regular_file import is_file
-from mmdemo.modality import is_medium
 from mmdemo.store.splits import HELD_OUT_NAMES, SPLIT_NAMES, VALIDATION_NAMES, split_names
 
 LOOKED_AT = 20  # lines by which a table is known
@@ -40,7 +39,7 @@ class Manifest:
     """A table of files and texts, or several."""
 
     name = "manifest"
-    about = "a CSV, TSV, JSON, JSONL or Parquet table with file_name and text"
+    about = "a CSV, TSV, JSON, JSONL, Parquet or Excel table with file_name and text"
 
     def recognise(self, source: Source) -> Recognition:
         """By its tables: whether one has a column of files, and how many of these are there."""
@@ -59,7 +58,7 @@ class Manifest:
         return Recognition(sure, f"{told}{others}.")
 
     def _one(self, source: Source) -> Recognition:
-        if not (is_table(source.path) or suffix_of(source.path) in DELIMITED):
+        if not (is_table(source.path) or suffix_of(source.path) in (*DELIMITED, *UNREAD_TABLES)):
             return NOT_MINE
         try:
             columns, share = _look(source, source.path)
@@ -220,12 +219,7 @@ def _is_there(source: Source, cell: Any, folder: Path) -> bool:
     """Whether a cell is a file, or names one of the source."""
     if isinstance(cell, dict):
         return _is_file_cell(cell)
-    if not isinstance(cell, str) or not 0 < len(cell) < 1000 or "\n" in cell:
-        return False
-    try:
-        return is_medium(source.find(cell, folder, lasting=False))
-    except ImportRowError:
-        return False
+    return source.names_medium(cell, folder)
 
 
 def _split_or_none(line: Mapping[str, Any]) -> str:

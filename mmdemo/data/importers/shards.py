@@ -11,13 +11,15 @@ from pathlib import Path
 
 from mmdemo.data.archives import inside, is_archive, unpacked
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition, choose
+from mmdemo.data.packed import suffix_of
 from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.sheets import EXCEL
 from mmdemo.data.side_names import side_name_of
 from mmdemo.data.source import Source
 from mmdemo.errors import UserError
 from mmdemo.store.splits import split_names
 
-TABLES = (".csv", ".tsv", ".jsonl")  # of the files in an archive, beside it
+TABLES = (".csv", ".tsv", ".jsonl", *EXCEL)  # of the files in an archive, beside it
 
 
 class Shards:
@@ -69,7 +71,7 @@ class Shards:
 
 
 def _tables(source: Source) -> list[Path]:
-    return [f for f in source.files if f.suffix.lower() in TABLES and source.head(f)]
+    return [f for f in source.files if suffix_of(f) in TABLES and f.stat().st_size]
 
 
 def _tables_of(source: Source, archives: list[Path]) -> dict[Path, list[Path]]:
