@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.flags import ANSWER, FLAGS, flagged_split, flagged_verdict, is_answers
 from mmdemo.data.rows import read_field, read_verdict
 from mmdemo.errors import ImportRowError
 from mmdemo.modality import is_medium
@@ -101,9 +102,9 @@ KNOWN = {
     "corrected_text",
     "annotator",
     "comment",
-} | {
     "duration",
     "offset",
+    *FLAGS,
 }
 
 
@@ -188,6 +189,7 @@ def _with_texts(named: Mapping[str, str], file: str, lines: list[Mapping[str, An
     if "comment" in named and "verdict" not in named and says_more(named["comment"]):
         return Columns(file, (named["comment"],))
     others = [n for p, n in named.items() if p not in KNOWN | NO_TEXTS and p not in FILE_COLUMNS]
+    others = [n for n in others if plain(n) != ANSWER or not is_answers(cells(n))]
     others = [n for n in others if not any(isinstance(line.get(n), (dict, list)) for line in lines)]
     wordy = {n: _words(cells(n)) for n in others if says_more(n)}
     wordy = {n: words for n, words in wordy.items() if words}
@@ -248,7 +250,7 @@ def split_said(line: Mapping[str, Any]) -> str:
     """
     said = read_field(line.get("split"), "split", int).lower()
     others = (str(line.get(c) or "").strip().lower() for c in SPLIT_COLUMNS[1:] if c in line)
-    return said or next((name for name in others if name in SPLIT_NAMES), "")
+    return said or next((name for name in others if name in SPLIT_NAMES), "") or flagged_split(line)
 
 
 def said_in(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -282,7 +284,7 @@ def said_in(line: Mapping[str, Any]) -> dict[str, Any]:
         if not offset:
             start = end = None  # a whole file
     said = {
-        "verdict": read_verdict(value("verdict", int)),
+        "verdict": read_verdict(value("verdict", int)) or flagged_verdict(line),
         "corrected": value("corrected_text"),
         "start_s": start,
         "end_s": end,

@@ -271,8 +271,8 @@ def test_addresses_whose_files_are_not_here_are_told_what_to_do(tmp_path: Path) 
 
 
 def test_a_table_of_a_spreadsheet_is_told_how_it_can_be_read(tmp_path: Path) -> None:
-    _, _, reasons, _ = read_all(lay_out(tmp_path, {"1.png": "", "list.xlsx": b"PK"}), "image-text")
-    assert reasons == ["list.xlsx cannot be read as a table. Save it as CSV."]
+    _, _, reasons, _ = read_all(lay_out(tmp_path, {"1.png": "", "list.ods": b"PK"}), "image-text")
+    assert reasons == ["list.ods cannot be read as a table. Save it as .xlsx or .csv."]
 
 
 def test_a_table_of_a_split_that_is_damaged_is_told(tmp_path: Path) -> None:
