@@ -6,7 +6,7 @@ get better.
 
 Imports run downwards only, and tests/test_layers.py reads this:
 command_line > ui > service > modalities > training > evaluation > labeling >
-retrieval > data > models > store > media > modality, label_kinds > registry, heavy_imports, bounds >
+retrieval > data > models > store > media > modality, label_kinds > registry, heavy_imports, bounds, places >
 settings > finite, records > errors, asker
 """
 

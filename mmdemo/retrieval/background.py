@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 
 from mmdemo.asker import Asker, current
 from mmdemo.errors import AccessError, BusyError, MmdemoError
+from mmdemo.places import Places, Ticket
 
 log = logging.getLogger(__name__)
 AT_ONCE = 2  # of one kind of work: each keeps the processor or a model busy
@@ -26,12 +27,11 @@ class Background:
 
     def __init__(self, name: str, at_once: int = AT_ONCE) -> None:
         self._name = name
-        self._most = at_once + MOST_WAITING
         self._flags: dict[Hashable, threading.Event] = {}  # of what is being done: its stop flag
         self._begun_by: dict[Hashable, Asker] = {}
         self._errors: dict[Hashable, str] = {}
         self._threads: list[threading.Thread] = []
-        self._places = threading.BoundedSemaphore(at_once)
+        self._places = Places(at_once, MOST_WAITING)
         self._lock = threading.Lock()
 
     def start(
@@ -53,9 +53,9 @@ class Background:
             BusyError: as much as may wait is waiting, of all or of who asks.
         """
 
-        def run(stop: threading.Event) -> None:
+        def run(stop: threading.Event, ticket: Ticket, begins: threading.Event) -> None:
             try:
-                self._in_turn(work, stop)
+                self._in_turn(work, stop, ticket, begins)
             except MmdemoError as e:
                 self._errors[key] = str(e)
             except Exception as e:
@@ -70,26 +70,40 @@ class Background:
                 return
             asker = current()
             own = sum(by.mark == asker.mark for by in self._begun_by.values())
-            if len(self._flags) >= self._most or (most_of_one is not None and own >= most_of_one):
-                raise BusyError(
-                    "Too much is waiting to be done behind the page.", "Try again in some minutes."
-                )
+            if most_of_one is not None and own >= most_of_one:
+                raise too_much()
+            begins = threading.Event()
+            try:
+                ticket = self._places.ask(asker, begins.set)
+            except BusyError as e:
+                raise too_much() from e
             stop = self._flags[key] = threading.Event()
             self._begun_by[key] = asker
             self._errors.pop(key, None)
-            thread = threading.Thread(target=run, args=(stop,), name=self._name, daemon=True)
+            thread = threading.Thread(target=run, args=(stop, ticket, begins), name=self._name, daemon=True)
             self._threads = [*(t for t in self._threads if t.is_alive()), thread]
             thread.start()
 
-    def _in_turn(self, work: Callable[[Callable[[], bool]], None], stop: threading.Event) -> None:
-        """Do it when there is a place, unless it is stopped before."""
-        while not self._places.acquire(timeout=LOOKS_S):
-            if stop.is_set():
-                return
+    def _in_turn(
+        self,
+        work: Callable[[Callable[[], bool]], None],
+        stop: threading.Event,
+        ticket: Ticket,
+        begins: threading.Event,
+    ) -> None:
+        """Do it when it has its place, unless it is stopped before.
+
+        Raises:
+            BusyError: somebody who had less waiting got the room.
+        """
         try:
+            while ticket.state == "waiting" and not begins.wait(LOOKS_S):
+                if stop.is_set():
+                    return
+            ticket.require_held()
             work(stop.is_set)
         finally:
-            self._places.release()
+            ticket.leave()
 
     def running(self) -> list[Hashable]:
         """What is being done."""
@@ -127,3 +141,8 @@ class Background:
                 flag.set()
         for thread in threads:
             thread.join(CLOSE_S)
+
+
+def too_much() -> BusyError:
+    """The refusal of what may not even wait."""
+    return BusyError("Too much is waiting to be done behind the page.", "Try again in some minutes.")

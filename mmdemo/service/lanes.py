@@ -1,6 +1,7 @@
 """Where work is carried out: each kind has threads of its own, and so much of it that may wait.
 
-A label never waits behind a model, whoever keeps that busy, and nobody waits without an end.
+A label never waits behind a model, whoever keeps that busy, and nobody waits without an end. Who goes next
+in a lane is told by `mmdemo/places.py`: staff never wait for what visitors have waiting.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any, Literal
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
-from mmdemo.errors import BusyError
+from mmdemo.asker import current
+from mmdemo.places import Places
 
 LaneName = Literal["labels", "quick", "models", "long"]  # of an operation
 
@@ -21,28 +23,26 @@ class Lane:
     """Threads for one kind of work.
 
     Args:
-        at_once: how much is carried out at a time; the rest waits in the order of arrival.
+        at_once: how much is carried out at a time; the rest waits, in the order of who asks.
         most_waiting: how much may wait; what comes on top is refused at once.
+        of_visitors: whether none but visitors come here.
     """
 
-    def __init__(self, at_once: int, most_waiting: int) -> None:
-        self.most = at_once + most_waiting
-        self._limiter = CapacityLimiter(at_once)
-        self._inside = 0
+    def __init__(self, at_once: int, most_waiting: int, of_visitors: bool = False) -> None:
+        self.places = Places(at_once, most_waiting, of_visitors)
+        self._threads = CapacityLimiter(at_once)
 
     async def run(self, work: Callable[..., Any], *values: Any) -> Any:
-        """What the work gives.
+        """What the work gives, in the place of `asker.current()`.
 
         Raises:
             BusyError: as much as may wait is waiting.
         """
-        if self._inside >= self.most:
-            raise BusyError("This page is busy: too many are waiting.", "Try again in a moment.")
-        self._inside += 1
+        ticket = await self.places.taken(current())
         try:
-            return await run_sync(partial(work, *values), limiter=self._limiter)
+            return await run_sync(partial(work, *values), limiter=self._threads)
         finally:
-            self._inside -= 1
+            ticket.leave()
 
 
 class Lanes:
@@ -51,16 +51,15 @@ class Lanes:
     def __init__(self) -> None:
         self.labels = Lane(8, 1000)  # what people say, which goes to the disk
         self.keys = Lane(2, 1000)  # whose a key or a session is, before anything else is known of a request
-        self.tokens = Lane(2, 100)  # the same of tokens, which anybody can make up
+        self.tokens = Lane(2, 100, of_visitors=True)  # the same of tokens, which anybody can make up
         self.quick = Lane(16, 500)  # what needs no model
         self.models = Lane(4, 100)  # what asks one, and files that are brought
         self.files = Lane(4, 500)  # what is written of them as they arrive
         self.fetches = Lane(8, 100)  # what is had from elsewhere: as slow as others are, a minute at most
         self.long = Lane(4, 20)  # exports, back-ups: minutes
         self.media = Lane(8, 500)  # pictures and sound that the page shows
-        self.visitors = Lane(
-            2, 200
-        )  # those that are made of what visitors bring, and frames that they ask for
+        # Those that are made of what visitors bring, and frames that they ask for.
+        self.visitors = Lane(2, 200, of_visitors=True)
 
     def called(self, name: LaneName) -> Lane:
         """The one of a name, which the row of an operation says."""

@@ -22,7 +22,8 @@ from mmdemo.ui.access.gate import ARRIVAL, VISIT, person_of
 
 UNFETCHED_S = 300.0  # an answer is kept so long
 FETCHED_S = 30.0  # what is left of one that was fetched: its reader is at the end of it by then
-MOST_OF_ONE, MOST = 64, 512  # calls of one person and of all, that are on or were not fetched
+# Calls of one person, of all visitors, and of all, that are on or were not fetched.
+MOST_OF_ONE, MOST_OF_VISITORS, MOST = 64, 384, 512
 LOOKED_EVERY_S = 5.0
 
 
@@ -30,12 +31,19 @@ LOOKED_EVERY_S = 5.0
 class _Call:
     session: str  # Gradio's
     person: str  # who asked
+    is_visitor: bool  # whether they work here no more than anybody
     done: Callable[[], None] = lambda: None  # what it brought counts no more
     done_s: float | None = None  # of the monotonic clock: when it was answered, as far as is known
 
 
 # What is held on to here of Gradio, which promises none of it.
-OF_QUEUE = ("push", "event_ids_to_events", "pending_event_ids_session", "pending_messages_per_session")
+OF_QUEUE = (
+    "push",
+    "active_jobs",
+    "event_ids_to_events",
+    "pending_event_ids_session",
+    "pending_messages_per_session",
+)
 OF_STATES = ("lock", "session_data", "time_last_used")
 
 
@@ -68,6 +76,9 @@ class QueuedAnswers:
         self._looks_again = False
         self._push = self._queue.push
         self._queue.push = self._bounded_push
+        # Gradio begins 40 calls, whosever they are, and keeps the others waiting in the order of arrival. All
+        # that are taken begin here: who goes next is told by the lanes.
+        self._queue.active_jobs.extend([None] * MOST)
         self._queue.ANALYTICS_MAX_EVENTS = 0  # how long each call took: a table of 10,000, made for each anew
 
     async def _bounded_push(self, body: Any, request: Any, username: str | None) -> tuple[bool, Any, str]:
@@ -77,22 +88,34 @@ class QueuedAnswers:
         self._forget_old()
         visit = request.scope.get(VISIT)
         person = person_of(visit) if visit is not None else ""
-        if not self._make_room(person):
+        is_visitor = visit is None or not visit.asker.may("annotator")
+        if not self._make_room(person, is_visitor):
             return False, "Too many of your calls are on. Fetch their answers first.", "queue_full"
         taken, number, state = await self._push(body=body, request=request, username=username)
         if taken:
             arrival = request.scope.get(ARRIVAL)
             done = arrival.keep() if arrival is not None else lambda: None
-            self._calls[number] = _Call(body.session_hash, person, done)
+            self._calls[number] = _Call(body.session_hash, person, is_visitor, done)
             self._look_again()
         return taken, number, state
 
-    def _make_room(self, person: str) -> bool:
+    def _make_room(self, person: str, is_visitor: bool) -> bool:
         """Whether one more call may be taken; the oldest answers of whoever has too many go."""
-        counted = Counter(call.person for call in self._calls.values())
-        if counted[person] >= MOST_OF_ONE and not self._forget_oldest(person):
+        if self._count()[person] >= MOST_OF_ONE and not self._forget_oldest(person):
             return False
-        return len(self._calls) < MOST or self._forget_oldest(counted.most_common(1)[0][0])
+        visitors = self._count(visitors_only=True)
+        if is_visitor and visitors.total() >= MOST_OF_VISITORS and not self._forget_of(visitors):
+            return False
+        return len(self._calls) < MOST or self._forget_of(self._count())
+
+    def _count(self, visitors_only: bool = False) -> Counter[str]:
+        """How many calls are known, by who asked them."""
+        calls = self._calls.values()
+        return Counter(call.person for call in calls if call.is_visitor or not visitors_only)
+
+    def _forget_of(self, counted: Counter[str]) -> bool:
+        """Forget the oldest answer of who has most; whether there was one."""
+        return any(self._forget_oldest(person) for person, _ in counted.most_common())
 
     def _forget_oldest(self, person: str) -> bool:
         """Forget the oldest answer of somebody; whether there was one."""

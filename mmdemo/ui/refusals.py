@@ -129,7 +129,9 @@ def refused_by_gradio(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, HTTPException) else HTTPException(400)
     if known.status_code in (204, 304):  # no refusal, and without a body
         return Response(status_code=known.status_code, headers=known.headers)
-    return refusal(UserError(str(known.detail)), known.status_code, known.headers)
+    is_busy = known.status_code == KINDS[BusyError].status  # its queue is full
+    headers = KINDS[BusyError].headers | dict(known.headers or {}) if is_busy else known.headers
+    return refusal(UserError(str(known.detail)), known.status_code, headers)
 
 
 class PlainRefusals:

@@ -32,7 +32,7 @@ from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.look import read_asset, style_sheet, theme
 from mmdemo.ui.mcp import answer_agents
-from mmdemo.ui.queued_answers import QueuedAnswers, require_known
+from mmdemo.ui.queued_answers import MOST, QueuedAnswers, require_known
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
 from mmdemo.ui.routes import page_routes
 from mmdemo.ui.start_words import tell
@@ -167,7 +167,7 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
     logging.getLogger("mmdemo").setLevel(logging.INFO)
     app = App(settings, samples_later=True)
     page = build_page(app)
-    page.queue(max_size=64, default_concurrency_limit=4)
+    page.queue(max_size=MOST, default_concurrency_limit=4)
     try:
         address, for_people = _launch(page, app)
     except OSError as e:  # of the sockets that are tried

@@ -54,7 +54,7 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
 ) -> None:
     app, _, address = served
     go, inside = held
-    monkeypatch.setattr(app.lanes.models, "most", 30)
+    monkeypatch.setattr(app.lanes.models.places, "most_waiting", 26)
     pair = app.ws.pairs.browse("image-text", limit=1)[0].id
     with (
         httpx.Client(base_url=f"{address}mmdemo/api/", timeout=TIMEOUT_S) as page,
@@ -64,7 +64,7 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
             pool.submit(httpx.post, f"{address}mmdemo/api/slow_model", json={}, timeout=TIMEOUT_S)
             for _ in range(30)
         ]
-        wait_for(lambda: inside[0] == 4 and app.lanes.models._inside == 30)
+        wait_for(lambda: inside[0] == 4 and app.lanes.models.places.waiting == 26)
         stored = page.post("label", json={"pair": pair, "verdict": "match"})
         assert stored.status_code == 200 and stored.json()["label"] > 0
         assert page.post("status", json={}).status_code == 200
@@ -78,7 +78,7 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
         assert inside[0] == 4
         go.set()
         assert {f.result().status_code for f in asked} == {200}
-    assert app.lanes.models._inside == 0
+    assert app.lanes.models.places.held == 0
 
 
 KINDS = {
@@ -196,7 +196,7 @@ def test_little_is_looked_through_behind_the_page_at_a_time_and_what_waits_can_b
 
 
 def test_the_lanes_together_are_fewer_threads_than_the_system_gives() -> None:
-    assert sum(lane._limiter.total_tokens for lane in vars(Lanes()).values()) <= 64
+    assert sum(lane._threads.total_tokens for lane in vars(Lanes()).values()) <= 64
 
 
 def test_few_messages_of_agents_are_on_at_a_time_and_one_that_waits_for_a_thread_or_hangs_keeps_none(

@@ -126,9 +126,9 @@ def test_of_all_together_those_go_of_who_has_most(monkeypatch: pytest.MonkeyPatc
     answers = queued_answers.QueuedAnswers(page)
     monkeypatch.setattr(queued_answers, "MOST", 4)
     for number, person in enumerate(["little", "much", "much", "much"]):
-        answers._calls[str(number)] = queued_answers._Call(f"session {number}", person, done_s=1.0)
+        answers._calls[str(number)] = queued_answers._Call(f"session {number}", person, True, done_s=1.0)
         page._queue.pending_event_ids_session[f"session {number}"] = {str(number)}
-    assert answers._make_room("another") and list(answers._calls) == ["0", "2", "3"]
+    assert answers._make_room("another", True) and list(answers._calls) == ["0", "2", "3"]
     assert list(page._queue.pending_event_ids_session) == ["session 0", "session 2", "session 3"]
 
 

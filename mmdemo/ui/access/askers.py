@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from mmdemo.asker import OWNER, Asker
+from mmdemo.asker import OWNER, Asker, asking
 from mmdemo.errors import AccessError
 from mmdemo.service.access import NOTHING_KNOWN, PREFIX, Access, Admitted, Browser, Session, new_session
 from mmdemo.service.lanes import Lanes
@@ -184,7 +184,8 @@ class Askers:
         known = self._access.recent.get(self._access.digest(token))
         if known is None:
             self._count(visit.address)
-        who = known.value if known else await self._lanes.tokens.run(self._access.by_token, token)
+        with asking(Asker("viewer", network=visit.address)):
+            who = known.value if known else await self._lanes.tokens.run(self._access.by_token, token)
         if who is None:
             self.require_patience(visit, token)
             self.wrong(visit, token)
