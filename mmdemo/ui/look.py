@@ -51,8 +51,15 @@ def theme() -> gr.themes.Base:
 
 
 def style_sheet() -> str:
-    """The page's own rules."""
+    """The rules of the views, each of which Gradio writes once more below its own container."""
     return "".join(map(read_asset, ("tokens.css", "page.css")))
+
+
+def frame() -> str:
+    """The rules of the whole document, which Gradio leaves as they are: below its container none of them, and
+    none under a width, would find what lies outside.
+    """
+    return f"<style>{read_asset('shell.css')}</style>"
 
 
 def read_asset(name: str) -> str:

@@ -30,7 +30,7 @@ from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
 from mmdemo.ui.listening import port_is_taken
-from mmdemo.ui.look import read_asset, style_sheet, theme
+from mmdemo.ui.look import frame, read_asset, style_sheet, theme
 from mmdemo.ui.mcp import answer_agents
 from mmdemo.ui.queued_answers import MOST, QueuedAnswers, require_known
 from mmdemo.ui.refusals import PlainRefusals, refused_by_gradio, unreadable
@@ -41,7 +41,7 @@ from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 SCRIPTS = (
-    *("page.js", "sign_in.js", "people.js", "outbox.js", "reliability.js", "numbers.js"),
+    *("page.js", "icons.js", "sign_in.js", "people.js", "outbox.js", "reliability.js", "numbers.js"),
     *("answers.js", "wave.js", "player.js", "brought.js"),
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
@@ -55,8 +55,8 @@ UPLOADS_SWEPT_S = (3600, 86_400)  # Gradio's own cache: looked through every hou
 def build_page(app: App) -> gr.Blocks:
     """The page over an open workspace."""
     with gr.Blocks(title="mmdemo", analytics_enabled=False, delete_cache=UPLOADS_SWEPT_S) as page:
-        widget("header")
-        with gr.Tabs() as row:
+        widget("header", "dock")
+        with gr.Tabs(overflow_behavior="wrap") as row:
             names = [name for name, tab in tabs().items() if _lay_out(page, row, name, tab)]
         page.load(
             _tab_of_link(names),
@@ -126,7 +126,7 @@ def _launch(page: gr.Blocks, app: App) -> tuple[str, str]:
             prevent_thread_lock=True,
             theme=theme(),
             css=style_sheet(),
-            head=f"<script>{_tables()}{''.join(map(read_asset, SCRIPTS))}</script>",
+            head=f"{frame()}<script>{_tables()}{''.join(map(read_asset, SCRIPTS))}</script>",
             run_history=False,
             footer_links=["api"],
             max_file_size=settings.max_upload_mb * 1_000_000,

@@ -104,7 +104,7 @@ def test_a_model_by_hand_is_taken_trained_queued_compared_promoted_exported_and_
     assert app.ws.versions.active(TASK) == app.settings.model
     take(page, str(folder))
     base = app.ws.versions.active(TASK)
-    expect(page.locator(".mm-status")).to_contain_text(base)
+    expect(page.locator("#mm-header")).to_contain_text(base)
 
     train(page, "lora", epochs="2", batch="4", learning_rate="0.01")
     expect(page.locator("[data-estimate]")).to_contain_text("2 epochs over 10 labels on cpu")

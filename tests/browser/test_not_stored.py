@@ -93,7 +93,7 @@ def test_what_the_door_refuses_waits_until_the_door_lets_it_in(
     app, _ = served
     refuse(page, status, error="This page is not served under that name.", cure="Open it by its own.")
     said = [press(page, "m") for _ in range(2)]
-    expect(page.locator(".mm-status")).to_contain_text("2 labels wait for the server")
+    expect(page.locator("#mm-header")).to_contain_text("2 labels wait for the server")
     expect(page.locator("[data-waiting]")).to_have_attribute(
         "title", re.compile("not served under that name")
     )
@@ -108,7 +108,7 @@ def test_what_the_door_refuses_waits_until_the_door_lets_it_in(
 def test_a_server_that_refuses_its_status_is_quoted_and_no_connection_is_called_lost(
     served: Served, page: Page, status: int
 ) -> None:
-    line = page.locator(".mm-status")
+    line = page.locator("#mm-header")
     full = {"error": "Nothing was saved: the disk is full.", "cure": "Free some disk space."}
     page.route(STATUS, lambda route: route.fulfill(status=status, json=full))
     page.evaluate("mm.poke()")
@@ -159,7 +159,7 @@ def test_a_fault_that_only_one_label_meets_holds_up_its_own_pair_alone_until_it_
     said = [press(page, "m") for _ in range(3)]
     page.wait_for_function("() => mm.outbox.waiting().length === 1")
     assert [verdicts(app, pair) for pair in said] == [["match"]] * 3
-    expect(page.locator(".mm-status")).to_contain_text("1 label waits for the server")
+    expect(page.locator("#mm-header")).to_contain_text("1 label waits for the server")
     expect(page.locator(".mm-dot.good")).to_be_visible()
     expect(page.get_by_text("1 label could not be stored")).to_be_visible(timeout=30_000)
 
@@ -199,12 +199,12 @@ def test_who_does_not_sign_in_is_asked_once_and_the_labels_wait_until_they_do(
     dialog = page.locator("dialog")
     expect(dialog).to_contain_text("This needs the pass phrase.")
     dialog.get_by_role("button", name="Cancel").click()
-    expect(page.locator(".mm-status")).to_contain_text("2 labels wait until you sign in")
+    expect(page.locator("#mm-header")).to_contain_text("2 labels wait until you sign in")
     said.append(press(page, "m"))
-    expect(page.locator(".mm-status")).to_contain_text("3 labels wait until you sign in")
+    expect(page.locator("#mm-header")).to_contain_text("3 labels wait until you sign in")
     page.reload()
     shows_a_pair(page)
-    expect(page.locator(".mm-status")).to_contain_text("3 labels wait until you sign in")
+    expect(page.locator("#mm-header")).to_contain_text("3 labels wait until you sign in")
     expect(dialog).to_have_count(0)
     page.get_by_role("button", name="Sign in").click()
     page.unroute(LABELS)

@@ -19,7 +19,10 @@ Open = Callable[..., Page]
 Served = tuple[App, str]
 
 # What has been done of a job, what the machine does, and what is itself the answer to a click.
-EXEMPT = ".mm-progress, .mm-status, .mm-toast, [data-device], [data-estimate], .mm-reliability, .mm-facts"
+EXEMPT = (
+    ".mm-progress, .mm-status, .mm-notices, .mm-toast, "
+    "[data-device], [data-estimate], .mm-reliability, .mm-facts"
+)
 WIDTHS = (390, 1360)
 UNCLICKABLE = """(exempt) => {
   const found = [], page = document.querySelector(".gradio-container");

@@ -43,8 +43,8 @@ def test_labels_of_two_tabs_that_the_server_does_not_hear_are_all_stored_when_it
     said = [press(tab, "m") for _ in range(4) for tab in (page, other)]
     assert len(set(said)) == 8
     for tab in (page, other):
-        expect(tab.locator(".mm-status")).to_contain_text("8 labels wait for the server")
-        expect(tab.locator(".mm-status")).to_contain_text("No connection")
+        expect(tab.locator("#mm-header")).to_contain_text("8 labels wait for the server")
+        expect(tab.locator("#mm-header")).to_contain_text("No connection")
         expect(tab.locator(".mm-dot.good")).to_have_count(0)
         expect(tab.locator(".mm-receipt")).to_have_text(
             "No connection. 8 labels kept in this browser until the server answers."
@@ -58,7 +58,7 @@ def test_labels_of_two_tabs_that_the_server_does_not_hear_are_all_stored_when_it
     for tab in (page, other):
         wait_sent(tab)
         expect(tab.locator(".mm-dot.good")).to_be_visible()
-        expect(tab.locator(".mm-status")).not_to_contain_text("wait")
+        expect(tab.locator("#mm-header")).not_to_contain_text("wait")
         expect(tab.locator(".mm-receipt")).to_contain_text("saved on disk")  # whichever tab has sent it
     assert app.ws.labels.total() == log + 8
     assert [verdicts(app, pair) for pair in said] == [["match"]] * 8
@@ -85,7 +85,7 @@ def test_a_label_and_its_undo_while_the_server_is_away_leave_the_pair_as_it_was(
     page.wait_for_function(
         "(pair) => document.querySelector('[data-pair]').dataset.pair === pair", arg=str(taken)
     )
-    expect(page.locator(".mm-status")).to_contain_text("2 labels and 1 undo wait for the server")
+    expect(page.locator("#mm-header")).to_contain_text("2 labels and 1 undo wait for the server")
     doorway.open()
     wait_sent(page)
     assert verdicts(app, kept) == ["match"] and verdicts(app, taken) == []

@@ -92,7 +92,7 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
     tuned = app.ws.versions.active(TASK)
     assert tuned.startswith("tuned-")
-    expect(page.locator(".mm-status")).to_contain_text(tuned)
+    expect(page.locator("#mm-header")).to_contain_text(tuned)
     assert app.context.keeper.wait(30)
 
     tab(page, "Image")
@@ -134,7 +134,7 @@ def test_a_slow_answer_that_was_overtaken_does_not_cover_the_newer_one(
 
 def test_only_while_the_model_loads_it_is_what_is_waited_for(served: Served, open_page: Open) -> None:
     page = open_page(served[1])
-    expect(page.locator(".mm-status .mm-dot.good")).to_be_visible(timeout=60_000)
+    expect(page.locator("#mm-header .mm-dot.good")).to_be_visible(timeout=60_000)
     page.clock.install()
     page.evaluate(
         "() => { mm.into(window.box = document.createElement('div'), () => new Promise(() => {})); }"
@@ -182,7 +182,7 @@ def test_labels_that_could_not_be_sent_are_sent_after_a_reload(served: Served, o
     page.route("**/mmdemo/api/label", lambda route: route.abort())
     log = app.ws.labels.total()
     label_by_keyboard(page, 3)
-    expect(page.locator(".mm-status")).to_contain_text("3 labels wait for the server")
+    expect(page.locator("#mm-header")).to_contain_text("3 labels wait for the server")
     page.on("dialog", lambda dialog: dialog.accept())
     page.unroute("**/mmdemo/api/label")
     page.reload()
@@ -330,6 +330,19 @@ def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Op
     assert app.ws.pairs.sources(TASK).count(pictures.name) == 1
 
 
+def by_dock(page: Page, name: str) -> None:
+    """Open a tab as on a phone: the first ones stand at the bottom, More has the others."""
+    dock = page.get_by_role("navigation", name="Views")
+    if dock.get_by_role("button", name=name, exact=True).count():
+        dock.get_by_role("button", name=name, exact=True).click()
+    else:
+        dock.get_by_role("button", name="More").click()
+        page.get_by_role("dialog", name="More").get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_role("tab", name=name, exact=True, include_hidden=True).first).to_have_attribute(
+        "aria-selected", "true"
+    )
+
+
 def test_no_tab_overflows_its_window(served: Served, open_page: Open) -> None:
     page = open_page(served[1])
     expect(page.locator("[data-score]").first).to_be_visible()
@@ -337,8 +350,10 @@ def test_no_tab_overflows_its_window(served: Served, open_page: Open) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         for name in ("Image", "Label", "Fine-tune", "Data"):
-            if width > 1000 or page.get_by_role("tab", name=name, exact=True).is_visible():
+            if width > 720:
                 tab(page, name)
+            else:
+                by_dock(page, name)
             assert page.evaluate("document.documentElement.scrollWidth") <= width + 1, (name, width, scheme)
 
 

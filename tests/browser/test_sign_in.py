@@ -251,7 +251,7 @@ def test_labels_that_wait_go_out_as_who_made_them_and_as_nobody_else(
     expect(who(page)).to_contain_text("Anna")
     page.route(LABELS, lambda route: route.abort())
     by_anna = press(page, "m")
-    expect(page.locator(".mm-status")).to_contain_text("1 label wait")
+    expect(page.locator("#mm-header")).to_contain_text("1 label wait")
     app.access.revoke(anna.id)
     page.unroute(LABELS)
     dialog = page.get_by_role("dialog", name="Sign in")
@@ -311,5 +311,5 @@ def test_alone_at_one_s_own_machine_there_is_nobody_to_sign_in(
     served: tuple[App, str], open_page: Open
 ) -> None:
     page = open_page(served[1])
-    expect(page.locator(".mm-status")).to_contain_text("pictures")
+    expect(page.locator("#mm-header")).to_contain_text("efficientnet")
     expect(who(page)).to_be_hidden()

@@ -1,7 +1,8 @@
-const { h, api, address, poll, outbox } = mm;
-const line = element.querySelector(".mm-status");
-const place = element.querySelector(".mm-keeping");
-element.querySelector("[data-share]").onclick = () => address.share();
+const { api, address, poll, outbox } = mm;
+const line = element.querySelector(".mm-status"), notices = element.querySelector(".mm-notices");
+const shares = element.querySelector("[data-share]");
+shares.append(mm.icon("share"), h("span", {}, "Share"));
+shares.onclick = () => address.share();
 const ANSWERS_MS = 15000;  // a server that says nothing for so long is not there
 const SOON_MS = 1000;  // what waits no longer than this is nothing to speak of
 let last = null, lost = false, refused = "";  // the newest status; whether nothing answers; why the server gives none
@@ -31,22 +32,29 @@ function anothers() {
   const words = `${some(mine.anothers, "label")} of somebody else ${mine.anothers === 1 ? "waits" : "wait"}`;
   return link(showAnothers, words, { "data-anothers": true });
 }
+const notice = (...words) => h("p", {}, mm.icon("warn"), h("span", {}, ...words));
 function draw() {
-  const parts = [], wait = waiting();
-  if (lost) parts.push(h("span", { class: "mm-dot busy" }, wait ? "No connection" : "No connection. Trying again…"));
-  else if (refused) parts.push(h("span", { class: "mm-dot busy", "data-refused": true }, refused));
-  else if (last) {
+  const parts = [], wait = waiting(), told = [];
+  if (lost) told.push(notice(h("b", {}, "No connection"), wait ? "" : ". Trying again…"));
+  else if (refused) told.push(notice(h("span", { "data-refused": true }, refused)));
+  if (last) {
     const { model, index, version } = last;
-    if (model.state === "ready") parts.push(h("span", { class: "mm-dot good", title: model.message }, version));
-    else parts.push(h("span", { class: model.state === "failed" ? "mm-dot bad" : "mm-dot busy" }, model.message));
-    if (index.working) parts.push(h("span", { class: "mm-dot busy" }, index.working));
-    if (index.stale > 0 && model.state === "ready") {
+    const about = [model.message, `${index.items} ${mm.task.modality.plural}`].join("\n");
+    if (lost || refused) parts.push(h("span", { class: "mm-dot", title: about }, version));
+    else if (model.state === "ready") parts.push(h("span", { class: index.working ? "mm-dot busy" : "mm-dot good", title: about }, version));
+    else if (model.state === "failed") { parts.push(h("span", { class: "mm-dot bad" }, version)); told.push(notice(model.message)); }
+    else parts.push(h("span", { class: "mm-dot busy" }, model.message));
+    if (index.working && !lost) parts.push(h("span", { class: "mm-fine" }, index.working));
+    else if (index.stale > 0 && model.state === "ready") {
       const behind = `${Math.ceil(index.stale * 100)} % of the collection still shows the version before`;
-      parts.push(h("span", { class: "mm-dot busy" }, behind));
+      parts.push(h("span", { class: "mm-fine", title: behind }, "updating the collection"));
     }
-    parts.push(h("span", {}, `${index.items} ${mm.task.modality.plural}`));
+    if (!last.keeping.lasting) told.push(notice(last.keeping.text));
   }
-  line.replaceChildren(...[...parts, wait, aside(), anothers()].filter(Boolean));
+  for (const more of [wait, aside(), anothers()].filter(Boolean)) told.push(notice(more));
+  line.replaceChildren(...parts);
+  notices.replaceChildren(...told);
+  notices.hidden = !told.length;
 }
 
 // What could not be stored: each with its sentence, to be saved as a file, tried again or given up.
@@ -99,8 +107,6 @@ poll(element, 10000, ask, (status, error) => {
   }
   last = status;
   draw();
-  place.textContent = status.keeping.text;
-  place.classList.toggle("warning", !status.keeping.lasting);
   dispatchEvent(new CustomEvent("mm-status", { detail: status }));
   return status.model.state === "ready" && !status.index.working && !status.index.stale ? 10000 : 800;
 });

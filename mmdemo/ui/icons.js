@@ -1,0 +1,20 @@
+/* Small drawings beside words: strokes in the colour of the text, on a field of 20 by 20. */
+(() => {
+  const { svg } = mm;
+  const circle = (cx, cy, r) => ["circle", { cx, cy, r }], path = (d, more = {}) => ["path", { d, ...more }];
+  const box = (x, y, width, height, rx) => ["rect", { x, y, width, height, rx }];
+  const DRAWN = {
+    image: [box(3, 4, 14, 12, 2), circle(7.2, 8.2, 1.2), path("M4 14.5l4-3.5 2.5 2 3-3 3 3")],
+    speech: [box(7.5, 3, 5, 9, 2.5), path("M4.8 9.5a5.2 5.2 0 0 0 10.4 0M10 14.7V17")],
+    video: [box(3, 5, 10, 10, 2), path("M13 8.5l4-2v7l-4-2")],
+    label: [path("M3.5 9.5v-5a1 1 0 0 1 1-1h5l7 7-6 6z"), circle(7, 7, 0.9)],
+    tab: [box(3.5, 4, 13, 12, 2), path("M3.5 8h13")],
+    more: [path("M4.5 10h.01M10 10h.01M15.5 10h.01", { "stroke-width": 2.6 })],
+    share: [path("M10 12.5v-9m0 0L6.8 6.6M10 3.5l3.2 3.1M4 10.5v5a1 1 0 0 0 1 1h10a1 1 0 0 0 1-1v-5")],
+    down: [path("M5.5 8l4.5 4.5L14.5 8")],
+    warn: [path("M10 3.8l7 12.2H3z"), path("M10 8.5V12M10 14.1v.1")],
+    done: [path("M4.5 10.5l3.8 3.8 7.2-8.3")],
+  };
+  mm.icon = (name) =>
+    svg("svg", { class: "mm-icon", viewBox: "0 0 20 20", "aria-hidden": "true" }, ...(DRAWN[name] || DRAWN.tab).map(([tag, attributes]) => svg(tag, attributes)));
+})();
