@@ -17,7 +17,11 @@ from mmdemo.media.regular_file import is_folder
 from mmdemo.modality import is_medium
 from mmdemo.store.splits import HELD_OUT_NAMES, SPLIT_NAMES, TRAIN, split_names
 
-OF_SIDES = frozenset(("set", "seg", "split", "data", "images"))  # words beside a side in a folder's name
+# Words beside a side in a folder's name.
+OF_SIDES = frozenset(
+    ("set", "seg", "split", "data", "images", "image", "img", "imgs", "pictures", "coco", "ilsvrc")
+)
+YEAR = re.compile(r"(?<=[a-z])(19|20)\d\d$")  # of COCO's and ImageNet's folders: val2014
 MOST_LISTS = 12  # of the files of a side
 MOST_LISTED = 200_000  # bytes by which a list is known
 
@@ -38,8 +42,9 @@ def side_name_of(source: Source, file: Path) -> str:
 
 
 def folder_side(name: str) -> str:
-    """The name of a split that a folder is called by, as test/, training_set/ or seg_train/; else empty."""
-    words = [word for word in re.split(r"[\s_-]+", name.lower()) if word not in OF_SIDES]
+    """The name of a split that a folder is called by, as test/, training_set/ or val2014/; else empty."""
+    parted = [YEAR.sub("", word) for word in re.split(r"[\s_-]+", name.lower())]
+    words = [word for word in parted if word not in OF_SIDES]
     whole = name.lower()
     return whole if whole in SPLIT_NAMES else words[0] if len(words) == 1 and words[0] in SPLIT_NAMES else ""
 

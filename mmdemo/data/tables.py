@@ -20,7 +20,7 @@ from mmdemo.media.regular_file import TABLE_MB
 from mmdemo.modality import is_medium
 from mmdemo.store.splits import SPLIT_NAMES
 
-DELIMITED = (".csv", ".tsv", ".txt")
+DELIMITED = (".csv", ".tsv", ".txt", ".token")
 LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"
 PACKS_ITSELF = (PARQUET, *EXCEL)

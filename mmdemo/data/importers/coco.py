@@ -13,7 +13,7 @@ from mmdemo.data.columns import said_in
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
-from mmdemo.data.side_names import side_word
+from mmdemo.data.side_names import side_name_of
 from mmdemo.data.source import ANNOTATIONS, Source
 from mmdemo.errors import UserError
 from mmdemo.media.regular_file import is_file, is_folder
@@ -44,7 +44,8 @@ class CocoCaptions:
             UserError: not JSON, or not COCO captions.
         """
         number, found = 0, _tables(source)
-        names = {table: side_word(stem_of(table)) for table in found}
+        named: set[int] = set()
+        names = {table: side_name_of(source, table) for table in found}
         sides = split_names(names.values())
         if not found:
             raise UserError(
@@ -54,26 +55,39 @@ class CocoCaptions:
         for table in found:
             whole = source.read_json(table)
             name_of = {str(image.get("id")): image for image in whole["images"] if isinstance(image, dict)}
-            folder = _folder_of(source, table)
+            folder = folder_of(source, table)
             for annotation in whole["annotations"]:
                 number += 1
-                yield _row(source, number, annotation, name_of, folder, sides.get(names[table], ""))
+                row = _row(source, number, annotation, name_of, folder, sides.get(names[table], ""))
+                if isinstance(row, Row):
+                    named.add(hash(row.file))
+                yield row
+        source.tell_left(named)
 
 
 def _tables(source: Source) -> list[Path]:
     """The JSON files of captions."""
+    return [f for f in near_jsons(source) if not OTHER_TABLES.match(stem_of(f)) and _is_captions(source, f)]
+
+
+def near_jsons(source: Source) -> list[Path]:
+    """The JSON files that may be COCO's: above the pictures, beside them, and in annotations/."""
     if is_file(source.path):
-        asked = [source.path] if suffix_of(source.path) == ".json" else []
-    else:
-        inside = [f for f in source.json_files if suffix_of(f) == ".json" and len(source.parts(f)) <= 2]
-        asked = [f for f in inside if not source.parts(f) or f.parent.name.lower() == ANNOTATIONS]
-    return [f for f in asked if not OTHER_TABLES.match(stem_of(f)) and _is_captions(source, f)]
+        return [source.path] if suffix_of(source.path) == ".json" else []
+    inside = [f for f in source.json_files if suffix_of(f) == ".json"]
+    deepest = {f: 2 + (f.parent.name.lower() == ANNOTATIONS) for f in inside}
+    return [f for f in inside if len(source.parts(f)) <= deepest[f]]
+
+
+def begins_like_coco(source: Source, path: Path) -> bool:
+    """Whether a JSON may be COCO's by how it begins, before it is read whole."""
+    head = source.head(path)
+    return any(f'"{key}"' in head for key in ("images", "annotations", "info", "licenses", "categories"))
 
 
 def _is_captions(source: Source, path: Path) -> bool:
-    head = source.head(path)
-    if not any(f'"{key}"' in head for key in ("images", "annotations", "info", "licenses")):
-        return False  # most are told by how they begin, before they are read whole
+    if not begins_like_coco(source, path):
+        return False
     try:
         whole = source.read_json(path)
     except (ValueError, UserError):
@@ -86,7 +100,7 @@ def _is_captions(source: Source, path: Path) -> bool:
     return any(isinstance(a, dict) and "caption" in a for a in annotations)
 
 
-def _folder_of(source: Source, table: Path) -> Path:
+def folder_of(source: Source, table: Path) -> Path:
     """The folder of a table's pictures: val2017/ of captions_val2017.json, or where the table lies."""
     home = table.parent.parent if table.parent.name.lower() == ANNOTATIONS else table.parent
     home = home if home.is_relative_to(source.root) else source.root

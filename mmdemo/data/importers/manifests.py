@@ -32,7 +32,7 @@ NO_TABLES = re.compile(
     r"(class(es|_?names)?|synsets|read.?me|licen[cs]e|notes?|changelog|citation|about|terms)\b|.*\blemma\b",
     re.IGNORECASE,
 )
-LISTED = "text"  # a list of Kaldi's
+LISTED, LISTS = "text", (".txt", ".token")  # of Kaldi, and of Flickr30k
 
 
 class Manifest:
@@ -81,7 +81,7 @@ class Manifest:
         of_files = Sides(source)
         names = {*sides.values(), *of_files.names}
         number = 0
-        named: set[int] = set()  # of a hundred thousand paths their hashes take a tenth of the memory
+        named: set[int] = set()
         for table in tables:
             for row in self._of(source, table, sides[table], of_files, names, number):
                 number = row.number if isinstance(row, Row) else row.row
@@ -89,10 +89,7 @@ class Manifest:
                     named.add(hash(row.file))
                 yield row
         self._tell_unread(source, tables)
-        others = sum(hash(file) not in named for file in source.media) if source.is_folder else 0
-        if others:
-            named_not = f"{others} files of the folder are" if others > 1 else "1 file of the folder is"
-            source.note(f"{named_not} in no row that can be read, and left out.")
+        source.tell_left(named)
 
     @staticmethod
     def _tell_unread(source: Source, tables: list[Path]) -> None:
@@ -186,7 +183,7 @@ def _tables(source: Source) -> list[tuple[Path, Columns, float]]:
 def _named_tables(source: Source) -> list[Path]:
     """The files of a folder that are called like tables, without those that are captions of a medium."""
     media = {(f.parent, same_name(name)) for f in source.media for name in (stem_of(f), f.name)}
-    named = [f for f in source.files if is_table(f) or suffix_of(f) == ".txt" or f.name == LISTED]
+    named = [f for f in source.files if is_table(f) or suffix_of(f) in LISTS or f.name == LISTED]
     named = [f for f in named if not (suffix_of(f) == ".txt" and NO_TABLES.match(stem_of(f)))]
     return [f for f in named if (f.parent, same_name(stem_of(f))) not in media and _is_short(f)][:MOST_TABLES]
 
