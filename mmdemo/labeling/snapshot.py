@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
-from mmdemo.errors import DataError
+from pydantic import TypeAdapter
+
+from mmdemo.errors import DamagedError, DataError
 from mmdemo.label_kinds import training_of
 from mmdemo.modality import modality_of
 from mmdemo.store.durable import write_durably
@@ -68,9 +71,23 @@ class Snapshot:
 
     @staticmethod
     def load(path: Path) -> Snapshot:
-        """Read what `save` wrote."""
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return Snapshot(rows["task"], tuple(Example(**e) for e in rows["examples"]))
+        """Read what `save` wrote.
+
+        Raises:
+            DamagedError: it is not as that writes it, as in a backup of somebody's.
+            OSError: it is not there.
+        """
+        try:
+            return _form().validate_json(path.read_bytes(), strict=True)
+        except ValueError as e:
+            raise DamagedError(
+                f"What {path.parent.name} learns from is damaged.", "Remove the run, and start a new one."
+            ) from e
+
+
+@cache
+def _form() -> TypeAdapter[Snapshot]:
+    return TypeAdapter(Snapshot)
 
 
 def take_snapshot(ws: Workspace, task: str) -> Snapshot:

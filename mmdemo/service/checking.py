@@ -6,7 +6,6 @@ have made is named.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,8 +16,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmdemo.errors import GoneError, MmdemoError, OutsideError, UserError, one_line
+from mmdemo.errors import GoneError, MmdemoError, OutsideError, StorageError, UserError, one_line
 from mmdemo.finite import rows_of_numbers
+from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.media.below import is_below
 from mmdemo.media.listing import entries, files_below
 from mmdemo.media.reading import READING
@@ -266,8 +266,8 @@ def _check_runs(context: Context, report: Report) -> None:
     report.checked["runs"] = len(runs)
     for run in runs:
         try:
-            json.loads((ws.run_folder(run.id) / "snapshot.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError, OutsideError):
+            Snapshot.load(ws.run_folder(run.id) / "snapshot.json")
+        except (OSError, StorageError, OutsideError):
             if run.status in UNFINISHED:
                 report.add(
                     f"the run {run.id} waits and has no labels to learn from", "Stop it and remove it."

@@ -106,7 +106,7 @@ class Curation:
         for run in self._ws.runs.unfinished():
             try:
                 snapshot = Snapshot.load(self._ws.run_folder(run.id) / "snapshot.json")
-            except (OSError, ValueError, KeyError, TypeError, OutsideError):  # then it learns from nothing
+            except (OSError, StorageError, OutsideError):  # then it learns from nothing
                 continue
             going = self._ws.changes.pairs_of(target) if going is None else going
             if any(example.pair in going for example in snapshot.examples):

@@ -22,6 +22,7 @@ from mmdemo.store.archive import UNREADABLE, opened, unpack
 from mmdemo.store.changes import REMOVE
 from mmdemo.store.database import Database
 from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree
+from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.schema import CURE
 from mmdemo.store.soundness import media_faults, read_only, require_sound_database
 from mmdemo.store.swap import BACKUPS, PARTS, copy_database, finish, lock, swap
@@ -32,6 +33,7 @@ from mmdemo.store.workspace import Workspace
 log = logging.getLogger(__name__)
 BACKUP_MB = 10_000_000  # of a zip; what it holds must fit on the disk
 TRIES = 3  # where things are removed while it is written
+BROUGHT = "It was under way when the backup was made. Resume goes on with it."  # of a run
 BEFORE, KEPT = "before-restore-", 3  # how what was here before a restore is called, and how many stay
 
 
@@ -240,6 +242,7 @@ def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> Lacking:
         require_sound_database(database, called)
         unpack(archive, zipped, fresh, lambda name: "/" in name and name.partition("/")[0] in PARTS)
     _migrate(database, called)
+    _stop_runs(database)
     _make_one_file(database, page_size)
     missing = set()
     with closing(read_only(database, private=True)) as rows:
@@ -266,6 +269,18 @@ def _migrate(database: Path, called: str) -> None:
     except Exception as e:  # a migration reads rows that somebody else has written
         log.warning("%s cannot be migrated", called, exc_info=e)
         raise UserError(f"{called} cannot be brought to today's form: {reason(e)}.", CURE) from e
+
+
+def _stop_runs(database: Path) -> None:
+    """Stop the runs of a backup that were under way: what somebody else has begun does not go on by itself
+    here. Whoever may train can go on with it.
+    """
+    with closing(sqlite3.connect(database)) as open_one, open_one:
+        open_one.execute(
+            "UPDATE runs SET status = 'stopped', message = ?, finished_at = ?, holder = NULL,"
+            " lease_until = NULL WHERE status IN (?, ?)",
+            (BROUGHT, now().isoformat(" ", "microseconds"), *UNFINISHED),
+        )
 
 
 def _make_one_file(database: Path, page_size: int) -> None:

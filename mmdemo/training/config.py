@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from mmdemo.errors import UserError
+from mmdemo.errors import RegistryError, UserError
 from mmdemo.models.presets import Preset
+from mmdemo.records import require_fields
 
 BATCH = 128  # pairs of a step, where nothing else is asked for
 MOST_EPOCHS = 500
+MOST_AGAIN = 10_000  # times that a run is gone on with
 # Where nothing else is asked for, by the draws of docs/experiments.md: how many residual heads learn side by
 # side; the channels and the dropout of each of several, and of one alone.
 MEMBERS = 5
@@ -150,9 +152,39 @@ def settings_for(preset: Preset, method: str, settings: TrainSettings) -> TrainS
 
 
 def settings_from_json(values: dict[str, object]) -> TrainSettings:
-    """The settings that `asdict` gave."""
+    """The settings that `asdict` gave.
+
+    Raises:
+        UserError: one is of another type.
+    """
     known = {name: values[name] for name in asdict(TrainSettings()) if name in values}
-    return TrainSettings(**known)  # type: ignore[arg-type]
+    settings = TrainSettings(**known)  # type: ignore[arg-type]
+    try:
+        require_fields(settings)
+    except RegistryError as e:
+        raise UserError(e.what.replace(" of a TrainSettings", ""), e.cure) from e
+    return settings
+
+
+def settings_of_run(values: Mapping[str, Any]) -> TrainSettings:
+    """The settings in the row of a run; one of before heads learned side by side is of a single head.
+
+    Raises:
+        UserError: one is of another type.
+    """
+    return settings_from_json({"members": 1} | dict(values))
+
+
+def require_settings_of_run(preset: Preset, method: str, values: Mapping[str, Any]) -> None:
+    """Hold the row of a run, which may come from somebody's backup, to the limits of whoever starts one.
+
+    Raises:
+        UserError: the model cannot be trained so, or a value cannot work.
+    """
+    settings_for(preset, method, settings_of_run(values))
+    again = values.get("again", 0)
+    if not isinstance(again, int) or not 0 <= again < MOST_AGAIN:
+        raise UserError(f"The run was gone on with {str(again)[:20]} times.", "Start a new one.")
 
 
 def settings_asked_for(values: Mapping[str, Any]) -> TrainSettings:

@@ -96,18 +96,24 @@ class JobRunner:
         What it had made when it was stopped stays; what it makes now is a version of its own.
 
         Raises:
-            UserError: there is no such run, or it is not one that can go on.
+            UserError: there is no such run, or it is not one that can go on; or its settings, which a backup
+                may have brought, are none that a run could be started with.
+            DamagedError: what it learns from is damaged.
             StorageError: the disk has no room for it.
         """
+        from mmdemo.models.version_source import version_source
+        from mmdemo.training.config import require_settings_of_run
+
         run = self._ws.runs.get(run_id)
         if run.status not in {"stopped", "failed"}:
             raise UserError(f"{run.id} is {run.status}.", "Only one that was stopped or failed can go on.")
-        self._ws.versions.get(run.parent)
+        parent = version_source(self._ws, run.parent)
+        require_settings_of_run(parent.preset, run.method, run.settings)
         if not (self._ws.run_folder(run.id) / "snapshot.json").is_file():
             raise UserError(f"What {run.id} learned from is gone.", "Remove it, and start a new one.")
         self._require_kept(run.id)
         require_disk_room(self._ws, run.id)
-        again = int(run.settings.get("again", 0)) + bool(run.version_id)
+        again = run.settings.get("again", 0) + bool(run.version_id)
         (self._ws.run_folder(run.id) / "stop").unlink(missing_ok=True)
         self._ws.runs.update(
             run.id,

@@ -23,8 +23,9 @@ from mmdemo.store.workspace import Workspace
 
 def version_of(run: Run) -> str:
     """The id of the version that a run makes; one that goes on after a stop makes another."""
-    again = int(run.settings.get("again", 0))
-    return run.id.replace("run-", "tuned-") + (f"-{again + 1}" if again else "")
+    again = run.settings.get("again", 0)  # looked at before anything is trained
+    more = f"-{again + 1}" if isinstance(again, int) and again else ""
+    return run.id.replace("run-", "tuned-") + more
 
 
 def is_stopped(ws: Workspace, run: Run) -> bool:

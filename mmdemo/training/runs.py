@@ -17,7 +17,7 @@ from mmdemo.models.version_source import version_source
 from mmdemo.store.runs import new_run_id
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
-from mmdemo.training.config import EpochRecord, TrainSettings, settings_for
+from mmdemo.training.config import EpochRecord, TrainSettings, require_settings_of_run, settings_for
 from mmdemo.training.disk_room import disk_full, needed_bytes
 from mmdemo.training.lease import Lease
 from mmdemo.training.outcome import add_version, discard_half_written, finish_run, is_lost
@@ -129,6 +129,7 @@ def take_part(ws: Workspace, run_id: str, models: ModelManager) -> None:
 
 
 def _start(ws: Workspace, run: Run, models: ModelManager, stopped: Callable[[], bool]) -> StartedRun:
+    require_settings_of_run(version_source(ws, run.parent).preset, run.method, run.settings)
     return StartedRun(ws, run, Snapshot.load(ws.run_folder(run.id) / "snapshot.json"), models, stopped)
 
 

@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mmdemo.command_line import main
+from mmdemo.labeling.snapshot import Snapshot
 from mmdemo.retrieval.embed import feature_file, version_file
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
@@ -38,7 +39,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     for name in ("run-1", "run-2"):
         ws.runs.create(TASK, "head", base, {}, "", run_id=name)
         ws.run_folder(name).mkdir()
-        (ws.run_folder(name) / "snapshot.json").write_text("{}")
+        Snapshot(TASK, ()).save(ws.run_folder(name) / "snapshot.json")
     ws.runs.update("run-2", status="done")
     ws.close()
     return ws

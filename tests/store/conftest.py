@@ -11,6 +11,7 @@ import pytest
 
 from mmdemo.settings import Settings
 from tests import postgresql
+from tests.store.hostile import their_backup
 
 
 @pytest.fixture
@@ -39,3 +40,9 @@ def only_sqlite(database_url: str) -> None:
     """Skip what is about the file that SQLite keeps in the workspace."""
     if database_url:
         pytest.skip("this is about SQLite's file")
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """A backup of somebody else's workspace."""
+    return their_backup(tmp_path)

@@ -23,7 +23,7 @@ from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.tables import Run
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.adapting import Method
-from mmdemo.training.config import EpochRecord, TrainSettings, settings_from_json
+from mmdemo.training.config import EpochRecord, TrainSettings, settings_of_run
 from mmdemo.training.outcome import is_stopped, version_of
 from mmdemo.training.trainer import Defaults, Trainable
 
@@ -44,8 +44,8 @@ class StartedRun:
 
     @property
     def settings(self) -> TrainSettings:
-        """How to train; a run of before heads learned side by side is one of a single head."""
-        return settings_from_json({"members": 1} | self.run.settings)
+        """How to train."""
+        return settings_of_run(self.run.settings)
 
     @property
     def preset(self) -> Preset:
