@@ -57,7 +57,7 @@ PICTURES: dict[str, tuple[Files, str, Found]] = {
     ),
     "Karpathy's splits": (
         {"dataset_flickr8k.json": json.dumps(KARPATHY), **{f"Images/{i}.png": "" for i in (1, 2, 3)}},
-        "manifest",
+        "karpathy",
         {
             "Images/1.png": (["one a", "one b"], TRAIN),
             "Images/2.png": (["two"], TRAIN),

@@ -25,6 +25,7 @@ from mmdemo.store.media_store import MediaStore
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK
 from tests.data.conftest import CUE, Files, lay_out, picture
+from tests.data.odd_layouts import ODD_LAYOUTS
 
 COCO = {
     "images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png"}],
@@ -58,6 +59,8 @@ def test_every_row_of_every_layout_is_imported_known_or_skipped(
     source = lay_out(tmp_path / "in", ODD)
     if layout in SPECIAL:
         source = SPECIAL[layout](tmp_path)
+    elif layout in ODD_LAYOUTS:
+        source = lay_out(tmp_path / layout, ODD_LAYOUTS[layout])
     for _ in range(2):
         report = import_source(ws, str(source), TASK, "match", layout=layout)
         assert report.rows and whole(report) and report.layout == layout
