@@ -26,6 +26,13 @@ _PRODIGY = [
     6,
 ]
 ODD_LAYOUTS: dict[str, Files] = {
+    "class-names": {"words.txt": "n01440764 tench", "n01440764/1.png": "", "n01440764/2.odt": "x"},
+    "cub": {
+        "images.txt": "1 1.png\n2 no.png\n3 1.png",
+        "image_class_labels.txt": "1 1\n3 9",
+        "classes.txt": "1 001.cat",
+        "1.png": "",
+    },
     "coco-categories": {
         "a.json": json.dumps({"images": _COCO, "annotations": _THINGS, "categories": _KINDS}),
         "1.png": "",
