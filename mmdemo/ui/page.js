@@ -61,16 +61,15 @@ window.mm = (() => {
   // When the browser has drawn what is there and has nothing else to do, at the latest after half a second.
   const drawn = () => new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done, 100)));
 
-  // What a tab shows first, with its versions listed and that of a link chosen; of the first tab it is asked for while
-  // Gradio still builds the page.
+  // What a tab shows first, with the version of a link chosen; of the first tab it is asked for while Gradio still
+  // builds the page.
   const early = {};
-  async function begin(about, link, state, select) {
+  async function begin(about, link, state, changed) {
     const asked = early[about] || api("samples", { task: about });
     delete early[about];
     const start = await asked;
-    state.version = start.versions.some((v) => v.id === link.version) ? link.version : "";
-    if (link.version && !state.version) toast(`The version ${link.version} of this link is not here; the active one answers.`, true);
-    versionList(select, about)(start.versions, state.version);
+    mm.version.ofLink(about, link.version, start.versions);
+    mm.version.follow(about, state, changed);
     return start;
   }
   // A picture that cannot be shown says why in its place: its item may have been removed in another tab, or by another.
@@ -256,20 +255,6 @@ window.mm = (() => {
     turn.later = () => { const mine = ++asked; return () => (mine < last ? null : turn(mine)); };
     return turn;
   };
-  // The versions of a task to choose from; the list follows what is trained and promoted.
-  function versionList(select, about) {
-    let active = "";
-    const fill = (list, chosen = select.value) => {
-      select.replaceChildren(h("option", { value: "" }, "active"), ...list.map((v) => h("option", { value: v.id }, v.id + (v.active ? " (active)" : ""))));
-      select.value = chosen;
-    };
-    addEventListener("mm-status", (e) => {
-      if (task.name !== about) return;
-      if (active && active !== e.detail.version) api("samples", { task: about }).then((s) => fill(s.versions)).catch(() => {});
-      active = e.detail.version;
-    });
-    return fill;
-  }
   // What can be said of a pair (mmdemo/label_kinds.py), and the kind that confirms a text as the item's.
   const kinds = window.mmKinds, confirms = kinds.find((kind) => kind.training === "positive").name;
   const options = (picked) => picked.map((kind) => h("option", { value: kind.name }, kind.name));

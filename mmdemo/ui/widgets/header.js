@@ -3,6 +3,9 @@ const line = element.querySelector(".mm-status"), notices = element.querySelecto
 const shares = element.querySelector("[data-share]");
 shares.append(mm.icon("share"), h("span", {}, "Share"));
 shares.onclick = () => address.share();
+const model = element.querySelector("[data-model]");
+model.append(mm.icon("down"));
+mm.version.menu(model);
 const ANSWERS_MS = 15000;  // a server that says nothing for so long is not there
 const SOON_MS = 1000;  // what waits no longer than this is nothing to speak of
 let last = null, lost = false, refused = "";  // the newest status; whether nothing answers; why the server gives none
@@ -38,12 +41,13 @@ function draw() {
   if (lost) told.push(notice(h("b", {}, "No connection"), wait ? "" : ". Trying again…"));
   else if (refused) told.push(notice(h("span", { "data-refused": true }, refused)));
   if (last) {
-    const { model, index, version } = last;
+    const { model, index } = last, own = mm.version.of(mm.task.name), version = own || last.version;
     const about = [model.message, `${index.items} ${mm.task.modality.plural}`].join("\n");
     if (lost || refused) parts.push(h("span", { class: "mm-dot", title: about }, version));
     else if (model.state === "ready") parts.push(h("span", { class: index.working ? "mm-dot busy" : "mm-dot good", title: about }, version));
     else if (model.state === "failed") { parts.push(h("span", { class: "mm-dot bad" }, version)); told.push(notice(model.message)); }
     else parts.push(h("span", { class: "mm-dot busy" }, model.message));
+    if (own && own !== last.version) parts.push(h("span", { class: "mm-fine", title: `Everybody else is answered by ${last.version}` }, "for you alone"));
     if (index.working && !lost) parts.push(h("span", { class: "mm-fine" }, index.working));
     else if (index.stale > 0 && model.state === "ready") {
       const behind = `${Math.ceil(index.stale * 100)} % of the collection still shows the version before`;
@@ -87,6 +91,7 @@ function show(entries, how, discard, retry) {
   dialog.showModal();
 }
 
+addEventListener("mm-version", draw);
 outbox.watch((now) => {
   if (!(mine.labels + mine.undos)) since = Date.now();
   if (now.state === "away" && mine.state !== "away") { lost = true; mm.poke(); }  // a status says whether it is so

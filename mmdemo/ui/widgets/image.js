@@ -1,6 +1,6 @@
 const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks } = mm.answers;
 const $ = (selector) => element.querySelector(selector);
-const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea"), versions = $(".mm-version select");
+const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea");
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
 let maps = [], notes = [], shown = -1, picture = null, writing = 0, asked = {};
@@ -214,12 +214,12 @@ words.addEventListener("input", named);
 for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
 /* Versions: the active one unless a link or the person says otherwise */
-versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); };
+const otherVersion = () => { remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); if (state.view === "search" && $("[data-results]").children.length) search(asked); };
 
 /* The start: what the link says, or the first sample */
 (async () => {
   const link = quiet ? {} : address.link;
-  const begun = await mm.begin("image-text", link, state, versions).catch((e) => { show_error(e.message); return null; });
+  const begun = await mm.begin("image-text", link, state, otherVersion).catch((e) => { show_error(e.message); return null; });
   if (!begun) return;
   $("[data-state]").append(...mm.options(mm.kinds));
   $("[data-source]").append(...begun.sources.map((s) => h("option", { value: s }, s)));

@@ -2,7 +2,7 @@
 const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks, score, card, note, parts } = mm.answers;
 const { noun, plural } = mm.modalityOf(about);
 const $ = (selector) => element.querySelector(selector);
-const stage = $(".mm-stage"), texts = $("textarea"), words = $("input[type=search]"), file = $("input[type=file]"), versions = $(".mm-version select");
+const stage = $(".mm-stage"), texts = $("textarea"), words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: about, mode: "align", item: "", text: "", version: "" };
 let begun = false, asked = {};
 $("[data-noun]").setAttribute("aria-label", noun[0].toUpperCase() + noun.slice(1));
@@ -89,14 +89,14 @@ $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
 $("[data-similar]").onclick = () => search({ by: true });
 for (const name of ["state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
-versions.onchange = () => { state.version = versions.value; remember(); if (state.item && state.mode === "align") align(); };
+const otherVersion = () => { remember(); if (state.item && state.mode === "align") align(); if (state.mode === "search" && $("[data-results]").children.length) search(asked); };
 
 /* The start: what the link says, or the first sample */
 (async () => {
   if (begun) return;
   begun = true;
   const link = address.link.view === about ? address.link : {};
-  const start = await mm.begin(about, link, state, versions).catch((e) => { toast(e.message, true); return null; });
+  const start = await mm.begin(about, link, state, otherVersion).catch((e) => { toast(e.message, true); return null; });
   if (!start) return;
   $("[data-state]").append(...mm.options(mm.kinds));
   $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));

@@ -1,6 +1,6 @@
 const { h, api, address, percent, save, upload, live, poll, seconds, clock, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
-const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), versions = $(".mm-version select"), samples = $("[data-samples]");
+const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), samples = $("[data-samples]");
 const state = { view: "speech", mode: "transcribe", item: "", text: "", version: "" };
 const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: tellWord });
 let known = null, heard = null, aligned = null, begun = false, asked = {};
@@ -247,13 +247,13 @@ $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
 $("[data-texts]").onclick = () => search({ by: true, find: "text" });
 $("[data-similar]").onclick = () => search({ by: true });
 
-versions.onchange = () => { state.version = versions.value; remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); };
+const otherVersion = () => { remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); if (state.mode === "search" && $("[data-results]").children.length) search(asked); };
 
 (async () => {
   if (begun) return;
   begun = true;
   const link = mine() ? address.link : {};
-  const start = await mm.begin("speech-text", link, state, versions).catch((e) => { error(e.message); return null; });
+  const start = await mm.begin("speech-text", link, state, otherVersion).catch((e) => { error(e.message); return null; });
   if (!start) return;
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.texts[0] || s.name)));
   const written = texts.value;  // by somebody who was quicker

@@ -1,6 +1,6 @@
 const { h, api, upload, save, address, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
-const state = { view: "find", item: "", version: "" }, versions = $("select[aria-label^=Version]"), samples = $("[data-samples]");
+const state = { view: "find", item: "", version: "" }, samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
 let known = null, looked = null, described = null, begun = false, subtitles = "", asked = {};
 
@@ -181,13 +181,13 @@ function search({ all = false } = {}) {
 }
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
 
-versions.onchange = () => { state.version = versions.value; remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); };
+const otherVersion = () => { remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); if (state.view === "search" && $("[data-results]").children.length) search(asked); };
 
 (async () => {
   if (begun) return;
   begun = true;
   const link = mine() ? address.link : {};
-  const start = await mm.begin("video-text", link, state, versions).catch((e) => { error(e.message); return null; });
+  const start = await mm.begin("video-text", link, state, otherVersion).catch((e) => { error(e.message); return null; });
   if (!start) return;
   samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
   if (link.mode === "search") asked = { all: Boolean(link.all) };

@@ -1,0 +1,74 @@
+/* Which version the views ask: one choice for each task, made in the header and obeyed by every view and search. */
+mm.version = (() => {
+  const { h, api } = mm;
+  const chosen = {};  // by task; none: the one that is active, whichever that is
+  const of = (task) => chosen[task] || "";
+  function choose(task, id) {
+    if (of(task) === id) return;
+    chosen[task] = id;
+    dispatchEvent(new CustomEvent("mm-version", { detail: { task, id } }));
+  }
+  // A view's state follows what is chosen for its task; `changed` hears of it afterwards.
+  function follow(task, state, changed) {
+    state.version = of(task);
+    addEventListener("mm-version", ({ detail }) => {
+      if (detail.task !== task) return;
+      state.version = detail.id;
+      changed();
+    });
+  }
+  // Of a link: a version that is not here any more is told, and the active one answers.
+  function ofLink(task, id, versions) {
+    if (!id) return;
+    if (versions.some((v) => v.id === id)) choose(task, id);
+    else mm.toast(`The version ${id} of this link is not here; the active one answers.`, true);
+  }
+
+  const gain = (v) => (v.after === null || v.after === undefined || v.before === null || v.before === undefined ? "" : `, ${v.score} ${v.before.toFixed(1)} → ${v.after.toFixed(1)}`);
+  const about = (v) => [v.method ? `learned from ${v.learned_from} labels${gain(v)}` : "as it came", v.active ? "answers for everybody" : v.candidate ? "not certain to be better" : ""].filter(Boolean).join(" · ");
+  function row(v, task, shown, done) {
+    const on = v.id === shown;
+    const pick = () => { choose(task, v.active ? "" : v.id); done(); };
+    return h("button", { type: "button", role: "menuitemradio", "aria-checked": String(on), "data-version": v.id, onclick: pick },
+      h("span", { class: "mm-tick" }, on ? mm.icon("done") : ""),
+      h("span", {}, h("b", {}, v.id), h("span", { class: "mm-fine" }, about(v))));
+  }
+  // All versions and models stand in the Fine-tune tab.
+  function openAll() {
+    [...document.querySelectorAll(".tab-container button[role=tab]")].find((b) => b.textContent.trim() === "Fine-tune")?.click();
+    (function press() {  // Gradio lays a tab out when it is opened first
+      const part = document.querySelector("#mm-finetune [data-part=versions]");
+      if (part?.onclick) part.click(); else requestAnimationFrame(press);
+    })();
+  }
+  // The menu below the button that opens it. Arrow keys go through it; Escape and a click beside it close it.
+  function menu(button) {
+    const box = h("div", { class: "mm-pop mm-menu", popover: "auto", role: "menu", "aria-label": "Version" });
+    document.body.append(box);
+    const done = () => { box.hidePopover(); button.focus(); };
+    const all = () => h("button", { type: "button", role: "menuitem", onclick: () => { box.hidePopover(); openAll(); } }, h("span", { class: "mm-tick" }), h("span", {}, "All versions and models"));
+    const items = () => [...box.querySelectorAll("button")];
+    box.addEventListener("toggle", (e) => button.setAttribute("aria-expanded", String(e.newState === "open")));
+    box.addEventListener("keydown", (e) => {
+      const list = items(), at = list.indexOf(document.activeElement), to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: list.length - 1 }[e.key];
+      if (to === undefined) return;
+      e.preventDefault();
+      list[(to + list.length) % list.length].focus();
+    });
+    async function open() {
+      const task = mm.task.name, place = button.getBoundingClientRect();
+      Object.assign(box.style, { top: `${Math.round(place.bottom + 6)}px`, right: `${Math.max(8, Math.round(innerWidth - place.right))}px` });
+      box.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, "Reading the versions…"));
+      box.showPopover();
+      try {
+        const { versions } = await api("version_tree", { task });
+        const shown = of(task) || versions.find((v) => v.active)?.id;
+        box.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, `Which version answers you about ${mm.modalityOf(task).plural}`), ...versions.map((v) => row(v, task, shown, done)), h("hr"), all());
+        (box.querySelector("[aria-checked=true]") || items()[0])?.focus();
+      } catch (e) { box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message), all()); }
+    }
+    Object.entries({ "aria-haspopup": "menu", "aria-expanded": "false" }).forEach((pair) => button.setAttribute(...pair));
+    button.addEventListener("click", open);
+  }
+  return { of, choose, follow, ofLink, menu };
+})();
