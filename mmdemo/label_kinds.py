@@ -89,11 +89,11 @@ class LabelKinds(Registry[LabelKind]):
 LABEL_KINDS = LabelKinds("verdict", LabelKind, [__name__])
 MATCH, MISMATCH, UNSURE = BUILT_IN = (
     LabelKind(
-        "match", "Match", "the text fits", ("KeyM", "ArrowRight"), tone="good", sign="✓", training="positive"
+        "match", "Fits", "the text fits", ("KeyM", "ArrowRight"), tone="good", sign="✓", training="positive"
     ),
     LabelKind(
         "mismatch",
-        "Mismatch",
+        "Doesn\u2019t fit",
         "it does not",
         ("KeyX", "ArrowLeft"),
         tone="bad",

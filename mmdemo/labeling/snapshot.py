@@ -24,6 +24,7 @@ from mmdemo.store.workspace import Workspace
 CHOSEN_SHARE = 0.1  # of train items, for validation where that side has too few; workspaces keep to it
 MOST_VALIDATION = 0.2  # of the examples that could be trained on
 LEAST_VALIDATION = 5  # matches, below which epochs are not compared
+LEAST_MATCHES = 2  # of different items with different texts, without which nothing is learned
 FEW = 30  # labelled train pairs below which a gain is mostly luck
 
 
@@ -182,11 +183,11 @@ def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
         missing.append(f"{what} Label more: most pairs are to train on.")
     elif not matches:
         missing.append("There are only mismatches to train on. Label some matches: they say what fits.")
-    elif len({text_key(e.text) for e in matches}) < 2:
+    elif len({text_key(e.text) for e in matches}) < LEAST_MATCHES:
         missing.append(
             "All matches to train on have one text. Label matches with two different texts or more."
         )
-    elif len({e.item for e in matches}) < 2:
+    elif len({e.item for e in matches}) < LEAST_MATCHES:
         missing.append(
             "All matches to train on are of one item. Label matches of two different items or more."
         )

@@ -215,11 +215,24 @@ class Labels:
 
     def counts(self, task: str) -> dict[str, int]:
         """The JSON of `/label_counts`."""
+        return self._counted(task)[0]
+
+    def progress(self, task: str) -> dict[str, Any]:
+        """The counts, and how far it is to a first fine-tune: the answers to learn from, which `need` of are
+        wanted. Answers for validation and held-out ones, as those of the samples, do not bring it nearer.
+        """
+        from mmdemo.labeling.snapshot import FEW, LEAST_MATCHES
+
+        counts, sides = self._counted(task)
+        have, more = sides.train.total, max(FEW - sides.train.total, LEAST_MATCHES - sides.train.match, 0)
+        return {"counts": counts, "goal": {"have": have, "need": have + more if more else FEW}}
+
+    def _counted(self, task: str) -> tuple[dict[str, int], SideCounts]:
         check_task(task)
         counts = self._ws.labels.counts(task)
         at = self._ws.labels.total(task), counts.pairs, self._ws.changes.latest()
         sides = self._sides_of(task, at)
-        return counts.as_json(sides.totals)
+        return counts.as_json(sides.totals), sides
 
     def _sides_of(self, task: str, at: tuple[int, int, int]) -> SideCounts:
         """How many labels a run would take on each side now; where that takes long to count and `at` changes

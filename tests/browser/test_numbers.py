@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -242,6 +243,6 @@ def test_numbers_of_runs_and_versions(tuned: Served, open_page: Open) -> None:
 def test_counts_need_no_source(tuned: Served, open_page: Open, view: str) -> None:
     page = open_page(f"{tuned[1]}?view={view}")
     expect(
-        page.locator("#mm-label .mm-progress, #mm-data [data-size]").locator("visible=true")
-    ).to_contain_text("label")
+        page.locator("#mm-label .mm-label-counts, #mm-data [data-size]").locator("visible=true")
+    ).to_contain_text(re.compile("label|Fits"))
     no_number_is_left_out(page)

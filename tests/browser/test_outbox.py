@@ -52,7 +52,7 @@ def test_labels_of_two_tabs_that_the_server_does_not_hear_are_all_stored_when_it
     page.evaluate(f"for (let i = 0; i < 80; i += 1) ({PRESS})('s')")  # all pairs that were fetched
     expect(page.locator(".mm-pair-text")).to_have_text("No connection.")
     expect(page.locator(".mm-why")).to_have_text("More pairs come when the server answers.")
-    expect(page.get_by_role("button", name="Match M", exact=True)).to_be_disabled()
+    expect(page.get_by_role("button", name="Fits M", exact=True)).to_be_disabled()
     doorway.open()
     shows_a_pair(page)
     for tab in (page, other):

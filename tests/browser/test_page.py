@@ -17,7 +17,7 @@ Served = tuple[App, str]
 
 
 def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
+    page.get_by_role("tab", name=name, exact=True).first.click()  # views call theirs so too
 
 
 def counts(app: App) -> int:
@@ -77,9 +77,7 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     expect(page.locator(".mm-why")).to_be_empty()  # why a pair is asked about would hint at the answer
     said = label_by_keyboard(page, 80)  # of fewer, hardly any would be for validation
     wait_saved(page)
-    expect(page.locator(".mm-receipt")).to_contain_text(
-        re.compile("saved on disk · it was (asked|drawn|a proposal)")
-    )
+    expect(page.locator(".mm-receipt")).to_contain_text(re.compile("saved on disk · it was (asked|drawn)"))
     assert counts(app) == start + 80 and len({pair for pair, _ in said}) == 80
 
     tab(page, "Fine-tune")
@@ -228,7 +226,7 @@ def test_a_link_reopens_exactly_what_was_shared(served: Served, open_page: Open)
         "src"
     )
     at = open_page(address, blank=True)
-    for view, says in (("label", "Match"), ("fine-tune", "Fine-tune"), ("data", "Export")):
+    for view, says in (("label", "Fits"), ("fine-tune", "Fine-tune"), ("data", "Export")):
         at.goto(f"{address}?view={view}")
         expect(at.get_by_role("button", name=says, exact=False).first).to_be_visible()
         assert f"view={view}" in at.url

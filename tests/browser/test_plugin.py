@@ -117,7 +117,7 @@ def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     expect(page.locator("#mm-series-text .mm-score").first).to_be_visible(timeout=60_000)
     tab(page, "Label")
     label = page.locator("#mm-label")
-    expect(label.get_by_role("button", name="Series", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(label.get_by_role("tab", name="Series", exact=True)).to_have_attribute("aria-selected", "true")
     for _ in range(20):
         expect(label.get_by_alt_text("The series to label")).to_be_visible()
         asked = page.locator("#mm-label[data-why], #mm-label [data-why]").first
@@ -136,7 +136,7 @@ def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     expect(data.locator("[data-size]")).to_contain_text("36 series")
     tab(page, "Fine-tune")
     tune = page.locator("#mm-finetune")
-    expect(tune.get_by_role("button", name="Series", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(tune.get_by_role("tab", name="Series", exact=True)).to_have_attribute("aria-selected", "true")
     tune.locator("summary").first.click()
     tune.locator("[name=epochs]").fill("2")
     tune.locator("[data-start]").click()

@@ -121,7 +121,7 @@ def test_a_link_signs_its_reader_in_and_leaves_nothing_of_it_in_the_address(
     other = open_page(invitation(page, "Anna").get_by_label("Invitation link").input_value(), width=390)
     expect(who(other)).to_contain_text("Anna · annotator")
     shows_a_pair(other)
-    expect(other.locator(".mm-receipt")).to_have_text("Does the text fit? Say so by a button or its key.")
+    expect(other.locator(".mm-receipt")).to_have_text("Answers are saved as you give them.")
     expect(other.get_by_label("Your name")).to_be_hidden()
 
 

@@ -243,4 +243,4 @@ def queue(app: App, request: QueueRequest) -> dict[str, Any]:
         set(request.passed),
         mismatches=request.mismatches,
     )
-    return {"pairs": pairs, "counts": app.labels.counts(request.task)}
+    return {"pairs": pairs, **app.labels.progress(request.task)}

@@ -68,7 +68,7 @@ def status(app: App, request: TaskRequest) -> dict[str, Any]:
         "model": {"state": model.state, "message": model.message, "device": model.device},
         "version": app.ws.versions.active(task),
         "index": indexing,
-        "counts": app.labels.counts(task),
+        **app.labels.progress(task),
         "keeping": keeping(app),
         "you": {
             "role": current().role,

@@ -8,7 +8,7 @@ from mmdemo.ui.widgets import widget
 
 def build() -> None:
     """Lay the tab out."""
-    widget("label")
+    widget("label", "label_parts", "label_past", "label_swipe")
 
 
 TABS.add("label", Tab("Label", 100, build))

@@ -1,13 +1,15 @@
 const { h, api, thumb, save, annotator, outbox } = mm;
 const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
+const LONG = 90;  // characters of a text, from which on it is set smaller
+const box = $(".mm-label"), buttons = [], verdicts = [];  // what is off without a pair; those of the kinds
 const NO_CONNECTION = "No connection.", ONLY_LOOKS = "You look only. To label, sign in.";
-const BEGIN = "Does the text fit? Say so by a button or its key.";
+const BEGIN = "Answers are saved as you give them.";
 let lacking = "";  // why no more pairs come now
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
-let current = null, filling = null, finished = false, counts = null;
+let current = null, filling = null, finished = false, counts = null, goal = null;
 // Said after the answer only: before it, it would be a hint at it.
-const WHY = { undecided: "asked because the model is undecided", misheard: "asked because the recogniser heard other words", times: "asked because the words' times disagree", random: "drawn at random", "hard-negative": "a proposal with a text of another one" };
+const WHY = { undecided: "asked because the model can’t tell", misheard: "asked because the recogniser heard other words", times: "asked because the words' times disagree", random: "drawn at random", "hard-negative": "asked with the text of another one" };
 
 const spoken = h("div", { class: "mm-sound" });
 const wave = mm.wave(spoken, { onspan: moveSpan });
@@ -32,7 +34,7 @@ function fill() {
       const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !waiting.includes(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
       queue.push(...fresh);
       lacking = "";
-      counted(answer.counts);
+      counted(answer);
       finished = !queue.length && !current;
       filling = null;
       if (!current) advance();
@@ -83,15 +85,13 @@ const again = (rate) => current && (isSound(current) ? wave : isVideo(current) ?
 function paint() {
   element.dataset.pair = current ? current.pair : "";
   element.dataset.why = current ? current.why : "";
-  for (const button of element.querySelectorAll("[data-verdict], [data-edit], [data-skip]")) button.disabled = !current;
-  if (!current) {
-    wave.stop();
-    player.stop();
-    $(".mm-picture").replaceChildren();
-    $(".mm-pair-text").textContent = finished ? "Every pair has its label." : lacking || "Loading…";
-    $(".mm-why").textContent = finished ? "Import more in the Data tab, or label search results." : lacking && "More pairs come when the server answers.";
-    return;
+  for (const button of buttons) button.disabled = !current;
+  box.classList.toggle("done", finished && !current);
+  for (const button of verdicts) {  // what one said before, where one looks at it again
+    if (current?.said) button.setAttribute("aria-pressed", button.dataset.verdict === current.said); else button.removeAttribute("aria-pressed");
   }
+  $(".mm-empty-act").hidden = !finished || Boolean(current);
+  if (!current) return paintNone();
   prepare(current);
   $(".mm-picture").classList.toggle("sound", isSound(current) || isVideo(current));
   $(".mm-picture").replaceChildren(isSound(current) ? spoken : isVideo(current) ? screen : current.node);
@@ -100,13 +100,30 @@ function paint() {
   if (isVideo(current)) see(current);
   else player.stop();
   $(".mm-pair-text").textContent = current.text;
-  $(".mm-why").textContent = "";
+  $(".mm-pair-text").classList.toggle("long", current.text.length > LONG);
+  $(".mm-why").textContent = current.said ? `You said: ${titleOf(current.said)}. Another answer takes its place; Skip leaves it.` : "";
+}
+function paintNone() {
+  wave.stop();
+  player.stop();
+  $(".mm-picture").replaceChildren();
+  const skipped = finished && passed.size > 0;
+  $(".mm-pair-text").textContent = skipped ? "You skipped all that is left." : finished ? "Every pair has its answer." : lacking || "Loading…";
+  $(".mm-why").textContent = skipped ? "Look at them once more, or leave them to others." : finished ? `Import more ${mm.task.modality.plural}, or judge what a search finds.` : lacking && "More pairs come when the server answers.";
+  $("[data-go-on]").textContent = skipped ? "Show them again" : "Import more";
+  $("[data-go-on]").onclick = () => { if (skipped) offerSkipped(); else openTab("Data"); };
+}
+function offerSkipped() {
+  passed.clear();
+  finished = false;
+  paint();
+  fill();
 }
 function advance() {
   current = queue.shift() || null;
   paint();
   queue.slice(0, DECODED).forEach(prepare);
-  fill();
+  if (current || !finished) fill();  // else the next status says when there is more
 }
 let awaited = false;  // whether the line tells of what has no receipt yet
 let standing = { labels: 0, undos: 0, state: "", why: "" };  // what waits in this browser
@@ -127,30 +144,33 @@ function awaitReceipt() {
 }
 function drawCounts() {
   if (!counts) return;
-  const labelled = mm.kinds.reduce((sum, kind) => sum + counts[kind.name], 0);
-  $(".mm-progress i").style.width = `${(100 * labelled) / Math.max(1, counts.pairs)}%`;
-  $(".mm-progress span").textContent = `${labelled} of ${counts.pairs} labelled · ${mm.kinds.map((kind) => `${counts[kind.name]} ${kind.name}`).join(" · ")} · ${counts.train} to train on · ${counts.validation} for validation · ${counts.held_out} held out`;
+  drawGoal(goal);
+  $(".mm-label-counts").textContent = `Everybody’s answers, with those of the samples: ${mm.kinds.map((kind) => `${kind.title} ${counts[kind.name]}`).join(" · ")}`;
 }
 // `ahead` is by how much the screen is ahead of the server: what it counts lacks what still waits.
 function shift(entry, by) {
   entry.ahead = (entry.ahead || 0) + by;
   count(entry, by);
 }
-function counted(told) {
-  counts = told;
+function counted(answer) {
+  ({ counts, goal } = answer);
   for (const entry of done) if (entry.ahead && entry.pair.task === mm.task.name) count(entry, entry.ahead);
 }
 function count(entry, by) {
   if (!counts) return;
-  counts[entry.verdict] += by;
-  const side = { train: "train", validation: "validation", "held-out": "held_out" }[entry.pair.split];
-  if (side && mm.kinds.find((kind) => kind.name === entry.verdict).training !== "none") counts[side] += by;
+  for (const [verdict, n] of [[entry.verdict, by], [entry.pair.said, -by]]) {  // one that was changed leaves the one before
+    if (!verdict) continue;
+    counts[verdict] += n;
+    if (entry.pair.split === "train" && kindOf(verdict)?.training !== "none") goal.have += n;
+  }
   drawCounts();
 }
 // The pair that is on the screen when the key goes down is the one that is labelled, whatever comes after.
 function label(verdict, text = "") {
   if (!current) return;
-  const { node, moved, ...shown } = current, about = { task: current.task, pair: current.pair, item: current.item };
+  if (verdict === current.said && !text && !current.moved) return advance();  // it is what one said
+  forgetSwiped();
+  const { node, moved, said, ...shown } = current, about = { task: current.task, pair: current.pair, item: current.item };
   const sent = save("label", { ...about, verdict, text, origin: "label", ...moved }, { shown });
   sent.receipt.catch((e) => receipt(e.message, true));
   if (!sent.kept) return;
@@ -158,12 +178,14 @@ function label(verdict, text = "") {
   done.push(entry);
   shift(entry, 1);
   awaitReceipt();
+  noteGuided();
+  drawPast();
   sent.receipt.then((r) => {
     entry.label = r.label;
     entry.ahead -= 1;
     const why = WHY[entry.pair.why];
     if (!entry.undone) receipt(`Label ${r.label} saved on disk${why ? ` · it was ${why}` : ""}`);
-  }, () => { if (entry.undone) entry.ahead -= 1; else { entry.undone = true; shift(entry, -1); } });
+  }, () => { if (entry.undone) entry.ahead -= 1; else { entry.undone = true; shift(entry, -1); } drawPast(); });
   advance();
 }
 // The labels of this browser that wait for the server and are not taken back.
@@ -172,22 +194,23 @@ function underway() {
   return all.filter((entry) => entry.action === "label" && !gone.includes(entry.body.key));
 }
 // What one labelled before, on another screen or device: what waits in the browser is newer than what the server has.
+const takenBack = () => outbox.waiting().filter((entry) => entry.action === "take_back").map((entry) => entry.body);
+const isKnown = ({ key, label }, gone) => done.some((d) => (key && d.key === key) || (label && d.label === label))
+  || gone.some((body) => (key && body.of === key) || (label && body.label === label));
 async function earlier() {
-  const about = mm.task.name, gone = outbox.waiting().filter((entry) => entry.action === "take_back").map((entry) => entry.body);
-  const known = (key, label) => done.some((d) => (key && d.key === key) || (label && d.label === label))
-    || gone.some((body) => (key && body.of === key) || (label && body.label === label));
-  const own = underway().reverse().find((entry) => entry.shown?.task === about && !known(entry.body.key));
+  const about = mm.task.name, gone = takenBack();
+  const own = underway().reverse().find((entry) => entry.shown?.task === about && !isKnown(entry.body, gone));
   if (own) {
     const entry = { pair: own.shown, verdict: own.body.verdict, key: own.body.key };
     shift(entry, 1);
     return entry;
   }
   const { labels } = await api("last_labels", { task: about, annotator: annotator(), count: 100 });
-  const last = labels.find(({ key, label }) => !known(key, label));
+  const last = labels.find((one) => !isKnown(one, gone));
   return last && { pair: last.pair, verdict: last.verdict, key: last.key, label: last.label };
 }
 let undoing = Promise.resolve();
-const undo = () => { undoing = undoing.then(takeBack).catch((e) => receipt(e.message, true)); };
+const undo = () => { forgetSwiped(); undoing = undoing.then(takeBack).catch((e) => receipt(e.message, true)); };
 async function takeBack() {
   let entry = done.filter((d) => !d.undone && d.pair.task === mm.task.name).pop();
   if (!entry) {
@@ -199,25 +222,40 @@ async function takeBack() {
   const sent = outbox.takeBack(entry);
   sent.receipt.then((r) => {
     entry.ahead = 0;
-    receipt(r.undone ? `“${entry.pair.text}”, ${entry.verdict}, was taken back by label ${r.label}` : entry.label ? "It is not in the collection any more." : "Taken back: it was not stored.");
+    receipt(r.undone ? `“${entry.pair.text}”, ${titleOf(entry.verdict)}, was taken back by label ${r.label}` : entry.label ? "It is not in the collection any more." : "Taken back: it was not stored.");
   }, (e) => receipt(e.message, true));
   if (!sent.kept) return;
   entry.undone = true;
   shift(entry, -1);
   awaitReceipt();
-  if (current && current.pair !== entry.pair.pair) queue.unshift(current);
-  for (let i = queue.length - 1; i >= 0; i -= 1) if (queue[i].pair === entry.pair.pair) queue.splice(i, 1);
-  current = entry.pair;
-  paint();
+  show(entry.pair);
 }
-function skip() { if (current) { passed.add(current.pair); advance(); } }
+// Another pair takes the place of the one on the screen, which comes next; one that has its answer need not.
+function show(pair) {
+  if (current && !current.said && current.pair !== pair.pair) queue.unshift(current);
+  for (let i = queue.length - 1; i >= 0; i -= 1) if (queue[i].pair === pair.pair) queue.splice(i, 1);
+  current = pair;
+  edit(false);
+  paint();
+  drawPast();
+}
+const reopen = ({ pair, verdict }) => show({ ...pair, said: verdict });
+function skip() {
+  if (!current) return;
+  if (!current.said) passed.add(current.pair);  // else it keeps its answer
+  advance();
+  drawPast();
+}
+const field = $(".mm-edit textarea");
 function edit(on) {
   $(".mm-edit").hidden = !on;
-  if (on && current) { $(".mm-edit input").value = current.text; $(".mm-edit input").focus(); $(".mm-edit input").select(); }
+  $(".mm-label-text").hidden = on;
+  if (on && current) { field.value = current.text; field.focus(); field.select(); }
 }
+field.onkeydown = (e) => { if (e.key === "Enter" && !e.isComposing) { e.preventDefault(); $(".mm-edit").requestSubmit(); } };
 $(".mm-edit").onsubmit = (e) => {
   e.preventDefault();
-  const text = $(".mm-edit input").value.trim();
+  const text = field.value.trim();
   if (!text) return receipt("The text is empty. Write what fits.", true);
   edit(false);
   label(mm.confirms, text === current?.text ? "" : text);
@@ -225,49 +263,83 @@ $(".mm-edit").onsubmit = (e) => {
 $("[data-cancel]").onclick = () => edit(false);
 $("[data-edit]").onclick = () => edit(true);
 $("[data-skip]").onclick = skip;
-$("[data-undo]").onclick = undo;
+for (const button of element.querySelectorAll("[data-undo]")) button.onclick = undo;
+$("[data-replay]").onclick = () => again(1);
+$("[data-slowly]").onclick = () => again(0.6);
 $("[data-words]").onclick = toggleWords;
+$("[data-all]").onclick = showAll;
+$("[data-keys-of]").onclick = showKeys;
+$("[data-enough]").onclick = () => openTab("Fine-tune");
 $("[data-name]").value = annotator();
-$("[data-name]").onchange = (e) => annotator(e.target.value.trim());
+$("[data-name]").onchange = (e) => { annotator(e.target.value.trim()); askPast(); };
 
 const KEYS = { KeyE: () => edit(true), KeyS: skip, KeyZ: undo, KeyR: () => again(1), KeyT: () => again(0.6), KeyW: toggleWords };
-const ARROWS = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑" };
-const keyName = (code) => h("kbd", {}, ARROWS[code] || code.replace(/^Key|^Digit/, ""));
-for (const kind of mm.kinds) for (const code of kind.keys) KEYS[code] = () => label(kind.name);
-$(".mm-verdicts").prepend(...mm.kinds.map((kind) => h("button", { class: `mm-button ${kind.tone}`, "data-verdict": kind.name, type: "button", onclick: () => label(kind.name) }, `${kind.title} `, kind.keys.slice(0, 1).map(keyName))));
-$("[data-keys]").prepend(...mm.kinds.filter((kind) => kind.keys.length).flatMap((kind) => [...kind.keys.flatMap((code, i) => [i ? " or " : "", keyName(code)]), ` ${kind.about} · `]));
-$("[data-save]").textContent = `Save as ${mm.confirms}`;
-// A letter is the one that the key says, wherever it lies; where a keyboard has other letters, the key's place decides.
+for (const kind of mm.kinds) {
+  for (const code of kind.keys) KEYS[code] = () => label(kind.name);
+  const button = h("button", { class: `mm-v ${kind.tone}`, "data-verdict": kind.name, type: "button", onclick: () => label(kind.name) }, icon(kind.tone), h("span", {}, `${kind.title} `), kind.keys.slice(0, 1).map(keyName));
+  if (kind.tone === "neutral") $("[data-edit]").before(button); else $("[data-large]").append(button);
+}
+verdicts.push(...element.querySelectorAll("[data-verdict]"));
+buttons.push(...verdicts, $("[data-edit]"), $("[data-skip]"));
+swipe($(".mm-label-pair"), (training) => {
+  const kind = mm.kinds.find((one) => one.training === training);
+  label(kind.name);
+  tellSwiped(kind.name);
+});
+// A Latin letter is the one that the key says, wherever it lies, as on AZERTY or Dvorak: so the keycaps on the page are
+// those of the keyboard. Where a keyboard has other letters, as Cyrillic or Greek, the key's place (event.code) decides.
 const codeOf = (e) => (/^[a-z]$/i.test(e.key) ? `Key${e.key.toUpperCase()}` : /^\d$/.test(e.key) ? `Digit${e.key}` : e.key.length > 1 ? e.key : e.code);
 addEventListener("keydown", (e) => {
   if (!element.isConnected || element.offsetParent === null || e.ctrlKey || e.metaKey || e.altKey) return;
   const at = e.target;
   if (e.key === "Escape" && !$(".mm-edit").hidden) return edit(false);
-  if (["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName) || at.isContentEditable) return;
+  if (["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName) || at.isContentEditable || at.closest?.("dialog")) return;
+  if (e.key === "?") { e.preventDefault(); return showKeys(); }
+  if (e.key === "Escape" && current?.said) return skip();
   if (e.key.startsWith("Arrow") && at.closest?.("[role=tablist]")) return;  // there the arrows change the tab
   const act = KEYS[codeOf(e)];
   if (!act || e.repeat) return;
   e.preventDefault();
   act();
 });
-addEventListener("mm-status", (e) => { if (!filling) { counted(e.detail.counts); drawCounts(); } });
+addEventListener("mm-status", ({ detail }) => {
+  if (filling) return;
+  const grown = counts && detail.counts.pairs !== counts.pairs;
+  counted(detail);
+  drawCounts();
+  if (finished && !current && grown) { finished = false; fill(); }
+});
 outbox.watch((now) => { standing = now; if (awaited && now.labels + now.undos) awaitReceipt(); });
 // Whoever only looks is told before the first label what it takes.
 addEventListener("mm-status", ({ detail: { you } }) => {
   const line = $(".mm-receipt"), looks = !you.alone && you.role === "viewer";
   if (["", ONLY_LOOKS, BEGIN].includes(line.textContent)) receipt(looks ? ONLY_LOOKS : done.length ? "" : BEGIN, false, true);
   $("[data-name]").parentElement.hidden = !you.alone && Boolean(you.name);  // their labels bear the name that they were invited by
+  mayLabel = you.alone || !looks;
+  askPast();
 });
+// The view takes what is left of the window below the header, however high that is.
+new ResizeObserver(() => {
+  if (element.offsetParent === null) return;
+  box.style.setProperty("--top", `${Math.round(box.getBoundingClientRect().top + scrollY)}px`);
+  askPast();
+}).observe(element);
 function restart() {
-  queue.length = 0; passed.clear(); current = null; finished = false; counts = null;
+  queue.length = 0; passed.clear(); current = null; finished = false; counts = null; told = [];
+  edit(false);
   paint();
   named();
   fill();
+  drawPast();
+  askPast();
 }
-function named() { 
-  for (const node of element.querySelectorAll("[data-sound]")) node.hidden = mm.task.modality.player !== "wave";
-  for (const node of element.querySelectorAll("[data-plays]")) node.hidden = !mm.task.modality.player;
+function named() {
+  const { player: plays } = mm.task.modality;
+  for (const node of element.querySelectorAll("[data-sound]")) node.hidden = plays !== "wave";
+  for (const node of element.querySelectorAll("[data-plays]")) node.hidden = !plays;
+  box.dataset.player = plays;
+  drawGuide(mm.task.modality);
 }
-element.querySelector(".mm-label").prepend(mm.task.chooser(restart));
+$(".mm-label-top").prepend(mm.task.chooser(restart));
 named();
 fill();

@@ -1,0 +1,66 @@
+// What the Label tab shows around the pair: signs, the goal, the guidelines, the keys.
+const ICONS = {
+  good: "M4.5 10.5l3.8 3.8 7.2-8.3", bad: "M5.5 5.5l9 9m0-9l-9 9", neutral: "M7.4 7.6a2.7 2.7 0 1 1 3.9 2.4c-.9.5-1.3 1-1.3 2M10 15.2v.1",
+  edit: "M4 16l.8-3.4L13.4 4l2.6 2.6-8.6 8.6z", skip: "M4.5 5l6 5-6 5zM11 5l5 5-5 5z", undo: "M7.5 5L4 8.5 7.5 12M4.5 8.5H12a4 4 0 0 1 0 8H8",
+  play: "M6 4.5l9 5.5-9 5.5z", slow: "M10 6v4.2l2.8 1.8M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14", words: "M3 6h14M3 10h10M3 14h7", fold: "M5.5 8l4.5 4.5L14.5 8",
+};
+const icon = (name) => mm.svg("svg", { viewBox: "0 0 20 20", class: "mm-icon", "aria-hidden": "true" }, mm.svg("path", { d: ICONS[name] }));
+const ARROWS = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑" };
+const keyName = (code) => mm.h("kbd", {}, ARROWS[code] || code.replace(/^Key|^Digit/, ""));
+const kindOf = (name) => mm.kinds.find((kind) => kind.name === name);
+for (const node of element.querySelectorAll("[data-icon]")) node.prepend(icon(node.dataset.icon));
+
+function openTab(title) {
+  [...document.querySelectorAll("button[role=tab]")].find((button) => button.textContent.trim() === title)?.click();
+}
+
+// How far it is to the first fine-tune; the answers of the samples are test pairs, and count nothing here.
+function drawGoal(goal) {
+  const find = (selector) => element.querySelector(selector), more = goal.need - goal.have, share = Math.min(1, goal.have / goal.need);
+  find("[data-goal]").hidden = false;
+  find("[data-enough]").hidden = more > 0;
+  find("[data-more]").textContent = more > 0 ? `${more} more` : "";
+  find("[data-until]").textContent = more > 0 ? " until the first fine-tune" : "";
+  find("[data-of]").textContent = more > 0 ? `${goal.have} of ${goal.need}` : "";
+  find(".mm-label-top").title = "Answers to learn from. Some pairs are kept to test with, and unsure ones teach nothing: neither is counted here.";
+  const meter = find(".mm-meter");
+  meter.firstElementChild.style.width = `${100 * share}%`;
+  meter.setAttribute("aria-valuenow", Math.min(goal.have, goal.need));
+  meter.setAttribute("aria-valuemax", goal.need);
+  meter.setAttribute("aria-label", `${goal.have} of ${goal.need} answers to learn from`);
+}
+
+// When a text fits, by how the modality is looked at. They are open until the first label was made in this browser.
+const EDITED = [" or press ", mm.h("kbd", {}, "E"), " and put it right."];
+const GUIDE = {
+  "": (noun) => [[`Everything it says must be in the ${noun}.`], ["It may leave things out: ", mm.h("q", {}, "a boat"), " fits two boats."], ["Wrong colour or count: doesn’t fit,", ...EDITED], ["Can’t see it well enough: unsure."]],
+  wave: () => [["It must be what is said, word for word."], ["Capitals and commas do not matter."], ["A wrong or missing word: doesn’t fit,", ...EDITED], ["Can’t hear it well enough: unsure."]],
+  video: () => [["Everything it says must be shown or said there."], ["It may leave things out."], ["It begins or ends elsewhere: drag the edges, then say that it fits."], ["Can’t see it well enough: unsure."]],
+};
+const GUIDED = "mmdemo.guide";
+function drawGuide({ player, noun }) {
+  element.querySelector(".mm-question").textContent = `Does this text fit the ${noun}?`;
+  element.querySelector(".mm-guide ul").replaceChildren(...(GUIDE[player] || GUIDE[""])(noun).map((line) => mm.h("li", {}, line.map((part) => (part.cloneNode ? part.cloneNode(true) : part)))));
+}
+const guided = (word) => { try { if (word) localStorage.setItem(GUIDED, word); return localStorage.getItem(GUIDED); } catch { return word || null; } };
+element.querySelector(".mm-guide").open = guided() !== "folded";
+element.querySelector(".mm-guide summary").onclick = () => guided(element.querySelector(".mm-guide").open ? "folded" : "open");
+let noted = Boolean(guided());
+function noteGuided() { if (!noted) { noted = true; guided("folded"); } }
+
+// The keys, in a dialog.
+function showKeys() {
+  if (document.querySelector("dialog.mm-keys")) return;
+  const { player } = mm.task.modality, line = (codes, words) => [mm.h("dt", {}, codes.map(keyName)), mm.h("dd", {}, words)];
+  const played = player ? [line(["KeyR"], "play it again"), line(["KeyT"], "play it slowly")] : [];
+  const dialog = mm.h("dialog", { class: "mm-dialog mm-keys", "aria-labelledby": "mm-keys-of", onclose: () => dialog.remove() },
+    mm.h("h4", { id: "mm-keys-of" }, "Keys"),
+    mm.h("dl", { "data-keys": true }, ...mm.kinds.filter((kind) => kind.keys.length).map((kind) => line(kind.keys, kind.about)),
+      line(["KeyE"], "write a better text"), line(["KeyS"], "skip"), line(["KeyZ"], "take the last answer back"), ...played,
+      ...(player === "wave" ? [line(["KeyW"], "the words on the waveform; drag an edge to correct its time")] : []),
+      line(["?"], "these keys")),
+    mm.h("p", { class: "mm-hint" }, "Pairs come in random order up to 150 labels, then those first that teach most; every fifth stays random."),
+    mm.h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close"));
+  document.body.append(dialog);
+  dialog.showModal();
+}
