@@ -322,6 +322,7 @@ addEventListener("mm-status", ({ detail: { you } }) => {
 new ResizeObserver(() => {
   if (element.offsetParent === null) return;
   box.style.setProperty("--top", `${Math.round(box.getBoundingClientRect().top + scrollY)}px`);
+  if (mayLabel === null) mm.poke();  // who one is here, the next status says
   askPast();
 }).observe(element);
 function restart() {

@@ -21,6 +21,7 @@ function drawGoal(goal) {
   find("[data-enough]").hidden = more > 0;
   find("[data-more]").textContent = more > 0 ? `${more} more` : "";
   find("[data-until]").textContent = more > 0 ? " until the first fine-tune" : "";
+  find("[data-until-short]").textContent = more > 0 ? " to the first tune" : "";
   find("[data-of]").textContent = more > 0 ? `${goal.have} of ${goal.need}` : "";
   find(".mm-label-top").title = "Answers to learn from. Some pairs are kept to test with, and unsure ones teach nothing: neither is counted here.";
   const meter = find(".mm-meter");

@@ -2,7 +2,7 @@
 const STRIP = 12, TOLD = 100;
 let told = [], toldOf = null, drawing = false;  // one's last labels by the server; whose they are; whether they are being drawn
 // Whoever only looks has none, and is not asked to sign in for them.
-let mayLabel = false;
+let mayLabel = null;
 async function askPast() {
   const of = JSON.stringify([mm.task.name, mm.annotator()]);
   if (!mayLabel || of === toldOf || element.offsetParent === null) return;
