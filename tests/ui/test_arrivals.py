@@ -249,20 +249,23 @@ def test_calls_that_come_slowly_fill_no_memory(shared: App) -> None:
 @pytest.mark.parametrize(
     ("most_mb", "most_bodies", "told"),
     [
-        (9, 4, ["", "", "429 network", "", "", "503 Too many"]),
-        (2, 99, ["", "429 network", "429 network", "", "429 network", "503 Too much"]),
+        (9, 4, ["", "", "429 network", "", "503 Too many", "503 Too many", ""]),
+        (3, 99, ["", "429 network", "429 network", "", "429 network", "503 Too much", ""]),
     ],
 )
-def test_one_network_has_half_of_what_all_have(most_mb: int, most_bodies: int, told: list[str]) -> None:
+def test_one_network_has_half_of_what_all_have_and_all_visitors_leave_a_quarter_to_who_works_here(
+    most_mb: int, most_bodies: int, told: list[str]
+) -> None:
     async def piece() -> dict[str, Any]:
         return {"type": "http.request", "body": b"x" * 900_000, "more_body": True}
 
     async def fill() -> list[str]:
         counted, refused = Arrivals(most_mb, most_bodies), []
         with ExitStack() as on_their_way:
-            for person, network in ("a1", "b1", "c1", "d2", "e2", "f3"):
+            for person in ("a1", "b1", "c1", "d2", "e2", "f3", "ann"):
                 with ExitStack() as one:
-                    block = counted.coming(piece, person, network, Share(2, 9))
+                    share = Share(2, 9, is_visitor=person != "ann")
+                    block = counted.coming(piece, person[0], person[1:], share)
                     try:
                         await one.enter_context(block)()
                         on_their_way.push(one.pop_all())

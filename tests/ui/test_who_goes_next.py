@@ -10,10 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mmdemo.asker import OWNER, current
+from mmdemo.asker import current
 from mmdemo.retrieval.query import Query
 from mmdemo.service.app import App
-from mmdemo.ui.gate import ask
 from tests.ui.conftest import agent
 from tests.waiting import wait_for
 
@@ -77,7 +76,7 @@ def test_forty_visitors_who_search_keep_nobody_waiting_who_works_here_by_no_way_
     app, _, address = served
     (go, begun), places = held, app.lanes.models.places
     monkeypatch.setattr(places, "most_waiting", 400)
-    token = str(ask(app, "make_token", {"role": "annotator", "name": "Ann"}, "page", OWNER)["key"])
+    _, token = app.access.grant("token", "annotator", "Ann", 1, None)
     with httpx.Client(base_url=address, timeout=TIMEOUT_S) as owner, ThreadPoolExecutor(40) as pool:
         asked = [pool.submit(search, client) for client in (visit() for _ in range(40))]
         last = visit()
@@ -136,3 +135,18 @@ def test_a_visitor_with_one_search_waits_for_one_of_another_who_has_thirty(
         assert begun[3] not in begun[:3]
         go.release(30)
         assert {one.result(TIMEOUT_S).status_code for one in [*asked, answer]} == {200}
+
+
+def test_visitors_who_use_up_what_their_network_may_ask_leave_it_to_who_works_there(
+    served: tuple[App, Any, str], visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, _, address = served
+    _, token = app.access.grant("token", "annotator", "", 1, None)
+    visitor, status = visit(), "mmdemo/api/status"
+    bearer = {"Authorization": f"Bearer {token}", "x-forwarded-for": "10.0.0.1"}
+    with httpx.Client(base_url=address, timeout=TIMEOUT_S, headers=bearer) as annotator:
+        assert annotator.post(status, json={}).json()["you"]["role"] == "annotator"
+        monkeypatch.setattr("mmdemo.ui.access.gate.OF_AN_ADDRESS", 3)
+        answers = [visitor.post(status, json={}).status_code for _ in range(7)]
+        assert answers[0] == 200 and answers[-1] == 429
+        assert annotator.post(status, json={}).status_code == 200

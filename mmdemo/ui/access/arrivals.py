@@ -23,6 +23,8 @@ from mmdemo.ui.access.refused import Refused
 STALLED_S, LEAST_BYTES = 60.0, 60_000  # so many bytes come while so long is waited for them, or it is ended
 LONGEST_S = 3600.0  # that is waited for one body in all
 AGAIN_S = 10  # after which there may be room again
+OF_VISITORS = 3 / 4  # of what may be on its way of all: the rest is for who works here
+VISITORS = "visitors"  # with whom all of them are counted
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,15 @@ class Share:
     mb: int
     bodies: int  # that are not whole yet
     who: str = "one sender"  # as in "a viewer"
+    is_visitor: bool = False
 
 
 class Arrivals:
     """Counts what is on its way.
 
     Args:
-        most_mb: of all together; one network has half of it.
-        most_bodies: that are not whole yet, of all together; one network has half of them.
+        most_mb: of all together; one network has half of it, all visitors three quarters.
+        most_bodies: that are not whole yet, of all together; shared in the same way.
     """
 
     def __init__(self, most_mb: int, most_bodies: int) -> None:
@@ -55,7 +58,7 @@ class Arrivals:
         Args:
             receive: what receives it.
             person: who sends it.
-            network: where it comes from.
+            network: where it comes from, or who sends it from wherever.
             share: of that person; None: nothing is counted, and only one that comes no further is ended.
         """
         arrival = Arrival(self, receive, f"p {person}", f"n {network}", share)
@@ -82,7 +85,9 @@ class Arrival:
         self._receive = receive
         self._person, self._network = person, network
         self._share = share
-        self._keys = (person, network, "") if share is not None else ()
+        self._keys: tuple[str, ...] = (person, network, "") if share is not None else ()
+        if share is not None and share.is_visitor:
+            self._keys += (VISITORS,)
         self._bytes = 0
         self._open = self._whole = False
         self._waited_s = self._waited_since_s = 0.0
@@ -158,7 +163,7 @@ class Arrival:
             raise _wait(429, f"More than {self._share.bodies} uploads of yours are on their way.")
         if bodies[self._network] > most // 2:
             raise _wait(429, f"More than {most // 2} uploads are on their way from your network.")
-        if bodies[""] > most:
+        if bodies[""] > most or (self._share.is_visitor and bodies[VISITORS] > most * OF_VISITORS):
             raise _wait(503, "Too many uploads are on their way.")
 
     def _require_little(self) -> None:
@@ -177,7 +182,8 @@ class Arrival:
             raise _wait(429, f"More than {self._share.mb} MB of yours are on their way.")
         if held[self._network] > most_mb * 1_000_000 // 2:
             raise _wait(429, f"More than {most_mb // 2} MB are on their way from your network.")
-        if held[""] > most_mb * 1_000_000:
+        most_bytes = most_mb * 1_000_000
+        if held[""] > most_bytes or (self._share.is_visitor and held[VISITORS] > most_bytes * OF_VISITORS):
             raise _wait(503, "Too much is on its way.")
 
 

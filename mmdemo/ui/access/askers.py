@@ -69,6 +69,13 @@ class Visit:
         return f"{self.who.by} {self.who.name}" if self.is_known else self.address
 
     @property
+    def beside(self) -> str:
+        """With whom they are counted beyond this session: others with their network, who works here by
+        themselves, so that visitors of the same network use up nothing of theirs.
+        """
+        return f"who {self.asker.person}" if self.is_known else self.address
+
+    @property
     def sender(self) -> Asker:
         """The same as who sends files: a script that brings no session has none in its next request."""
         return self.asker if self.brought else replace(self.asker, session="")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -140,11 +141,12 @@ class Gate:
         quota = None if visit.local else quota_of(visit.asker, self._settings)
         share = None
         if quota is not None and row.body == "json":
-            share = OF_ONE_CALLER
+            share = replace(OF_ONE_CALLER, is_visitor=not visit.is_known)
         elif quota is not None:
-            share = Share(quota.mb, UPLOADS_OF_ONE[visit.asker.role], quota.who)
+            most = UPLOADS_OF_ONE[visit.asker.role]
+            share = Share(quota.mb, most, quota.who, is_visitor=not visit.is_known)
         arrivals = self._calls if row.body == "json" else self._uploads
-        return arrivals.coming(receive, person_of(visit), visit.address, share)
+        return arrivals.coming(receive, person_of(visit), visit.beside, share)
 
     def _check(self, scope: Scope, headers: Headers) -> Served:
         """Check what a request says of itself; the row that it stands in.
@@ -170,7 +172,7 @@ class Gate:
             return
         if wait_s := self._rates.wait_s(person_of(visit), OF_A_PERSON):
             raise too_often(TOO_MANY, wait_s)
-        self._count_of_network(visit.address)
+        self._count_of_network(visit.beside)
 
     def _count_of_network(self, address: str) -> None:
         if wait_s := self._rates.wait_s(address, OF_AN_ADDRESS):
@@ -186,7 +188,7 @@ class Gate:
         if self._settings.local and (visit is None or visit.local):
             yield
             return
-        network = visit.address if visit is not None else network_of(scope)
+        network = visit.beside if visit is not None else network_of(scope)
         most = {f"n {network}": AT_ONCE_OF_AN_ADDRESS}
         if visit is not None and row.counted:
             most[f"p {person_of(visit)}"] = AT_ONCE_OF_A_PERSON
