@@ -10,10 +10,12 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from filelock import Timeout
+from sqlalchemy import create_engine
 
 from mmdemo.errors import StorageError, UnavailableError, UserError, cannot_write, reason
 from mmdemo.media.regular_file import is_there, require_file
@@ -22,6 +24,7 @@ from mmdemo.store.archive import UNREADABLE, opened, unpack
 from mmdemo.store.changes import REMOVE
 from mmdemo.store.database import Database
 from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree
+from mmdemo.store.row_values import odd_values
 from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.schema import CURE
 from mmdemo.store.soundness import media_faults, read_only, require_sound_database
@@ -242,6 +245,7 @@ def _prepare(archive: Path, fresh: Path, page_size: int = 0) -> Lacking:
         require_sound_database(database, called)
         unpack(archive, zipped, fresh, lambda name: "/" in name and name.partition("/")[0] in PARTS)
     _migrate(database, called)
+    _require_own_values(database, called)
     _stop_runs(database)
     _make_one_file(database, page_size)
     missing = set()
@@ -269,6 +273,21 @@ def _migrate(database: Path, called: str) -> None:
     except Exception as e:  # a migration reads rows that somebody else has written
         log.warning("%s cannot be migrated", called, exc_info=e)
         raise UserError(f"{called} cannot be brought to today's form: {reason(e)}.", CURE) from e
+
+
+def _require_own_values(database: Path, called: str) -> None:
+    """Refuse rows that hold what would fail whoever reads them.
+
+    Raises:
+        UserError: what is wrong with the first, in one sentence.
+    """
+    engine = create_engine("sqlite://", creator=partial(read_only, database))
+    try:
+        odd = next(odd_values(engine), "")
+    finally:
+        engine.dispose()
+    if odd:
+        raise UserError(f"{called} is damaged: {odd}.", CURE)
 
 
 def _stop_runs(database: Path) -> None:
