@@ -42,7 +42,7 @@ from mmdemo.ui.widgets import widget
 log = logging.getLogger(__name__)
 SCRIPTS = (
     *("page.js", "icons.js", "sign_in.js", "people.js", "outbox.js", "reliability.js", "numbers.js"),
-    *("answers.js", "wave.js", "player.js", "brought.js", "model_menu.js"),
+    *("answers.js", "wave.js", "player.js", "brought.js", "model_menu.js", "segments.js"),
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
 # A thread that waits for Python's lock gets it after so long, in place of 5 ms. Whoever answers a request
