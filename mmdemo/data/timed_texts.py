@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from mmdemo.data.elan import read_elan
 from mmdemo.data.subtitles import read_cues
 from mmdemo.data.textgrid import read_textgrid
 from mmdemo.data.ttml import read_ttml
@@ -12,8 +13,14 @@ from mmdemo.data.ttml import read_ttml
 Cue = tuple[float | None, float | None, str]  # start and end in seconds, None where it is open; and the text
 Note = Callable[[str], None]  # takes a sentence of what a person should know of how a file is read
 
+LABELS = ".txt"  # the suffix of Audacity's
+LOOKED_AT = 20  # lines by which they are known
 SBV_TIME = r"(\d{1,4}):(\d{1,2}):(\d{1,2}\.\d{1,9})"
 SBV_TIMES = re.compile(rf"\s*{SBV_TIME},{SBV_TIME}\s*")
+ASS_TIME = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2}(?:[.:]\d{1,9})?)")
+ASS_FORMAT = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"  # where none is said
+ASS_DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}")  # before what is lines of a shape, and no words
+LABEL = re.compile(r"\s*(-?\d{1,9}(?:[.,]\d{1,9})?)\t(-?\d{1,9}(?:[.,]\d{1,9})?)(?:\t(.*))?")  # of Audacity
 LRC_TIME = re.compile(r"\s*\[(\d{1,4}):(\d{1,2})(?:[.:](\d{1,9}))?\]")
 LRC_WORD = re.compile(r"<\d{1,4}:\d{1,2}(?:[.:]\d{1,9})?>")  # the time of a word within a line
 LRC_OFFSET = re.compile(r"\s*\[offset:\s*([+-]?\d{1,9})\s*\]\s*", re.IGNORECASE)
@@ -82,6 +89,48 @@ def read_lrc(text: str) -> Iterator[Cue]:
             )
 
 
+def read_ass(text: str) -> Iterator[Cue]:
+    """Start, end and text of each line of dialogue in ASS or SSA, in the order of their times; what says how
+    it looks is left out.
+    """
+    columns = _columns(ASS_FORMAT)
+    in_events, found = False, []
+    for line in _lines(text):
+        head, _, rest = line.partition(":")
+        if line.lstrip().startswith("["):
+            in_events = line.strip().lower() == "[events]"
+        elif in_events and head.strip() == "Format":
+            columns = _columns(rest)
+        elif in_events and head.strip() == "Dialogue":
+            fields = dict(zip(columns, rest.split(",", len(columns) - 1), strict=False))
+            times = [ASS_TIME.fullmatch(fields.get(name, "").strip()) for name in ("start", "end")]
+            said = fields.get("text", "")
+            words = " ".join(re.sub(r"\\[Nnh]", " ", re.sub(r"\{[^{}]*\}", "", said)).split())
+            if times[0] and times[1] and words and not ASS_DRAWING.search(said):
+                start, end = (_seconds(t[1], t[2], t[3].replace(":", ".")) for t in times if t)
+                found.append((start, end, words))
+    yield from sorted(found, key=lambda cue: cue[:2])
+
+
+def _columns(told: str) -> list[str]:
+    return [name.strip().lower() for name in told.split(",")]
+
+
+def is_labels(text: str) -> bool:
+    """Whether a text consists of Audacity's labels: a start, an end and perhaps a text in each line."""
+    lines = [line for line in _lines(text)[:LOOKED_AT] if line.strip() and not line.startswith("\\")]
+    return bool(lines) and all(map(LABEL.fullmatch, lines))
+
+
+def read_labels(text: str) -> Iterator[Cue]:
+    """Start, end and text of Audacity's labels; those without a text are left out, and so are frequencies."""
+    for line in _lines(text):
+        found = LABEL.fullmatch(line)
+        if found and (words := " ".join((found[3] or "").split())):
+            start, end = (round(float(time.replace(",", ".")), 3) for time in found.groups()[:2])
+            yield start, end, words
+
+
 def _later(times: list[float]) -> list[float | None]:
     """Of each of the sorted times the next that is later; None of the last."""
     found: list[float | None] = []
@@ -109,5 +158,9 @@ TIMED_TEXTS: dict[str, Callable[[str, Note], Iterator[Cue]]] = {
     ".ttml": lambda text, _: read_ttml(text),
     ".dfxp": lambda text, _: read_ttml(text),
     ".lrc": lambda text, _: read_lrc(text),
+    ".ass": lambda text, _: read_ass(text),
+    ".ssa": lambda text, _: read_ass(text),
     ".textgrid": read_textgrid,
+    ".eaf": read_elan,
+    LABELS: lambda text, _: read_labels(text),  # where it consists of them
 }

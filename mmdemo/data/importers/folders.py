@@ -16,6 +16,7 @@ from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, read_field
 from mmdemo.data.side_names import Sides, folder_side
 from mmdemo.data.source import Source, exact_name, same_name
+from mmdemo.data.timed_texts import is_labels
 from mmdemo.errors import ImportRowError
 from mmdemo.media.regular_file import is_file
 from mmdemo.modality import is_medium
@@ -127,6 +128,9 @@ def text_in(source: Source, path: Path) -> str:
         text = source.read_text(path).strip()
         if text and all(BOXES.fullmatch(line.strip()) for line in text.split("\n") if line.strip()):
             source.note("Text files that hold places of things in numbers are no texts of their pictures.")
+            return ""
+        if text and is_labels(text):
+            source.note("Text files that hold labels with times, as Audacity's, are read as subtitles only.")
             return ""
         return text
     try:

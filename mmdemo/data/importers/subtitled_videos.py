@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,21 +12,22 @@ from mmdemo.data.importers.folders import Companions, by_folder
 from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.side_names import Sides
 from mmdemo.data.source import Source, same_name
-from mmdemo.data.timed_texts import TIMED_TEXTS, Cue, read_timed
+from mmdemo.data.timed_texts import LABELS, TIMED_TEXTS, Cue, is_labels, read_timed
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.modality import MODALITIES
 
 SUBTITLES = tuple(TIMED_TEXTS)
+TRACK = re.compile(r"labels?([ _-]?track)?([ _-]?\d*)", re.IGNORECASE)  # what Audacity calls its labels
 LANGUAGE = re.compile(r"\.[a-z]{2,3}([-_][a-z0-9]{2,8})*(\.(forced|sdh|cc|auto))?$", re.IGNORECASE)
 
 
 class SubtitledVideos:
     """Videos or recordings with a file of timed texts of the same name beside them, as SRT or TextGrid, or
-    one for each language: each cue is a text with its span.
+    one for each language, or Audacity's label.txt: each cue is a text with its span.
     """
 
     name = "subtitles"
-    about = "a folder of videos or recordings with SRT, VTT, SBV, TTML, LRC or TextGrid files beside them"
+    about = "a folder of videos or recordings with SRT, VTT, ASS, TTML, LRC, TextGrid, ELAN or Audacity files"
 
     def recognise(self, source: Source) -> Recognition:
         """By such a file beside one of them."""
@@ -85,7 +86,9 @@ class Subtitles:
     """
 
     def __init__(self, source: Source) -> None:
+        self._source = source
         self._companions = Companions(source, SUBTITLES)
+        self._labels: dict[Path, bool] = {}  # whether a text file consists of Audacity's
         self._folders = {
             folder: sorted({path for path in named.values() if path.suffix.lower() in SUBTITLES})
             for folder, named in by_folder(source).items()
@@ -93,16 +96,32 @@ class Subtitles:
 
     def of(self, file: Path) -> list[Path]:
         """Those of a file."""
-        own = self._companions.of(file)
+        own = list(filter(self._is_timed, self._companions.of(file)))
         if own:
             return own[:1]
-        stem = same_name(file.stem)
-        return [
+        stem, beside = same_name(file.stem), self._folders.get(file.parent, ())
+        of_languages = [
             path
-            for path in self._folders.get(file.parent, ())
+            for path in beside
             if same_name(path.name).startswith(f"{stem}.")
             and LANGUAGE.fullmatch(same_name(path.stem).removeprefix(stem))
+            and self._is_timed(path)
         ]
+        return of_languages or self._track(file, beside)
+
+    def _is_timed(self, path: Path) -> bool:
+        if path.suffix.lower() != LABELS:
+            return True
+        if path not in self._labels:
+            self._labels[path] = is_labels(self._source.head(path))
+        return self._labels[path]
+
+    def _track(self, file: Path, beside: Sequence[Path]) -> list[Path]:
+        """The only label.txt of a folder, where the file is the only one that it may be of."""
+        named = [p for p in beside if p.suffix.lower() == LABELS and TRACK.fullmatch(p.stem)]
+        if len(named) != 1 or not self._is_timed(named[0]):
+            return []
+        return named if [f for f in self._source.media if f.parent == file.parent] == [file] else []
 
 
 IMPORTERS.add(SubtitledVideos.name, SubtitledVideos())
