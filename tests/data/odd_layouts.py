@@ -37,6 +37,14 @@ ODD_LAYOUTS: dict[str, Files] = {
         "a.json": json.dumps({"images": _COCO, "annotations": _THINGS, "categories": _KINDS}),
         "1.png": "",
     },
+    "cvat": {
+        "a.xml": '<annotations><image id="1" name="1.png"/><image id="2" name="no.png"/></annotations>',
+        "1.png": "",
+    },
+    "via": {
+        "a.json": json.dumps({"_via_img_metadata": {"1.png9": {"filename": "1.png"}, "2": 3, "no.png": {}}}),
+        "1.png": "",
+    },
     "karpathy": {"a.json": json.dumps({"images": _KARPATHY}), "1.png": ""},
     "prodigy": {"a.jsonl": "\n".join(map(json.dumps, _PRODIGY)), "1.png": ""},
 }

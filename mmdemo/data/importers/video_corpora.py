@@ -150,7 +150,7 @@ class QvHighlights:
     @staticmethod
     def _tables(source: Source) -> list[Path]:
         heads = {path: source.head(path) for path in _tables(source, ".jsonl", ".json")}
-        return [path for path, head in heads.items() if QUERIES.match(head)]
+        return [path for path, head in heads.items() if QUERIES.match(head) and '"query"' in head]
 
 
 class ActivityNetCaptions:

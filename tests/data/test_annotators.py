@@ -1,0 +1,139 @@
+"""What annotation tools of pictures write: VIA, CVAT, and Label Studio's short JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Row
+from mmdemo.errors import UserError
+from tests.data.conftest import Files, lay_out, read_all
+
+BOX = {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}
+
+
+def via_image(name: str, caption: str, *regions: dict[str, Any]) -> dict[str, Any]:
+    told = [{"shape_attributes": BOX, "region_attributes": one} for one in regions]
+    return {"filename": name, "size": 9, "regions": told, "file_attributes": {"caption": caption, "url": ""}}
+
+
+IMAGES = {
+    "1.png9": via_image(
+        "1.png", "a swan", {"name": "Swan", "image_quality": {"good": True}}, {"name": "Swan"}
+    ),
+    "2.png9": via_image("2.png", "", {"breed": "beagle"}),
+    "3.png9": via_image("3.png", ""),
+    "4.png9": via_image("gone.png", "x"),
+}
+FOUND = {"1.png": (["a swan", "Swan"], ""), "2.png": (["beagle"], ""), "3.png": ([""], "")}
+PICTURES: Files = {"1.png": "", "2.png": "", "3.png": ""}
+
+
+def via_csv(mark: str) -> str:
+    """The same as a CSV, as version 1 (with a mark before its first name) and version 2 write it."""
+    columns = f"{mark}filename,file_size,file_attributes,region_count,region_id,region_shape_attributes"
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([*columns.split(","), "region_attributes"])
+    for image in IMAGES.values():
+        own, regions = json.dumps(image["file_attributes"]), image["regions"]
+        for i, region in enumerate(regions):
+            cells = [json.dumps(region[f"{kind}_attributes"]) for kind in ("shape", "region")]
+            writer.writerow([image["filename"], 9, own, len(regions), i, *cells])
+        if not regions:
+            writer.writerow([image["filename"], 9, own, 0, 0, "{}", "{}"])
+    return out.getvalue()
+
+
+VIA_1 = {k: v | {"regions": dict(enumerate(v["regions"])), "fileref": ""} for k, v in IMAGES.items()}
+FORMS = {
+    "a project": (
+        "p.json",
+        json.dumps({"_via_settings": {}, "_via_img_metadata": IMAGES, "_via_attributes": {}}),
+    ),
+    "annotations": ("via_region_data.json", json.dumps(IMAGES)),
+    "annotations of version 1": ("via_region_data.json", json.dumps(VIA_1)),
+    "a CSV": ("via_export_csv.csv", via_csv("")),
+    "a CSV of version 1": ("via_region_data.csv", via_csv("#")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_via_says_texts_of_pictures_and_of_regions(tmp_path: Path, form: str) -> None:
+    name, content = FORMS[form]
+    folder = lay_out(tmp_path, {name: content, **PICTURES})
+    assert read_all(folder, "image-text")[:3] == ("via", FOUND, ["gone.png is missing."])
+    assert read_all(folder / name, "image-text")[:2] == ("via", FOUND)
+
+
+def test_the_segments_of_vias_projects_are_spans(tmp_path: Path) -> None:
+    project = {
+        "project": {"pid": "__VIA_PROJECT_ID__", "vid_list": ["1"]},
+        "attribute": {
+            "1": {"aname": "said", "options": {}},
+            "2": {"aname": "who", "options": {"0": "Ann", "1": "Bo"}},
+        },
+        "file": {"1": {"fid": "1", "fname": "a.wav", "type": 4, "loc": 1, "src": ""}},
+        "metadata": {
+            "1_a": {"vid": "1", "flg": 0, "z": [0.5, 2.25], "xy": [], "av": {"1": "hello"}},
+            "1_b": {"vid": "1", "flg": 0, "z": [3, 4], "xy": [], "av": {"2": "1"}},
+            "1_c": {"vid": "1", "flg": 0, "z": [3.5], "xy": [2, 1, 1, 1, 1], "av": {"1": "a frame"}},
+        },
+        "view": {"1": {"fid_list": ["1"]}},
+    }
+    folder = lay_out(tmp_path, {"p.json": json.dumps(project), "a.wav": b"x"})
+    with open_source(str(folder), task="speech-text") as opened:
+        *rows, last = opened.rows()
+        assert opened.chosen.importer.name == "via"
+    assert not isinstance(last, Row) and last.reason == "It says something of one moment, which is no span."
+    spans = [(row.text, row.start_s, row.end_s) for row in rows if isinstance(row, Row)]
+    assert spans == [("hello", 0.5, 2.25), ("Bo", 3.0, 4.0)]
+
+
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><name>t</name></task></meta>
+<image id="0" name="1.png" subset="Train" width="9" height="9">
+  <tag label="caption" source="manual"><attribute name="text">a cat &amp; a dog</attribute></tag>
+  <box label="black_cat" occluded="0" xtl="1" ytl="2" xbr="3" ybr="4" z_order="0">
+    <attribute name="gender">male</attribute></box>
+  <polygon label="black_cat" points="1,2;3,4"></polygon>
+</image>
+<image id="1" name="2.png" subset="Validation" width="9" height="9"></image>
+<image id="2" name="gone.png" subset="Test" width="9" height="9"><tag label="x"/></image>
+</annotations>"""
+
+
+@pytest.mark.parametrize("home", ["", "images/", "images/{}/"])
+def test_cvats_tags_and_shapes_are_texts_of_their_pictures(tmp_path: Path, home: str) -> None:
+    names = {f"{home.format('Train')}1.png": "", f"{home.format('Validation')}2.png": ""}
+    layout, found, reasons, _ = read_all(lay_out(tmp_path, {"annotations.xml": CVAT, **names}), "image-text")
+    assert (layout, reasons) == ("cvat", ["gone.png is missing."])
+    assert list(found.values()) == [(["a cat & a dog", "black cat"], "train"), ([""], "validation")]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (
+            '<!DOCTYPE a [<!ENTITY x "y">]><annotations><meta></meta></annotations>',
+            "declares a document type",
+        ),
+        ("<annotations><meta></meta><image ", "It is no XML"),
+        (
+            '<annotations><meta></meta><track id="0" label="car"/></annotations>',
+            "tracks of things in a video",
+        ),
+    ],
+)
+def test_an_xml_of_cvat_that_cannot_be_used_is_refused_in_a_sentence(
+    tmp_path: Path, content: str, why: str
+) -> None:
+    path = lay_out(tmp_path, {"annotations.xml": content, "1.png": ""})
+    with open_source(str(path)) as opened, pytest.raises(UserError, match=rf"annotations\.xml .*{why}"):
+        list(opened.rows())
