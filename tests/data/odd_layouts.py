@@ -45,6 +45,12 @@ ODD_LAYOUTS: dict[str, Files] = {
         "a.json": json.dumps({"_via_img_metadata": {"1.png9": {"filename": "1.png"}, "2": 3, "no.png": {}}}),
         "1.png": "",
     },
+    "label-studio-min": {
+        "a.json": json.dumps(
+            [{"image": n, "choice": "cat", "annotation_id": 1, "lead_time": 2} for n in ("1.png", "no.png")]
+        ),
+        "1.png": "",
+    },
     "karpathy": {"a.json": json.dumps({"images": _KARPATHY}), "1.png": ""},
     "prodigy": {"a.jsonl": "\n".join(map(json.dumps, _PRODIGY)), "1.png": ""},
 }

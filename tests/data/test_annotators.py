@@ -137,3 +137,61 @@ def test_an_xml_of_cvat_that_cannot_be_used_is_refused_in_a_sentence(
     path = lay_out(tmp_path, {"annotations.xml": content, "1.png": ""})
     with open_source(str(path)) as opened, pytest.raises(UserError, match=rf"annotations\.xml .*{why}"):
         list(opened.rows())
+
+
+def short(**fields: Any) -> dict[str, Any]:
+    """An object of Label Studio's JSON-MIN."""
+    stamp = "2026-01-02T03:04:05.6Z"
+    return (
+        fields
+        | {"id": 3, "annotator": 7, "annotation_id": 9, "created_at": stamp, "updated_at": stamp}
+        | {"lead_time": 1.5}
+    )
+
+
+BOXES = [{"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0, "rotation": 0, "rectanglelabels": ["car"]}] * 2
+SHORT: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+    (short(image="/data/upload/1/0a1b2c3d-1.png", choice="cat", split="train"), [("cat", "")]),
+    (
+        short(image="/data/upload/1/0a1b2c3d-1.png", sentiment=[{"choices": ["cat", "pet"]}]),
+        [("cat", ""), ("pet", "")],
+    ),
+    (short(image="1.png", caption="a cat", verdict="mismatch"), [("a cat", "mismatch")]),
+    (short(image="1.png", text="a cat", label=BOXES), [("a cat", "")]),
+    (short(image="1.png", label=BOXES), [("car", "")]),
+]
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_label_studios_short_exports_are_read(tmp_path: Path, form: str) -> None:
+    for number, (task, expected) in enumerate(SHORT):
+        cells = {k: json.dumps(v) if isinstance(v, list) else v for k, v in task.items()}
+        out = io.StringIO()
+        csv.writer(out).writerows([list(cells), list(cells.values())])
+        content = json.dumps([task]) if form == "json" else out.getvalue()
+        folder = lay_out(tmp_path / str(number), {f"project-1.{form}": content, "1.png": ""})
+        with open_source(str(folder), task="image-text") as opened:
+            rows = [row for row in opened.rows() if isinstance(row, Row)]
+            assert opened.chosen.importer.name == "label-studio-min"
+        assert [(row.text, row.verdict) for row in rows] == expected
+        assert {(row.annotator, row.split) for row in rows} == {("7", "train" if number == 0 else "")}
+
+
+def test_regions_of_label_studios_short_export_are_spans_with_their_transcripts(tmp_path: Path) -> None:
+    regions = [{"start": i, "end": i + 1.5, "channel": 0, "labels": ["Speech"]} for i in range(2)]
+    tasks = [
+        short(audio="/data/upload/1/0a1b2c3d-a.wav", label=regions, transcription=["hello", "bye"]),
+        short(audio="a.wav", label=regions[:1]),
+        short(audio="a.wav", transcription="all of it"),
+        short(audio="gone.wav", transcription="x"),
+    ]
+    folder = lay_out(tmp_path, {"project-1.json": json.dumps(tasks), "a.wav": b"x"})
+    with open_source(str(folder), task="speech-text") as opened:
+        *rows, last = opened.rows()
+    assert [(row.text, row.start_s, row.end_s) for row in rows if isinstance(row, Row)] == [
+        ("hello", 0.0, 1.5),
+        ("bye", 1.0, 2.5),
+        ("Speech", 0.0, 1.5),
+        ("all of it", None, None),
+    ]
+    assert not isinstance(last, Row) and last.reason == "gone.wav is missing."

@@ -98,7 +98,7 @@ def _said(data: Mapping[str, Any], annotation: Mapping[str, Any]) -> list[dict[s
             text = " ".join(map(str, value.get("text") or []))
             said[_column(str(result.get("from_name")), data)] = text
         elif kind in REGIONS:
-            at = _span(value, kind, data)
+            at = span_of(value, kind, data)
             at = _as_was(at, ends, data) if set(data) >= OWN else at
             spans[of or f"#{number}"] = at | _of_choices(value.get(kind) or [])
     told = [span | common | own.get(of, {}) for of, span in spans.items()]
@@ -129,7 +129,7 @@ def _column(control: str, data: Mapping[str, Any]) -> str:
     return "corrected_text" if any(c in data for c in TEXT_COLUMNS) else "text"
 
 
-def _span(value: Mapping[str, Any], kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def span_of(value: Mapping[str, Any], kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Where a region is, in seconds."""
     if kind == "labels":
         return {name: value[name] for name in ("start", "end") if name in value}
@@ -154,7 +154,7 @@ def _row(
     source: Source, task: Mapping[str, Any], splits: Mapping[str, str], number: int, said: dict[str, Any]
 ) -> Row:
     data = task["data"]
-    column = _file_column(data, source.modality)
+    column = file_column(data, source.modality)
     text = next((data[c] for c in TEXT_COLUMNS if isinstance(data.get(c), str)), None)
     line = {name: data[name] for name in (*OWN, "start", "end") if name in data} | {"text": text} | said
     if text is not None:
@@ -169,11 +169,16 @@ def _row(
     if is_data_url(file):
         name = read_field(data.get("file_name"), "file_name") or f"{column}-{number}"
         return Row(number, name, data=data_of(file), **facts)
-    path = _find(source, file)
+    path = file_of(source, file)
     return Row(number, path.name, path, **facts)
 
 
-def _file_column(data: Mapping[str, Any], modality: str) -> str:
+def file_column(data: Mapping[str, Any], modality: str) -> str:
+    """The name of what leads to the file of a task.
+
+    Raises:
+        ImportRowError: nothing does.
+    """
     wanted = [*OF_MODALITY.get(modality, ()), *FILE_COLUMNS]
     found = next((c for c in wanted if isinstance(data.get(c), str) and c != "file_name"), "")
     if not found:
@@ -181,7 +186,7 @@ def _file_column(data: Mapping[str, Any], modality: str) -> str:
     return found
 
 
-def _find(source: Source, address: str) -> Path:
+def file_of(source: Source, address: str) -> Path:
     """The file that an address of Label Studio's means, beside the tasks."""
     if "://" in address.split("?")[0] and not address.startswith("file://"):
         raise ImportRowError(f"{address[:80]} is on the network: save it beside the tasks.")
