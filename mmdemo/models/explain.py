@@ -27,7 +27,7 @@ from torch.nn.functional import avg_pool2d, normalize
 from mmdemo.media.image import pixels
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Score
-from mmdemo.models.reliability import CANNOT_TELL, DOES_NOT_FIT
+from mmdemo.models.reliability import CANNOT_TELL, DOES_NOT_FIT, Zones
 
 CELLS = 7  # on a side, that are covered in turn
 MAP_SCALE = 2  # the map is read at twice the input size: 14 x 14 cells instead of 7 x 7
@@ -50,6 +50,7 @@ class Explanation:
     # nothing is lit
     maps: np.ndarray
     notes: tuple[str, ...]  # T sentences on what is not lit; empty where something is
+    zones: Zones | None  # the limits by which the words were chosen; None: no probability was measured
 
 
 def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> Explanation:
@@ -61,7 +62,7 @@ def explain(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) ->
     maps = np.zeros((len(scores), *found.shape[1:]), np.float32)
     for i, one in zip(lit, found, strict=True):
         maps[i] = one * scores[i].probability if scores[i].measured else one  # then its brightest point is 1
-    return Explanation(scores, maps, notes)
+    return Explanation(scores, maps, notes, aligner.zones if aligner.measured else None)
 
 
 def where(aligner: HeadAligner, picture: Image.Image, texts: Sequence[str]) -> np.ndarray:

@@ -3,7 +3,7 @@ mm.answers = (() => {
   const { h, thumb, save } = mm, { takeBack } = mm.outbox;
   const legend = (what, model) => h("div", { class: "mm-legend" }, h("span", {}, what), h("span", {}, model));
   // Labels wherever an answer stands: a tick or a cross, pressed again to take it back
-  function taken(text, { said, known, then = () => {} }, send, done = () => {}, failed = (e) => mm.toast(e.message, true)) {
+  function taken(text, { said, known, then = () => {}, saved = mm.saved }, send, done = () => {}, failed = (e) => mm.toast(e.message, true)) {
     let label = known ? { label: known } : null, was = (known && said) || "";
     const receipt = (label) => `Label ${label} saved on disk`;
     const pressed = (box) => [...box.children].find((b) => b.getAttribute("aria-pressed") === "true");
@@ -17,13 +17,13 @@ mm.answers = (() => {
       box.title = "";
       if (back) {
         pressed(box)?.setAttribute("aria-pressed", false);
-        sent.receipt.then((got) => { if (got.undone) mm.saved(`Label ${got.undone} taken back by label ${got.label}`); then(); }, () => {});
+        sent.receipt.then((got) => { if (got.undone) saved(`Label ${got.undone} taken back by label ${got.label}`); then(); }, () => {});
         return sent;
       }
       if (before) takeBack(before).receipt.catch(failed);
       sent.receipt.then((got) => {
         if (label === sent) box.title = receipt(got.label);
-        mm.saved(receipt(got.label), () => pressed(box)?.click());
+        saved(receipt(got.label), () => pressed(box)?.click());
         done(receipt(got.label));
         then();
       }, () => {  // it is not stored: it is not shown as made
@@ -37,8 +37,8 @@ mm.answers = (() => {
     if (known) marked.title = receipt(known);
     return marked;
   }
-  function marks(item, text, { said, known, then, ...how }) {
-    return taken(text, { said, known, then }, (verdict) => save("label_result", { item, text, verdict, ...how }));
+  function marks(item, text, { said, known, then, saved, ...how }) {
+    return taken(text, { said, known, then, saved }, (verdict) => save("label_result", { item, text, verdict, ...how }));
   }
   // What scores are, above them: a version of which no probability was measured shows the similarity alone.
   const measures = (answer) => legend(answer.scores.some((s) => s.measured) ? "probability that it fits · similarity" : "similarity · how likely it fits was not measured", answer.model);

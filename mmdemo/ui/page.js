@@ -242,14 +242,15 @@ window.mm = (() => {
   }
   const poke = () => dispatchEvent(new CustomEvent("mm-poke"));
 
-  // An answer in a box: while it is waited for the box says so, and an answer that another one has overtaken is dropped.
+  // An answer in a box: while it is waited for the box says so, unless `wait` does, and an answer that another one has
+  // overtaken is dropped.
   let loading = true;  // the model of the task that is open, by the newest status
   addEventListener("mm-task", () => { loading = true; });
   addEventListener("mm-status", (e) => { loading = e.detail.model.state !== "ready"; });
   const fail = (box, e) => { delete box.dataset.model; box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message)); };
-  async function into(box, ask, show) {
+  async function into(box, ask, show, wait = (working) => box.replaceChildren(working)) {
     const turn = (box.turn = (box.turn || 0) + 1);
-    const slow = setTimeout(() => turn === box.turn && box.replaceChildren(h("p", { class: "mm-working" }, loading ? "Working… the first answer waits for the model to load." : "Working…")), 400);
+    const slow = setTimeout(() => turn === box.turn && wait(h("p", { class: "mm-working" }, loading ? "Working… the first answer waits for the model to load." : "Working…")), 400);
     box.setAttribute("aria-busy", "true");
     try { const answer = await ask(); if (turn === box.turn) { show(answer); if (answer.model) box.dataset.model = answer.model; } } catch (e) { if (turn === box.turn) fail(box, e); }
     clearTimeout(slow);

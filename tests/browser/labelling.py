@@ -18,6 +18,13 @@ LABELS = "**/mmdemo/api/label"
 PRESS = "(key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))"
 
 
+def check_texts(page: Page, lines: str) -> None:
+    """Write the Image tab's texts as lines, and have them checked."""
+    page.locator("#mm-image [data-lines]").click()
+    page.get_by_label("Captions", exact=True).fill(lines)
+    page.get_by_role("button", name="Check", exact=True).click()
+
+
 def shows_a_pair(page: Page) -> Page:
     expect(page.locator(".mm-picture img")).to_be_visible()
     return page

@@ -23,6 +23,7 @@ def test_what_somebody_writes_before_the_samples_are_there_stays(served: Served,
     page.route("**/mmdemo/api/samples", lambda route: waiting.append(route))
     with page.expect_request("**/mmdemo/api/samples"):
         page.goto(served[1])
+    page.get_by_role("button", name="Edit all as lines").click()
     captions = page.get_by_label("Captions", exact=True)
     captions.fill("a striped cat")
     for route in waiting:

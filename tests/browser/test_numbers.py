@@ -90,7 +90,8 @@ def test_numbers_of_pictures(served: Served, open_page: Open) -> None:
     page = open_page(address)
     row = page.locator("[data-score='0']")
     assert "one in 5 is right" in told(page, row.locator(".mm-number"))
-    assert "The cosine of the picture's vector" in told(page, row.locator(".mm-faint .mm-ask"))
+    page.get_by_role("button", name="Show similarity").click()
+    assert "The cosine of the picture's vector" in told(page, row.locator(".mm-near .mm-ask"))
     no_number_is_left_out(page)
 
     item = next(i for i in app.ws.items.listed("image") if i.name == "coffee.jpg").id

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from mmdemo.service.app import App
 from mmdemo.store.tables import Label
+from tests.browser.labelling import check_texts
 from tests.conftest import TASK, labels_of, png
 
 Open = Callable[..., Page]
@@ -59,8 +60,7 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     app, address = served
     page = open_page(address)
     page.locator(".mm-samples button").nth(1).click()
-    page.get_by_label("Captions", exact=True).fill("a cup of espresso\na rocket")
-    page.get_by_role("button", name="Align", exact=True).click()
+    check_texts(page, "a cup of espresso\na rocket")
     expect(page.locator("[data-score]")).to_have_count(2)
     first = page.locator(".mm-stage canvas").evaluate("(c) => c.toDataURL()")
     page.locator("[data-score='1']").click()
@@ -214,8 +214,7 @@ def test_a_link_reopens_exactly_what_was_shared(served: Served, open_page: Open)
     _, address = served
     page = open_page(address)
     page.locator(".mm-samples button").nth(2).click()
-    page.get_by_label("Captions", exact=True).fill("ein Fuchs 🦊\na rocket & more")
-    page.get_by_role("button", name="Align", exact=True).click()
+    check_texts(page, "ein Fuchs 🦊\na rocket & more")
     expect(page.locator("[data-score]")).to_have_count(2)
     numbers = page.locator("[data-score] .mm-number").all_text_contents()
     other = open_page(page.url)
@@ -243,15 +242,14 @@ def test_an_upload_is_aligned_and_what_is_no_picture_gets_a_sentence(
     expect(page.locator(".mm-stage img")).to_have_attribute("alt", "red.png")
     page.get_by_label("Picture file").set_input_files(pictures / "fake.jpg")
     expect(page.locator(".mm-toast.bad")).to_contain_text("not a picture that can be read")
-    page.get_by_label("Captions", exact=True).fill("  ")
-    page.get_by_role("button", name="Align", exact=True).click()
+    check_texts(page, "  ")
     expect(page.locator("[data-scores] .mm-error")).to_contain_text("no caption to score")
 
 
 def test_the_webcam_takes_a_picture(served: Served, open_page: Open) -> None:
     page = open_page(served[1])
     expect(page.locator("[data-score]").first).to_be_visible()
-    page.get_by_role("button", name="Webcam").click()
+    page.get_by_role("button", name="Camera").click()
     page.wait_for_function("() => document.querySelector('.mm-stage video')?.videoWidth > 0")
     page.get_by_role("button", name="Take picture").click()
     expect(page.locator(".mm-stage img")).to_have_attribute("alt", "webcam.png")
@@ -384,7 +382,7 @@ def test_the_page_about_the_api_can_be_opened_on_a_phone(served: Served, open_pa
 
 def test_a_bold_word_is_set_in_one_typeface(served: Served, open_page: Open) -> None:
     page = open_page(served[1])
-    page.get_by_role("button", name="Align", exact=True).wait_for()
+    page.get_by_role("tab", name="Align", exact=True).wait_for()
     page.evaluate("document.fonts.ready")
     browser = page.context.new_cdp_session(page)
     browser.send("DOM.enable")

@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from mmdemo.models.shipped import shipped_fit
 from mmdemo.service.app import App
+from tests.browser.labelling import check_texts
 
 Open = Callable[..., Page]
 Served = tuple[App, str]
@@ -53,9 +54,9 @@ def test_a_click_beside_the_percent_of_a_text_still_shows_where_it_is(
 ) -> None:
     page = open_page(served[1])
     row = page.locator("[data-score='1']")
-    beside = row.locator(".mm-faint").bounding_box()
+    beside = row.locator(".mm-number").bounding_box()
     assert beside is not None
-    page.mouse.click(beside["x"] + beside["width"] / 2, beside["y"] + beside["height"] / 2)
+    page.mouse.click(beside["x"] - 12, beside["y"] + beside["height"] / 2)
     expect(row.locator(".mm-pick")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
@@ -75,8 +76,7 @@ def test_the_card_of_a_version_shows_how_far_its_percent_can_be_trusted(
 
 def test_a_text_in_another_language_has_a_sentence_and_no_percent(served: Served, open_page: Open) -> None:
     page = open_page(served[1], width=1440)
-    page.get_by_label("Captions", exact=True).fill("eine getigerte Katze\na tabby cat")
-    page.locator("[data-align]").click()
+    check_texts(page, "eine getigerte Katze\na tabby cat")
     rows = page.locator("[data-score]")
     expect(rows.nth(0)).to_contain_text("This looks German, and the text model knows English only.")
     expect(rows.nth(0)).to_contain_text("can't tell")

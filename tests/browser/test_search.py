@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -71,8 +72,9 @@ def test_a_tick_in_align_has_a_receipt_with_undo_and_a_shared_link_names_the_ver
     assert f"version={app.ws.versions.active('image-text')}" in page.evaluate("() => window.copied")
     tick = box.get_by_label("match: a cat", exact=True)
     tick.click()
-    saved = page.locator(".mm-toast", has_text="saved on disk")
+    saved = box.get_by_role("status").filter(has_text="Saved: 1 answer.")
     expect(saved).to_be_visible()
+    expect(box.locator("[data-scores] .mm-marks")).to_have_attribute("title", re.compile("saved on disk"))
     saved.get_by_role("button", name="Undo").click()
     expect(page.locator(".mm-toast", has_text="taken back by label")).to_be_visible()
     expect(tick).to_have_attribute("aria-pressed", "false")

@@ -27,8 +27,9 @@ class ExplainRequest(Request):
 
 @operation("explain", role="viewer")
 def explain(app: App, request: ExplainRequest) -> dict[str, Any]:
-    """Scores of captions and where in the picture each is found (0-255, row by row; 255 is certain), with a
-    sentence for each of which nothing is lit, and one on what of the file is not looked at.
+    """Scores of captions, the two limits of their words, and where in the picture each is found (0-255, row by
+    row; 255 is certain), with a sentence for each of which nothing is lit, and one on what of the file is not
+    looked at.
     """
     item = app.media.item(request.item)
     version, found = app.pictures.explain(item, request.texts, request.version or None)
@@ -36,6 +37,7 @@ def explain(app: App, request: ExplainRequest) -> dict[str, Any]:
     return {
         "model": version,
         "scores": [vars(score) for score in found.scores],
+        "zones": found.zones.as_json() if found.zones else None,
         "maps": [m.tolist() for m in maps],
         "notes": list(found.notes),
         "note": app.media.not_looked_at(item),

@@ -1,9 +1,9 @@
 const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks } = mm.answers;
 const $ = (selector) => element.querySelector(selector);
-const stage = $(".mm-stage"), slider = $(".mm-heat input"), captions = $("textarea");
+const stage = $(".mm-stage"), where = $(".mm-where"), slider = $(".mm-where input"), captions = $("textarea"), another = $("[data-another] input");
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", text: "", version: "" };
-let maps = [], notes = [], shown = -1, picture = null, writing = 0, asked = {};
+let picture = null, writing = 0, asked = {};
 let quiet = !mm.ofImage;  // the link is of another tab: it stays
 
 /* The address and the views */
@@ -13,28 +13,36 @@ function remember() {
   clearTimeout(writing);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
   writing = setTimeout(() => { if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...mm.states.image }); });
 }
+function selected(view) { for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === view); }
 function open(view) {
   state.view = view;
-  for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === view);
+  selected(view);
   for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== view;
+  relight();
   remember();
 }
 for (const tab of element.querySelectorAll("[role=tab]")) {
   tab.onclick = () => { quiet = false; open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
 }
 
-
 /* The picture */
 const turn = mm.turns();
 function show(item, name = "", _ = turn()) {
   state.item = item;
-  maps = []; notes = []; shown = -1;
-  $(".mm-heat").hidden = true;
-  mm.brought($(".mm-tools"));
+  for (const view of Object.keys(lights)) lights[view] = NOTHING_LIT;
+  mm.brought($("[data-brought]"));
   picture = h("img", { src: thumb(item, 1280), alt: name || "The picture" });
+  const shown = picture;
+  shown.addEventListener("load", () => { if (shown === picture) { stage.dataset.ground = standsOnWhite(shown) ? "white" : ""; relight(); } });
+  stage.dataset.ground = "";
   stage.replaceChildren(picture, h("canvas", { "aria-hidden": "true" }));
+  stage.setAttribute("aria-label", `${name || "The picture"}. Enter chooses another one`);
   for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
   for (const box of ["[data-scores]", "[data-captions]"]) $(box).replaceChildren();
+  made.clear();
+  receipts.clear();
+  drawReceipts();
+  relight();
   remember();
 }
 async function choose(item, name, texts, still) {
@@ -43,7 +51,8 @@ async function choose(item, name, texts, still) {
   if (state.view === "caption") return propose();
   if (state.view === "search") return search({ by: true });
   if (texts && (!captions.value.trim() || captions.dataset.given === "1")) { captions.value = texts.join("\n"); captions.dataset.given = "1"; }
-  if (captions.value.trim()) align();
+  if (captions.value.trim()) return align();
+  say("Does a text fit this picture?", "Write one below.");
 }
 async function take(blob, name) {
   stage.classList.add("busy");
@@ -52,22 +61,30 @@ async function take(blob, name) {
     const got = await upload(blob, name), still = later();
     if (!still) return;
     const chosen = choose(got.item, got.name, null, still);
-    mm.brought($(".mm-tools"), got);
+    mm.brought($("[data-brought]"), got);
     await chosen;
   } catch (e) { show_error(e.message); } finally { stage.classList.remove("busy"); }
 }
 function show_error(message) { toast(message, true); if (!state.item) stage.replaceChildren(h("p", { class: "mm-error", role: "alert" }, message)); }
 
+$("[data-upload]").prepend(sign("upload"));
+$("[data-webcam]").prepend(sign("camera"));
 $("[data-upload]").onclick = () => file.click();
 stage.onclick = () => { if (!state.item) file.click(); };
 stage.onkeydown = (e) => { if (e.key === "Enter") file.click(); };
 file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
-for (const kind of ["dragover", "dragenter"]) stage.addEventListener(kind, (e) => { e.preventDefault(); stage.classList.add("over"); });
-for (const kind of ["dragleave", "drop"]) stage.addEventListener(kind, () => stage.classList.remove("over"));
-stage.addEventListener("drop", (e) => { e.preventDefault(); const f = e.dataTransfer.files[0]; if (f) take(f, f.name); });
+// Files are dropped and pasted anywhere on the page while this tab is open.
+const here = () => element.isConnected && element.offsetParent !== null;
+const brings = (e) => here() && [...(e.dataTransfer?.types || [])].includes("Files");
+for (const kind of ["dragover", "dragenter"]) addEventListener(kind, (e) => { if (brings(e)) { e.preventDefault(); stage.classList.add("over"); } });
+addEventListener("dragleave", (e) => { if (!e.relatedTarget) stage.classList.remove("over"); });
+addEventListener("drop", (e) => {
+  stage.classList.remove("over");
+  const f = brings(e) && e.dataTransfer.files[0];
+  if (f) { e.preventDefault(); take(f, f.name); }
+});
 addEventListener("paste", (e) => {
-  if (!element.isConnected || element.offsetParent === null) return;
-  const f = [...(e.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
+  const f = here() && [...(e.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
   if (f) { e.preventDefault(); take(f, f.name || "clipboard.png"); }
 });
 $("[data-webcam]").onclick = async () => {
@@ -84,93 +101,143 @@ $("[data-webcam]").onclick = async () => {
     stop();
     canvas.toBlob((blob) => take(blob, "webcam.png"), "image/png");
   };
+  where.hidden = true;
   stage.replaceChildren(video, h("button", { class: "mm-button primary mm-snap", type: "button", onclick: (e) => { e.stopPropagation(); snap(); } }, "Take picture"));
 };
 
-/* Heat map: the small map is coloured, then stretched smoothly over the picture */
-function colour(v) {
-  const stops = [[48, 18, 119], [30, 120, 220], [40, 200, 160], [250, 220, 60], [235, 70, 30]];
-  const at = v * (stops.length - 1), i = Math.min(stops.length - 2, Math.floor(at)), t = at - i;
-  return stops[i].map((c, k) => c + (stops[i + 1][k] - c) * t);
-}
-function heat(i) {
-  shown = i;
-  const canvas = stage.querySelector("canvas");
-  const why = i < 0 ? "" : notes[i] || "";  // nothing is lit
-  $(".mm-heat").hidden = i < 0 || Boolean(why);
-  $("[data-unlit]").textContent = why;
-  $("[data-unlit]").hidden = !why;
-  for (const row of element.querySelectorAll("[data-score]")) row.querySelector(".mm-pick").setAttribute("aria-pressed", Number(row.dataset.score) === i);
+/* Where the chosen text is, over the picture */
+const NOTHING_LIT = { maps: [], notes: [], texts: [], at: -1 };
+const lights = { align: NOTHING_LIT, caption: NOTHING_LIT };  // of each view
+let mode = "light";
+function relight() {
+  const { maps, notes, texts: of, at } = lights[state.view] || NOTHING_LIT, canvas = stage.querySelector("canvas"), said = $("[data-lit]");
+  const shines = at >= 0 && Boolean(maps[at]) && !notes[at];
+  where.hidden = !shines && !notes[at];
+  where.querySelector(".mm-segments").hidden = !shines;
+  for (const b of where.querySelectorAll("[data-mode]")) b.setAttribute("aria-pressed", b.dataset.mode === mode);
+  const sentence = !shines ? notes[at] || "" : mode === "off" ? "" : `Lit where “${of[at]}” fits`;
+  if (said.textContent !== sentence) said.replaceChildren(...(shines && sentence ? ["Lit where ", h("span", { class: "mm-text" }, `“${of[at]}”`), " fits"] : [sentence]));
+  said.hidden = !sentence;
+  said.dataset.why = shines ? "" : "1";
   if (!canvas) return;
-  if (i < 0 || !maps[i] || why) { canvas.width = canvas.height = 0; return; }
-  const map = maps[i], small = h("canvas", { width: map[0].length, height: map.length });
-  const pixels = new ImageData(map[0].length, map.length);
-  map.flat().forEach((v, k) => {
-    const [r, g, b] = colour(v / 255);
-    pixels.data.set([r, g, b, v], 4 * k);  // what is not there is not covered
-  });
-  small.getContext("2d").putImageData(pixels, 0, 0);
-  const draw = () => {
-    // the picture's own pixels: its element may be wider or higher than they are (object-fit: contain)
-    const { clientWidth: width, clientHeight: height, naturalWidth: across, naturalHeight: down } = picture;
-    const scale = Math.min(width / across, height / down);
-    canvas.width = Math.round(across * scale); canvas.height = Math.round(down * scale);
-    canvas.style.left = `${picture.offsetLeft + (width - canvas.width) / 2}px`;
-    canvas.style.top = `${picture.offsetTop + (height - canvas.height) / 2}px`;
-    const pen = canvas.getContext("2d");
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(small, 0, 0, canvas.width, canvas.height);
-    canvas.style.opacity = slider.value / 100;
-  };
-  if (picture.complete) draw(); else picture.onload = draw;
+  if (!shines || mode === "off") { canvas.width = canvas.height = 0; return; }
+  const shown = picture, draw = () => { if (shown === picture) drawLight(shown, canvas, maps[at], { mode, strength: slider.value / 100, plate: stage.dataset.ground && getComputedStyle(stage).backgroundColor }); };
+  if (shown.complete && shown.naturalWidth) draw(); else shown.addEventListener("load", draw, { once: true });
 }
-slider.oninput = () => heat(shown);
-new ResizeObserver(() => { if (shown >= 0) heat(shown); }).observe(stage);
+function choosesText(i) {
+  lights.align = { ...lights.align, at: i };
+  for (const row of element.querySelectorAll("[data-score]")) row.querySelector(".mm-pick")?.setAttribute("aria-pressed", Number(row.dataset.score) === i);
+  relight();
+}
+for (const b of where.querySelectorAll("[data-mode]")) b.onclick = () => { mode = b.dataset.mode; relight(); };
+slider.oninput = relight;
+new ResizeObserver(() => { if (!where.hidden) relight(); }).observe(stage);
 
-/* Align */
-const scoreRow = (score, i, model) => mm.answers.score(score, i, marks(state.item, score.text, { origin: "align", version: model }), model, () => heat(shown === i ? -1 : i));
+/* Align: the texts are the lines of a field, which is shown on request; else they are rows */
+const made = new Map(), receipts = new Map();  // marks that were drawn of this picture, and answers that were saved, by text
+let checked = 0, next = "";  // how often it was asked; the text that was written last
+const texts = () => captions.value.split("\n").filter((t) => t.trim());
+const signs = mm.kinds.filter((kind) => kind.sign).map((kind) => kind.sign);
+const HINT = ["Pick a text to see where. Your ", ...signs.flatMap((s, i) => [i ? " and " : "", h("b", {}, s)]), " teach the model."];
+function say(answer, ...hint) {
+  if ($("[data-answer]").textContent !== answer) $("[data-answer]").textContent = answer;
+  $("[data-hint]").replaceChildren(...hint);
+}
+function drawReceipts() {
+  const undo = [...receipts.values()].pop();
+  for (const line of element.querySelectorAll("[data-receipts]")) {
+    line.replaceChildren(...(receipts.size ? [`Saved: ${many(receipts.size, "answer", "answers")}. `, h("button", { class: "mm-link", type: "button", onclick: () => undo() }, "Undo"), line.nextSibling ? " · " : ""] : []));
+  }
+}
+// What is said when an answer is stored: counted below the texts of its picture, a toast once that is another one.
+const saved = (item, text) => (message, undo = null) => {
+  if (item !== state.item) return mm.saved(message, undo);
+  receipts.delete(text);
+  if (undo) receipts.set(text, undo); else mm.saved(message);
+  drawReceipts();
+};
+function marksOf(text, how) {
+  const key = [how.origin, how.version, text].join("\n");
+  if (!made.has(key)) made.set(key, marks(state.item, text, { ...how, saved: saved(state.item, text) }));
+  return made.get(key);
+}
+function rewrite(list) {
+  captions.value = list.join("\n");
+  captions.dataset.given = "";
+}
 function align() {
-  const box = $("[data-scores]");
-  if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
+  const box = $("[data-scores]"), mine = ++checked, list = texts();
+  if (!state.item) { say("There is no picture yet", ""); return fail(box, new Error("Drop a picture anywhere on the page, or choose a sample.")); }
   remember();
-  return into(box, () => api("explain", { item: state.item, texts: captions.value.split("\n").filter((t) => t.trim()), version: state.version }), (answer) => {
-    maps = answer.maps; notes = answer.notes;
-    box.replaceChildren(
-      mm.answers.told(answer) || "",
-      mm.answers.measures(answer),
-      ...answer.scores.map((s, i) => scoreRow(s, i, answer.model)));
-    const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
-    heat(best);
+  if (!box.querySelector("[data-score]")) {
+    say(`Checking ${many(list.length, "text", "texts")}…`, "");
+    box.replaceChildren(h("ul", { class: "mm-fits waiting", role: "list" }, list.map((text) => h("li", {}, h("div", { class: "mm-fit" }, h("span", { class: "mm-text" }, text), h("span", { class: "mm-scale" }))))));
+  }
+  const ask = () => api("explain", { item: state.item, texts: list, version: state.version }).catch((e) => {
+    if (mine === checked) { say("Nothing was checked", ""); lights.align = NOTHING_LIT; relight(); }
+    throw e;
   });
+  return into(box, ask, drawTexts, (working) => $("[data-hint]").replaceChildren(working));
 }
-$("[data-align]").onclick = align;
-captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
+function drawTexts({ scores, zones, maps, notes, model, note }) {
+  if (captions.hidden) captions.value = scores.map((s) => s.text).join("\n");
+  $("[data-scores]").replaceChildren(...[
+    mm.answers.told({ note }),
+    zones && axis(zones),
+    h("ul", { class: "mm-fits", role: "list" }, scores.map((score, i) => textRow(score, i, {
+      zones, model, marked: marksOf(score.text, { origin: "align", version: model }),
+      press: (at) => choosesText(lights.align.at === at ? -1 : at),
+      change,
+    }))),
+  ].filter(Boolean));
+  say(sentence(scores), ...(zones ? HINT : ["How likely they fit was not measured with this version: this is how near they lie."]));
+  lights.align = { maps, notes, texts: scores.map((s) => s.text), at: -1 };
+  const written = scores.findIndex((s) => s.text === next);
+  choosesText(written < 0 ? scores.reduce((b, s, i) => (s.probability > scores[b].probability ? i : b), 0) : written);
+  if (written >= 0 && document.activeElement === document.body) element.querySelector(`[data-score="${written}"] .mm-pick`).focus();
+  next = "";
+}
+function change(i, said) {
+  const list = texts();
+  list.splice(i, 1, ...said.split("\n").map((t) => t.trim()).filter(Boolean));
+  next = said.trim();
+  rewrite(list);
+  if (list.length) return align();
+  $("[data-scores]").replaceChildren();
+  lights.align = NOTHING_LIT;
+  relight();
+  remember();
+  return say("Does a text fit this picture?", "Write one below.");
+}
+function asLines(open) {
+  captions.hidden = !open;
+  for (const box of [another, $("[data-scores]")]) box.hidden = open;
+  $("[data-lines]").textContent = open ? "Show as rows" : "Edit all as lines";
+  $("[data-lines]").setAttribute("aria-pressed", open);
+  if (open) captions.focus();
+}
+function check(more = another.value) {
+  quiet = false;
+  if (captions.hidden) {
+    const list = texts(), fresh = [...new Set(more.split("\n").map((t) => t.trim()))].filter((t) => t && !list.includes(t));
+    another.value = "";
+    if (fresh.length) { next = fresh[0]; rewrite([...list, ...fresh]); }
+  } else asLines(false);
+  return align();
+}
+$("[data-another]").onsubmit = (e) => { e.preventDefault(); check(); };
+$("[data-lines]").onclick = () => (captions.hidden ? asLines(true) : check());
+$("[data-near]").onclick = (e) => {
+  const on = $("[data-scores]").classList.toggle("near");
+  e.currentTarget.setAttribute("aria-pressed", on);
+  e.currentTarget.textContent = on ? "Hide similarity" : "Show similarity";
+};
+another.onpaste = (e) => {
+  const lines = e.clipboardData.getData("text").trim();
+  if (lines.includes("\n")) { e.preventDefault(); check(lines); }
+};
+captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); check(); } };
 captions.oninput = () => { captions.dataset.given = ""; remember(); };
-
-/* Caption */
-const ORIGIN = { class: "a class the model sees", kind: "what several classes have in common", thing: "what it sees beside its classes", labelled: "a text that other pictures are labelled with", confirmed: "a text that this picture is labelled with", written: "written by the captioner" };
-function propose() {
-  const box = $("[data-captions]");
-  if (!state.item) return fail(box, new Error("There is no picture yet. Drop one on the left, or choose a sample."));
-  remember();
-  return into(box, () => api("caption", { item: state.item, version: state.version }), (answer) => {
-    box.replaceChildren(
-      answer.note ? h("p", { class: "mm-note", role: "status" }, answer.note) : "",
-      ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
-        h("div", { class: i ? "mm-caption" : "mm-caption best" }, h("span", { class: "mm-text" }, c.text),
-          h("span", { class: "mm-faint" }, ...mm.answers.claim(c, { task: "image-text", version: answer.model }), ORIGIN[c.source]),
-          mm.answers.agreed(c, "image-text")),
-        marks(state.item, c.text, { origin: "caption", version: answer.model, claimed: c.judged === null ? null : c.score }))),
-      h("form", { class: "mm-row", onsubmit: (e) => { e.preventDefault(); write(e.target); } },
-        h("input", { type: "text", maxlength: 2000, "aria-label": "A caption of your own", placeholder: "a caption of your own" }), h("button", { class: "mm-button", type: "submit" }, "Save as a label")),
-      h("p", { class: "mm-hint" }, "A tick here is a label: confirmed texts are proposed for like pictures from then on."));
-  });
-}
-function write(form) {
-  const text = form.querySelector("input").value.trim();
-  if (text) mm.save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "caption" }).receipt.then(() => propose(), (e) => fail($("[data-captions]"), e));
-}
-$("[data-caption]").onclick = propose;
 
 /* Search */
 const card = (result, rank, query, model) => mm.answers.card(result, rank, query, model, {
@@ -232,7 +299,7 @@ const otherVersion = () => { remember(); if (state.item && state.view === "align
   else if (first && begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "", first);
   if (view === "search") { words.value ||= link.text || ""; named(); } else captions.value ||= link.text || "";  // what somebody wrote meanwhile stays
   if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
-  if (quiet) { state.view = "align"; for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === "align"); return; }
+  if (quiet) { state.view = "align"; selected("align"); return; }
   if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(view);
   await mm.drawn();  // the model's work would take the processor from the page that is being drawn

@@ -1,0 +1,79 @@
+// The texts of Align as rows: the word of each, its percent, its bar in three zones, and its words to be edited in place.
+const SIGNS = {
+  upload: "M10 16V4.5m0 0L5.5 9M10 4.5L14.5 9",
+  camera: "M3 7.5a1.5 1.5 0 0 1 1.5-1.5H6l1.3-2h5.4L14 6h1.5A1.5 1.5 0 0 1 17 7.5v7a1.5 1.5 0 0 1-1.5 1.5h-11A1.5 1.5 0 0 1 3 14.5zM12.8 10.8a2.8 2.8 0 1 1-5.6 0 2.8 2.8 0 1 1 5.6 0",
+  pencil: "M4 16l.8-3.4L13.4 4l2.6 2.6-8.6 8.6z",
+  star: "M10 3l1.7 5.3L17 10l-5.3 1.7L10 17l-1.7-5.3L3 10l5.3-1.7z",
+  cross: "M5.5 5.5l9 9m0-9l-9 9",
+};
+const sign = (name) => mm.svg("svg", { class: "mm-icon", viewBox: "0 0 20 20", "aria-hidden": "true" }, mm.svg("path", { d: SIGNS[name] }));
+const IN_WORDS = { fits: "yes", "can't tell": "maybe", "doesn't fit": "no" };
+const many = (n, one, more) => `${n} ${n === 1 ? one : more}`;
+
+// The answer in one sentence. What the model can't tell is not said to fit, nor not to.
+function sentence(scores) {
+  const all = scores.length, told = scores.filter((s) => s.zone).length;
+  const fit = scores.filter((s) => s.zone === "fits").length, maybe = scores.filter((s) => s.zone === "can't tell").length;
+  if (!told) return `${many(all, "text is", "texts are")} compared with this picture`;
+  if (all === 1) return fit ? "This text fits the picture" : maybe ? "The model can't tell whether this text fits" : "This text doesn't fit the picture";
+  if (fit === all) return `All ${all} texts fit this picture`;
+  if (fit) return `${fit} of ${all} texts ${fit === 1 ? "fits" : "fit"} this picture`;
+  if (maybe === all) return "The model can't tell whether these texts fit";
+  return maybe ? "No text surely fits this picture" : "No text fits this picture";
+}
+
+// The bar of a probability: cut at the limits of the words, which the server gives; between them is no number.
+function scale(zone, probability, zones) {
+  const cuts = zones ? `--no:${100 * zones.does_not}%;--yes:${100 * zones.fits}%` : "";
+  return h("span", { class: "mm-scale", "data-cut": Boolean(zones), style: cuts, "aria-hidden": "true" },
+    zone === "can't tell" ? h("i", { class: "between" }) : h("i", { style: `width:${Math.max(0.5, 100 * probability)}%` }));
+}
+// The words under which the bars stand, over their zones.
+const axis = (zones) => h("div", { class: "mm-axis", "aria-hidden": "true" },
+  h("span", { style: `grid-template-columns: minmax(max-content, ${zones.does_not}fr) minmax(max-content, ${(zones.fits - zones.does_not).toFixed(2)}fr) minmax(max-content, ${(1 - zones.fits).toFixed(2)}fr)` },
+    h("span", {}, "doesn't fit"), h("span", {}, "can't tell"), h("span", {}, "fits")), h("span", {}, "you say"));
+
+// One text: `marked` are its marks, `press` shows where it is, `change` takes its new words.
+function textRow(score, i, { zones, model, marked, press, change }) {
+  const { text, probability, measured, similarity, zone, doubt, note } = score, told = measured && zone !== "can't tell";
+  const near = mm.number(similarity.toFixed(2).replace("-0.00", "0.00"), { kind: "similarity", version: model });
+  const pick = h("button", { class: "mm-pick", type: "button", "aria-pressed": "false", onclick: () => press(i) }, h("span", { class: "mm-text" }, text));
+  const why = doubt || note || (measured && zone === "can't tell" ? "The model doesn't know. Your answer helps most here." : "");
+  const main = h("div", { class: "mm-fit", "data-score": i, "data-is": IN_WORDS[zone] || "" },
+    pick,
+    h("span", { class: "mm-says" }, zone, told ? " " : null, told ? mm.share(probability, { kind: "fits", version: model }) : null),
+    h("button", { class: "mm-edit-text", type: "button", title: "Edit this text", "aria-label": `Edit: ${text}`, onclick: () => edit() }, sign("pencil")),
+    measured ? scale(zone, probability, zones) : null,
+    why ? h("small", {}, why) : null,
+    h("span", { class: "mm-near", "data-always": !measured }, "similarity ", near));
+  const edit = () => editText(main, text, (words) => change(i, words));
+  pick.addEventListener("keydown", (e) => { if (e.key === "F2" || (e.key === "Enter" && pick.getAttribute("aria-pressed") === "true")) { e.preventDefault(); edit(); } });
+  main.addEventListener("dblclick", (e) => { if (!e.target.closest(".mm-ask")) edit(); });
+  return h("li", {}, main, marked);
+}
+// The words of a row in a field, in their place: Enter or leaving it saves, Escape does not.
+function editText(row, text, save) {
+  if (row.querySelector("textarea")) return;
+  const pick = row.querySelector(".mm-pick"), field = h("textarea", { class: "mm-editing", rows: 1, maxlength: 2000, "aria-label": `New words for: ${text}` });
+  let over = false;
+  const grow = () => { field.style.height = "0"; field.style.height = `${field.scrollHeight + 2}px`; };
+  const done = (words) => {
+    if (over) return;
+    over = true;
+    field.replaceWith(pick);
+    row.classList.remove("editing");
+    if (words !== null && words.trim() !== text) save(words); else pick.focus();
+  };
+  field.value = text;
+  field.onkeydown = (e) => {
+    if (e.key === "Enter" && !e.isComposing) { e.preventDefault(); done(field.value); }
+    if (e.key === "Escape") { e.stopPropagation(); done(null); }
+  };
+  field.onblur = () => done(field.value);
+  field.oninput = grow;
+  pick.replaceWith(field);
+  row.classList.add("editing");
+  grow();
+  field.focus();
+  field.select();
+}
