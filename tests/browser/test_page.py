@@ -249,7 +249,7 @@ def test_an_upload_is_aligned_and_what_is_no_picture_gets_a_sentence(
 def test_the_webcam_takes_a_picture(served: Served, open_page: Open) -> None:
     page = open_page(served[1])
     expect(page.locator("[data-score]").first).to_be_visible()
-    page.get_by_role("button", name="Camera").click()
+    page.get_by_role("button", name="Camera", exact=True).click()
     page.wait_for_function("() => document.querySelector('.mm-stage video')?.videoWidth > 0")
     page.get_by_role("button", name="Take picture").click()
     expect(page.locator(".mm-stage img")).to_have_attribute("alt", "webcam.png")
