@@ -27,9 +27,9 @@ class ExplainRequest(Request):
 
 @operation("explain", role="viewer")
 def explain(app: App, request: ExplainRequest) -> dict[str, Any]:
-    """Scores of captions, the two limits of their words, and where in the picture each is found (0-255, row by
-    row; 255 is certain), with a sentence for each of which nothing is lit, and one on what of the file is not
-    looked at.
+    """Scores of captions, the two limits of their words, and where in the picture each is found (0-255, row
+    by row; 255 is certain), with a sentence for each of which nothing is lit, and one on what of the file is
+    not looked at.
     """
     item = app.media.item(request.item)
     version, found = app.pictures.explain(item, request.texts, request.version or None)
