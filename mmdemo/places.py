@@ -32,8 +32,7 @@ class Ticket:
     """
 
     def __init__(self, of: Places, asker: Asker, wake: Callable[[], object]) -> None:
-        self.rank = RANKS[asker.role]
-        self.person = asker.person or asker.session or asker.network
+        self.rank, self.person = who(asker)
         self.wake = wake
         self.state: Literal["waiting", "held", "given up", "left"] = "waiting"
         self._of = of
@@ -46,6 +45,10 @@ class Ticket:
         """
         if self.state == "given up":
             raise busy()
+
+    def also_for(self, asker: Asker) -> None:
+        """Somebody else asks for the same: it waits as theirs, if they go before whose it is."""
+        self._of.also_for(self, asker)
 
     def leave(self) -> None:
         """Wait no more, or let the next one in; a second time changes nothing."""
@@ -93,7 +96,7 @@ class Places:
                 self._let_in(ticket)
             else:
                 self._require_room(ticket)
-                self._waiting[ticket.rank].setdefault(ticket.person, deque()).append(ticket)
+                self._wait(ticket)
         return ticket
 
     async def taken(self, asker: Asker) -> Ticket:
@@ -113,27 +116,45 @@ class Places:
             raise
         return ticket
 
+    def also_for(self, ticket: Ticket, asker: Asker) -> None:
+        """See `Ticket.also_for`."""
+        with self._lock:
+            if ticket.state == "waiting" and RANKS[asker.role] < ticket.rank:
+                self._wait_no_more(ticket)
+                ticket.rank, ticket.person = who(asker)
+                self._wait(ticket)
+                self._let_in_who_may()
+
     def leave(self, ticket: Ticket) -> None:
         """See `Ticket.leave`."""
         with self._lock:
             before, ticket.state = ticket.state, "left"
             if before == "waiting":
-                self._waiting[ticket.rank][ticket.person].remove(ticket)
-                self._forget(ticket.rank, ticket.person)
+                self._wait_no_more(ticket)
             elif before == "held":
                 self._held[ticket.rank] -= 1
                 self._held_by[ticket.person] -= 1
                 if not self._held_by[ticket.person]:
                     del self._held_by[ticket.person]
-            while (following := self._next()) is not None:
-                self._let_in(following)
-                following.wake()
+            self._let_in_who_may()
 
     def _is_free_for(self, rank: int) -> bool:
         """Whether one more of a rank may begin: visitors leave a place to others, where there are two."""
         is_kept = rank == RANKS["viewer"] and not self._all_alike
         most = max(1, self.at_once - 1) if is_kept else self.at_once
         return self.held < self.at_once and self._held[rank] < most
+
+    def _wait(self, ticket: Ticket) -> None:
+        self._waiting[ticket.rank].setdefault(ticket.person, deque()).append(ticket)
+
+    def _wait_no_more(self, ticket: Ticket) -> None:
+        self._waiting[ticket.rank][ticket.person].remove(ticket)
+        self._forget(ticket.rank, ticket.person)
+
+    def _let_in_who_may(self) -> None:
+        while (following := self._next()) is not None:
+            self._let_in(following)
+            following.wake()
 
     def _let_in(self, ticket: Ticket) -> None:
         ticket.state = "held"
@@ -181,6 +202,11 @@ class Places:
     def _forget(self, rank: int, person: str) -> None:
         if not self._waiting[rank][person]:
             del self._waiting[rank][person]
+
+
+def who(asker: Asker) -> tuple[int, str]:
+    """The rank of somebody, and what tells them from others of it."""
+    return RANKS[asker.role], asker.person or asker.session or asker.network
 
 
 def busy() -> BusyError:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdemo.asker import OWNER, ROLES, Asker, Role
+from mmdemo.asker import OWNER, ROLES, Asker, Role, asking
 from mmdemo.errors import BusyError
 from mmdemo.places import MOST_PASSED, RANKS, Places, Ticket
+from mmdemo.ui.turns import AT_ONCE, Turns
 from tests.ui.conftest import awaited
 
 
@@ -115,6 +116,47 @@ def test_alone_at_this_machine_it_is_the_order_of_arrival() -> None:
     for ticket in tickets:
         ticket.leave()
     assert line.woken == [str(i) for i in range(2, 102)]
+
+
+def test_what_somebody_else_asks_for_too_waits_as_theirs_if_they_go_before() -> None:
+    line = Line(1, 20)
+    held = line.ask(ANNOTATOR)
+    line.ask(visitor("a"), "first")
+    second = line.ask(visitor("b"), "second")
+    second.also_for(visitor("c"))
+    second.also_for(TRAINER)
+    second.also_for(ANNOTATOR)
+    assert (second.rank, line.places.waiting) == (RANKS["trainer"], 2)
+    held.leave()
+    second.leave()
+    assert line.woken == ["second", "first"]
+    among = Line(2, 20)
+    among.ask(visitor("a"))
+    waits = among.ask(visitor("b"), "b")
+    waits.also_for(OWNER)
+    assert waits.state == "held" and among.woken == ["b"]
+
+
+def test_a_message_of_an_agent_of_who_works_here_goes_before_those_of_visitors() -> None:
+    async def ask_often() -> list[str]:
+        turns, order, hung = Turns(), list[str](), asyncio.Event()
+
+        async def message(asker: Asker, name: str) -> None:
+            with asking(asker):
+                async with turns.turn():
+                    order.append(name)
+                    await hung.wait()
+
+        messages = [asyncio.ensure_future(message(visitor(str(i)), "visitor")) for i in range(40)]
+        await asyncio.sleep(0)
+        messages.append(asyncio.ensure_future(message(OWNER, "owner")))
+        while len(order) < AT_ONCE:
+            await asyncio.sleep(0)
+        hung.set()
+        await asyncio.gather(*messages)
+        return order[:AT_ONCE]
+
+    assert awaited(ask_often()) == ["visitor"] * (AT_ONCE - 1) + ["owner"]
 
 
 def test_who_gives_up_while_waiting_or_just_when_let_in_keeps_no_place() -> None:

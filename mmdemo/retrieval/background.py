@@ -29,6 +29,7 @@ class Background:
         self._name = name
         self._flags: dict[Hashable, threading.Event] = {}  # of what is being done: its stop flag
         self._begun_by: dict[Hashable, Asker] = {}
+        self._tickets: dict[Hashable, Ticket] = {}
         self._errors: dict[Hashable, str] = {}
         self._threads: list[threading.Thread] = []
         self._places = Places(at_once, MOST_WAITING)
@@ -41,7 +42,7 @@ class Background:
         failed: str,
         most_of_one: int | None = None,
     ) -> None:
-        """Begin; asking again while it is done changes nothing.
+        """Begin. Asking again while it is done changes nothing, but that it waits as whose turn is sooner.
 
         Args:
             key: what it is about.
@@ -63,18 +64,19 @@ class Background:
                 self._errors[key] = f"{failed}: {e}."
             finally:
                 with self._lock:
-                    del self._flags[key], self._begun_by[key]
+                    del self._flags[key], self._begun_by[key], self._tickets[key]
 
         with self._lock:
-            if key in self._flags:
-                return
             asker = current()
+            if key in self._flags:
+                self._tickets[key].also_for(asker)
+                return
             own = sum(by.mark == asker.mark for by in self._begun_by.values())
             if most_of_one is not None and own >= most_of_one:
                 raise too_much()
             begins = threading.Event()
             try:
-                ticket = self._places.ask(asker, begins.set)
+                ticket = self._tickets[key] = self._places.ask(asker, begins.set)
             except BusyError as e:
                 raise too_much() from e
             stop = self._flags[key] = threading.Event()
@@ -83,6 +85,13 @@ class Background:
             thread = threading.Thread(target=run, args=(stop, ticket, begins), name=self._name, daemon=True)
             self._threads = [*(t for t in self._threads if t.is_alive()), thread]
             thread.start()
+
+    def asked_again(self, key: Hashable) -> bool:
+        """Whether it is being done already; if it still waits, it does so as whose turn is sooner."""
+        with self._lock:
+            if key in self._tickets:
+                self._tickets[key].also_for(current())
+            return key in self._tickets
 
     def _in_turn(
         self,

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from mmdemo.asker import Asker, asking
+from mmdemo.asker import OWNER, Asker, asking
 from mmdemo.errors import AccessError
 from mmdemo.retrieval.background import Background
+from tests.waiting import wait_for
 
 VISITOR, OTHER = Asker("viewer", "one's"), Asker("viewer", "another's")
 
@@ -54,3 +55,26 @@ def test_who_began_it_and_who_may_label_can_stop_it_and_no_other_visitor(
 def test_what_is_not_going_on_is_stopped_by_anybody_without_a_word(background: Background) -> None:
     with asking(OTHER):
         background.stop("film")
+
+
+def test_what_visitors_have_waiting_keeps_nobody_waiting_who_works_here(background: Background) -> None:
+    begun: list[str] = []
+
+    def start(key: str, asker: Asker) -> None:
+        def work(stopped: object) -> None:
+            begun.append(key)
+            while not stopped():  # type: ignore[operator]
+                threading.Event().wait(0.01)
+
+        with asking(asker):
+            background.start(key, work, "It failed")
+
+    for key in ("one", "two", "three"):
+        start(key, VISITOR)
+    wait_for(lambda: begun == ["one"], 5)
+    start("the owner's", OWNER)
+    wait_for(lambda: begun == ["one", "the owner's"], 5)
+    with asking(OWNER):  # who asks for the last of those, and has one on
+        assert background.asked_again("three") and not background.asked_again("four")
+        background.stop("one")
+    wait_for(lambda: begun == ["one", "the owner's", "three"], 5)

@@ -60,7 +60,7 @@ class TranscriptJobs:
     def start(self, item: Item, version: str) -> None:
         """Make a transcript behind the page; asking again while it is made changes nothing."""
         key = (item.id, version)
-        if self._background.is_running(key):
+        if self._background.asked_again(key):
             return
         kept = self._ws.transcripts.get(item.id, version)
         self._begun[key] = (time.monotonic(), kept.done_s if kept else 0.0)

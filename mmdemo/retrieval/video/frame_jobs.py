@@ -30,7 +30,7 @@ class FrameJobs:
 
     def start(self, item: Item, version: str) -> None:
         """Look through a video behind the page; asking again while it is on changes nothing."""
-        if self._background.is_running(item.id):
+        if self._background.asked_again(item.id):
             return
         self._done_s[item.id], self._begun[item.id] = 0.0, time.monotonic()
         asker = OWNER if item.listed else current()  # what is in the collection is trusted
