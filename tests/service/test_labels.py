@@ -8,7 +8,7 @@ import pytest
 
 from mmdemo.asker import Asker, asking
 from mmdemo.errors import UserError
-from mmdemo.labeling.snapshot import take_snapshot
+from mmdemo.labeling.snapshot import FEW, LEAST_MATCHES, take_snapshot
 from mmdemo.service import labels
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import OPERATIONS
@@ -142,6 +142,21 @@ def test_an_annotator_takes_back_their_own_labels_and_the_owner_any(app: App) ->
         ask(app, "take_back", of="a")
     assert ask(app, "undo", label=bens)["pair"] == at  # the owner, at this machine
     assert app.ws.pairs.get(at).verdict is None
+
+
+def test_the_goal_counts_what_can_be_learned_from_and_no_sample(app: App) -> None:
+    assert app.labels.progress(TASK)["goal"] == {"have": 0, "need": FEW}
+    waiting = app.ws.pairs.browse(TASK, state="unlabelled", limit=500)
+    app.labels.add(waiting[0].id, NewLabel("unsure"))
+    assert app.labels.progress(TASK)["goal"]["have"] == 0
+    to_learn = [p.id for p in waiting[1:] if p.split == TRAIN][:FEW]
+    for pair in to_learn:
+        app.labels.add(pair, NewLabel("mismatch"))
+    goal = app.labels.progress(TASK)["goal"]
+    assert goal == {"have": FEW, "need": FEW + LEAST_MATCHES}  # of these alone nothing is learned
+    for pair in to_learn[:LEAST_MATCHES]:
+        app.labels.add(pair, NewLabel("match"))
+    assert app.labels.progress(TASK)["goal"] == {"have": FEW, "need": FEW}
 
 
 def test_what_the_page_takes_back_it_can_show_again(app: App) -> None:
