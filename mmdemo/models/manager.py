@@ -78,6 +78,7 @@ class ModelManager:
         self._answering: dict[str, str] = {}  # by task: what was active when it was last asked
         self._fetching = threading.Lock()  # one download at a time, beside whatever answers meanwhile
         self._stop_fetching: set[str] = set()  # tasks
+        self.when_towers_go: list[Callable[[Any], None]] = []  # called with them: what holds them lets go
 
     def status(self, task: str = DEFAULT_TASK) -> ModelStatus:
         """Where loading the models of a task stands; never waits.
@@ -298,6 +299,8 @@ class ModelManager:
         require_room(preset, self._settings)
 
     def _let_go_of(self, model: Any) -> None:
+        for let_go in list(self.when_towers_go):
+            let_go(model)
         with self._guard:
             for version_id in [v for v, one in self._aligners.items() if one.towers is model]:
                 del self._aligners[version_id]

@@ -26,7 +26,6 @@ from mmdemo.retrieval.index import VectorIndex
 from mmdemo.retrieval.speech.heard import take_down
 from mmdemo.retrieval.written import read_written
 from mmdemo.store.changes import REMOVE
-from mmdemo.store.tables import Item
 from mmdemo.store.vectors import FileId, VectorFile, take_out
 from mmdemo.store.workspace import Workspace
 
@@ -202,17 +201,17 @@ class IndexKeeper:
                 project_items(self._ws, aligner, ids)
                 features = feature_file(self._ws, aligner.towers)
                 self._unmade = set(features.missing(ids)) if len(features) < len(ids) else set()
-                self._take_out_removed(items, changed_at)
+                self._take_out_removed(ids, changed_at)
                 self._serving = Serving.of(aligner, file)
             finally:
                 self._working = ""
             return self._serving
 
-    def _take_out_removed(self, items: Sequence[Item], changed_at: int) -> None:
+    def _take_out_removed(self, ids: Sequence[str], changed_at: int) -> None:
         """Nothing stays of what was removed while its vectors were made."""
         if self._ws.changes.latest(REMOVE) != changed_at:
             there = set(self._ws.items.ids(modality_of(self._task).name))
-            take_out(self._ws.folder / "vectors", [item.id for item in items if item.id not in there])
+            take_out(self._ws.folder / "vectors", [item for item in ids if item not in there])
 
     def request(self) -> None:
         """Ask for an update behind the page; many requests are one."""

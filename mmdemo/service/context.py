@@ -97,7 +97,7 @@ class Context:
             settings, self.ws.versions.active, lambda v: version_source(self.ws, v), towers, self._fall_back
         )
         self.imports = ImportJob(self.ws, remove_batch)
-        self.progress: Callable[[int, int | None], None] | None = None  # of imports that somebody waits for
+        self.progress: Callable[[int, int | None], None] | None = None  # of what the command line waits for
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._sweeper: threading.Thread | None = None
@@ -116,7 +116,7 @@ class Context:
         """Return when a new workspace has its samples; in any other, at once."""
         self._seeded.wait()
 
-    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
         with self._lock:
             if name not in self._made:
                 self._made[name] = make()
@@ -141,7 +141,7 @@ class Context:
 
             return IndexKeeper(self.ws, self.models, task)
 
-        return cast("IndexKeeper", self._once(f"keeper {task}", make))
+        return cast("IndexKeeper", self.once(f"keeper {task}", make))
 
     def searcher_of(self, task: Task) -> Searcher:
         """Search in a task."""
@@ -152,7 +152,7 @@ class Context:
             searcher = modality_of(task).searcher or Searcher
             return cast("Searcher", searcher(self.ws, self.keeper_of(task), task))
 
-        return cast("Searcher", self._once(f"searcher {task}", make))
+        return cast("Searcher", self.once(f"searcher {task}", make))
 
     def queue_of(self, task: Task) -> PairQueue:
         """The label queue of a task."""
@@ -162,7 +162,7 @@ class Context:
 
             return PairQueue(self.ws, self.models, self.keeper_of(task), task)
 
-        return cast("PairQueue", self._once(f"queue {task}", make))
+        return cast("PairQueue", self.once(f"queue {task}", make))
 
     @property
     def keeper(self) -> IndexKeeper:
@@ -188,7 +188,7 @@ class Context:
 
             return TranscriptJobs(self.ws, self.models)
 
-        return cast("TranscriptJobs", self._once("transcripts", make))
+        return cast("TranscriptJobs", self.once("transcripts", make))
 
     @property
     def frame_jobs(self) -> FrameJobs:
@@ -199,7 +199,7 @@ class Context:
 
             return FrameJobs(self.ws, self.models)
 
-        return cast("FrameJobs", self._once("frames", make))
+        return cast("FrameJobs", self.once("frames", make))
 
     @property
     def copies(self) -> Copies:
@@ -210,7 +210,7 @@ class Context:
 
             return Copies(self.ws)
 
-        return cast("Copies", self._once("copies", make))
+        return cast("Copies", self.once("copies", make))
 
     @property
     def jobs(self) -> JobRunner:
@@ -221,12 +221,12 @@ class Context:
 
             return JobRunner(self.ws)
 
-        return cast("JobRunner", self._once("jobs", make))
+        return cast("JobRunner", self.once("jobs", make))
 
     @property
     def counted_sides(self) -> dict[str, Any]:
         """What is known of the sides of labels, by task."""
-        return cast("dict[str, Any]", self._once("sides", dict))
+        return cast("dict[str, Any]", self.once("sides", dict))
 
     def start_behind_the_page(self) -> None:
         """Put the samples in, load the model, bring the index up to date, order the queue, resume runs.

@@ -16,6 +16,7 @@ from mmdemo.modality import DEFAULT_TASK, MODALITIES, modality_of, task_of_file
 from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
+from mmdemo.service.searching import searcher_by
 from mmdemo.store.splits import ALL, HELD_OUT
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text, short_id, text_key
@@ -127,8 +128,8 @@ class Media:
         rows = [counts.row(caption) for caption in sorted(found, key=lambda c: -c.score)]
         return answer(aligner.version, rows)
 
-    def decoded(self, path: Path, task: Task) -> Any:
-        """A file that is no item, decoded for the active version of a task.
+    def decoded(self, path: Path, task: Task, version: str = "") -> Any:
+        """A file that is no item, decoded for a version of a task; empty: for the active one.
 
         Raises:
             MediaError: it cannot be read.
@@ -137,7 +138,8 @@ class Media:
 
         require_file(path, self._ws.settings.max_file_mb)  # before seconds go into loading a model
         modality_of(task).describe(path, bounds(self._ws.settings))
-        return decode_file(self._context.models.aligner(task).towers.media, path, bounds(self._ws.settings))
+        tower = self._context.models.aligner(task, version or None).towers.media
+        return decode_file(tower, path, bounds(self._ws.settings))
 
     def evaluate(
         self, task: Task, version: str | None = None, pairs: str = "", split: str | None = None
@@ -167,17 +169,21 @@ class Media:
             measured = evaluate_workspace(self._ws, aligner, side)
         return {"task": task, "model": aligner.version, **measured.as_json(), "split": side}
 
-    def search(self, query: Query, task: Task = DEFAULT_TASK) -> Results:
-        """The nearest items or texts. What is not of the collection is searched by as a file is: what is made
-        of it is not kept.
+    def search(self, query: Query, task: Task = DEFAULT_TASK, version: str = "") -> Results:
+        """The nearest items or texts, by a version; empty: by the active one. An item that is not of the
+        collection is searched by as a file is: what is made of it is not kept.
+
+        Raises:
+            UserError: there is no such version or item, or the version has not read the collection yet.
         """
+        searcher = searcher_by(self._context, task, version)
         item = self.item(query.item) if query.item else None
         if item is not None and not item.listed:
             from mmdemo.retrieval.embed import load_medium
 
-            tower = self._context.models.aligner(task).towers.media
+            tower = self._context.models.aligner(task, version or None).towers.media
             query = replace(query, item=None, medium=load_medium(self._ws, tower, item))
-        return self._context.searcher_of(task).search(query)
+        return searcher.search(query)
 
 
 def require_modality(item: Item, task: Task) -> None:

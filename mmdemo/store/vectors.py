@@ -267,6 +267,14 @@ class VectorFile:
         return self._row_of
 
 
+def count_rows(path: Path) -> int:
+    """How many rows a vector file has, those included that were taken out; `path` is without a suffix."""
+    try:
+        return path.with_name(f"{path.name}.keys").stat().st_size // KEY_BYTES
+    except FileNotFoundError:
+        return 0
+
+
 def whole_rows(rows: np.ndarray) -> np.ndarray:
     """(N,) bool, of (N, D) rows: whether all of a row are numbers that a vector can have. What was
     overwritten holds finite ones too, of any size.

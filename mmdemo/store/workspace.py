@@ -17,7 +17,7 @@ access.key        what sessions are signed with; no part of a backup
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,7 +57,7 @@ from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_name, storable
 from mmdemo.store.transcripts import TranscriptStore
 from mmdemo.store.unfinished import remove_left
-from mmdemo.store.vectors import VectorFile
+from mmdemo.store.vectors import VectorFile, count_rows
 from mmdemo.store.versions import VersionTree
 from mmdemo.store.words import WordIndex
 
@@ -149,6 +149,16 @@ class Workspace:
             if name not in self._vectors:
                 self._vectors[name] = VectorFile(below(self.folder / "vectors", name), dim, dtype)
             return self._vectors[name]
+
+    def vector_rows(self, name: str) -> int:
+        """How many rows the vector file of that name has, whether it is open or not."""
+        return count_rows(below(self.folder / "vectors", name))
+
+    def let_go_of_vectors(self, unused: Callable[[str], bool]) -> None:
+        """Close vector files by their name; who asks for one again has it opened again."""
+        with self._lock:
+            for name in filter(unused, list(self._vectors)):
+                del self._vectors[name]
 
     def add_media(
         self, modality: str, data: bytes | Path, name: str, *, source: str, listed: bool = True

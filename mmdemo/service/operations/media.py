@@ -198,6 +198,7 @@ class SearchRequest(Request):
     state: ItemLabel = Field("", description="only items with a pair in this label state; empty: all")
     source: Name = Field("", description="only items from this source")
     everything: bool = Field(False, description="also what does not fit")
+    version: Name = Field("", description=VERSION)
 
 
 class SearchAnswer(Answer):
@@ -223,7 +224,7 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
     check_source(app.ws, request.task, request.source)
     medium: Any = None
     if request.file is not None and request.file.path is not None:
-        medium = app.media.decoded(request.file.path, request.task)
+        medium = app.media.decoded(request.file.path, request.task, request.version)
     query = Query(
         text=request.query.strip(),
         medium=medium,
@@ -234,7 +235,7 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
         source=request.source,
         everything=request.everything,
     )
-    found = app.media.search(query, request.task)
+    found = app.media.search(query, request.task, request.version)
     return SearchAnswer(**found.as_json())
 
 
