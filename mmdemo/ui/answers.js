@@ -77,12 +77,8 @@ mm.answers = (() => {
         marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict, known: result.label, then: query ? then : undefined }),
         h("button", { class: "mm-mark", type: "button", title: similarTitle, "aria-label": `Similar to ${text}`, onclick: similar }, "≈")));
   }
-  // What does not work with a query; `version` is the one that was chosen, which a search does not ask.
-  function told(answer, version = "") {
-    const other = version && version !== answer.model ? `Searches are answered by the active version, ${answer.model}, not by ${version}.` : "";
-    const said = [answer.note, other].filter(Boolean).join(" ");
-    return said && h("p", { class: "mm-note", role: "status", "data-search-note": true }, said);
-  }
+  // What does not work with a query.
+  const told = (answer) => answer.note && h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note);
   // That what people said of answers has moved them.
   const some = (n, one, more) => n && `${n} ${n === 1 ? one : more}`;
   const reordered = ({ ticked = 0, crossed = 0 }) => (ticked || crossed ? ` · reordered by ${[some(ticked, "tick", "ticks"), some(crossed, "cross", "crosses")].filter(Boolean).join(" and ")}` : "");

@@ -76,9 +76,9 @@ function search({ by: byItem = false, all = false } = {}) {
   asked = { by: byItem, all };
   if (byItem ? !needed(box) : !query) return byItem || fail(box, new Error("There is nothing to look for. Write some words."));
   remember();
-  const body = { task: about, k: 24, query, item: byItem ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
+  const body = { task: about, k: 24, query, item: byItem ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => box.replaceChildren(...[
-    legend([query && `“${query}”`, byItem && `the ${noun}`].filter(Boolean).join(" and ") + mm.answers.reordered(answer), answer.model), mm.answers.told(answer, state.version), note(answer),
+    legend([query && `“${query}”`, byItem && `the ${noun}`].filter(Boolean).join(" and ") + mm.answers.reordered(answer), answer.model), mm.answers.told(answer), note(answer),
     ...parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model, {
       then: () => { if (words.value.trim() === query) search(asked); },
       openTitle: `Align this ${noun}`, open: () => look(r.item).catch((e) => fail(box, e)),

@@ -225,12 +225,12 @@ function search({ by = false, find = "", all = false } = {}) {
   if (by ? !needed(box) : !query) return by || fail(box, new Error("There is nothing to look for. Write some words."));
   if (by) words.value = "";
   remember();
-  const body = { task: "speech-text", k: 12, query, item: by ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
+  const body = { task: "speech-text", k: 12, query, item: by ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => {
     const note = answer.note && !answer.results.length ? null : mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
     const more = !all && !(answer.note && !answer.results.length) && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ") + mm.answers.reordered(answer)), h("span", {}, answer.model)),
-      mm.answers.told(answer, state.version), note,
+      mm.answers.told(answer), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
         h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {

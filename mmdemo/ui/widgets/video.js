@@ -168,9 +168,9 @@ function search({ all = false } = {}) {
   asked = { all };
   if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
   remember();
-  return into(box, () => api("search", { task: "video-text", k: 12, query: text, everything: all }), (answer) => {
+  return into(box, () => api("search", { task: "video-text", k: 12, query: text, everything: all, version: state.version }), (answer) => {
     const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(asked); };
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”${mm.answers.reordered(answer)}`), h("span", {}, answer.model)), mm.answers.told(answer, state.version), note,
+    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”${mm.answers.reordered(answer)}`), h("span", {}, answer.model)), mm.answers.told(answer), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
         h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: "Play from here", onclick: async () => {
           try { if (r.item !== state.item) await choose(r.item); if (r.item !== state.item) return; player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
