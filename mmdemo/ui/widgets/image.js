@@ -260,7 +260,7 @@ function search({ by: byPicture = false, all = false } = {}) {
   if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by the picture."));
   if (byPicture && !state.item) return fail(box, new Error("There is no picture to search by. Drop one on the left, or choose a sample."));
   remember();
-  const body = { k: 24, query, item: byPicture ? state.item : "", ...mm.answers.request(mm.answers.wishes(element, asked)) };
+  const body = { k: 24, query, item: byPicture ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => {
     const note = mm.answers.note(answer);
     const by = legend((query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture") + mm.answers.reordered(answer), answer.model);
