@@ -78,7 +78,7 @@ mm.answers = (() => {
         h("button", { class: "mm-mark", type: "button", title: similarTitle, "aria-label": `Similar to ${text}`, onclick: similar }, "≈")));
   }
   // What does not work with a query.
-  const told = (answer) => answer.note && h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note);
+  const told = (answer) => (answer.note ? h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note) : "");
   // That what people said of answers has moved them.
   const some = (n, one, more) => n && `${n} ${n === 1 ? one : more}`;
   const reordered = ({ ticked = 0, crossed = 0 }) => (ticked || crossed ? ` · reordered by ${[some(ticked, "tick", "ticks"), some(crossed, "cross", "crosses")].filter(Boolean).join(" and ")}` : "");

@@ -270,7 +270,7 @@ function search({ by: byPicture = false, all = false } = {}) {
           h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), mm.answers.likely(r, answer.model)),
           state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null)), { all: more })
       : mm.answers.parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model)), { wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: more });
-    box.replaceChildren(...[by, mm.answers.told(answer, state.version), note, ...list].filter(Boolean));
+    box.replaceChildren(...[by, mm.answers.told(answer), note, ...list].filter(Boolean));
   });
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
