@@ -86,13 +86,19 @@ def names_folder(name: str) -> bool:
     """Whether a name of a model, or of one of two towers, means a folder of this machine, perhaps with a
     revision behind it.
     """
-    for kind, _, model in _towers_of(name):
-        if f"{kind}:".endswith(LOCAL) or model.startswith(("/", "~", ".")) or ".." in Path(model).parts:
-            return True
-        before = [model[:place] for place, sign in enumerate(model) if sign == "@"]
-        if any(is_folder(at_home(Path(one))) for one in (model, *before) if one):
-            return True
-    return False
+    towers = _towers_of(name)
+    if any(f"{kind}:".endswith(LOCAL) for kind, _, _ in towers):
+        return True
+    # whole, too: the name of a folder may hold the signs between loader, towers and revision
+    return any(map(_is_place, (name, name.partition(":")[2], *(model for _, _, model in towers))))
+
+
+def _is_place(name: str) -> bool:
+    """Whether it is written as a path, or is that of a folder, perhaps with a revision behind it."""
+    if name.startswith(("/", "~", ".")) or ".." in re.split(r"[/\\@]", name):
+        return True
+    before = [name[:place] for place, sign in enumerate(name) if sign == "@"]
+    return any(is_folder(at_home(Path(one))) for one in (name, *before) if one)
 
 
 def _towers_of(name: str) -> list[tuple[str, str, str]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdemo.errors import UserError
-from mmdemo.models.find_model import find_preset
-from mmdemo.models.presets import PROPOSED, Preset
+from mmdemo.models.find_model import find_preset, names_folder
+from mmdemo.models.presets import PRESETS, PROPOSED, Preset
 from mmdemo.models.protocols import Task
 
 if TYPE_CHECKING:
@@ -28,17 +28,33 @@ class VersionSource:
     folder: Path | None  # its weights; None: the base version itself
 
 
+def _require_named_here(ws: Workspace, version_id: str, name: str) -> None:
+    """Refuse a folder that the database names and nobody at this machine has: it may be anybody's."""
+    if name not in PRESETS and names_folder(name) and not ws.named_models.knows(name):
+        raise UserError(
+            f"{version_id} stands on a model in a folder that a backup names, and nobody at this machine.",
+            "Name the folder here once: mmdemo models use LOADER:FOLDER.",
+        )
+
+
 def version_source(ws: Workspace, version_id: str) -> VersionSource:
     """Where a workspace keeps a version.
 
     Raises:
-        UserError: there is no such version.
+        UserError: there is no such version, it stands on no model of its task, or on one in a folder that
+            only a backup names.
     """
     version = ws.versions.get(version_id)
     if version.base == PROPOSED:
         raise UserError(f"{version_id} is a version of {version.task} and has no network.", "Choose another.")
     folder = ws.version_folder(version_id) if version.parent else None
+    _require_named_here(ws, version_id, version.base)
     preset = find_preset(version.base)
+    if preset.task != version.task:
+        raise UserError(
+            f"{version_id} is a version of {version.task}, and stands on a model of {preset.task}.",
+            "Choose another.",
+        )
     holder: str | None = version_id
     while holder is not None:
         adapter, network = (ws.version_folder(holder) / name for name in (ADAPTER, NETWORK))

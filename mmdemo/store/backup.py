@@ -23,7 +23,8 @@ from mmdemo.settings import DATABASE
 from mmdemo.store.archive import UNREADABLE, opened, unpack
 from mmdemo.store.changes import REMOVE
 from mmdemo.store.database import Database
-from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree
+from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree, write_durably
+from mmdemo.store.named_models import FILE as NAMED_MODELS
 from mmdemo.store.row_values import odd_values
 from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.schema import CURE
@@ -176,6 +177,8 @@ def restore(archive: Path, folder: Path) -> Lacking:
             fresh = temporary / "workspace"
             fresh.mkdir()
             lacking = _prepare(archive, fresh)
+            if not (folder / NAMED_MODELS).exists():
+                write_durably(fresh / NAMED_MODELS, b"[]")  # of what it names, nothing was named here
             for name in PARTS:  # whose place may have an empty folder of that name
                 with suppress(FileNotFoundError):
                     (folder / name).rmdir()
@@ -205,6 +208,7 @@ def replace(ws: Workspace, archive: Path) -> Restored:
         fresh = temporary / "workspace"
         fresh.mkdir()
         lacking = _prepare(archive, fresh, _page_size(ws.folder / DATABASE))
+        ws.named_models.begin(ws.versions.bases())
         kept = new_name(ws.folder / BACKUPS, f"{BEFORE}{now():%Y%m%d-%H%M%S}")
         sync_tree(fresh)
         swap(ws.folder, fresh, kept)

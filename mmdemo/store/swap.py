@@ -21,6 +21,7 @@ from mmdemo.media.below import below
 from mmdemo.media.listing import entries
 from mmdemo.settings import DATABASE
 from mmdemo.store.durable import sync_folder, write_durably
+from mmdemo.store.named_models import FILE as NAMED_MODELS
 from mmdemo.store.scratch import WITHOUT_SCRATCH
 from mmdemo.store.sessions import keep_sessions
 from mmdemo.store.unfinished import unfinished
@@ -91,6 +92,8 @@ def swap(folder: Path, fresh: Path, kept: Path) -> None:
         write_durably(folder / NOTE, json.dumps(note).encode())
         kept.mkdir(parents=True)
         copy_database(folder / DATABASE, kept / DATABASE)
+        with suppress(FileNotFoundError):  # which is there where `replace` of backup.py calls
+            shutil.copyfile(folder / NAMED_MODELS, kept / NAMED_MODELS)
         _move(folder, fresh, kept)
 
     try:

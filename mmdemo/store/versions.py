@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from mmdemo.errors import UserError
 from mmdemo.store.database import Database
+from mmdemo.store.named_models import NamedModels
 from mmdemo.store.tables import Activation, Version, now
 
 BY_SETTING = "(setting)"  # the annotator of an activation that nobody asked for
@@ -17,17 +18,32 @@ SHOWN = 8  # versions that a refusal names
 class VersionTree:
     """The versions of each task and the history of their activation."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, named: NamedModels) -> None:
         self._database = database
+        self._named = named
 
     def add_base(self, task: str, version_id: str, preset: str) -> None:
-        """Make sure that a base version is there; which one is active does not change."""
+        """Make sure that a base version is there; which one is active does not change.
+
+        Args:
+            task: whose.
+            version_id: its id.
+            preset: the name of its preset, which was named at this machine or is in its settings.
+        """
+        self._named.note(preset)
         with self._database.write() as session:
             known = session.get(Version, version_id)
             if known is None:
                 session.add(Version(id=version_id, task=task, base=preset))
             else:
                 known.removed_at = None
+                if known.parent is None:  # a backup may say otherwise of it
+                    known.base = preset
+
+    def bases(self) -> set[str]:
+        """The names of the models on which versions stand."""
+        with self._database.read() as session:
+            return set(session.scalars(select(Version.base).distinct()))
 
     def ensure_base(self, task: str, version_id: str, preset: str, *, asked: bool = True) -> None:
         """Make sure that a base version is there, and active where nothing is yet.

@@ -10,6 +10,7 @@ cache/            thumbnails; may be deleted
 backups/          the workspaces that were here before a restore, the last three
 import.json       which import is on or was broken off, with what it has read in imports/
 folders.json      where the folders of this machine are that were imported; no part of a backup
+models.json       which models were named at this machine, once something was restored; no part of a backup
 restore.json      what a restore that is on is about to change; generation: how many there were
 access.key        what sessions are signed with; no part of a backup
 """
@@ -43,6 +44,7 @@ from mmdemo.store.labels import LabelLog
 from mmdemo.store.made_before import discard_made_before
 from mmdemo.store.made_files import MadeFiles
 from mmdemo.store.media_store import MediaStore, byte_count, id_of
+from mmdemo.store.named_models import NamedModels
 from mmdemo.store.names import NameLog
 from mmdemo.store.outside import OutsideFiles
 from mmdemo.store.pairs import PairStore
@@ -133,7 +135,8 @@ class Workspace:
         self.removals = Removals(self.database, self.media, self.made, self.folder / "vectors")
         self.transcripts = TranscriptStore(self.database)
         self.words = WordIndex(self.database)
-        self.versions = VersionTree(self.database)
+        self.named_models = NamedModels(self.folder)
+        self.versions = VersionTree(self.database, self.named_models)
         self.runs = RunLog(self.database)
         self.attempts = AttemptLog(self.database)
         self.grants = GrantLog(self.database)

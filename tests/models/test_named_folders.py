@@ -31,6 +31,9 @@ NAMES = [
     "here@",
     "here@main",
     "here@a@b",
+    "it:is",
+    "dual:it:is",
+    "dual:{}/it:is",
 ]
 
 
@@ -39,6 +42,7 @@ def test_from_elsewhere_no_folder_is_looked_into_and_none_is_told_from_one_that_
     name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "here").mkdir()
+    (folder / "it:is").mkdir()
     monkeypatch.chdir(folder)
     for role in ("trainer", "owner"):
         with asking(Asker(role, "a session")), pytest.raises(UserError) as refused:  # type: ignore[arg-type]
