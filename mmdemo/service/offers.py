@@ -62,9 +62,13 @@ class Offers:
         self._trials: dict[str, _Trial] = {}  # by task: the latest
         self._lock = threading.Lock()
 
-    def offer(self, task: str) -> dict[str, Any]:
+    def offer(self, task: str, ask_hub: bool = True) -> dict[str, Any]:
         """The model with the highest published figure above that of the one in use, which fits in the memory
         that is free and is here or can be fetched; without one, why, where there is something to say.
+
+        Args:
+            task: what it is for.
+            ask_hub: whether the Hub is asked if it can be reached; else that is left open.
         """
         from mmdemo.labeling.snapshot import take_snapshot
 
@@ -76,7 +80,7 @@ class Offers:
         base = self._ws.versions.get(active).base
         if base not in PRESETS:  # named by hand: nobody can say how it compares
             return nothing
-        found, sentence = self._best(task, PRESETS[base], trial.model if trial else "")
+        found, sentence = self._best(task, PRESETS[base], trial.model if trial else "", ask_hub)
         if found is None:
             return nothing | {"sentence": sentence}
         snapshot = take_snapshot(self._ws, task)
@@ -87,7 +91,7 @@ class Offers:
         }
         return nothing | {"model": self._facts(found) | pairs}
 
-    def _best(self, task: Task, base: Preset, tried: str) -> tuple[Preset | None, str]:
+    def _best(self, task: Task, base: Preset, tried: str, ask_hub: bool) -> tuple[Preset | None, str]:
         from mmdemo.models.hub.local_cache import damage, is_local
         from mmdemo.models.hub.reach import why_closed
         from mmdemo.models.memory import free_memory_mb, memory_mb
@@ -99,7 +103,7 @@ class Offers:
         here = [p for p in fitting if is_local(p) and not damage(p)]
         if here[:1] == fitting[:1]:
             return here[0], ""
-        closed = why_closed()
+        closed = why_closed(ask_hub)
         if not closed:
             return fitting[0], ""
         if here:

@@ -33,11 +33,11 @@ mm.version = (() => {
       h("span", { class: "mm-tick" }, on ? mm.icon("done") : ""),
       h("span", {}, h("b", {}, v.id), h("span", { class: "mm-fine" }, about(v))));
   }
-  // All versions and models stand in the Fine-tune tab.
-  function openAll() {
+  // All versions and models stand in the Fine-tune tab, each in a part of it.
+  function openPart(name) {
     [...document.querySelectorAll(".tab-container button[role=tab]")].find((b) => b.textContent.trim() === "Fine-tune")?.click();
     (function press() {  // Gradio lays a tab out when it is opened first
-      const part = document.querySelector("#mm-finetune [data-part=versions]");
+      const part = document.querySelector(`#mm-finetune [data-part=${name}]`);
       if (part?.onclick) part.click(); else requestAnimationFrame(press);
     })();
   }
@@ -46,7 +46,7 @@ mm.version = (() => {
     const box = h("div", { class: "mm-pop mm-menu", popover: "auto", role: "menu", "aria-label": "Version" });
     document.body.append(box);
     const done = () => { box.hidePopover(); button.focus(); };
-    const all = () => h("button", { type: "button", role: "menuitem", onclick: () => { box.hidePopover(); openAll(); } }, h("span", { class: "mm-tick" }), h("span", {}, "All versions and models"));
+    const all = () => h("button", { type: "button", role: "menuitem", onclick: () => { box.hidePopover(); openPart("versions"); } }, h("span", { class: "mm-tick" }), h("span", {}, "All versions and models"));
     const items = () => [...box.querySelectorAll("button")];
     box.addEventListener("toggle", (e) => button.setAttribute("aria-expanded", String(e.newState === "open")));
     box.addEventListener("keydown", (e) => {
@@ -70,5 +70,5 @@ mm.version = (() => {
     Object.entries({ "aria-haspopup": "menu", "aria-expanded": "false" }).forEach((pair) => button.setAttribute(...pair));
     button.addEventListener("click", open);
   }
-  return { of, choose, follow, ofLink, menu };
+  return { of, choose, follow, ofLink, menu, openPart };
 })();

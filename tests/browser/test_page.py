@@ -388,6 +388,6 @@ def test_a_bold_word_is_set_in_one_typeface(served: Served, open_page: Open) -> 
     browser.send("DOM.enable")
     browser.send("CSS.enable")
     root = browser.send("DOM.getDocument", {"depth": -1})["root"]["nodeId"]
-    word = browser.send("DOM.querySelector", {"nodeId": root, "selector": "#mm-image .mm-segments button"})
+    word = browser.send("DOM.querySelector", {"nodeId": root, "selector": "#mm-image .mm-views button"})
     fonts = browser.send("CSS.getPlatformFontsForNode", {"nodeId": word["nodeId"]})["fonts"]
     assert len(fonts) == 1 and fonts[0]["isCustomFont"], fonts

@@ -84,6 +84,7 @@ def test_what_is_offered_fits_the_memory_and_its_reason_is_the_published_figure_
     offer = app.offers.offer(TASK)["model"]
     assert offer["id"] == CLIP and offer["at_hand"] and offer["size_mb"] == 605 and offer["pairs"] == 6
     assert offer["published"].startswith(PUBLISHED) and offer["against"] == BASE
+    assert app.offers.offer(TASK, ask_hub=False)["model"] == offer
     assert app.offers.offer("captioning") == {"model": None, "sentence": "", "trial": None}
 
 
@@ -100,6 +101,7 @@ def test_where_the_hub_cannot_be_reached_there_is_a_sentence_and_no_offer(
     labelled: Callable[..., App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = labelled()
+    reach._known.clear()
     offer = app.offers.offer(TASK)
     assert offer["model"] is None
     assert offer["sentence"] == (
@@ -107,6 +109,8 @@ def test_where_the_hub_cannot_be_reached_there_is_a_sentence_and_no_offer(
     )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    unasked = app.offers.offer(TASK, ask_hub=False)["model"]  # whether it can be fetched is left open
+    assert unasked["id"] == SIGLIP2 and not unasked["at_hand"] and not reach._known
     assert app.offers.offer(TASK)["sentence"].endswith("and 127.0.0.1:9 cannot be reached.")
 
 

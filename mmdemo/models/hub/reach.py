@@ -49,13 +49,17 @@ def unreachable_host() -> str:
     return urlparse(constants.ENDPOINT).netloc if _unreachable() is not None else ""
 
 
-def why_closed() -> str:
-    """Why nothing can be fetched from the Hub, as a part of a sentence; empty: it can."""
+def why_closed(ask: bool = True) -> str:
+    """Why nothing can be fetched from the Hub, as a part of a sentence; empty: it can.
+
+    Args:
+        ask: whether the Hub is asked; else only what forbids it here is known.
+    """
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE forbids to fetch it"
-    host = unreachable_host()
+    host = unreachable_host() if ask else ""
     return f"{host} cannot be reached" if host else ""
 
 

@@ -13,6 +13,12 @@ from mmdemo.service.operations.table import operation
 from mmdemo.service.operations.versions import VersionsRequest
 
 
+class OfferRequest(VersionsRequest):
+    """Of which task, and whether the Hub may be asked."""
+
+    ask_hub: bool = Field(True, description="whether the Hub is asked if it can be reached")
+
+
 class TryRequest(Request):
     """A model."""
 
@@ -28,9 +34,9 @@ class TakeRequest(TryRequest):
 
 
 @operation("offered_model", role="viewer", quick=True)
-def offered_model(app: App, request: VersionsRequest) -> dict[str, Any]:
+def offered_model(app: App, request: OfferRequest) -> dict[str, Any]:
     """The model that may be better and fits this machine, and where trying one stands."""
-    return app.offers.offer(request.task)
+    return app.offers.offer(request.task, request.ask_hub)
 
 
 @operation("try_model", role="trainer", quick=True)

@@ -303,8 +303,9 @@ const otherVersion = () => { remember(); if (state.item && state.view === "align
   if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(view);
   await mm.drawn();  // the model's work would take the processor from the page that is being drawn
-  if (["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn)) return;  // the person was quicker
-  if (view === "align" && captions.value) align();
+  if (["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn)) return tellOfStronger();  // the person was quicker
+  if (view === "align" && captions.value) await align();
   if (view === "caption" && state.item) propose();
   if (view === "search" && (link.text || there)) search({ by: Boolean(link.by && there) || !link.text, all: Boolean(link.all) });
+  tellOfStronger();
 })();
