@@ -23,24 +23,24 @@ from mmdemo.errors import MediaError
 
 LANGUAGES = {
     "German": (
-        ["cp1252", "mac_roman", "utf-16-le"],
+        ["cp1252", "mac_roman", "cp850", "utf-16-le"],
         "Eine Katze sitzt auf dem grünen Sofa|Zwei Mädchen spielen Fußball im Garten|Der Hund läuft über die Straße|"
         "Ein großer Baum vor dem Haus|Äpfel und Birnen auf dem Tisch|Ein Mann fährt mit dem Fahrrad|"
         "Schöne Aussicht über den See|Müde Reisende im Zug nach Köln",
     ),
     "French": (
-        ["cp1252", "mac_roman", "utf-16-be"],
+        ["cp1252", "mac_roman", "cp850", "utf-16-be"],
         "Une tasse de café crème à l’hôtel|Un garçon joue à la plage|La forêt en été, près de l’église|"
         "Deux élèves devant le tableau|Où est le château ?|Un gâteau aux fraises|Le train arrive à la gare|"
         "Une vieille maison brûlée",
     ),
     "Spanish": (
-        ["cp1252", "mac_roman"],
+        ["cp1252", "mac_roman", "cp850"],
         "Un niño come una manzana|La montaña está cubierta de nieve|¿Dónde está el perro?|Una señora con paraguas|"
         "El camión rojo en la calle|Un pájaro en el árbol|Mañana por la mañana|Dos jóvenes bailan",
     ),
     "Polish": (
-        ["cp1250", "iso8859_2"],
+        ["cp1250", "iso8859_2", "cp852"],
         "Żółty kot śpi na łóżku|Dziewczyna je jabłko|Mężczyzna jedzie na rowerze|Duży pies biegnie przez łąkę|"
         "Książki leżą na półce|Dzieci bawią się w śniegu|Stary zamek nad rzeką|Świeże kwiaty w wazonie",
     ),
@@ -82,7 +82,7 @@ LANGUAGES = {
         "איש רוכב על אופניים|נוף יפה של האגם|נוסעים עייפים ברכבת",
     ),
     "Arabic": (
-        ["cp1256"],
+        ["cp1256", "iso8859_6"],
         "قطة تجلس بجانب النافذة|فتاتان تلعبان في الحديقة|الكلب يركض عبر الطريق|شجرة كبيرة أمام البيت|تفاح على الطاولة|"
         "رجل يركب دراجة|منظر جميل للبحيرة|ركاب متعبون في القطار",
     ),
@@ -112,7 +112,7 @@ LANGUAGES = {
         "자전거를 타는 남자|호수의 아름다운 경치|기차 안의 지친 승객들",
     ),
     "English": (
-        ["cp1252", "utf-16-le"],
+        ["cp1252", "mac_roman", "utf-16-le"],
         "The cat’s bowl – full|A “quick” fox…|It’s raining in Łódź? No|Don’t feed the pigeons|A café’s window|"
         "The child’s 1½ apples|£5 for a naïve painting|Two dogs – one ball",
     ),

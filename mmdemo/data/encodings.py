@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001  the letters of other scripts are meant
 """Bytes as text: UTF-8 where they are it, else what their marks, their zeros, their letters or
 charset-normalizer say.
 """
@@ -10,6 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 
+from mmdemo.data.letters import Told, likeliest
 from mmdemo.errors import MediaError
 
 MARKS = (
@@ -27,11 +27,15 @@ NAMES = {  # of encodings that are looked for, as people know them
     "cp1254": "Windows-1254",
     "cp1255": "Windows-1255",
     "cp1256": "Windows-1256",
+    "cp1257": "Windows-1257",
     "cp874": "Windows-874",
     "cp866": "CP866",
+    "cp850": "CP850",
+    "cp852": "CP852",
     "koi8_r": "KOI8-R",
     "iso8859_2": "ISO 8859-2",
     "iso8859_5": "ISO 8859-5",
+    "iso8859_6": "ISO 8859-6",
     "iso8859_7": "ISO 8859-7",
     "mac_roman": "Mac Roman",
     "mac_cyrillic": "Mac Cyrillic",
@@ -56,7 +60,6 @@ _CHINESE = (
     "来來国國为爲説说說时時会會对對过過学學还還进進样樣开開从從实實无無与與长長机機业業将將两兩间間问問头頭见見门門气氣"
 )
 _HANGUL = "이다는의가을를에하고도지로한리사기어나아자서시그대은인라들해수있일보과와습니까요고양개집물산"
-_RUSSIAN = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфё"
 _WIDE = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]")
 SCRIPTS = {  # what texts in an encoding consist of, and the characters that are frequent in them
     "cp932": (_WIDE, _KANA),
@@ -64,24 +67,18 @@ SCRIPTS = {  # what texts in an encoding consist of, and the characters that are
     "gb18030": (re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]"), _CHINESE),
     "big5": (re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]"), _CHINESE),
     "cp949": (re.compile(r"[\uac00-\ud7a3]"), _HANGUL),
-    "cp1251": (re.compile(r"[А-яЁёІіЇїЄєЎў«»—№]"), _RUSSIAN),
-    "koi8_r": (re.compile(r"[А-яЁё]"), _RUSSIAN),
-    "cp1253": (re.compile(r"[\u0370-\u03ff]"), "αοιετσνρκπυλμίάόήθέύγδωχφβύώξζηςψ"),
 }
-# A capital, or a letter of ASCII, within a word: it is another encoding.
-ODD_WORD = re.compile(r"[а-яёα-ω][А-ЯЁΑ-Ω]|[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]")
 OWN = 0.85  # of the characters beyond ASCII are of the script
-LIKE = 0.55  # likeness below which a text is in none of these
+LIKE, WIDE_LIKE = 0.55, 0.7  # likeness below which a text is in none of these
 SAMPLE = 60_000  # bytes by which a text is judged
+LETTERS = 8_000  # those by whose letters it is
 MOST_ZEROS = 0.3  # of every second byte: then they are halves of characters
+ONE_SCRIPT = re.compile(  # of UTF-16 without a zero, as a text without blanks: all letters are of one script
+    r"[\u0400-\u04ff]{4,}|[\u0370-\u03ff]{4,}|[\u0590-\u05ff]{4,}|[\u0600-\u06ff]{4,}|[\u0e00-\u0e7f]{4,}"
+)
+CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")  # which no text has
 WHOLE_LINES = 0.9  # of the lines with other than ASCII: so many in UTF-8, and the others are damaged
-FEW, SOME = (
-    4,
-    40,
-)  # bytes beyond ASCII: of fewer only what is western is known; of so many letters are counted
-# Western text: letters with accents stand in words of others, one or two at a time; the rest are marks.
-ODD_WESTERN = re.compile(r"[À-ÖØ-öø-ÿŒœŠšŽžŸ]{3}|[\x80-\x9f‚ƒ„†‡ˆ‰‹Œ›˜¥¦¤¬¯¸¹²³ªº¶¿¡]{2}")
-MARKS_OF_PRINT = "‘’“”‚„–—…•«»‹›"
+FEW = 4  # bytes beyond ASCII, of which charset-normalizer says nothing
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,7 @@ class Decoded:
 
     text: str
     name: str = ""  # of the encoding as people know it, where it had to be found out; empty: it is plain
+    is_guess: bool = False  # whether it may as well be another one
 
 
 def decode(data: bytes, called: str) -> Decoded:
@@ -111,20 +109,21 @@ def decode(data: bytes, called: str) -> Decoded:
             return Decoded(data.decode("iso2022_jp"), NAMES["iso2022_jp"])
     with suppress(UnicodeDecodeError):
         text = data.decode("utf-8")
-        if (wide := _wide(data)) is None:
+        wide = _wide(data) or (_wide_by_script(data) if CONTROLS.search(data) else None)
+        if wide is None:
             return Decoded(text)
         with suppress(UnicodeDecodeError):
             return Decoded(data.decode(wide), NAMES[wide])
         return Decoded(text)
-    if (wide := _wide(data)) is not None:
+    if (wide := _wide(data) or _wide_by_script(data)) is not None:
         with suppress(UnicodeDecodeError):
             return Decoded(data.decode(wide), NAMES[wide])
     if _is_damaged_utf_8(data):  # its other lines are whole; what holds what is no character is told by row
         return Decoded(data.decode("utf-8", "surrogateescape"), "UTF-8 with bytes that are no characters")
-    encoding = _encoding(data)
-    if encoding:
+    told = _encoding(data)
+    if told is not None:
         with suppress(UnicodeDecodeError):
-            return Decoded(data.decode(encoding), NAMES[encoding])
+            return Decoded(data.decode(told.encoding), NAMES[told.encoding], told.is_guess)
     raise MediaError(f"{called} is in no encoding that is known.", "Save it as UTF-8.")
 
 
@@ -140,6 +139,20 @@ def _wide(data: bytes) -> str | None:
     return "utf-16-be" if low >= MOST_ZEROS and high < low / 4 else None
 
 
+def _wide_by_script(data: bytes) -> str | None:
+    """UTF-16 of a text without a zero: one in letters of one script, or in frequent characters of Chinese,
+    Japanese or Korean.
+    """
+    if len(data) < 8 or len(data) % 2:
+        return None
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with suppress(UnicodeDecodeError):
+            text = data[:SAMPLE].decode(encoding)
+            if ONE_SCRIPT.fullmatch(text) or max(_likeness(text, e) for e in SCRIPTS) >= WIDE_LIKE:
+                return encoding
+    return None
+
+
 def _is_damaged_utf_8(data: bytes) -> bool:
     lines = [line for line in data.split(b"\n") if not line.isascii()]
     whole = 0
@@ -149,34 +162,33 @@ def _is_damaged_utf_8(data: bytes) -> bool:
     return whole >= WHOLE_LINES * len(lines) and whole > 1
 
 
-def _encoding(data: bytes) -> str:
-    """The encoding that a text is likely in; empty where nobody knows.
+def _encoding(data: bytes) -> Told | None:
+    """The encoding that a text is likely in; None where nobody knows.
 
-    It is charset-normalizer's to say, but where there is little to go by: quotation marks and a letter or two
-    are western, and in Chinese, Japanese and Korean a caption is enough by its frequent characters, in
-    Cyrillic and Greek too.
+    Chinese, Japanese and Korean are known by their frequent characters, texts of one byte a character by the
+    letters of their language; of what is left charset-normalizer says it.
     """
+    sample = _sample(data)
+    found = {}
+    for encoding in SCRIPTS:
+        with suppress(UnicodeDecodeError):
+            found[encoding] = _likeness(sample.decode(encoding), encoding)
+    best = max(found, key=lambda encoding: found[encoding], default="")
+    few = sample if len(sample) <= LETTERS else sample[:LETTERS].rpartition(b"\n")[0] or sample[:LETTERS]
+    told = likeliest(few)
+    is_sure = told is not None and not told.is_guess
+    if best and found[best] >= (WIDE_LIKE if is_sure else LIKE):
+        return Told(best, False)
+    if told is not None:
+        return told
+    if sum(byte > 0x7F for byte in sample) < FEW:
+        return None
     import charset_normalizer
 
-    sample = _sample(data)
-    beyond = sum(byte > 0x7F for byte in sample)
-    western = sample.decode("cp1252", "replace")
-    is_western = "\ufffd" not in western and not ODD_WESTERN.search(western)
-    others = [c for c in western if not c.isascii()]
-    if is_western and (beyond < FEW or 2 * sum(c in MARKS_OF_PRINT for c in others) >= len(others)):
-        return "cp1252"
-    found = {}
-    for encoding, (script, _) in SCRIPTS.items():
-        if beyond < SOME or script is _WIDE or encoding in ("gb18030", "big5", "cp949"):
-            with suppress(UnicodeDecodeError):
-                found[encoding] = _likeness(sample.decode(encoding), encoding)
-    best = max(found, key=lambda encoding: found[encoding], default="")
-    if best and found[best] >= LIKE:
-        return best
-    if beyond < FEW:
-        return ""
-    told = charset_normalizer.from_bytes(_beginning(data), cp_isolation=ASKED, enable_fallback=False).best()
-    return told.encoding if told is not None else "cp1252" if is_western else ""
+    by_library = charset_normalizer.from_bytes(
+        _beginning(data), cp_isolation=ASKED, enable_fallback=False
+    ).best()
+    return None if by_library is None else Told(by_library.encoding, True)
 
 
 def _beginning(data: bytes) -> bytes:
@@ -188,7 +200,7 @@ def _likeness(text: str, encoding: str) -> float:
     """How much a text is like one in the script of its encoding, 0..1."""
     others = [c for c in text if not c.isascii()]
     script, frequent = SCRIPTS[encoding]
-    if not others or ODD_WORD.search(text):
+    if not others:
         return 0.0
     own = sum(bool(script.match(c)) for c in others) / len(others)
     often = sum(c in frequent for c in others) / len(others)

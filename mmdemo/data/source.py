@@ -145,7 +145,10 @@ class Source:
         self._require_inside(path)
         found = decode(read_whole(path), path.name)
         if found.name:
-            self.note(f"{path.name} was read as {found.name}.")
+            guess = (
+                ", which is a guess: where its texts look wrong, save it as UTF-8" if found.is_guess else ""
+            )
+            self.note(f"{path.name} was read as {found.name}{guess}.")
         return found.text
 
     def head(self, path: Path) -> str:

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001  the letters of other scripts are meant
+# ruff: noqa: RUF001, E501  the letters of other scripts are meant, which are wider than one
 """Bytes as text, and tables as people's tools write them."""
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from mmdemo.data.delimited import rows_of, split_head
-from mmdemo.data.encodings import decode
+from mmdemo.data.encodings import NAMES, decode
 from mmdemo.data.importing import import_source
+from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Row
 from mmdemo.data.tables import names_medium
 from mmdemo.errors import MediaError
 from mmdemo.service.app import App
@@ -69,9 +71,75 @@ def test_one_damaged_line_of_utf_8_costs_that_line_only(ws: Workspace, tmp_path:
     assert report.pairs == 19 and [s.row for s in report.skipped] == [4]
 
 
+LINES = {  # of ten captions, as people's tables have them
+    "Hebrew": (
+        ("cp1255",),
+        "כלב ישן על הספה|אישה צעירה קוראת ספר|שני גברים משחקים כדורגל|שקיעה מעל הים|הילד מחזיק בלון|כוס מים על השולחן|"
+        "רחוב צר בעיר|ציפור יושבת על ענף|שלג מכסה את ההרים|רוכב אופניים בשביל",
+    ),
+    "Polish": (
+        ("cp1250", "iso8859_2", "cp852"),
+        "Pies śpi na kanapie|Młoda kobieta czyta książkę|Dwóch mężczyzn gra w piłkę|Zachód słońca nad morzem|"
+        "Dziecko trzyma balon|Szklanka wody na stole|Wąska uliczka w mieście|Ptak siedzi na gałęzi|Śnieg pokrywa góry|"
+        "Rowerzysta jedzie ścieżką",
+    ),
+    "Russian": (
+        ("cp1251", "mac_cyrillic", "koi8_r", "cp866", "iso8859_5"),
+        "собака спит на диване|Молодая женщина читает книгу|два мужчины играют в футбол|закат над морем|"
+        "Ребёнок держит шар|стакан воды|узкая улица в городе|птица сидит на ветке|снег покрывает горы|велосипедист",
+    ),
+    "Arabic": (
+        ("cp1256", "iso8859_6"),
+        "الكلب نائم على الأريكة|امرأة شابة تقرأ كتابا|رجلان يلعبان كرة القدم|غروب الشمس فوق البحر|الطفل يمسك بالونا|"
+        "كوب ماء على الطاولة|شارع ضيق في المدينة|طائر على الغصن|الثلج يغطي الجبال|راكب دراجة",
+    ),
+    "German": (
+        ("cp1252", "mac_roman", "cp850"),
+        "Der kleine Junge hält einen Luftballon|Drei Vögel über dem Dorf|Grüße aus München|Das Frühstück steht bereit|"
+        "Ein Boot bei Sonnenuntergang|Eine ältere Frau mit Hut|Schnee auf den Dächern|Kinder am Strand|Die Brücke|Ein Fuß",
+    ),
+    "Greek": (
+        ("cp1253", "iso8859_7"),
+        "Ο σκύλος κοιμάται στον καναπέ|Μια νέα γυναίκα διαβάζει|Δύο άντρες παίζουν|Ηλιοβασίλεμα πάνω από τη θάλασσα|"
+        "Το παιδί κρατά μπαλόνι|Ένα ποτήρι νερό|Στενός δρόμος|Άσπρο πουλί στο κλαδί|Χιόνι στα βουνά|Ποδηλάτης",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", LINES)
+def test_a_table_of_ten_lines_is_read_in_the_encoding_that_it_is_in(language: str) -> None:
+    encodings, said = LINES[language]
+    lines = (f"images/{i}.jpg,{caption}\r\n" for i, caption in enumerate(said.split("|")))
+    text = "file_name,text\r\n" + "".join(lines)
+    for encoding in encodings:
+        found = decode(text.encode(encoding), "m.csv")
+        assert (found.text, found.name) == (text, NAMES[encoding])
+
+
+@pytest.mark.parametrize(
+    "text", ["猫が窓のそばに座っている", "кошкасидитнаокне", "一只猫坐在窗边看着大海", "חתוליושבליד"]
+)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_known_without_a_mark_and_without_a_blank(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding), "m.txt").text == text
+
+
+def test_an_encoding_that_cannot_be_told_is_said_to_be_a_guess(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png())
+    (folder / "m.csv").write_bytes("file_name,text\na.png,caña\n".encode("cp1252"))
+    with open_source(str(folder)) as opened:
+        assert [row.text for row in opened.rows() if isinstance(row, Row)] == ["caña"]
+        (note,) = opened.source.notes
+    assert note == (
+        "m.csv was read as Windows-1252, which is a guess: where its texts look wrong, save it as UTF-8."
+    )
+
+
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(MediaError, match=r"m.csv is in no encoding that is known"):
-        decode(b"file_name,text\na.png,\x81\xfe\n", "m.csv")
+        decode(b"file_name,text\na.png," + bytes(range(0x80, 0x100)), "m.csv")
 
 
 def table(text: str, suffix: str = ".csv") -> list[list[str] | str]:
