@@ -88,7 +88,7 @@ class PairArrays:
     asked: AskedPairs | None = None  # of a modality that tells more of a pair than its place in the space
     clips: Sequence[FrameFeatures] | None = None  # of spans of videos: all of their frames with their times
     bank: BankArrays | None = None  # by which hubs are known, where the examples are to be ranked
-    grounds: Grounds | None = None  # what versions judge by, where the examples are to be ranked by it
+    grounds: Grounds | None = None  # what versions judge by, where the examples are judged by it
 
     def __len__(self) -> int:
         return len(self.match)

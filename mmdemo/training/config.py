@@ -62,6 +62,9 @@ class TrainSettings:
     mark_weight: Annotated[
         float, Setting("how much a marked mismatch counts beside another negative; default 4", 1.0, 1000.0)
     ] = 4.0
+    trust_labels: Annotated[
+        bool, Setting("whether matches count in full that neither the model nor other labels speak for")
+    ] = False
     scale: Annotated[
         float, Setting("the inverse temperature that training begins with; default 10", 0.1, 100.0)
     ] = 10.0

@@ -107,7 +107,7 @@ def test_every_setting_of_a_run_can_be_asked_for_and_reaches_the_run() -> None:
         "epochs": 3, "seed": 7, "learning_rate": 0.01, "weight_decay": 0.2, "batch": 16, "part": 8,
         "dropout": 0.25, "loss": "sigmoid", "head": "residual", "alone": True, "ema": 0.9, "patience": 2,
         "recompute": True, "deterministic": True, "hidden": 64, "members": 2, "mark_weight": 2.5,
-        "scale": 20.0,
+        "scale": 20.0, "trust_labels": True,
     }  # fmt: skip
     assert set(asked) == {field.name for field in fields(TrainSettings)}
     for name in ("start_training", "train", "estimate_training"):

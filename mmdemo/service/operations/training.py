@@ -83,6 +83,7 @@ class TrainRequest(Request):
     members: AnyWhole = _setting("members", 0)
     mark_weight: Number = _setting("mark_weight")
     scale: Number = _setting("scale")
+    trust_labels: bool = _setting("trust_labels", False)
 
     def settings(self) -> dict[str, Any]:
         """As a run keeps them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,14 @@ from mmdemo.models.heads.saved import load_head, save_head
 from mmdemo.models.load import base_calibration
 from mmdemo.models.presets import LOADERS, Preset
 from mmdemo.retrieval.embed import load_medium
+from mmdemo.retrieval.hubness import has_hubs
 from mmdemo.retrieval.speech.transcript_jobs import VOCABULARY, vocabulary_of
 from mmdemo.store.durable import write_durably
 from mmdemo.store.splits import TRAIN, VALIDATION
 from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 from mmdemo.training.foretelling import AMONG, ENOUGH, out_of_fold, unseen
+from mmdemo.training.label_noise import FEWEST
 from mmdemo.training.recipes.base import (
     RECIPES,
     Conclusion,
@@ -116,6 +118,8 @@ def reference_features(ws: Workspace, preset: Preset) -> np.ndarray:
 def _arrays(started: StartedRun, examples: Sequence[Example], kind: str, ranked: bool = False) -> PairArrays:
     """The tower outputs of examples, as a kind of head takes them; to be ranked, or only trained on."""
     arrays = load_arrays(started.ws, started.preset, examples, started.towers if ranked else None)
+    if not ranked and len(examples) >= FEWEST and has_hubs(started.preset.task):
+        arrays = replace(arrays, grounds=started.towers().grounds)  # to doubt labels by
     if kind and HEADS[kind].looks_at_parts:
         return with_cells(started.ws, started.towers(), examples, arrays)
     return arrays

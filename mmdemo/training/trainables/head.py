@@ -18,6 +18,7 @@ from mmdemo.models.heads.fusion import FusedHead
 from mmdemo.models.heads.residual import HeadShape, ResidualHead
 from mmdemo.models.heads.saved import make_head
 from mmdemo.training.config import BATCH, EpochRecord, Measure, TrainSettings, for_head
+from mmdemo.training.label_noise import doubted
 from mmdemo.training.losses import Batch, BinaryMatching, CheckedLoss
 from mmdemo.training.trainables.side_by_side import SideBySide
 from mmdemo.training.trainer import Defaults, Trainer
@@ -49,7 +50,7 @@ class HeadLearning:
     Args:
         head: one, or several side by side; on its device, standardised.
         train: the examples.
-        settings: the loss and the weight of marked mismatches are used.
+        settings: the loss, the weight of marked mismatches, and whether labels are trusted are used.
         compute: where, and in which number format.
     """
 
@@ -62,6 +63,9 @@ class HeadLearning:
         self.extras.register_buffer("std", head.std)
         self.defaults = head_defaults(len(train), settings)
         self._head, self._compute = head, compute
+        if not settings.trust_labels:
+            mean, std = (values.cpu().numpy() for values in (head.mean, head.std))
+            train = doubted(train, mean, std, head.shape.dim)
         self._rows = _Rows(train, compute.device)
         self._train, self._match = train, train.match
         self._loss = CheckedLoss(settings.loss, settings.mark_weight)
