@@ -40,7 +40,7 @@ def main() -> None:
     compute = decide_compute("cpu")
     rows = [("base", measure(None, held_out, 384))]
     for seed in range(3):
-        learned = mistaken(art.pairs.take(art.train), wanted.wrong, seed)
+        learned = mistaken(replace(art.pairs.take(art.train), grounds=art.towers.grounds), wanted.wrong, seed)
         *_, (_, head) = train_head(learned, None, art.pairs.features, 384, TrainSettings(seed=seed), compute)
         rows.append((f"tuned, seed {seed}", measure(head, held_out, 384)))
     print("| | text->image R@1 / R@5 / R@10 | image->text R@1 / R@5 / R@10 | mean |")
