@@ -206,6 +206,7 @@ def test_the_version_before_is_not_what_answers_for_one_that_was_just_activated(
     assert found_by(few, TASK, base).version == base
 
 
+@pytest.mark.slow
 def test_the_command_line_searches_by_a_version_and_reads_what_that_takes(
     few: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
