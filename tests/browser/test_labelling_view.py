@@ -125,6 +125,7 @@ def test_what_was_skipped_is_offered_again_when_nothing_else_is_left(served: Ser
     wait_sent(page)
     page.get_by_role("button", name="Import more").click()
     expect(page.get_by_role("tab", name="Data", exact=True)).to_have_attribute("aria-selected", "true")
+    page.unroute_all(behavior="wait")
 
 
 def test_what_is_asked_its_answers_and_the_history_need_no_scrolling_on_a_small_screen(page: Page) -> None:
@@ -166,6 +167,7 @@ def test_the_goal_counts_down_and_ends_in_the_way_to_the_fine_tune(page: Page) -
     page.evaluate("mm.poke()")
     page.get_by_role("button", name="Enough to fine-tune").click()
     expect(page.get_by_role("button", name="Fine-tune", exact=True)).to_be_visible()
+    page.unroute_all(behavior="wait")
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ let hiding = 0;
 function swipe(area, answer) {
   let from = null;
   const moved = (x, y) => { const dx = x - from.x; return Math.abs(dx) > 1.5 * Math.abs(y - from.y) ? dx : 0; };
-  const rest = () => { from = null; area.style.transform = ""; delete area.dataset.swipe; };
+  const rest = () => { from = null; area.style.removeProperty("--swiped"); delete area.dataset.swipe; };
   area.addEventListener("pointerdown", (e) => {
     if (e.pointerType === "mouse" || !current || isSound(current) || isVideo(current) || e.target.closest("button")) return;
     from = { x: e.clientX, y: e.clientY, pair: current.pair, id: e.pointerId };
@@ -13,7 +13,7 @@ function swipe(area, answer) {
   area.addEventListener("pointermove", (e) => {
     if (!from || e.pointerId !== from.id) return;
     const dx = moved(e.clientX, e.clientY);
-    area.style.transform = dx ? `translateX(${dx}px) rotate(${(dx / 40).toFixed(2)}deg)` : "";
+    area.style.setProperty("--swiped", `${dx}px`);
     area.dataset.swipe = Math.abs(dx) < FAR_PX ? "" : dx > 0 ? "good" : "bad";
   });
   area.addEventListener("pointerup", (e) => {
