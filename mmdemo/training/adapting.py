@@ -14,6 +14,7 @@ import torch
 
 from mmdemo.heavy_imports import heavy
 from mmdemo.models.device import Compute
+from mmdemo.models.hub.loading import load_adapter
 
 RANK, ALPHA = 16, 32  # of the thin matrices, and their weight
 TARGETS = r".*\.(q_proj|v_proj|query|value|qkv)"  # the queries and values of every family's attention
@@ -47,7 +48,7 @@ def let_learn(network: Any, how: Method, compute: Compute) -> Any:
         return network.requires_grad_(True).to(compute.device)
     peft = heavy("peft")
     if how.adapter:
-        return peft.PeftModel.from_pretrained(network, how.adapter, is_trainable=True).to(compute.device)
+        return load_adapter(network, how.adapter, is_trainable=True).to(compute.device)
     shape = peft.LoraConfig(
         r=RANK,
         lora_alpha=ALPHA,

@@ -11,8 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
 
-from mmdemo.errors import UserError
+from mmdemo.errors import StorageError, UserError
+from mmdemo.models.encoders.two_towers import read_spec
+from mmdemo.models.hub.loading import load_network
 from mmdemo.models.version_source import version_source
 from mmdemo.service.app import App
 from mmdemo.settings import DATABASE, Settings, load_settings
@@ -116,3 +119,23 @@ def test_the_owner_s_settings_name_a_folder(clip: Path, tmp_path: Path, make_app
     assert version_source(app.ws, app.ws.versions.active(TASK)).preset.media_tower == str(clip)
     with pytest.raises(UserError, match=ONLY_THERE):
         version_source(app.ws, "v0")
+
+
+@pytest.mark.parametrize("media", ["local-dir:/etc", "hf-hub:them/theirs", "timm/hf-hub:them/theirs"])
+def test_a_pair_of_towers_in_a_backup_names_no_folder_and_no_place(tmp_path: Path, media: str) -> None:
+    spec = {"media": media, "text": "rnn", "modality": "image", "feature_dim": 512}
+    (tmp_path / "towers.json").write_text(json.dumps(spec))
+    with pytest.raises(UserError, match="does not describe a pair of towers"):
+        read_spec(str(tmp_path))
+
+
+@pytest.mark.parametrize("weights", ["adapter_model.bin", "adapter_model.safetensors"])
+def test_an_adapter_that_is_a_pickle_or_damaged_is_refused_in_a_sentence(
+    clip: Path, tmp_path: Path, weights: str
+) -> None:
+    adapter = tmp_path / "tuned-1" / "adapter"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text('{"peft_type": "LORA", "target_modules": ["q_proj"]}')
+    (adapter / weights).write_bytes(b"\x80\x04.")
+    with pytest.raises(StorageError, match=r"^The adapter of tuned-1 cannot be read: .* Activate another"):
+        load_network("CLIPModel", str(clip), torch.device("cpu"), str(adapter))

@@ -34,7 +34,7 @@ from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
 from mmdemo.models.encoders import scratch
 from mmdemo.models.hub.errors import unavailable
-from mmdemo.models.hub.loading import load_config, load_network, load_tokenizer, require_numbers
+from mmdemo.models.hub.loading import load_adapter, load_config, load_network, load_tokenizer, require_numbers
 from mmdemo.models.presets import LOCAL, Described
 from mmdemo.models.protocols import ModalityName
 from mmdemo.registry import Registry
@@ -114,8 +114,11 @@ def read_spec(name: str, modality: ModalityName = "image") -> PairSpec:
     file = Path(name) / SPEC
     if file.is_file():
         try:
-            return PairSpec(**json.loads(file.read_text(encoding="utf-8")))
-        except (TypeError, ValueError) as e:
+            spec = PairSpec(**json.loads(file.read_text(encoding="utf-8")))
+            if ":" in spec.media:  # no folder and no place is ever saved: it may have come with a backup
+                raise ValueError(spec.media)
+            return spec
+        except (TypeError, ValueError, RecursionError) as e:
             raise UserError(f"{file} does not describe a pair of towers.", "Save the pair again.") from e
     media, _, text = name.partition("+")
     if not text or not media.removeprefix(LOCAL):
@@ -327,8 +330,7 @@ class PairEncoder:
         self.rates = {"lora": 1e-4, "full": 5e-4 if is_scratch(self.spec) else 3e-5}
         self.epochs = 20 if is_scratch(self.spec) else 5
         if adapter:
-            adapted = heavy("peft").PeftModel.from_pretrained(self.network, adapter)
-            self.network = adapted.merge_and_unload().eval()
+            self.network = load_adapter(self.network, adapter).merge_and_unload().eval()
         self._mels = threading.local()
 
     def prepared(self, medium: Image.Image | np.ndarray) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mmdemo.errors import UserError
+from mmdemo.errors import StorageError, UserError, reason
 from mmdemo.heavy_imports import heavy
 from mmdemo.media.regular_file import is_folder
 from mmdemo.models.hub.checkpoint_files import require_config, require_weights, wrong_text
@@ -23,6 +23,7 @@ from mmdemo.models.hub.reach import hub_options
 from mmdemo.models.presets import split_revision
 
 log = logging.getLogger(__name__)
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 SHOWN_KEYS = 3  # of the tensors that a checkpoint lacks
 
 
@@ -110,8 +111,31 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
         )
     require_numbers(model, name)
     if adapter:
-        model = heavy("peft").PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        model = load_adapter(model, adapter).merge_and_unload()
     return model.to(device).eval().requires_grad_(False)
+
+
+def load_adapter(network: Any, adapter: str, **how: Any) -> Any:
+    """A network with an adapter on it, which lies in a version's folder and may have come with a backup.
+
+    Args:
+        network: of transformers, or a pair of towers.
+        adapter: the folder of LoRA weights.
+        how: more for `from_pretrained` of peft.
+
+    Raises:
+        StorageError: it is damaged, has no weights in safetensors, or is of another network.
+    """
+    folder = Path(adapter)
+    try:
+        if not (folder / ADAPTER_WEIGHTS).is_file():  # peft would take a pickle, or ask the Hub
+            raise ValueError(f"it has no {ADAPTER_WEIGHTS}")
+        return heavy("peft").PeftModel.from_pretrained(network, adapter, local_files_only=True, **how)
+    except Exception as e:  # of peft, safetensors and PyTorch: many kinds
+        raise StorageError(
+            f"The adapter of {folder.parent.name} cannot be read: {reason(e)[:300]}.",
+            "Activate another version.",
+        ) from e
 
 
 def _require_shapes(name: str, mismatched: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
