@@ -36,9 +36,10 @@ mm.version = (() => {
   // All versions and models stand in the Fine-tune tab, each in a part of it.
   function openPart(name) {
     [...document.querySelectorAll(".tab-container button[role=tab]")].find((b) => b.textContent.trim() === "Fine-tune")?.click();
+    const opened = () => new URLSearchParams(location.search).get("view") === "fine-tune";  // written when Gradio has opened it
     (function press() {  // Gradio lays a tab out when it is opened first
       const part = document.querySelector(`#mm-finetune [data-part=${name}]`);
-      if (part?.onclick) part.click(); else requestAnimationFrame(press);
+      if (part?.onclick && opened()) part.click(); else requestAnimationFrame(press);
     })();
   }
   // The menu below the button that opens it. Arrow keys go through it; Escape and a click beside it close it.

@@ -170,7 +170,7 @@ window.mm = (() => {
     },
     // The link names the version that answered what is on the page: another one may be active when it is opened.
     async share() {
-      const answered = [...document.querySelectorAll("[data-model]")].find((box) => box.offsetParent !== null && box.children.length);
+      const answered = [...document.querySelectorAll("[data-model]")].find((box) => box.dataset.model && box.offsetParent !== null && box.children.length);
       const to = new URL(location.href);
       if (answered) to.searchParams.set("version", answered.dataset.model);
       try {

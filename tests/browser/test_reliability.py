@@ -66,7 +66,7 @@ def test_the_card_of_a_version_shows_how_far_its_percent_can_be_trusted(
 ) -> None:
     app, address = served
     page = open_page(f"{address}?view=fine-tune&part=versions")
-    page.get_by_role("button", name=app.settings.model, exact=True).click()
+    page.locator("[data-tree]").get_by_role("button", name=app.settings.model, exact=True).click()
     card = page.locator("[data-card]")
     expect(card.get_by_role("heading", name="Can you trust its percent?")).to_be_visible()
     diagram = card.get_by_role("img", name="Of what said")

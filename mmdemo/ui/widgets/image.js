@@ -13,7 +13,13 @@ function remember() {
   clearTimeout(writing);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
   writing = setTimeout(() => { if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...mm.states.image }); });
 }
-function selected(view) { for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === view); }
+const tabs = [...element.querySelectorAll("[role=tab]")];
+function selected(view) {
+  for (const tab of tabs) {
+    tab.setAttribute("aria-selected", tab.dataset.view === view);
+    tab.tabIndex = tab.dataset.view === view ? 0 : -1;  // one stop of the Tab key: the arrows go from one to the next
+  }
+}
 function open(view) {
   state.view = view;
   selected(view);
@@ -21,7 +27,11 @@ function open(view) {
   relight();
   remember();
 }
-for (const tab of element.querySelectorAll("[role=tab]")) {
+for (const tab of tabs) {
+  tab.onkeydown = (e) => {
+    const to = { ArrowRight: 1, ArrowLeft: tabs.length - 1 }[e.key], next = to && tabs[(tabs.indexOf(tab) + to) % tabs.length];
+    if (next) { e.preventDefault(); next.focus(); next.click(); }
+  };
   tab.onclick = () => { quiet = false; open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
 }
 
@@ -211,7 +221,7 @@ function change(i, said) {
 }
 function asLines(open) {
   captions.hidden = !open;
-  for (const box of [another, $("[data-scores]")]) box.hidden = open;
+  for (const box of [another, $("[data-scores]"), $("[data-near]")]) box.hidden = open;
   $("[data-lines]").textContent = open ? "Show as rows" : "Edit all as lines";
   $("[data-lines]").setAttribute("aria-pressed", open);
   if (open) captions.focus();
