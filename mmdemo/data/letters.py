@@ -84,6 +84,7 @@ CAPITAL = 0.1  # of its small letter's share
 # Of a Latin letter's share, where it is a word of its own, or another that is not ASCII stands beside it.
 ODD = 0.1
 UNKNOWN = math.log(1e-4)  # of a character that the language does not have
+LEAST_LIKELY = -5.5  # the mean of a text's characters: two odd ones are of no language
 MOST_UNKNOWN = 0.1  # of the characters, in a text that is of a language
 SURE = math.log(1000.0)  # by which the first must be likelier than the second, or it is a guess
 
@@ -104,7 +105,7 @@ def likeliest(data: bytes) -> Told | None:
     """
     found: dict[str, float] = {}  # by the text that comes out: equal ones are no rivals
     names: dict[str, str] = {}
-    best: tuple[float, str, float] | None = None
+    best: tuple[float, str, float, float] | None = None
     for encoding, languages in OF_ENCODINGS.items():
         try:
             text = data.decode(encoding)
@@ -118,8 +119,8 @@ def likeliest(data: bytes) -> Told | None:
                 found[text] = score
                 names.setdefault(text, encoding)
             if total and (best is None or score > best[0]):
-                best = score, names[text], unknown / total
-    if best is None or best[2] > MOST_UNKNOWN:
+                best = score, names[text], unknown / total, score / total
+    if best is None or best[2] > MOST_UNKNOWN or best[3] < LEAST_LIKELY:
         return None
     others = sorted(found.values(), reverse=True)
     return Told(best[1], len(others) > 1 and others[0] - others[1] < SURE)
