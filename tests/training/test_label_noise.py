@@ -9,11 +9,17 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from mmdemo.evaluation.pair_arrays import PairArrays
+from mmdemo.labeling.snapshot import take_snapshot
+from mmdemo.service.app import App
 from mmdemo.training import label_noise
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.label_noise import FEWEST, _by_others, _Side, _unit, doubted, right_shares
+from mmdemo.training.recipes import head as recipe
+from mmdemo.training.recipes.base import StartedRun
+from mmdemo.training.runs import create_run
 from mmdemo.training.trainables.head import HeadLearning, new_head
-from tests.training.test_training import CPU, toy
+from tests.conftest import TASK
+from tests.training.test_training import CPU, label_samples, toy
 
 N = 240
 
@@ -101,3 +107,17 @@ def test_a_head_learns_by_these_weights_unless_labels_are_trusted() -> None:
 
     assert (weights(True) == 1).all()
     assert weights(False)[:48].mean() < 0.2
+
+
+def test_a_run_of_enough_labels_asks_the_base_models_log_odds(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label_samples(app, 20)
+    run = app.ws.runs.get(create_run(app.ws, TASK, "head", TrainSettings(members=2, hidden=4), "never"))
+    for module in (recipe, label_noise):
+        monkeypatch.setattr(module, "FEWEST", 5)
+    started = StartedRun(app.ws, run, take_snapshot(app.ws, TASK), app.models, lambda: False)
+    learning = recipe.open_run(started).trainable
+    assert isinstance(learning, HeadLearning)
+    assert learning._train.grounds is not None
+    assert learning._rows.weight.shape == (len(started.train),)
