@@ -6,11 +6,12 @@ in a lane is told by `mmdemo/places.py`: staff never wait for what visitors have
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
-from anyio import CapacityLimiter
+from anyio import CancelScope, CapacityLimiter
 from anyio.to_thread import run_sync
 
 from mmdemo.asker import current
@@ -35,14 +36,29 @@ class Lane:
     async def run(self, work: Callable[..., Any], *values: Any) -> Any:
         """What the work gives, in the place of `asker.current()`.
 
+        A thread cannot be stopped: where the call is cancelled, as Gradio does by request, its place stays
+        taken until the work has ended, and so does the call.
+
         Raises:
             BusyError: as much as may wait is waiting.
+            asyncio.CancelledError: the call was cancelled, and what had begun has ended.
         """
         ticket = await self.places.taken(current())
+        cancelled: asyncio.CancelledError | None = None
         try:
-            return await run_sync(partial(work, *values), limiter=self._threads)
+            done = asyncio.ensure_future(run_sync(partial(work, *values), limiter=self._threads))
+            with CancelScope(shield=True):
+                while not done.done():
+                    try:
+                        await asyncio.wait([done])
+                    except asyncio.CancelledError as e:
+                        cancelled = e
         finally:
             ticket.leave()
+        if cancelled is not None:
+            done.exception()  # nobody is there to hear of it
+            raise cancelled
+        return done.result()
 
 
 class Lanes:

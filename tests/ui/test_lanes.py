@@ -156,6 +156,27 @@ def test_work_that_fails_leaves_its_place() -> None:
     assert awaited(twice()) == 7
 
 
+def test_a_call_that_is_cancelled_keeps_its_place_until_its_thread_has_ended() -> None:
+    lane = Lane(1, 0)
+
+    async def cancelled() -> Any:
+        go, inside = threading.Event(), threading.Event()
+        call = asyncio.create_task(lane.run(lambda: (inside.set(), go.wait(TIMEOUT_S))))
+        await asyncio.to_thread(inside.wait, TIMEOUT_S)
+        for _ in range(3):  # as Gradio does for whoever asks it to
+            call.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await lane.run(lambda: 7)
+        assert not call.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        return await lane.run(lambda: 7)
+
+    assert awaited(cancelled()) == 7
+
+
 def test_a_lane_that_is_full_refuses() -> None:
     lane = Lane(1, 1)
 

@@ -29,7 +29,7 @@ def held(
     go, begun, media = threading.Semaphore(0), list[str](), served[0].media
     found = media.search(Query(text="coffee", k=1), "image-text")
 
-    def slow(query: Any, task: Any) -> Any:
+    def slow(query: Any, task: Any, version: str = "") -> Any:
         if not current().may("annotator"):
             begun.append(current().session)
             assert go.acquire(timeout=TIMEOUT_S)
