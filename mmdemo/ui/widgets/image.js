@@ -128,7 +128,7 @@ function relight() {
   const sentence = !shines ? notes[at] || "" : mode === "off" ? "" : `Lit where “${of[at]}” fits`;
   if (said.textContent !== sentence) said.replaceChildren(...(shines && sentence ? ["Lit where ", h("span", { class: "mm-text" }, `“${of[at]}”`), " fits"] : [sentence]));
   said.hidden = !sentence;
-  said.dataset.why = shines ? "" : "1";
+  said.dataset.unlit = shines ? "" : "1";
   if (!canvas) return;
   if (!shines || mode === "off") { canvas.width = canvas.height = 0; return; }
   const shown = picture, draw = () => { if (shown === picture) drawLight(shown, canvas, maps[at], { mode, strength: slider.value / 100, plate: stage.dataset.ground && getComputedStyle(stage).backgroundColor }); };
@@ -187,7 +187,7 @@ function align() {
     if (mine === checked) { say("Nothing was checked", ""); lights.align = NOTHING_LIT; relight(); }
     throw e;
   });
-  return into(box, ask, drawTexts, (working) => $("[data-hint]").replaceChildren(working));
+  return into(box, ask, drawTexts, (working) => $("[data-hint]").replaceChildren(...working.childNodes));
 }
 function drawTexts({ scores, zones, maps, notes, model, note }) {
   if (captions.hidden) captions.value = scores.map((s) => s.text).join("\n");
