@@ -106,6 +106,7 @@ KNOWN = {
     "offset",
     *FLAGS,
 }
+LONGEST_LIST = 100_000  # characters of a list in Python's words, whose tree is 250 times as large
 
 
 def plain(name: Any) -> str:
@@ -234,7 +235,7 @@ def _text_within(one: Any) -> Any:
 
 def _listed(value: str) -> Any:
     """A cell that holds a list of texts in the words of JSON or of Python; else as it is."""
-    for read in (json.loads, ast.literal_eval):
+    for read in (json.loads, ast.literal_eval if len(value) <= LONGEST_LIST else json.loads):
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             found = read(value)
             if isinstance(found, list) and found and all(isinstance(one, str) for one in found):

@@ -16,6 +16,9 @@ from mmdemo.data.formulas import unquote_formula
 from mmdemo.media.regular_file import TABLE_MB
 
 MOST_LINES = 1000  # within one quoted field
+# How often each character is read, on average, in search of where a quote ends. Beyond it quotes that end in
+# another line are characters: each line could begin one, and be read with a thousand others.
+MOST_READ = 20
 TAB = "\t"
 DELIMITERS = f",;{TAB}|"
 NAMED = re.compile(r'"?sep=(.)"?\r?', re.IGNORECASE)  # Excel's own first line
@@ -45,31 +48,36 @@ class Table:
         csv.field_size_limit(TABLE_MB * 1_000_000)
         lines = self.text.split("\n")
         width = at = 0
+        left = [MOST_READ * len(self.text) + 1_000_000]  # characters that may be read again
         while at < len(lines):
             if not lines[at].strip("\r"):
                 at += 1
                 continue
-            fields, taken = self._record(lines, at, width, names_file)
+            fields, taken = self._record(lines, at, width, names_file, left)
             at += taken
             width = width or len(fields)
             yield fields
 
     def _record(
-        self, lines: Sequence[str], at: int, width: int, names_file: Callable[[str], bool]
+        self, lines: Sequence[str], at: int, width: int, names_file: Callable[[str], bool], left: list[int]
     ) -> tuple[list[str], int]:
-        """The fields of the record that begins in a line, and how many lines it has."""
+        """The fields of the record that begins in a line, and how many lines it has; of what is `left` to be
+        read again it takes what it has read.
+        """
         if '"' not in lines[at]:
             return lines[at].removesuffix("\r").split(self.delimiter), 1
         for escape in (None, "\\"):
             taken = 1
-            while at + taken <= len(lines) and taken <= MOST_LINES:
+            while at + taken <= len(lines) and taken <= MOST_LINES and (taken == 1 or left[0] > 0):
                 last = lines[at + taken - 1]
                 if taken > 1 and self._is_own(last, width, names_file):
                     break
                 if '"' not in last:
                     taken += 1
                     continue
-                fields, is_open = self._parsed("\n".join(lines[at : at + taken]).removesuffix("\r"), escape)
+                text = "\n".join(lines[at : at + taken]).removesuffix("\r")
+                left[0] -= len(text)
+                fields, is_open = self._parsed(text, escape)
                 if fields is not None and (not width or taken == 1 or len(fields) == width):
                     return fields, taken
                 if not is_open:

@@ -21,8 +21,12 @@ from mmdemo.media.regular_file import TABLE_MB, require_file
 from mmdemo.store.archive import Wanted, opened
 
 EXCEL = (".xlsx", ".xlsm")
+XML = (".xml", ".rels", ".vml")  # what of it is read
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 1000  # Excel's own rows; of its 16,384 columns those that tables have
 OLD = b"\xd0\xcf\x11\xe0"  # of .xls, and of what is behind a password
+# Of its parts, unpacked, in bytes: openpyxl makes a tree of those that are no sheet, 30 times as large, and
+# keeps the texts that all sheets share.
+MOST_BESIDE, MOST_SHARED = 5_000_000, 100_000_000
 LOOKED_AT = 20  # rows by which a sheet is known
 WORKBOOK = Wanted("no table of Excel", "Save it as .csv.")
 Line = dict[str, str] | str
@@ -77,8 +81,16 @@ def _workbook(table: Path) -> Iterator[Any]:
             raise MediaError(
                 f"{table.name} is of an old Excel, or behind a password.", "Save it as .xlsx or .csv without."
             )
-    with opened(table, WORKBOOK):
-        pass  # in bounds
+    with opened(table, WORKBOOK) as parts:
+        for part in parts.infolist():
+            shared = part.filename.endswith("sharedStrings.xml")
+            most = MOST_SHARED if shared else MOST_BESIDE
+            if part.file_size > most and "/worksheets/" not in part.filename and part.filename.endswith(XML):
+                name, has_mb = Path(part.filename).name, part.file_size / 1e6
+                raise MediaError(
+                    f"{table.name} holds {has_mb:.0f} MB of {name}; at most {most / 1e6:.0f} are read.",
+                    "Save it as .csv.",
+                )
     from openpyxl import load_workbook
 
     # It warns of what of Excel's it leaves out, which is no cell.

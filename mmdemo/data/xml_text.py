@@ -6,13 +6,17 @@ from xml.etree.ElementTree import Element, ParseError
 
 from mmdemo.errors import UserError
 
+MOST_TAGS = 2_000_000  # that open or close: each takes a hundred bytes and more, however few it has
+
 
 def read_xml(text: str) -> Element:
     """The root of an XML text.
 
     Raises:
-        UserError: it is none, or declares a document type.
+        UserError: it is none, declares a document type, or has more elements than are read at once.
     """
+    if text.count("<") > MOST_TAGS:
+        raise UserError(f"It has more than {MOST_TAGS:,} tags.", "Export it in parts.")
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 

@@ -1,0 +1,66 @@
+"""What tables cost is bounded by what they hold, not by how it is written."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mmdemo.data.columns import _listed
+from mmdemo.data.delimited import Table
+from mmdemo.data.reading import open_source
+from mmdemo.data.xml_text import MOST_TAGS, read_xml
+from mmdemo.errors import UserError
+from tests.conftest import png
+
+
+@pytest.mark.parametrize("rows", [1000, 4000])
+def test_lines_of_which_each_opens_a_quote_are_not_read_with_a_thousand_others_each(rows: int) -> None:
+    text = "\n".join(["a,b", *(['aaaaa","'] * rows)])
+    begun_s = time.process_time()
+    records = list(Table(text, ",").records(lambda cell: cell.endswith(".png")))
+    assert time.process_time() - begun_s < 5  # 23 s and 90 s, where each could be read a thousand times
+    assert len(records) == rows + 1
+
+
+def test_a_text_of_several_lines_is_one_field_still() -> None:
+    said = "\n".join(f"line {i}" for i in range(300))
+    text = "\n".join(["file_name,text", *(f'{i}.png,"{said}"' for i in range(20))])
+    records = list(Table(text, ",").records(lambda cell: cell.endswith(".png")))
+    assert records[1:] == [[f"{i}.png", said] for i in range(20)]
+
+
+def test_a_workbook_whose_styles_are_larger_than_any_are_is_refused(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append(["file_name", "text"])
+    book.active.append(["1.png", "one"])
+    book.save(tmp_path / "plain.xlsx")
+    (tmp_path / "1.png").write_bytes(png())
+    with zipfile.ZipFile(tmp_path / "plain.xlsx") as plain:
+        parts = {name: plain.read(name) for name in plain.namelist()}
+    parts["xl/styles.xml"] = b"<s>" + b"<a/>" * 2_000_000 + b"</s>"
+    (tmp_path / "plain.xlsx").unlink()
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "w", zipfile.ZIP_DEFLATED) as hostile:
+        for name, data in parts.items():
+            hostile.writestr(name, data)
+    with (
+        pytest.raises(UserError, match=r"t.xlsx holds 8 MB of styles.xml; at most 5 are read"),
+        open_source(str(tmp_path / "t.xlsx")) as opened,
+    ):
+        list(opened.rows())
+
+
+def test_a_list_in_python_s_words_is_read_up_to_a_length_and_one_of_json_beyond() -> None:
+    assert _listed("['a', 'b']") == ["a", "b"]
+    long = "[" + ", ".join(["'a'"] * 50_000) + "]"
+    assert _listed(long) == long
+    assert len(_listed(long.replace("'", '"'))) == 50_000
+
+
+def test_xml_of_more_tags_than_are_read_at_once_is_refused_in_a_sentence() -> None:
+    with pytest.raises(UserError, match="more than 2,000,000 tags"):
+        read_xml("<a>" + "<b/>" * MOST_TAGS + "</a>")
