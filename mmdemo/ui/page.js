@@ -192,20 +192,12 @@ window.mm = (() => {
       dispatchEvent(new CustomEvent("mm-task", { detail: name }));
       dispatchEvent(new CustomEvent("mm-poke"));
     },
-    // A row of tabs that chooses it, with the arrow keys too; `changed` is called whenever it has been chosen anywhere.
+    // A row of tabs that chooses it; `changed` is called whenever it has been chosen anywhere.
     chooser(changed) {
       const choose = (name) => { task.set(name); address.write({ task: name }); };
       const box = h("div", { class: "mm-segments mm-tasks", role: "tablist", "aria-label": "Kind" }, modalities.map(({ task: name, title }) =>
         h("button", { role: "tab", type: "button", "data-task": name, onclick: () => choose(name) }, title)));
-      box.onkeydown = (e) => {
-        const by = { ArrowRight: 1, ArrowLeft: -1 }[e.key], all = [...box.children];
-        if (!by) return;
-        e.preventDefault();
-        const next = all[(all.indexOf(document.activeElement) + by + all.length) % all.length];
-        choose(next.dataset.task);
-        next.focus();
-      };
-      const draw = () => { for (const b of box.children) { const on = b.dataset.task === task.name; b.setAttribute("aria-selected", on); b.tabIndex = on ? 0 : -1; } };
+      const draw = () => { for (const b of box.children) b.setAttribute("aria-selected", b.dataset.task === task.name); };
       addEventListener("mm-task", () => { draw(); changed(); });
       draw();
       return box;

@@ -15,10 +15,7 @@ function remember() {
 }
 const tabs = [...element.querySelectorAll("[role=tab]")];
 function selected(view) {
-  for (const tab of tabs) {
-    tab.setAttribute("aria-selected", tab.dataset.view === view);
-    tab.tabIndex = tab.dataset.view === view ? 0 : -1;  // one stop of the Tab key: the arrows go from one to the next
-  }
+  for (const tab of tabs) tab.setAttribute("aria-selected", tab.dataset.view === view);
 }
 function open(view) {
   state.view = view;
@@ -27,13 +24,7 @@ function open(view) {
   relight();
   remember();
 }
-for (const tab of tabs) {
-  tab.onkeydown = (e) => {
-    const to = { ArrowRight: 1, ArrowLeft: tabs.length - 1 }[e.key], next = to && tabs[(tabs.indexOf(tab) + to) % tabs.length];
-    if (next) { e.preventDefault(); next.focus(); next.click(); }
-  };
-  tab.onclick = () => { quiet = false; open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
-}
+for (const tab of tabs) tab.onclick = () => { quiet = false; open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
 
 /* The picture */
 const turn = mm.turns();
