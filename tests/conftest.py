@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # each of the two that run at a time has a core to itself
@@ -63,6 +63,27 @@ def ws(settings: Settings) -> Iterator[Workspace]:
     workspace.versions.ensure_base(TASK, BASE, BASE)
     yield workspace
     workspace.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new SQLite database is a copy of one that has its tables: to make them takes a third of a second,
+    which thousands of tests would spend. How they are made has tests of its own.
+    """
+    made = tmp_path_factory.mktemp("tables") / "empty.db"
+    Database(f"sqlite:///{made}").close()
+    migrate = Database.migrate
+
+    def copied(self: Database, revision: str = "head") -> None:
+        path = Path(self.engine.url.database or "")
+        if self.engine.dialect.name == "sqlite" and revision == "head" and not path.exists():
+            with suppress(OSError):  # of a folder or a disk that the test has made so
+                shutil.copyfile(made, path)
+        migrate(self, revision)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "migrate", copied)
+        yield
 
 
 @pytest.fixture(scope="session")

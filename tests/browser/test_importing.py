@@ -14,6 +14,7 @@ from tests.browser.labelling import Open, Served
 from tests.conftest import TASK, png
 
 
+@pytest.mark.slow
 def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     served: Served, open_page: Open, tmp_path: Path
 ) -> None:

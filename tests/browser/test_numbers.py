@@ -85,6 +85,7 @@ def no_number_is_left_out(page: Page) -> None:
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), width
 
 
+@pytest.mark.slow
 def test_numbers_of_pictures(served: Served, open_page: Open) -> None:
     app, address = served
     page = open_page(address)

@@ -213,7 +213,8 @@ def test_a_caption_of_ones_own_is_stored(served: Served, open_page: Open) -> Non
     app, address = served
     page, own = open_page(address), "a caption that nobody has thought of"
     page.get_by_role("tab", name="Caption", exact=True).click()
-    page.get_by_label("A caption of your own").fill(own)
-    page.get_by_role("button", name="Save as a label").click()
-    expect(page.get_by_label("A caption of your own")).to_have_value("")  # proposed anew, once it is on disk
+    page.get_by_role("button", name="Write a better one").click()
+    page.get_by_label("A better caption").fill(own)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("[data-captions] .mm-text", has_text=own)).to_be_visible()  # once it is on disk
     assert own in [pair.text for pair in app.ws.pairs.browse("image-text", state="match")]

@@ -56,6 +56,7 @@ def wait_saved(page: Page) -> None:
     page.wait_for_function("() => window.mm?.outbox && !mm.outbox.waiting().length")
 
 
+@pytest.mark.slow
 def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page: Open) -> None:
     app, address = served
     page = open_page(address)

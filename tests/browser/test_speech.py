@@ -201,6 +201,7 @@ def test_a_refused_microphone_gets_a_sentence_that_a_recording_on_its_way_does_n
     expect(page.locator("#mm-speech [data-record]")).to_have_text("Record")
 
 
+@pytest.mark.slow
 def test_what_is_spoken_about_has_a_number_of_its_own_and_where_nobody_speaks_there_is_none(
     open_page: Callable[..., Page], served: Served, tmp_path: Path
 ) -> None:

@@ -111,7 +111,8 @@ def test_a_backbone_of_timm_and_a_bert_are_joined_and_learn_by_every_method(
     load_towers(find_preset(f"towers:{network}"), app.settings)
 
 
-@pytest.mark.parametrize("media", ["timm", pytest.param("cnn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("media", ["timm", "cnn"])
 def test_what_joins_two_backbones_learns_by_lora_and_is_kept_with_the_adapter(
     media: str, tmp_path: Path, make_app: Callable[..., App]
 ) -> None:
