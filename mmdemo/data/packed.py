@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from mmdemo.media.regular_file import TABLE_MB, require_file
 from mmdemo.store.archive import COPIED_AT_ONCE, MOST_RATIO, SMALL
 
 PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
-UNREADABLE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)  # what is damaged or cut off
+UNREADABLE = (EOFError, OSError, ValueError, zlib.error)  # what is damaged or cut off
 
 
 def plain_name(path: Path) -> Path:
@@ -32,7 +31,7 @@ def suffix_of(path: Path) -> str:
 
 
 def stem_of(path: Path) -> str:
-    """The name of a file without that and without what packed it: metadata of metadata.csv.gz."""
+    """The name of a file without its suffix and what packed it: metadata of metadata.csv.gz."""
     return plain_name(path).stem
 
 

@@ -1,7 +1,7 @@
 """Where work is carried out: each kind has threads of its own, and so much of it that may wait.
 
 A label never waits behind a model, whoever keeps that busy, and nobody waits without an end. Who goes next
-in a lane is told by `mmdemo/places.py`: staff never wait for what visitors have waiting.
+in a lane is told by `mmdemo/places.py`: who works here goes before visitors.
 """
 
 from __future__ import annotations

@@ -13,7 +13,18 @@
     share: [path("M10 12.5v-9m0 0L6.8 6.6M10 3.5l3.2 3.1M4 10.5v5a1 1 0 0 0 1 1h10a1 1 0 0 0 1-1v-5")],
     down: [path("M5.5 8l4.5 4.5L14.5 8")],
     warn: [path("M10 3.8l7 12.2H3z"), path("M10 8.5V12M10 14.1v.1")],
-    done: [path("M4.5 10.5l3.8 3.8 7.2-8.3")],
+    good: [path("M4.5 10.5l3.8 3.8 7.2-8.3")],
+    bad: [path("M5.5 5.5l9 9m0-9l-9 9")],
+    neutral: [path("M7.4 7.6a2.7 2.7 0 1 1 3.9 2.4c-.9.5-1.3 1-1.3 2M10 15.2v.1")],
+    edit: [path("M4 16l.8-3.4L13.4 4l2.6 2.6-8.6 8.6z")],
+    skip: [path("M4.5 5l6 5-6 5zM11 5l5 5-5 5z")],
+    undo: [path("M7.5 5L4 8.5 7.5 12M4.5 8.5H12a4 4 0 0 1 0 8H8")],
+    play: [path("M6 4.5l9 5.5-9 5.5z")],
+    slow: [path("M10 6v4.2l2.8 1.8M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14")],
+    words: [path("M3 6h14M3 10h10M3 14h7")],
+    upload: [path("M10 16V4.5m0 0L5.5 9M10 4.5L14.5 9")],
+    camera: [path("M3 7.5a1.5 1.5 0 0 1 1.5-1.5H6l1.3-2h5.4L14 6h1.5A1.5 1.5 0 0 1 17 7.5v7a1.5 1.5 0 0 1-1.5 1.5h-11A1.5 1.5 0 0 1 3 14.5z"), circle(10, 10.8, 2.8)],
+    star: [path("M10 3l1.7 5.3L17 10l-5.3 1.7L10 17l-1.7-5.3L3 10l5.3-1.7z")],
   };
   mm.icon = (name) =>
     svg("svg", { class: "mm-icon", viewBox: "0 0 20 20", "aria-hidden": "true" }, ...(DRAWN[name] || DRAWN.tab).map(([tag, attributes]) => svg(tag, attributes)));

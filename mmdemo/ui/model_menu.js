@@ -30,12 +30,12 @@ mm.version = (() => {
     const on = v.id === shown;
     const pick = () => { choose(task, v.active ? "" : v.id); done(); };
     return h("button", { type: "button", role: "menuitemradio", "aria-checked": String(on), "data-version": v.id, onclick: pick },
-      h("span", { class: "mm-tick" }, on ? mm.icon("done") : ""),
+      h("span", { class: "mm-tick" }, on ? mm.icon("good") : ""),
       h("span", {}, h("b", {}, v.id), h("span", { class: "mm-fine" }, about(v))));
   }
   // All versions and models stand in the Fine-tune tab, each in a part of it.
   function openPart(name) {
-    [...document.querySelectorAll(".tab-container button[role=tab]")].find((b) => b.textContent.trim() === "Fine-tune")?.click();
+    mm.openTab("Fine-tune");
     const opened = () => new URLSearchParams(location.search).get("view") === "fine-tune";  // written when Gradio has opened it
     (function press() {  // Gradio lays a tab out when it is opened first
       const part = document.querySelector(`#mm-finetune [data-part=${name}]`);

@@ -75,7 +75,7 @@ def test_the_bars_are_cut_at_the_limits_that_the_server_gives_and_what_it_cannot
     fit = shipped_fit(app.settings.model)
     assert fit is not None
     bar = page.locator("[data-score='0'] .mm-scale")
-    cuts = "(bar) => ['--no', '--yes'].map((name) => parseFloat(bar.style.getPropertyValue(name)))"
+    cuts = "(bar) => ['--cut-no', '--cut-yes'].map((name) => parseFloat(bar.style.getPropertyValue(name)))"
     expect(bar).to_be_visible()
     assert bar.evaluate(cuts) == [100 * fit.zones.does_not, 100 * fit.zones.fits]
 

@@ -28,7 +28,7 @@ function bestCaption(c, version) {
     form.hidden = !form.hidden;
     better.setAttribute("aria-expanded", !form.hidden);
     if (!form.hidden) form.querySelector("input").focus();
-  } }, sign("pencil"), "Write a better one");
+  } }, mm.icon("edit"), "Write a better one");
   const sure = c.source === "confirmed" ? [] : [`${capital(c.sure)}, `, mm.share(c.score, { task: "image-text", version, kind: "caption", of: c.source }, { class: "mm-ask" }), ". "];
   return [
     h("div", { class: "mm-told mm-caption best", "aria-live": "polite" },

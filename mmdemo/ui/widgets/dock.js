@@ -30,9 +30,9 @@ function lay() {
   const names = tabs.map(titleOf).join("\n");
   if (dock.dataset.names !== names) {
     dock.dataset.names = names;
-    const rest = tabs.length > DOCKED + 1 ? gradioTabs().slice(DOCKED) : [];
-    dock.replaceChildren(...tabs.slice(0, rest.length ? DOCKED : DOCKED + 1).map(docked),
-      ...(rest.length ? [h("button", { type: "button", "aria-haspopup": "dialog", onclick: () => openMore(gradioTabs().slice(DOCKED)) }, mm.icon("more"), "More")] : []));
+    const more = tabs.length > DOCKED + 1;
+    dock.replaceChildren(...tabs.slice(0, more ? DOCKED : DOCKED + 1).map(docked),
+      ...(more ? [h("button", { type: "button", "aria-haspopup": "dialog", onclick: () => openMore(gradioTabs().slice(DOCKED)) }, mm.icon("more"), "More")] : []));
   }
   markCurrent();
 }

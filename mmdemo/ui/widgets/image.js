@@ -68,8 +68,8 @@ async function take(blob, name) {
 }
 function show_error(message) { toast(message, true); if (!state.item) stage.replaceChildren(h("p", { class: "mm-error", role: "alert" }, message)); }
 
-$("[data-upload]").prepend(sign("upload"));
-$("[data-webcam]").prepend(sign("camera"));
+$("[data-upload]").prepend(mm.icon("upload"));
+$("[data-webcam]").prepend(mm.icon("camera"));
 $("[data-upload]").onclick = () => file.click();
 stage.onclick = () => { if (!state.item) file.click(); };
 stage.onkeydown = (e) => { if (e.key === "Enter") file.click(); };
@@ -281,7 +281,7 @@ function named() { $("[data-similar]").textContent = words.value.trim() ? "By th
 words.addEventListener("input", named);
 for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
 
-/* Versions: the active one unless a link or the person says otherwise */
+/* Another version was chosen in the header: what is shown is asked for again */
 const otherVersion = () => { remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); if (state.view === "search" && $("[data-results]").children.length) search(asked); };
 
 /* The start: what the link says, or the first sample */

@@ -1,18 +1,9 @@
 // What the Label tab shows around the pair: signs, the goal, the guidelines, the keys.
-const ICONS = {
-  good: "M4.5 10.5l3.8 3.8 7.2-8.3", bad: "M5.5 5.5l9 9m0-9l-9 9", neutral: "M7.4 7.6a2.7 2.7 0 1 1 3.9 2.4c-.9.5-1.3 1-1.3 2M10 15.2v.1",
-  edit: "M4 16l.8-3.4L13.4 4l2.6 2.6-8.6 8.6z", skip: "M4.5 5l6 5-6 5zM11 5l5 5-5 5z", undo: "M7.5 5L4 8.5 7.5 12M4.5 8.5H12a4 4 0 0 1 0 8H8",
-  play: "M6 4.5l9 5.5-9 5.5z", slow: "M10 6v4.2l2.8 1.8M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14", words: "M3 6h14M3 10h10M3 14h7", fold: "M5.5 8l4.5 4.5L14.5 8",
-};
-const icon = (name) => mm.svg("svg", { viewBox: "0 0 20 20", class: "mm-icon", "aria-hidden": "true" }, mm.svg("path", { d: ICONS[name] }));
+const { icon, openTab } = mm;
 const ARROWS = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑" };
 const keyName = (code) => mm.h("kbd", {}, ARROWS[code] || code.replace(/^Key|^Digit/, ""));
 const kindOf = (name) => mm.kinds.find((kind) => kind.name === name);
 for (const node of element.querySelectorAll("[data-icon]")) node.prepend(icon(node.dataset.icon));
-
-function openTab(title) {
-  [...document.querySelectorAll("button[role=tab]")].find((button) => button.textContent.trim() === title)?.click();
-}
 
 // How far it is to the first fine-tune; the answers of the samples are test pairs, and count nothing here.
 function drawGoal(goal) {

@@ -1,12 +1,4 @@
 // The texts of Align as rows: the word of each, its percent, its bar in three zones, and its words to be edited in place.
-const SIGNS = {
-  upload: "M10 16V4.5m0 0L5.5 9M10 4.5L14.5 9",
-  camera: "M3 7.5a1.5 1.5 0 0 1 1.5-1.5H6l1.3-2h5.4L14 6h1.5A1.5 1.5 0 0 1 17 7.5v7a1.5 1.5 0 0 1-1.5 1.5h-11A1.5 1.5 0 0 1 3 14.5zM12.8 10.8a2.8 2.8 0 1 1-5.6 0 2.8 2.8 0 1 1 5.6 0",
-  pencil: "M4 16l.8-3.4L13.4 4l2.6 2.6-8.6 8.6z",
-  star: "M10 3l1.7 5.3L17 10l-5.3 1.7L10 17l-1.7-5.3L3 10l5.3-1.7z",
-  cross: "M5.5 5.5l9 9m0-9l-9 9",
-};
-const sign = (name) => mm.svg("svg", { class: "mm-icon", viewBox: "0 0 20 20", "aria-hidden": "true" }, mm.svg("path", { d: SIGNS[name] }));
 const IN_WORDS = { fits: "yes", "can't tell": "maybe", "doesn't fit": "no" };
 const many = (n, one, more) => `${n} ${n === 1 ? one : more}`;
 
@@ -24,7 +16,7 @@ function sentence(scores) {
 
 // The bar of a probability: cut at the limits of the words, which the server gives; between them is no number.
 function scale(zone, probability, zones) {
-  const cuts = zones ? `--no:${100 * zones.does_not}%;--yes:${100 * zones.fits}%` : "";
+  const cuts = zones ? `--cut-no:${100 * zones.does_not}%;--cut-yes:${100 * zones.fits}%` : "";
   return h("span", { class: "mm-scale", "data-cut": Boolean(zones), style: cuts, "aria-hidden": "true" },
     zone === "can't tell" ? h("i", { class: "between" }) : h("i", { style: `width:${Math.max(0.5, 100 * probability)}%` }));
 }
@@ -42,7 +34,7 @@ function textRow(score, i, { zones, model, marked, press, change }) {
   const main = h("div", { class: "mm-fit", "data-score": i, "data-is": IN_WORDS[zone] || "" },
     pick,
     h("span", { class: "mm-says" }, zone, told ? " " : null, told ? mm.share(probability, { kind: "fits", version: model }) : null),
-    h("button", { class: "mm-edit-text", type: "button", title: "Edit this text", "aria-label": `Edit: ${text}`, onclick: () => edit() }, sign("pencil")),
+    h("button", { class: "mm-edit-text", type: "button", title: "Edit this text", "aria-label": `Edit: ${text}`, onclick: () => edit() }, mm.icon("edit")),
     measured ? scale(zone, probability, zones) : null,
     why ? h("small", {}, why) : null,
     h("span", { class: "mm-near", "data-always": !measured }, "similarity ", near));
