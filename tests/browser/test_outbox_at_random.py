@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, BrowserContext, Page
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
@@ -27,6 +27,7 @@ from tests import crowd
 from tests.browser.conftest import serving
 from tests.browser.labelling import press, shows_a_pair, wait_for_pair, wait_sent
 from tests.doorway import Doorway
+from tests.waiting import wait_for
 
 TABS = 3
 WORDS = {"m": "match", "x": "mismatch"}
@@ -144,7 +145,8 @@ class Labelling:
         tab = self.tabs[which]
         if tab.page is None or (not tab.said and self.away):
             return
-        if tab.said:
+        elsewhere = not tab.said
+        if not elsewhere:
             taken = tab.said.pop()
         else:  # what was said elsewhere: once all has arrived, the newest
             self.server.lose_answers(False)
@@ -153,9 +155,18 @@ class Labelling:
             if not alive:
                 return
             taken = alive[-1]
+        stored = self._undos()
         press(tab.page, "z")
         wait_for_pair(tab.page, taken.pair)
+        if elsewhere:
+            wait_for(lambda: self._undos() > stored)  # its pair may be on the screen already
         taken.undone = True
+
+    def _undos(self) -> int:
+        """How many undos are stored."""
+        with self.server.database.read() as session:
+            query = select(func.count()).where(Label.annotator == self.name, Label.undoes.is_not(None))
+            return session.scalar(query) or 0
 
     def load_again(self, which: int) -> None:
         if self.away:
