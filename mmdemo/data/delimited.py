@@ -48,27 +48,28 @@ class Table:
         csv.field_size_limit(TABLE_MB * 1_000_000)
         lines = self.text.split("\n")
         width = at = 0
-        left = [MOST_READ * len(self.text) + 1_000_000]  # characters that may be read again
+        left = MOST_READ * len(self.text) + 1_000_000  # characters that may be read again
         while at < len(lines):
             if not lines[at].strip("\r"):
                 at += 1
                 continue
-            fields, taken = self._record(lines, at, width, names_file, left)
-            at += taken
+            fields, taken, read = self._record(lines, at, width, names_file, left)
+            at, left = at + taken, left - read
             width = width or len(fields)
             yield fields
 
     def _record(
-        self, lines: Sequence[str], at: int, width: int, names_file: Callable[[str], bool], left: list[int]
-    ) -> tuple[list[str], int]:
-        """The fields of the record that begins in a line, and how many lines it has; of what is `left` to be
-        read again it takes what it has read.
+        self, lines: Sequence[str], at: int, width: int, names_file: Callable[[str], bool], left: int
+    ) -> tuple[list[str], int, int]:
+        """The fields of the record that begins in a line, how many lines it has, and how many characters were
+        read for that: where more than `left` were, no other line is tried.
         """
+        read = 0
         if '"' not in lines[at]:
-            return lines[at].removesuffix("\r").split(self.delimiter), 1
+            return lines[at].removesuffix("\r").split(self.delimiter), 1, read
         for escape in (None, "\\"):
             taken = 1
-            while at + taken <= len(lines) and taken <= MOST_LINES and (taken == 1 or left[0] > 0):
+            while at + taken <= len(lines) and taken <= MOST_LINES and (taken == 1 or read < left):
                 last = lines[at + taken - 1]
                 if taken > 1 and self._is_own(last, width, names_file):
                     break
@@ -76,14 +77,14 @@ class Table:
                     taken += 1
                     continue
                 text = "\n".join(lines[at : at + taken]).removesuffix("\r")
-                left[0] -= len(text)
+                read += len(text)
                 fields, is_open = self._parsed(text, escape)
                 if fields is not None and (not width or taken == 1 or len(fields) == width):
-                    return fields, taken
+                    return fields, taken, read
                 if not is_open:
                     break
                 taken += 1
-        return lines[at].removesuffix("\r").split(self.delimiter), 1
+        return lines[at].removesuffix("\r").split(self.delimiter), 1, read
 
     def _parsed(self, text: str, escape: str | None) -> tuple[list[str] | None, bool]:
         """The fields of a text, where it is whole; and whether more lines may make it so."""

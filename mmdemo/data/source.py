@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from mmdemo.data.encodings import decode
 from mmdemo.data.packed import read_head, read_whole, stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, parse_json
-from mmdemo.errors import ImportRowError
+from mmdemo.errors import ImportRowError, UserError
 from mmdemo.media.below import is_below
 from mmdemo.media.regular_file import is_file, is_folder
 from mmdemo.modality import MODALITIES, any_medium, is_medium
@@ -175,6 +175,22 @@ class Source:
                 self._json.clear()
             self._json[path] = parse_json(self.read_text(path).removeprefix("\ufeff"))
         return self._json[path]
+
+    def require_json(self, path: Path, cure: str) -> Any:
+        """As `read_json`, of a file that can be nothing else.
+
+        Args:
+            path: the file.
+            cure: what to do where it is no JSON.
+
+        Raises:
+            UserError: it is no JSON.
+            MediaError: as `read_text`.
+        """
+        try:
+            return self.read_json(path)
+        except ValueError as e:
+            raise UserError(f"{path.name} is no JSON that can be read: {e}.", cure) from e
 
     def find(self, name: str, folder: Path | None = None, lasting: bool = True) -> Path:
         """The file of a name that the source gives.

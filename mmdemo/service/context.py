@@ -103,7 +103,6 @@ class Context:
         self._sweeper: threading.Thread | None = None
         self._over = threading.Event()  # when all is closed
         self._ending = threading.RLock()  # while something begins behind the page, and while it is closed
-        self._closed = False
 
     def _put_samples(self) -> None:
         try:
@@ -117,6 +116,7 @@ class Context:
         self._seeded.wait()
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gives the first time that this name is asked for; it is closed with the rest."""
         with self._lock:
             if name not in self._made:
                 self._made[name] = make()
@@ -283,7 +283,7 @@ class Context:
 
         def ready() -> None:
             with self._ending:  # a model that is loaded when all is closed begins nothing any more
-                if self._closed:
+                if self._over.is_set():
                     return
                 try:
                     self.keeper_of(task).request()
@@ -365,8 +365,7 @@ class Context:
     def close(self) -> None:
         """End what runs behind the page, let the worker end, and release the database."""
         with self._ending:
-            self._closed = True
-        self._over.set()
+            self._over.set()
         if self._sweeper is not None:
             self._sweeper.join(SWEPT_EVERY_S)
         close_trials()

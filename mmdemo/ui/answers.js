@@ -80,7 +80,7 @@ mm.answers = (() => {
   // What does not work with a query.
   const told = (answer) => (answer.note ? h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note) : "");
   // That what people said of answers has moved them.
-  const some = (n, one, more) => n && `${n} ${n === 1 ? one : more}`;
+  const some = (n, one, more) => n && mm.many(n, one, more);
   const reordered = ({ ticked = 0, crossed = 0 }) => (ticked || crossed ? ` · reordered by ${[some(ticked, "tick", "ticks"), some(crossed, "cross", "crosses")].filter(Boolean).join(" and ")}` : "");
   // What to say before results that are no good, or none.
   const nothing = (answer) => (answer.no_match && answer.results.length

@@ -233,7 +233,9 @@ window.mm = (() => {
     tick();
   }
   const poke = () => dispatchEvent(new CustomEvent("mm-poke"));
-  const openTab = (title) => [...document.querySelectorAll(".tab-container button[role=tab]")].find((tab) => tab.textContent.trim() === title)?.click();
+  // Gradio's own tabs; it draws them once more, unseen, to measure them.
+  const gradioTabs = () => [...document.querySelectorAll(".tab-container:not(.visually-hidden) > button[role=tab]")];
+  const openTab = (title) => gradioTabs().find((tab) => tab.textContent.trim() === title)?.click();
 
   // An answer in a box: while it is waited for the box says so, unless `wait` does, and an answer that another one has
   // overtaken is dropped.
@@ -285,7 +287,8 @@ window.mm = (() => {
     box.addEventListener("pointermove", move); box.addEventListener("pointerup", up);
   }
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
+  const many = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, showLink, address, task, annotator, poll, poke, openTab, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
+  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, showLink, address, task, annotator, poll, poke, gradioTabs, openTab, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
     states: {} };  // what each tab of a modality shows, for the address
 })();

@@ -84,10 +84,7 @@ def _whole(source: Source, path: Path) -> Mapping[str, Any]:
     wanted = (
         "It needs images with id and file_name, annotations with image_id and category_id, and categories."
     )
-    try:
-        whole = source.read_json(path)
-    except ValueError as e:
-        raise UserError(f"{path.name} is no JSON that can be read: {e}.", wanted) from e
+    whole = source.require_json(path, wanted)
     keys = ("images", "annotations", "categories")
     if not isinstance(whole, dict) or not all(isinstance(whole.get(key), list) for key in keys):
         raise UserError(f"{path.name} is not COCO's JSON of instances.", wanted)

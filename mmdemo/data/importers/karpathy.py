@@ -57,10 +57,7 @@ def _tables(source: Source) -> list[Path]:
 
 
 def _images(source: Source, path: Path) -> list[Any]:
-    try:
-        whole = source.read_json(path)
-    except ValueError as e:
-        raise UserError(f"{path.name} is no JSON that can be read: {e}.", "Get the file again.") from e
+    whole = source.require_json(path, "Get the file again.")
     images = whole.get("images") if isinstance(whole, dict) else None
     if not isinstance(images, list):
         raise UserError(f"{path.name} has no list of images.", "It needs images with filename and sentences.")

@@ -90,10 +90,7 @@ def _records(source: Source, table: Path) -> Iterator[tuple[str, Said]]:
     if suffix_of(table) == ".csv":
         yield from _of_csv(source, table)
         return
-    try:
-        whole = source.read_json(table)
-    except ValueError as e:
-        raise UserError(f"{table.name} is no JSON that can be read: {e}.", "Export it from VIA again.") from e
+    whole = source.require_json(table, "Export it from VIA again.")
     if (
         isinstance(whole, dict)
         and isinstance(whole.get("metadata"), dict)

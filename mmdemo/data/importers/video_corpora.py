@@ -64,10 +64,7 @@ def _tables(source: Source, *suffixes: str) -> list[Path]:
 
 
 def _json(source: Source, path: Path, wanted: str) -> dict[str, Any]:
-    try:
-        table = source.read_json(path)
-    except ValueError as e:
-        raise UserError(f"{path.name} is no JSON that can be read: {e}.", f"It needs {wanted}.") from e
+    table = source.require_json(path, f"It needs {wanted}.")
     if not isinstance(table, dict):
         raise UserError(f"{path.name} is a list.", f"It needs an object with {wanted}.")
     return table

@@ -1,9 +1,8 @@
 // On a phone Gradio's row of tabs is hidden: the first ones stand at the bottom, and More opens the rest
-const { h } = mm;
+const { h, gradioTabs } = mm;
 const DOCKED = 4;
 const GROUPS = ["Label", "Data"];  // the tabs that a gap comes before: to try, to teach, the collection
 const dock = element.querySelector(".mm-dock");
-const gradioTabs = () => [...document.querySelectorAll(".tab-container:not(.visually-hidden) > button[role=tab]")];
 const titleOf = (tab) => tab.textContent.trim();
 function docked(tab) {
   const icon = mm.icon(titleOf(tab).toLowerCase());

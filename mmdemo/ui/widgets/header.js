@@ -14,7 +14,7 @@ let mine = { labels: 0, undos: 0, aside: 0, anothers: 0, state: "" }, since = 0;
 const press = (kind, onclick, words, more = {}) =>
   h("button", { class: kind, type: "button", onclick, ...more }, words);
 const link = (...how) => press("mm-link", ...how), button = (...how) => press("mm-button", ...how);
-const some = (n, word) => n && `${n} ${word}${n === 1 ? "" : "s"}`;
+const some = (n, word) => n && mm.many(n, word);
 function waiting() {
   const { labels, undos, state } = mine, all = labels + undos;
   if (!all || (!state && !lost && Date.now() - since < SOON_MS)) return null;

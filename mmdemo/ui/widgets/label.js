@@ -137,7 +137,7 @@ function receipt(message, bad = false, open = false) {
 // What becomes of a label or an undo until its receipt comes.
 function awaitReceipt() {
   const { labels, undos, state, why } = standing;
-  const kept = [labels && `${labels} label${labels === 1 ? "" : "s"}`, undos && `${undos} undo${undos === 1 ? "" : "s"}`].filter(Boolean).join(" and ");
+  const kept = [labels && mm.many(labels, "label"), undos && mm.many(undos, "undo")].filter(Boolean).join(" and ");
   const told = { "": "Saving…", away: `${NO_CONNECTION} ${kept} kept in this browser until the server answers.`, "sign-in": `Not stored yet: ${kept} kept in this browser until you sign in.` };
   receipt(told[state] ?? `Not stored yet: ${kept} kept in this browser. ${why}`, false, true);
   awaited = true;

@@ -1,6 +1,6 @@
 // The texts of Align as rows: the word of each, its percent, its bar in three zones, and its words to be edited in place.
 const IN_WORDS = { fits: "yes", "can't tell": "maybe", "doesn't fit": "no" };
-const many = (n, one, more) => `${n} ${n === 1 ? one : more}`;
+const { many } = mm;
 
 // The answer in one sentence. What the model can't tell is not said to fit, nor not to.
 function sentence(scores) {
