@@ -13,6 +13,7 @@ from mmdemo.errors import UserError
 
 GLOSSES = re.compile(r"gloss|transl|morph|\bpos\b|\bref\b", re.IGNORECASE)  # beside what is said
 DEEPEST = 50  # annotations that refer to one another
+KINDS = ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ def _tiers(root: Element) -> Iterator[_Tier]:
     above = {
         one.get("ANNOTATION_ID", ""): one.get("ANNOTATION_REF", "") for one in root.iter("REF_ANNOTATION")
     }
-    for tier in root.iter("TIER"):
+    for tier in root.findall("TIER"):  # none lies in another: each annotation is read once
         said = []
-        for one in [*tier.iter("ALIGNABLE_ANNOTATION"), *tier.iter("REF_ANNOTATION")]:
+        for one in (found for kind in KINDS for found in tier.iterfind(f"ANNOTATION/{kind}")):
             words = " ".join((one.findtext("ANNOTATION_VALUE") or "").split())
             span = _span(one.get("ANNOTATION_ID", ""), spans, above)
             if span is None or span[0] is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from mmdemo.data.columns import _listed
 from mmdemo.data.delimited import Table
+from mmdemo.data.elan import read_elan
 from mmdemo.data.reading import open_source
 from mmdemo.data.xml_text import MOST_TAGS, read_xml
 from mmdemo.errors import UserError
@@ -64,3 +66,35 @@ def test_a_list_in_python_s_words_is_read_up_to_a_length_and_one_of_json_beyond(
 def test_xml_of_more_tags_than_are_read_at_once_is_refused_in_a_sentence() -> None:
     with pytest.raises(UserError, match="more than 2,000,000 tags"):
         read_xml("<a>" + "<b/>" * MOST_TAGS + "</a>")
+
+
+def test_tiers_of_elan_that_lie_in_one_another_are_not_read_once_for_each_around_them() -> None:
+    deep = 3000
+    at = 'ANNOTATION_ID="a" TIME_SLOT_REF1="t" TIME_SLOT_REF2="t"'
+    slots = '<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="t" TIME_VALUE="0"/></TIME_ORDER>'
+    tier = f'<TIER TIER_ID="x"><ANNOTATION><ALIGNABLE_ANNOTATION {at}/></ANNOTATION>'
+    text = f"<ANNOTATION_DOCUMENT>{slots}{tier * deep}{'</TIER>' * deep}</ANNOTATION_DOCUMENT>"
+    begun_s = time.process_time()
+    assert list(read_elan(text, lambda _: None)) == []
+    assert time.process_time() - begun_s < 1  # 2.3 s, where each was read with all that lie in it
+
+
+def test_what_a_project_of_via_refers_to_is_not_written_out_for_each_that_refers_to_it(
+    tmp_path: Path,
+) -> None:
+    files = {str(i): {"fid": str(i), "fname": f"{i}.png", "src": ""} for i in range(2000)}
+    segments = {f"s{i}": {"vid": "1", "z": [], "av": {"1": "0," * 500}} for i in range(200)}
+    project = {
+        "project": {"vid_list": ["1"]},
+        "attribute": {"1": {"options": {"0": "word " * 1000}}},
+        "file": files,
+        "metadata": segments,
+        "view": {"1": {"fid_list": list(files)}},
+    }
+    (tmp_path / "via.json").write_text(json.dumps(project))
+    (tmp_path / "0.png").write_bytes(png())
+    begun_s = time.process_time()
+    with open_source(str(tmp_path / "via.json")) as opened:
+        count = sum(1 for _ in opened.rows())
+    assert count == 200 * 100 + 1900  # of 400,000 that it refers to
+    assert time.process_time() - begun_s < 8

@@ -99,7 +99,7 @@ def _said(data: Mapping[str, Any], annotation: Mapping[str, Any]) -> list[dict[s
             said[_column(str(result.get("from_name")), data)] = text
         elif kind in REGIONS:
             at = span_of(value, kind, data)
-            at = _as_was(at, ends, data) if set(data) >= OWN else at
+            at = _as_was(at, ends, data) if data.keys() >= OWN else at
             spans[of or f"#{number}"] = at | _of_choices(value.get(kind) or [])
     told = [span | common | own.get(of, {}) for of, span in spans.items()]
     return told or [common | (ends if any(ends.values()) else {})]

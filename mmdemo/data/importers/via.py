@@ -29,6 +29,10 @@ KEYS = (  # of its JSON, in the beginning
 )
 CSV = (OF_PICTURES, OF_REGIONS)  # columns
 DEEPEST = 2  # folders
+MOST_IN_VIEW = 100  # files that lie side by side, of each of which a segment of their view is
+MOST_CHARACTERS = (
+    100_000  # of what a segment says: each option is written once, and chosen any number of times
+)
 
 
 class Via:
@@ -161,7 +165,7 @@ def _of_project(whole: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
         text = _chosen(segment.get("av") or {}, options)
         times = segment.get("z") or []
         said: dict[str, Any] = {"text": text, "times": times if isinstance(times, list) else []}
-        for number in map(str, view.get("fid_list") or []):
+        for number in map(str, (view.get("fid_list") or [])[:MOST_IN_VIEW]):
             if text and number in found:
                 found[number].append(said)
     for number, file in files.items():
@@ -170,10 +174,14 @@ def _of_project(whole: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
 
 def _chosen(values: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """What the attributes of a segment say: a text, or the names of the options that were chosen."""
-    said = []
+    said, room = [], MOST_CHARACTERS
     for number, value in values.items():
         names = (options.get(number) or {}).get("options") or {}
-        said += [str(names.get(one, one)) for one in str(value).split(",")] if names else [str(value)]
+        for one in map(str, (names.get(one, one) for one in str(value).split(",")) if names else [value]):
+            room -= len(one) + 1
+            if room < 0:
+                break
+            said.append(one)
     return ", ".join(" ".join(one.split()) for one in said if one.strip())
 
 
