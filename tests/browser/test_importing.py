@@ -58,18 +58,18 @@ def test_what_is_dropped_is_shown_before_it_is_imported_and_another_kind_leads_t
     served: Served, open_page: Open
 ) -> None:
     page = open_page(f"{served[1]}?view=data")
-    expect(page.locator("[data-drop]")).to_be_visible()
+    expect(page.locator(".mm-dropzone")).to_be_visible()
     picture = base64.b64encode(png((9, 80, 160))).decode()
-    page.evaluate(DROP, ["[data-drop]", "sound.wav", "audio/wav", picture])
+    page.evaluate(DROP, [".mm-dropzone", "sound.wav", "audio/wav", picture])
     expect(
         page.get_by_role("alert").filter(has_text="These are recordings. Choose Speech above")
     ).to_be_visible()
-    page.evaluate(DROP, ["[data-drop]", "dropped.png", "image/png", picture])
+    page.evaluate(DROP, [".mm-dropzone", "dropped.png", "image/png", picture])
     rows = page.locator("[data-preview-table]")
     expect(rows).to_contain_text("dropped.png")
     page.get_by_role("button", name="Clear").click()
     expect(rows).to_be_empty()
-    page.evaluate(DROP, ["[data-drop]", "dropped.png", "image/png", picture])
+    page.evaluate(DROP, [".mm-dropzone", "dropped.png", "image/png", picture])
     expect(rows).to_contain_text("dropped.png")
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.locator("[data-import-state]")).to_contain_text(

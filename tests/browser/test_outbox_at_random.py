@@ -111,6 +111,9 @@ class Labelling:
         page = self.tabs[0].page
         assert page is not None
         page.evaluate("(name) => { mm.annotator(name); }", self.name)
+        for tab in self.tabs:  # what one tab has stored reaches the others a moment later
+            assert tab.page is not None
+            tab.page.wait_for_function("(name) => mm.annotator() === name", arg=self.name)
 
     def _load(self, tab: Tab) -> Page:
         if tab.page is None:
@@ -192,8 +195,8 @@ class Labelling:
         """When all has arrived, the store holds what was done."""
         self.server.lose_answers(False)
         self.server.come()
-        page = next((tab.page for tab in self.tabs if tab.page is not None), None)
-        wait_sent(page or self._load(self.tabs[0]))
+        for page in [tab.page for tab in self.tabs if tab.page] or [self._load(self.tabs[0])]:
+            wait_sent(page)
         wanted: dict[int, list[tuple[str, bool]]] = defaultdict(list)
         for said in self.all:
             wanted[said.pair].append((said.verdict, said.undone))
