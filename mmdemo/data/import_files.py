@@ -36,6 +36,7 @@ class Prepared:
     row: Row | Skipped
     at: int  # which row of the source, from 1
     mark: str  # a digest of it and of all before it
+    side: str = ""  # that other rows of the source say of its file, where it says none
     problem: Skipped | None = None  # why it cannot be imported
     facts: stat_result | None = None  # of its file, where that is looked for again
     item_id: str = ""  # empty: it was not hashed

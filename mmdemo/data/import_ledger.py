@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS said (
     place BLOB, word BLOB, row INTEGER, at INTEGER, PRIMARY KEY (place, word)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS skipped (at INTEGER, row INTEGER, file TEXT, reason TEXT);
+CREATE TABLE IF NOT EXISTS sides (file INTEGER PRIMARY KEY, side TEXT);
 CREATE TABLE IF NOT EXISTS reached (one INTEGER PRIMARY KEY, at INTEGER);
 """
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -75,6 +76,22 @@ class Ledger:
         """A row says a word of a pair."""
         with _told():
             self._file.execute("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?)", (place, word, row, at))
+
+    def say_sides(self, sides: Mapping[int, str]) -> None:
+        """Some rows say the sides of files of which others say none.
+
+        Args:
+            sides: by the keys of the files; nothing else holds of an earlier reading.
+        """
+        with _told(), self._file:
+            self._file.execute("DELETE FROM sides")
+            self._file.executemany("INSERT INTO sides VALUES (?, ?)", sides.items())
+
+    def side(self, file: int) -> str:
+        """The side that other rows say of a file; empty: none does."""
+        with _told():
+            found = self._file.execute("SELECT side FROM sides WHERE file = ?", (file,)).fetchone()
+        return str(found[0]) if found else ""
 
     def skip(self, skipped: Skipped, at: int) -> None:
         """A row is passed over."""

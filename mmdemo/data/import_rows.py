@@ -232,7 +232,8 @@ class Writer:
         assert task.one.item is not None  # `_weigh` makes no task of others
         row = task.row
         source = row.source or self._source
-        place = task.one.item.id, row.text, source, row.split or None, row.start_s, row.end_s
+        side = row.split or task.one.side or None
+        place = task.one.item.id, row.text, source, side, row.start_s, row.end_s
         return NewPair(*place, self._id)
 
 

@@ -22,6 +22,7 @@ from mmdemo.data.import_report import MOST_NAMED, ImportReport
 from mmdemo.data.import_rows import VERDICT_ONLY, Writer
 from mmdemo.data.reading import Opened, Survey, open_source
 from mmdemo.data.rows import Row, Skipped, require_storable
+from mmdemo.data.said_sides import file_key
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import modality_of
@@ -219,10 +220,13 @@ def _import(
     root = opened.source.root if opened.source.within is None and opened.source.root.is_dir() else None
     files = Files(ws, modality_of(order.task).name, order.name, root, order.outside)
     verdict = "" if order.verdict == NO_LABEL else order.verdict
+    is_new = not found.done
     rows, anew = _rows_after(opened, found, ledger)
     if anew:
         survey = _surveyed(ws, opened, watch)
         watch.begun(found.id, survey.rows)
+    if anew or is_new:
+        ledger.say_sides(survey.sides)
     writer = Writer(
         ws, found.id, order.task, verdict, order.name, ledger, ImportReport.of_counts(found.counts)
     )
@@ -235,6 +239,8 @@ def _import(
                 one = next(rows, None)
                 if one is None:
                     break
+                if isinstance(one.row, Row) and not one.row.split:
+                    one.side = ledger.side(file_key(one.row, opened.source.root))
                 taken.append(one)
                 if _is_fleeting(one.row, opened):
                     files.look_at([one], pool)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from mmdemo.data.archives import inside, is_archive, unpacked
 from mmdemo.data.importers.base import Candidate, candidates, choose
 from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.said_sides import SaidSides, file_key
 from mmdemo.data.source import Source, is_shown
 from mmdemo.data.tables import is_table
 from mmdemo.errors import MmdemoError, UserError, is_disk_full, one_line, reason
@@ -35,6 +36,7 @@ class Survey:
 
     rows: int | None = None  # None: only its end will tell
     classes: frozenset[str] = frozenset()  # keys of texts that have items enough to be classes
+    sides: Mapping[int, str] = field(default_factory=dict)  # of files of which some rows say one; `file_key`
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ class Opened:
             yield Skipped(number + 1, f"It cannot be read from here on. {e}")
 
     def survey(self, stopped: Callable[[], bool] = lambda: False) -> Survey:
-        """How many rows there are, and which texts are classes: those of so many items that the first of them
-        can stand on any side. The source is read once for that.
+        """How many rows there are, which texts are classes, those of so many items that the first of them can
+        stand on any side, and what some rows say of the side of a file of which others say none. The source
+        is read once for that.
 
         Args:
             stopped: asked now and then; then nothing is known of the source.
@@ -94,11 +97,13 @@ class Opened:
         if self.chosen.read_once:
             return Survey()
         files: dict[bytes, int | set[int]] = {}  # by a text's key; most are of one file, and a set takes much
-        count = 0
+        count, sides = 0, SaidSides()
         for row in self.rows():
             count += 1
             if count % ASKED_EVERY == 0 and stopped():
                 return Survey()
+            if isinstance(row, Row):
+                sides.hear(file_key(row, self.source.root), row.split)
             if isinstance(row, Row) and row.text.strip() and training_of(row.verdict) != "negative":
                 file, key = hash(str(row.file or row.number)), bytes.fromhex(text_key(row.text))
                 own = files.setdefault(key, file)
@@ -107,7 +112,7 @@ class Opened:
                 if isinstance(own, set) and len(own) < CLASS_ITEMS:
                     own.add(file)
         classes = (key for key, own in files.items() if isinstance(own, set) and len(own) >= CLASS_ITEMS)
-        return Survey(count, frozenset(key.hex() for key in classes))
+        return Survey(count, frozenset(key.hex() for key in classes), sides.of_both())
 
     def preview(self, count: int) -> Preview:
         """The first rows."""

@@ -169,10 +169,12 @@ class PairStore:
             for part in in_parts(items)
             for i in session.scalars(select(Item).where(Item.id.in_(part)))
         }
-        for pair in pairs:  # what one row says of an item holds for those before it that say nothing
+        said: dict[str, str] = {}  # what one of them says of an item holds for those that say nothing of it
+        for pair in pairs:
             item = of_id.get(pair.item_id)
             if item is not None and pair.split is not None:
                 item.split = item.split or pair.split
+                said.setdefault(pair.item_id, pair.split)
         texts = self.sides.of_texts(session, {key for _, key, _, _ in places})
         found: list[tuple[Pair, bool]] = []
         fresh: list[Pair] = []
@@ -198,7 +200,7 @@ class PairStore:
                 text_key=place[1],
                 start_s=pair.start_s,
                 end_s=pair.end_s,
-                split=self.sides.place(session, item, place[1], pair.split, texts),
+                split=self.sides.place(session, item, place[1], pair.split or said.get(item.id), texts),
                 source=pair.source[:120],
                 import_id=pair.import_id,
             )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mmdemo.data.importing import import_source
+from mmdemo.data.importing import FIRST, Before, Order, Watch, carry_out, import_source
 from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row
+from mmdemo.data.said_sides import SaidSides
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, png
 
@@ -143,16 +144,62 @@ def test_of_a_caption_of_twenty_pictures_each_side_has_its_share(ws: Workspace, 
         assert len(own) == 20 and own.count("held-out") == 8
 
 
+@pytest.mark.parametrize("apart", [False, True])
 def test_a_side_that_one_row_says_of_a_file_holds_for_the_rows_before_it_that_say_none(
-    ws: Workspace, tmp_path: Path
+    ws: Workspace, tmp_path: Path, apart: bool
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    lines = ["file_name,text,split"]
-    for number in range(12):  # by their hashes some would be held out
+    first, second = [], []
+    for number in range(FIRST + 4):  # by their hashes some would be held out
         (folder / f"{number}.png").write_bytes(png((number, 99, 9)))
-        lines += [f"{number}.png,first of {number},", f"{number}.png,second of {number},train"]
-    (folder / "metadata.csv").write_text("\n".join(lines))
+        first.append(f"{number}.png,first of {number},")
+        second.append(f"{number}.png,second of {number},train")
+    rows = [*first, *second] if apart else [row for both in zip(first, second, strict=True) for row in both]
+    (folder / "metadata.csv").write_text("\n".join(["file_name,text,split", *rows]))
     report = import_source(ws, str(folder), TASK)
     assert {p.split for p in ws.pairs.browse(TASK)} == {"train"}
     assert not [note for note in report.notes if "another split" in note]
+
+
+def test_a_side_that_is_said_of_a_file_holds_for_its_rows_that_say_none_though_their_text_is_on_another(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    others = [(f"{number}", "train") for number in range(2 * FIRST)]
+    rows = [("a cat", "train"), *others, ("a cat", ""), *others[:FIRST], ("a dog", "test")]
+    folder = manifest(tmp_path / "in", rows)
+    table = (folder / "metadata.csv").read_text()
+    (folder / "metadata.csv").write_text(table.replace(f"{len(rows) - 1}.png", f"{2 * FIRST + 1}.png"))
+    import_source(ws, str(folder), TASK)
+    assert [p.split for p in ws.pairs.browse(TASK, contains="a ")] == ["train", "held-out", "held-out"]
+
+
+def test_a_side_of_later_rows_holds_for_rows_that_are_imported_after_a_kill(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    silent = [(f"first of {number}", "") for number in range(3 * FIRST)]
+    folder = manifest(tmp_path / "in", silent)
+    with (folder / "metadata.csv").open("a") as table:
+        table.writelines(f"\n{number}.png,second of {number},test" for number in range(3 * FIRST))
+    begun: list[str] = []
+    done = [0]
+    watch = Watch(
+        lambda rows, total: done.append(rows),
+        lambda: done[-1] >= FIRST,
+        lambda import_id, total: begun.append(import_id),
+        ws.folder / "imports",
+    )
+    assert carry_out(ws, Order(str(folder), TASK), watch).stopped
+    broken_off = ws.imports.get(begun[0])
+    assert broken_off is not None and 0 < broken_off.done < 3 * FIRST
+    carry_out(ws, Order(str(folder), TASK), Watch(ledgers=ws.folder / "imports"), Before(begun[0]))
+    assert {p.split for p in ws.pairs.browse(TASK)} == {"held-out"}
+
+
+def test_what_is_kept_of_the_sides_of_a_source_is_of_files_that_have_rows_of_both_kinds() -> None:
+    sides = SaidSides()
+    for key in range(1, 1000):
+        sides.hear(key, "")
+    for key, side in [(1000, "train"), (7, "held-out"), (7, "train"), (9, "validation"), (9, "")]:
+        sides.hear(key, side)
+    assert sides.of_both() == {7: "held-out", 9: "validation"}
