@@ -1,7 +1,7 @@
 """A source that is packed: a ZIP or TAR of any layout, unpacked in bounds for as long as it is looked at.
 
-What was uploaded is unpacked once, beside it, and goes with the upload. What a person names on this machine
-is unpacked into a temporary folder, which goes when the source is closed.
+What was uploaded is unpacked once, beside it, goes with the upload, and counts with it. What a person names
+on this machine is unpacked into a temporary folder, which goes when the source is closed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
+from weakref import WeakValueDictionary
 
 from mmdemo.data.source import is_shown
 from mmdemo.errors import UserError
@@ -29,6 +31,25 @@ KEPT = ".unpacked-"  # and a digest of its name: where an upload's archive is un
 COLLECTION = Wanted("no collection of files", "Pack the folder again, without links.")
 
 
+class Room(Protocol):
+    """What is left to whoever has uploaded something."""
+
+    def take(self, name: str, size: int) -> None:
+        """Count so many bytes more, which come out of an archive.
+
+        Raises:
+            UserError: there is no room for them.
+        """
+
+    def give_back(self, size: int) -> None:
+        """So many of them are gone again."""
+
+
+ROOMS: WeakValueDictionary[Path, Room] = (
+    WeakValueDictionary()
+)  # by the folders of uploads; of others no bound
+
+
 def is_archive(path: Path) -> bool:
     """Whether a file is called like one that is packed."""
     return path.name.lower().endswith((*ZIPS, *TARS)) and is_file(path)
@@ -44,30 +65,56 @@ def unpacked(path: Path, within: Path | None = None, keep: bool = True) -> Itera
         keep: whether an upload's stays as long as the upload does.
 
     Raises:
-        UserError: it is none, is damaged, or holds more, other things or other names than a collection does.
+        UserError: it is none, is damaged, holds more, other things or other names than a collection does, or
+            more than is left to who has uploaded it.
         StorageError: the disk has no room for it.
     """
     require_file(path, MOST_MB)
+    counted = _Counted(path.name, ROOMS.get(within) if within is not None else None)
     if within is None or not keep:
-        with unfinished(within or Path(tempfile.gettempdir())) as place:
-            yield _filled(path, place / "files")
+        with counted, unfinished(within or Path(tempfile.gettempdir())) as place:
+            yield _filled(path, place / "files", counted)
         return
     place = within / f"{KEPT}{sha256(str(path).encode()).hexdigest()[:16]}"
     if not is_folder(place):
-        with unfinished(within) as part:
-            made = _filled(path, part / "files")
+        with counted, unfinished(within) as part:
+            made = _filled(path, part / "files", counted)
             if not is_folder(place):  # nobody else was faster
                 made.replace(place)
+                counted.stays()
     yield place
 
 
-def _filled(path: Path, folder: Path) -> Path:
+class _Counted:
+    """What comes out of an archive counts until this block is over, unless it stays."""
+
+    def __init__(self, name: str, room: Room | None) -> None:
+        self._name, self._room, self._size = name, room, 0
+
+    def __enter__(self) -> _Counted:
+        return self
+
+    def __call__(self, size: int) -> None:
+        if self._room is not None:
+            self._room.take(self._name, size)
+            self._size += size
+
+    def stays(self) -> None:
+        """It counts for as long as its upload does."""
+        self._size = 0
+
+    def __exit__(self, *raised: object) -> None:
+        if self._room is not None and self._size:
+            self._room.give_back(self._size)
+
+
+def _filled(path: Path, folder: Path, counted: _Counted) -> Path:
     folder.mkdir()
     if path.name.lower().endswith(ZIPS):
         with opened(path, COLLECTION) as zipped:
-            unpack(path, zipped, folder, _is_kept)
+            unpack(path, zipped, folder, _is_kept, counted)
     else:
-        unpack_tar(path, folder, COLLECTION, _is_kept)
+        unpack_tar(path, folder, COLLECTION, _is_kept, counted)
     if is_file(folder / DATABASE):
         shutil.rmtree(folder)
         raise UserError(f"{path.name} is a backup of mmdemo.", "Restore it instead.")

@@ -10,7 +10,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,7 @@ MOST_DIRECTORY = 150_000_000  # bytes of the list of its entries, which is in me
 MOST_RATIO = 100  # of what comes out to the zip; one of ours is not packed at all
 SMALL = 10_000_000  # bytes that may come out of any
 COPIED_AT_ONCE = 1 << 20  # bytes
+BLOCK = 4096  # bytes of a disk that any file takes
 MB = 1_000_000
 CURE = "Choose a zip that Back up made."
 
@@ -69,7 +70,13 @@ def opened(archive: Path, wanted: Wanted = BACKUP) -> Iterator[zipfile.ZipFile]:
         raise UserError(f"{archive.name} is not a zip that can be read, or is damaged.", wanted.cure) from e
 
 
-def unpack(archive: Path, zipped: zipfile.ZipFile, into: Path, wanted: Callable[[str], bool]) -> None:
+def unpack(
+    archive: Path,
+    zipped: zipfile.ZipFile,
+    into: Path,
+    wanted: Callable[[str], bool],
+    counted: Callable[[int], None] = lambda size: None,
+) -> None:
     """Write the files of an open zip into a new folder.
 
     Args:
@@ -77,6 +84,7 @@ def unpack(archive: Path, zipped: zipfile.ZipFile, into: Path, wanted: Callable[
         zipped: it, from `opened`.
         into: on a disk that has room for it.
         wanted: which of its entries, by name.
+        counted: told how many bytes of the disk it will take; what it raises refuses them.
 
     Raises:
         UserError: it is damaged.
@@ -85,6 +93,7 @@ def unpack(archive: Path, zipped: zipfile.ZipFile, into: Path, wanted: Callable[
     """
     entries = [info for info in zipped.infolist() if not info.is_dir() and wanted(info.filename)]
     require_disk(archive, into, sum(info.file_size for info in entries))
+    counted(taken(info.file_size for info in entries))
     for info in entries:
         path = below(into, info.filename)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +148,11 @@ def require_plain(archive: Path, entries: Sequence[Entry], wanted: Wanted) -> No
 
 def _refused(archive: Path, wanted: Wanted, why: str) -> UserError:
     return UserError(f"{archive.name} is damaged, or {wanted.one}: {why}.", wanted.cure)
+
+
+def taken(sizes: Iterable[int]) -> int:
+    """The bytes of the disk that files of these sizes take; one without any takes its place too."""
+    return sum(max(size, BLOCK) for size in sizes)
 
 
 def require_disk(archive: Path, into: Path, needed: int) -> None:

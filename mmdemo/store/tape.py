@@ -19,7 +19,15 @@ from typing import Any
 
 from mmdemo.errors import UserError, is_disk_full
 from mmdemo.media.below import below
-from mmdemo.store.archive import COPIED_AT_ONCE, MOST_ENTRIES, Entry, Wanted, require_disk, require_plain
+from mmdemo.store.archive import (
+    COPIED_AT_ONCE,
+    MOST_ENTRIES,
+    Entry,
+    Wanted,
+    require_disk,
+    require_plain,
+    taken,
+)
 
 # What tarfile and the libraries that unpack raise of one that is damaged or is none.
 UNREADABLE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
@@ -55,7 +63,13 @@ class _Bounded:
         return data
 
 
-def unpack_tar(archive: Path, into: Path, wanted: Wanted, kept: Callable[[str], bool]) -> None:
+def unpack_tar(
+    archive: Path,
+    into: Path,
+    wanted: Wanted,
+    kept: Callable[[str], bool],
+    counted: Callable[[int], None] = lambda size: None,
+) -> None:
     """Write the files of a TAR into a new folder.
 
     Args:
@@ -63,6 +77,7 @@ def unpack_tar(archive: Path, into: Path, wanted: Wanted, kept: Callable[[str], 
         into: on a disk that has room for it.
         wanted: what it should be, as sentences say it.
         kept: which of its entries, by name.
+        counted: told how many bytes of the disk it will take; what it raises refuses them.
 
     Raises:
         UserError: it is none, is damaged, or holds links or names that lead elsewhere.
@@ -82,6 +97,7 @@ def unpack_tar(archive: Path, into: Path, wanted: Wanted, kept: Callable[[str], 
                 entries.append(Entry(name, member.size, member.isdir(), plain, name))
         require_plain(archive, entries, wanted)
         require_disk(archive, into, sum(entry.size for entry in entries))
+        counted(taken(entry.size for entry in entries))
     with _opened(archive, wanted) as (members, file):
         file.left = math.inf  # its index was looked at
         for member in members:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 
 from mmdemo.asker import Asker, current
-from mmdemo.bounds import quota_of
+from mmdemo.bounds import Quota, quota_of
+from mmdemo.data.archives import ROOMS
 from mmdemo.errors import UserError, cannot_write
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.models.protocols import Task
@@ -25,32 +28,70 @@ from mmdemo.store.scratch import kept_s
 from mmdemo.ui.gate import require_role
 
 PIECE_BYTES = 256_000  # are kept in memory, then written
+MB = 1_000_000  # bytes
 LONGEST_PATH = 2000  # characters of a name with its folders
 
 
 class WaitingImports:
-    """How much was uploaded for imports that were not carried out yet, by who sent it."""
+    """How much was uploaded for imports that were not carried out yet, with what was unpacked of it, by who
+    sent it.
+    """
 
     def __init__(self) -> None:
-        self._bytes: dict[str, tuple[str, int]] = {}  # by batch: who sent it, and how many
-        self._lock = threading.Lock()
+        self._batches: dict[str, _Batch] = {}
+        self._lock = threading.RLock()
 
     def room(self, asker: Asker, settings: Settings) -> int | None:
         """How many bytes somebody may send; None: as many as they like."""
         quota = quota_of(asker, settings)
-        if quota is None:
-            return None
+        return None if quota is None else self._left(asker.person, quota)
+
+    def _left(self, who: str, quota: Quota) -> int:
         with self._lock:
-            self._bytes = {batch: row for batch, row in self._bytes.items() if batch_folder(batch).is_dir()}
-            own = sum(size for who, size in self._bytes.values() if who == asker.person)
-            every = sum(size for _, size in self._bytes.values())
+            waiting = {name: batch for name, batch in self._batches.items() if batch_folder(name).is_dir()}
+            self._batches = waiting
+            own = sum(batch.bytes for batch in waiting.values() if batch.who == who)
+            every = sum(batch.bytes for batch in waiting.values())
         return min(quota.mb * 1_000_000 - own, quota.all_mb * 1_000_000 - every)
 
-    def add(self, batch: str, asker: Asker, size: int) -> None:
+    def add(self, batch: str, asker: Asker, size: int, settings: Settings) -> None:
         """Count a file that waits now."""
-        if not asker.may("owner"):
-            with self._lock:
-                self._bytes[batch] = (asker.person, self._bytes.get(batch, ("", 0))[1] + size)
+        quota = quota_of(asker, settings)
+        if quota is None:
+            return
+        with self._lock:
+            if batch not in self._batches:
+                self._batches[batch] = _Batch(asker.person, quota, self._left, self._lock)
+                ROOMS[batch_folder(batch)] = self._batches[batch]
+            self._batches[batch].bytes += size
+
+
+@dataclass
+class _Batch:
+    """What waits for one import."""
+
+    who: str
+    quota: Quota
+    left: Callable[[str, Quota], int]
+    lock: threading.RLock
+    bytes: int = 0
+
+    def take(self, name: str, size: int) -> None:
+        """See `Room`."""
+        with self.lock:
+            left = max(0, self.left(self.who, self.quota))
+            if size > left:
+                room = f"{left // MB} MB are left of {self.quota.who}'s space"
+                raise UserError(
+                    f"{name} holds {-(-size // MB)} MB, and {room}.",
+                    "Upload less at once; the owner of the page can set MMDEMO_TRAINER_MB.",
+                )
+            self.bytes += size
+
+    def give_back(self, size: int) -> None:
+        """See `Room`."""
+        with self.lock:
+            self.bytes -= size
 
 
 async def receive(app: App, request: Request, waiting: WaitingImports) -> dict[str, Any]:
@@ -94,7 +135,7 @@ async def receive(app: App, request: Request, waiting: WaitingImports) -> dict[s
                 held.clear()
         if batch:
             await app.lanes.files.run(_put_in_batch, part, held, batch, name)
-            waiting.add(batch, current(), size)
+            waiting.add(batch, current(), size, app.settings)
             return {"name": name, "bytes": size}
         return await app.lanes.models.run(_take, app, part, held, name, task)
     except BaseException as e:
