@@ -209,7 +209,8 @@ def run_restore(options: Options) -> Any:
             "Restore it with its own tools, as pg_restore, or leave MMDEMO_DATABASE_URL out.",
         )
     lacking = restore(options.archive, settings.workspace)
-    return {"workspace": str(settings.workspace), "lacking": lacking.files, "outside": lacking.outside}
+    told = {"lacking": lacking.files, "outside": lacking.outside, "grants": lacking.grants}
+    return {"workspace": str(settings.workspace), **told}
 
 
 def run_settings(options: Options) -> Any:

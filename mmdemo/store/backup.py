@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,7 @@ from mmdemo.store.archive import UNREADABLE, opened, unpack
 from mmdemo.store.changes import REMOVE
 from mmdemo.store.database import Database
 from mmdemo.store.durable import PART, sync_file, sync_folder, sync_tree, write_durably
+from mmdemo.store.kept_access import close_access, not_brought
 from mmdemo.store.named_models import FILE as NAMED_MODELS
 from mmdemo.store.row_values import odd_values
 from mmdemo.store.runs import UNFINISHED
@@ -43,12 +45,12 @@ BEFORE, KEPT = "before-restore-", 3  # how what was here before a restore is cal
 
 @dataclass(frozen=True)
 class Lacking:
-    """Items of a backup that have no file in it."""
+    """What of a backup is not there after it was restored."""
 
-    files: int = 0  # which it should hold
-    outside: int = (
-        0  # which were read from outside: as soon as this machine knows their folders, they are again
-    )
+    files: int = 0  # items whose files it should hold
+    # which were read from outside: as soon as this machine knows their folders, they are again
+    outside: int = 0
+    grants: int = 0  # invitations and tokens that let somebody in when it was made, and let in nobody here
 
 
 def back_up(ws: Workspace, out: Path, outside: bool = False) -> Path:
@@ -176,7 +178,7 @@ def restore(archive: Path, folder: Path) -> Lacking:
         with unfinished(folder if folder.is_dir() else folder.parent) as temporary:
             fresh = temporary / "workspace"
             fresh.mkdir()
-            lacking = _prepare(archive, fresh)
+            lacking = replaced(_prepare(archive, fresh), grants=close_access(fresh / DATABASE))
             if not (folder / NAMED_MODELS).exists():
                 write_durably(fresh / NAMED_MODELS, b"[]")  # of what it names, nothing was named here
             for name in PARTS:  # whose place may have an empty folder of that name
@@ -208,6 +210,7 @@ def replace(ws: Workspace, archive: Path) -> Restored:
         fresh = temporary / "workspace"
         fresh.mkdir()
         lacking = _prepare(archive, fresh, _page_size(ws.folder / DATABASE))
+        lacking = replaced(lacking, grants=not_brought(fresh / DATABASE, ws.folder / DATABASE))
         ws.named_models.begin(ws.versions.bases())
         kept = new_name(ws.folder / BACKUPS, f"{BEFORE}{now():%Y%m%d-%H%M%S}")
         sync_tree(fresh)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -89,15 +88,3 @@ class SessionLog:
                 raise UserError(f"There is no session {called[:60]!r}.", "Check the id in the list.")
             session.delete(found[0])
         return found[0]
-
-
-def keep_sessions(current: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
-    """Have a database that takes another's place hold who is signed in now, and not who was when it was made:
-    else a backup would sign those in again who signed out since.
-    """
-    columns = [column.name for column in SignedIn.__table__.columns]
-    names = ", ".join(columns)
-    rows = current.execute(f"SELECT {names} FROM sessions").fetchall()
-    with fresh:
-        fresh.execute("DELETE FROM sessions")
-        fresh.executemany(f"INSERT INTO sessions ({names}) VALUES ({', '.join('?' * len(columns))})", rows)

@@ -21,9 +21,9 @@ from mmdemo.media.below import below
 from mmdemo.media.listing import entries
 from mmdemo.settings import DATABASE
 from mmdemo.store.durable import sync_folder, write_durably
+from mmdemo.store.kept_access import keep_access
 from mmdemo.store.named_models import FILE as NAMED_MODELS
 from mmdemo.store.scratch import WITHOUT_SCRATCH
-from mmdemo.store.sessions import keep_sessions
 from mmdemo.store.unfinished import unfinished
 
 PARTS = ("media", "vectors", "versions", "runs")
@@ -87,7 +87,7 @@ def swap(folder: Path, fresh: Path, kept: Path) -> None:
             closing(sqlite3.connect(fresh / DATABASE)) as database,
             closing(sqlite3.connect(folder / DATABASE, timeout=WAITED_S)) as present,
         ):
-            keep_sessions(present, database)  # which begins the copy anew
+            keep_access(present, database)  # which begins the copy anew
         note = {"kept": kept.name, "generation": generation}
         write_durably(folder / NOTE, json.dumps(note).encode())
         kept.mkdir(parents=True)

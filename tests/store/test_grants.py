@@ -11,16 +11,22 @@ import pytest
 
 from mmdemo.errors import UserError
 from mmdemo.settings import load_settings
+from mmdemo.store.backup import back_up, replace, restore
 from mmdemo.store.grants import INVITATION, TOKEN, GrantLog
-from mmdemo.store.tables import Grant, now
+from mmdemo.store.tables import Grant, SignedIn, now
 from mmdemo.store.workspace import Workspace
 
 
 @pytest.fixture
-def log(tmp_path: Path, database_url: str) -> Iterator[GrantLog]:
-    ws = Workspace(load_settings({}, workspace=tmp_path, database_url=database_url))
-    yield ws.grants
-    ws.close()
+def ws(tmp_path: Path, database_url: str) -> Iterator[Workspace]:
+    found = Workspace(load_settings({}, workspace=tmp_path, database_url=database_url))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def log(ws: Workspace) -> GrantLog:
+    return ws.grants
 
 
 def made(
@@ -74,3 +80,34 @@ def test_a_grant_stands_by_its_number_and_its_digest(log: GrantLog) -> None:
     grant = made(log, "abcdef")
     assert log.stands(grant.id, "abc") and log.stands(grant.id, "abcdef")
     assert not log.stands(grant.id, "abd") and not log.stands(grant.id, "")
+
+
+def test_a_restore_lets_nobody_in_whose_invitation_was_taken_back(
+    ws: Workspace, log: GrantLog, only_sqlite: None, tmp_path: Path
+) -> None:
+    revoked, kept, used = made(log, "revoked"), made(log, "kept"), made(log, "used", uses=1)
+    archive = back_up(ws, tmp_path / "backup.zip")
+    log.revoke(revoked.id)
+    assert use(log, "used") is not None
+    made(log, "later", kind=TOKEN)
+    assert replace(ws, archive).lacking.grants == 2
+    ws.follow()
+    assert use(log, "revoked") is None and use(log, "used") is None
+    assert log.stands(kept.id, "kept") and log.stands(used.id, "used") and log.token("later") is not None
+
+
+def test_a_backup_that_becomes_a_new_workspace_opens_it_to_nobody(
+    ws: Workspace, log: GrantLog, only_sqlite: None, tmp_path: Path
+) -> None:
+    for digest, kind in {"a": INVITATION, "b": TOKEN}.items():
+        made(log, digest, kind=kind)
+    made(log, "over", days=-1)
+    with log._database.write() as session:
+        ends = now() + timedelta(days=1)
+        session.add(SignedIn(mark="a", let_in_by="owner", role="owner", name="", ends_at=ends))
+    folder = tmp_path / "new"
+    assert restore(back_up(ws, tmp_path / "backup.zip"), folder).grants == 2
+    new = Workspace(load_settings({}, workspace=folder))
+    assert use(new.grants, "a") is None and new.grants.token("b") is None and new.sessions.listed() == []
+    assert len(new.grants.listed()) == 3  # who was let in stays known
+    new.close()

@@ -374,4 +374,5 @@ def restore(app: App, request: RestoreRequest) -> dict[str, Any]:
         "kept": str(done.kept) if app.asked_here else done.kept.name,
         "lacking": done.lacking.files,
         "outside": done.lacking.outside,
+        "grants": done.lacking.grants,
     }

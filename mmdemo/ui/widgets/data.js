@@ -164,7 +164,7 @@ zip.onchange = guard(async () => {
   if (!confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
   const box = $("[data-backup-state]"), to = newKey();
   box.textContent = "Restoring…";
-  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is a workspace of its own, ${r.kept.includes("/") ? r.kept : `backups/${r.kept} in this one`}: the last three stay.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""}`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
+  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is a workspace of its own, ${r.kept.includes("/") ? r.kept : `backups/${r.kept} in this one`}: the last three stay.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""} Who may come in is as it was here${r.grants ? `: ${r.grants} invitations and tokens of the backup let in nobody` : ""}.`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
 async function refresh() {
   const d = await api("data", { task: mm.task.name });
