@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -69,22 +70,25 @@ class Opened:
     others: tuple[Candidate, ...]
 
     def rows(self) -> Iterator[Row | Skipped]:
-        """The rows.
+        """The rows; media of a folder that were in none of them are noted behind the last.
 
         What cannot be read any further, after rows that could, is a row that is passed over.
 
         Raises:
             UserError: nothing of it can be read.
         """
-        number = 0
+        number, named = 0, array("q")
         try:
             for row in _readable(self.source, self.chosen):
                 number = row.number if isinstance(row, Row) else row.row
+                if isinstance(row, Row) and row.file is not None:
+                    named.append(hash(row.file))
                 yield row
         except UserError as e:
             if not number:
                 raise
             yield Skipped(number + 1, f"It cannot be read from here on. {e}")
+        self.source.leave_out(named)
 
     def survey(self, stopped: Callable[[], bool] = lambda: False) -> Survey:
         """How many rows there are, which texts are classes, those of so many items that the first of them can

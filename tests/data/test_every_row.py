@@ -290,3 +290,16 @@ def test_a_row_that_fails_where_nobody_counts_on_it_is_one_row(
     report = import_source(ws, str(lay_out(tmp_path / "in", {"a.png": "", "b.png": "", "c.png": ""})), TASK)
     assert report.items == 2 and whole(report)
     assert [s.reason for s in report.skipped] == ["b.png cannot be read: 'nobody counts on it'."]
+
+
+@pytest.mark.parametrize(
+    ("layout", "make"), [("ljspeech", _ljspeech), ("librispeech", _librispeech), ("mls", _mls)]
+)
+def test_files_that_no_row_of_a_layout_names_are_told(
+    tmp_path: Path, layout: str, make: Callable[[Path], Path]
+) -> None:
+    source = lay_out(make(tmp_path), {"more/y.mp3": b"x", "more/z.mp3": b"x"})
+    with open_source(str(source), layout=layout) as opened:
+        assert len(list(opened.rows())) >= 2
+    assert [f.name for f in opened.source.left] == ["y.mp3", "z.mp3"]
+    assert opened.source.notes == ["2 files of the folder are in no row that can be read, and left out."]

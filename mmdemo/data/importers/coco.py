@@ -44,7 +44,6 @@ class CocoCaptions:
             UserError: not JSON, or not COCO captions.
         """
         number, found = 0, _tables(source)
-        named: set[int] = set()
         names = {table: side_name_of(source, table) for table in found}
         sides = split_names(names.values())
         if not found:
@@ -58,11 +57,7 @@ class CocoCaptions:
             folder = folder_of(source, table)
             for annotation in whole["annotations"]:
                 number += 1
-                row = _row(source, number, annotation, name_of, folder, sides.get(names[table], ""))
-                if isinstance(row, Row):
-                    named.add(hash(row.file))
-                yield row
-        source.tell_left(named)
+                yield _row(source, number, annotation, name_of, folder, sides.get(names[table], ""))
 
 
 def _tables(source: Source) -> list[Path]:

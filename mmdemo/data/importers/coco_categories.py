@@ -46,7 +46,7 @@ class CocoCategories:
         tables = _tables(source)
         names = {table: side_name_of(source, table) for table in tables}
         sides = split_names(names.values())
-        number, named = 0, set[int]()
+        number = 0
         for table in tables:
             whole = _whole(source, table)
             categories = _categories(whole)
@@ -56,10 +56,7 @@ class CocoCategories:
                 said = partial(_texts, image, seen, categories)
                 for row in attempt_several(number + 1, _name(image), said, partial(made, image)):
                     number += 1
-                    if isinstance(row, Row):
-                        named.add(hash(row.file))
                     yield row
-        source.tell_left(named)
 
 
 def _tables(source: Source) -> list[Path]:

@@ -34,16 +34,12 @@ class Cub:
 
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The images in their order; one without a class comes without a text."""
-        number, named = 0, set[int]()
+        number = 0
         for folder in self._folders(source):
             lists = _Lists(source, folder)
             for image, name in lists.images.items():
                 number += 1
-                row = attempt(number, name, partial(lists.row, number, image, name))
-                if isinstance(row, Row):
-                    named.add(hash(row.file))
-                yield row
-        source.tell_left(named)
+                yield attempt(number, name, partial(lists.row, number, image, name))
 
     @staticmethod
     def _folders(source: Source) -> list[Path]:

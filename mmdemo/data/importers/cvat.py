@@ -40,7 +40,7 @@ class Cvat:
         Raises:
             UserError: an XML cannot be read, or is that of a video.
         """
-        number, named = 0, set[int]()
+        number = 0
         for table in _tables(source):
             images = _images(source, table)
             splits = split_names({folder_side(image.get("subset", "")) for image in images})
@@ -48,11 +48,7 @@ class Cvat:
                 for text in _texts(image) or [""]:
                     number += 1
                     made = partial(_row, source, table.parent, splits, number, image, text)
-                    row = attempt(number, image.get("name", ""), made)
-                    if isinstance(row, Row):
-                        named.add(hash(row.file))
-                    yield row
-        source.tell_left(named)
+                    yield attempt(number, image.get("name", ""), made)
 
 
 def _tables(source: Source) -> list[Path]:

@@ -45,19 +45,11 @@ class Kaldi:
         names = {folder: side_name_of(source, folder / TEXTS) for folder in folders}
         splits = split_names(names.values())
         number = 0
-        named = set()
         for folder in folders:
             for one in _utterances(source, folder):
                 number += 1
                 made = partial(_row, source, folder, one, number, splits.get(names[folder], ""))
-                row = attempt(number, one.name, made)
-                if isinstance(row, Row):
-                    named.add(row.file)
-                yield row
-        others = len(set(source.media) - named)
-        if others:
-            files = f"{others} files of the folder are" if others > 1 else "1 file of the folder is"
-            source.note(f"{files} in no row of text and wav.scp that can be read, and left out.")
+                yield attempt(number, one.name, made)
 
     @staticmethod
     def _folders(source: Source) -> list[Path]:

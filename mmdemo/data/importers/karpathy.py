@@ -38,7 +38,7 @@ class Karpathy:
         Raises:
             UserError: a file is no JSON, or another one.
         """
-        number, named = 0, set[int]()
+        number = 0
         for table in _tables(source):
             images = _images(source, table)
             splits = split_names({_split(image) for image in images})
@@ -46,10 +46,7 @@ class Karpathy:
                 made = partial(_row, source, table.parent, splits, image)
                 for row in attempt_several(number + 1, _name(image), partial(_texts, image), made):
                     number += 1
-                    if isinstance(row, Row):
-                        named.add(hash(row.file))
                     yield row
-        source.tell_left(named)
 
 
 def _tables(source: Source) -> list[Path]:

@@ -81,15 +81,11 @@ class Manifest:
         of_files = Sides(source)
         names = {*sides.values(), *of_files.names}
         number = 0
-        named: set[int] = set()
         for table in tables:
             for row in self._of(source, table, sides[table], of_files, names, number):
                 number = row.number if isinstance(row, Row) else row.row
-                if isinstance(row, Row) and row.file is not None:
-                    named.add(hash(row.file))
                 yield row
         self._tell_unread(source, tables)
-        source.tell_left(named)
 
     @staticmethod
     def _tell_unread(source: Source, tables: list[Path]) -> None:

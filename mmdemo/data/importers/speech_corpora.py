@@ -85,7 +85,6 @@ class CommonVoice:
         tables = self._tables(source)
         splits = split_names(table.stem for table in tables)
         number = 0
-        named: set[Path] = set()
         for table in tables:
             lines = [line.split("\t") for line in source.read_text(table).split("\n") if line.strip()]
             header = [name.strip() for name in lines[0]] if lines else []
@@ -94,15 +93,9 @@ class CommonVoice:
                 line = dict(zip(header, fields, strict=False))
                 name, text = line.get("path", "").strip(), line.get("sentence", "")
                 split = splits.get(table.stem, "")
-                row = source.row(
+                yield source.row(
                     number, f"clips/{name}" if name else "", table.parent, text=text.strip(), split=split
                 )
-                if isinstance(row, Row) and row.file is not None:
-                    named.add(row.file)
-                yield row
-        others = len(set(source.media) - named) if source.is_folder else 0
-        if others:
-            source.note(f"{others} clips are in none of the tables that are read, and were left out.")
 
     def _tables(self, source: Source) -> list[Path]:
         """The table, or those of each folder with clips/."""

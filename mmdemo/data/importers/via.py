@@ -56,16 +56,13 @@ class Via:
         names = {table: side_name_of(source, table) for table in tables}
         of_files = Sides(source)
         splits = split_names({*names.values(), *of_files.names})
-        number, named = 0, set[int]()
+        number = 0
         for table in tables:
             for name, said in _records(source, table):
                 made = partial(_row, source, table.parent, of_files, splits, names[table], name)
                 for row in attempt_several(number + 1, name, partial(_checked, said), made):
                     number += 1
-                    if isinstance(row, Row):
-                        named.add(hash(row.file))
                     yield row
-        source.tell_left(named)
 
 
 Said = list[dict[str, Any]] | str  # the texts of a file with their spans, or why there are none
