@@ -29,20 +29,28 @@ class VersionSource:
 
 
 def _require_named_here(ws: Workspace, version_id: str, name: str) -> None:
-    """Refuse a folder that the database names and nobody at this machine has: it may be anybody's."""
-    if name not in PRESETS and names_folder(name) and not ws.named_models.knows(name):
+    """Refuse a model that the database names and nobody here has chosen: whose folder it is nobody knows, and
+    of the Hub it would be asked for with the token of this host.
+    """
+    if name in PRESETS or ws.named_models.knows(name):
+        return
+    if names_folder(name):
         raise UserError(
             f"{version_id} stands on a model in a folder that a backup names, and nobody at this machine.",
             "Name the folder here once: mmdemo models use LOADER:FOLDER.",
         )
+    raise UserError(
+        f"{version_id} stands on {name}, a model that a backup names, and nobody here has chosen.",
+        f"Choose it once under Models, or by: mmdemo models use {name}.",
+    )
 
 
 def version_source(ws: Workspace, version_id: str) -> VersionSource:
     """Where a workspace keeps a version.
 
     Raises:
-        UserError: there is no such version, it stands on no model of its task, or on one in a folder that
-            only a backup names.
+        UserError: there is no such version, it stands on no model of its task, or on one that only a
+            backup names.
     """
     version = ws.versions.get(version_id)
     if version.base == PROPOSED:

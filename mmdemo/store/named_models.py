@@ -1,8 +1,8 @@
 """Which models were named at this machine, once the database of a workspace came from elsewhere.
 
-A version says on which model it stands, by a name that may be that of a folder; and a database may come from
-somebody's backup. So the first restore writes down what was named here until then, and what is named here
-later is added; what else a database names is loaded from no folder. The file is no part of a backup.
+A version says on which model it stands, by a name that may be that of a folder or of the Hub; and a database
+may come from somebody's backup. So the first restore writes down what was named here until then, and what is
+named here later is added; what else a database names is not loaded. The file is no part of a backup.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A database names the model on which a version stands; after a restore no folder is loaded for it that only
-the backup names.
+"""A database names the model on which a version stands; after a restore none is loaded for it that only the
+backup names.
 """
 
 from __future__ import annotations
@@ -64,6 +64,18 @@ def test_a_backup_can_have_no_folder_of_this_machine_loaded(
                 version_source(one, f"v{number}")
             assert str(clip) not in str(refused.value)
     new.close()
+
+
+@pytest.mark.parametrize("name", ["dual:them/theirs", "captioner:them/theirs@main", "faster-whisper:small"])
+def test_a_backup_can_have_nothing_fetched_from_the_hub(ws: Workspace, tmp_path: Path, name: str) -> None:
+    """It would be with the owner's token."""
+    replace(ws, backup_naming(tmp_path, name))
+    said = f"v0 stands on {name}, a model that a backup names, and nobody here has chosen"
+    with pytest.raises(UserError, match=said):
+        version_source(ws, "v0")
+    assert ws.named_models.knows("dual:them/theirs") is False
+    ws.versions.add_base(TASK, "chosen", name)  # as where somebody chooses it
+    assert ws.named_models.knows(name)
 
 
 def test_what_was_named_here_goes_on_after_a_restore_and_what_is_named_later_too(
