@@ -79,8 +79,8 @@ class OtherVersions:
         kept = self._kept_of(task, version)
         if waits is not None:
             kept.keeper.read(waits, lambda: False)
-        elif not self._is_read(kept.keeper, source):
-            self._read_behind_the_page(kept.keeper, source, not shares)
+        elif not self._is_read(kept, source):
+            self._read_behind_the_page(kept, source, not shares)
         return kept.searcher
 
     def close(self) -> None:
@@ -128,10 +128,13 @@ class OtherVersions:
             for version in [v for v, kept in self._kept.items() if kept.keeper.towers is towers]:
                 del self._kept[version]
 
-    def _is_read(self, keeper: VersionKeeper, source: VersionSource) -> bool:
+    def _is_read(self, kept: _Kept, source: VersionSource) -> bool:
         """Whether enough was read for an answer, which then costs little."""
+        keeper = kept.keeper
         items, read = self._read(keeper, source)
         if read < ENOUGH * items or read - self._ws.vector_rows(f"{VECTORS}{source.id}") > CARRIED:
+            return False
+        if kept.searcher.uncarried(source.preset.media_features) > CARRIED:
             return False
         keeper.serving()  # rows of what was removed count until it is known what lacks
         return items - keeper.lacking + self._unmade_of(source) >= ENOUGH * items
@@ -144,22 +147,22 @@ class OtherVersions:
     def _unmade_of(self, source: VersionSource) -> int:
         return self._unmade.get(source.preset.media_features, 0)
 
-    def _read_behind_the_page(self, keeper: VersionKeeper, source: VersionSource, alone: bool) -> None:
+    def _read_behind_the_page(self, kept: _Kept, source: VersionSource, alone: bool) -> None:
         """Begin to read for who may have that done, and wait a moment for it.
 
         Args:
-            keeper: of the version.
+            kept: what searches by the version.
             source: the version.
             alone: whether nobody else reads for its towers; what the active version needs is read anyway.
 
         Raises:
             UserError: it takes longer, failed, or is not for whoever asks.
         """
-        version, trusted = source.id, current().may(TRUSTED_WITH_TIME)
+        version, trusted, keeper = source.id, current().may(TRUSTED_WITH_TIME), kept.keeper
         items, read = self._read(keeper, source)
         if trusted and (alone or read >= ENOUGH * items):
-            self._begin(keeper, source)
-            if self._over[version].wait(WAITED_S) and self._is_read(keeper, source):
+            self._begin(kept, source)
+            if self._over[version].wait(WAITED_S) and self._is_read(kept, source):
                 return
             items, read = self._read(keeper, source)
         what = f"{version} has read {read:,} of the {items:,} {modality_of(source.task).plural} here so far."
@@ -169,14 +172,16 @@ class OtherVersions:
             raise UserError(what, "It goes on behind the page: search again in a while.")
         raise UserError(what, "Choose another version, or ask a trainer to search by it or to activate it.")
 
-    def _begin(self, keeper: VersionKeeper, source: VersionSource) -> None:
+    def _begin(self, kept: _Kept, source: VersionSource) -> None:
         if self._reading.is_running(source.id):
             return
         over = self._over[source.id] = threading.Event()
 
         def work(stopped: Callable[[], bool]) -> None:
             try:
-                self._unmade[source.preset.media_features] = keeper.read(lambda done, total: None, stopped)
+                unmade = kept.keeper.read(lambda done, total: None, stopped)
+                self._unmade[source.preset.media_features] = unmade
+                kept.searcher.carry(stopped)
             finally:
                 over.set()
 

@@ -14,6 +14,7 @@ from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.by_words import word_hits
 from mmdemo.retrieval.candidates import Answer, Candidates, ordered, with_crossed
+from mmdemo.retrieval.carried import Carried
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.feedback import Feedback, alike, feedback_on, middle_of, moved
@@ -36,7 +37,7 @@ FAR = 2.0  # behind all that was looked at
 PLACED = 0.5  # the least probability of an answer whose place in the recording is looked for
 
 
-class Searcher:
+class Searcher(Carried):
     """Answers queries from the index that serves."""
 
     def __init__(self, ws: Workspace, keeper: IndexKeeper, task: Task) -> None:

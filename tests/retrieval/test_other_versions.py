@@ -180,6 +180,26 @@ def test_a_visitor_has_so_many_rows_carried_over_and_no_more(
         assert found_by(few, TASK, version).version == version
 
 
+def test_a_visitor_has_no_more_frames_of_videos_carried_over_than_rows(
+    heard_app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, made = heard_app, []
+    for number, item in enumerate(app.ws.items.listed("video")):
+        write_features(app, item, number)
+    app.context.keeper_of("video-text").update()
+    version = add_tuned(app, "video-text")
+    aligner = app.models.aligner("video-text", version)
+    project = aligner.frame_vectors  # type: ignore[attr-defined]
+    monkeypatch.setattr(aligner, "frame_vectors", lambda found: made.append(1) or project(found))
+    monkeypatch.setattr(other_versions, "CARRIED", len(app.ws.items.ids("video")))  # a frame of each at most
+    with asking(VISITOR), pytest.raises(UserError, match="tuned-1"):
+        found_by(app, "video-text", version)
+    assert not made
+    assert found_by(app, "video-text", version).version == version and made
+    with asking(VISITOR):
+        assert found_by(app, "video-text", version).version == version
+
+
 def test_towers_that_leave_the_memory_are_not_held(few: App) -> None:
     few.context.keeper.update()
     few.ws.versions.add_base(TASK, OTHER_BASE, OTHER_BASE)

@@ -13,6 +13,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from mmdemo.asker import asked_until
+from mmdemo.errors import BusyError
 from mmdemo.models.video.aligner import FrameFeatures
 from mmdemo.retrieval.video.frame_index import FrameIndex
 from mmdemo.settings import ASSETS
@@ -107,3 +109,25 @@ def test_videos_and_their_scores_are_of_one_moment_while_others_come(monkeypatch
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(add_and_ask, rng.permutation(200) + 1))
     assert max(found) == 200
+
+
+def test_frames_are_made_for_who_waits_and_what_was_made_is_there_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def kept(ws: Any, tower: str, item: str) -> FrameFeatures:
+        made.append(item)
+        return FrameFeatures(
+            np.zeros(1, np.float32), np.ones((1, 8), np.float32), np.zeros((1, 2), np.float32)
+        )
+
+    monkeypatch.setattr("mmdemo.retrieval.video.frame_index.kept_features", kept)
+    media = SimpleNamespace(id="tower")
+    aligner = SimpleNamespace(dim=8, towers=SimpleNamespace(media=media), frame_vectors=lambda f: f.features)
+    index, ids = FrameIndex(cast(Any, None), cast(Any, aligner)), list("abcde")
+    with asked_until(lambda: len(made) == 3), pytest.raises(BusyError, match="Nobody waits"):
+        index.extend(ids)
+    assert made == list("abc") and index.lacking(ids) == list("de")
+    assert index.extend(ids, stopped=lambda: len(made) == 4).ids == list("abcd")
+    assert index.extend(ids).ids == ids and made == ids

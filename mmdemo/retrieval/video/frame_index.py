@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mmdemo.asker import is_gone
+from mmdemo.errors import BusyError
 from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.retrieval.video.frames import kept_features
 from mmdemo.store.workspace import Workspace
@@ -54,27 +56,51 @@ class FrameIndex:
         self._ws = ws
         self._aligner = aligner
         self._now = FrameMatrix({}, np.zeros((0, aligner.dim), np.float32))
-        self._lock = threading.Lock()
+        self._made: dict[str, VideoFrames] = {}  # that are in no matrix yet
+        self._lock = threading.Lock()  # of what is made; held for one video at a time
 
-    def extend(self, ids: Sequence[str]) -> FrameMatrix:
+    def lacking(self, ids: Sequence[str]) -> list[str]:
+        """Those of some videos that are not in yet."""
+        return [i for i in ids if i not in self._now.videos and i not in self._made]
+
+    def extend(self, ids: Sequence[str], stopped: Callable[[], bool] = lambda: False) -> FrameMatrix:
         """Take in the videos whose frame features are on disk and that are not in yet, and leave out those
         that are not among them any more; what is known now.
+
+        One video is made at a time, by whoever is there, and is made for all: so nobody waits for all of a
+        collection because somebody else has asked for it first.
+
+        Args:
+            ids: the collection.
+            stopped: asked before each video; then the rest is left for the next time.
+
+        Raises:
+            BusyError: whoever asked has gone. What was made until then is kept.
         """
+        own: dict[str, VideoFrames] = {}
+        for item_id in ids:
+            if (found := self._now.videos.get(item_id)) is None:
+                if is_gone():
+                    raise BusyError("Nobody waits for this any more.", "Ask again.")
+                if stopped():
+                    break
+                with self._lock:
+                    found = self._now.videos.get(item_id) or self._made.get(item_id) or self._make(item_id)
+            if found is not None:
+                own[item_id] = found
         with self._lock:
-            wanted = set(ids)
-            if not wanted.issuperset(self._now.videos):
-                kept = {item: video for item, video in self._now.videos.items() if item in wanted}
-                self._now = self._joined(kept)
-            new: dict[str, VideoFrames] = {}
-            for item_id in ids:
-                if item_id not in self._now.videos:
-                    found = kept_features(self._ws, self._aligner.towers.media.id, item_id)
-                    if found is not None:
-                        vectors = self._aligner.frame_vectors(found)
-                        new[item_id] = VideoFrames(found.times, found.shots, vectors)
-            if new:
-                self._now = self._joined(self._now.videos | new)
+            if own.keys() != self._now.videos.keys():
+                self._now = self._joined(own)
+            self._made = {i: video for i, video in self._made.items() if i not in own}
             return self._now
+
+    def _make(self, item_id: str) -> VideoFrames | None:
+        found = kept_features(self._ws, self._aligner.towers.media.id, item_id)
+        if found is None:
+            return None
+        vectors = self._aligner.frame_vectors(found)
+        made = self._made[item_id] = VideoFrames(found.times, found.shots, vectors)
+        return made
 
     def _joined(self, videos: dict[str, VideoFrames]) -> FrameMatrix:
         none = np.zeros((0, self._aligner.dim), np.float32)

@@ -141,6 +141,11 @@ def span_clips(
     ]
 
 
+def frame_count(item: Item) -> int:
+    """About how many frames of a video are looked at."""
+    return int(min((item.duration_s or 0.0) / EVERY_S, MOST_FRAMES)) + 1
+
+
 def _path(ws: Workspace, tower_id: str, item_id: str) -> Path:
     return ws.made.path(f"frames/{tower_id}", item_id, ".npz")
 

@@ -20,6 +20,7 @@ from mmdemo.retrieval.results import Result
 from mmdemo.retrieval.search import Searcher
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.retrieval.video.frame_index import FrameIndex, FrameMatrix, VideoFrames
+from mmdemo.retrieval.video.frames import frame_count, is_kept
 from mmdemo.store.workspace import Workspace
 
 LOOKED_AT = 50  # videos, of those with the best frames, whose moments are looked for: half a millisecond each
@@ -85,12 +86,29 @@ class VideoSearcher(Searcher):
         found = [float((videos[i].vectors @ vector).max()) if i in videos else -np.inf for i in ids]
         return np.array(found, np.float32)
 
-    def _frame_index(self, serving: Serving) -> FrameMatrix:
+    def _shown_ids(self) -> list[str]:
+        return self._ws.items.ids(modality_of(self._task).name, shown=True)
+
+    def _frame_index(self, serving: Serving, stopped: Callable[[], bool] = lambda: False) -> FrameMatrix:
         with self._frames_lock:
             if self._frames is None or self._frames[0] != serving.version:
                 self._frames = serving.version, FrameIndex(self._ws, cast(VideoAligner, serving.aligner))
             index = self._frames[1]
-        return index.extend(self._ws.items.ids(modality_of(self._task).name, shown=True))
+        return index.extend(self._shown_ids(), stopped)
+
+    def uncarried(self, features: str) -> int:
+        """See `Carried`: the frames of the videos that were looked through."""
+        ids = self._shown_ids()
+        with self._frames_lock:
+            index = self._frames[1] if self._frames else None
+        lacking = [
+            i for i in (ids if index is None else index.lacking(ids)) if is_kept(self._ws, features, i)
+        ]
+        return sum(map(frame_count, self._ws.items.of(lacking).values()))
+
+    def carry(self, stopped: Callable[[], bool]) -> None:
+        """See `Carried`."""
+        self._frame_index(self._keeper.serving(), stopped)
 
     def _asked_video(self, serving: Serving, query: Query) -> VideoFrames | None:
         """The frames of the video that texts are looked for; None: they are looked for by words too."""
