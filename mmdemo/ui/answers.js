@@ -99,7 +99,6 @@ mm.answers = (() => {
     return found.flat();
   }
   // What a search asks for besides its words and the item that it looks by; a link says it, and reopens exactly that.
-  const NO_WISHES = { by: "", find: "", only: "", from: "", all: "" };
   const CHOSEN = { find: "[data-target]", only: "[data-state]", from: "[data-source]" };
   function wishes(element, { by, find = "", all }) {
     const said = { by: by ? "item" : "", find, all: all ? "1" : "" };
@@ -107,7 +106,7 @@ mm.answers = (() => {
       const select = element.querySelector(where);
       if (select) said[name] = select.selectedIndex > 0 ? select.value : "";
     }
-    return { ...NO_WISHES, ...said };
+    return said;
   }
   function choose(element, link) {
     for (const [name, where] of Object.entries(CHOSEN)) {
@@ -116,5 +115,5 @@ mm.answers = (() => {
     }
   }
   const request = ({ find, only, from, all }) => ({ target: find || "media", state: only, source: from, everything: Boolean(all) });
-  return { legend, measures, marks, score, claim, agreed, likely, card, told, reordered, note: nothing, taken, parts, NO_WISHES, wishes, choose, request };
+  return { legend, measures, marks, score, claim, agreed, likely, card, told, reordered, note: nothing, taken, parts, wishes, choose, request };
 })();

@@ -2,9 +2,11 @@
 mm.version = (() => {
   const { h, api } = mm;
   const chosen = {};  // by task; none: the one that is active, whichever that is
+  const seen = new Set();
   const of = (task) => chosen[task] || "";
   function choose(task, id) {
     if (of(task) === id) return;
+    seen.add(id);
     chosen[task] = id;
     dispatchEvent(new CustomEvent("mm-version", { detail: { task, id } }));
   }
@@ -17,10 +19,11 @@ mm.version = (() => {
       changed();
     });
   }
-  // Of a link: a version that is not here any more is told, and the active one answers.
+  // Of a link: a version that is not here any more is told, and the active one answers. `versions`: those that were here
+  // when the tab was opened; others were chosen since.
   function ofLink(task, id, versions) {
     if (!id) return;
-    if (versions.some((v) => v.id === id)) choose(task, id);
+    if (versions.some((v) => v.id === id) || seen.has(id)) choose(task, id);
     else mm.toast(`The version ${id} of this link is not here; the active one answers.`, true);
   }
 

@@ -1,4 +1,4 @@
-/* What all widgets share: building nodes, asking the server, the address. */
+/* What all widgets share: building nodes, asking the server, saying what came of it. */
 window.mm = (() => {
   // A node; children that are strings become text, so nothing that people typed is ever read as HTML.
   function h(tag, attributes = {}, ...children) {
@@ -61,17 +61,6 @@ window.mm = (() => {
   // When the browser has drawn what is there and has nothing else to do, at the latest after half a second.
   const drawn = () => new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done, 100)));
 
-  // What a tab shows first, with the version of a link chosen; of the first tab it is asked for while Gradio still
-  // builds the page.
-  const early = {};
-  async function begin(about, link, state, changed) {
-    const asked = early[about] || api("samples", { task: about });
-    delete early[about];
-    const start = await asked;
-    mm.version.ofLink(about, link.version, start.versions);
-    mm.version.follow(about, state, changed);
-    return start;
-  }
   // A picture that cannot be shown says why in its place: its item may have been removed in another tab, or by another.
   addEventListener("error", async ({ target }) => {
     if (!(target instanceof HTMLImageElement) || !/mmdemo\/(thumb|media|frame)\//.test(target.src)) return;
@@ -143,67 +132,6 @@ window.mm = (() => {
   const modalities = window.mmModalities;
   const modalityOf = (name) => modalities.find((m) => m.task === name);
   const viewOf = (name) => (modalityOf(name).tab === "image" ? "align" : modalityOf(name).tab);
-  // The address always says what is on the page. The link it came with is read once, before anything writes.
-  const LONGEST = 1800;
-  const link = Object.fromEntries(new URLSearchParams(location.search));
-  const ofImage = ["", "align", "caption", "search"].includes(link.view || "");  // else the link is of another tab
-  if (ofImage) (early["image-text"] = api("samples", { task: "image-text" })).catch(() => {});
-  let touched = false;  // Gradio selects its first tab by itself while it builds the page; that is nobody's wish
-  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, { capture: true, once: true });
-  const address = {
-    link,
-    write(values) {
-      const query = new URLSearchParams(location.search);
-      for (const [name, value] of Object.entries(values)) {
-        if (value) query.set(name, String(value).slice(0, LONGEST)); else query.delete(name);
-      }
-      const text = query.toString();
-      history.replaceState(null, "", text ? `?${text}` : location.pathname);
-    },
-    // Another tab was opened: its view, and nothing of the one before.
-    view(name) {
-      if (!touched) return;
-      const own = modalities.find((m) => m.tab === name);
-      const keep = own ? mm.states[name] || { view: viewOf(own.task) } : { view: name };
-      if (own) task.set(own.task);
-      this.write({ view: "", item: "", text: "", version: "", mode: "", part: "", learns: "", ...mm.answers.NO_WISHES, ...keep, task: task.name });
-    },
-    // The link names the version that answered what is on the page: another one may be active when it is opened.
-    async share() {
-      const answered = [...document.querySelectorAll("[data-model]")].find((box) => box.dataset.model && box.offsetParent !== null && box.children.length);
-      const to = new URL(location.href);
-      if (answered) to.searchParams.set("version", answered.dataset.model);
-      try {
-        await navigator.clipboard.writeText(to.href);
-        toast("Link copied. It reopens exactly this.");
-      } catch {
-        showLink("Link to this", to.href, [h("p", {}, "This link reopens exactly what is on the page.")]);
-      }
-    },
-  };
-
-  // The task that Label, Fine-tune and Data are about: that of the tab one comes from, or as chosen there.
-  const task = {
-    name: modalityOf(link.task) ? link.task : modalities[0].task,
-    get modality() { return modalityOf(this.name); },
-    set(name) {
-      if (name === this.name || !modalityOf(name)) return;
-      this.name = name;
-      dispatchEvent(new CustomEvent("mm-task", { detail: name }));
-      dispatchEvent(new CustomEvent("mm-poke"));
-    },
-    // A row of tabs that chooses it; `changed` is called whenever it has been chosen anywhere.
-    chooser(changed) {
-      const choose = (name) => { task.set(name); address.write({ task: name }); };
-      const box = h("div", { class: "mm-segments mm-tasks", role: "tablist", "aria-label": "Kind" }, modalities.map(({ task: name, title }) =>
-        h("button", { role: "tab", type: "button", "data-task": name, onclick: () => choose(name) }, title)));
-      const draw = () => { for (const b of box.children) b.setAttribute("aria-selected", b.dataset.task === task.name); };
-      addEventListener("mm-task", () => { draw(); changed(); });
-      draw();
-      return box;
-    },
-  };
-
   // Who labels, as they call themselves.
   const annotator = (name) => {
     try {
@@ -289,6 +217,6 @@ window.mm = (() => {
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const many = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, send, asJson, newKey, percent, api, begin, upload, live, toast, saved, saveFile, confirm, showLink, address, task, annotator, poll, poke, gradioTabs, openTab, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, ofImage, Refused,
-    states: {} };  // what each tab of a modality shows, for the address
+  return { h, thumb, drawn, send, asJson, newKey, percent, api, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
+    tabTitles: window.mmTabs };  // by the names that addresses call the tabs by
 })();

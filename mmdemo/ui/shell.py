@@ -41,7 +41,7 @@ from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 SCRIPTS = (
-    *("page.js", "icons.js", "sign_in.js", "people.js", "outbox.js", "reliability.js", "numbers.js"),
+    *("page.js", "address.js", "icons.js", "sign_in.js", "people.js", "outbox.js", "reliability.js", "numbers.js"),
     *("answers.js", "wave.js", "player.js", "brought.js", "model_menu.js", "segments.js"),
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
@@ -91,12 +91,13 @@ def _lay_out(page: gr.Blocks, row: gr.Tabs, name: str, known: Tab) -> bool:
 
 
 def _tables() -> str:
-    """The tables of label kinds, modalities and roles for the page's scripts, which draw buttons, keys and
-    filters from them.
+    """The tables of label kinds, modalities, tabs and roles for the page's scripts, which draw buttons, keys
+    and filters from them.
     """
     tables: dict[str, Any] = {
         "mmKinds": [asdict(kind) for kind in LABEL_KINDS.values()],
         "mmModalities": modalities(),
+        "mmTabs": {name: tab.title for name, tab in tabs().items()},
         "mmRoles": {role: asdict(words) for role, words in IN_WORDS.items()},
     }
     rows = {name: json.dumps(table).replace("<", chr(92) + "u003c") for name, table in tables.items()}

@@ -103,7 +103,7 @@ function tested(s) {
 const accuracy = (s) => (s.accuracy ? [h("p", { class: "mm-hint" }, `The right class of ${s.accuracy.items} held-out items comes first for `, figure(s.accuracy.before, source(s, "accuracy", "accuracy")), " % before and ", figure(s.accuracy.after, source(s, "accuracy", "accuracy")), " % after.")] : []);
 
 // What the views of the tab share: what is trained, the open view, errors
-let captioner = mm.address.link.learns === "captioner", open = mm.address.link.part || "train";
+let captioner = false, open = "train";
 const chosenTask = () => (captioner && mm.task.name === "image-text" ? "captioning" : mm.task.name);
 const ask = (name, body = {}) => api(name, { task: chosenTask(), ...body });
 const views = {};  // of each: what draws it

@@ -1,6 +1,6 @@
 const { h, api, newKey, thumb, poll, poke, seconds, upload, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
-let batch = "", offset = 0, layout = "", browsed = 0;  // how often something was browsed
+let batch = "", offset = 0, told = {}, layout = "", browsed = 0;  // how often something was browsed
 const PAGE = 30;
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } };
@@ -114,7 +114,26 @@ const card = (row, text, span, ...facts) => h("figure", { class: row.hidden ? "m
   h("figcaption", {}, h("span", { class: "mm-text", title: text }, text), h("span", { class: "mm-faint" }, facts.join(" · "))));
 const pairCard = (r) => card(r, r.corrected || r.text, r, ...(r.hidden ? ["hidden"] : []), r.verdict || "unlabelled", r.split || "across the split", r.source);
 const itemCard = (r) => card(r, r.name, null, ...(r.hidden ? ["hidden"] : []), ...[r.width ? `${r.width} × ${r.height}` : r.duration ? `${r.duration.toFixed(1)} s` : null].filter(Boolean), r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
+// What is browsed, for the address: the form as it was last asked with.
+const FILTERS = { text: "contains", only: "state", split: "split", from: "source" };
+const remember = mm.address.keep("data", element, { restore, state: () => told });
+function note() {
+  const { what, ...values } = Object.fromEntries(new FormData(form));
+  told = { what: what === "pairs" ? "" : what, at: offset ? String(offset) : "" };
+  if (what !== "imports") for (const [name, field] of Object.entries(FILTERS)) told[name] = values[field] === "all" ? "" : values[field];
+}
+async function restore(link) {
+  form.elements.what.value = link.what in STATES ? link.what : "pairs";
+  states();
+  offset = Math.max(0, Number.parseInt(link.at, 10) || 0);
+  if (link.from) await refresh();  // it knows the sources
+  for (const [name, field] of Object.entries(FILTERS)) form.elements[field].value = link[name] || (field === "state" ? "all" : "");
+  choose([]);
+  await Promise.all([link.from ? null : refresh(), browse()]).catch((e) => error(e.message));
+}
 async function browse() {
+  note();
+  remember(true);
   const { what, ...values } = Object.fromEntries(new FormData(form)), turn = (browsed += 1);
   const found = (await api(what, { task: mm.task.name, ...(what === "imports" ? {} : values), offset, limit: PAGE }))[what];
   if (turn !== browsed) return;  // another was asked for meanwhile
@@ -186,6 +205,4 @@ async function refresh() {
 element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; choose([]); form.elements.source.value = ""; refresh(); browse(); named(); poke(); }));
 function named() { form.elements.what.options[1].textContent = mm.task.modality.plural; }
 named();
-refresh().catch((e) => error(e.message));
-browse().catch((e) => error(e.message));
 mm.sayForWhom();

@@ -14,7 +14,7 @@ function drawRun(s) {
   const waits = s.status === "queued" && !s.epochs ? "it waits for the worker" : s.step && s.step === s.steps ? "measuring what it learned" : s.steps ? `${s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ` : ""}step ${s.step} of ${s.steps} · ${left}` : s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${left}` : "starting…";
   const head = h("div", { class: "mm-runline" }, h("strong", {}, s.run), h("span", { class: `mm-pill ${s.status}` }, s.status),
     on && h("span", {}, waits), !on && s.seconds && h("span", { class: "mm-faint" }, `${s.seconds.toFixed(1)} s · seed ${s.settings?.seed ?? 0}`),
-    s.queued ? button(`${s.queued} more waiting`, () => show("runs")) : null, shown ? button("the latest run", () => { shown = ""; }) : null);
+    s.queued ? button(`${s.queued} more waiting`, () => show("runs")) : null, shown ? button("the latest run", () => { shown = ""; remember(); }) : null);
   const bar = on && h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` }));
   const goOn = ["stopped", "failed"].includes(s.status) && h("div", { class: "mm-row" }, h("button", { class: "mm-button", type: "button", "data-resume": true, onclick: guard(() => api("resume_training", { run: s.run })) }, "Go on from its last check-point"));
   $("[data-run]").replaceChildren(...[head, bar, s.message && h("p", { class: s.status === "failed" ? "mm-error" : "mm-note" }, s.message), goOn].filter(Boolean));
@@ -76,7 +76,7 @@ function show(name) {
   for (const p of element.querySelectorAll("[data-panel]")) p.hidden = p.dataset.panel !== open;
   $("[data-learns]").hidden = mm.task.name !== "image-text";
   error("");
-  mm.address.write({ part: open === "train" ? "" : open, learns: captioner ? "captioner" : "" });
+  remember();
   views[open]();
 }
 views.train = () => { refreshData(); poke(); };
@@ -86,13 +86,20 @@ function drawLearner() { for (const b of element.querySelectorAll("[data-learner
 
 form.onchange = refreshData;
 form.onsubmit = (e) => e.preventDefault();
-$("[data-start]").onclick = guard(async () => { shown = ""; const { run: id } = await ask("start_training", { ...values(), promote: "ask" }); if (run && ["running", "queued"].includes(run.status)) { toast(`${id} waits for the run before it.`); shown = run.run; } });
+$("[data-start]").onclick = guard(async () => { shown = ""; remember(); const { run: id } = await ask("start_training", { ...values(), promote: "ask" }); if (run && ["running", "queued"].includes(run.status)) { toast(`${id} waits for the run before it.`); shown = run.run; } });
 $("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast("It stops at its next step; what it has learned is kept."); });
 $("[data-rollback]").onclick = guard(async () => { const r = await ask("roll_back"); toast(`${r.version} is active again.`); });
 $("[data-tasks]").append(mm.task.chooser(() => { drawn = ""; shown = ""; $("[data-run]").replaceChildren(); show(open); }));
 api("warm_up").catch(() => {});
-drawLearner();
-show(open);
+const remember = mm.address.keep("fine-tune", element, {
+  state: () => ({ part: open === "train" ? "" : open, learns: captioner ? "captioner" : "", run: open === "train" ? shown : "" }),
+  restore(link) {
+    captioner = link.learns === "captioner";
+    shown = link.run || "";
+    drawLearner();
+    show(link.part || "train");
+  },
+});
 poll(element, 4000, async () => {
   if (open === "runs") return { runs: await views.runs() };
   if (open === "models") return { device: await api("device") };

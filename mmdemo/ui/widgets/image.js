@@ -1,18 +1,16 @@
-const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks } = mm.answers;
+const { h, api, thumb, toast, upload, fail, into } = mm, { legend, marks } = mm.answers;
 const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), where = $(".mm-where"), slider = $(".mm-where input"), captions = $("textarea"), another = $("[data-another] input");
 const words = $("input[type=search]"), file = $("input[type=file]");
-const state = { view: "align", item: "", text: "", version: "" };
-let picture = null, writing = 0, asked = {};
-let quiet = !mm.ofImage;  // the link is of another tab: it stays
+const state = { view: "align", item: "", version: "" }, VIEWS = ["align", "caption", "search"];
+let picture = null, asked = {};
 
 /* The address and the views */
-function remember() {
-  state.text = state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "";
-  mm.states.image = { ...state, ...(state.view === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
-  clearTimeout(writing);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
-  writing = setTimeout(() => { if (!quiet && element.offsetParent !== null) address.write({ task: "image-text", ...mm.states.image }); });
-}
+const remember = mm.address.keep("image", element, { restore, state: () => ({
+  ...state,
+  text: state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "",
+  ...(state.view === "search" && mm.answers.wishes(element, asked)),
+}) });
 const tabs = [...element.querySelectorAll("[role=tab]")];
 function selected(view) {
   for (const tab of tabs) tab.setAttribute("aria-selected", tab.dataset.view === view);
@@ -24,7 +22,7 @@ function open(view) {
   relight();
   remember();
 }
-for (const tab of tabs) tab.onclick = () => { quiet = false; open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
+for (const tab of tabs) tab.onclick = () => { open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
 
 /* The picture */
 const turn = mm.turns();
@@ -47,7 +45,6 @@ function show(item, name = "", _ = turn()) {
   remember();
 }
 async function choose(item, name, texts, still) {
-  quiet = false;
   show(item, name, still);
   if (state.view === "caption") return propose();
   if (state.view === "search") return search({ by: true });
@@ -218,7 +215,6 @@ function asLines(open) {
   if (open) captions.focus();
 }
 function check(more = another.value) {
-  quiet = false;
   if (captions.hidden) {
     const list = texts(), fresh = [...new Set(more.split("\n").map((t) => t.trim()))].filter((t) => t && !list.includes(t));
     another.value = "";
@@ -260,7 +256,7 @@ function search({ by: byPicture = false, all = false } = {}) {
   asked = { by: byPicture, all };
   if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by the picture."));
   if (byPicture && !state.item) return fail(box, new Error("There is no picture to search by. Drop one on the left, or choose a sample."));
-  remember();
+  remember(true);
   const body = { k: 24, query, item: byPicture ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => {
     const note = mm.answers.note(answer);
@@ -284,29 +280,50 @@ for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange =
 /* Another version was chosen in the header: what is shown is asked for again */
 const otherVersion = () => { remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); if (state.view === "search" && $("[data-results]").children.length) search(asked); };
 
-/* The start: what the link says, or the first sample */
-(async () => {
-  const link = quiet ? {} : address.link;
-  const begun = await mm.begin("image-text", link, state, otherVersion).catch((e) => { show_error(e.message); return null; });
-  if (!begun) return;
+/* What a link says, or the first sample */
+const NONE = [...stage.childNodes];
+let begun = null;
+async function begin(link) {
+  const start = await mm.begin("image-text", link, state, otherVersion);
   $("[data-state]").append(...mm.options(mm.kinds));
-  $("[data-source]").append(...begun.sources.map((s) => h("option", { value: s }, s)));
-  $(".mm-samples").replaceChildren(...begun.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name,
-    onclick: () => choose(s.item, s.texts[0] || "", s.texts.length ? [s.texts[0], ...begun.samples.filter((o) => o !== s && o.texts.length).slice(0, 2).map((o) => o.texts[0])] : null) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
-  const view = ["align", "caption", "search"].includes(link.view) ? link.view : "align";
-  const there = link.item ? await api("medium", { item: link.item, task: "image-text" }).catch((e) => { show_error(e.message); return null; }) : null;
-  const first = turn.first();  // none: somebody was quicker
-  if (there && first) show(there.item, there.name, first);
-  else if (first && begun.samples[0] && view !== "search") show(begun.samples[0].item, begun.samples[0].texts[0] || "", first);
-  if (view === "search") { words.value ||= link.text || ""; named(); } else captions.value ||= link.text || "";  // what somebody wrote meanwhile stays
-  if (!captions.value && !there && begun.samples[0]) { captions.value = begun.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
-  if (quiet) { state.view = "align"; selected("align"); return; }
+  $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));
+  $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name,
+    onclick: () => choose(s.item, s.texts[0] || "", s.texts.length ? [s.texts[0], ...start.samples.filter((o) => o !== s && o.texts.length).slice(0, 2).map((o) => o.texts[0])] : null) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
+  return start;
+}
+function unshow() {
+  picture = null;
+  state.item = "";
+  stage.replaceChildren(...NONE);
+  for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", false);
+}
+async function restore(link, first) {
+  begun ||= begin(link);
+  const start = await begun.catch((e) => { begun = null; show_error(e.message); return null; });
+  if (!start) return;
+  if (!first) mm.version.choose("image-text", link.version || "");
+  const view = VIEWS.includes(link.view) ? link.view : "align", [sample] = start.samples;
+  const there = link.item && link.item !== state.item ? await api("medium", { item: link.item, task: "image-text" }).catch((e) => { show_error(e.message); return null; }) : null;
+  const still = first ? turn.first() : turn();  // none: somebody was quicker
+  if (there && still) show(there.item, there.name, still);
+  else if (still && !(link.item && state.item)) {
+    if (view === "search") unshow(); else if (sample) show(sample.item, sample.texts[0] || "", still);
+  }
+  const field = view === "search" ? words : captions;
+  if (view !== "caption" && !(first && field.value)) { field.value = link.text || ""; captions.dataset.given = ""; }  // what somebody wrote meanwhile stays
+  named();
+  if (!captions.value && !link.item && sample) { captions.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
+  if (mm.address.at !== "image") { selected(state.view); return; }  // the link is of another tab: nothing is asked here
   if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(view);
-  await mm.drawn();  // the model's work would take the processor from the page that is being drawn
-  if (["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn)) return tellOfStronger();  // the person was quicker
-  if (view === "align" && captions.value) await align();
-  if (view === "caption" && state.item) propose();
-  if (view === "search" && (link.text || there)) search({ by: Boolean(link.by && there) || !link.text, all: Boolean(link.all) });
-  tellOfStronger();
-})();
+  askAgain(link, first);
+}
+// What the link's view shows is asked for; at the beginning after the page was drawn, which the model's work would hold up.
+async function askAgain(link, first) {
+  if (first) await mm.drawn();
+  const quicker = first && ["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn);
+  if (!quicker && state.view === "align" && captions.value) await align();
+  if (!quicker && state.view === "caption" && state.item) propose();
+  if (!quicker && state.view === "search" && (link.text || link.item)) search({ by: Boolean(link.by && state.item) || !link.text, all: Boolean(link.all) });
+  if (first) tellOfStronger();
+}

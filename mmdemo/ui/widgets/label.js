@@ -341,6 +341,7 @@ function named() {
   box.dataset.player = plays;
   drawGuide(mm.task.modality);
 }
-$(".mm-label-top").prepend(mm.task.chooser(restart));
+const remember = mm.address.keep("label", element, { state: () => ({}), restore: () => {} });
+$(".mm-label-top").prepend(mm.task.chooser(() => { remember(); restart(); }));
 named();
 fill();

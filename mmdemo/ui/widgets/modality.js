@@ -1,21 +1,21 @@
 // The tab of a modality without one of its own: `about` is its task, and its pictures are what the server draws.
-const { h, api, address, thumb, toast, upload, fail, into } = mm, { legend, marks, score, card, note, parts } = mm.answers;
+const { h, api, thumb, toast, upload, fail, into } = mm, { legend, marks, score, card, note, parts } = mm.answers;
 const { noun, plural } = mm.modalityOf(about);
 const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), texts = $("textarea"), words = $("input[type=search]"), file = $("input[type=file]");
-const state = { view: about, mode: "align", item: "", text: "", version: "" };
-let begun = false, asked = {};
+const state = { mode: "align", item: "", version: "" };
+let begun = null, asked = {};
 $("[data-noun]").setAttribute("aria-label", noun[0].toUpperCase() + noun.slice(1));
 stage.setAttribute("aria-label", `Drop or choose a ${noun}`);
 $(".mm-empty").textContent = `Drop a ${noun}, or choose one below`;
 $("[data-similar]").textContent = `By this ${noun}`;
 
 /* The address and the views */
-function remember() {
-  state.text = (state.mode === "search" ? words : texts).value.trim();
-  mm.states[about] = { ...state, ...(state.mode === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
-  if (element.offsetParent !== null) address.write({ task: about, ...mm.states[about] });
-}
+const remember = mm.address.keep(about, element, { restore, state: () => ({
+  ...state,
+  text: (state.mode === "search" ? words : texts).value.trim(),
+  ...(state.mode === "search" && mm.answers.wishes(element, asked)),
+}) });
 function open(mode) {
   state.mode = mode;
   for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === mode);
@@ -60,7 +60,7 @@ function align() {
 }
 $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
-texts.oninput = remember;
+texts.oninput = () => remember();
 
 /* Search */
 async function look(item) {
@@ -75,7 +75,7 @@ function search({ by: byItem = false, all = false } = {}) {
   const box = $("[data-results]"), query = words.value.trim();
   asked = { by: byItem, all };
   if (byItem ? !needed(box) : !query) return byItem || fail(box, new Error("There is nothing to look for. Write some words."));
-  remember();
+  remember(true);
   const body = { task: about, k: 24, query, item: byItem ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => box.replaceChildren(...[
     legend([query && `“${query}”`, byItem && `the ${noun}`].filter(Boolean).join(" and ") + mm.answers.reordered(answer), answer.model), mm.answers.told(answer), note(answer),
@@ -92,24 +92,28 @@ for (const name of ["state", "source"]) $(`[data-${name}]`).onchange = () => { i
 const otherVersion = () => { remember(); if (state.item && state.mode === "align") align(); if (state.mode === "search" && $("[data-results]").children.length) search(asked); };
 
 /* The start: what the link says, or the first sample */
-(async () => {
-  if (begun) return;
-  begun = true;
-  const link = address.link.view === about ? address.link : {};
-  const start = await mm.begin(about, link, state, otherVersion).catch((e) => { toast(e.message, true); return null; });
-  if (!start) return;
+async function begin(link) {
+  const start = await mm.begin(about, link, state, otherVersion);
   $("[data-state]").append(...mm.options(mm.kinds));
   $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));
   const pick = (s) => { show(s.item, s.texts[0] || s.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); };
   $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name, onclick: () => pick(s) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
   if (!start.samples.length) $(".mm-empty").textContent = `There are no ${plural} here yet. Import some in the Data tab, or drop one.`;
-  words.value ||= (link.mode === "search" && link.text) || "";
-  texts.value ||= (link.mode !== "search" && link.text) || [...new Set(start.samples.flatMap((s) => s.texts.slice(0, 1)))].slice(0, 4).join("\n");
-  if (link.mode === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
-  open(link.mode === "search" ? "search" : "align");
-  const first = link.item ? await api("medium", { item: link.item, task: about }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
-  const still = turn.first();
-  if (first && still) show(first.item, (!link.item && first.texts[0]) || first.name, still);
+  return start;
+}
+async function restore(link, first) {
+  begun ||= begin(link);
+  const start = await begun.catch((e) => { begun = null; toast(e.message, true); return null; });
+  if (!start) return;
+  if (!first) mm.version.choose(about, link.version || "");
+  const seeks = link.mode === "search", field = seeks ? words : texts;
+  if (!(first && field.value)) field.value = link.text || "";
+  texts.value ||= [...new Set(start.samples.flatMap((s) => s.texts.slice(0, 1)))].slice(0, 4).join("\n");
+  if (seeks) { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
+  open(seeks ? "search" : "align");
+  const shown = link.item ? await api("medium", { item: link.item, task: about }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
+  const still = first ? turn.first() : turn();
+  if (shown && still && shown.item !== state.item) show(shown.item, (!link.item && shown.texts[0]) || shown.name, still);
   if (state.mode === "align" && state.item && texts.value.trim()) align();
   if (state.mode === "search" && (words.value || link.item)) search({ by: Boolean(link.by && state.item) || !words.value, all: Boolean(link.all) });
-})();
+}

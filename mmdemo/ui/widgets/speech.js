@@ -1,16 +1,15 @@
-const { h, api, address, percent, save, upload, live, poll, seconds, clock, fail, into } = mm;
+const { h, api, percent, save, upload, live, poll, seconds, clock, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), samples = $("[data-samples]");
-const state = { view: "speech", mode: "transcribe", item: "", text: "", version: "" };
+const state = { mode: "transcribe", item: "", version: "" };
 const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: tellWord });
-let known = null, heard = null, aligned = null, begun = false, asked = {};
-const mine = () => address.link.view === "speech";
+let known = null, heard = null, aligned = null, begun = null, asked = {};
 
-function remember() {
-  state.text = state.mode === "align" ? texts.value.trim() : state.mode === "search" ? words.value.trim() : "";
-  mm.states.speech = { ...state, ...(state.mode === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
-  if (element.offsetParent !== null) address.write({ task: "speech-text", ...mm.states.speech });
-}
+const remember = mm.address.keep("speech", element, { restore, state: () => ({
+  ...state,
+  text: state.mode === "align" ? texts.value.trim() : state.mode === "search" ? words.value.trim() : "",
+  ...(state.mode === "search" && mm.answers.wishes(element, asked)),
+}) });
 function open(mode) {
   state.mode = mode;
   for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === mode);
@@ -224,7 +223,7 @@ function search({ by = false, find = "", all = false } = {}) {
   asked = { by, find, all };
   if (by ? !needed(box) : !query) return by || fail(box, new Error("There is nothing to look for. Write some words."));
   if (by) words.value = "";
-  remember();
+  remember(true);
   const body = { task: "speech-text", k: 12, query, item: by ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => {
     const note = answer.note && !answer.results.length ? null : mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
@@ -249,22 +248,24 @@ $("[data-similar]").onclick = () => search({ by: true });
 
 const otherVersion = () => { remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); if (state.mode === "search" && $("[data-results]").children.length) search(asked); };
 
-(async () => {
-  if (begun) return;
-  begun = true;
-  const link = mine() ? address.link : {};
-  const start = await mm.begin("speech-text", link, state, otherVersion).catch((e) => { error(e.message); return null; });
+// What a link says, or the first sample.
+async function restore(link, first) {
+  begun ||= mm.begin("speech-text", link, state, otherVersion).then((start) => {
+    samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.texts[0] || s.name)));
+    return start;
+  });
+  const start = await begun.catch((e) => { begun = null; error(e.message); return null; });
   if (!start) return;
-  samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.texts[0] || s.name)));
-  const written = texts.value;  // by somebody who was quicker
-  texts.value ||= (link.mode === "align" && link.text) || start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");
-  if (!written && !(link.mode === "align" && link.text)) texts.dataset.given = texts.value;  // the sample's own comes first, until somebody writes
-  words.value ||= (link.mode === "search" && link.text) || "";
-  const first = link.item || start.samples[0]?.item;
+  if (!first) mm.version.choose("speech-text", link.version || "");
+  const given = link.mode === "align" && link.text, sought = (link.mode === "search" && link.text) || "";
+  if (given && !(first && texts.value)) { texts.value = given; texts.dataset.given = ""; }
+  if (!texts.value) texts.dataset.given = texts.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");  // the sample's own comes first, until somebody writes
+  if (link.mode === "search" && !(first && words.value)) words.value = sought;
+  const item = link.item || start.samples[0]?.item;
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
   open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
-  const still = turn.first();
-  if (first && still) await show(first, false, still).catch((e) => error(e.message));
-  if (state.mode === "align" && link.text) align();
-  if (state.mode === "search" && (link.text || (link.by && state.item))) search(asked);
-})();
+  const still = first ? turn.first() : turn();
+  if (item && still && item !== state.item) await show(item, false, still).catch((e) => error(e.message));
+  if (state.mode === "align" && given) align();
+  if (state.mode === "search" && (sought || (link.by && state.item))) search(asked);
+}

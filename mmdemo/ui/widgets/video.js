@@ -1,16 +1,15 @@
-const { h, api, upload, save, address, poll, seconds, fail, into } = mm;
+const { h, api, upload, save, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
-let known = null, looked = null, described = null, begun = false, subtitles = "", asked = {};
+let known = null, looked = null, described = null, begun = null, subtitles = "", asked = {};
 
-const mine = () => address.link.view === "video";
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
-function remember() {
-  mm.states.video = { view: "video", mode: state.view, item: state.item, version: state.version, text: state.view === "find" ? query.value : state.view === "search" ? words.value : "",
-    ...(state.view === "search" ? mm.answers.wishes(element, asked) : mm.answers.NO_WISHES) };
-  if (element.offsetParent !== null) address.write({ task: "video-text", ...mm.states.video });
-}
+const remember = mm.address.keep("video", element, { restore, state: () => ({
+  mode: state.view, item: state.item, version: state.version,
+  text: state.view === "find" ? query.value : state.view === "search" ? words.value : "",
+  ...(state.view === "search" && mm.answers.wishes(element, asked)),
+}) });
 function open(view) {
   state.view = view;
   for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === view);
@@ -167,7 +166,7 @@ function search({ all = false } = {}) {
   const box = $("[data-results]"), text = words.value.trim();
   asked = { all };
   if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
-  remember();
+  remember(true);
   return into(box, () => api("search", { task: "video-text", k: 12, query: text, everything: all, version: state.version }), (answer) => {
     const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(asked); };
     box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”${mm.answers.reordered(answer)}`), h("span", {}, answer.model)), mm.answers.told(answer), note,
@@ -183,19 +182,21 @@ $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
 
 const otherVersion = () => { remember(); if (state.item) choose(state.item).catch((e) => error(e.message)); if (state.view === "search" && $("[data-results]").children.length) search(asked); };
 
-(async () => {
-  if (begun) return;
-  begun = true;
-  const link = mine() ? address.link : {};
-  const start = await mm.begin("video-text", link, state, otherVersion).catch((e) => { error(e.message); return null; });
+// What a link says, or the first sample and what it is asked.
+async function restore(link, first) {
+  begun ||= mm.begin("video-text", link, state, otherVersion).then((start) => {
+    samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
+    return start;
+  });
+  const start = await begun.catch((e) => { begun = null; error(e.message); return null; });
   if (!start) return;
-  samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
+  if (!first) mm.version.choose("video-text", link.version || "");
   if (link.mode === "search") asked = { all: Boolean(link.all) };
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
-  if (state.view === "search") words.value ||= link.text || ""; else query.value ||= link.text || (link.item ? "" : start.query);
-  const first = link.item || start.samples[0]?.item;
-  const still = turn.first();
-  if (first && still) await show(first, still).catch((e) => error(e.message));
+  const said = link.text || (state.view === "search" || link.item ? "" : start.query), field = state.view === "search" ? words : query;
+  if (state.view !== "describe" && !(first && field.value)) field.value = said;
+  const item = link.item || start.samples[0]?.item, still = first ? turn.first() : turn();
+  if (item && still && item !== state.item) await show(item, still).catch((e) => error(e.message));
   if (state.view === "find" && query.value && state.item) find();
   if (state.view === "search" && words.value) search(asked);
-})();
+}

@@ -1,0 +1,144 @@
+/* The address: all that changes what is shown stands in it. Back and Forward go through it, and a link reopens it.
+
+A tab says what it shows, and shows what it is told to:
+
+    const remember = mm.address.keep("video", element, { state, restore });
+
+state(): an object of texts, of all that changes what is shown; "" where it is as at the beginning. The tab's view and task
+  are added where it names none.
+restore(link, first): shows what such an object says; {} is the beginning. `first`: the tab is new, and whoever was
+  quicker than it keeps what they did. It ends when all is asked for; the answers may come later.
+remember(asked): something of it has changed. `asked`: it was asked for, as a search: Back leads to the one before. */
+mm.address = (() => {
+  const { modalities, newKey } = mm;
+  // What makes another entry for Back when it changes; the rest is a detail of the one that is there.
+  const STEPS = ["view", "mode", "item", "part", "task", "learns", "run"];
+  const read = () => Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => !name.startsWith("_")));
+  const tabOf = (view) => (mm.tabTitles[view] ? view : "image");  // that one begins, and its views have names of their own
+  const taskOf = (tab) => modalities.find((m) => m.tab === tab)?.task;
+  const kept = {};  // by the name of the tab
+  const typed = new Map();  // by entry: what was written into fields, which nobody asked yet
+  let link = read(), at = tabOf(link.view), restoring = 0, held = false;
+  let entry = history.state?.entry || newKey();
+  let touched = false;  // Gradio selects its first tab by itself while it builds the page; that is nobody's wish
+  let acted = false;  // somebody did something since the last entry: what the page does by itself makes none
+  for (const kind of ["pointerdown", "keydown", "drop", "paste", "change"]) addEventListener(kind, () => { touched = acted = true; }, { capture: true });
+  addEventListener("input", ({ target, isTrusted }) => {
+    if (!isTrusted || !target.matches?.("textarea, input[type=text], input[type=search], input:not([type])")) return;
+    if (!typed.has(entry)) typed.set(entry, new Map());
+    typed.get(entry).set(target, target.value);
+  }, { capture: true });
+
+  const stateOf = (name) => ({ view: name, task: taskOf(name) || mm.task.name, ...kept[name]?.state() });
+  const queryOf = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value));
+  // The one place that writes the address. What others wrote there, as Gradio its theme, stays.
+  function write(values, asked = false, may = true) {
+    const query = queryOf(values), before = read();
+    for (const [name, value] of new URLSearchParams(location.search)) if (name.startsWith("_")) query.set(name, value);
+    query.sort();
+    const same = new URLSearchParams(location.search);
+    same.sort();
+    if (query.toString() === same.toString()) return;
+    const step = may && acted && (asked || STEPS.some((name) => (query.get(name) || "") !== (before[name] || "")));
+    if (step) entry = newKey(); else if ((before.text || "") !== (query.get("text") || "")) typed.delete(entry);
+    if (step) acted = false;
+    history[step ? "pushState" : "replaceState"]({ entry }, "", query.size ? `?${query}` : location.pathname);
+  }
+  async function restore(name, values, first) {
+    const mine = name === at ? (restoring += 1) : 0;
+    if (mine) held = true;
+    try { await kept[name].restore(values, first); } finally {
+      if (mine && mine === restoring) {
+        held = false;
+        if (name === at) write(stateOf(name), false, !first);
+      }
+    }
+  }
+  function keep(name, element, how) {
+    let timer = 0, step = false;
+    kept[name] = how;
+    Promise.resolve().then(() => restore(name, name === at ? link : {}, true));
+    return (asked = false) => {
+      step ||= asked;
+      clearTimeout(timer);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
+      timer = setTimeout(() => {
+        if (!held && name === at && element.offsetParent !== null) write(stateOf(name), step);
+        step = false;
+      });
+    };
+  }
+  // Another tab was opened: its view, and nothing of the one before.
+  function view(name) {
+    if (!touched || (held && name === at)) return;
+    if (name !== at) { restoring += 1; held = false; }
+    at = name;
+    if (taskOf(name)) mm.task.set(taskOf(name));
+    if (kept[name] || tabOf(read().view) !== name) write(stateOf(name));
+  }
+  addEventListener("popstate", async ({ state }) => {
+    acted = false;
+    entry = state?.entry || newKey();
+    link = read();
+    at = tabOf(link.view);
+    mm.openTab(mm.tabTitles[at]);
+    mm.task.set(taskOf(at) || link.task);
+    if (!kept[at]) return;  // it is told when Gradio has laid it out
+    const mine = entry;
+    await restore(at, link, false);
+    if (mine === entry) for (const [field, words] of typed.get(entry) || []) if (field.isConnected) field.value = words;
+  });
+  // The link names the version that answered what is on the page: another one may be active when it is opened.
+  async function share() {
+    const answered = [...document.querySelectorAll("[data-model]")].find((box) => box.dataset.model && box.offsetParent !== null && box.children.length);
+    if (kept[at] && !held) write(stateOf(at), false, false);
+    const to = new URL(location.href);
+    if (answered) to.searchParams.set("version", answered.dataset.model);
+    try {
+      await navigator.clipboard.writeText(to.href);
+      mm.toast("Link copied. It reopens exactly this.");
+    } catch {
+      mm.showLink("Link to this", to.href, [mm.h("p", {}, "This link reopens exactly what is on the page.")]);
+    }
+  }
+  return { keep, view, share, get link() { return link; }, get at() { return at; } };
+})();
+
+// The task that Label, Fine-tune and Data are about: that of the tab one comes from, or as chosen there.
+mm.task = (() => {
+  const { h, modalities, modalityOf, address } = mm;
+  const own = modalities.find((m) => m.tab === address.at) || modalityOf(address.link.task) || modalities[0];
+  return {
+    name: own.task,
+    get modality() { return modalityOf(this.name); },
+    set(name) {
+      if (name === this.name || !modalityOf(name)) return;
+      this.name = name;
+      dispatchEvent(new CustomEvent("mm-task", { detail: name }));
+      mm.poke();
+    },
+    // A row of tabs that chooses it; `changed` is called whenever it has been chosen anywhere.
+    chooser(changed) {
+      const box = h("div", { class: "mm-segments mm-tasks", role: "tablist", "aria-label": "Kind" }, modalities.map(({ task: name, title }) =>
+        h("button", { role: "tab", type: "button", "data-task": name, onclick: () => this.set(name) }, title)));
+      const draw = () => { for (const b of box.children) b.setAttribute("aria-selected", b.dataset.task === this.name); };
+      addEventListener("mm-task", () => { draw(); changed(); });
+      draw();
+      return box;
+    },
+  };
+})();
+
+// What a tab shows first; of the first tab it is asked for while Gradio still builds the page. The tab's state follows the
+// version that is chosen for its task, first that of a link; `changed` hears of another.
+mm.begin = (() => {
+  const early = {};
+  if (mm.address.at === "image") (early["image-text"] = mm.api("samples", { task: "image-text" })).catch(() => {});
+  return async (about, link, state, changed) => {
+    const asked = early[about] || mm.api("samples", { task: about });
+    delete early[about];
+    const start = await asked;
+    mm.version.ofLink(about, link.version, start.versions);
+    mm.version.follow(about, state, changed);
+    return start;
+  };
+})();
