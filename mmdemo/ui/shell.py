@@ -41,7 +41,16 @@ from mmdemo.ui.widgets import widget
 
 log = logging.getLogger(__name__)
 SCRIPTS = (
-    *("page.js", "address.js", "icons.js", "sign_in.js", "people.js", "outbox.js", "reliability.js", "numbers.js"),
+    *(
+        "page.js",
+        "address.js",
+        "icons.js",
+        "sign_in.js",
+        "people.js",
+        "outbox.js",
+        "reliability.js",
+        "numbers.js",
+    ),
     *("answers.js", "wave.js", "player.js", "brought.js", "model_menu.js", "segments.js"),
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import TimeoutError, expect
 
 from tests.browser.labelling import Open, Served
 
@@ -49,3 +50,46 @@ def test_back_and_forward_go_through_what_was_opened_and_lose_nothing_that_was_w
     page.go_back()
     page.go_back()
     expect(page).to_have_url(re.compile("about:blank"))
+
+
+SHOWN = """(tab) => {
+  const box = document.querySelector(`#mm-${tab}`);
+  const all = (what) => [...(box?.querySelectorAll(what) || [])].filter((one) => one.offsetParent);
+  return JSON.stringify([box?.innerText, all("img").map((one) => one.getAttribute("src")),
+    all("select, input, textarea").map((one) => one.type === "checkbox" ? one.checked : one.value),
+    all("[aria-pressed=true], [aria-selected=true]").map((one) => one.textContent)], null, 1);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("tab", "address", "act", "until"),
+    [
+        ("image", "view=align&text=a+cat%0Aa+rocket", "[data-mode=colours]", "[data-score='1']"),
+        ("image", "view=search&find=text&only=unlabelled", "[data-similar]", "[data-results] .mm-line"),
+        ("speech", "view=speech&mode=search", "[data-similar]", "[data-results] .mm-line"),
+        pytest.param(
+            *("video", "view=video&mode=describe", "[data-describe]", "[data-captions] .mm-line"),
+            marks=pytest.mark.slow,  # each of its shots is described twice
+        ),
+        ("data", "view=data&what=items&only=labelled", "[data-after]", "[data-before]:enabled"),
+        ("finetune", "view=fine-tune&part=versions", "[data-tree] .mm-branch button", "[data-card] dl"),
+    ],
+)
+def test_a_link_reopens_exactly_what_its_sender_sees(
+    served: Served, open_page: Open, tab: str, address: str, act: str, until: str
+) -> None:
+    page = open_page(f"{served[1]}?{address}")
+    if tab == "image" and "search" in address:  # by the picture that is there
+        page.goto(f"{served[1]}?{address}&item={served[0].ws.items.listed('image', limit=1)[0].id}")
+    expect(
+        page.locator(f"#mm-{tab} [data-name]:not(:empty), #mm-{tab} img, #mm-{tab} table").first
+    ).to_be_visible()
+    page.locator(f"#mm-{tab} {act}").first.click(timeout=60_000)
+    expect(page.locator(f"#mm-{tab} {until}").first).to_be_visible(timeout=60_000)
+    expect(page.locator(f"#mm-{tab} [aria-busy=true]")).to_have_count(0)
+    mine = page.evaluate(SHOWN, tab)
+    other = open_page(page.url)
+    try:
+        other.wait_for_function(f"([tab, mine]) => ({SHOWN})(tab) === mine", arg=[tab, mine])
+    except TimeoutError:
+        assert other.evaluate(SHOWN, tab) == mine

@@ -92,11 +92,13 @@ $("[data-rollback]").onclick = guard(async () => { const r = await ask("roll_bac
 $("[data-tasks]").append(mm.task.chooser(() => { drawn = ""; shown = ""; $("[data-run]").replaceChildren(); show(open); }));
 api("warm_up").catch(() => {});
 const remember = mm.address.keep("fine-tune", element, {
-  state: () => ({ part: open === "train" ? "" : open, learns: captioner ? "captioner" : "", run: open === "train" ? shown : "" }),
+  state: () => ({ part: open === "train" ? "" : open, learns: captioner ? "captioner" : "", run: open === "train" ? shown : "",
+    ...(open === "versions" && { ...looked, split: looked.compared && $("[data-split]").selectedIndex ? $("[data-split]").value : "" }) }),
   restore(link) {
     captioner = link.learns === "captioner";
     shown = link.run || "";
     drawLearner();
+    if (link.part === "versions") { seenTask = chosenTask(); look(link); }
     show(link.part || "train");
   },
 });

@@ -9,8 +9,12 @@ let picture = null, asked = {};
 const remember = mm.address.keep("image", element, { restore, state: () => ({
   ...state,
   text: state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "",
-  ...(state.view === "search" && mm.answers.wishes(element, asked)),
+  ...(state.view === "search" ? mm.answers.wishes(element, asked) : lightOfLink()),
 }) });
+const lightOfLink = () => ({
+  light: mode === "light" ? "" : mode, strength: slider.value === STRENGTH ? "" : slider.value,
+  ...(state.view === "align" && { lit, near: $("[data-scores]").classList.contains("near") ? "1" : "" }),
+});
 const tabs = [...element.querySelectorAll("[role=tab]")];
 function selected(view) {
   for (const tab of tabs) tab.setAttribute("aria-selected", tab.dataset.view === view);
@@ -28,6 +32,7 @@ for (const tab of tabs) tab.onclick = () => { open(tab.dataset.view); if (state.
 const turn = mm.turns();
 function show(item, name = "", _ = turn()) {
   state.item = item;
+  lit = "";
   for (const view of Object.keys(lights)) lights[view] = NOTHING_LIT;
   mm.brought($("[data-brought]"));
   picture = h("img", { src: thumb(item, 1280), alt: name || "The picture" });
@@ -106,7 +111,8 @@ $("[data-webcam]").onclick = async () => {
 /* Where the chosen text is, over the picture */
 const NOTHING_LIT = { maps: [], notes: [], texts: [], at: -1 };
 const lights = { align: NOTHING_LIT, caption: NOTHING_LIT };  // of each view
-let mode = "light";
+let mode = "light", lit = "";  // lit: the number of the text that was picked, "0" of none, "" as the answer has it
+const STRENGTH = slider.value;
 function relight() {
   const { maps, notes, texts: of, at } = lights[state.view] || NOTHING_LIT, canvas = stage.querySelector("canvas"), said = $("[data-lit]");
   const shines = at >= 0 && Boolean(maps[at]) && !notes[at];
@@ -127,8 +133,8 @@ function choosesText(i) {
   for (const row of element.querySelectorAll("[data-score]")) row.querySelector(".mm-pick")?.setAttribute("aria-pressed", Number(row.dataset.score) === i);
   relight();
 }
-for (const b of where.querySelectorAll("[data-mode]")) b.onclick = () => { mode = b.dataset.mode; relight(); };
-slider.oninput = relight;
+for (const b of where.querySelectorAll("[data-mode]")) b.onclick = () => { mode = b.dataset.mode; relight(); remember(); };
+slider.oninput = () => { relight(); remember(); };
 new ResizeObserver(() => { if (!where.hidden) relight(); }).observe(stage);
 
 /* Align: the texts are the lines of a field, which is shown on request; else they are rows */
@@ -161,7 +167,7 @@ function marksOf(text, how) {
 }
 function rewrite(list) {
   captions.value = list.join("\n");
-  captions.dataset.given = "";
+  captions.dataset.given = lit = "";
 }
 function align() {
   const box = $("[data-scores]"), mine = ++checked, list = texts();
@@ -184,14 +190,15 @@ function drawTexts({ scores, zones, maps, notes, model, note }) {
     zones && axis(zones),
     h("ul", { class: "mm-fits", role: "list" }, scores.map((score, i) => textRow(score, i, {
       zones, model, marked: marksOf(score.text, { origin: "align", version: model }),
-      press: (at) => choosesText(lights.align.at === at ? -1 : at),
+      press: (at) => { choosesText(lights.align.at === at ? -1 : at); lit = String(lights.align.at + 1); remember(); },
       change,
     }))),
   ].filter(Boolean));
   say(sentence(scores), ...(zones ? HINT : ["How likely they fit was not measured with this version: this is how near they lie."]));
   lights.align = { maps, notes, texts: scores.map((s) => s.text), at: -1 };
   const written = scores.findIndex((s) => s.text === next);
-  choosesText(written < 0 ? scores.reduce((b, s, i) => (s.probability > scores[b].probability ? i : b), 0) : written);
+  if (written >= 0) { lit = String(written + 1); remember(); }
+  choosesText(lit && lit <= scores.length ? lit - 1 : scores.reduce((b, s, i) => (s.probability > scores[b].probability ? i : b), 0));
   if (written >= 0 && document.activeElement === document.body) element.querySelector(`[data-score="${written}"] .mm-pick`).focus();
   next = "";
 }
@@ -224,17 +231,18 @@ function check(more = another.value) {
 }
 $("[data-another]").onsubmit = (e) => { e.preventDefault(); check(); };
 $("[data-lines]").onclick = () => (captions.hidden ? asLines(true) : check());
-$("[data-near]").onclick = (e) => {
-  const on = $("[data-scores]").classList.toggle("near");
-  e.currentTarget.setAttribute("aria-pressed", on);
-  e.currentTarget.textContent = on ? "Hide similarity" : "Show similarity";
-};
+function showNear(on) {
+  $("[data-scores]").classList.toggle("near", on);
+  $("[data-near]").setAttribute("aria-pressed", on);
+  $("[data-near]").textContent = on ? "Hide similarity" : "Show similarity";
+}
+$("[data-near]").onclick = () => { showNear(!$("[data-scores]").classList.contains("near")); remember(); };
 another.onpaste = (e) => {
   const lines = e.clipboardData.getData("text").trim();
   if (lines.includes("\n")) { e.preventDefault(); check(lines); }
 };
 captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); check(); } };
-captions.oninput = () => { captions.dataset.given = ""; remember(); };
+captions.oninput = () => { captions.dataset.given = lit = ""; remember(); };
 
 /* Search */
 const card = (result, rank, query, model) => mm.answers.card(result, rank, query, model, {
@@ -314,6 +322,10 @@ async function restore(link, first) {
   named();
   if (!captions.value && !link.item && sample) { captions.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
   if (mm.address.at !== "image") { selected(state.view); return; }  // the link is of another tab: nothing is asked here
+  lit = view === "align" && /^\d{1,4}$/.test(link.lit) ? link.lit : "";
+  mode = ["colours", "off"].includes(link.light) ? link.light : "light";
+  slider.value = link.strength || STRENGTH;
+  showNear(Boolean(link.near));
   if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(view);
   askAgain(link, first);

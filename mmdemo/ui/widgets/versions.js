@@ -1,11 +1,12 @@
 // The versions as a tree: activate, look at the card, compare, export, push to the Hub, delete
 const ticked = new Set();
+const looked = { compared: "", card: "" };  // what was compared last, and whose card is shown
 let seenTask = "";
 const fact = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
 const of = (v, kind, figureOf) => source({ task: chosenTask(), version: v.id }, kind, figureOf);
 views.versions = async () => {
   const task = chosenTask(), { versions } = await ask("version_tree").catch((e) => { error(e.message); return { versions: [] }; });
-  if (task !== seenTask) { ticked.clear(); $("[data-compared]").replaceChildren(); $("[data-card]").replaceChildren(); seenTask = task; }
+  if (task !== seenTask) { if (seenTask) unlook(); seenTask = task; }
   for (const v of ticked) if (!versions.some((o) => o.id === v)) ticked.delete(v);
   $("[data-tree]").replaceChildren(grid(["", "version", "learned by", "learned from", versions.some((v) => v.score === "BLEU-4") ? "BLEU-4" : "mean recall", "size", ""], versions.map((v) => row([
     h("td", {}, task === "captioning" ? "" : h("input", { type: "checkbox", "aria-label": `Compare ${v.id}`, checked: ticked.has(v.id), onchange: (e) => { e.target.checked ? ticked.add(v.id) : ticked.delete(v.id); drawCompare(); } })),
@@ -32,11 +33,19 @@ function comparedGrid(c) {
     return row([r.version, ...["text_to_media", "media_to_text"].flatMap((way) => ["R@1", "R@10"].map((k) => figure(r[way][k], from(k)))), figure(r.mean_recall, from("mean recall")), ...(i ? gainCells(r.gain, from("")) : ["", ""])]);
   }));
 }
-$("[data-compare]").onclick = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
+function unlook() {
+  ticked.clear();
+  Object.assign(looked, { compared: "", card: "" });
+  for (const box of ["[data-compared]", "[data-card]"]) $(box).replaceChildren();
+}
+$("[data-compare]").onclick = () => { looked.compared = [...ticked].join(","); remember(); return compare(); };
+const compare = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
   $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`), comparedGrid(c),
     ...(c.two ? changes(c.two.changes, { kind: "side-by-side", task: chosenTask(), version: c.rows[1].version, against: c.rows[0].version, split: c.split, of: "rank" }) : []));
 });
 async function drawCard(id) {
+  looked.card = id;
+  remember();
   const c = await api("version_card", { version: id }), k = c.card, s = k?.settings || {};
   const asked = [["epochs", s.epochs], ["learning rate", s.learning_rate], ["batch", s.batch], ["loss", s.loss], ["merged heads", k?.method === "head" && s.members > 1 && s.members]].filter(([, v]) => v).map(([n, v]) => `${n} ${v}`).join(", ");
   $("[data-card]").replaceChildren(h("h4", {}, id), h("dl", { class: "mm-facts" },
@@ -47,6 +56,16 @@ async function drawCard(id) {
     k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: `, mm.readings(k.overruled.sentence, source(k, "gate"))) : "",
     ...tested(k), ...(k ? accuracy(k) : []), k?.before?.pairs && !k.before.note ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
     ...(chosenTask() === "captioning" ? [] : mm.told(c.reliability)));
+}
+// What a link says was looked at here.
+function look(link) {
+  unlook();
+  for (const id of (link.compared || "").split(",").filter(Boolean)) ticked.add(id);
+  const split = $("[data-split]");
+  split.value = [...split.options].some((o) => o.value === link.split) ? link.split : split.options[0].value;
+  looked.compared = link.compared || "";
+  if (ticked.size > 1) compare();
+  if (link.card) drawCard(link.card).catch((e) => error(e.message));
 }
 async function push(id) {
   const field = (label, attributes) => { const input = h("input", { autocomplete: "off", ...attributes }); return [h("label", { class: "mm-field" }, label, input), input]; };

@@ -8,6 +8,7 @@ function error(message) { const line = $("[data-error]"); line.textContent = mes
 const remember = mm.address.keep("video", element, { restore, state: () => ({
   mode: state.view, item: state.item, version: state.version,
   text: state.view === "find" ? query.value : state.view === "search" ? words.value : "",
+  done: state.view === "describe" && described ? "1" : "", subtitles: $("[data-subtitles]").checked ? "1" : "",
   ...(state.view === "search" && mm.answers.wishes(element, asked)),
 }) });
 function open(view) {
@@ -138,6 +139,7 @@ function describe() {
   if (!needed(box)) return;
   return into(box, () => api("describe_video", { item: state.item, version: state.version }), (answer) => {
     described = answer;
+    remember();
     $("[data-summary]").textContent = answer.summary;
     $("[data-after]").hidden = !answer.chapters;
     if (subtitles) URL.revokeObjectURL(subtitles);
@@ -154,7 +156,7 @@ function describe() {
   });
 }
 const shown = () => player.subtitles($("[data-subtitles]").checked ? subtitles : "");
-$("[data-subtitles]").onchange = shown;
+$("[data-subtitles]").onchange = () => { shown(); remember(); };
 $("[data-describe]").onclick = describe;
 for (const button of element.querySelectorAll("[data-format]")) button.onclick = () => {
   const text = button.dataset.format === "vtt" ? described.vtt : described.chapters;
@@ -197,6 +199,8 @@ async function restore(link, first) {
   if (state.view !== "describe" && !(first && field.value)) field.value = said;
   const item = link.item || start.samples[0]?.item, still = first ? turn.first() : turn();
   if (item && still && item !== state.item) await show(item, still).catch((e) => error(e.message));
+  $("[data-subtitles]").checked = Boolean(link.subtitles);
+  if (state.view === "describe" && link.done && state.item) describe();
   if (state.view === "find" && query.value && state.item) find();
   if (state.view === "search" && words.value) search(asked);
 }
