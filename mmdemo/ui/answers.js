@@ -75,7 +75,7 @@ mm.answers = (() => {
         h("span", { class: "mm-text", title: text }, text)),
       h("div", { class: "mm-row mm-actions" },
         marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict, known: result.label, then: query ? then : undefined }),
-        h("button", { class: "mm-mark", type: "button", title: similarTitle, "aria-label": `Similar to ${text}`, onclick: similar }, "≈")));
+        h("button", { class: "mm-mark", type: "button", title: similarTitle, "aria-label": `More like ${text}`, onclick: similar }, mm.icon("same"))));
   }
   // What does not work with a query.
   const told = (answer) => (answer.note ? h("p", { class: "mm-note", role: "status", "data-search-note": true }, answer.note) : "");

@@ -52,7 +52,7 @@ def theme() -> gr.themes.Base:
 
 def style_sheet() -> str:
     """The rules of the views, each of which Gradio writes once more below its own container."""
-    return "".join(map(read_asset, ("tokens.css", "page.css", "image.css", "label.css")))
+    return "".join(map(read_asset, ("tokens.css", "page.css", "image.css", "search.css", "label.css")))
 
 
 def frame() -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from mmdemo.retrieval.results import NEAREST
 from mmdemo.service.app import App
 
 Served = tuple[App, str]
@@ -25,22 +24,24 @@ def searched(served: Served, open_page: Open, words: str) -> tuple[Page, Locator
     """The page with the answers to some words, and its Image tab."""
     page = open_page(f"{served[1]}?view=search&text={words}")
     box = page.locator("#mm-image")
-    expect(box.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
+    expect(box.locator("[data-results] h1")).to_be_visible(timeout=FIRST_S)
     return page, box
 
 
-def test_search_ends_where_matches_end_and_shows_more_when_asked(served: Served, open_page: Open) -> None:
-    page = open_page(f"{served[1]}?view=search&text=quarterly+tax+report")
-    box = page.locator("#mm-image")
-    expect(box.get_by_text("No likely match found.")).to_be_visible(timeout=FIRST_S)
-    found = shown(box)
-    assert len(found) == NEAREST
-    box.get_by_role("button", name="Show more, whatever fits").click()
-    expect(box.locator(".mm-card")).to_have_count(24)
-    assert shown(box)[: len(found)] == found and "all=1" in page.url
+def test_where_nothing_fits_all_is_folded_and_a_link_reopens_it_unfolded(
+    served: Served, open_page: Open
+) -> None:
+    page, box = searched(served, open_page, "quarterly+tax+report")
+    expect(box.locator("[data-results] h1")).to_have_text("No good match")
+    expect(box.locator(".mm-card").first).to_be_hidden()
+    weaker = box.locator(".mm-fold summary")
+    expect(weaker).to_contain_text(f"{len(shown(box))} weaker matches")
+    weaker.focus()
+    page.keyboard.press("Enter")
+    expect(box.locator(".mm-card").first).to_be_visible()
+    expect(page).to_have_url(re.compile("all=1"))
     again = open_page(page.url).locator("#mm-image")
-    expect(again.locator(".mm-card")).to_have_count(24, timeout=FIRST_S)
-    expect(again.get_by_role("button", name="Show more, whatever fits")).to_have_count(0)
+    expect(again.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
 
 
 def test_the_example_of_the_search_field_finds_what_it_names_and_says_how(
@@ -84,7 +85,9 @@ def test_a_tick_in_align_has_a_receipt_with_undo_and_a_shared_link_names_the_ver
 def test_a_search_by_a_picture_says_whether_it_asks_for_the_words_too(
     served: Served, open_page: Open
 ) -> None:
-    _, box = searched(served, open_page, "a+cup")
+    app, _ = served
+    item = app.ws.items.listed("image", limit=1)[0].id
+    _, box = searched(served, open_page, f"a+cup&item={item}")
     by = box.locator("[data-similar]")
     expect(by).to_have_text("By this picture and the words")
     box.get_by_role("searchbox").fill("")
@@ -104,7 +107,7 @@ def test_words_in_another_language_have_their_sentence_and_no_percent(
 def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken_back(
     served: Served, open_page: Open
 ) -> None:
-    page, box = searched(served, open_page, "an+animal")
+    page, box = searched(served, open_page, "an+animal&all=1")
     before = shown(box)
 
     def cross(card: Locator) -> None:
@@ -113,7 +116,7 @@ def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken
 
     cross(box.locator(f".mm-card[data-item='{before[0]}']"))
     expect(box.locator(".mm-card").first).not_to_have_attribute("data-item", before[0])
-    expect(box.locator("[data-results] .mm-legend")).to_contain_text("reordered by 1 cross")
+    expect(box.locator(".mm-learned")).to_contain_text("1 answer: results reordered.")
     page.reload()
     own = box.locator(f".mm-card[data-item='{before[0]}']")
     expect(own.get_by_label("mismatch: an animal", exact=True)).to_have_attribute(
@@ -122,7 +125,7 @@ def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken
     cross(own)
     expect(box.locator(".mm-card").first).to_have_attribute("data-item", before[0])
     assert shown(box) == before
-    expect(box.locator("[data-results] .mm-legend")).not_to_contain_text("reordered")
+    expect(box.locator(".mm-learned")).to_have_count(0)
     expect(page.locator(".mm-toast")).to_contain_text("taken back by label")
 
 
@@ -155,14 +158,14 @@ def test_a_link_to_texts_that_are_found_by_words_and_to_filters_reopens_exactly_
     served: Served, open_page: Open
 ) -> None:
     page, box = searched(served, open_page, "a+dog")
-    box.get_by_label("Find").select_option("text")
+    box.get_by_role("button", name="Texts", exact=True).click()
     expect(box.locator("[data-results] .mm-line").first).to_be_visible()
     expect(box.locator(".mm-card")).to_have_count(0)
     texts = box.locator("[data-results] .mm-text").all_inner_texts()
     again = open_page(page.url).locator("#mm-image")
     expect(again.locator("[data-results] .mm-line").first).to_be_visible(timeout=FIRST_S)
     assert again.locator("[data-results] .mm-text").all_inner_texts() == texts
-    box.get_by_label("Find").select_option("media")
+    box.get_by_role("button", name="Pictures", exact=True).click()
     expect(box.locator(".mm-card").first).to_be_visible()
     with page.expect_response("**/api/search"):
         box.get_by_label("Label").select_option("unlabelled")

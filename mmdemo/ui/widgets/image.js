@@ -3,13 +3,13 @@ const $ = (selector) => element.querySelector(selector);
 const stage = $(".mm-stage"), where = $(".mm-where"), slider = $(".mm-where input"), captions = $("textarea"), another = $("[data-another] input");
 const words = $("input[type=search]"), file = $("input[type=file]");
 const state = { view: "align", item: "", version: "" }, VIEWS = ["align", "caption", "search"];
-let picture = null, asked = {};
+let picture = null;
 
 /* The address and the views */
 const remember = mm.address.keep("image", element, { restore, state: () => ({
   ...state,
   text: state.view === "search" ? words.value.trim() : state.view === "align" ? captions.value.trim() : "",
-  ...(state.view === "search" ? mm.answers.wishes(element, asked) : lightOfLink()),
+  ...(state.view === "search" ? wishes() : lightOfLink()),
 }) });
 const lightOfLink = () => ({
   light: mode === "light" ? "" : mode, strength: slider.value === STRENGTH ? "" : slider.value,
@@ -20,7 +20,7 @@ function selected(view) {
   for (const tab of tabs) tab.setAttribute("aria-selected", tab.dataset.view === view);
 }
 function open(view) {
-  state.view = view;
+  state.view = element.querySelector(".mm-image").dataset.view = view;
   selected(view);
   for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== view;
   relight();
@@ -47,6 +47,7 @@ function show(item, name = "", _ = turn()) {
   receipts.clear();
   drawReceipts();
   relight();
+  named();
   remember();
 }
 async function choose(item, name, texts, still) {
@@ -244,46 +245,8 @@ another.onpaste = (e) => {
 captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); check(); } };
 captions.oninput = () => { captions.dataset.given = lit = ""; remember(); };
 
-/* Search */
-const card = (result, rank, query, model) => mm.answers.card(result, rank, query, model, {
-  openTitle: "Align this picture",
-  open: async () => {
-    open("align");
-    const still = turn(), item = await api("medium", { item: result.item, task: "image-text" });
-    if (!still()) return;
-    captions.value = [...new Set([query, ...item.texts].filter(Boolean))].join("\n");
-    show(item.item, item.name);
-    align();
-  },
-  similarTitle: "Search by this picture",
-  similar: () => { show(result.item, result.text); words.value = ""; named(); search({ by: true }); },
-  then: () => { if (words.value.trim() === query) search(asked); },  // what people say of answers moves the others
-});
-function search({ by: byPicture = false, all = false } = {}) {
-  const box = $("[data-results]"), query = words.value.trim();
-  asked = { by: byPicture, all };
-  if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by the picture."));
-  if (byPicture && !state.item) return fail(box, new Error("There is no picture to search by. Drop one on the left, or choose a sample."));
-  remember(true);
-  const body = { k: 24, query, item: byPicture ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
-  return into(box, () => api("search", body), (answer) => {
-    const note = mm.answers.note(answer);
-    const by = legend((query ? `“${query}”${byPicture ? " and the picture" : ""}` : "by the picture") + mm.answers.reordered(answer), answer.model);
-    const more = !all && answer.results.length < body.k ? () => search({ by: byPicture, all: true }) : null;
-    const list = body.target === "text"
-      ? mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line" },
-          h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, r.text), mm.answers.likely(r, answer.model)),
-          state.item && byPicture ? marks(state.item, r.text, { origin: "search", rank: i + 1, version: answer.model }) : null)), { all: more })
-      : mm.answers.parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model)), { wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: more });
-    box.replaceChildren(...[by, mm.answers.told(answer), note, ...list].filter(Boolean));
-  });
-}
-$("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
-$("[data-similar]").onclick = () => search({ by: true });
-// Words that stand there are sought too, and the button says so.
-function named() { $("[data-similar]").textContent = words.value.trim() ? "By this picture and the words" : "By this picture"; }
-words.addEventListener("input", named);
-for (const name of ["target", "state", "source"]) $(`[data-${name}]`).onchange = () => { if ($("[data-results]").children.length) search(asked); };
+/* Search: search.js */
+wireSearch();
 
 /* Another version was chosen in the header: what is shown is asked for again */
 const otherVersion = () => { remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); if (state.view === "search" && $("[data-results]").children.length) search(asked); };
@@ -326,7 +289,7 @@ async function restore(link, first) {
   mode = ["colours", "off"].includes(link.light) ? link.light : "light";
   slider.value = link.strength || STRENGTH;
   showNear(Boolean(link.near));
-  if (view === "search") { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
+  if (view === "search") wishFor(link);
   open(view);
   askAgain(link, first);
 }
