@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mmdemo.modality import modality_of
 from mmdemo.retrieval.compounds import is_another_thing, is_part_of_a_name
+from mmdemo.store.pairs import OF_ANSWERS
 from mmdemo.store.texts import text_key
 from mmdemo.store.words import (
     EVERY,
@@ -45,7 +46,12 @@ class WordHit:
 
 
 def word_hits(
-    ws: Workspace, task: str, query: str, given: bool = True, among: Collection[str] | None = None
+    ws: Workspace,
+    task: str,
+    query: str,
+    given: bool = True,
+    among: Collection[str] | None = None,
+    unsaid: str = "",
 ) -> dict[str, WordHit]:
     """The items of a task's collection with a text that holds words of the query, the best of each.
 
@@ -55,6 +61,7 @@ def word_hits(
         query: words.
         given: whether the texts that people gave are looked in.
         among: only these items; None: all.
+        unsaid: the key of a text that does not count where only an answer to a search says it.
     """
     kinds, modality = KINDS if given else KINDS - GIVEN, modality_of(task)
     hits = ws.words.find(query, modality.name, MOST_HITS if among is None else EVERY, kinds)
@@ -62,7 +69,12 @@ def word_hits(
     said = modality.vocabulary is not None  # the texts are what somebody says: to hold the words is all
     items = list(dict.fromkeys(hit.item for hit in hits))
     own = {
-        item: {text_key(pair.final_text) for pair in pairs if pair.is_own and not pair.hidden}
+        item: {
+            key
+            for pair in pairs
+            if pair.is_own and not pair.hidden
+            if (key := text_key(pair.final_text)) != unsaid or pair.source not in OF_ANSWERS
+        }
         for item, pairs in ws.pairs.of_items(task, items).items()
     }
     found: dict[str, WordHit] = {}

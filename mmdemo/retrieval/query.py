@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mmdemo.store.facets import EVERYTHING, Choice
+
 MAX_K = 200
+SORTS = ("best", "unsure", "newest", "name")  # the orders of answers: the best, or the least certain first
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Query:
     given: bool = (
         True  # whether the texts and labels that people gave count; not where they are what is sought
     )
+    offset: int = 0  # answers that are passed over, of pages of k each
+    sort: str = SORTS[0]
+    choice: Choice = EVERYTHING  # only items that it leaves
+    feedback: bool = True  # whether what people said of its answers moves them
+    only: Any = None  # the items that its filters leave, once they are known; None: all
     judged: Any = None  # what people said of its answers, once it is known
     vector: Any = None  # (D,) its vector, once it is known
     words: Any = None  # (1, D) that of its words by the text tower, once it is known

@@ -9,17 +9,18 @@ from dataclasses import replace
 import numpy as np
 
 from mmdemo.errors import UserError
-from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.by_words import word_hits
-from mmdemo.retrieval.candidates import Answer, Candidates, ordered, with_crossed
+from mmdemo.retrieval.candidates import Answer, Candidates, ordered
 from mmdemo.retrieval.carried import Carried
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.feedback import Feedback, alike, feedback_on, middle_of, moved
+from mmdemo.retrieval.filters import wanted
 from mmdemo.retrieval.hubness import REACH, Hubs, has_hubs
 from mmdemo.retrieval.odds import DECIDED, at_search_rate, knows_more, of_search, slope
+from mmdemo.retrieval.pages import HEAD, behind, in_order, page_of
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.query_note import doubt_of
 from mmdemo.retrieval.results import Result, Results, best_text, cut
@@ -59,6 +60,7 @@ class Searcher(Carried):
         if query.target not in {"media", "text"}:
             raise UserError(f"The target {query.target!r} is unknown.", "Use media or text.")
         k = max(1, min(int(query.k), MAX_K))
+        query = replace(query, only=wanted(self._ws, self._task, query))
         return answered(self._keeper, lambda serving, lost: self._found(serving, query, k, lost), query.item)
 
     def _found(self, serving: Serving, query: Query, k: int, lost: Collection[str]) -> Results:
@@ -72,7 +74,7 @@ class Searcher(Carried):
             query, judged=judged, vector=self._judged(serving, judged, self._query_vector(serving, query))
         )
         depth = self._depth(serving, query)
-        found = self._candidates(serving, query, max(k, depth) + len(lost))
+        found = self._candidates(serving, query, max(HEAD, depth) + len(lost))
         if self._by_words(query):
             found = self._with_words(serving, query, found, judged)
         found = found.without(lost)
@@ -87,15 +89,24 @@ class Searcher(Carried):
 
         sure = sum(hit.sure > 0 for hit in found.words.values())  # they stand among the first
         answers = ordered(found, depth + sure if depth else len(found.ids), decide, self._beside(serving))
-        shown = with_crossed(answers, k, judged.crossed)
+        answers = in_order(self._ws, answers, query.sort, self._by_likeness(query))
+        if query.offset + k > len(answers) >= HEAD - len(lost):
+            answers = behind(answers, self._further(serving, query, lost))
+        shown = page_of(answers, k, query.offset, judged.crossed)
         return self._results(serving, shown, query, {i for i, sure in said.items() if sure > 0})
+
+    def _further(self, serving: Serving, query: Query, lost: Collection[str]) -> list[Answer]:
+        """All that may answer, by similarity alone: what follows the answers that are decided about."""
+        found = self._candidates(serving, query, len(serving.index)).without(lost)
+        return ordered(found, 0, lambda rows: np.empty(0), self._beside(serving))
 
     def _with_words(self, serving: Serving, query: Query, found: Candidates, judged: Feedback) -> Candidates:
         """The candidates with those that the query's words find, and those that people crossed."""
-        wanted, there = self._wanted(query), {*found.ids, *self._shown.out(serving)}
-        hits = word_hits(self._ws, self._task, query.text, query.given, wanted)
-        sounds = self._sounding(serving, query, wanted)
-        crossed = [i for i in judged.crossed if wanted is None or i in wanted]
+        there = {*found.ids, *self._shown.out(serving)}
+        unsaid = "" if query.feedback else text_key(query.text)
+        hits = word_hits(self._ws, self._task, query.text, query.given, query.only, unsaid)
+        sounds = self._sounding(serving, query, query.only)
+        crossed = [i for i in judged.crossed if query.only is None or i in query.only]
         lacking = [i for i in dict.fromkeys([*hits, *sounds, *crossed]) if i not in there]
         near = self._similarities(serving, query, lacking)
         kept = [i for i, one in zip(lacking, near, strict=True) if np.isfinite(one)]  # the rest comes later
@@ -182,9 +193,7 @@ class Searcher(Carried):
         return of_search(odds + self._alike(aligner, query, features))
 
     def _alike(self, aligner: HeadAligner, query: Query, features: np.ndarray) -> np.ndarray:
-        """(C,) log-odds of how answers look beside what people ticked and crossed; 0 where a tower tells no
-        more of media than their vectors.
-        """
+        """(C,) log-odds of how answers look beside what was judged; 0 where a tower tells no more of them."""
         if not query.judged or features.shape[1] == aligner.dim:
             return np.zeros(len(features))
         file = feature_file(self._ws, aligner.towers)
@@ -249,7 +258,7 @@ class Searcher(Carried):
 
     def _feedback(self, query: Query) -> Feedback:
         """What people said of the answers to a query's words; nothing where that is what is sought."""
-        asked = self._by_words(query) and query.given
+        asked = self._by_words(query) and query.given and query.feedback
         return feedback_on(self._ws, self._task, query.text) if asked else Feedback((), ())
 
     def _item(self, query: Query) -> Item:
@@ -263,23 +272,12 @@ class Searcher(Carried):
             raise UserError(f"There is no item {short_id(query.item or '')}.", "Search with another one.")
         return item
 
-    def _wanted(self, query: Query) -> set[str] | None:
-        """The items that the query's filters leave; None: it has none."""
-        wanted: set[str] | None = None
-        if query.state:
-            states = self._ws.pairs.item_states(self._task)
-            wanted = {item for item, found in states.items() if query.state in found}
-        if query.source:
-            own = set(self._ws.items.ids(modality_of(self._task).name, query.source))
-            wanted = own if wanted is None else wanted & own
-        return wanted
-
     def _allowed(self, query: Query, serving: Serving) -> np.ndarray | None:
-        wanted, shown = self._wanted(query), self._shown.rows(serving)
-        if wanted is None:
+        shown = self._shown.rows(serving)
+        if query.only is None:
             return shown
         mask = np.zeros(len(serving.index), dtype=bool)
-        rows = version_file(self._ws, serving.aligner).rows_of(sorted(wanted))
+        rows = version_file(self._ws, serving.aligner).rows_of(sorted(query.only))
         mask[rows[(rows >= 0) & (rows < len(mask))]] = True
         return mask if shown is None else mask & shown
 
@@ -363,8 +361,9 @@ class Searcher(Carried):
         def decide(rows: np.ndarray) -> np.ndarray:
             return self._text_numbers(serving, query, [texts[i] for i in rows], (near - less)[rows])
 
-        answers = ordered(found, asked or len(texts), decide, self._beside(serving))[:k]
-        told = [(pairs[int(a.id)], texts[int(a.id)], a) for a in answers]
+        answers = ordered(found, asked or len(texts), decide, self._beside(serving))
+        page = answers[query.offset : query.offset + k]
+        told = [(pairs[int(a.id)], texts[int(a.id)], a) for a in page]
         results = [Result(p.item, p.name, text, a.near, a.number, verdict=None) for p, text, a in told]
         return self._ended(serving, query, results)
 

@@ -17,6 +17,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.service.searching import searcher_by
+from mmdemo.store.facets import Choice, Counts, Facets
 from mmdemo.store.splits import ALL, HELD_OUT
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text, short_id, text_key
@@ -184,6 +185,10 @@ class Media:
             tower = self._context.models.aligner(task, version or None).towers.media
             query = replace(query, item=None, medium=load_medium(self._ws, tower, item))
         return searcher.search(query)
+
+    def facets(self, task: Task, choice: Choice) -> Counts:
+        """How many items of a task's collection each value of a facet would leave."""
+        return Facets(self._ws.database, modality_of(task).name, task).counts(choice)
 
 
 def require_modality(item: Item, task: Task) -> None:

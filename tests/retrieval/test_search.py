@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from mmdemo.models.written import Reader, can_read
+from mmdemo.retrieval.candidates import Answer, with_crossed
 from mmdemo.retrieval.feedback import ALIKE, UNLIKE, alike, moved
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.results import BEST, NEAREST, WEAKER
-from mmdemo.retrieval.search import Answer, with_crossed
 from mmdemo.retrieval.written import read_written
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel

@@ -55,8 +55,7 @@ class VideoSearcher(Searcher):
             return super()._candidates(serving, query, wanted)
         frames = self._frame_index(serving)
         scores = frames.scores(self._query_vector(serving, query)[None])[:, 0]  # (V,)
-        allowed = self._wanted(query)
-        ids = frames.ids
+        allowed, ids = query.only, frames.ids
         rows = [i for i in np.argsort(-scores, kind="stable") if allowed is None or ids[i] in allowed]
         kept = rows[:wanted]
         return Candidates([ids[i] for i in kept], scores[kept], np.zeros(len(kept), np.float32))

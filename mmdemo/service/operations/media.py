@@ -19,6 +19,7 @@ from mmdemo.service.operations.requests import (
     Answer,
     AnyTask,
     Count,
+    FewLines,
     File,
     ItemRequest,
     Lines,
@@ -30,6 +31,7 @@ from mmdemo.service.operations.requests import (
     Text,
 )
 from mmdemo.service.operations.table import operation
+from mmdemo.store.facets import Choice
 from mmdemo.store.splits import SIDES_OR_ALL, SPLIT_NAMES
 from mmdemo.store.tables import Item
 
@@ -199,6 +201,33 @@ class SearchRequest(Request):
     source: Name = Field("", description="only items from this source")
     everything: bool = Field(False, description="also what does not fit")
     version: Name = Field("", description=VERSION)
+    offset: Count = Field(0, description="how many results to pass over, of pages of the same k")
+    sort: Literal["best", "unsure", "newest", "name"] = Field(
+        "best",
+        description="what fits stands first; within it the best, the least certain, the newest, or a to z",
+    )
+    answers: FewLines = Field([], description=f"only items that were answered so; {UNLABELLED}: not yet")
+    sources: FewLines = Field([], description="only items from these sources")
+    feedback: bool = Field(True, description="whether answers of people to these words move the others")
+    facets: bool = Field(False, description="count what each answer and source would leave")
+
+    @property
+    def choice(self) -> Choice:
+        """As the store takes it.
+
+        Raises:
+            UserError: one of the answers is no kind of label.
+        """
+        kind = OneOf("answer", lambda: [UNLABELLED, *LABEL_KINDS])
+        return Choice(tuple(map(kind.check, self.answers)), tuple(self.sources))
+
+
+class FacetCounts(Answer):
+    """How many items of the collection each value leaves, beside what is chosen of the other facet."""
+
+    answers: dict[str, int] = Field(description=f"by the kind of their labels; {UNLABELLED}: not yet")
+    sources: dict[str, int]
+    total: int = Field(description="that are left by what is chosen of both")
 
 
 class SearchAnswer(Answer):
@@ -212,6 +241,7 @@ class SearchAnswer(Answer):
     note: str = Field("", description="what does not work with this query or these answers")
     ticked: int = Field(0, description="answers that people ticked for these words, which moved the others")
     crossed: int = Field(0, description="and those that they crossed")
+    facets: FacetCounts | None = Field(None, description="where they were asked for")
 
 
 @operation("search", role="viewer", public=True)
@@ -221,7 +251,8 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
     The answers end where matches end; labels on them move the next search for the same words.
     """
     check_one(request.file, request.item)
-    check_source(app.ws, request.task, request.source)
+    for source in (request.source, *request.sources):
+        check_source(app.ws, request.task, source)
     medium: Any = None
     if request.file is not None and request.file.path is not None:
         medium = app.media.decoded(request.file.path, request.task, request.version)
@@ -234,9 +265,16 @@ def search(app: App, request: SearchRequest) -> SearchAnswer:
         state=request.state,
         source=request.source,
         everything=request.everything,
+        offset=request.offset,
+        sort=request.sort,
+        choice=request.choice,
+        feedback=request.feedback,
     )
-    found = app.media.search(query, request.task, request.version)
-    return SearchAnswer(**found.as_json())
+    found = app.media.search(query, request.task, request.version).as_json()
+    if request.facets:
+        counts = app.media.facets(request.task, query.choice)
+        found["facets"] = FacetCounts(**vars(counts))
+    return SearchAnswer(**found)
 
 
 @operation("add_to_collection", role="trainer", quick=True, surfaces=("page",))

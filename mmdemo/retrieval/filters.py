@@ -1,0 +1,21 @@
+"""Which items of the collection a search is asked among."""
+
+from __future__ import annotations
+
+from mmdemo.modality import modality_of
+from mmdemo.retrieval.query import Query
+from mmdemo.store.facets import Facets
+from mmdemo.store.workspace import Workspace
+
+
+def wanted(ws: Workspace, task: str, query: Query) -> set[str] | None:
+    """The items that the query's filters leave; None: it has none."""
+    modality, left = modality_of(task).name, []
+    if query.state:
+        states = ws.pairs.item_states(task)
+        left.append({item for item, found in states.items() if query.state in found})
+    if query.source:
+        left.append(set(ws.items.ids(modality, query.source)))
+    if query.choice:
+        left.append(Facets(ws.database, modality, task).ids(query.choice))
+    return set.intersection(*left) if left else None
