@@ -35,7 +35,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mmdemo.asker import ROLES
 from mmdemo.errors import reason
-from mmdemo.store import changes, grants, splits, words
+from mmdemo.store import changes, grants, short_links, splits, words
 from mmdemo.store.runs import FINISHED, UNFINISHED
 from mmdemo.store.tables import Base, Version
 
@@ -64,6 +64,10 @@ NAMES = frozenset(
     [("items", "modality"), ("labels", "verdict")]
     + [(table, "task") for table in ("imports", "pairs", "versions", "activations", "runs", "attempts")]
 )
+FORMS: dict[tuple[str, str], Check] = {  # of a text that is read
+    ("short_links", "id"): lambda text: short_links.ID.fullmatch(text) is not None,
+    ("short_links", "state"): lambda text: len(text) <= short_links.LONGEST and short_links.is_state(text),
+}
 LEAST: dict[tuple[str, str], float] = {  # of a number, where there is one
     ("items", "bytes"): 0,
     ("items", "made_bytes"): 0,
@@ -208,6 +212,8 @@ def _check_of(column: Column[Any]) -> Check:
     if isinstance(column.type, JSON):
         shape = TypeAdapter(SHAPES[place])
         return lambda value: _is_plain(value) and _fits(shape, value)
+    if place in FORMS:
+        return lambda value: isinstance(value, str) and FORMS[place](value)
     is_sound = _check_of_type(column, LEAST.get(place, -math.inf))
     if place in NAMES:
         return lambda value: isinstance(value, str) and NAME.fullmatch(value) is not None

@@ -1,5 +1,5 @@
-"""The tables: items, texts and their splits, pairs, labels, imports, changes, runs, versions, attempts, and
-who is let in.
+"""The tables: items, texts and their splits, pairs, labels, imports, changes, runs, versions, attempts, who
+is let in, and short links.
 """
 
 from __future__ import annotations
@@ -339,6 +339,18 @@ class SignedIn(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     used_at: Mapped[datetime] = mapped_column(DateTime, default=now)
     ends_at: Mapped[datetime] = mapped_column(DateTime, index=True)
+
+
+class ShortLink(Base):
+    """What is on a page, as its address says it, where that is too long to send."""
+
+    __tablename__ = "short_links"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)  # at random
+    state: Mapped[str] = mapped_column(Text)  # after the question mark
+    digest: Mapped[str] = mapped_column(String(64), index=True)  # its SHA-256
+    maker: Mapped[str] = mapped_column(String(64), index=True)  # in whose share it counts; "": this machine's
+    by_visitor: Mapped[bool] = mapped_column(index=True)  # whether nobody let them in
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 
 class SaidName(Base):

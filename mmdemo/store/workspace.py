@@ -52,6 +52,7 @@ from mmdemo.store.removal import Removals
 from mmdemo.store.runs import RunLog
 from mmdemo.store.scratch import ScratchArea
 from mmdemo.store.sessions import SessionLog
+from mmdemo.store.short_links import ShortLinks
 from mmdemo.store.source_files import SourceFiles
 from mmdemo.store.stills import Stills
 from mmdemo.store.swap import read_generation, recover
@@ -142,6 +143,7 @@ class Workspace:
         self.grants = GrantLog(self.database)
         self.sessions = SessionLog(self.database)
         self.names = NameLog(self.database)
+        self.short_links = ShortLinks(self.database)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
         self._known = self.database.identity(), read_generation(self.folder)
