@@ -13,12 +13,14 @@ mm.address = (() => {
   const { modalities, newKey } = mm;
   // What makes another entry for Back when it changes; the rest is a detail of the one that is there.
   const STEPS = ["view", "mode", "item", "part", "task", "learns", "run"];
+  const LONG = 1500;  // characters; of more, what is shared is kept here, and gets a short link
   const read = () => Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => !name.startsWith("_")));
   const tabOf = (view) => (mm.tabTitles[view] ? view : "image");  // that one begins, and its views have names of their own
   const taskOf = (tab) => modalities.find((m) => m.tab === tab)?.task;
   const kept = {};  // by the name of the tab
   const typed = new Map();  // by entry: what was written into fields, which nobody asked yet
   let link = read(), at = tabOf(link.view), restoring = 0, held = false;
+  const ready = link.s ? openShort(link.s) : Promise.resolve();
   let entry = history.state?.entry || newKey();
   let touched = false;  // Gradio selects its first tab by itself while it builds the page; that is nobody's wish
   let acted = false;  // somebody did something since the last entry: what the page does by itself makes none
@@ -28,6 +30,29 @@ mm.address = (() => {
     if (!typed.has(entry)) typed.set(entry, new Map());
     typed.get(entry).set(target, target.value);
   }, { capture: true });
+
+  // What a link names and is not here is told where it would stand: in the tab, until something else is opened.
+  let lost = [];
+  function tellLost() {
+    for (const note of document.querySelectorAll(".mm-lost")) note.remove();
+    const place = kept[at]?.element;
+    if (place && lost.length) place.prepend(mm.h("div", { class: "mm-note mm-lost", role: "status" }, lost.map((words) => mm.h("p", {}, words))));
+  }
+  const regain = () => { if (lost.length) { lost = []; tellLost(); } };
+  // `what` is not here, `instead` is what is shown: one sentence of both.
+  function gone(what, instead) {
+    lost.push(`${what}; ${instead}.`);
+    tellLost();
+  }
+  // The item of a link, if it is here.
+  async function itemOf(id, task, instead) {
+    try { return await mm.api("medium", { item: id, task }); } catch (e) {
+      if (!(e instanceof mm.Refused && e.told && e.status === 400)) throw e;
+      const { noun } = mm.modalityOf(task), removed = e.message.includes("was removed");
+      gone(removed ? `The ${noun} of this link was removed from the collection` : `The ${noun} of this link is not here: it is of another collection, or only its sender may look at it`, instead);
+      return null;
+    }
+  }
 
   const stateOf = (name) => ({ view: name, task: taskOf(name) || mm.task.name, ...kept[name]?.state() });
   const queryOf = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value));
@@ -41,8 +66,20 @@ mm.address = (() => {
     if (query.toString() === same.toString()) return;
     const step = may && acted && (asked || STEPS.some((name) => (query.get(name) || "") !== (before[name] || "")));
     if (step) entry = newKey(); else if ((before.text || "") !== (query.get("text") || "")) typed.delete(entry);
-    if (step) acted = false;
+    if (step) { acted = false; regain(); }
     history[step ? "pushState" : "replaceState"]({ entry }, "", query.size ? `?${query}` : location.pathname);
+  }
+  // A short link stands for what was too long to send; it opens as the long one does.
+  async function openShort(id) {
+    held = true;
+    let state = null;
+    try { ({ state } = await mm.api("short_link", { link: id })); } catch (e) { mm.toast(e.message, true); }
+    if (state === null) gone("This short link is not known here: it is of another collection, or has made room for newer ones", "what the page begins with is shown instead");
+    history.replaceState(history.state, "", state === null ? location.pathname : `?${state}`);
+    link = read();
+    at = tabOf(link.view);
+    held = false;
+    mm.task.set(taskOf(at) || link.task);
   }
   async function restore(name, values, first) {
     const mine = name === at ? (restoring += 1) : 0;
@@ -56,8 +93,9 @@ mm.address = (() => {
   }
   function keep(name, element, how) {
     let timer = 0, step = false;
-    kept[name] = how;
-    Promise.resolve().then(() => restore(name, name === at ? link : {}, true));
+    kept[name] = { element, ...how };
+    if (name === at) tellLost();
+    ready.then(() => restore(name, name === at ? link : {}, true));
     return (asked = false) => {
       step ||= asked;
       clearTimeout(timer);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
@@ -84,6 +122,7 @@ mm.address = (() => {
     mm.task.set(taskOf(at) || link.task);
     if (!kept[at]) return;  // it is told when Gradio has laid it out
     const mine = entry;
+    regain();
     await restore(at, link, false);
     if (mine === entry) for (const [field, words] of typed.get(entry) || []) if (field.isConnected) field.value = words;
   });
@@ -91,8 +130,11 @@ mm.address = (() => {
   async function share() {
     const answered = [...document.querySelectorAll("[data-model]")].find((box) => box.dataset.model && box.offsetParent !== null && box.children.length);
     if (kept[at] && !held) write(stateOf(at), false, false);
-    const to = new URL(location.href);
-    if (answered) to.searchParams.set("version", answered.dataset.model);
+    const to = new URL(location.href), values = { ...read(), ...(answered && { version: answered.dataset.model }) };
+    to.search = queryOf(values);
+    if (to.search.length > LONG) {
+      try { to.search = `?s=${(await mm.api("shorten", { state: to.search.slice(1) })).link}`; } catch (e) { return mm.toast(e.message, true); }
+    }
     try {
       await navigator.clipboard.writeText(to.href);
       mm.toast("Link copied. It reopens exactly this.");
@@ -100,7 +142,7 @@ mm.address = (() => {
       mm.showLink("Link to this", to.href, [mm.h("p", {}, "This link reopens exactly what is on the page.")]);
     }
   }
-  return { keep, view, share, get link() { return link; }, get at() { return at; } };
+  return { keep, view, share, gone, itemOf, get link() { return link; }, get at() { return at; } };
 })();
 
 // The task that Label, Fine-tune and Data are about: that of the tab one comes from, or as chosen there.

@@ -24,7 +24,7 @@ mm.version = (() => {
   function ofLink(task, id, versions) {
     if (!id) return;
     if (versions.some((v) => v.id === id) || seen.has(id)) choose(task, id);
-    else mm.toast(`The version ${id} of this link is not here; the active one answers.`, true);
+    else mm.address.gone(`The version ${id} of this link is not here: it was deleted, or is of another collection`, `${versions.find((v) => v.active)?.id || "the active one"} answers instead`);
   }
 
   const gain = (v) => (v.after === null || v.after === undefined || v.before === null || v.before === undefined ? "" : `, ${v.score} ${v.before.toFixed(1)} → ${v.after.toFixed(1)}`);

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
@@ -68,7 +69,7 @@ def build_page(app: App) -> gr.Blocks:
         with gr.Tabs(overflow_behavior="wrap") as row:
             names = [name for name, tab in tabs().items() if _lay_out(page, row, name, tab)]
         page.load(
-            _tab_of_link(names),
+            _tab_of_link(names, app),
             None,
             row,
             queue=False,
@@ -113,13 +114,16 @@ def _tables() -> str:
     return "".join(f"window.{name} = {table};" for name, table in rows.items())
 
 
-def _tab_of_link(names: Collection[str]) -> Callable[[gr.Request], Any]:
+def _tab_of_link(names: Collection[str], app: App) -> Callable[[gr.Request], Any]:
     """What opens the tab that the address names; the Image tab is open already, and whoever has clicked stays
     there.
     """
 
     def tab_of_link(request: gr.Request) -> Any:
-        view = request.query_params.get("view", "")
+        asked = dict(request.query_params)
+        if "s" in asked:
+            asked = dict(parse_qsl(app.ws.short_links.state(asked["s"]) or ""))
+        view = asked.get("view", "")
         return gr.Tabs(selected=view) if view in names else gr.skip()
 
     return tab_of_link

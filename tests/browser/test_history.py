@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import TimeoutError, expect
@@ -93,3 +94,36 @@ def test_a_link_reopens_exactly_what_its_sender_sees(
         other.wait_for_function(f"([tab, mine]) => ({SHOWN})(tab) === mine", arg=[tab, mine])
     except TimeoutError:
         assert other.evaluate(SHOWN, tab) == mine
+
+
+def test_a_long_state_is_shared_as_a_short_link_and_what_is_gone_is_said_in_place(
+    served: Served, open_page: Open
+) -> None:
+    address = served[1]
+    page = open_page(address, tolerate="400 (Bad Request)", blank=True)
+    page.add_init_script("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    texts = "\n".join(f"{i}: a red car in the snow beside a house, {'很' * 30}" for i in range(9))
+    page.goto(f"{address}?view=align&text={quote(texts)}")
+    box = page.locator("#mm-image")
+    expect(box.locator("[data-score]")).to_have_count(9, timeout=60_000)
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.wait_for_function("() => window.copied")
+    link = str(page.evaluate("window.copied"))
+    assert re.fullmatch(re.escape(address) + r"\?s=[\w-]{16}", link)
+    mine = page.evaluate(SHOWN, "image")
+    page.goto(link)
+    expect(box.locator("[data-score]")).to_have_count(9, timeout=60_000)
+    expect(box.locator("[aria-busy=true]")).to_have_count(0)
+    assert page.evaluate(SHOWN, "image") == mine and "text=" in page.url
+
+    first = box.locator(".mm-samples button[aria-pressed=true]")
+    for query, says in (
+        ("?s=0123456789abcdef", "This short link is not known here.*; what the page begins with is shown"),
+        (f"?view=align&item={'0' * 64}", "The picture of this link is not here.*; the first sample is shown"),
+        ("?view=align&version=tuned-9", "The version tuned-9 of this link is not here.* answers instead"),
+    ):
+        page.goto(address + query)
+        expect(box.locator(".mm-lost p")).to_have_text(re.compile(says))
+        expect(first).to_have_count(1)
+    page.goto(f"{address}?view=fine-tune&part=versions&compared=tuned-8,tuned-9")
+    expect(page.locator("#mm-finetune .mm-lost p")).to_have_text(re.compile("tuned-8, tuned-9 of this link"))

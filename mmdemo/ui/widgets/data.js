@@ -126,7 +126,10 @@ async function restore(link) {
   form.elements.what.value = link.what in STATES ? link.what : "pairs";
   states();
   offset = Math.max(0, Number.parseInt(link.at, 10) || 0);
-  if (link.from) await refresh();  // it knows the sources
+  if (link.from) {
+    await refresh();  // it knows the sources
+    if (![...form.elements.source.options].some((o) => o.value === link.from)) { mm.address.gone(`Nothing of the source ${link.from} is here`, "all sources are shown instead"); link = { ...link, from: "" }; }
+  }
   for (const [name, field] of Object.entries(FILTERS)) form.elements[field].value = link[name] || (field === "state" ? "all" : "");
   choose([]);
   await Promise.all([link.from ? null : refresh(), browse()]).catch((e) => error(e.message));

@@ -94,12 +94,14 @@ api("warm_up").catch(() => {});
 const remember = mm.address.keep("fine-tune", element, {
   state: () => ({ part: open === "train" ? "" : open, learns: captioner ? "captioner" : "", run: open === "train" ? shown : "",
     ...(open === "versions" && { ...looked, split: looked.compared && $("[data-split]").selectedIndex ? $("[data-split]").value : "" }) }),
-  restore(link) {
+  async restore(link) {
     captioner = link.learns === "captioner";
-    shown = link.run || "";
+    const run = link.run && (await ask("runs").catch(() => null));
+    shown = !run || run.runs.some((r) => r.run === link.run) ? link.run || "" : "";
+    if (link.run && !shown) mm.address.gone(`The run ${link.run} of this link is not here any more`, "the latest one is shown instead");
     drawLearner();
-    if (link.part === "versions") { seenTask = chosenTask(); look(link); }
     show(link.part || "train");
+    if (open === "versions") { seenTask = chosenTask(); await look(link).catch((e) => error(e.message)); }
   },
 });
 poll(element, 4000, async () => {

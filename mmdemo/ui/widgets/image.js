@@ -274,10 +274,10 @@ async function restore(link, first) {
   if (!start) return;
   if (!first) mm.version.choose("image-text", link.version || "");
   const view = VIEWS.includes(link.view) ? link.view : "align", [sample] = start.samples;
-  const there = link.item && link.item !== state.item ? await api("medium", { item: link.item, task: "image-text" }).catch((e) => { show_error(e.message); return null; }) : null;
+  const there = link.item && link.item !== state.item ? await mm.address.itemOf(link.item, "image-text", view !== "search" && sample ? "the first sample is shown instead" : "no picture is shown instead").catch((e) => { show_error(e.message); return null; }) : null;
   const still = first ? turn.first() : turn();  // none: somebody was quicker
   if (there && still) show(there.item, there.name, still);
-  else if (still && !(link.item && state.item)) {
+  else if (still && !(link.item && link.item === state.item)) {
     if (view === "search") unshow(); else if (sample) show(sample.item, sample.texts[0] || "", still);
   }
   const field = view === "search" ? words : captions;

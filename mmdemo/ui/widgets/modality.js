@@ -111,9 +111,10 @@ async function restore(link, first) {
   texts.value ||= [...new Set(start.samples.flatMap((s) => s.texts.slice(0, 1)))].slice(0, 4).join("\n");
   if (seeks) { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(seeks ? "search" : "align");
-  const shown = link.item ? await api("medium", { item: link.item, task: about }).catch((e) => { toast(e.message, true); return null; }) : start.samples[0];
+  const [sample] = start.samples, there = link.item && await mm.address.itemOf(link.item, about, sample ? "the first sample is shown instead" : `no ${noun} is shown instead`).catch((e) => { toast(e.message, true); return null; });
+  const shown = there || sample;
   const still = first ? turn.first() : turn();
-  if (shown && still && shown.item !== state.item) show(shown.item, (!link.item && shown.texts[0]) || shown.name, still);
+  if (shown && still && shown.item !== state.item) show(shown.item, (!there && shown.texts[0]) || shown.name, still);
   if (state.mode === "align" && state.item && texts.value.trim()) align();
   if (state.mode === "search" && (words.value || link.item)) search({ by: Boolean(link.by && state.item) || !words.value, all: Boolean(link.all) });
 }

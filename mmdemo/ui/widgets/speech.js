@@ -261,7 +261,9 @@ async function restore(link, first) {
   if (given && !(first && texts.value)) { texts.value = given; texts.dataset.given = ""; }
   if (!texts.value) texts.dataset.given = texts.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");  // the sample's own comes first, until somebody writes
   if (link.mode === "search" && !(first && words.value)) words.value = sought;
-  const item = link.item || start.samples[0]?.item;
+  const sample = start.samples[0]?.item, instead = sample ? "the first sample is shown instead" : "nothing is shown instead";
+  const there = !link.item || link.item === state.item || await mm.address.itemOf(link.item, "speech-text", instead).catch((e) => { error(e.message); return null; });
+  const item = (there && link.item) || sample;
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
   open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
   const still = first ? turn.first() : turn();

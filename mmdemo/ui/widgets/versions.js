@@ -58,14 +58,18 @@ async function drawCard(id) {
     ...(chosenTask() === "captioning" ? [] : mm.told(c.reliability)));
 }
 // What a link says was looked at here.
-function look(link) {
+async function look(link) {
   unlook();
-  for (const id of (link.compared || "").split(",").filter(Boolean)) ticked.add(id);
+  const { versions } = await ask("version_tree"), asked = (link.compared || "").split(",").filter(Boolean);
+  const here = (id) => versions.some((v) => v.id === id), lost = [...new Set([...asked, link.card].filter((id) => id && !here(id)))];
+  if (lost.length) mm.address.gone(`${lost.join(", ")} of this link ${lost.length === 1 ? "is" : "are"} not among the versions here`, "those that are here are shown instead");
+  for (const id of asked) if (here(id)) ticked.add(id);
   const split = $("[data-split]");
   split.value = [...split.options].some((o) => o.value === link.split) ? link.split : split.options[0].value;
-  looked.compared = link.compared || "";
+  looked.compared = [...ticked].join(",");
+  drawCompare();
   if (ticked.size > 1) compare();
-  if (link.card) drawCard(link.card).catch((e) => error(e.message));
+  if (here(link.card)) await drawCard(link.card);
 }
 async function push(id) {
   const field = (label, attributes) => { const input = h("input", { autocomplete: "off", ...attributes }); return [h("label", { class: "mm-field" }, label, input), input]; };

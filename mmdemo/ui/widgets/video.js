@@ -197,7 +197,9 @@ async function restore(link, first) {
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
   const said = link.text || (state.view === "search" || link.item ? "" : start.query), field = state.view === "search" ? words : query;
   if (state.view !== "describe" && !(first && field.value)) field.value = said;
-  const item = link.item || start.samples[0]?.item, still = first ? turn.first() : turn();
+  const sample = start.samples[0]?.item, instead = sample ? "the first sample is shown instead" : "nothing is shown instead";
+  const there = !link.item || link.item === state.item || await mm.address.itemOf(link.item, "video-text", instead).catch((e) => { error(e.message); return null; });
+  const item = (there && link.item) || sample, still = first ? turn.first() : turn();
   if (item && still && item !== state.item) await show(item, still).catch((e) => error(e.message));
   $("[data-subtitles]").checked = Boolean(link.subtitles);
   if (state.view === "describe" && link.done && state.item) describe();
