@@ -103,8 +103,10 @@ class Results:
 
 
 def best_text(pairs: Sequence[PairView]) -> str:
-    """The text to show with an item: a confirmed one, else one it came with, else none; none is hidden."""
-    pairs = [p for p in pairs if not p.hidden]
+    """The text to show with an item: a confirmed one, else one it came with, else none; none is hidden. That
+    of the whole comes before that of a span, and a word that was moved is none.
+    """
+    pairs = sorted((p for p in pairs if not p.hidden and not p.is_word), key=lambda p: p.start_s is not None)
     came_with = (p for p in pairs if p.verdict is None and p.is_own)
     pair = next(chain((p for p in pairs if p.is_confirmed), came_with), None)
     return pair.final_text if pair else ""

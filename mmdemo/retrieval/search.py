@@ -345,7 +345,7 @@ class Searcher(Carried):
     def _search_texts(self, serving: Serving, query: Query, k: int) -> Results:
         known: dict[str, PairView] = {}  # by the key that equal texts share
         for pair in self._ws.pairs.browse(self._task, shown=True):
-            if pair.is_own:
+            if pair.is_own and not pair.is_word:
                 known.setdefault(text_key(pair.final_text), pair)
         pairs = list(known.values())
         texts = [pair.final_text for pair in pairs]

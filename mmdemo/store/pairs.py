@@ -20,8 +20,9 @@ from mmdemo.store.words import LABEL, PAIR, add_in, put_in
 
 READ_AT_ONCE = 1000  # pairs of a collection that is gone through
 Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
+MOVED_WORD = "span"  # the source of pairs that say when a word is said
 # The sources of pairs that exist because somebody judged an answer: without that label they say nothing.
-OF_ANSWERS = frozenset({"search", "caption", "align", "moment", "span", "transcribe"})
+OF_ANSWERS = frozenset({"search", "caption", "align", "moment", MOVED_WORD, "transcribe"})
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class PairView:
         """Whether the text is the item's: no proposal or answer that nobody confirms, nor marked as wrong."""
         proposed = self.source == HARD_NEGATIVE or self.source in OF_ANSWERS
         return self.is_confirmed or (self.training != "negative" and not proposed)
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it says when one word of a recording is said: the word is no text of the whole."""
+        return self.source == MOVED_WORD
 
     @property
     def is_waiting(self) -> bool:

@@ -46,7 +46,7 @@ mm.address = (() => {
   }
   // The item of a link, if it is here.
   async function itemOf(id, task, instead) {
-    try { return await mm.api("medium", { item: id, task }); } catch (e) {
+    try { return await mm.patiently(() => mm.api("medium", { item: id, task })); } catch (e) {
       if (!(e instanceof mm.Refused && e.told && e.status === 400)) throw e;
       const { noun } = mm.modalityOf(task), removed = e.message.includes("was removed");
       gone(removed ? `The ${noun} of this link was removed from the collection` : `The ${noun} of this link is not here: it is of another collection, or only its sender may look at it`, instead);
@@ -176,9 +176,11 @@ mm.begin = (() => {
   const early = {};
   if (mm.address.at === "image") (early["image-text"] = mm.api("samples", { task: "image-text" })).catch(() => {});
   return async (about, link, state, changed) => {
-    const asked = early[about] || mm.api("samples", { task: about });
-    delete early[about];
-    const start = await asked;
+    const start = await mm.patiently(() => {
+      const asked = early[about] || mm.api("samples", { task: about });
+      delete early[about];
+      return asked;
+    });
     mm.version.ofLink(about, link.version, start.versions);
     mm.version.follow(about, state, changed);
     return start;

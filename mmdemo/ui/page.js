@@ -35,8 +35,12 @@ window.mm = (() => {
     }
   }
 
+  class Away extends Error {
+    constructor() { super("The server does not answer. What you wrote stays; try again when it is back."); }
+  }
+  const reach = (path, options) => fetch(path, options).catch((e) => { throw e instanceof TypeError ? new Away() : e; });
   async function send(path, options) {
-    const response = await fetch(path, options);
+    const response = await reach(path, options);
     let answer = null;
     try { answer = await response.json(); } catch { /* a page of something between, or half an answer */ }
     if (!response.ok) throw new Refused(response.status, answer, Number(response.headers.get("retry-after")) || 0);
@@ -58,6 +62,17 @@ window.mm = (() => {
   const api = (name, body = {}, more = {}) => call(`mmdemo/api/${name}`, asJson(body, more));
   const upload = (file, name, batch = "", task = "") =>
     call(`mmdemo/upload?name=${encodeURIComponent(name)}&batch=${batch}&task=${task}`, { method: "POST", body: file });
+  // What is asked until the server answers: it may have been stopped, and begins again. The header says that it is away,
+  // and its status, that it is back.
+  const TRIES = 5;  // of a question at which a server that is back goes away again
+  const isAway = (e) => e instanceof Away || (e instanceof Refused && !e.told && e.status >= 500);
+  const back = () => new Promise((done) => { addEventListener("mm-status", done, { once: true }); dispatchEvent(new CustomEvent("mm-poke")); });
+  async function patiently(ask) {
+    for (let tried = 1; ; tried += 1) {
+      try { return await ask(); } catch (e) { if (!isAway(e) || tried === TRIES) throw e; }
+      await back();
+    }
+  }
   // When the browser has drawn what is there and has nothing else to do, at the latest after half a second.
   const drawn = () => new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done, 100)));
 
@@ -66,6 +81,7 @@ window.mm = (() => {
     if (!(target instanceof HTMLImageElement) || !/mmdemo\/(thumb|media|frame)\//.test(target.src)) return;
     try { await send(target.src); } catch (e) {
       if (e instanceof Refused && e.told) target.replaceWith(h("span", { class: "mm-gone" }, e.message));
+      if (e instanceof Away) back().then(() => { target.src = target.src; });
     }
   }, true);
   const live = (samples) => call("mmdemo/live", { method: "POST", body: samples });
@@ -175,7 +191,11 @@ window.mm = (() => {
     const turn = (box.turn = (box.turn || 0) + 1);
     const slow = setTimeout(() => turn === box.turn && wait(h("p", { class: "mm-working" }, loading ? "Working… the first answer waits for the model to load." : "Working…")), 400);
     box.setAttribute("aria-busy", "true");
-    try { const answer = await ask(); if (turn === box.turn) { show(answer); if (answer.model) box.dataset.model = answer.model; } } catch (e) { if (turn === box.turn) fail(box, e); }
+    const once = () => ask().catch((e) => {
+      if (isAway(e) && turn === box.turn) wait(h("p", { class: "mm-working", role: "status" }, "The server does not answer. It is asked again when it is back."));
+      throw e;
+    });
+    try { const answer = await patiently(() => (turn === box.turn ? once() : null)); if (turn === box.turn) { show(answer); if (answer.model) box.dataset.model = answer.model; } } catch (e) { if (turn === box.turn) fail(box, e); }
     clearTimeout(slow);
     if (turn === box.turn) box.removeAttribute("aria-busy");
   }
@@ -217,6 +237,6 @@ window.mm = (() => {
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const many = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, send, asJson, newKey, percent, api, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
+  return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
     tabTitles: window.mmTabs };  // by the names that addresses call the tabs by
 })();

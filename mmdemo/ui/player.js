@@ -5,7 +5,7 @@ mm.copyOf = async (player, box, item, kind, otherwise) => {
   const tell = (...parts) => { box.replaceChildren(...parts); box.hidden = !parts.length; player.hidden = kind === "video" && !box.hidden; };
   for (let pause = 150; still(); pause = Math.min(1000, pause + 150)) {
     let state;
-    try { state = await mm.api("playing", { item, kind }); } catch (e) { state = { error: e.message }; }
+    try { state = await mm.patiently(() => mm.api("playing", { item, kind })); } catch (e) { state = { error: e.message }; }
     if (!still()) return false;
     if (state.ready && player.dataset.copied !== item) {
       player.dataset.copied = item;

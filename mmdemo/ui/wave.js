@@ -123,7 +123,8 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
         scale = duration > 60 ? 60 : fit();
         scroll.scrollLeft = 0;
         layout();
-        try { const got = await fetch(`mmdemo/peaks/${id}`); if (got.ok && item === id) { peaks = new Int8Array(await got.arrayBuffer()); paint(); } } catch { /* the words still stand */ }
+        const got = await mm.patiently(() => mm.reach(`mmdemo/peaks/${id}`)).catch(() => null);  // the words still stand
+        if (got?.ok && item === id) { peaks = new Int8Array(await got.arrayBuffer()); paint(); }
       }
       if (span) scroll.scrollLeft = span.start * scale - scroll.clientWidth / 3;
       if (autoplay && item === id) { playSpan(span ? span.start : 0, span ? span.end : null); }

@@ -12,7 +12,9 @@ from playwright.sync_api import Locator, Page, Route, expect
 from assets.sounds import wav_bytes
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.service.app import App
+from tests.browser.labelling import AWAY, check_texts
 from tests.browser.test_page import label_by_keyboard, tab, wait_saved
+from tests.doorway import Doorway
 
 Served = tuple[App, str]
 TASK = "speech-text"
@@ -49,6 +51,29 @@ def test_what_is_told_late_of_a_recording_that_is_no_longer_asked_for_is_passed_
     assert name.inner_text() == newest
     chosen = samples.input_value()
     page.wait_for_function("(item) => location.search.includes(item)", arg=chosen)
+
+
+def test_what_is_asked_while_the_server_is_away_comes_by_itself_when_it_is_back(
+    doorway: Doorway, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(doorway.address, tolerate=AWAY)
+    image, speech = page.locator("#mm-image"), page.locator("#mm-speech")
+    rows = image.locator("[data-score]")
+    expect(rows).to_have_count(3)
+    doorway.close()
+    check_texts(page, "a cup of coffee\na tabby cat")
+    expect(image).to_contain_text("It is asked again when it is back.")
+    tab(page, "Speech")
+    expect(page.locator("#mm-header")).to_contain_text("No connection")
+    speech.get_by_role("tab", name="Search", exact=True).click()
+    speech.get_by_label("Words to search recordings for").fill("an apple")
+    doorway.open()
+    expect(speech.locator("[data-name]")).to_contain_text("sentence-01")
+    expect(speech.get_by_label("Words to search recordings for")).to_be_visible()
+    expect(speech.get_by_label("Words to search recordings for")).to_have_value("an apple")
+    expect(page.locator("#mm-header")).not_to_contain_text("No connection")
+    tab(page, "Image")
+    expect(rows).to_have_count(2)
 
 
 @pytest.mark.slow

@@ -239,6 +239,11 @@ def test_a_corrected_span_is_in_the_next_answer_and_no_text_to_train_on(app: App
     assert [w["word"] for w in moved] == ["seven"]
     assert moved[0]["start"] == pytest.approx(seven["start"] - 0.05)
     assert len(take_snapshot(app.ws, TASK).examples) == before
+    found = ask(app, "search", query="seven", task=TASK)["results"]
+    assert "seven" not in {r["text"] for r in found}  # a word is no title of its recording
+    told = ask(app, "search", query="seven", target="text", task=TASK)["results"]
+    assert "seven" not in {r["text"] for r in told}
+    assert all("seven" not in one["texts"] for one in ask(app, "samples", task=TASK)["samples"])
 
 
 def test_a_file_of_a_transcript_has_what_people_corrected_in_every_format_and_from_the_command_line_too(

@@ -12,6 +12,7 @@ from mmdemo.service.app import App
 from mmdemo.service.media import require_modality
 from mmdemo.service.operations.requests import AnyTask, ItemRequest, TaskRequest
 from mmdemo.service.operations.table import operation
+from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import Item
 
 SAMPLES = 12
@@ -34,7 +35,7 @@ def samples(app: App, request: TaskRequest) -> dict[str, Any]:
             {
                 "item": i.id,
                 "name": i.name,
-                "texts": [p.final_text for p in pairs.get(i.id, ()) if p.is_own and not p.hidden],
+                "texts": [p.final_text for p in pairs.get(i.id, ()) if _is_of_whole(p)],
             }
             for i in items
         ],
@@ -42,6 +43,11 @@ def samples(app: App, request: TaskRequest) -> dict[str, Any]:
         "sources": app.ws.items.sources(modality.name),
         "query": modality.first_query if any(i.source == SOURCE for i in items) else "",
     }
+
+
+def _is_of_whole(pair: PairView) -> bool:
+    """Whether the text is one of the whole item, to be shown with it."""
+    return pair.is_own and pair.start_s is None and not pair.hidden
 
 
 def _first(app: App, modality: Modality) -> list[Item]:

@@ -50,7 +50,7 @@ async function drawPast() {
 function showAll() {
   const all = answersGiven(), row = (one) => mm.h("li", {}, mm.h("button", { type: "button", onclick: () => { dialog.close(); reopen(one); } },
     mm.h("span", { class: "mm-past-medium" }, media(one.pair, 320)), mm.h("span", { class: "mm-text" }, one.pair.text), mm.h("span", { class: "mm-past-said" }, markOf(one.verdict), titleOf(one.verdict))));
-  const dialog = mm.h("dialog", { class: "mm-dialog mm-answers", "aria-labelledby": "mm-answers-of", onclose: () => dialog.remove() },
+  const dialog = mm.h("dialog", { class: "mm-dialog mm-past-answers", "aria-labelledby": "mm-answers-of", onclose: () => dialog.remove() },
     mm.h("h4", { id: "mm-answers-of" }, "Your answers"), mm.h("p", { class: "mm-hint" }, told.length < TOLD ? "The newest first. Click one to change it." : "Your last ones, the newest first; Data has all. Click one to change it."),
     mm.h("ul", {}, all.map(row)), mm.h("div", { class: "mm-row" }, mm.h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close")));
   document.body.append(dialog);

@@ -3,7 +3,7 @@ const $ = (selector) => element.querySelector(selector);
 const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), samples = $("[data-samples]");
 const state = { mode: "transcribe", item: "", version: "" };
 const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: tellWord });
-let known = null, heard = null, aligned = null, begun = null, asked = {};
+let known = null, heard = null, aligned = null, begun = null, picked = false, asked = {};
 
 const remember = mm.address.keep("speech", element, { restore, state: () => ({
   ...state,
@@ -18,7 +18,7 @@ function open(mode) {
   else if (mode === "align") showWords(aligned?.words || []);
   remember();
 }
-for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
+for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => { picked = true; open(tab.dataset.view); };
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 const needed = (box) => { if (state.item) return true; fail(box, new Error("There is no recording yet. Record one, upload one, or choose a sample.")); return false; };
 
@@ -28,7 +28,7 @@ async function show(item, autoplay = false, still = turn()) {
   try { await draw(item, autoplay, still); } catch (e) { if (still()) throw e; }
 }
 async function draw(item, autoplay, still) {
-  const found = await api("medium", { item, task: "speech-text" });
+  const found = await mm.patiently(() => api("medium", { item, task: "speech-text" }));
   if (!still()) return;
   known = found;
   state.item = item;
@@ -42,7 +42,7 @@ async function draw(item, autoplay, still) {
   for (const box of ["[data-text]", "[data-after]", "[data-colours]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
   for (const box of ["[data-receipt]", "[data-heard]"]) $(box).textContent = "";
   await wave.load(item, known.duration, autoplay);
-  const s = await api("transcript", { item, version: state.version });
+  const s = await mm.patiently(() => api("transcript", { item, version: state.version }));
   if (!still()) return;
   look(s);
   remember();
@@ -264,6 +264,7 @@ async function restore(link, first) {
   const sample = start.samples[0]?.item, instead = sample ? "the first sample is shown instead" : "nothing is shown instead";
   const there = !link.item || link.item === state.item || await mm.address.itemOf(link.item, "speech-text", instead).catch((e) => { error(e.message); return null; });
   const item = (there && link.item) || sample;
+  if (first && picked) link = { ...link, mode: state.mode };  // the view that somebody opened meanwhile stays
   if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
   open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
   const still = first ? turn.first() : turn();

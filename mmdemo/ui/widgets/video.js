@@ -2,7 +2,7 @@ const { h, api, upload, save, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
-let known = null, looked = null, described = null, begun = null, subtitles = "", asked = {};
+let known = null, looked = null, described = null, begun = null, picked = false, subtitles = "", asked = {};
 
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 const remember = mm.address.keep("video", element, { restore, state: () => ({
@@ -17,7 +17,7 @@ function open(view) {
   for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== view;
   remember();
 }
-for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => open(tab.dataset.view);
+for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => { picked = true; open(tab.dataset.view); };
 
 /* The video: the server looks through it behind the page, and the shots appear */
 const turn = mm.turns();
@@ -25,7 +25,7 @@ async function show(item, still = turn()) {
   try { await draw(item, still); } catch (e) { if (still()) throw e; }
 }
 async function draw(item, still) {
-  const found = await api("medium", { item, task: "video-text" });
+  const found = await mm.patiently(() => api("medium", { item, task: "video-text" }));
   if (!still()) return;
   known = found;
   state.item = item;
@@ -38,7 +38,7 @@ async function draw(item, still) {
   for (const box of ["[data-moments]", "[data-captions]", "[data-summary]"]) $(box).replaceChildren();
   $("[data-after]").hidden = true;
   remember();
-  const s = await api("watch", { item, version: state.version });
+  const s = await mm.patiently(() => api("watch", { item, version: state.version }));
   if (!still()) return;
   player.rate(s.rate);
   drawState(s);
@@ -193,6 +193,7 @@ async function restore(link, first) {
   const start = await begun.catch((e) => { begun = null; error(e.message); return null; });
   if (!start) return;
   if (!first) mm.version.choose("video-text", link.version || "");
+  if (first && picked) link = { ...link, mode: state.view };  // the view that somebody opened meanwhile stays
   if (link.mode === "search") asked = { all: Boolean(link.all) };
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
   const said = link.text || (state.view === "search" || link.item ? "" : start.query), field = state.view === "search" ? words : query;
