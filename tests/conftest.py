@@ -40,6 +40,17 @@ from tests import postgresql as private_postgresql
 
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
+# Files whose tests take longest together, in a quick run or a slow one: they begin first, so that neither of two
+# processes is left with one of them at the end.
+LONGEST = (
+    "data/test_round_trips.py",
+    "browser/test_outbox_at_random.py",
+    "training/test_architectures.py",
+    "service/test_checking.py",
+    "training/test_queue.py",
+    "service/test_speech.py",
+    "service/test_video.py",
+)
 TASK = "image-text"
 BASE = MODALITIES.get("image").default_model
 STORES = ("sqlite", "postgresql")
@@ -48,6 +59,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts a j
     signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("mmdemo", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("mmdemo")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    rank = {here / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture
