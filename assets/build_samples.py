@@ -4,7 +4,8 @@ assets/samples.safetensors.
     python assets/build_samples.py
 
 The photographs are scikit-image's (all CC0 or public domain, see SOURCES.md); the drawings are those of
-assets/clipart in the categories below. samples.safetensors holds the default model's features of every
+assets/clipart in the categories below, with titles that say what they show (clipart/titles.csv): those that
+their drawers gave them ("Manager" for a penguin) puzzle who meets them first. samples.safetensors holds the default model's features of every
 sample, so that a new workspace can be searched the moment it opens.
 """
 
@@ -65,10 +66,13 @@ def write_photos() -> list[tuple[str, str]]:
 def main() -> None:
     """Write the three."""
     rows = [(name, text, "train") for name, text in write_photos()]
+    with (ASSETS / "clipart" / "titles.csv").open(encoding="utf-8", newline="") as f:
+        titles = {row["file_name"]: row["title"] for row in csv.DictReader(f)}
     with (ASSETS / "clipart" / "metadata.csv").open(encoding="utf-8") as f:
         for row in csv.DictReader(f):
             if row["category"] in CATEGORIES:
-                rows.append((f"clipart/{row['file_name']}", row["text"], row["split"]))
+                name = row["file_name"]
+                rows.append((f"clipart/{name}", titles[name], row["split"]))
     preset = PRESETS["efficientnet-lite0-devise"]
     tower = EfficientNetTower(preset, decide_compute("cpu"), load_class_vectors())
     table, pictures = [], []

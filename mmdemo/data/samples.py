@@ -1,6 +1,6 @@
 """The sample collection: what a new workspace starts with, so that no tab is ever empty.
 
-The drawings' titles are their authors' own, and the sentences are what a synthesiser was given to say.
+The drawings have titles that say what they show, and the sentences are what a synthesiser was given to say.
 Those of the validation rows are taken as labels, so that there is something to measure on from the first
 minute; those of the train rows wait to be labelled.
 """
@@ -53,7 +53,7 @@ COLLECTIONS = (
         ".jpg",
         ASSETS / "samples.safetensors",
         "efficientnet-lite0-devise",
-        "Open Clip Art Library",
+        "mmdemo's own titles",
         lambda row: {"width": int(row["width"]), "height": int(row["height"])},
     ),
     Collection(

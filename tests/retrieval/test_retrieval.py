@@ -100,7 +100,7 @@ def test_a_filter_looks_only_where_it_may() -> None:
 
 def test_words_find_pictures_and_a_picture_finds_its_like_and_its_text(app: App) -> None:
     found = app.media.search(Query(text="a watermelon", k=5))
-    assert "Watermelon" in [r.text for r in found.results] and not found.no_match
+    assert "A watermelon" in [r.text for r in found.results] and not found.no_match
     item = next(i for i in app.ws.items.listed("image") if i.name == "an_apple.jpg")
     near = app.media.search(Query(item=item.id, k=8))
     assert item.id not in [r.item for r in near.results] and any(
