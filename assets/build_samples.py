@@ -5,8 +5,8 @@ assets/samples.safetensors.
 
 The photographs are scikit-image's (all CC0 or public domain, see SOURCES.md); the drawings are those of
 assets/clipart in the categories below, with titles that say what they show (clipart/titles.csv): those that
-their drawers gave them ("Manager" for a penguin) puzzle who meets them first. samples.safetensors holds the default model's features of every
-sample, so that a new workspace can be searched the moment it opens.
+their drawers gave them ("Manager" for a penguin) puzzle who meets them first. samples.safetensors holds the
+default model's features of every sample, so that a new workspace can be searched the moment it opens.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ from tests import postgresql as private_postgresql
 
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
-# Files whose tests take longest together, in a quick run or a slow one: they begin first, so that neither of two
-# processes is left with one of them at the end.
+# Files whose tests take longest together, in a quick run or a slow one: they begin first, so that neither of
+# two processes is left with one of them at the end.
 LONGEST = (
     "data/test_round_trips.py",
     "browser/test_outbox_at_random.py",
