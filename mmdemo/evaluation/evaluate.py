@@ -17,7 +17,7 @@ from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.metrics import Retrieval, codes
 from mmdemo.evaluation.pair_arrays import AskedPairs, PairArrays, load_arrays, prepare_features, with_cells
 from mmdemo.label_kinds import training_of
-from mmdemo.labeling.snapshot import Example, take_snapshot
+from mmdemo.labeling.snapshot import Example, Snapshot, take_snapshot, told_lost, with_files
 from mmdemo.modality import Spans, modality_of
 from mmdemo.models.aligner import HeadAligner, Towers
 from mmdemo.models.calibration import PairFit
@@ -49,11 +49,13 @@ class Measured:
 
     retrieval: Retrieval
     moments: Localisation | None = None
+    lost: int = 0  # pairs that were left out, as their files are gone
 
     def as_json(self) -> dict[str, Any]:
         """The JSON of `evaluate`, less task and model; its figures are null where a note says why."""
         spans = {"moments": self.moments.as_json()} if self.moments is not None else {}
-        return self.retrieval.as_json() | spans | {"note": self.retrieval.note}
+        left = {"left_out": self.lost} if self.lost else {}
+        return self.retrieval.as_json() | spans | {"note": self.retrieval.note} | left
 
 
 def evaluate_workspace(ws: Workspace, aligner: HeadAligner, split: str = HELD_OUT) -> Measured:
@@ -68,7 +70,11 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner, split: str = HELD_OU
         UserError: there are none.
     """
     side = split if split in SIDES else SPLIT_NAMES.get(split, split)
-    examples = take_snapshot(ws, aligner.task).of(side, match=True)
+    wanted = take_snapshot(ws, aligner.task).of(side, match=True)
+    known = with_files(ws, Snapshot(aligner.task, tuple(wanted)))
+    examples = list(known.examples)
+    if known.lost and not examples:
+        raise UserError(told_lost(known.lost), "Import the files again.")
     if not examples:
         raise UserError(
             f"There are no {'' if side == ALL else f'{side} '}matches to measure on.",
@@ -77,7 +83,8 @@ def evaluate_workspace(ws: Workspace, aligner: HeadAligner, split: str = HELD_OU
     preset = version_source(ws, aligner.version).preset
     retrieval = retrieval_with(ws, preset, lambda: aligner.towers, aligner.head, examples, aligner.judge.fit)
     spans = modality_of(aligner.task).spans
-    return Measured(retrieval, spans.localise(ws, aligner, examples) if spans is not None else None)
+    moments = spans.localise(ws, aligner, examples) if spans is not None else None
+    return Measured(retrieval, moments, known.lost)
 
 
 def head_of(ws: Workspace, version_id: str) -> ResidualHead | None:

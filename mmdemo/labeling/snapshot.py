@@ -18,7 +18,7 @@ from mmdemo.store.durable import write_durably
 from mmdemo.store.pairs import PairView
 from mmdemo.store.splits import ALL, HELD_OUT, NO_SIDE, TRAIN, VALIDATION, validates
 from mmdemo.store.tables import TextSplit
-from mmdemo.store.texts import short_id, text_key
+from mmdemo.store.texts import text_key
 from mmdemo.store.workspace import Workspace
 
 CHOSEN_SHARE = 0.1  # of train items, for validation where that side has too few; workspaces keep to it
@@ -55,6 +55,7 @@ class Snapshot:
 
     task: str
     examples: tuple[Example, ...]  # in the order in which they were labelled
+    lost: int = 0  # labels that were left out, as their files are gone
 
     def of(self, split: str, match: bool | None = None) -> list[Example]:
         """The examples of a side, or of all, perhaps only matches or mismatches."""
@@ -68,7 +69,8 @@ class Snapshot:
     def save(self, path: Path) -> None:
         """Write it as JSON."""
         rows = {"task": self.task, "sha256": self.sha256, "examples": [asdict(e) for e in self.examples]}
-        write_durably(path, json.dumps(rows, ensure_ascii=False).encode())
+        told = rows | {"lost": self.lost}
+        write_durably(path, json.dumps(told, ensure_ascii=False).encode())
 
     @staticmethod
     def load(path: Path) -> Snapshot:
@@ -168,15 +170,40 @@ class DataReport:
 
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
+    snapshot: Snapshot  # without the labels whose files are gone
+
+
+def with_files(ws: Workspace, snapshot: Snapshot) -> Snapshot:
+    """The same without the labels whose files are gone, which are counted: one that is lost keeps none of the
+    others from being learned from and measured on.
+    """
+    items = ws.items.of(sorted({e.item for e in snapshot.examples}))
+    there = {key for key, item in items.items() if ws.has_media(item)}
+    kept = tuple(e for e in snapshot.examples if e.item in there)
+    lost = len(snapshot.examples) - len(kept)
+    return replace(snapshot, examples=kept, lost=snapshot.lost + lost) if lost else snapshot
+
+
+def told_lost(count: int) -> str:
+    """That so many pairs were left out, in a sentence."""
+    whose = (
+        "1 pair was left out: its file is"
+        if count == 1
+        else f"{count:,} pairs were left out: their files are"
+    )
+    return f"{whose} gone."
 
 
 def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
     """Look through the data before the start, so that nothing is found out in the middle."""
+    snapshot = with_files(ws, snapshot)
     train, held_out = snapshot.of(TRAIN), snapshot.of(HELD_OUT)
     matches = [e for e in train if e.match]
     missing: list[str] = []
     warnings: list[str] = []
-    if not snapshot.examples:
+    if snapshot.lost and not snapshot.examples:
+        missing.append(f"{told_lost(snapshot.lost)} No labels are left: import the files again.")
+    elif not snapshot.examples:
         missing.append("There are no labels to train on. Label some pairs in the Label tab.")
     elif not train:
         what = f"All {len(held_out)} labels are on the held-out side, which is only measured on."
@@ -191,15 +218,8 @@ def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
         missing.append(
             "All matches to train on are of one item. Label matches of two different items or more."
         )
-    items = ws.items.of(sorted({e.item for e in snapshot.examples}))
-    for example in snapshot.examples:
-        item = items.get(example.item)
-        if item is None or not ws.has_media(item):
-            name = item.name if item else short_id(example.item)
-            missing.append(
-                f"Label {example.label} is on {name}, whose file is missing. Import the file again."
-            )
-            break
+    if snapshot.lost and not missing:
+        warnings.append(told_lost(snapshot.lost))
     if not missing:
         if len(matches) < FEW:
             warnings.append(f"{len(matches)} matches to train on are few: below {FEW} a gain is mostly luck.")
@@ -209,7 +229,7 @@ def check_snapshot(ws: Workspace, snapshot: Snapshot) -> DataReport:
             warnings.append(
                 "No held-out matches: the result cannot be measured, so it is not promoted by itself."
             )
-    return DataReport(tuple(missing), tuple(warnings))
+    return DataReport(tuple(missing), tuple(warnings), snapshot)
 
 
 def require_data(ws: Workspace, snapshot: Snapshot) -> DataReport:

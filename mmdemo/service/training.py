@@ -129,8 +129,8 @@ class Training:
 
         known = version_task(task)
         labelled = labelled_task(known)
-        snapshot = take_snapshot(self._ws, labelled)
-        report = check_snapshot(self._ws, snapshot)
+        report = check_snapshot(self._ws, take_snapshot(self._ws, labelled))
+        snapshot = report.snapshot
         counts = self._ws.labels.counts(labelled)
         active = self._ws.versions.active(known)
         preset = None if active == PROPOSED else version_source(self._ws, active).preset
@@ -138,7 +138,7 @@ class Training:
         return {
             "counts": counts.of_kind,
             **count_sides(snapshot).as_json,
-            "aside": counts.usable - len(snapshot.examples),
+            "aside": counts.usable - len(snapshot.examples) - snapshot.lost,
             "missing": list(report.missing),
             "warnings": list(report.warnings),
             "active": active,

@@ -190,7 +190,7 @@ class Versions:
         twice = next((v for v in versions if versions.count(v) > 1), None)
         if twice is not None:
             raise UserError(f"{twice[:60]} is named twice.", "Name each version once.")
-        examples, found = self._measured(versions, split, task)
+        examples, lost, found = self._measured(versions, split, task)
         if found[0].note:
             raise DataError(found[0].note, "Label matches of several items, with different texts.")
         first = found[0].recall_by_query()
@@ -201,13 +201,14 @@ class Versions:
             for version, one in zip(versions, found, strict=True)
         ]
         two = comparison(found[0], found[1], examples) if len(versions) == 2 else None
-        return {"split": split, "pairs": len(examples), "rows": rows, "two": two}
+        return {"split": split, "pairs": len(examples), "left_out": lost, "rows": rows, "two": two}
 
     def _measured(
         self, versions: Sequence[str], split: str, task: str
-    ) -> tuple[list[Example], list[Retrieval]]:
+    ) -> tuple[list[Example], int, list[Retrieval]]:
+        """The matches, how many more have lost their files, and what each version reaches."""
         from mmdemo.evaluation.evaluate import fit_of, head_of, retrieval_with
-        from mmdemo.labeling.snapshot import take_snapshot
+        from mmdemo.labeling.snapshot import Snapshot, take_snapshot, with_files
 
         sources = [version_source(self._ws, version) for version in versions]
         task = task or sources[0].task
@@ -216,7 +217,9 @@ class Versions:
         for source in sources:
             if source.task != task:
                 raise UserError(f"{source.id} is a version of {source.task}.", f"Choose one of {task}.")
-        examples = take_snapshot(self._ws, task).of(split, match=True)
+        wanted = take_snapshot(self._ws, task).of(split, match=True)
+        known = with_files(self._ws, Snapshot(task, tuple(wanted)))
+        examples = list(known.examples)
         if len(examples) < 2:
             raise UserError(f"There are {len(examples)} matches to measure on.", "Label some more.")
         measured = [
@@ -230,7 +233,7 @@ class Versions:
             )
             for source in sources
         ]
-        return examples, measured
+        return examples, known.lost, measured
 
     def remove(self, version: str) -> dict[str, Any]:
         """Delete a version's weights and vectors; labels, runs and their curves stay.

@@ -8,7 +8,7 @@ from typing import Any
 from mmdemo.errors import UserError
 from mmdemo.evaluation.evidence import LOG_RANKS, Evidence
 from mmdemo.evaluation.gate import LEAST_ITEMS, UNMEASURED, Question, Verdict, ask, smallest_visible
-from mmdemo.labeling.snapshot import Snapshot, take_snapshot
+from mmdemo.labeling.snapshot import Snapshot, take_snapshot, with_files
 from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.models.aligner import Towers
 from mmdemo.store.cards import note_on_card, read_card
@@ -60,7 +60,7 @@ def retest(ws: Workspace, version_id: str, towers: Callable[[str], Towers], anno
     version = ws.versions.get(version_id)
     if version_id not in ws.versions.candidates(version.task):
         raise UserError(f"{version_id} is no candidate.", "Choose a tuned version that was never active.")
-    snapshot = take_snapshot(ws, labelled_task(version.task))
+    snapshot = with_files(ws, take_snapshot(ws, labelled_task(version.task)))
     examples, items = snapshot.of(HELD_OUT, match=True), held_out_items(snapshot)
     if said := asked_before(ws, version_id, items):
         raise UserError(said, "Label some pairs of the held-out side first.")
@@ -89,7 +89,7 @@ def weigh_base(
         annotator: who asks.
     """
     task = ws.versions.get(version_id).task
-    snapshot = take_snapshot(ws, task)
+    snapshot = with_files(ws, take_snapshot(ws, task))
     examples = snapshot.of(HELD_OUT, match=True)
     if not examples:
         return UNMEASURED

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from mmdemo.errors import MmdemoError, StorageError, UserError, is_disk_full
-from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot
+from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot, with_files
 from mmdemo.modality import labelled_task
 from mmdemo.models.device import reproducible
 from mmdemo.models.manager import ModelManager
@@ -59,8 +59,7 @@ def create_run(
         raise UserError("No captioner is active.", "Choose one under Base models first.")
     preset = version_source(ws, ws.versions.active(task)).preset
     settings = settings_for(preset, method, settings)
-    snapshot = snapshot or take_snapshot(ws, labelled_task(task))
-    require_data(ws, snapshot)
+    snapshot = require_data(ws, snapshot or take_snapshot(ws, labelled_task(task))).snapshot
     values = asdict(settings) | {"promote": promote}
     run_id = new_run_id()
     folder = ws.run_folder(run_id)
@@ -91,6 +90,7 @@ def carry_out(ws: Workspace, run: Run, models: ModelManager, progress: Told | No
         flag = stop_flag(ws, run.id)
         try:
             with reproducible(bool(run.settings.get("deterministic"))):
+                _leave_out_lost(ws, run)
                 started = _start(ws, run, models, lambda: lease.lost or flag())
                 recipe = recipe_of(ws, run)
                 opened = recipe.open(started)
@@ -126,6 +126,24 @@ def take_part(ws: Workspace, run_id: str, models: ModelManager) -> None:
     run = ws.runs.get(run_id)
     started = _start(ws, run, models, stop_flag(ws, run_id))
     _train(started, recipe_of(ws, run).open(started), None)
+
+
+def _leave_out_lost(ws: Workspace, run: Run) -> None:
+    """Take the labels out of a run whose files went while it waited. One that has learned goes on with all:
+    what is kept of it says at which of its examples it stands.
+
+    Raises:
+        DataError: what is left lacks something.
+    """
+    folder = ws.run_folder(run.id)
+    if (folder / "state").exists():
+        return
+    before = Snapshot.load(folder / "snapshot.json")
+    snapshot = with_files(ws, before)
+    if snapshot.lost > before.lost:
+        require_data(ws, snapshot)
+        snapshot.save(folder / "snapshot.json")
+        ws.runs.update(run.id, by=run.holder, snapshot_sha256=snapshot.sha256)
 
 
 def _start(ws: Workspace, run: Run, models: ModelManager, stopped: Callable[[], bool]) -> StartedRun:

@@ -13,8 +13,9 @@ import pytest
 from mmdemo.errors import UserError
 from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.service.app import App
+from mmdemo.store.cards import read_card
 from mmdemo.store.labels import NewLabel
-from mmdemo.store.splits import TRAIN
+from mmdemo.store.splits import HELD_OUT, TRAIN
 from mmdemo.training.config import TrainSettings
 from mmdemo.training.runs import create_run
 from tests.conftest import TASK, execute_run
@@ -95,6 +96,28 @@ def test_a_removed_run_leaves_its_version_and_one_that_works_is_not_removed(app:
     assert app.context.jobs.list(TASK) == []
     assert app.versions.activate(done.version_id)["versions"][-1]["active"]
     assert app.versions.card(done.version_id)["card"]["trained_on"]["match"] == 20
+
+
+def test_what_has_lost_its_file_keeps_no_run_nor_figure_from_being_made(app: App) -> None:
+    label_samples(app, 40)
+    lost = take_snapshot(app.ws, TASK).of(TRAIN)[:2]
+    first, *others = (*lost, *take_snapshot(app.ws, TASK).of(HELD_OUT, match=True)[:2])
+
+    def lose(item: str) -> None:
+        app.ws.media_path(app.ws.items.get(item)).unlink()  # type: ignore[arg-type]
+
+    lose(first.item)
+    run_id = create_run(app.ws, TASK, "head", TrainSettings(epochs=1, members=1), "ask")
+    for other in others:  # while it waits
+        lose(other.item)
+    done = execute(app, run_id)
+    assert done.status == "done" and done.result["trained_on"]["left_out"] == 4
+    card = app.versions.card(done.version_id)["card"]
+    assert card["trained_on"]["left_out"] == 4 and card["labels_sha256"] == done.snapshot_sha256
+    labels = read_card(app.ws.version_folder(str(done.version_id)))["labels"]
+    assert not {e.label for e in (first, *others)} & set(labels)
+    assert app.media.evaluate(TASK)["left_out"] == 2
+    assert app.versions.compare([card["parent"], done.version_id])["left_out"] == 2
 
 
 def test_a_version_tells_what_it_learned_from_and_not_all_labels_that_were_frozen(app: App) -> None:

@@ -18,7 +18,7 @@ from mmdemo.evaluation.comparison import paired_bootstrap
 from mmdemo.evaluation.learning_curve import forecast
 from mmdemo.evaluation.measure import measure
 from mmdemo.evaluation.pair_arrays import PairArrays
-from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
+from mmdemo.labeling.snapshot import Snapshot, check_snapshot, take_snapshot
 from mmdemo.models.device import decide_compute
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
@@ -189,12 +189,19 @@ def test_only_mismatches_is_said_and_only_matches_is_warned_of(ws: Workspace) ->
     assert "no mismatches yet" in warnings and "are few" in warnings and "cannot be measured" in warnings
 
 
-def test_a_row_whose_file_is_gone_is_named(ws: Workspace) -> None:
-    for i in range(3):
+def test_what_has_lost_its_file_is_left_out_and_counted(ws: Workspace, tmp_path: Path) -> None:
+    for i in range(4):
         pair_of(ws, i, f"text {i}", "train")
-    ws.media_path(ws.items.listed("image")[1]).unlink()
-    assert (
-        "Label 2 is on 1.png, whose file is missing" in check_snapshot(ws, take_snapshot(ws, TASK)).missing[0]
+    for number, item in enumerate(ws.items.listed("image")):
+        report = check_snapshot(ws, take_snapshot(ws, TASK))
+        assert len(report.snapshot.examples) == 4 - number and report.snapshot.lost == number
+        report.snapshot.save(tmp_path / "snapshot.json")
+        assert Snapshot.load(tmp_path / "snapshot.json") == report.snapshot
+        ws.media_path(item).unlink()
+        if number == 1:
+            assert report.warnings[0] == "1 pair was left out: its file is gone." and not report.missing
+    assert check_snapshot(ws, take_snapshot(ws, TASK)).missing == (
+        "4 pairs were left out: their files are gone. No labels are left: import the files again.",
     )
 
 

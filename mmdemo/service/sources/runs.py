@@ -59,9 +59,11 @@ class RunFigures:
         """What was learned from."""
         on = self.found.get("trained_on") or {}
         matches = counted(on.get("match", 0), "match", "matches")
+        left = on.get("left_out", 0)
         return (
             "trained on",
-            f"{matches} and {counted(on.get('mismatch', 0), 'marked mismatch', 'marked mismatches')}",
+            f"{matches} and {counted(on.get('mismatch', 0), 'marked mismatch', 'marked mismatches')}"
+            + (f", without {counted(left, 'pair')} whose files are gone" if left else ""),
         )
 
 

@@ -118,6 +118,8 @@ class FinishedRun:
             "held_out": len(self.started.measured),
             "validation": len(self.started.validation),
         }
+        if self.started.snapshot.lost:
+            on["left_out"] = self.started.snapshot.lost
         return {"seconds": self.record.seconds, "trained_on": on}
 
 

@@ -100,6 +100,7 @@ function tested(s) {
     g.attempt ? [`Attempt ${g.attempt} on ${g.items} held-out items: chance alone would do as well in `, share(g.p), " of cases, and ", share(g.alpha), " are allowed."] : `${g.items} held-out items; no attempt was spent.`,
     g.visible?.points ? [" With so many, a gain of ", mm.number(`${g.visible.points.toFixed(1)} points`, source(s, "visible")), " of mean recall is seen in 80 of 100 cases."] : "")];
 }
+const leftOut = (n) => (n ? [h("p", { class: "mm-note", "data-left-out": true }, n === 1 ? "1 pair was left out: its file is gone." : `${n} pairs were left out: their files are gone.`)] : []);
 const accuracy = (s) => (s.accuracy ? [h("p", { class: "mm-hint" }, `The right class of ${s.accuracy.items} held-out items comes first for `, figure(s.accuracy.before, source(s, "accuracy", "accuracy")), " % before and ", figure(s.accuracy.after, source(s, "accuracy", "accuracy")), " % after.")] : []);
 
 // What the views of the tab share: what is trained, the open view, errors

@@ -32,7 +32,7 @@ function drawRun(s) {
       h("button", { class: `mm-button${s.gate?.certain ? " primary" : ""}`, type: "button", "data-promote": true, disabled: s.decision === "promoted" && s.active, onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
       h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
       decided && h("span", { class: "mm-hint", role: "status" }, decided)),
-    ...tested(s), ...accuracy(s), ...[s.before?.pairs && !s.before.note && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
+    ...leftOut(s.trained_on?.left_out), ...tested(s), ...accuracy(s), ...[s.before?.pairs && !s.before.note && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
   $("[data-worth]").replaceChildren(...(s.curve ? [
     chart("What labels are worth: validation recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], ["labels to train on", "mean recall, %"], " %", source(s, "worth")),
     h("p", { class: "mm-note" }, mm.readings(s.curve.advice, source(s, "worth")))] : s.no_curve ? [h("p", { class: "mm-hint" }, s.no_curve)] : s.status === "done" && s.method === "head" ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));

@@ -40,7 +40,7 @@ function unlook() {
 }
 $("[data-compare]").onclick = () => { looked.compared = [...ticked].join(","); remember(); return compare(); };
 const compare = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
-  $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`), comparedGrid(c),
+  $("[data-compared]").replaceChildren(h("h4", {}, `On ${c.pairs} ${c.split === "all" ? "labelled" : c.split} pairs`), ...leftOut(c.left_out), comparedGrid(c),
     ...(c.two ? changes(c.two.changes, { kind: "side-by-side", task: chosenTask(), version: c.rows[1].version, against: c.rows[0].version, split: c.split, of: "rank" }) : []));
 });
 async function drawCard(id) {
@@ -51,7 +51,7 @@ async function drawCard(id) {
   $("[data-card]").replaceChildren(h("h4", {}, id), h("dl", { class: "mm-facts" },
     ...fact("base", `${c.base.name} · ${c.base.licence}${c.base.size_mb ? ` · ${mb(c.base.size_mb)}` : ""}`), ...fact("what it is", c.base.about),
     ...(k ? [...fact("from", k.parent), ...fact("run", `${k.run}, ${new Date(k.created).toLocaleString()}`), ...fact("learned by", `${METHODS[k.method] || k.method}${asked ? ` (${asked})` : ""}, seed ${s.seed}`),
-      ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches`), ...fact("other sides", `${k.trained_on.validation ?? 0} validation matches, ${k.trained_on.held_out} held-out matches`), ...fact("snapshot", `${c.snapshot} labels of all sides, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
+      ...fact("trained on", `${k.trained_on.match} matches, ${k.trained_on.mismatch} marked mismatches`), ...(k.trained_on.left_out ? fact("left out", `${k.trained_on.left_out} pairs: their files are gone`) : []), ...fact("other sides", `${k.trained_on.validation ?? 0} validation matches, ${k.trained_on.held_out} held-out matches`), ...fact("snapshot", `${c.snapshot} labels of all sides, SHA-256 ${k.labels_sha256.slice(0, 12)}…`)] : [])),
     k?.gate ? h("p", { class: "mm-note", "data-gate": true }, mm.readings(k.gate.sentence, source(k, "gate"))) : "",
     k?.overruled ? h("p", { class: "mm-note" }, `Activated without the gate by ${k.overruled.by || "a person"}, ${new Date(k.overruled.at).toLocaleString()}. It had said: `, mm.readings(k.overruled.sentence, source(k, "gate"))) : "",
     ...tested(k), ...(k ? accuracy(k) : []), k?.before?.pairs && !k.before.note ? table(k) : "", ...(k ? [...moments(k), ...captions(k)] : []),
