@@ -29,6 +29,7 @@ from mmdemo.settings import DATABASE
 from mmdemo.store.cards import read_card
 from mmdemo.store.durable import PART
 from mmdemo.store.made_before import made_before
+from mmdemo.store.row_values import odd_values
 from mmdemo.store.runs import UNFINISHED
 from mmdemo.store.schema import require_own_schema
 from mmdemo.store.soundness import damage, lost_references, media_faults, odd_names, read_only
@@ -81,12 +82,20 @@ def check(context: Context, repair: bool = False) -> Report:
 
 
 def _check_database(context: Context, report: Report) -> None:
+    if _check_soundness(context, report):  # else whatever reads its rows may fail
+        for one in odd_values(context.ws.database.engine):
+            report.add(f"the database holds what mmdemo does not write: {one}", "Restore a backup.")
+
+
+def _check_soundness(context: Context, report: Report) -> bool:
+    """Whether the rows of the database can be read; what is wrong with the file, its tables and names."""
     if context.ws.database.engine.dialect.name != "sqlite":
-        report.notes.append("The database is not in the workspace: its server checks it.")
-        return
+        report.notes.append("The database is not in the workspace: its server checks its files.")
+        return True
     with closing(read_only(context.ws.folder / DATABASE)) as database:
         found = damage(database)
-        if not found:
+        can_be_read = not found
+        if can_be_read:
             try:
                 require_own_schema(database, "the database")
             except UserError as e:
@@ -94,6 +103,7 @@ def _check_database(context: Context, report: Report) -> None:
             found += [*lost_references(database), *odd_names(database)]
     for one in found:
         report.add(f"the database is damaged: {one}", "Restore a backup.")
+    return can_be_read
 
 
 def _check_media(context: Context, report: Report) -> None:

@@ -1,5 +1,5 @@
 """Whether the rows of a database hold values that mmdemo writes, which SQLite does not see to: asked of a
-backup before it is taken in.
+backup before it is taken in, and of a workspace that is checked.
 
 A date that is none, or a text among numbers, would fail whoever reads the row, each time; so every row is
 read here once, by the types of its table, and what the code relies on is looked at. What plug-ins name, such

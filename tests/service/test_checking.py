@@ -107,6 +107,14 @@ DAMAGES: dict[str, tuple[Any, str]] = {
         lambda ws: vectors(ws.folder / "vectors", bytes(KEY_BYTES), np.full((1, 2), 1e30, np.float32)),
         "Some.f32 holds vectors that are no numbers.",
     ),
+    "a number that is a word": (
+        lambda ws: by_sql(ws, "UPDATE items SET width = 'wide'"),
+        "The database holds what mmdemo does not write: 'wide' is no width of items.",
+    ),
+    "a state that there is not": (
+        lambda ws: by_sql(ws, "UPDATE runs SET status = 'flying' WHERE id = 'run-2'"),
+        "'flying' is no status of runs.",
+    ),
     "a lost row": (
         lambda ws: by_sql(ws, "UPDATE activations SET version_id = 'none'"),
         "a row of activations refers to none of versions.",
