@@ -87,6 +87,22 @@ def test_two_that_load_at_once_make_room_for_both() -> None:
     assert models.find("old") is None and models.find("first") and models.find("second")
 
 
+def test_what_all_models_share_is_locked_neither_while_one_loads_nor_while_memory_is_given_back() -> None:
+    free: dict[str, bool] = {}
+
+    def look(name: str, answer: Any = None) -> Any:
+        free[name] = not models._guard.locked()
+        return answer
+
+    models = LoadedModels(
+        lambda: look("room", 50), {}, lambda model: look("forget"), lambda: look("given back")
+    )
+    models.get("old", lambda: 40, Model)
+    models.get("new", lambda: look("size", 40), lambda: look("load", Model()))
+    # what lets go of a model drops its own alone: its locks stand behind this one
+    assert free == {"room": True, "size": True, "load": True, "given back": True, "forget": False}
+
+
 def test_a_model_that_fails_to_load_can_be_asked_for_again_and_takes_no_room() -> None:
     models = LoadedModels(lambda: 100, {})
     models.get("old", lambda: 90, Model)
