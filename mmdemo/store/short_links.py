@@ -7,7 +7,7 @@ import re
 import secrets
 from urllib.parse import parse_qsl
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, select
 from sqlalchemy.orm import Session
 
 from mmdemo.asker import Asker, mark_of
@@ -18,7 +18,7 @@ from mmdemo.store.tables import ShortLink
 
 LONGEST = 30_000  # characters of a state, as an address has them
 MOST_OF_ONE = 100  # of one person; then their oldest goes
-MOST_OF_VISITORS = 2000  # of all of them together; then the oldest of these goes
+MOST_OF_VISITORS = 2000  # of all of them together; then the oldest goes of who has most
 MOST = 4000  # of all who are let in; then no more are made
 ID = re.compile(r"[A-Za-z0-9_-]{16}")  # 96 bits at random
 NAME = re.compile(r"[a-z][a-z_]{0,31}")  # of what a state says
@@ -56,7 +56,7 @@ class ShortLinks:
                 return known
             _make_room(session, ShortLink.maker == maker, MOST_OF_ONE)
             if by_visitor:
-                _make_room(session, ShortLink.by_visitor.is_(True), MOST_OF_VISITORS)
+                _take_from_who_has_most(session, maker)
             elif _count(session, ShortLink.by_visitor.is_(False)) >= MOST:
                 what = f"There are {MOST} short links here, as many as there may be."
                 raise UserError(what, "Copy the long address of the page.")
@@ -89,6 +89,21 @@ def _maker_of(asker: Asker) -> str:
 
 def _count(session: Session, which: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(ShortLink).where(which)) or 0
+
+
+def _take_from_who_has_most(session: Session, coming: str) -> None:
+    """Let a link of a visitor go where there are as many as may be: sessions are free, and whoever makes many
+    loses their own. Who makes one now has one more.
+    """
+    of_visitors = ShortLink.by_visitor.is_(True)
+    if _count(session, of_visitors) < MOST_OF_VISITORS:
+        return
+    whose = select(ShortLink.maker).where(of_visitors).group_by(ShortLink.maker)
+    count = func.count() + case((ShortLink.maker == coming, 1), else_=0)
+    oldest = func.min(ShortLink.created_at)
+    most = session.scalar(whose.order_by(count.desc(), oldest, ShortLink.maker).limit(1))
+    theirs = (of_visitors, ShortLink.maker == most)
+    _make_room(session, and_(*theirs), _count(session, and_(*theirs)))
 
 
 def _make_room(session: Session, which: ColumnElement[bool], most: int) -> None:

@@ -48,6 +48,16 @@ def test_each_has_a_share_and_visitors_have_one_together(
     others = [ws.short_links.keep(state(i), Asker("viewer", session=f"s{i}")) for i in range(4)]
     assert all(ws.short_links.state(link) is None for link in links)
     assert all(map(ws.short_links.state, others)) and ws.short_links.state(kept) == state(0)
+    for i in range(5):  # who makes many loses their own
+        many = ws.short_links.keep(state(i), VISITOR)
+    assert [ws.short_links.state(link) is None for link in (*others, many)] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    others = others[1:]
     for i in range(3):
         ws.short_links.keep(state(i), ANNA)
     newest = ws.short_links.keep(state(9), ANNA)  # in the place of her own oldest
