@@ -91,8 +91,14 @@ class OtherVersions:
         with self._lock:
             self._kept.clear()
 
-    def _features_of(self, version: str) -> str:
-        return version_source(self._ws, version).preset.media_features
+    def _features_of(self, active: str) -> str:
+        """The name of an active version's features; empty where it is one that cannot be loaded, as after a
+        restore: the others answer all the same.
+        """
+        try:
+            return version_source(self._ws, active).preset.media_features
+        except UserError:
+            return ""
 
     def _kept_of(self, task: Task, version: str) -> _Kept:
         there = {version, *(v.id for m in MODALITIES.values() for v in self._ws.versions.of_task(m.task))}

@@ -21,6 +21,7 @@ from mmdemo.retrieval.results import Results
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.tables import Version
 from tests.conftest import TASK, drawing, png
 from tests.service.test_video import write_features
 from tests.tuned import add_tuned
@@ -208,6 +209,17 @@ def test_towers_that_leave_the_memory_are_not_held(few: App) -> None:
     (kept,) = others._kept.values()
     few.models._let_go_of(kept.keeper.towers)
     assert not others._kept
+
+
+def test_a_version_answers_though_the_active_one_is_none_that_can_be_loaded(few: App) -> None:
+    few.context.keeper.update()
+    version = add_tuned(few, TASK)
+    few.ws.named_models.begin([few.ws.versions.active(TASK)])
+    few.ws.versions.add(Version(id="theirs", task=TASK, base="dual:them/theirs"))  # as a backup brings it
+    few.ws.versions.activate("theirs")
+    with pytest.raises(UserError, match="theirs stands on dual:them/theirs, a model that a backup names"):
+        few.models.aligner(TASK)
+    assert found_by(few, TASK, version).version == version
 
 
 def test_an_unknown_version_and_one_of_another_task_are_refused(few: App) -> None:
