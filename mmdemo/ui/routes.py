@@ -23,6 +23,7 @@ from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sign_in import sign_in_routes
 from mmdemo.ui.bodies import json_body
 from mmdemo.ui.gate import ask, require_role
+from mmdemo.ui.link_cards import card_route
 from mmdemo.ui.look import font_route
 from mmdemo.ui.media_routes import MediaResponse, media_routes
 from mmdemo.ui.refusals import refusal
@@ -91,6 +92,7 @@ def page_routes(app: App) -> list[BaseRoute]:
     return [
         *media_routes(app),
         font_route(),
+        card_route(app),
         *(hub_routes(app, hub) if hub is not None else []),
         *sign_in_routes(app),
         Route("/mmdemo/live", live, methods=["POST"]),

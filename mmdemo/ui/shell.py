@@ -30,6 +30,7 @@ from mmdemo.ui.access.gate import Gate
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.server import GatedApp
 from mmdemo.ui.api import add_endpoints, take_as_sent
+from mmdemo.ui.link_cards import LinkCards
 from mmdemo.ui.listening import port_is_taken
 from mmdemo.ui.look import frame, read_asset, style_sheet, theme
 from mmdemo.ui.mcp import answer_agents
@@ -151,6 +152,7 @@ def _launch(page: gr.Blocks, app: App) -> tuple[str, str]:
             quiet=True,
             _app=GatedApp(
                 partial(Gate, app=app, hosts=hosts),
+                partial(LinkCards, app=app),
                 routes=page_routes(app),
                 middleware=[Middleware(PlainRefusals)],
                 exception_handlers={RequestValidationError: unreadable, HTTPException: refused_by_gradio},

@@ -18,13 +18,17 @@ class GatedApp(App):
 
     Args:
         gate: puts the gate around an application.
+        of_links: puts around it what tells other sites of a link.
         of_fastapi: what the application is made with.
     """
 
-    def __init__(self, gate: Callable[[ASGIApp], ASGIApp], **of_fastapi: Any) -> None:
-        self._gate = gate
+    def __init__(
+        self, gate: Callable[[ASGIApp], ASGIApp], of_links: Callable[[ASGIApp], ASGIApp], **of_fastapi: Any
+    ) -> None:
+        self._gate, self._of_links = gate, of_links
         super().__init__(default_response_class=ORJSONResponse, **of_fastapi)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The gate, and behind it everything else: the page as it is kept, and what makes it."""
-        return self._gate(KeptPage(super().build_middleware_stack(), lambda: self.get_blocks().share))
+        page = KeptPage(super().build_middleware_stack(), lambda: self.get_blocks().share)
+        return self._gate(self._of_links(page))
