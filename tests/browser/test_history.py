@@ -82,9 +82,8 @@ def test_a_link_reopens_exactly_what_its_sender_sees(
     page = open_page(f"{served[1]}?{address}")
     if tab == "image" and "search" in address:  # by the picture that is there
         page.goto(f"{served[1]}?{address}&item={served[0].ws.items.listed('image', limit=1)[0].id}")
-    expect(
-        page.locator(f"#mm-{tab} [data-name]:not(:empty), #mm-{tab} img, #mm-{tab} table").first
-    ).to_be_visible()
+    there = page.locator(f"#mm-{tab} :is([data-name]:not(:empty), img, table):visible")
+    expect(there.first).to_be_visible(timeout=60_000)
     page.locator(f"#mm-{tab} {act}").first.click(timeout=60_000)
     expect(page.locator(f"#mm-{tab} {until}").first).to_be_visible(timeout=60_000)
     expect(page.locator(f"#mm-{tab} [aria-busy=true]")).to_have_count(0)
