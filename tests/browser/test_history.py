@@ -66,7 +66,7 @@ SHOWN = """(tab) => {
     ("tab", "address", "act", "until"),
     [
         ("image", "view=align&text=a+cat%0Aa+rocket", "[data-mode=colours]", "[data-score='1']"),
-        ("image", "view=search&find=text&only=unlabelled", "[data-similar]", "[data-results] .mm-line"),
+        ("image", "view=search&find=text&only=unlabelled", "[data-similar]", "[data-results] h1"),
         ("speech", "view=speech&mode=search", "[data-similar]", "[data-results] .mm-line"),
         pytest.param(
             *("video", "view=video&mode=describe", "[data-describe]", "[data-captions] .mm-line"),

@@ -283,7 +283,7 @@ async function restore(link, first) {
   const field = view === "search" ? words : captions;
   if (view !== "caption" && !(first && field.value)) { field.value = link.text || ""; captions.dataset.given = ""; }  // what somebody wrote meanwhile stays
   named();
-  if (!captions.value && !link.item && sample) { captions.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
+  if (!captions.value && !(link.item && link.item === state.item) && sample) { captions.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n"); captions.dataset.given = "1"; }
   if (mm.address.at !== "image") { selected(state.view); return; }  // the link is of another tab: nothing is asked here
   lit = view === "align" && /^\d{1,4}$/.test(link.lit) ? link.lit : "";
   mode = ["colours", "off"].includes(link.light) ? link.light : "light";
