@@ -135,7 +135,6 @@ def test_a_cross_moves_the_answers_at_once_stays_after_a_reload_and_can_be_taken
     [
         ("view=align", "By this picture"),
         ("view=speech&mode=search", "Texts for this recording"),
-        ("view=speech&mode=search", "Recordings like this one"),
     ],
 )
 def test_a_link_to_a_search_by_a_picture_or_recording_reopens_exactly_it(
