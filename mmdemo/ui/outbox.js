@@ -118,6 +118,7 @@ mm.outbox = (() => {
     failed.delete(entry.body.key);
     stored += 1;
     tell({ key: entry.body.key, receipt });
+    if (receipt !== NOTHING) mm.did(entry.action, receipt);
     changed();
   }
   // What can never be stored no longer stands in the way of what comes after; with its undo nothing is left of it.

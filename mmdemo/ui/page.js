@@ -59,7 +59,13 @@ window.mm = (() => {
   }
 
   const asJson = (body, more = {}) => ({ ...more, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  const api = (name, body = {}, more = {}) => call(`mmdemo/api/${name}`, asJson(body, more));
+  const api = async (name, body = {}, more = {}) => {
+    const answer = await call(`mmdemo/api/${name}`, asJson(body, more));
+    did(name, answer);
+    return answer;
+  };
+  // What an operation has done is told to whoever goes by what people do.
+  const did = (name, answer) => { dispatchEvent(new CustomEvent("mm-did", { detail: { name, answer } })); };
   const upload = (file, name, batch = "", task = "") =>
     call(`mmdemo/upload?name=${encodeURIComponent(name)}&batch=${batch}&task=${task}`, { method: "POST", body: file });
   // What is asked until the server answers: it may have been stopped, and begins again. The header says that it is away,
@@ -237,6 +243,6 @@ window.mm = (() => {
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
   const many = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
+  return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, did, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
     tabTitles: window.mmTabs };  // by the names that addresses call the tabs by
 })();

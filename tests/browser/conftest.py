@@ -26,6 +26,7 @@ FLAGS = (
     "--disable-component-update --disable-sync "
     "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
 )
+KNOWS_THE_STEPS = "localStorage.setItem('mmdemo.first-steps', JSON.stringify({ left: true }))"
 STORED = "cookies,local_storage,indexeddb,service_workers,cache_storage"  # by a page; the HTTP cache stays
 
 
@@ -102,6 +103,7 @@ def open_page(chromium: Browser, contexts: list[BrowserContext]) -> Iterator[Cal
         tolerate: str = "",  # words of console errors that are no fault
         blank: bool = False,  # the test goes to the address when it has prepared the page
         own_clock: bool = False,  # it sets the clock, which is the context's: nobody has that one after it
+        new_here: bool = False,  # and is shown the first steps
     ) -> Page:
         context = contexts.pop() if contexts and not own_clock else chromium.new_context()
         (used if not own_clock else changed).append(context)
@@ -116,6 +118,8 @@ def open_page(chromium: Browser, contexts: list[BrowserContext]) -> Iterator[Cal
 
         page.on("console", console)
         page.on("pageerror", lambda e: wrong.append(str(e)))
+        if not new_here:
+            page.add_init_script(KNOWS_THE_STEPS)
         home = address.split("#")[0].split("?")[0]
         page.on(
             "request", lambda r: None if r.url.startswith((home, "data:", "blob:")) else wrong.append(r.url)

@@ -6,6 +6,7 @@ shares.onclick = () => address.share();
 const model = element.querySelector("[data-model]");
 model.append(mm.icon("down"));
 mm.version.menu(model);
+mm.firstSteps.put(element.querySelector(".mm-steps"));
 const ANSWERS_MS = 15000;  // a server that says nothing for so long is not there
 const SOON_MS = 1000;  // what waits no longer than this is nothing to speak of
 let last = null, lost = false, refused = "";  // the newest status; whether nothing answers; why the server gives none
