@@ -70,6 +70,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("train"),
     "export": Verb("export", ("out",)),
     "backup": Verb("backup", ("out",)),
+    "import-list": Verb("import_list", ("out",), of_what_is_there=True),
     "check": Verb("check", of_what_is_there=True, finish=_sound_or_not),
     "import-resume": Verb("import_go_on"),
 }

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from os import stat_result
 from pathlib import Path
 
-from mmdemo.data.import_report import ImportReport
+from mmdemo.data.file_list import GONE, RENAMED
+from mmdemo.data.import_ledger import Ledger
 from mmdemo.data.rows import UNSTORABLE, Row, Skipped, require_storable
 from mmdemo.errors import MmdemoError, UserError, is_disk_full, one_line, reason
 from mmdemo.media.below import is_below
@@ -45,7 +46,7 @@ class Prepared:
     data: bytes | Path | None = None  # what is to be kept in the workspace
     file: SourceFile | None = None  # to be noted
     unlisted: Item | None = None  # the item, where somebody brought it before to look at it
-    changed: str = ""  # the file's name, where it was another one when it was imported before
+    changed: bool = False  # whether the file was another one when it was imported before
     copied: bool = False  # although it was to stay where it is
 
     def found_as(self, first: Prepared, number: int) -> None:
@@ -166,7 +167,7 @@ class Files:
             return
         before = self._known.get(name, [])
         if before and item_id not in {file.item_id for file in before}:
-            prepared.changed = name
+            prepared.changed = True
         stays = self._outside and prepared.unlisted is None and self._can_stay(row)
         prepared.copied = self._outside and not stays and prepared.data is not None
         prepared.data = None if stays else prepared.data
@@ -228,12 +229,12 @@ class Files:
         for known in (p.unlisted for p in prepared if p.unlisted is not None and p.problem is None):
             self._ws.scratch.forget(known)
 
-    def tell_gone(self, report: ImportReport, most: int, stopped: Callable[[], bool]) -> bool:
-        """Tell of the files of the folder that are gone, and of those that have another name.
+    def tell_gone(self, ledger: Ledger, at: int, stopped: Callable[[], bool]) -> bool:
+        """Note the files of the folder that are gone, and those that have another name.
 
         Args:
-            report: where to.
-            most: so many names of each kind at most.
+            ledger: where.
+            at: how many rows there were.
             stopped: asked now and then whether to end before all were looked for.
 
         Returns: whether all were looked for. One that nobody may look at is not gone.
@@ -246,10 +247,10 @@ class Files:
                     return False
                 found = pool.map(is_there, [self._root / row.name for row in rows])
                 gone = [row for row, is_here in zip(rows, found, strict=True) if not is_here]
-                self._tell_gone(gone, report, most)
+                self._tell_gone(gone, ledger, at)
         return True
 
-    def _tell_gone(self, gone: Sequence[SourceFile], report: ImportReport, most: int) -> None:
+    def _tell_gone(self, gone: Sequence[SourceFile], ledger: Ledger, at: int) -> None:
         assert self._root is not None
         names = self._ws.source_files.names_of(self._folder, sorted({row.item_id for row in gone}))
         renamed = []
@@ -258,10 +259,9 @@ class Files:
             now = next(others, "")
             if now:
                 renamed.append(row)
-                if len(report.renamed) < most:
-                    report.renamed.append((row.name, now))
-            elif len(report.gone) < most and row.name not in report.gone[-2:]:
-                report.gone.append(row.name)
+                ledger.file(RENAMED, row.name, at, now)
+            else:
+                ledger.file(GONE, row.name, at)
         if renamed:
             self._ws.source_files.forget(renamed)
 

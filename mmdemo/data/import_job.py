@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mmdemo.data.import_note import PAUSE, STOP, ImportNote, Noted
+from mmdemo.data.file_list import LIST
+from mmdemo.data.import_note import LEDGERS, PAUSE, STOP, ImportNote, Noted
 from mmdemo.data.import_report import ImportReport
 from mmdemo.data.importing import Before, Order, Progress, Watch, carry_out
 from mmdemo.errors import MmdemoError, UserError
@@ -20,6 +21,8 @@ from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 MOST_SHOWN = 1000  # skipped rows that a state holds; a page polls it
+MOST_FILES = 200  # names of files of each kind that it holds
+FILES = ("same", "changed", "renamed", "gone", "left_out")
 LOOKED_S = 0.2  # how often it is looked whether somebody wants it to pause
 NOTHING_WAITS = UserError("No import waits.", "Import something.")
 Then = Callable[[Order], None]  # told what was imported
@@ -191,6 +194,17 @@ class ImportJob:
             self._waits, self._state = False, {"status": "none"}
         return dict(self._state)
 
+    def file_list(self) -> Path:
+        """The table of all files and rows of the last import.
+
+        Raises:
+            UserError: there is none.
+        """
+        path = self._note.folder / LEDGERS / LIST
+        if not path.is_file():
+            raise UserError("No list of files is kept: nothing was imported since the last start of one.")
+        return path
+
     def tell_broken_off(self) -> None:
         """Say in the log that the last import was broken off, if it was."""
         if (left := self._note.waiting()) is not None:
@@ -227,6 +241,7 @@ class ImportJob:
         """Tell how an import has ended; its upload goes, unless it can be gone on with."""
         shown = report.as_json()
         shown["skipped"] = shown["skipped"][:MOST_SHOWN]
+        shown |= {kind: shown[kind][:MOST_FILES] for kind in FILES}
         told = {"report": shown | {"skipped_rows": report.passed_over}, "error": error}
         if not self._waits:
             self._give_up(order)

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS said (
     place BLOB, word BLOB, row INTEGER, at INTEGER, PRIMARY KEY (place, word)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS skipped (at INTEGER, row INTEGER, file TEXT, reason TEXT);
+CREATE TABLE IF NOT EXISTS files (key BLOB PRIMARY KEY, kind TEXT, name TEXT, now TEXT, at INTEGER);
 CREATE TABLE IF NOT EXISTS sides (file INTEGER PRIMARY KEY, side TEXT);
 CREATE TABLE IF NOT EXISTS reached (one INTEGER PRIMARY KEY, at INTEGER);
 """
@@ -63,7 +64,7 @@ class Ledger:
     def go_back(self, done: int) -> None:
         """Forget all that comes after so many rows."""
         with _told(), self._file:
-            for table in ("said", "skipped"):
+            for table in ("said", "skipped", "files"):
                 self._file.execute(f"DELETE FROM {table} WHERE at > ?", (done,))
             self._file.execute("INSERT OR REPLACE INTO reached VALUES (1, ?)", (done,))
 
@@ -104,6 +105,31 @@ class Ledger:
         with _told():
             rows = self._file.execute("SELECT row, reason, file FROM skipped ORDER BY at, rowid")
             return [Skipped(*row) for row in rows]
+
+    def file(self, kind: str, name: str, at: int, now: str = "", key: str = "") -> None:
+        """Note what became of a file, in the place of what was noted of it.
+
+        Args:
+            kind: what, as `file_list.py` has it.
+            name: of the file below the folder.
+            at: the row until which that is known.
+            now: its name now, where that is another one.
+            key: by what the file is told from others; empty: its name.
+        """
+        with _told():
+            told = (digest(key or now or name), kind, _plain(name), _plain(now), at)
+            self._file.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", told)
+
+    def files(self, kind: str, most: int = -1) -> list[tuple[str, str]]:
+        """The first names of files of a kind, each with its name now where that is another one."""
+        with _told():
+            query = "SELECT name, now FROM files WHERE kind = ? ORDER BY name LIMIT ?"
+            return [(str(name), str(now)) for name, now in self._file.execute(query, (kind, most))]
+
+    def file_counts(self) -> dict[str, int]:
+        """How many files there are of each kind."""
+        with _told():
+            return dict(self._file.execute("SELECT kind, COUNT(*) FROM files GROUP BY kind").fetchall())
 
     def commit(self, at: int) -> None:
         """Keep what was written, of the rows until one.

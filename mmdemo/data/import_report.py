@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmdemo.data.file_list import CHANGED, GONE, LEFT, RENAMED, SAME, TOLD
+from mmdemo.data.import_ledger import Ledger
 from mmdemo.data.rows import Skipped
 from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
 from mmdemo.store.texts import storable
 
-MOST_NAMED = 1000  # files that have changed, were renamed or are gone
+MOST_NAMED = 1000  # files that are told by name, of those that are here already, have changed and so on
 
 
 @dataclass
@@ -31,11 +33,12 @@ class ImportReport:
     moved: int = 0  # rows whose file has another side already than the source says
     outside: int = 0  # items that stay where they are
     copied: int = 0  # files that were to stay where they are and could not
+    files: Mapping[str, int] = field(default_factory=dict)  # how many there are of each of these kinds:
+    same: list[str] = field(default_factory=list)  # files that were here already
     changed: list[str] = field(default_factory=list)  # files that were others when they were imported before
     renamed: list[tuple[str, str]] = field(default_factory=list)  # their names before and now
-    gone: list[str] = field(
-        default_factory=list
-    )  # files that were imported before and are not there any more
+    gone: list[str] = field(default_factory=list)  # that were imported before and are not there any more
+    left: list[str] = field(default_factory=list)  # that are in no row
     notes: list[str] = field(default_factory=list)  # how it was read, and what was not as the source says
     stopped: bool = False
 
@@ -52,21 +55,17 @@ class ImportReport:
             "labels": self.labels,
             "skipped": [{"row": s.row, "file": storable(s.file), "reason": s.reason} for s in self.skipped],
             "outside": self.outside,
+            "files": {kind: self.files.get(kind, 0) for kind in TOLD},
+            "same": self.same,
+            "left_out": self.left,
             "changed": self.changed,
             "renamed": [{"before": before, "now": now} for before, now in self.renamed],
             "gone": self.gone,
         }
 
-    def name_changed(self, name: str) -> None:
-        """A file is another one than before."""
-        if len(self.changed) < MOST_NAMED and name not in self.changed:
-            self.changed.append(name)
-
     def draft(self) -> ImportReport:
         """A report that goes on from here, and can be thrown away."""
-        return ImportReport(
-            **{**vars(self), "sides": Counter(self.sides), "changed": list(self.changed), "skipped": []}
-        )
+        return ImportReport(**{**vars(self), "sides": Counter(self.sides), "skipped": []})
 
     def counts(self) -> dict[str, Any]:
         """The numbers, as they are kept while the import goes on."""
@@ -74,10 +73,7 @@ class ImportReport:
             *("rows", "imported", "known", "passed_over", "items", "pairs", "labels"),
             *("moved", "outside", "copied"),
         )
-        return {name: getattr(self, name) for name in names} | {
-            "changed": list(self.changed),
-            "sides": dict(self.sides),
-        }
+        return {name: getattr(self, name) for name in names} | {"sides": dict(self.sides)}
 
     @classmethod
     def of_counts(cls, counts: Mapping[str, Any]) -> ImportReport:
@@ -99,19 +95,28 @@ class ImportReport:
         if self.sides[TRAIN] and not self.sides[HELD_OUT] and set(self.sides) <= {TRAIN, VALIDATION}:
             self.notes.append("The source holds nothing out: there is nothing of it to measure on.")
 
-    def tell_files(self) -> None:
-        """Note what has become of files since they were imported before, and what could not stay outside."""
+    def tell_files(self, ledger: Ledger) -> None:
+        """Tell what has become of files since they were imported before, and what could not stay outside.
+
+        Args:
+            ledger: where it is noted.
+        """
+        self.files, self.renamed = ledger.file_counts(), ledger.files(RENAMED, MOST_NAMED)
+        kinds = (SAME, CHANGED, GONE, LEFT)
+        self.same, self.changed, self.gone, self.left = (
+            [name for name, _ in ledger.files(kind, MOST_NAMED)] for kind in kinds
+        )
         if self.changed:
             self.notes.append(
-                f"Changed since they were imported: {_some(self.changed)}. "
+                f"Changed since they were imported: {_some(self.changed, self.files[CHANGED])}. "
                 "Each came as a new item, and the one before keeps its labels."
             )
         if self.renamed:
-            self.notes.append(
-                f"Renamed: {_some([f'{before} is {now} now' for before, now in self.renamed])}."
-            )
+            names = [f"{was} is {now} now" for was, now in self.renamed]
+            self.notes.append(f"Renamed: {_some(names, self.files[RENAMED])}.")
         if self.gone:
-            self.notes.append(f"Gone from the folder: {_some(self.gone)}. What was made of them here stays.")
+            gone = _some(self.gone, self.files[GONE])
+            self.notes.append(f"Gone from the folder: {gone}. What was made of them here stays.")
         if self.copied:
             self.notes.append(
                 f"Copied all the same: {self.copied}. What is packed, or a link that leads out of the "
@@ -119,7 +124,6 @@ class ImportReport:
             )
 
 
-def _some(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = len(names) - 1
-    return f"{names[0]} and {'over ' * (more + 1 >= MOST_NAMED)}{more} more" if more else names[0]
+def _some(names: Sequence[str], count: int) -> str:
+    """The first of so many names, and how many more there are."""
+    return f"{names[0]} and {count - 1} more" if count > 1 else names[0]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from mmdemo.data.file_list import CHANGED, SAME
 from mmdemo.data.import_files import Prepared, unexpected
 from mmdemo.data.import_ledger import Ledger, digest
 from mmdemo.data.import_report import ImportReport
-from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.rows import Row, Skipped, name_below
 from mmdemo.errors import MmdemoError, UserError, is_disk_full
 from mmdemo.store.database import in_parts
 from mmdemo.store.import_log import come_in
@@ -49,6 +51,7 @@ class Writer:
         source: what the import is called.
         ledger: what rows have said.
         report: what they brought; it goes on with each.
+        root: the folder of its files.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class Writer:
         source: str,
         ledger: Ledger,
         report: ImportReport,
+        root: Path,
     ) -> None:
+        self._root = root
         self._ws, self._id, self._task, self._verdict, self._source = ws, import_id, task, verdict, source
         self._ledger = ledger
         self.report = report
@@ -125,8 +130,10 @@ class Writer:
             return None
         row, item = one.row, one.item
         task = Task(one, row)
-        if one.changed:
-            draft.name_changed(one.changed)
+        if one.changed or (one.is_known and item.import_id != self._id):
+            name = name_below(row, self._root)
+            key = name if row.file is not None and row.file.is_relative_to(self._root) else f"{one.at} {name}"
+            self._ledger.file(CHANGED if one.changed else SAME, name, one.at, key=key)
         verdict = row.verdict or self._verdict
         known = None
         if row.text.strip():

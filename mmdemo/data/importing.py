@@ -12,13 +12,15 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+from mmdemo.data.file_list import LEFT, write_list
 from mmdemo.data.import_files import Files, Prepared, data_of
 from mmdemo.data.import_ledger import Ledger, digest, ledger_path
-from mmdemo.data.import_report import MOST_NAMED, ImportReport
+from mmdemo.data.import_report import ImportReport
 from mmdemo.data.import_rows import VERDICT_ONLY, Writer
 from mmdemo.data.reading import Opened, Survey, open_source
 from mmdemo.data.rows import Row, Skipped, require_storable
@@ -227,9 +229,8 @@ def _import(
         watch.begun(found.id, survey.rows)
     if anew or is_new:
         ledger.say_sides(survey.sides)
-    writer = Writer(
-        ws, found.id, order.task, verdict, order.name, ledger, ImportReport.of_counts(found.counts)
-    )
+    report = ImportReport.of_counts(found.counts)
+    writer = Writer(ws, found.id, order.task, verdict, order.name, ledger, report, opened.source.root)
     stopped = False
     pace = Pace()
     with ThreadPoolExecutor(LOOKING, "mmdemo-looking") as pool:
@@ -261,11 +262,17 @@ def _import(
     report.skipped = ledger.skipped()
     report.notes += [*opened.source.notes, *filter(None, [anew])]
     if not stopped:
-        report.stopped = not files.tell_gone(report, MOST_NAMED, watch.stopped)
+        for file in opened.source.left:
+            ledger.file(LEFT, file.relative_to(opened.source.root).as_posix(), report.rows)
+        report.stopped = not files.tell_gone(ledger, report.rows, watch.stopped)
+        ledger.commit(report.rows)
     if not report.stopped:
         ws.imports.end(found.id, report.counts())
     report.tell_sides(ws.pairs.sides.shared_by(found.id))
-    report.tell_files()
+    report.tell_files(ledger)
+    if watch.ledgers is not None:
+        with suppress(OSError):  # a full disk; the answer has the first of each
+            write_list(watch.ledgers, ledger)
     return report
 
 

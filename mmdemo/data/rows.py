@@ -40,6 +40,12 @@ class Row:
     source: str = ""  # where the pair came from before; empty: from this source
 
 
+def name_below(row: Row, root: Path) -> str:
+    """What a row's file is called below a folder; what lies elsewhere, as its source calls it."""
+    is_below = row.file is not None and row.file.is_relative_to(root)
+    return row.file.relative_to(root).as_posix() if row.file is not None and is_below else row.name
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A line that cannot be imported, and why."""

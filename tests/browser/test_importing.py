@@ -35,13 +35,27 @@ def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     expect(page.get_by_role("button", name="Resume")).to_be_hidden()
     (pictures / "00.png").unlink()
     (pictures / "01.png").rename(pictures / "first.png")
+    (pictures / "02.png").write_bytes(png((1, 2, 3)))
+    listed = [f"{i:02}.png,picture {i}" for i in range(2, 10)]
+    (pictures / "metadata.csv").write_text(
+        "\n".join(["file_name,text", *listed, "first.png,the first", "none.png,x"])
+    )
     page.get_by_label("Path or data set").fill(str(pictures))
     page.get_by_label("leave the files where they are").check()
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(state).to_contain_text("Of 11 rows 11 were here already")
-    state.get_by_text("Files that are gone").click()
+    expect(state).to_contain_text("Of 10 rows 1 was skipped")
+    for told in (
+        *("Rows that were skipped, and why: 1", "Files in no row, left out: 2", "Files that have changed: 1"),
+        "Files that were here already, the same: 7",
+    ):
+        expect(state.get_by_text(told, exact=True)).to_be_visible()
+    with page.expect_download() as got:
+        state.get_by_role("button", name="Download all of these as a CSV").click()
+    whole = Path(got.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert got.value.suggested_filename == "import.csv" and len(whole) == 1 + 1 + 2 + 1 + 1 + 1 + 7
+    state.get_by_text("Files that are gone: 1").click()
     expect(state.get_by_text("00.png", exact=True)).to_be_visible()
-    state.get_by_text("Files with another name").click()
+    state.get_by_text("Files with another name: 1").click()
     expect(state.get_by_text("01.png is first.png now", exact=True)).to_be_visible()
 
 

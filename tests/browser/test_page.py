@@ -303,7 +303,7 @@ def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Op
     expect(page.locator("[data-preview-table]")).to_contain_text("green 1")
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("Imported 6 new pictures, 6 new pairs and 0 labels")).to_be_visible()
-    page.get_by_text("What was skipped and why").click()
+    page.get_by_text("Rows that were skipped, and why: 1").click()
     expect(page.get_by_text("Row 7: gone.png is missing")).to_be_visible()
     page.get_by_label("Words in the text").fill("green 3")
     page.get_by_role("button", name="Show").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,9 @@ from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import NO_LABEL, Order, foreseen, picture_of
 from mmdemo.data.reading import open_source, source_in
 from mmdemo.data.rows import Row, Skipped
-from mmdemo.errors import UserError
+from mmdemo.errors import UserError, reason
 from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.media.regular_file import is_there
 from mmdemo.modality import DEFAULT_TASK, modality_of
 from mmdemo.service.app import App
 from mmdemo.service.context import check_source
@@ -132,6 +134,26 @@ def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
     if not shown:
         raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
     return found.as_json() | {"rows": shown}
+
+
+class ListRequest(Request):
+    """Where to."""
+
+    out: Name = Field("", description="a new CSV; empty: one to fetch", json_schema_extra=LOCAL)
+
+
+@operation("import_list", role="trainer", surfaces=("page", "command"), quick=True)
+def import_list(app: App, request: ListRequest) -> dict[str, Any]:
+    """All rows that the last import skipped, and what became of each file that was here before, as a CSV."""
+    found = app.context.imports.file_list()
+    out = Path(request.out) if request.out else new_folder() / "import.csv"
+    if request.out and is_there(out):
+        raise UserError(f"{out} is there already.", "Name a new file.")
+    try:
+        shutil.copyfile(found, out)
+    except OSError as e:
+        raise UserError(f"{out} cannot be written: {reason(e)}.", "Choose another place.") from e
+    return {"path": str(out) if request.out else offer(out)}
 
 
 class ImportState(Answer):

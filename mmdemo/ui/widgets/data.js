@@ -75,6 +75,16 @@ function done() {  // what was chosen is chosen no more
 }
 const byReference = $("[data-reference] input");
 for (const word of ["pause", "resume", "stop"]) $(`[data-${word}]`).onclick = guard(async () => importing(await api(`import_${word}`)));
+const SHOWN = 200;  // names of each kind; the list has all
+const FILES = [["left_out", "Files in no row, left out"], ["changed", "Files that have changed"], ["renamed", "Files with another name"], ["gone", "Files that are gone"], ["same", "Files that were here already, the same"]];
+function lists(r) {  // which files and rows an import has to tell of: how many, the first of them, and all as a table
+  const skipped = r.skipped.map((k) => `Row ${k.row}${k.file && !k.reason.includes(k.file) ? ` (${k.file})` : ""}: ${k.reason}`);
+  const all = [["Rows that were skipped, and why", r.skipped_rows, skipped], ...FILES.map(([kind, what]) => [what, r.files[kind], r[kind].map((x) => x.now ? `${x.before} is ${x.now} now` : x)])].filter(([, n]) => n);
+  const whole = h("button", { class: "mm-button", type: "button" }, "Download all of these as a CSV"), place = h("span", {});
+  whole.onclick = guard(async () => fetchFile(place, await api("import_list"), ""));
+  return [...all.map(([what, n, names]) => h("details", {}, h("summary", {}, `${what}: ${n}`), h("ul", {}, names.slice(0, SHOWN).map((name) => h("li", {}, name)), n > SHOWN ? h("li", { class: "mm-faint" }, `and ${n - SHOWN} more, which the CSV has`) : ""))),
+    all.length ? h("p", {}, whole, " ", place) : ""];
+}
 let shownReport = "";
 function importing(s) {
   const on = s.status === "running", waits = s.status === "paused" || s.status === "broken-off";
@@ -91,9 +101,7 @@ function importing(s) {
   $("[data-import-state]").replaceChildren(...[
     s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task)[r.items === 1 ? "noun" : "plural"]}, ${count(r.pairs, "new pair")} and ${count(r.labels, "label")} from ${s.name}.${r.known || r.skipped_rows ? ` Of ${count(r.rows || 0, "row")} ${[r.known && `${r.known} ${r.known === 1 ? "was" : "were"} here already`, r.skipped_rows && `${r.skipped_rows} ${r.skipped_rows === 1 ? "was" : "were"} skipped`].filter(Boolean).join(", ")}.` : ""}${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
     ...((r && r.notes) || []).map((note) => h("p", { class: "mm-hint" }, note)),
-    ...[["Files that have changed", r.changed], ["Files with another name", r.renamed.map((x) => `${x.before} is ${x.now} now`)], ["Files that are gone", r.gone]].filter(([, names]) => names.length)
-      .map(([what, names]) => h("details", {}, h("summary", {}, what), h("ul", {}, names.slice(0, 200).map((name) => h("li", {}, name))))),
-    r && r.skipped.length ? h("details", {}, h("summary", {}, "What was skipped and why"), h("ul", {}, r.skipped.slice(0, 200).map((k) => h("li", {}, `Row ${k.row}${k.file && !k.reason.includes(k.file) ? ` (${k.file})` : ""}: ${k.reason}`)))) : ""].filter(Boolean));
+    ...(r ? lists(r) : [])].filter(Boolean));
   browse();
   refresh();
   poke();
