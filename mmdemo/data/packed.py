@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mmdemo.errors import MediaError
-from mmdemo.media.regular_file import TABLE_MB, require_file
+from mmdemo.media.regular_file import TABLE_MB, is_file, require_file
 from mmdemo.store.archive import COPIED_AT_ONCE, MOST_RATIO, SMALL
 
 PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
@@ -33,6 +33,12 @@ def suffix_of(path: Path) -> str:
 def stem_of(path: Path) -> str:
     """The name of a file without its suffix and what packed it: metadata of metadata.csv.gz."""
     return plain_name(path).stem
+
+
+def packed_or_not(path: Path) -> Path:
+    """The file of that name, or of that name and what packs it, where only that is there."""
+    packed = (path.with_name(path.name + suffix) for suffix in PACKED)
+    return path if is_file(path) else next(filter(is_file, packed), path)
 
 
 def read_whole(path: Path) -> bytes:

@@ -17,7 +17,7 @@ from mmdemo.data.packed import read_whole
 from mmdemo.data.reading import open_source
 from mmdemo.data.rows import Row
 from mmdemo.errors import MediaError, UserError
-from tests.data.conftest import lay_out, read_all
+from tests.data.conftest import Files, lay_out, read_all
 
 LINES = [{"file_name": "1.png", "text": "one"}, {"file_name": "2.png", "text": "two"}]
 COCO = {
@@ -146,3 +146,45 @@ def test_tables_that_are_not_read_say_as_what_to_save_them(tmp_path: Path, name:
         pytest.raises(UserError, match=r"a\..* Save it as \.xlsx or \.csv"),
     ):
         list(opened.rows())
+
+
+VOICE = "path\tsentence\n{0}.mp3\tsaid {0}\n"
+WHOLE: dict[str, Files] = {
+    "common-voice": {
+        **{f"{side}.tsv": VOICE.format(side) for side in ("train", "dev", "test")},
+        **{f"clips/{side}.mp3": b"x" for side in ("train", "dev", "test")},
+    },
+    "ljspeech": {"metadata.csv": "a|1|one", "wavs/a.wav": b"x"},
+    "librispeech": {"dev/1/2/1-2.trans.txt": "1-2-0 ONE", "dev/1/2/1-2-0.flac": b"x"},
+    "mls": {"test/transcripts.txt": "1_2_0\tone", "test/audio/1/2/1_2_0.flac": b"x"},
+    "kaldi": {"wav.scp": "a a.wav", "text": "a-1 one", "segments": "a-1 a 0 1", "a.wav": b"x"},
+    "cub": {
+        "images.txt": "1 001.Owl/1.png",
+        "image_class_labels.txt": "1 1",
+        "classes.txt": "1 001.Owl",
+        "train_test_split.txt": "1 0",
+        "images/001.Owl/1.png": "",
+    },
+    "class-names": {
+        "synset_words.txt": "n01440764 tench, Tinca tinca",
+        "LOC_val_solution.csv": "ImageId,PredictionString\n1,n01440764 1 2 3 4",
+        "images/1.png": "",
+    },
+    "cvat": {
+        "annotations.xml": '<annotations><meta/><image name="1.png"><tag label="owl"/></image></annotations>',
+        "images/1.png": "",
+    },
+}
+
+
+@pytest.mark.parametrize("layout", WHOLE)
+def test_layouts_that_know_their_tables_by_name_know_them_packed(tmp_path: Path, layout: str) -> None:
+    task = "image-text" if any(name.endswith(".png") for name in WHOLE[layout]) else "speech-text"
+    plain = read_all(lay_out(tmp_path / "plain", WHOLE[layout]), task)
+    assert plain[0] == layout and all(text for texts, _ in plain[1].values() for text in texts)
+    for suffix, packed in ((".gz", gzip.compress), (".bz2", bz2.compress)):
+        files: Files = {}
+        for name, said in WHOLE[layout].items():
+            is_table = isinstance(said, str) and said
+            files[name + suffix if is_table else name] = packed(said.encode()) if is_table else said
+        assert read_all(lay_out(tmp_path / suffix, files), task) == plain

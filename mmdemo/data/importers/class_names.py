@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
-from mmdemo.data.packed import stem_of, suffix_of
+from mmdemo.data.packed import plain_name, stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.data.side_names import Sides
 from mmdemo.data.source import Source, same_name
@@ -122,7 +122,7 @@ def _plain(names: Mapping[str, str], used: set[str]) -> dict[str, str]:
 
 
 def _solutions(source: Source) -> list[Path]:
-    return [f for f in source.files if SOLUTIONS.fullmatch(f.name)]
+    return [f for f in source.files if SOLUTIONS.fullmatch(plain_name(f).name)]
 
 
 def _solution(source: Source, path: Path) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.importers.folders import NUMBER
+from mmdemo.data.packed import packed_or_not, plain_name
 from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.source import Source
 from mmdemo.errors import ImportRowError
@@ -45,8 +46,9 @@ class Cub:
     def _folders(source: Source) -> list[Path]:
         if not source.is_folder:
             return []
-        named = [f.parent for f in source.files if f.name == IMAGES]
-        return [folder for folder in named if is_file(folder / LABELS) and is_file(folder / CLASSES)]
+        named = [f.parent for f in source.files if plain_name(f).name == IMAGES]
+        lists = (LABELS, CLASSES)
+        return [folder for folder in named if all(is_file(packed_or_not(folder / one)) for one in lists)]
 
 
 class _Lists:
@@ -58,7 +60,7 @@ class _Lists:
         self.images = _read(source, folder / IMAGES)
         self._labels = _read(source, folder / LABELS)
         self._classes = _read(source, folder / CLASSES)
-        self._sides = _read(source, folder / SPLIT) if is_file(folder / SPLIT) else {}
+        self._sides = _read(source, folder / SPLIT) if is_file(packed_or_not(folder / SPLIT)) else {}
         self._is_numbered = all(NUMBER.match(name) for name in self._classes.values())
 
     def row(self, number: int, image: str, name: str) -> Row:
@@ -79,7 +81,7 @@ class _Lists:
 
 def _read(source: Source, path: Path) -> dict[str, str]:
     """What stands behind the first word of each line, by that word."""
-    lines = (line.split(maxsplit=1) for line in source.read_text(path).split("\n"))
+    lines = (line.split(maxsplit=1) for line in source.read_text(packed_or_not(path)).split("\n"))
     return {words[0]: words[1].strip() for words in lines if len(words) == 2}
 
 

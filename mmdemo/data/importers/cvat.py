@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 
 from mmdemo.data.columns import TEXT_COLUMNS, plain
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.side_names import folder_side
 from mmdemo.data.source import Source
@@ -53,7 +54,7 @@ class Cvat:
 
 def _tables(source: Source) -> list[Path]:
     asked = source.files if source.is_folder else [source.path]
-    near = [f for f in asked if f.suffix.lower() == ".xml" and len(source.parts(f)) <= DEEPEST]
+    near = [f for f in asked if suffix_of(f) == ".xml" and len(source.parts(f)) <= DEEPEST]
     return [f for f in near if BEGINS in (head := source.head(f)) and ("<image " in head or "<meta>" in head)]
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import packed_or_not, plain_name
 from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.side_names import side_name_of
 from mmdemo.data.source import Source
@@ -55,8 +56,8 @@ class Kaldi:
     def _folders(source: Source) -> list[Path]:
         if not source.is_folder:
             return []
-        named = [f.parent for f in source.files if f.name == RECORDINGS]
-        return [folder for folder in named if is_file(folder / TEXTS)]
+        named = [f.parent for f in source.files if plain_name(f).name == RECORDINGS]
+        return [folder for folder in named if is_file(packed_or_not(folder / TEXTS))]
 
 
 def _is_any_there(source: Source, folder: Path) -> bool:
@@ -84,7 +85,7 @@ class _Utterance:
 def _utterances(source: Source, folder: Path) -> Iterator[_Utterance]:
     recordings = _lines(source, folder / RECORDINGS)
     texts = _lines(source, folder / TEXTS)
-    cut = _lines(source, folder / SEGMENTS) if is_file(folder / SEGMENTS) else {}
+    cut = _lines(source, folder / SEGMENTS) if is_file(packed_or_not(folder / SEGMENTS)) else {}
     used = set()
     for name, place in cut.items():
         recording, _, span = place.partition(" ")
@@ -101,7 +102,8 @@ def _utterances(source: Source, folder: Path) -> Iterator[_Utterance]:
 
 def _lines(source: Source, path: Path) -> dict[str, str]:
     """What stands behind the first word of each line, by that word."""
-    lines = (line.split(maxsplit=1) for line in source.read_text(path).split("\n") if line.strip())
+    text = source.read_text(packed_or_not(path))
+    lines = (line.split(maxsplit=1) for line in text.split("\n") if line.strip())
     return {words[0]: " ".join(words[1].split()) if len(words) > 1 else "" for words in lines}
 
 

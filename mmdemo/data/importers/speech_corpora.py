@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmdemo.data.columns import FILE_COLUMNS, plain
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import packed_or_not, plain_name, stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped
 from mmdemo.data.source import Source
 from mmdemo.media.regular_file import is_file
@@ -53,7 +54,7 @@ class LJSpeech:
     def _tables(cls, source: Source) -> list[Path]:
         """The tables beside such a folder whose first line names no columns; of two in one folder the CSV."""
         asked = source.files if source.is_folder else [source.path]
-        named = [f for f in asked if f.name.lower() in cls.tables and cls._recordings(f)]
+        named = [f for f in asked if plain_name(f).name.lower() in cls.tables and cls._recordings(f)]
         heads = {f: source.head(f).partition("\n")[0] for f in named}
         found: dict[Path, Path] = {}
         for f in named:
@@ -83,7 +84,7 @@ class CommonVoice:
     def rows(self, source: Source) -> Iterator[Row | Skipped]:
         """The rows of the TSV; of a folder, those of train, dev and test, or else of validated."""
         tables = self._tables(source)
-        splits = split_names(table.stem for table in tables)
+        splits = split_names(map(stem_of, tables))
         number = 0
         for table in tables:
             lines = [line.split("\t") for line in source.read_text(table).split("\n") if line.strip()]
@@ -92,7 +93,7 @@ class CommonVoice:
                 number += 1
                 line = dict(zip(header, fields, strict=False))
                 name, text = line.get("path", "").strip(), line.get("sentence", "")
-                split = splits.get(table.stem, "")
+                split = splits.get(stem_of(table), "")
                 yield source.row(
                     number, f"clips/{name}" if name else "", table.parent, text=text.strip(), split=split
                 )
@@ -100,12 +101,12 @@ class CommonVoice:
     def _tables(self, source: Source) -> list[Path]:
         """The table, or those of each folder with clips/."""
         if not source.is_folder:
-            is_one = source.path.suffix.lower() == ".tsv" and (source.path.parent / "clips").is_dir()
+            is_one = suffix_of(source.path) == ".tsv" and (source.path.parent / "clips").is_dir()
             return [source.path] if is_one else []
         found: list[Path] = []
-        for folder in sorted({f.parent for f in source.files if f.name in self.tables}):
+        for folder in sorted({f.parent for f in source.files if plain_name(f).name in self.tables}):
             if (folder / "clips").is_dir():
-                validated, *split = (folder / name for name in self.tables)
+                validated, *split = (packed_or_not(folder / name) for name in self.tables)
                 found += [t for t in split if is_file(t)] or [validated]
         return found
 
@@ -140,7 +141,7 @@ class LibriSpeech:
 
     @staticmethod
     def _tables(source: Source) -> Iterator[Path]:
-        return (file for file in source.files if file.name.endswith(".trans.txt"))
+        return (file for file in source.files if plain_name(file).name.endswith(".trans.txt"))
 
     @staticmethod
     def _split(source: Source, table: Path) -> str:
@@ -179,7 +180,9 @@ class MultilingualLibriSpeech:
     @staticmethod
     def _tables(source: Source) -> list[Path]:
         asked = source.files if source.is_folder else [source.path]
-        named = [f for f in asked if f.name == "transcripts.txt" and (f.parent / "audio").is_dir()]
+        named = [
+            f for f in asked if plain_name(f).name == "transcripts.txt" and (f.parent / "audio").is_dir()
+        ]
         return [f for f in named if MLS_LINE.match(source.head(f))]
 
 
