@@ -76,6 +76,18 @@ def read_head(path: Path, length: int) -> bytes:
         return file.read(length)
 
 
+def parts_of(path: Path, length: int) -> Iterator[bytes]:
+    """The bytes of a file, as `read_whole` has them, in parts of so many.
+
+    Raises:
+        MediaError: likewise, but that it unpacks to any size.
+    """
+    require_file(path, TABLE_MB)
+    with _opened(path) as file:
+        while part := file.read(length):
+            yield part
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     how = PACKED.get(path.suffix.lower())

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.coco_outline import is_long, outline_of
 from mmdemo.data.columns import said_in
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.packed import stem_of, suffix_of
@@ -83,6 +84,8 @@ def begins_like_coco(source: Source, path: Path) -> bool:
 def _is_captions(source: Source, path: Path) -> bool:
     if not begins_like_coco(source, path):
         return False
+    if is_long(path):
+        return outline_of(path).is_captions
     try:
         whole = source.read_json(path)
     except (ValueError, UserError):

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.coco_outline import is_long, outline_of
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.importers.coco import begins_like_coco, folder_of, near_jsons
 from mmdemo.data.packed import stem_of
@@ -18,7 +19,6 @@ from mmdemo.media.regular_file import is_file
 from mmdemo.store.splits import split_names
 
 INSTANCES = "instances"  # what COCO calls them
-SHORT = 100_000_000  # bytes of a JSON of another name, which is read whole to know it
 
 
 class CocoCategories:
@@ -68,8 +68,8 @@ def _is_instances(source: Source, path: Path) -> bool:
         return False
     if stem_of(path).lower().startswith(INSTANCES):
         return True
-    if path.stat().st_size > SHORT:
-        return False
+    if is_long(path):
+        return outline_of(path).is_instances
     try:
         _whole(source, path)
     except UserError:
