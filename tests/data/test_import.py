@@ -117,9 +117,10 @@ def test_a_preview_says_of_a_row_what_the_import_will_say(app: App, folder: Path
 
 def test_a_preview_shows_what_is_said_of_a_pair_and_by_whom(app: App, folder: Path) -> None:
     (folder / "metadata.csv").write_text(
-        "file_name,text,start,end,annotator,comment,corrected_text\na.png,one,0.25,1.5,Ada,so,two\nb.png,one,1,,,,\n"
+        "file_name,text,start,end,annotator,comment,corrected_text\na.png,one\u0085line,0.25,1.5,Ada,so,two\nb.png,one,1,,,,\n"
     )
     first, second = ask(app, "import_preview", source=str(folder), task=TASK)["rows"]
+    assert first["text"] == "one line"
     said = ("span", "annotator", "comment", "corrected")
     assert [first[name] for name in said] == ["0.25 to 1.5 s", "Ada", "so", "two"]
     assert [second[name] for name in said] == ["1 to its end", "", "", ""]

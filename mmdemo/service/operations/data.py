@@ -108,13 +108,18 @@ def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str
     if reason:
         return {"row": row.number, "file": row.name, "reason": reason}
     said = {
-        "text": row.text[:200],
+        "text": _shown(row.text),
         "span": _span(row),
         "verdict": row.verdict,
-        "corrected": row.corrected[:200],
+        "corrected": _shown(row.corrected),
     }
-    said |= {"split": row.split, "annotator": row.annotator, "comment": row.comment[:200]}
+    said |= {"split": row.split, "annotator": row.annotator, "comment": _shown(row.comment)}
     return {"row": row.number, "file": row.name, **said, "picture": picture_of(app.ws, row, request.task)}
+
+
+def _shown(text: str) -> str:
+    """The beginning of a text in one line: what ends a line in other systems joins words on a page."""
+    return " ".join(text.split())[:200]
 
 
 def _span(row: Row) -> str:
