@@ -14,7 +14,10 @@ mm.address = (() => {
   // What makes another entry for Back when it changes; the rest is a detail of the one that is there.
   const STEPS = ["view", "mode", "item", "part", "task", "learns", "run"];
   const LONG = 1500;  // characters; of more, what is shared is kept here, and gets a short link
-  const read = () => Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => !name.startsWith("_")));
+  const LONGEST = 30000;  // characters of an address: the texts of a longer one stand in its entry alone
+  const isForeign = ([name]) => name.startsWith("_");  // what others wrote there, as Gradio its theme
+  const inAddress = () => [...new URLSearchParams(location.search)];
+  const read = () => history.state?.whole || Object.fromEntries(inAddress().filter((one) => !isForeign(one)));
   const tabOf = (view) => (mm.tabTitles[view] ? view : "image");  // that one begins, and its views have names of their own
   const taskOf = (tab) => modalities.find((m) => m.tab === tab)?.task;
   const kept = {};  // by the name of the tab
@@ -56,18 +59,23 @@ mm.address = (() => {
 
   const stateOf = (name) => ({ view: name, task: taskOf(name) || mm.task.name, ...kept[name]?.state() });
   const queryOf = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value));
-  // The one place that writes the address. What others wrote there, as Gradio its theme, stays.
+  const withForeign = (query) => {
+    const all = new URLSearchParams([...query, ...inAddress().filter(isForeign)]);
+    return all.size ? `?${all}` : location.pathname;
+  };
+  // The one place that writes the address.
   function write(values, asked = false, may = true) {
     const query = queryOf(values), before = read();
-    for (const [name, value] of new URLSearchParams(location.search)) if (name.startsWith("_")) query.set(name, value);
+    const now = queryOf(before);
     query.sort();
-    const same = new URLSearchParams(location.search);
-    same.sort();
-    if (query.toString() === same.toString()) return;
+    now.sort();
+    if (query.toString() === now.toString()) return;
     const step = may && acted && (asked || STEPS.some((name) => (query.get(name) || "") !== (before[name] || "")));
     if (step) entry = newKey(); else if ((before.text || "") !== (query.get("text") || "")) typed.delete(entry);
     if (step) { acted = false; regain(); }
-    history[step ? "pushState" : "replaceState"]({ entry }, "", query.size ? `?${query}` : location.pathname);
+    const whole = query.toString().length > LONGEST ? Object.fromEntries(query) : null;
+    if (whole) query.delete("text");
+    history[step ? "pushState" : "replaceState"]({ entry, whole }, "", withForeign(query));
   }
   // A short link stands for what was too long to send; it opens as the long one does.
   async function openShort(id) {
@@ -75,7 +83,7 @@ mm.address = (() => {
     let state = null;
     try { ({ state } = await mm.api("short_link", { link: id })); } catch (e) { mm.toast(e.message, true); }
     if (state === null) gone("This short link is not known here: it is of another collection, or has made room for newer ones", "what the page begins with is shown instead");
-    history.replaceState(history.state, "", state === null ? location.pathname : `?${state}`);
+    history.replaceState(history.state, "", withForeign(new URLSearchParams(state || "")));
     link = read();
     at = tabOf(link.view);
     held = false;
