@@ -96,6 +96,57 @@ def test_the_segments_of_vias_projects_are_spans(tmp_path: Path) -> None:
     assert spans == [("hello", 0.5, 2.25), ("Bo", 3.0, 4.0)]
 
 
+VIA_3 = """# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)
+# Notes:
+# - temporal coordinate of [4.633] denotes a still video frame at 4.633 sec.
+{0}# CSV_HEADER = metadata_id,file_list,{1},metadata
+"1_a","[""a.wav""]",{2}
+"1_b","[""a.wav"",""b.wav""]",{3}
+"1_c","[]",{3}
+"""
+WHO = {"1": {"aname": "said", "options": {}}, "2": {"aname": "who", "options": {"0": "Ann", "1": "Bo"}}}
+VIA_3_CSV = {
+    "segments and regions": VIA_3.format(
+        f"# SHAPE_ID = {{}}\n# ATTRIBUTE = {json.dumps(WHO)}\n",
+        "flags,temporal_coordinates,spatial_coordinates",
+        '0,"[0.5,2.25]","[]","{""1"":""hello, you""}"',
+        '0,"[3,4]","[]","{""2"":""1""}"',
+    ),
+    "segments": VIA_3.format(
+        "",
+        "temporal_segment_start,temporal_segment_end",
+        '0.5,2.25,"{""said"":""hello, you""}"',
+        '3,4,"{""who"":""Bo""}"',
+    ),
+}
+
+
+@pytest.mark.parametrize("form", VIA_3_CSV)
+def test_the_csv_of_vias_third_version_has_segments_below_remarks(tmp_path: Path, form: str) -> None:
+    folder = lay_out(tmp_path, {"p.csv": VIA_3_CSV[form], "a.wav": b"x", "b.wav": b"x"})
+    with open_source(str(folder), task="speech-text") as opened:
+        rows = [row for row in opened.rows() if isinstance(row, Row)]
+        assert opened.chosen.importer.name == "via"
+    assert [(row.name, row.text, row.start_s, row.end_s) for row in rows] == [
+        ("a.wav", "hello, you", 0.5, 2.25),
+        ("a.wav", "Bo", 3.0, 4.0),
+        ("b.wav", "Bo", 3.0, 4.0),
+    ]
+
+
+def test_of_several_attributes_of_via_without_a_known_name_the_first_with_words_is_the_text(
+    tmp_path: Path,
+) -> None:
+    images = {
+        "1": via_image("1.png", "", {"size": "1", "shape": "a circle"}, {"size": "2", "shape": "a square"}),
+        "2": via_image("2.png", "", {"kinds": {"old": True, "torn": True, "new": False}}),
+    }
+    folder = lay_out(tmp_path, {"a.json": json.dumps(images), "1.png": "", "2.png": ""})
+    _, found, _, notes = read_all(folder, "image-text")
+    assert found == {"1.png": (["a circle", "a square"], ""), "2.png": (["old, torn"], "")}
+    assert notes == ["Texts are those of the attribute shape, as none is called like a text."]
+
+
 CVAT = """<?xml version="1.0" encoding="utf-8"?>
 <annotations><version>1.1</version><meta><task><name>t</name></task></meta>
 <image id="0" name="1.png" subset="Train" width="9" height="9">

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.columns import TEXT_COLUMNS
+from mmdemo.data.data_urls import is_data_url
+from mmdemo.data.delimited import Table, rows_of
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.packed import suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt_several, read_field
@@ -28,6 +30,11 @@ KEYS = (  # of its JSON, in the beginning
     ('"project"', '"vid_list"'),
 )
 CSV = (OF_PICTURES, OF_REGIONS)  # columns
+EXPORTED, HEADER, ATTRIBUTE = (
+    "# Exported using VGG Image Annotator",
+    "# CSV_HEADER = ",
+    "# ATTRIBUTE = ",
+)  # of 3
 DEEPEST = 2  # folders
 MOST_IN_VIEW = 100  # files that lie side by side, of each of which a segment of their view is
 MOST_CHARACTERS = (
@@ -82,14 +89,15 @@ def _is_json(source: Source, path: Path) -> bool:
 
 
 def _is_csv(source: Source, path: Path) -> bool:
-    first = source.head(path).partition("\n")[0] if suffix_of(path) == ".csv" else ""
-    return all(column in first for column in CSV)
+    head = source.head(path) if suffix_of(path) == ".csv" else ""
+    return all(column in head.partition("\n")[0] for column in CSV) or head.startswith(EXPORTED)
 
 
 def _records(source: Source, table: Path) -> Iterator[tuple[str, Said]]:
     """The name of each file, and what is said of it."""
     if suffix_of(table) == ".csv":
-        yield from _of_csv(source, table)
+        is_third = source.head(table).startswith(EXPORTED)
+        yield from _of_segments(source, table) if is_third else _of_csv(source, table)
         return
     whole = source.require_json(table, "Export it from VIA again.")
     if (
@@ -103,10 +111,10 @@ def _records(source: Source, table: Path) -> Iterator[tuple[str, Said]]:
     if not isinstance(images, dict):
         raise UserError(f"{table.name} has no pictures of VIA.", "Export it from VIA again.")
     for key, image in images.items():
-        yield _of_image(key, image)
+        yield _of_image(source, key, image)
 
 
-def _of_image(key: str, image: Any) -> tuple[str, Said]:
+def _of_image(source: Source, key: str, image: Any) -> tuple[str, Said]:
     if not isinstance(image, dict):
         return key, "The picture is no JSON object."
     regions = image.get("regions") or []
@@ -116,7 +124,7 @@ def _of_image(key: str, image: Any) -> tuple[str, Said]:
         if isinstance(inside, (list, type({}.values())))
         else []
     )
-    return str(image.get("filename") or key), _texts([image.get(OF_PICTURES), *own])
+    return str(image.get("filename") or key), _texts(source, [image.get(OF_PICTURES), *own])
 
 
 def _of_csv(source: Source, table: Path) -> Iterator[tuple[str, Said]]:
@@ -129,7 +137,33 @@ def _of_csv(source: Source, table: Path) -> Iterator[tuple[str, Said]]:
         name = str(line.get("filename") or line.get("#filename") or line.get("file_name") or "")
         found.setdefault(name, []).extend(_json(line.get(column)) for column in CSV)
     for name, attributes in found.items():
-        yield name, _texts(attributes)
+        yield name, _texts(source, attributes)
+
+
+def _of_segments(source: Source, table: Path) -> Iterator[tuple[str, Said]]:
+    """The lines of a CSV of version 3, one a segment or region, those of one file together."""
+    remarks: list[str] = []
+    lines: list[str] = []
+    for line in source.read_text(table).split("\n"):
+        (remarks if line.startswith("#") and not lines else lines).append(line)
+    header = next((one.removeprefix(HEADER) for one in remarks if one.startswith(HEADER)), "")
+    options: Any = next(
+        (_json(one.removeprefix(ATTRIBUTE)) for one in remarks if one.startswith(ATTRIBUTE)), {}
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in rows_of(Table("\n".join([header.strip(), *lines]), ","), lambda name: False):
+        files, values = (
+            ([], {}) if isinstance(one, str) else (_json(one.get("file_list")), _json(one.get("metadata")))
+        )
+        if isinstance(one, str) or not isinstance(files, list) or not isinstance(values, dict):
+            yield "", one if isinstance(one, str) else "The line names no files, or says nothing of them."
+            continue
+        ends = [one.get("temporal_segment_start"), one.get("temporal_segment_end")]
+        times = _json(one.get("temporal_coordinates") or "[]") or [end for end in ends if end]
+        text = _chosen(values, options)
+        for name in map(str, files[:MOST_IN_VIEW]):
+            found.setdefault(name, []).extend([{"text": text, "times": times}] if text else [])
+    yield from found.items()
 
 
 def _json(cell: Any) -> Any:
@@ -139,18 +173,31 @@ def _json(cell: Any) -> Any:
         return {}
 
 
-def _texts(attributes: list[Any]) -> Said:
+def _texts(source: Source, attributes: list[Any]) -> Said:
     """The texts of a picture and its regions, each once."""
-    found = [text for one in attributes if isinstance(one, dict) and (text := _text(one))]
+    found = [text for one in attributes if isinstance(one, dict) and (text := _text(source, one))]
     return [{"text": text} for text in dict.fromkeys(found)]
 
 
-def _text(attributes: Mapping[str, Any]) -> str:
-    """Of the attributes that a person has named, the one that is called like a text, or the only one."""
+def _text(source: Source, attributes: Mapping[str, Any]) -> str:
+    """Of the attributes that a person has named, the one that is called like a text, or the only one, or of
+    several the first that holds words, which is noted; where none is a text, the options that are on.
+    """
     named = {str(k).strip().lower(): " ".join(v.split()) for k, v in attributes.items() if isinstance(v, str)}
+    named = named if any(named.values()) else {str(k).lower(): _ticked(v) for k, v in attributes.items()}
     known = next((named[c] for c in (*TEXT_COLUMNS, *NAMES) if named.get(c)), "")
-    others = [text for text in named.values() if text and "://" not in text]
-    return known or (others[0] if len(others) == 1 else "")
+    others = {name: text for name, text in named.items() if text and "://" not in text}
+    if known or len(others) < 2:
+        return known or next(iter(others.values()), "")
+    name = next((name for name, text in others.items() if any(map(str.isalpha, text))), next(iter(others)))
+    source.note(f"Texts are those of the attribute {name}, as none is called like a text.")
+    return others[name]
+
+
+def _ticked(value: Any) -> str:
+    """The options of a checkbox that are on."""
+    options = value.items() if isinstance(value, dict) else ()
+    return ", ".join(str(option) for option, is_on in options if is_on is True)
 
 
 def _of_project(whole: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
@@ -166,7 +213,8 @@ def _of_project(whole: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
             if text and number in found:
                 found[number].append(said)
     for number, file in files.items():
-        yield str(file.get("src") or file.get("fname") or ""), found[str(number)]
+        place, name = str(file.get("src") or ""), str(file.get("fname") or "")
+        yield name if is_data_url(place) else place or name, found[str(number)]
 
 
 def _chosen(values: Mapping[str, Any], options: Mapping[str, Any]) -> str:
