@@ -115,6 +115,13 @@ def test_prodigys_regions_of_sound_are_spans_with_their_labels(tmp_path: Path) -
     lines = [
         answer("accept", audio="talk.wav", text="talk", path="rec/talk.wav", audio_spans=regions),
         answer("accept", audio="talk.wav", transcript="hello there"),
+        answer(
+            "accept",
+            audio="data:audio/wav;base64,eHh4",
+            path="rec/talk.wav",
+            chunk={"start": 60, "end": 65},
+            audio_spans=regions[:1],
+        ),
         answer("accept", audio="talk.wav", audio_spans=["no"]),
     ]
     with open_source(str(lay_out(tmp_path, {"set.jsonl": "\n".join(lines), "talk.wav": b"x"}))) as opened:
@@ -123,5 +130,6 @@ def test_prodigys_regions_of_sound_are_spans_with_their_labels(tmp_path: Path) -
         ("ANN", 0.5, 2.0),
         ("BO", 2.0, 3.5),
         ("hello there", None, None),
+        ("ANN", 60.5, 62.0),
     ]
     assert not isinstance(last, Row) and last.reason == "A span of the line is no JSON object."

@@ -138,6 +138,24 @@ def _of_region(region: Any) -> dict[str, Any]:
     return {"text": read_field(region.get("label"), "label", int), **span}
 
 
+def _in_file(said: Mapping[str, Any], line: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The span of a region in its file, where what was played is a part of that, as pyannote's recipes do it.
+
+    Args:
+        said: of the region, in the part.
+        line: of the answer.
+        name: which of the names in it is the file's.
+    """
+    chunk = line.get("chunk")
+    if "start_s" not in said or not isinstance(chunk, dict) or name != line.get("path"):
+        return {}
+    try:
+        begin = float(chunk["start"])
+    except (KeyError, TypeError, ValueError) as e:
+        raise ImportRowError("The chunk of the line has no start in seconds.") from e
+    return {end: said[end] + begin for end in ("start_s", "end_s")}
+
+
 def _shown(line: Mapping[str, Any]) -> str:
     """The text that was shown beside a medium; Prodigy's own loaders write the name of its file there."""
     text = read_field(line.get("text"), "text")
@@ -178,7 +196,7 @@ def _row(
         except ImportRowError as e:
             why = why or e
         else:
-            return Row(number, file.name, file, **facts)
+            return Row(number, file.name, file, **facts | _in_file(said, line, name))
     data = next(filter(is_data_url, names), "")
     if not data and why is not None:
         raise why
