@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mmdemo.data.side_names import Sides
 from mmdemo.data.source import Source, same_name
 from mmdemo.data.timed_texts import LABELS, TIMED_TEXTS, Cue, is_labels, read_timed
 from mmdemo.errors import ImportRowError, UserError
-from mmdemo.modality import MODALITIES
+from mmdemo.modality import MODALITIES, is_medium
 
 SUBTITLES = tuple(TIMED_TEXTS)
 TRACK = re.compile(r"labels?([ _-]?track)?([ _-]?\d*)", re.IGNORECASE)  # what Audacity calls its labels
@@ -93,21 +94,20 @@ class Subtitles:
             folder: sorted({path for path in named.values() if path.suffix.lower() in SUBTITLES})
             for folder, named in by_folder(source).items()
         }
+        self._of_languages: dict[tuple[Path, str], list[Path]] = {}  # by folder, and the name without one
+        for folder, beside in self._folders.items():
+            for path in beside:
+                for stem in _without_language(path):
+                    self._of_languages.setdefault((folder, stem), []).append(path)
+        self._media = Counter(file.parent for file in source.media)
 
     def of(self, file: Path) -> list[Path]:
         """Those of a file."""
         own = list(filter(self._is_timed, self._companions.of(file)))
         if own:
             return own[:1]
-        stem, beside = same_name(file.stem), self._folders.get(file.parent, ())
-        of_languages = [
-            path
-            for path in beside
-            if same_name(path.name).startswith(f"{stem}.")
-            and LANGUAGE.fullmatch(same_name(path.stem).removeprefix(stem))
-            and self._is_timed(path)
-        ]
-        return of_languages or self._track(file, beside)
+        named = self._of_languages.get((file.parent, same_name(file.stem)), ())
+        return list(filter(self._is_timed, named)) or self._track(file)
 
     def _is_timed(self, path: Path) -> bool:
         if path.suffix.lower() != LABELS:
@@ -116,12 +116,23 @@ class Subtitles:
             self._labels[path] = is_labels(self._source.head(path))
         return self._labels[path]
 
-    def _track(self, file: Path, beside: Sequence[Path]) -> list[Path]:
+    def _track(self, file: Path) -> list[Path]:
         """The only label.txt of a folder, where the file is the only one that it may be of."""
-        named = [p for p in beside if p.suffix.lower() == LABELS and TRACK.fullmatch(p.stem)]
-        if len(named) != 1 or not self._is_timed(named[0]):
+        if self._media[file.parent] != 1 or not is_medium(file):
             return []
-        return named if [f for f in self._source.media if f.parent == file.parent] == [file] else []
+        beside = self._folders.get(file.parent, ())
+        named = [p for p in beside if p.suffix.lower() == LABELS and TRACK.fullmatch(p.stem)]
+        return named if len(named) == 1 and self._is_timed(named[0]) else []
+
+
+def _without_language(path: Path) -> Iterator[str]:
+    """What the name of a file is, as it is compared, without that of a language: of talk.en.cc.srt talk, and
+    talk.en too.
+    """
+    parts = same_name(path.stem).split(".")
+    for count in (1, 2):
+        if LANGUAGE.fullmatch("".join(f".{part}" for part in parts[-count:])) and len(parts) > count:
+            yield ".".join(parts[:-count])
 
 
 IMPORTERS.add(SubtitledVideos.name, SubtitledVideos())
