@@ -26,7 +26,8 @@ FLAGS = (
     "--disable-component-update --disable-sync "
     "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
 )
-KNOWS_THE_STEPS = "localStorage.setItem('mmdemo.first-steps', JSON.stringify({ left: true }))"
+KNOWS_THE_STEPS = """if (location.protocol.startsWith("http"))  // a blank page has no storage
+  localStorage.setItem("mmdemo.first-steps", JSON.stringify({ left: true }))"""
 STORED = "cookies,local_storage,indexeddb,service_workers,cache_storage"  # by a page; the HTTP cache stays
 
 
