@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -56,7 +57,9 @@ def foresee_export(ws: Workspace, task: str, format: str, every: bool = False) -
     return Foreseen(exporter.about, pairs, *asked)
 
 
-def export_labels(ws: Workspace, out: Path, task: str, format: str, every: bool = False) -> Exported:
+def export_labels(
+    ws: Workspace, out: Path, task: str, format: str, every: bool = False, items: Collection[str] = ()
+) -> Exported:
     """Write every labelled pair of a task, with its files, below the folder `out`.
 
     Args:
@@ -66,6 +69,7 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str, every: bool 
         format: the name of an exporter.
         every: with every label that nobody took back, and not only the one in force; those of pairs that were
             removed stand in `removed.log`, a JSON object a line, without a file.
+        items: only the labels on these, and none of what was removed; empty: on all.
 
     Raises:
         UserError: an unknown format or one that has no place for the task's files, a folder that holds
@@ -80,10 +84,10 @@ def export_labels(ws: Workspace, out: Path, task: str, format: str, every: bool 
         with unfinished(out.parent) as temporary:
             made = temporary / "export"  # the folder may be called as what holds it, with its lock
             made.mkdir()
-            labels = Outgoing(ws, task, every, exporter, made)
+            labels = Outgoing(ws, task, every, exporter, made, items)
             _require_any(labels, task, format, exporter)
             path = exporter.write(made, labels)
-            if every:
+            if every and not items:
                 _write_removed(ws, task, made / REMOVED)
             put(made, out)
     except OSError as e:
@@ -127,7 +131,8 @@ def _require_any(labels: Outgoing, task: str, format: str, exporter: Exporter) -
     if labels.any():
         return
     if exporter.keeps is None:
-        raise UserError(f"There are no {task} labels to export.", "Label some pairs first.")
+        of = " on these items" if labels.chosen else ""
+        raise UserError(f"There are no {task} labels{of} to export.", "Label some pairs first.")
     raise UserError(
         f"There are no {task} labels that {format} has a place for: it leaves out {exporter.leaves_out[0]}.",
         "Label some pairs first, or choose another format.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -28,16 +28,26 @@ class Outgoing:
         every: whether every label leaves that nobody took back, and not only the one in force.
         exporter: the format.
         out: the export's folder, into which the files are copied unless the format packs them.
+        items: only the labels on these; empty: on all.
     """
 
-    def __init__(self, ws: Workspace, task: str, every: bool, exporter: Exporter, out: Path) -> None:
+    def __init__(
+        self,
+        ws: Workspace,
+        task: str,
+        every: bool,
+        exporter: Exporter,
+        out: Path,
+        items: Collection[str] = (),
+    ) -> None:
+        self.chosen = frozenset(items)
         self._ws, self._task, self._every, self._exporter, self._out = ws, task, every, exporter, out
         self._names = Names(modality_of(task))
         self.pairs = self.labels = 0
 
     def __iter__(self) -> Iterator[ExportedLabel]:
         self.pairs = self.labels = 0
-        for _, views in groupby(self._ws.pairs.each_label(self._task, self._every), lambda view: view.id):
+        for _, views in groupby(self._views(), lambda view: view.id):
             found = [label for label in self._of_pair(list(views)) if self._keeps(label)]
             self.pairs += bool(found)
             self.labels += len(found)
@@ -47,8 +57,11 @@ class Outgoing:
 
     def any(self) -> bool:
         """Whether there is anything to export."""
+        return any(self._keeps(label) for view in self._views() for label in self._of_pair([view]))
+
+    def _views(self) -> Iterator[PairView]:
         views = self._ws.pairs.each_label(self._task, self._every)
-        return any(self._keeps(label) for view in views for label in self._of_pair([view]))
+        return (view for view in views if not self.chosen or view.item in self.chosen)
 
     def _keeps(self, label: ExportedLabel) -> bool:
         return self._exporter.keeps is None or self._exporter.keeps(label)

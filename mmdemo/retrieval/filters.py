@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mmdemo.modality import modality_of
 from mmdemo.retrieval.query import Query
-from mmdemo.store.facets import Facets
 from mmdemo.store.workspace import Workspace
 
 
@@ -17,5 +16,5 @@ def wanted(ws: Workspace, task: str, query: Query) -> set[str] | None:
     if query.source:
         left.append(set(ws.items.ids(modality, query.source)))
     if query.choice:
-        left.append(Facets(ws.database, modality, task).ids(query.choice))
+        left.append(ws.facets.ids(modality, task, query.choice))
     return set.intersection(*left) if left else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
 
 from mmdemo.label_kinds import training_of
+from mmdemo.retrieval.candidates import Answer
 from mmdemo.store.pairs import PairView
+from mmdemo.store.texts import text_key
 
 Fit = Literal["best", "weaker", "none"]
 BEST, WEAKER = 0.5, 0.3  # the least probability of either
@@ -100,6 +102,38 @@ class Results:
                 for r in self.results
             ],
         }
+
+
+def shown_with(pairs: Sequence[PairView], asked: str) -> tuple[str, PairView | None]:
+    """The text to show with an item, and the pair whose label is what its marks say: with the query's words,
+    and where there are none with the text that is shown, which may be one that was crossed.
+
+    Args:
+        pairs: of the item, oldest first.
+        asked: the key of the query's words; empty: there are none.
+    """
+    text = best_text(pairs)
+    if not text and not asked:
+        text = next((p.text for p in reversed(pairs) if p.training == "negative" and not p.hidden), "")
+    key = asked or text_key(text)
+    return text, next((p for p in pairs if p.label and text_key(p.text) == key), None)
+
+
+def of_texts(found: Iterable[tuple[PairView, str, Answer]], own: Sequence[PairView]) -> list[Result]:
+    """The results of a search for texts.
+
+    Args:
+        found: each pair with its text and its place.
+        own: the pairs of the item that is searched by, whose labels say what people think of the texts.
+    """
+    said = {text_key(pair.text): pair for pair in own if pair.label}
+    results = []
+    for pair, text, answer in found:
+        label = said.get(text_key(text))
+        verdict = label.verdict if label else None
+        number = label.label if label else None
+        results.append(Result(pair.item, pair.name, text, answer.near, answer.number, verdict, label=number))
+    return results
 
 
 def best_text(pairs: Sequence[PairView]) -> str:

@@ -23,7 +23,7 @@ from mmdemo.retrieval.odds import DECIDED, at_search_rate, knows_more, of_search
 from mmdemo.retrieval.pages import HEAD, behind, in_order, page_of
 from mmdemo.retrieval.query import MAX_K, Query
 from mmdemo.retrieval.query_note import doubt_of
-from mmdemo.retrieval.results import Result, Results, best_text, cut
+from mmdemo.retrieval.results import Result, Results, cut, of_texts, shown_with
 from mmdemo.retrieval.serving import IndexKeeper, Serving
 from mmdemo.retrieval.shown import Shown
 from mmdemo.retrieval.speech.heard import HeardSounds
@@ -164,7 +164,7 @@ class Searcher(Carried):
         scores, rows = serving.index.search(vector[None], asked, allowed)
         near, less = scores[0], np.zeros(len(scores[0]), np.float32)
         if without and self._hubs is not None:
-            less = self._hubs.of_media(serving, rows[0])
+            less[:REACH] = self._hubs.of_media(serving, rows[0][:REACH])
         order = np.argsort(less - near, kind="stable")
         ids = file.keys_at(rows[0][order])
         kept = [at for at, item in zip(order.tolist(), ids, strict=True) if item != query.item][:wanted]
@@ -293,18 +293,18 @@ class Searcher(Carried):
         results = []
         for answer in answers:
             start, end = places.get(answer.id, (None, None))
-            same = [p for p in pairs[answer.id] if asked and text_key(p.text) == asked and p.label]
+            text, said = shown_with(pairs[answer.id], asked)
             results.append(
                 Result(
                     item=answer.id,
                     name=items[answer.id].name,
-                    text=best_text(pairs[answer.id]),
+                    text=text,
                     score=min(1.0, max(-1.0, answer.near)),  # ticks move it
                     probability=answer.number,
-                    verdict=same[0].verdict if same else None,
+                    verdict=said.verdict if said else None,
                     start=start,
                     end=end,
-                    label=same[0].label if same else None,
+                    label=said.label if said else None,
                     found_by="words" if answer.id in worded else "",
                 )
             )
@@ -364,7 +364,8 @@ class Searcher(Carried):
         answers = ordered(found, asked or len(texts), decide, self._beside(serving))
         page = answers[query.offset : query.offset + k]
         told = [(pairs[int(a.id)], texts[int(a.id)], a) for a in page]
-        results = [Result(p.item, p.name, text, a.near, a.number, verdict=None) for p, text, a in told]
+        own = self._ws.pairs.of_items(self._task, [query.item])[query.item] if query.item else []
+        results = of_texts(told, own)
         return self._ended(serving, query, results)
 
     def _texts_asked(self, serving: Serving, query: Query) -> int:

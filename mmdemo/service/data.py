@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace as replace_in
 from pathlib import Path
 
@@ -83,9 +83,11 @@ class Data:
     def _ended(self, order: Order) -> None:
         self._context.data_changed(order.task)
 
-    def export(self, task: str, format: str, out: Path, every_label: bool = False) -> Exported:
+    def export(
+        self, task: str, format: str, out: Path, every_label: bool = False, items: Collection[str] = ()
+    ) -> Exported:
         """Export the labels of a task into a new folder; arguments and errors as `export_labels`."""
-        return export_labels(self._ws, out, task, format, every_label)
+        return export_labels(self._ws, out, task, format, every_label, items)
 
     def foresee_export(self, task: str, format: str, every_label: bool = False) -> Foreseen:
         """What an export would leave out; arguments and errors as `export_labels`."""

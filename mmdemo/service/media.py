@@ -17,7 +17,7 @@ from mmdemo.models.protocols import Task
 from mmdemo.service.captions import CaptionCounts, answer
 from mmdemo.service.context import Context
 from mmdemo.service.searching import searcher_by
-from mmdemo.store.facets import Choice, Counts, Facets
+from mmdemo.store.facets import Choice, Counts
 from mmdemo.store.splits import ALL, HELD_OUT
 from mmdemo.store.tables import Item
 from mmdemo.store.texts import clean_text, short_id, text_key
@@ -188,7 +188,7 @@ class Media:
 
     def facets(self, task: Task, choice: Choice) -> Counts:
         """How many items of a task's collection each value of a facet would leave."""
-        return Facets(self._ws.database, modality_of(task).name, task).counts(choice)
+        return self._ws.facets.counts(modality_of(task).name, task, choice)
 
 
 def require_modality(item: Item, task: Task) -> None:

@@ -1,17 +1,22 @@
-"""How many items of a collection come from where and were answered how, and which these are: counted by the
-database, as a collection may have a hundred thousand items.
+"""How many items of a collection come from where and were answered how, and which these are.
+
+They are counted over what is kept in memory of each item, its source and a few bits: a collection may have a
+hundred thousand, and it is read again only when something of it has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED
 from mmdemo.store.database import Database
-from mmdemo.store.tables import Item, Label, Pair
+from mmdemo.store.tables import Change, Item, Label, Pair
 
 
 @dataclass(frozen=True)
@@ -37,58 +42,101 @@ class Counts:
     total: int  # that are left by what is chosen of both
 
 
+@dataclass(frozen=True)
+class _Items:
+    """What answers may show of a modality."""
+
+    at: tuple[int, ...]  # of what it was read
+    ids: list[str]  # N items
+    row_of: dict[str, int]
+    sources: list[str]  # in their order
+    source: np.ndarray  # (N,) the place of each item's in `sources`
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """How the items of a task were answered."""
+
+    at: tuple[int, ...]
+    items: _Items
+    given: dict[str, np.ndarray]  # (N,) bool by the kind of answer, and of UNLABELLED
+
+
 class Facets:
-    """The facets of what answers may show.
+    """The facets of what answers may show."""
 
-    Args:
-        database: of the workspace.
-        modality: of the items, by its name.
-        task: whose pairs count.
-    """
-
-    def __init__(self, database: Database, modality: str, task: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._shown = Item.listed & ~Item.hidden & (Item.modality == modality)
-        self._of_task = (Pair.task == task) & Pair.removed_id.is_(None)
+        self._items: dict[str, _Items] = {}  # by modality
+        self._answers: dict[str, _Answers] = {}  # by task
+        self._lock = threading.Lock()
 
-    def ids(self, choice: Choice) -> set[str]:
-        """The items that a choice leaves."""
-        query = select(Item.id).where(self._shown, self._answered(choice.answers), _from(choice.sources))
-        with self._database.read() as session:
-            return set(session.scalars(query))
+    def ids(self, modality: str, task: str, choice: Choice) -> set[str]:
+        """The items of a modality that a choice leaves, by the answers to pairs of a task."""
+        known = self._known(modality, task)
+        rows = np.flatnonzero(_answered(known, choice.answers) & _from(known.items, choice.sources))
+        return {known.items.ids[row] for row in rows.tolist()}
 
-    def counts(self, choice: Choice) -> Counts:
+    def counts(self, modality: str, task: str, choice: Choice) -> Counts:
         """What each value would leave: of every kind of answer, and of every source that there is."""
-        among = self._shown & _from(choice.sources)
-        of_kind = (
-            select(Label.verdict, func.count(Pair.item_id.distinct()))
-            .join(Pair, Pair.label_id == Label.id)
-            .join(Item, Item.id == Pair.item_id)
-            .where(self._of_task, among)
-            .group_by(Label.verdict)
+        known = self._known(modality, task)
+        answered, among = _answered(known, choice.answers), _from(known.items, choice.sources)
+        answers = {name: int((given & among).sum()) for name, given in known.given.items()}
+        left = np.bincount(known.items.source[answered], minlength=len(known.items.sources)).tolist()
+        return Counts(
+            answers, dict(zip(known.items.sources, left, strict=True)), int((answered & among).sum())
         )
-        not_yet = select(func.count()).select_from(Item).where(among, self._answered((UNLABELLED,)))
-        by_source = select(Item.source, func.count()).where(self._shown, self._answered(choice.answers))
-        every = select(Item.source).where(self._shown).distinct()
-        with self._database.read() as session:
-            known = {verdict: n for verdict, n in session.execute(of_kind)}
-            answers = {UNLABELLED: session.scalar(not_yet) or 0} | {n: known.get(n, 0) for n in LABEL_KINDS}
-            left = {s: n for s, n in session.execute(by_source.group_by(Item.source))}
-            sources = {source: left.get(source, 0) for source in sorted(session.scalars(every))}
-        total = sum(n for source, n in left.items() if not choice.sources or source in choice.sources)
-        return Counts(answers, sources, total)
 
-    def _answered(self, answers: Collection[str]) -> ColumnElement[bool]:
-        if not answers:
-            return true()
-        kinds = [name for name in answers if name != UNLABELLED]
-        said = select(Pair.item_id).join(Label, Label.id == Pair.label_id)
-        found = Item.id.in_(said.where(self._of_task, Label.verdict.in_(kinds)))
-        if UNLABELLED not in answers:
-            return found
-        answered = select(Pair.item_id).where(self._of_task, Pair.label_id.is_not(None))
-        return or_(Item.id.not_in(answered), found)
+    def _known(self, modality: str, task: str) -> _Answers:
+        with self._lock, self._database.read() as session:
+            change = session.scalar(select(func.max(Change.id))) or 0
+            listed = session.scalar(select(func.count()).select_from(Item).where(Item.listed)) or 0
+            at: tuple[int, ...] = (change, listed)
+            items = self._items.get(modality)
+            if items is None or items.at != at:
+                items = self._items[modality] = _read_items(session, modality, at)
+            at += (session.scalar(select(func.max(Label.id))) or 0,)
+            known = self._answers.get(task)
+            if known is None or known.items is not items or known.at != at:
+                known = self._answers[task] = _read_answers(session, task, items, at)
+            return known
 
 
-def _from(sources: Collection[str]) -> ColumnElement[bool]:
-    return Item.source.in_(sources) if sources else true()
+def _read_items(session: Session, modality: str, at: tuple[int, ...]) -> _Items:
+    shown = select(Item.id, Item.source).where(Item.listed, ~Item.hidden, Item.modality == modality)
+    rows = session.execute(shown).all()
+    ids, of = [row[0] for row in rows], [row[1] for row in rows]
+    sources = sorted(set(of))
+    place = {source: i for i, source in enumerate(sources)}
+    source = np.array([place[one] for one in of], np.int64)
+    return _Items(at, ids, {item: row for row, item in enumerate(ids)}, sources, source)
+
+
+def _read_answers(session: Session, task: str, items: _Items, at: tuple[int, ...]) -> _Answers:
+    given = {name: np.zeros(len(items.ids), bool) for name in (UNLABELLED, *LABEL_KINDS)}
+    given[UNLABELLED][:] = True
+    said = select(Pair.item_id, Label.verdict).join(Label, Label.id == Pair.label_id)
+    for item, verdict in session.execute(said.where(Pair.task == task, Pair.removed_id.is_(None))):
+        row = items.row_of.get(item)
+        if row is None:
+            continue
+        given[UNLABELLED][row] = False
+        if verdict in given:
+            given[verdict][row] = True
+    return _Answers(at, items, given)
+
+
+def _answered(known: _Answers, answers: Collection[str]) -> np.ndarray:
+    """(N,) bool of the items with one of some answers; none: all."""
+    if not answers:
+        return np.ones(len(known.items.ids), bool)
+    none = np.zeros(len(known.items.ids), bool)
+    return np.any([none, *(known.given[name] for name in answers if name in known.given)], axis=0)
+
+
+def _from(items: _Items, sources: Sequence[str]) -> np.ndarray:
+    """(N,) bool of the items from one of some sources; none: all."""
+    if not sources:
+        return np.ones(len(items.ids), bool)
+    places = [place for place, source in enumerate(items.sources) if source in sources]
+    return np.isin(items.source, places)

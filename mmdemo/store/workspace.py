@@ -36,6 +36,7 @@ from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.changes import ChangeLog
 from mmdemo.store.database import Database
 from mmdemo.store.durable import remove_abandoned
+from mmdemo.store.facets import Facets
 from mmdemo.store.folders import KnownFolders
 from mmdemo.store.grants import GrantLog
 from mmdemo.store.import_log import ImportLog
@@ -124,6 +125,7 @@ class Workspace:
         self.made = MadeFiles(self.folder / "cache")
         self._stills = Stills(self.made)
         self.items = ItemStore(self.database)
+        self.facets = Facets(self.database)
         scratch = MediaStore(self.folder / "scratch")
         self.scratch = ScratchArea(self.database, scratch, self.media, self.made, settings)
         self.imports = ImportLog(self.database)

@@ -74,7 +74,7 @@ mm.answers = (() => {
         result.found_by ? h("span", { class: "mm-faint" }, " found by its text") : null,
         h("span", { class: "mm-text", title: text }, text)),
       h("div", { class: "mm-row mm-actions" },
-        marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict, known: result.label, then: query ? then : undefined }),
+        !(query || result.text) ? h("span", { class: "mm-marks" }) : marks(result.item, query || text, { origin: "search", query, rank, version: model, said: result.verdict, known: result.label, then: query ? then : undefined }),
         h("button", { class: "mm-mark", type: "button", title: similarTitle, "aria-label": `More like ${text}`, onclick: similar }, mm.icon("same"))));
   }
   // What does not work with a query.

@@ -278,11 +278,6 @@ def test_captions_are_proposed_and_a_tick_is_a_label_that_a_second_press_takes_b
     assert app.ws.labels.total() == log + 2
 
 
-def test_what_is_not_there_is_said_to_be_no_good_match(served: Served, open_page: Open) -> None:
-    page = open_page(f"{served[1]}?view=search&text=quarterly+tax+report")
-    expect(page.get_by_text("No likely match found.")).to_be_visible()
-
-
 def test_a_folder_is_imported_browsed_and_exported(served: Served, open_page: Open, pictures: Path) -> None:
     app, address = served
     for i in range(6):

@@ -167,10 +167,71 @@ def test_a_link_to_texts_that_are_found_by_words_and_to_filters_reopens_exactly_
     box.get_by_role("button", name="Pictures", exact=True).click()
     expect(box.locator(".mm-card").first).to_be_visible()
     with page.expect_response("**/api/search"):
-        box.get_by_label("Label").select_option("unlabelled")
+        box.get_by_role("button", name="Only Not yet").press("Enter")
     expect(box.locator("[data-results]")).not_to_have_attribute("aria-busy", "true")
     found = shown(box)
     again = open_page(page.url).locator("#mm-image")
     expect(again.locator(".mm-card").first).to_be_visible(timeout=FIRST_S)
     assert shown(again) == found
-    expect(again.get_by_label("Label")).to_have_value("unlabelled")
+    expect(again.get_by_role("checkbox", name="Not yet")).to_be_checked()
+    expect(again.get_by_role("checkbox", name="Unsure")).not_to_be_checked()
+
+
+def test_a_tick_moves_the_answers_and_the_old_order_is_a_click_away_by_keyboard(
+    served: Served, open_page: Open
+) -> None:
+    page, box = searched(served, open_page, "a+car&all=1")
+    before = shown(box)
+    tick = box.locator(f".mm-card[data-item='{before[2]}'] .mm-mark.good")
+    tick.focus()
+    page.keyboard.press("Enter")
+    note = box.locator(".mm-learned")
+    expect(note).to_contain_text("1 answer: results reordered.")
+    expect(tick).to_be_focused()
+    expect(box.locator(f".mm-card[data-item='{before[2]}'] .mm-moved")).to_contain_text("↑")
+    moved = shown(box)
+    assert moved != before
+    note.get_by_role("button", name="Show the old order").press("Enter")
+    expect(note).to_contain_text("The order without people's answers.")
+    assert shown(box) == before
+    expect(tick).to_have_attribute("aria-pressed", "true")
+    note.get_by_role("button", name="Show the new order").press("Enter")
+    expect(note).to_contain_text("results reordered")
+    assert shown(box) == moved
+    note.get_by_role("button", name="Undo").press("Enter")
+    expect(note).to_have_count(0)
+    assert shown(box) == before
+    box.get_by_role("button", name="Show more", exact=True).press("Enter")
+    expect(box.locator(".mm-card")).to_have_count(2 * len(before))
+    assert shown(box)[: len(before)] == before
+
+
+def test_selected_pictures_are_answered_at_once_taken_back_and_hidden(
+    served: Served, open_page: Open
+) -> None:
+    app, _ = served
+    page, box = searched(served, open_page, "fruit&all=1")
+    first, second, third = shown(box)[:3]
+    boxes = [box.locator(f".mm-card[data-item='{item}'] .mm-choose") for item in (first, second, third)]
+    boxes[0].focus()
+    page.keyboard.press("Space")
+    boxes[2].click(modifiers=["Shift"])
+    bar = box.get_by_role("region", name="What is selected")
+    expect(bar).to_contain_text("3 selected")
+    labels = app.ws.labels.total()
+    bar.get_by_role("button", name="Fits", exact=True).click()
+    toast = page.locator("#mm-toasts")
+    expect(toast).to_contain_text("Saved: 3 answers")
+    expect(bar).to_be_hidden()
+    expect(box.locator(".mm-mark.good[aria-pressed=true]")).to_have_count(3)
+    assert app.ws.labels.total() == labels + 3
+    toast.get_by_role("button", name="Undo").click()
+    expect(box.locator(".mm-mark.good[aria-pressed=true]")).to_have_count(0)
+    boxes[1].check()
+    bar.get_by_role("button", name="Hide", exact=True).click()
+    expect(box.locator(f".mm-card[data-item='{second}']")).to_have_count(0)
+    toast.get_by_role("button", name="Undo").click()
+    expect(box.locator(f".mm-card[data-item='{second}']")).to_have_count(1)
+    boxes[0].check()
+    page.keyboard.press("Escape")
+    expect(bar).to_be_hidden()

@@ -44,6 +44,10 @@ def test_an_export_comes_back_the_same(
         ws.labels.add_on(TASK, item.id, texts[i], new, "t")
     done = export_labels(ws, tmp_path / "out", TASK, format)
     assert (done.pairs, done.labels) == (4, 4)
+    chosen = [item.id for item in ws.items.listed("image")[:2]]
+    assert export_labels(ws, tmp_path / "some", TASK, format, items=chosen).pairs == 2
+    with pytest.raises(UserError, match="no image-text labels on these items"):
+        export_labels(ws, tmp_path / "none", TASK, format, items=["gone"])
     other = make_app("other", samples=False).ws
     report = import_source(other, str(tmp_path / "out"), TASK)
     assert (report.pairs, report.labels, report.skipped) == (4, 4, [])

@@ -10,6 +10,7 @@ from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.results import BEST
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
+from mmdemo.store.changes import HIDE, SHOW, Target
 from mmdemo.store.labels import NewLabel
 
 WORDS = "an animal"
@@ -73,6 +74,11 @@ def test_a_facet_counts_what_each_value_would_leave_beside_what_is_chosen_of_the
     assert sum(found["facets"]["sources"].values()) == whole["total"] == app.ws.items.count("image")
     left = ask(app, "search", query=WORDS, facets=True, answers=[UNLABELLED])["facets"]
     assert left["total"] == left["answers"][UNLABELLED] and left["sources"]["elsewhere"] == 0
+    app.curation.make(HIDE, Target((item,)), False)
+    hidden = ask(app, "search", query=WORDS, facets=True)["facets"]
+    assert hidden["total"] == whole["total"] - 1 and "elsewhere" not in hidden["sources"]
+    app.curation.make(SHOW, Target((item,)), False)
+    assert ask(app, "search", query=WORDS, facets=True, sources=["elsewhere"])["facets"]["total"] == 1
     with pytest.raises(UserError, match="There is no answer 'perhaps'"):
         ask(app, "search", query=WORDS, answers=["perhaps"])
 
@@ -82,3 +88,17 @@ def test_filters_of_a_query_leave_what_all_of_them_leave(app: App) -> None:
     tick(app, ids[0], "match")
     found = app.media.search(Query(text=WORDS, k=60, everything=True, state="match", source="nowhere"))
     assert found.results == ()
+
+
+def test_ticks_on_a_search_by_a_picture_are_there_when_it_is_made_again(app: App) -> None:
+    seen = {"item": items(app, k=1)[0], "k": 10}
+    first, second = [row for row in ask(app, "search", **seen)["results"] if not row["verdict"]][:2]
+    tick(app, first["item"], "match", first["text"])
+    tick(app, second["item"], "mismatch", second["text"])
+    again = {row["item"]: row for row in ask(app, "search", **seen)["results"]}
+    assert (again[first["item"]]["text"], again[first["item"]]["verdict"]) == (first["text"], "match")
+    assert (again[second["item"]]["text"], again[second["item"]]["verdict"]) == (second["text"], "mismatch")
+    text = ask(app, "search", **seen, target="text", everything=True)["results"][0]["text"]
+    tick(app, seen["item"], "match", text)
+    found = ask(app, "search", **seen, target="text", everything=True)["results"]
+    assert [row["verdict"] for row in found if row["text"] == text] == ["match"]

@@ -22,9 +22,11 @@ from mmdemo.service.app import App
 from mmdemo.service.context import check_source
 from mmdemo.service.exchange import batch_folder, new_folder, offer, pack
 from mmdemo.service.operations.requests import (
+    FEW,
     LOCAL,
     Answer,
     Count,
+    FewLines,
     Name,
     NothingRequest,
     OneOf,
@@ -334,6 +336,7 @@ class ExportRequest(Request):
     format: Format = Field("jsonl")
     out: Name = Field("", description="a new folder; empty: a zip to fetch", json_schema_extra=LOCAL)
     every_label: bool = Field(False, description=EVERY)
+    items: FewLines = Field([], description=f"only the labels on these items, at most {FEW}; empty: on all")
 
 
 class ExportAnswer(Answer):
@@ -347,11 +350,12 @@ class ExportAnswer(Answer):
 @operation("export", role="trainer", public=True)
 def export(app: App, request: ExportRequest) -> ExportAnswer:
     """Export the labels with their files."""
+    of = request.every_label, request.items
     if request.out:
-        made = app.data.export(request.task, request.format, Path(request.out), request.every_label)
+        made = app.data.export(request.task, request.format, Path(request.out), *of)
         return ExportAnswer(**made.as_json())
     folder = new_folder()
-    done = app.data.export(request.task, request.format, folder / "labels", request.every_label).as_json()
+    done = app.data.export(request.task, request.format, folder / "labels", *of).as_json()
     packed = pack(folder / "labels", f"mmdemo-{request.task}-{request.format}")
     return ExportAnswer(**done | {"path": offer(packed)})
 

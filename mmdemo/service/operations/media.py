@@ -180,7 +180,9 @@ class ResultRow(Answer):
     probability: float | None = Field(description="that it is right, of what a search asks; of likes null")
     start: float | None = Field(description="seconds, where the query was found in sound or video")
     end: float | None
-    verdict: str | None = Field(None, description="of a label on this item with the query's own words")
+    verdict: str | None = Field(
+        None, description="of a label with the query's own words; without words: with the text that is shown"
+    )
     fit: str = Field("", description='"best", "weaker" or "none": how well it fits')
     found_by: str = Field("", description='"words" where a text of it holds those of the query')
     label: int | None = Field(None, description="the number of the label that says the verdict")
@@ -208,7 +210,7 @@ class SearchRequest(Request):
     )
     answers: FewLines = Field([], description=f"only items that were answered so; {UNLABELLED}: not yet")
     sources: FewLines = Field([], description="only items from these sources")
-    feedback: bool = Field(True, description="whether answers of people to these words move the others")
+    feedback: bool = Field(True, description="move the others by what people answered to these words")
     facets: bool = Field(False, description="count what each answer and source would leave")
 
     @property

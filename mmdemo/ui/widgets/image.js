@@ -249,15 +249,13 @@ captions.oninput = () => { captions.dataset.given = lit = ""; remember(); };
 wireSearch();
 
 /* Another version was chosen in the header: what is shown is asked for again */
-const otherVersion = () => { remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); if (state.view === "search" && $("[data-results]").children.length) search(asked); };
+const otherVersion = () => { remember(); if (state.item && state.view === "align") align(); if (state.item && state.view === "caption") propose(); if (state.view === "search") searchAgain(); };
 
 /* What a link says, or the first sample */
 const NONE = [...stage.childNodes];
 let begun = null;
 async function begin(link) {
   const start = await mm.begin("image-text", link, state, otherVersion);
-  $("[data-state]").append(...mm.options(mm.kinds));
-  $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));
   $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name,
     onclick: () => choose(s.item, s.texts[0] || "", s.texts.length ? [s.texts[0], ...start.samples.filter((o) => o !== s && o.texts.length).slice(0, 2).map((o) => o.texts[0])] : null) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
   return start;
@@ -299,6 +297,6 @@ async function askAgain(link, first) {
   const quicker = first && ["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn);
   if (!quicker && state.view === "align" && captions.value) await align();
   if (!quicker && state.view === "caption" && state.item) propose();
-  if (!quicker && state.view === "search" && (link.text || link.item)) search({ by: Boolean(link.by && state.item) || !link.text, all: Boolean(link.all) });
+  if (!quicker && state.view === "search" && (link.text || link.item)) ask({ by: Boolean(link.by && state.item) || !link.text, all: Boolean(link.all) }, PAGE);
   if (first) tellOfStronger();
 }

@@ -1,18 +1,22 @@
 // The Search view: the best matches, the weaker ones folded, each with what people said of it.
 const PAGE = 60;  // results at once: more than are judged by all that is known of them, so that where the good ones end is seen
+const SORTS = { best: "best first", unsure: "least certain first", newest: "newest first", name: "name" };
 let asked = {};  // by: also or only by the picture; all: whether the weaker ones are unfolded
-let target = "media";
+let target = "media", sort = "best", old = false;  // old: in the order without what people said of the answers
+let found = null;  // what is shown: the answer, with the results of all pages so far, and what was asked
 
 /* What is asked for, as the link says it */
-const wishes = () => mm.answers.wishes(element, { ...asked, find: target === "media" ? "" : target });
+const wishes = () => ({ by: asked.by ? "item" : "", find: target === "media" ? "" : target, all: asked.all ? "1" : "", sort: sort === "best" ? "" : sort, old: old ? "1" : "", ...facetsForLink() });
 function wishFor(link) {
-  mm.answers.choose(element, link);
   find(link.find === "text" ? "text" : "media");
+  sort = link.sort in SORTS ? link.sort : "best";
+  old = Boolean(link.old);
+  facetsOfLink(link);
   asked = { by: Boolean(link.by), all: Boolean(link.all) };
 }
 function find(what) {
-  target = what;
-  for (const b of element.querySelectorAll("[data-find]")) b.setAttribute("aria-pressed", b.dataset.find === what);
+  target = $(".mm-found").dataset.find = what;
+  for (const b of element.querySelectorAll(".mm-search [data-find]")) b.setAttribute("aria-pressed", b.dataset.find === what);
 }
 // Words that stand there are sought too, and the button says so; without a picture it asks for one.
 function named() {
@@ -21,22 +25,62 @@ function named() {
   $("[data-other]").hidden = !state.item;
 }
 
+/* Asking: page after page, which are cut from one order */
+const request = ({ query, by }) => ({ k: PAGE, query, item: by ? state.item : "", version: state.version, target, everything: true, sort, feedback: !old, facets: target === "media", ...(target === "media" ? chosen : {}) });
+async function pages(what, many) {
+  const body = request(what), answer = await api("search", body);
+  while (answer.results.length < many) {
+    const { results } = await api("search", { ...body, facets: false, offset: answer.results.length });
+    if (!results.length) break;
+    answer.results.push(...results);
+  }
+  return answer;
+}
+function search({ by = false, all = false } = {}) {
+  if (words.value.trim() !== found?.query || by !== found?.by) old = false;  // another question
+  return ask({ by, all }, PAGE);
+}
+const searchAgain = () => (found ? ask(asked, found.answer.results.length) : null);
+function ask({ by = false, all = false }, many) {
+  const box = $("[data-results]"), query = words.value.trim();
+  asked = { by, all };
+  if (!query && !by) return fail(box, new Error("There is nothing to look for. Write some words, or search by a picture."));
+  if (by && !state.item) return fail(box, new Error("There is no picture to search by. Drop one anywhere on the page, or choose a file."));
+  remember(true);
+  const what = { query, by, target, sort, old, ...facetsForLink() };
+  const wait = (working) => { if (!box.querySelector(".mm-head")) box.replaceChildren(working); };
+  return into(box, () => pages(what, many), (answer) => {
+    found = { ...what, answer };
+    if (answer.facets) drawFacets(answer.facets);
+    draw();
+    if (!old && (answer.ticked || answer.crossed)) tellMoves(found);
+  }, wait);
+}
+async function showMore() {
+  const mine = found, { results } = await api("search", { ...request(mine), facets: false, offset: mine.answer.results.length });
+  if (mine !== found) return;
+  mine.answer.results.push(...results);
+  mine.over = !results.length;
+  draw();
+}
+
 /* The answer in one sentence, and what stands below it */
 const titleOf = (result) => result.text || result.file;
+const byLikeness = () => (found.target === "text" ? Boolean(found.query) : found.by);
 // Which results stand above the fold: the good ones; where there is none, those that may fit; of likes, which have no
 // percent, all. What somebody has answered stays among them, to be answered otherwise.
-function above(results, byLikeness) {
+function above(results) {
   const sure = results.some((r) => r.fit === "best"), fits = (r) => r.fit === "best" || (!sure && r.fit === "weaker"), any = results.some(fits);
-  return results.map((r) => byLikeness || fits(r) || (any && Boolean(r.verdict)));
+  return results.map((r) => byLikeness() || fits(r) || (any && Boolean(r.verdict)));
 }
-function headline(results, stands, byLikeness) {
+function headline(results, stands) {
   const fit = results.filter((r, i) => stands[i] && r.fit !== "none"), n = fit.length, sure = fit.some((r) => r.fit === "best");
   if (!results.length) return "Nothing is left with these filters";
-  if (byLikeness) return target === "text" ? "The texts most alike" : "The pictures most alike";
+  if (byLikeness()) return found.target === "text" ? "The texts most alike" : "The pictures most alike";
   if (!n) return "No good match";
-  return `${n === PAGE ? "At least " : ""}${sure ? many(n, "good match", "good matches") : many(n, "possible match", "possible matches")}`;
+  return `${n === results.length && n >= PAGE ? "At least " : ""}${sure ? many(n, "good match", "good matches") : many(n, "possible match", "possible matches")}`;
 }
-const hit = (result, rank, query, model) => mm.answers.card(result, rank, query, model, {
+const hit = (result, rank, query, model) => selectable(mm.answers.card(result, rank, query, model, {
   openTitle: "Align this picture",
   open: async () => {
     open("align");
@@ -48,59 +92,99 @@ const hit = (result, rank, query, model) => mm.answers.card(result, rank, query,
   },
   similarTitle: "More like this picture",
   similar: () => { words.value = ""; show(result.item, titleOf(result)); search({ by: true }); },
-  then: () => { if (words.value.trim() === query) search(asked); },  // what people say of answers moves the others
-});
+  then: () => { if (words.value.trim() === query) searchAgain(); },  // what people say of answers moves the others
+}), result, rank);
 const textHit = (result, rank, byPicture, model) => h("div", { class: "mm-line" },
   h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, result.text), mm.answers.likely(result, model)),
-  state.item && byPicture ? marks(state.item, result.text, { origin: "search", rank, version: model }) : null);
+  state.item && byPicture ? marks(state.item, result.text, { origin: "search", rank, version: model, said: result.verdict, known: result.label }) : null);
+const grid = (nodes) => h("div", { class: found.target === "text" ? "mm-lines" : "mm-cards" }, nodes);
 
 // The weaker ones, closed until somebody wants them: a few are seen beside how many they are.
 function folded(nodes, peek, what) {
-  const shown = h("summary", {}, mm.icon("right"), h("h2", {}, `${many(nodes.length, "weaker match", "weaker matches")}`), h("span", { class: "mm-small" }, what),
+  const shown = h("summary", {}, mm.icon("right"), h("h2", {}, many(nodes.length, "weaker match", "weaker matches")), h("span", { class: "mm-small" }, what),
     h("span", { class: "mm-peek", "aria-hidden": "true" }, peek.slice(0, 5).map((r) => h("img", { src: thumb(r.item, 96), alt: "", loading: "lazy" }))));
-  const fold = h("details", { class: "mm-fold", open: Boolean(asked.all), ontoggle: () => { asked = { ...asked, all: fold.open }; remember(); } }, shown, grid(nodes));
+  const fold = h("details", { class: "mm-fold", open: Boolean(asked.all), ontoggle: () => { if (fold.isConnected && fold.open !== Boolean(asked.all)) { asked = { ...asked, all: fold.open }; remember(); } } }, shown, grid(nodes), further());
   return fold;
 }
-const grid = (nodes) => h("div", { class: target === "text" ? "mm-lines" : "mm-cards" }, nodes);
-
-// That what people said of answers has moved them.
-function reordered({ ticked = 0, crossed = 0 }) {
-  if (!ticked && !crossed) return null;
-  const did = [ticked && "what is like the ticked moved up", crossed && ticked && "what is like the crossed moved down", crossed && !ticked && "what was crossed moved down"].filter(Boolean).join(", ");
-  return h("div", { class: "mm-tip mm-learned", role: "status" }, mm.icon("star"),
-    h("span", {}, h("b", {}, `${many(ticked + crossed, "answer")}: results reordered. `), `${capital(did)}. The answers also go to the next fine-tune.`));
+// To the last picture, a page at a time.
+function further() {
+  const { results, facets } = found.answer, total = found.target === "media" && facets ? facets.total : 0;
+  if (found.over || results.length % PAGE || (total && results.length >= total)) return null;
+  const button = h("button", { class: "mm-button", type: "button", onclick: () => { button.disabled = true; showMore().catch((e) => { button.disabled = false; toast(e.message, true); }); } }, "Show more");
+  return h("p", { class: "mm-further" }, button, h("span", { class: "mm-small" }, total ? `${results.length} of ${total.toLocaleString("en")} shown` : ""));
 }
-
-function search({ by: byPicture = false, all = false } = {}) {
-  const box = $("[data-results]"), query = words.value.trim();
-  asked = { by: byPicture, all };
-  if (!query && !byPicture) return fail(box, new Error("There is nothing to look for. Write some words, or search by a picture."));
-  if (byPicture && !state.item) return fail(box, new Error("There is no picture to search by. Drop one anywhere on the page, or choose a file."));
-  remember(true);
-  const body = { k: PAGE, query, item: byPicture ? state.item : "", version: state.version, ...mm.answers.request(wishes()), everything: true };
-  return into(box, () => api("search", body), (answer) => draw(box, answer, query, byPicture));
+function head(results, stands) {
+  const of = found.answer.facets?.total, by = h("select", { "aria-label": "Sort", onchange: () => { sort = by.value; searchAgain(); } }, Object.entries(SORTS).map(([name, said]) => h("option", { value: name }, said)));
+  by.value = sort;
+  const beside = [of === undefined ? "" : `of ${many(of, "picture", "pictures").replace(/\d+/, (n) => Number(n).toLocaleString("en"))}`, found.by && found.query && byLikeness() ? `like it and “${found.query}”` : ""].filter(Boolean).join(", ");
+  return h("div", { class: "mm-head" }, h("h1", { "aria-live": "polite" }, headline(results, stands)), h("span", { class: "mm-small" }, beside),
+    found.target === "media" && !byLikeness() ? h("label", { class: "mm-sort" }, h("span", {}, "Sort "), by) : null);
 }
-function draw(box, answer, query, byPicture) {
-  const byLikeness = target === "text" ? Boolean(query) : byPicture;
-  const nodes = answer.results.map((r, i) => (target === "text" ? textHit(r, i + 1, byPicture, answer.model) : hit(r, i + 1, query, answer.model)));
-  const stands = above(answer.results, byLikeness), best = nodes.filter((_, i) => stands[i]), weak = nodes.filter((_, i) => !stands[i]);
+function draw() {
+  const box = $("[data-results]"), { answer, query, by } = found, { results, model } = answer, settle = moving(box);
+  const nodes = results.map((r, i) => (found.target === "text" ? textHit(r, i + 1, by, model) : hit(r, i + 1, query, model)));
+  const stands = above(results), best = nodes.filter((_, i) => stands[i]), weak = nodes.filter((_, i) => !stands[i]);
   box.replaceChildren(...[
-    h("div", { class: "mm-head" }, h("h1", { "aria-live": "polite" }, headline(answer.results, stands, byLikeness)), h("span", { class: "mm-small" }, byLikeness && query && byPicture ? `by the picture and “${query}”` : "")),
-    mm.answers.told(answer), reordered(answer),
+    head(results, stands), mm.answers.told(answer), reordered(answer),
     best.length ? grid(best) : null,
-    weak.length ? folded(weak, target === "text" ? [] : answer.results.filter((_, i) => !stands[i]), query ? `probably not ${query}` : "probably not of this picture") : null,
+    !weak.length && results.length ? further() : null,
+    !results.length && filtered() ? h("p", {}, h("button", { class: "mm-button", type: "button", onclick: clearFacets }, "Clear the filters")) : null,
+    weak.length ? folded(weak, found.target === "text" ? [] : results.filter((_, i) => !stands[i]), query ? `probably not ${query}` : "probably not of this picture") : null,
   ].filter(Boolean));
+  drawMoves();
+  keepPicked();
+  settle();
+}
+
+/* What people said of answers moves the others: a note, how far each has moved, and the order before it */
+function reordered({ results, ticked = 0, crossed = 0 }) {
+  const order = (words, to) => h("button", { class: "mm-link", type: "button", onclick: () => { old = to; searchAgain(); } }, words);
+  if (found.old) return h("div", { class: "mm-tip mm-learned", role: "status" }, mm.icon("star"), h("span", {}, h("b", {}, "The order without people's answers.")), order("Show the new order", false));
+  if (!ticked && !crossed) return null;
+  const did = ticked ? `what is like the ticked moved up${crossed ? ", what is like the crossed down" : ""}` : "what was crossed moved down";
+  const last = results.reduce((max, r) => Math.max(max, r.verdict ? r.label : 0), 0);
+  return h("div", { class: "mm-tip mm-learned", role: "status" }, mm.icon("star"),
+    h("span", {}, h("b", {}, `${many(ticked + crossed, "answer")}: results reordered. `), `${capital(did)}. The answers also go to the next fine-tune.`),
+    order("Show the old order", true), last ? h("button", { class: "mm-link", type: "button", onclick: () => undoLast(last) }, "Undo") : null);
+}
+function undoLast(label) {
+  mm.outbox.takeBack({ label }).receipt.then((got) => { if (got.undone) mm.saved(`Label ${got.undone} taken back by label ${got.label}`); searchAgain(); }, (e) => toast(e.message, true));
+}
+// By how many places each has moved: the same is asked for without the answers.
+async function tellMoves(mine) {
+  if (sort !== "best" || mine.target === "text") return;
+  const before = await api("search", { ...request(mine), feedback: false, facets: false }).catch(() => null);
+  if (!before || mine !== found) return;
+  const was = new Map(before.results.map((r, i) => [r.item, i]));
+  mine.moved = mine.answer.results.slice(0, PAGE).map((r, i) => [r.item, was.has(r.item) ? was.get(r.item) - i : 0]).filter(([, up]) => up);
+  drawMoves();
+}
+function drawMoves() {
+  for (const [item, up] of found.moved || []) element.querySelector(`[data-results] .mm-card[data-item="${item}"]`)?.append(h("span", { class: "mm-moved", title: `Moved ${up > 0 ? "up" : "down"} by people's answers` }, `${up > 0 ? "↑" : "↓"}${Math.abs(up)}`));
+}
+// Cards go to their new places, and the focus stays where it was.
+function moving(box) {
+  const cards = () => [...box.querySelectorAll("[data-item]")].filter((card) => card.offsetParent);
+  const was = new Map(cards().map((card) => [card.dataset.item, card.getBoundingClientRect()]));
+  const at = document.activeElement, card = box.contains(at) && at.closest("[data-item]"), which = card ? [...card.querySelectorAll("button, input")].indexOf(at) : -1;
+  return () => {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    for (const one of calm ? [] : cards()) {
+      const from = was.get(one.dataset.item), to = one.getBoundingClientRect();
+      if (from && (from.x !== to.x || from.y !== to.y)) one.animate([{ transform: `translate(${from.x - to.x}px, ${from.y - to.y}px)` }, { transform: "none" }], { duration: 240, easing: "cubic-bezier(.2, .7, .2, 1)" });
+    }
+    if (which >= 0) box.querySelector(`[data-item="${card.dataset.item}"]`)?.querySelectorAll("button, input")[which]?.focus({ preventScroll: true });
+  };
 }
 
 function wireSearch() {
-  const picked = (e) => { if ($("[data-results]").children.length) search(asked); e?.preventDefault(); };
   $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
   $("[data-similar]").onclick = () => (state.item ? search({ by: true }) : file.click());
   $("[data-other]").onclick = () => file.click();
   $("[data-other]").append(mm.icon("upload"));
   $(".mm-ask-box").prepend(mm.icon("search"));
-  for (const b of element.querySelectorAll("[data-find]")) b.onclick = () => { find(b.dataset.find); picked(); };
-  for (const name of ["state", "source"]) $(`[data-${name}]`).onchange = picked;
+  for (const b of element.querySelectorAll(".mm-search [data-find]")) b.onclick = () => { find(b.dataset.find); if (found) ask(asked, PAGE); };
   words.addEventListener("input", named);
+  $(".mm-found").addEventListener("keydown", (e) => { if (e.key === "Escape" && picked.size && !e.defaultPrevented) clearBulk(); });
   named();
 }

@@ -1,0 +1,46 @@
+// What is searched among: answers and sources, each with how many pictures it leaves. Nothing chosen means all.
+const FACETS = { answers: "Answered by people", sources: "Came from" };
+const chosen = { answers: [], sources: [] };
+const CALLED = { unlabelled: "Not yet", samples: "Samples", upload: "Uploaded here", ...Object.fromEntries(mm.kinds.map((kind) => [kind.name, kind.title])) };
+const filtered = () => Object.values(chosen).some((values) => values.length);
+let counted = null;  // the counts of the newest answer
+
+// A link names them in one text each: names of answers hold no comma, sources no line's end.
+const BETWEEN = { answers: ",", sources: "\n" };
+const facetsOfLink = ({ only = "", from = "" }) => { for (const [name, text] of [["answers", only], ["sources", from]]) chosen[name] = text.split(BETWEEN[name]).filter(Boolean); };
+const facetsForLink = () => ({ only: chosen.answers.join(BETWEEN.answers), from: chosen.sources.join(BETWEEN.sources) });
+
+function pick(name, values) {
+  const all = Object.keys(counted[name]);
+  chosen[name] = values.length === all.length ? [] : values;
+  searchAgain();
+}
+function toggle(name, value, on) {
+  const all = Object.keys(counted[name]), before = chosen[name].length ? chosen[name] : all;
+  pick(name, all.filter((one) => (one === value ? on : before.includes(one))));
+}
+const isOnly = (name, value) => chosen[name].length === 1 && chosen[name][0] === value;
+const only = (name, value) => pick(name, isOnly(name, value) ? [] : [value]);
+function clearFacets() {
+  for (const name of Object.keys(chosen)) chosen[name] = [];
+  searchAgain();
+}
+function facetRow(name, value, n) {
+  const said = CALLED[value] || value, on = !chosen[name].length || chosen[name].includes(value);
+  const box = h("input", { type: "checkbox", checked: on, "data-facet": `${name} ${value}`, onchange: () => toggle(name, value, box.checked) });
+  return h("li", {}, h("label", {}, box, h("span", { title: said }, said), h("span", { class: "mm-count" }, n.toLocaleString("en"))),
+    h("button", { class: "mm-link", type: "button", "aria-label": `${isOnly(name, value) ? "All" : `Only ${said}`}: ${FACETS[name]}`, onclick: () => only(name, value) }, isOnly(name, value) ? "all" : "only"));
+}
+function drawFacets(facets) {
+  counted = facets;
+  const rail = $("[data-facets]"), had = rail.contains(document.activeElement) && document.activeElement.dataset.facet;
+  rail.replaceChildren(...Object.entries(FACETS).filter(([name]) => Object.keys(facets[name]).length > 1 || chosen[name].length).map(([name, title]) => h("fieldset", { class: "mm-facet" }, h("legend", {}, title), h("ul", { role: "list" }, Object.entries(facets[name]).map(([value, n]) => facetRow(name, value, n))))),
+    filtered() ? h("button", { class: "mm-link", type: "button", onclick: clearFacets }, "Clear the filters") : "");
+  if (had) rail.querySelector(`[data-facet="${CSS.escape(had)}"]`)?.focus();
+  const chip = (words, on, press) => h("button", { class: "mm-chip", type: "button", "aria-pressed": String(on), onclick: press }, words);
+  const sources = Object.keys(facets.sources);
+  $("[data-chips]").replaceChildren(
+    h("button", { class: "mm-chip", type: "button", "aria-expanded": String(rail.classList.contains("open")), onclick: (e) => e.currentTarget.setAttribute("aria-expanded", rail.classList.toggle("open")) }, mm.icon("filter"), "Filter"),
+    chip("All", !filtered(), clearFacets), chip(CALLED.unlabelled, isOnly("answers", "unlabelled"), () => only("answers", "unlabelled")),
+    ...(sources.length > 1 ? sources.slice(0, 3) : []).map((source) => chip(CALLED[source] || source, isOnly("sources", source), () => only("sources", source))));
+}
