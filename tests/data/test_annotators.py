@@ -210,6 +210,7 @@ SHORT: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     (short(image="1.png", caption="a cat", verdict="mismatch"), [("a cat", "mismatch")]),
     (short(image="1.png", text="a cat", label=BOXES), [("a cat", "")]),
     (short(image="1.png", label=BOXES), [("car", "")]),
+    (short(image="s3://bucket/a/1.png", kinds=[["Animal", "Dog"], ["Pet"]]), [("Dog", ""), ("Pet", "")]),
 ]
 
 
@@ -226,6 +227,14 @@ def test_label_studios_short_exports_are_read(tmp_path: Path, form: str) -> None
             assert opened.chosen.importer.name == "label-studio-min"
         assert [(row.text, row.verdict) for row in rows] == expected
         assert {(row.annotator, row.split) for row in rows} == {("7", "train" if number == 0 else "")}
+
+
+def test_what_a_second_control_of_label_studio_says_is_told_to_be_left_out(tmp_path: Path) -> None:
+    task = short(image="1.png", label=BOXES, choice="street", ref="a/b")
+    folder = lay_out(tmp_path, {"project-1.json": json.dumps([task]), "1.png": ""})
+    _, found, _, notes = read_all(folder, "image-text")
+    assert found == {"1.png": (["car"], "")}
+    assert notes == ["Texts are those of the control label: what choice says is left out."]
 
 
 def test_regions_of_label_studios_short_export_are_spans_with_their_transcripts(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from mmdemo.data.columns import FILE_COLUMNS, OF_MODALITY, OWN, TEXT_COLUMNS, sa
 from mmdemo.data.data_urls import data_of, is_data_url
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, attempt_several, read_field
-from mmdemo.data.source import Source
+from mmdemo.data.source import Source, is_address
 from mmdemo.errors import ImportRowError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.store.splits import SPLIT_NAMES, split_names
@@ -188,8 +188,8 @@ def file_column(data: Mapping[str, Any], modality: str) -> str:
 
 def file_of(source: Source, address: str) -> Path:
     """The file that an address of Label Studio's means, beside the tasks."""
-    if "://" in address.split("?")[0] and not address.startswith("file://"):
-        raise ImportRowError(f"{address[:80]} is on the network: save it beside the tasks.")
+    if is_address(address) and not address.startswith("file://") and SERVED not in address:
+        return source.find(address)  # the file of its name: nothing is fetched
     name = unquote(address.partition(SERVED)[2] or address).lstrip("/")
     try:
         return source.find(name)

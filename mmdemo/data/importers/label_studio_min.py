@@ -59,7 +59,7 @@ class LabelStudioMin:
                     yield Skipped(number, line)
                     continue
                 made = partial(_row, source, line, splits)
-                for row in attempt_several(number + 1, "", partial(_said, line, source.modality), made):
+                for row in attempt_several(number + 1, "", partial(_said, source, line), made):
                     number += 1
                     yield row
 
@@ -86,9 +86,9 @@ def _split(line: Mapping[str, Any] | str) -> str:
     return ""
 
 
-def _said(line: Mapping[str, Any], modality: str) -> list[dict[str, Any]]:
+def _said(source: Source, line: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What an annotation says, by the names of columns: of each of its regions with a span, of each text."""
-    own = file_column(line, modality)
+    own = file_column(line, source.modality)
     controls = {
         k: _value(v) for k, v in line.items() if k != own and k not in MORE and k not in SPLIT_COLUMNS
     }
@@ -104,7 +104,7 @@ def _said(line: Mapping[str, Any], modality: str) -> list[dict[str, Any]]:
                 spans.append({**span, "text": ", ".join(words)})
             elif words:
                 texts.setdefault(name, []).extend(words)
-    found = _chosen(texts)
+    found = _chosen(source, texts)
     if spans and len(found) == len(spans):
         return [common | span | {"text": text} for span, text in zip(spans, found, strict=True)]
     if spans:
@@ -121,7 +121,9 @@ def _value(value: Any) -> Any:
 
 
 def _read(one: Any, line: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """The words of a control or a region, and its span in seconds."""
+    """The words of a control or a region, and its span in seconds; of a taxonomy its last."""
+    if isinstance(one, list):
+        return _read(one[-1], line) if one and all(isinstance(word, str) for word in one) else ([], {})
     if not isinstance(one, dict):
         return ([one.strip()] if isinstance(one, str) and one.strip() else []), {}
     lists = [
@@ -133,14 +135,29 @@ def _read(one: Any, line: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]
     return words, span
 
 
-def _chosen(texts: Mapping[str, list[str]]) -> list[str]:
-    """The texts of the control that is called like one, or else of the first that holds words."""
+def _chosen(source: Source, texts: Mapping[str, list[str]]) -> list[str]:
+    """The texts of the control that is called like one, or else of the first that holds words; those of
+    others are noted.
+    """
+    control = _control(texts)
+    for name in texts:
+        if control and name != control and _may_be_texts(name, texts[name]):
+            source.note(f"Texts are those of the control {control}: what {name} says is left out.")
+    return texts[control] if control else []
+
+
+def _control(texts: Mapping[str, list[str]]) -> str:
+    """The name of the control whose texts are read; empty: there is none."""
     named = {plain(name): name for name in texts}
     known = next((c for c in (*TEXT_COLUMNS, *CHOICES) if c in named), "")
     if known:
-        return texts[named[known]]
-    others = [n for p, n in named.items() if p not in NO_TEXTS and p not in FILE_COLUMNS]
-    return next((texts[n] for n in others if not any("/" in word for word in texts[n])), [])
+        return named[known]
+    return next((name for name, words in texts.items() if _may_be_texts(name, words)), "")
+
+
+def _may_be_texts(name: str, words: list[str]) -> bool:
+    of_another_kind = plain(name) in NO_TEXTS or plain(name) in FILE_COLUMNS
+    return not of_another_kind and not any("/" in word for word in words)
 
 
 def _row(
