@@ -1,6 +1,6 @@
 /* Whom the owner has let in, in a dialog: invitations, tokens and who is signed in, each taken back there. */
 (() => {
-  const { h, api, confirm, toast } = mm;
+  const { h, api, confirm, heads, toast } = mm;
   // Today is told by its hours: in a lesson one sees who is there.
   function when(utc) {
     if (!utc) return "never";
@@ -9,7 +9,6 @@
     return at.toLocaleDateString(undefined, { day: "numeric", month: "short", year });
   }
   const cell = (label, ...what) => h("td", { "data-label": label }, ...what);
-  const heads = (...words) => h("thead", {}, h("tr", {}, words.map((word) => h("th", { scope: "col" }, word))));
   const table = (head, rows) => h("table", { class: "mm-table" }, head, h("tbody", {}, rows));
   const end = (words, label, onclick) => h("button", { class: "mm-link", type: "button", "aria-label": label, onclick }, words);
 

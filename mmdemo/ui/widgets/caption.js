@@ -32,7 +32,7 @@ function bestCaption(c, version) {
   const sure = c.source === "confirmed" ? [] : [`${capital(c.sure)}, `, mm.share(c.score, { task: "image-text", version, kind: "caption", of: c.source }, { class: "mm-ask" }), ". "];
   return [
     h("div", { class: "mm-told mm-caption best", "aria-live": "polite" },
-      h("p", { class: "mm-fine" }, SAYS[c.source] || "The model would say"), h("h1", { class: "mm-text" }, c.text),
+      h("p", { class: "mm-fine" }, SAYS[c.source] || "The model would say"), h("h1", { class: "mm-text", tabindex: "0" }, c.text),
       sure.length ? [h("p", {}, ...sure, mm.answers.agreed(c, "image-text")), h("p", { class: "mm-fine" }, capital(`${ORIGIN[c.source]}.`))] : null),
     h("div", { class: "mm-judge" }, box, better), form];
 }

@@ -9,7 +9,7 @@ function grid(heads, rows) {
   for (const r of rows) [...r.children].forEach((c, i) => { if (heads[i]) c.dataset.label = heads[i]; });
   return mm.roving(plainTable(heads, rows));
 }
-const plainTable = (heads, rows) => h("div", { class: "mm-scroll" }, h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, heads.map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, rows)));
+const plainTable = (heads, rows) => h("div", { class: "mm-scroll" }, h("table", { class: "mm-table" }, mm.heads(...heads), h("tbody", {}, rows)));
 // Where a number of a run, or of the version that it made, comes from
 const source = (s, kind, of = "") => ({ kind, of, task: s.task, ...(s.version ? { version: s.version } : { run: s.run }) });
 const figure = (value, from) => mm.number(value.toFixed(1), from);

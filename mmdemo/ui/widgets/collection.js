@@ -91,7 +91,7 @@ function importsTable(found) {
     cell(mm.task.modality.plural, String(one.items)), cell("pairs", `${one.pairs}, ${one.labelled} labelled`), cell("hidden", one.hidden ? String(one.hidden) : "none"),
     h("td", { class: "mm-does" }, one.hidden < one.items + one.pairs && one.hidden < one.items ? link("Hide", `Hide ${one.name}`, () => hideThem({ import_id: one.id })) : "",
       one.hidden ? link("Show again", `Show ${one.name} again`, () => hideThem({ import_id: one.id }, false)) : "", link("Remove", `Remove ${one.name}`, () => removeThem({ import_id: one.id }))));
-  return h("div", { class: "mm-wide mm-scroll" }, h("table", { class: "mm-table" }, h("thead", {}, h("tr", {}, ["Import", "When", "By", mm.task.modality.plural, "Pairs", "Hidden", ""].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, found.map(row))));
+  return h("div", { class: "mm-wide mm-scroll" }, h("table", { class: "mm-table" }, mm.heads("Import", "When", "By", mm.task.modality.plural, "Pairs", "Hidden", ""), h("tbody", {}, found.map(row))));
 }
 
 /* What was changed last, by whom and when */

@@ -58,7 +58,7 @@ async function preview() {
   const columns = [["text", (r) => r.text || h("span", { class: "mm-faint" }, "no text: it comes without a pair")],
     ...["span", "verdict", "corrected", "split", "annotator", "comment"].filter((name) => p.rows.some((r) => r[name])).map((name) => [name, (r) => r[name]])];  // an empty one says nothing
   $("[data-preview-table]").replaceChildren(...p.notes.map((n) => h("p", { class: "mm-hint" }, n)), h("p", {}, "The first rows:"), h("div", { class: "mm-scroll" }, h("table", { class: "mm-table mm-preview" },
-    h("thead", {}, h("tr", {}, ["row", "", "file", ...columns.map(([name]) => name)].map((t) => h("th", {}, t)))),
+    mm.heads("row", "", "file", ...columns.map(([name]) => name)),
     h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, ""), h("td", {}, r.file), h("td", { colspan: columns.length }, r.reason)) :
       h("tr", {}, [r.row, picture(r), r.file, ...columns.map(([, of]) => of(r))].map((v) => h("td", {}, v instanceof Node ? v : String(v ?? "")))))))));
 }
@@ -214,6 +214,6 @@ async function refresh() {
   await foresee();
 }
 element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; choose([]); form.elements.source.value = ""; refresh(); browse(); named(); poke(); }));
-function named() { form.elements.what.options[1].textContent = mm.task.modality.plural; }
+function named() { for (const node of [form.elements.what.options[1], $("[data-plural]")]) node.textContent = mm.task.modality.plural; }
 named();
 mm.sayForWhom();
