@@ -105,23 +105,30 @@ def moment_comparison(before: Localisation, after: Localisation) -> dict[str, An
 
 
 def rank_changes(examples: Sequence[Example], before: Ranks, after: Ranks) -> dict[str, list[dict[str, Any]]]:
-    """The queries whose right answer moved most: now nearer the top, now further down."""
+    """The queries whose right answer moved most: now nearer the top, now further down; each with what came
+    first before and after.
+    """
     moved = np.log(before.first) - np.log(after.first)  # from 8 to 1 matters more than from 108 to 101
     order = np.argsort(-moved, kind="stable")
 
     def row(i: int) -> dict[str, Any]:
-        example = examples[i]
         ranks = {"before": int(before.first[i]), "after": int(after.first[i])}
-        return {
-            "item": example.item,
-            "text": example.text,
-            "start": example.start,
-            "end": example.end,
-        } | ranks
+        first = {"first_before": _first(examples, before, i), "first_after": _first(examples, after, i)}
+        return _medium(examples[i]) | ranks | first
 
     better = [row(i) for i in order[:EXAMPLES_SHOWN] if moved[i] > 0]
     worse = [row(i) for i in order[::-1][:EXAMPLES_SHOWN] if moved[i] < 0]
     return {"better": better, "worse": worse}
+
+
+def _medium(example: Example) -> dict[str, Any]:
+    return {"item": example.item, "text": example.text, "start": example.start, "end": example.end}
+
+
+def _first(examples: Sequence[Example], found: Ranks, query: int) -> list[dict[str, Any]]:
+    """The media that came first, each with a text that it has; empty where they were not kept."""
+    rows = [] if found.shown is None else found.shown[query].tolist()
+    return [_medium(examples[row]) for row in rows]
 
 
 def calibrate(head: ResidualHead | None, pairs: PairArrays, dim: int, prior: Calibration) -> Calibration:

@@ -44,15 +44,15 @@ class LearningCurve:
         """The forecast as a sentence."""
         if self.queries < FEW_PAIRS:
             return (
-                f"{self.queries} validation matches are too few to tell what more labels would bring: "
+                f"{self.queries} pairs to check by are too few to tell what more answers would bring: "
                 f"{FEW_PAIRS} are needed."
             )
         span = f"{self.next_low:+.1f} to {self.next_high:+.1f}"
         if self.next_high < WORTH_POINTS and self.queries >= ENOUGH_PAIRS:
-            return f"More labels of the same kind no longer help ({span} points for the next {NEXT})."
+            return f"More answers of the same kind no longer help ({span} points for the next {NEXT})."
         if self.next_low > 0:
-            return f"The next {NEXT} labels should bring {self.next_gain:+.1f} points ({span})."
-        return f"The next {NEXT} labels may bring {self.next_gain:+.1f} points ({span}); it is not certain."
+            return f"The next {NEXT} answers should bring {self.next_gain:+.1f} points ({span})."
+        return f"The next {NEXT} answers may bring {self.next_gain:+.1f} points ({span}); it is not certain."
 
     def as_json(self) -> dict[str, Any]:
         """For the page."""

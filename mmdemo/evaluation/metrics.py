@@ -20,6 +20,7 @@ from mmdemo.retrieval.ranking import first_decided, sort_keys
 RECALL_AT = (1, 5, 10)
 FIGURES = (*(f"R@{k}" for k in RECALL_AT), "MedR", "mAP")
 CHUNK = 1024  # queries ranked at once
+SHOWN = 5  # answers of a query that are kept, to be looked at
 CURE = "Activate another version, or train again at a lower learning rate."
 Said = Callable[[int], str]  # what a pair is called in a sentence, by its row
 Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of C rows of one side with G of the other: (C, G)
@@ -31,6 +32,8 @@ class Ranks:
 
     first: np.ndarray  # (Q,) the rank of the best right answer, from 1
     precision: np.ndarray  # (Q,) average precision, 0..1
+    # (Q, S) rows of the pairs whose media or texts come first, S at most `SHOWN`; None: they were not kept
+    shown: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for values, what in ((self.first, "rank"), (self.precision, "precision")):
@@ -261,12 +264,14 @@ def _rank(
         answers.setdefault(query, []).append(target)
     first = np.empty(len(first_query))
     precision = np.empty(len(first_query))
+    shown = np.empty((len(first_query), min(SHOWN, len(first_target))), np.int64)
     for start in range(0, len(first_query), CHUNK):
         scores = scores_of(first_query[start : start + CHUNK], first_target)  # (C, G)
         own_one = np.array([answers[start + row][0] for row in range(len(scores))])
         best = scores[np.arange(len(scores)), own_one]  # (C,) right when there is only one answer
         first[start : start + CHUNK] = (scores >= best[:, None]).sum(1)
         precision[start : start + CHUNK] = 1.0 / first[start : start + CHUNK]
+        shown[start : start + CHUNK] = first_target[_greatest(scores, shown.shape[1])]
         for row, line in enumerate(scores):
             query = start + row
             if len(answers[query]) == 1:
@@ -278,4 +283,11 @@ def _rank(
             ranks = ahead + np.arange(1, len(own) + 1)
             first[query] = ranks[0]
             precision[query] = np.mean(np.arange(1, len(own) + 1) / ranks)
-    return Ranks(first[back], precision[back])
+    return Ranks(first[back], precision[back], shown[back])
+
+
+def _greatest(scores: np.ndarray, count: int) -> np.ndarray:
+    """(C, count) columns of the greatest of (C, G) scores, the greatest first."""
+    rows = np.arange(len(scores))[:, None]
+    found = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+    return found[rows, np.argsort(-scores[rows, found], axis=1, kind="stable")]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from mmdemo.labeling.snapshot import Snapshot
+from sqlalchemy import select
+
+from mmdemo.labeling.snapshot import FEW, LEAST_MATCHES, Snapshot
 from mmdemo.store.splits import HELD_OUT, TRAIN, VALIDATION
+from mmdemo.store.tables import Label
+from mmdemo.store.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,14 @@ class SideCounts:
         return self.train.total + self.validation.total
 
     @property
+    def goal(self) -> dict[str, int]:
+        """How far it is to a first fine-tune: the labels to learn from, which `need` of are wanted. Those of
+        the other sides, as those of the samples, do not bring it nearer.
+        """
+        more = max(FEW - self.train.total, LEAST_MATCHES - self.train.match, 0)
+        return {"have": self.train.total, "need": self.train.total + more if more else FEW}
+
+    @property
     def totals(self) -> dict[str, int]:
         """By side, as the JSON of `/label_counts` has them."""
         return {name: getattr(self, name).total for name in self.as_json}
@@ -52,3 +64,10 @@ def count_sides(snapshot: Snapshot) -> SideCounts:
         return SideCount(len(snapshot.of(split, True)), len(snapshot.of(split, False)))
 
     return SideCounts(side(TRAIN), side(HELD_OUT), side(VALIDATION))
+
+
+def count_of_samples(ws: Workspace, snapshot: Snapshot) -> int:
+    """How many labels of a snapshot came with the sample collection, so that nobody here made them."""
+    with ws.database.read() as session:
+        came = set(session.scalars(select(Label.id).where(Label.origin == "samples")))
+    return sum(example.label in came for example in snapshot.examples)

@@ -218,14 +218,9 @@ class Labels:
         return self._counted(task)[0]
 
     def progress(self, task: str) -> dict[str, Any]:
-        """The counts, and how far it is to a first fine-tune: the answers to learn from, which `need` of are
-        wanted. Answers for validation and held-out ones, as those of the samples, do not bring it nearer.
-        """
-        from mmdemo.labeling.snapshot import FEW, LEAST_MATCHES
-
+        """The counts, and how far it is to a first fine-tune."""
         counts, sides = self._counted(task)
-        have, more = sides.train.total, max(FEW - sides.train.total, LEAST_MATCHES - sides.train.match, 0)
-        return {"counts": counts, "goal": {"have": have, "need": have + more if more else FEW}}
+        return {"counts": counts, "goal": sides.goal}
 
     def _counted(self, task: str) -> tuple[dict[str, int], SideCounts]:
         check_task(task)

@@ -119,7 +119,7 @@ class Training:
 
     def data(self, task: str) -> dict[str, Any]:
         """The labels by side and verdict, what they lack, and how the active model can learn from them."""
-        from mmdemo.labeling.side_counts import count_sides
+        from mmdemo.labeling.side_counts import count_of_samples, count_sides
         from mmdemo.labeling.snapshot import check_snapshot, take_snapshot
         from mmdemo.models.heads.residual import HEADS
         from mmdemo.models.presets import PROPOSED
@@ -131,13 +131,16 @@ class Training:
         labelled = labelled_task(known)
         report = check_snapshot(self._ws, take_snapshot(self._ws, labelled))
         snapshot = report.snapshot
+        sides = count_sides(snapshot)
         counts = self._ws.labels.counts(labelled)
         active = self._ws.versions.active(known)
         preset = None if active == PROPOSED else version_source(self._ws, active).preset
 
         return {
             "counts": counts.of_kind,
-            **count_sides(snapshot).as_json,
+            **sides.as_json,
+            "goal": sides.goal,
+            "samples": count_of_samples(self._ws, snapshot),
             "aside": counts.usable - len(snapshot.examples) - snapshot.lost,
             "missing": list(report.missing),
             "warnings": list(report.warnings),

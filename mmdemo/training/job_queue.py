@@ -25,6 +25,13 @@ def shown_with(task: str) -> tuple[str, ...]:
     return (task, CAPTIONING) if task == DEFAULT_TASK else (task,) if task else ()
 
 
+def _mean_gain(run: Run) -> float | None:
+    """By how many points its version's mean recall is above that of the version before; None: unknown."""
+    gain = ((run.result or {}).get("gains") or {}).get("mean_recall") or {}
+    value = gain.get("gain")
+    return float(value) if isinstance(value, int | float) else None
+
+
 class JobRunner:
     """Answers for every run of the workspace, and sees to it that there is a worker where runs wait."""
 
@@ -150,6 +157,8 @@ class JobRunner:
 
     def list(self, task: str) -> list[dict[str, Any]]:
         """The runs of a task, newest first."""
+        runs = self._ws.runs.of_tasks(shown_with(task))
+        active = {self._ws.versions.active(known) for known in {run.task for run in runs}}
         return [
             {
                 "run": run.id,
@@ -159,13 +168,15 @@ class JobRunner:
                 "parent": run.parent,
                 "model": run.version_id,
                 "decision": run.decision,
+                "active": run.version_id in active,  # else what was promoted was in use, and is no more
                 "message": run.message,
+                "gain": _mean_gain(run),
                 "task": run.task,
                 "recall": ((run.result or {}).get("after") or {}).get("mean_recall"),
                 "bleu": (((run.result or {}).get("captions") or {}).get("after") or {}).get("BLEU-4"),
                 "created": run.created_at.isoformat(timespec="seconds") + "Z",
             }
-            for run in self._ws.runs.of_tasks(shown_with(task))
+            for run in runs
         ]
 
     def status(self, run_id: str = "", task: str = "") -> dict[str, Any]:

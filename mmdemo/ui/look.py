@@ -15,6 +15,8 @@ from mmdemo.settings import ASSETS
 from mmdemo.ui.refusals import refusal
 
 FONTS = ASSETS / "fonts"
+# The rules of the views, in the order in which they are written.
+STYLES = ("tokens.css", "page.css", "image.css", "search.css", "label.css", "tune.css")
 # Gradio's names for the colours of a page, in light and dark alike: the tokens change, these do not.
 COLOURS = {
     "body_background_fill": "paper",
@@ -52,7 +54,7 @@ def theme() -> gr.themes.Base:
 
 def style_sheet() -> str:
     """The rules of the views, each of which Gradio writes once more below its own container."""
-    return "".join(map(read_asset, ("tokens.css", "page.css", "image.css", "search.css", "label.css")))
+    return "".join(map(read_asset, STYLES))
 
 
 def frame() -> str:

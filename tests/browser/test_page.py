@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from mmdemo.service.app import App
 from mmdemo.store.tables import Label
+from tests.browser.finetuning import promote
 from tests.browser.labelling import check_texts
 from tests.conftest import TASK, labels_of, png
 
@@ -82,12 +83,12 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
 
     tab(page, "Fine-tune")
     page.get_by_role("button", name="Fine-tune", exact=True).click()
-    expect(page.locator(".mm-pill.running")).to_be_visible()
+    expect(page.locator("[data-run] [data-state=running]")).to_be_visible(timeout=60_000)
     page.reload()
-    expect(page.locator(".mm-verdict")).to_be_visible(timeout=60_000)
+    expect(page.locator(".mm-verdict")).to_be_visible(timeout=120_000)
     expect(page.locator(".mm-table").last).to_contain_text("MedR")
-    page.get_by_role("button", name="Promote", exact=True).click()
-    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+    expect(page.locator(".mm-five")).to_have_count(2)  # the same question, old and new
+    promote(page)
     tuned = app.ws.versions.active(TASK)
     assert tuned.startswith("tuned-")
     expect(page.locator("#mm-header")).to_contain_text(tuned)
@@ -104,10 +105,11 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     expect(page.locator("#mm-image [data-results]")).to_have_attribute("data-model", tuned)
     tab(page, "Fine-tune")
     expect(page.locator(".mm-verdict")).to_be_visible()
-    expect(page.get_by_text("What labels are worth")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("What more answers would bring")).to_be_visible(timeout=60_000)
     assert counts(app) == start + 80
-    page.get_by_role("button", name="Roll back", exact=True).click()
-    expect(page.locator("[data-active]")).to_contain_text(re.compile(f"^{app.settings.model}\\s*base$"))
+    page.get_by_role("button", name="Go back to the old one", exact=True).click()
+    expect(page.locator("[data-decided]")).to_contain_text("The old one is kept")
+    expect(page.locator("[data-promote]")).to_be_enabled()  # it can be promoted again
     assert app.ws.versions.active(TASK) == app.settings.model
 
 
@@ -225,7 +227,11 @@ def test_a_link_reopens_exactly_what_was_shared(served: Served, open_page: Open)
         "src"
     )
     at = open_page(address, blank=True)
-    for view, says in (("label", "Fits"), ("fine-tune", "Fine-tune"), ("data", "Export")):
+    for view, says in (
+        ("label", "Fits"),
+        ("fine-tune", re.compile("Start labelling|Fine-tune|Tune again")),
+        ("data", "Export"),
+    ):
         at.goto(f"{address}?view={view}")
         expect(at.get_by_role("button", name=says, exact=False).first).to_be_visible()
         assert f"view={view}" in at.url

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.finetuning import promote, settings
 from tests.series_data import write_series
 from tests.waiting import free_port, wait_for, wait_for_page
 
@@ -137,10 +138,9 @@ def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     tab(page, "Fine-tune")
     tune = page.locator("#mm-finetune")
     expect(tune.get_by_role("tab", name="Series", exact=True)).to_have_attribute("aria-selected", "true")
-    tune.locator("summary").first.click()
+    settings(page)
     tune.locator("[name=epochs]").fill("2")
     tune.locator("[data-start]").click()
-    expect(tune.locator(".mm-pill.done")).to_be_visible(timeout=120_000)
+    expect(tune.locator(".mm-verdict")).to_be_visible(timeout=120_000)
     expect(tune.locator("[data-result]")).to_contain_text("text → series")
-    tune.locator("[data-promote]").click()
-    expect(tune.locator("[data-result]")).to_contain_text("Promoted")
+    promote(page)

@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from assets.sounds import wav_bytes
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.service.app import App
+from tests.browser.finetuning import promote, settings
 from tests.browser.labelling import AWAY, check_texts
 from tests.browser.test_page import label_by_keyboard, tab, wait_saved
 from tests.doorway import Doorway
@@ -140,12 +141,11 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     assert app.ws.labels.total() == before + 20
 
     tab(page, "Fine-tune")
-    page.locator("#mm-finetune summary").first.click()
+    settings(page)
     page.locator("#mm-finetune [name=epochs]").fill("2")
     page.get_by_role("button", name="Fine-tune", exact=True).click()
     expect(page.locator(".mm-verdict")).to_be_visible(timeout=90_000)
-    page.get_by_role("button", name="Promote", exact=True).click()
-    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+    promote(page)
     tuned = app.ws.versions.active(TASK)
     assert tuned.startswith("tuned-") and app.ws.versions.active("image-text") == app.settings.model
     assert app.context.keeper_of(TASK).wait(60)

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, Route, expect
 from mmdemo.service.app import App
 from mmdemo.settings import ASSETS
 from mmdemo.store.labels import NewLabel
+from tests.browser.finetuning import promote, settings
 from tests.browser.test_numbers import no_number_is_left_out, told
 from tests.browser.test_page import tab, wait_saved
 from tests.browser.test_speech import drag_edge
@@ -158,15 +159,14 @@ def test_upload_find_correct_label_fine_tune_promote_and_find_again(
         app.labels.add(pair.id, NewLabel("match", annotator="test"))
 
     tab(page, "Fine-tune")
-    page.locator("#mm-finetune summary").first.click()
+    settings(page)
     page.locator("#mm-finetune [name=head]").select_option("temporal")
     page.locator("#mm-finetune [name=epochs]").fill("2")
     page.get_by_role("button", name="Fine-tune", exact=True).click()
     tune = page.locator("#mm-finetune")
     expect(tune.locator("[data-result]")).to_contain_text("R@1 IoU 0.5", timeout=120_000)
     expect(tune.locator("[data-result]")).to_contain_text("mIoU")
-    page.get_by_role("button", name="Promote", exact=True).click()
-    expect(page.get_by_text("Promoted: this version answers everywhere now.")).to_be_visible()
+    promote(page)
 
     tab(page, "Video")
     find("an umbrella")

@@ -59,6 +59,10 @@ def test_recall_agrees_with_a_count_by_hand_when_texts_and_items_repeat(
     found = evaluate_retrieval(media, text, i_ids, t_ids)
     assert found.text_to_media.first.tolist() == slow_ranks(text, media, t_ids, i_ids)
     assert found.media_to_text.first.tolist() == slow_ranks(media, text, i_ids, t_ids)
+    joined, shown = set(zip(t_ids, i_ids, strict=True)), found.text_to_media.shown
+    assert shown is not None and shown.shape == (n, min(5, len(set(i_ids))))
+    for query, rank in enumerate(found.text_to_media.first.astype(int)):  # what is kept stands at its rank
+        assert rank > shown.shape[1] or (t_ids[query], i_ids[shown[query, rank - 1]]) in joined
     row = found.text_to_media.as_json()
     assert 0 <= row["R@1"] <= row["R@5"] <= row["R@10"] <= 100 and row["MedR"] >= 1 and 0 < row["mAP"] <= 100
 

@@ -146,6 +146,8 @@ def test_an_annotator_takes_back_their_own_labels_and_the_owner_any(app: App) ->
 
 def test_the_goal_counts_what_can_be_learned_from_and_no_sample(app: App) -> None:
     assert app.labels.progress(TASK)["goal"] == {"have": 0, "need": FEW}
+    told = app.training.data(TASK)
+    assert told["goal"]["have"] == 0 and told["samples"] == told["held_out"]["match"] > 0
     waiting = app.ws.pairs.browse(TASK, state="unlabelled", limit=500)
     app.labels.add(waiting[0].id, NewLabel("unsure"))
     assert app.labels.progress(TASK)["goal"]["have"] == 0

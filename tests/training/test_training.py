@@ -243,7 +243,7 @@ def test_a_run_with_too_few_validation_matches_says_why_it_has_no_learning_curve
         app.ws.labels.add(pair.id, NewLabel("match"))
     status = app.context.jobs.status(run(app, epochs=1).id)
     assert status["curve"] is None
-    assert "cannot be said yet: 0 of the 5 validation matches" in status["no_curve"]
+    assert "cannot be said yet: 0 of the 5 pairs to check by" in status["no_curve"]
 
 
 @pytest.mark.slow
@@ -276,7 +276,10 @@ def test_promote_keep_and_roll_back(app: App) -> None:
     assert app.ws.versions.active(TASK) == app.settings.model and done.decision == ""
     app.context.jobs.decide(done.id, promote=True)
     assert app.ws.versions.active(TASK) == done.version_id
+    assert [told["active"] for told in app.context.jobs.list(TASK)] == [True]
     assert app.context.jobs.roll_back(TASK) == app.settings.model
+    told = app.context.jobs.list(TASK)[0]  # what was promoted was in use, and is no more
+    assert told["decision"] == "promoted" and not told["active"] and isinstance(told["gain"], float)
     with pytest.raises(UserError, match="nothing before it"):
         app.context.jobs.roll_back(TASK)
     app.context.jobs.decide(done.id, promote=True)
@@ -358,7 +361,7 @@ def test_the_forecast_says_when_more_labels_no_longer_help() -> None:
     few = np.stack([queries[:30] < 0.3] * 4).astype(float)
     assert "it is not certain" in forecast([0, 10, 20, 33], few).advice
     fewer = np.stack([queries[:5] < 0.3] * 4).astype(float)
-    assert forecast([0, 10, 20, 33], fewer).advice.startswith("5 validation matches are too few to tell")
+    assert forecast([0, 10, 20, 33], fewer).advice.startswith("5 pairs to check by are too few to tell")
     rising = np.stack([queries < p for p in (0.2, 0.3, 0.4, 0.5)]).astype(float)
     curve = forecast([0, 50, 100, 150], rising)
     assert "should bring" in curve.advice and curve.next_low > 0

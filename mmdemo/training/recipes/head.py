@@ -188,8 +188,8 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
     preset, watched = started.preset, len({e.item for e in started.validation})
     if watched < LEAST_ASKED:
         return {
-            "no_curve": f"What more labels would bring cannot be said yet: {watched} of the {LEAST_ASKED} "
-            "validation matches that it takes are there. Label on: a part becomes validation."
+            "no_curve": f"It cannot be said yet: {watched} of the {LEAST_ASKED} pairs to check by that it "
+            "takes are there. Label on: a part of the answers becomes some."
         }
     kind = started.settings.head or preset.heads[0]
     train, validation = (
@@ -200,8 +200,8 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
     if curve is not None:
         return {"curve": curve.as_json()}
     return {
-        "no_curve": "What more labels would bring was not measured: the run was stopped, or it has too few "
-        "matches for heads on parts of them. Label more, and train again."
+        "no_curve": "It was not measured: the run was stopped, or it has too few answers that fit to learn "
+        "from parts of them. Label more, and tune again."
     }
 
 

@@ -1,4 +1,4 @@
-"""The Fine-tune tab: what it will train on, the run, before and after, promote or not."""
+"""The Fine-tune tab: what it learns from, the run, old and new, promote or not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from mmdemo.ui.widgets import widget
 
 def build() -> None:
     """Lay the tab out."""
-    widget("finetune", "charts", "runs", "versions", "offer", "models")
+    scripts = (
+        "charts",
+        "figures",
+        "verdict",
+        "same_question",
+        "runs",
+        "versions",
+        "offer",
+        "models",
+        "beginning",
+    )
+    widget("finetune", *scripts)
 
 
 TABS.add("fine-tune", Tab("Fine-tune", 200, build))

@@ -1,73 +1,99 @@
-// The Train view: what it will train on, the run, before and after, promote or not; and which view is open
-let run = null;
-const LORA = { captions: "LoRA on the captioner", transcripts: "LoRA on the network that hears" }, FULL = { captions: "full: the whole captioner" };
-const WAYS = (recipe) => ({ head: "head, on cached features", lora: LORA[recipe] || "LoRA on both encoders", full: FULL[recipe] || "full: the whole network" });
-const LOSSES = { infonce: "InfoNCE", sigmoid: "pairwise sigmoid (SigLIP)", triplet: "triplet, hard negatives", matching: "binary matching" };
+// The Tune view: what it learns from, the run, old and new, promote or not; and which part is open
+let run = null, data = null, known = { seconds: null }, freshly = false;  // the run shown; its data; what one would take; whether a new one is prepared though there is a result
+const WAYS = (recipe) => ({ head: "its last step only: seconds, on any computer (head)",
+  lora: { captions: "small additions to what writes (LoRA)", transcripts: "small additions to what hears (LoRA)" }[recipe] || "small additions to the whole of it (LoRA)", full: "the whole of it: wants a graphics card (full)" });
+const JOINED = { residual: () => `${noun()} and text apart, as quick search needs it (shared space)`, concatenation: () => "both together (concatenation)", "cross-attention": () => `the text looks at parts of the ${noun()} (cross-attention)`, temporal: () => "moments in their order (temporal Transformer)" };
+const LOSSES = { infonce: "not picked from many (InfoNCE)", sigmoid: "wrong pair by pair (sigmoid, SigLIP)", triplet: "further than the nearest wrong one (triplet)", matching: "fits or not (binary matching)" };
 const method = $("[name=method]"), heads = $("[name=head]"), form = $("[data-settings]");
 const options = (select, of, words) => { const key = of.map((one) => words[one] || one).join() + chosenTask(); if (select.dataset.of === key) return; select.dataset.of = key; const at = select.value; select.replaceChildren(...of.map((one) => h("option", { value: one }, words[one] || one))); if (of.includes(at)) select.value = at; };
+const goesOn = (s) => Boolean(s) && ["running", "queued"].includes(s.status);
+const finished = (s) => Boolean(s && !goesOn(s) && (s.gains || s.captions));
 
 function drawRun(s) {
-  const on = s.status === "running" || s.status === "queued";
-  $("[data-stop]").disabled = !on;
-  if (s.status === "none") { for (const box of ["run", "curves", "result", "worth", "changes"]) $(`[data-${box}]`).replaceChildren(); $("[data-run]").append(h("p", { class: "mm-empty" }, "No run yet. Label some pairs, then press Fine-tune.")); drawn = $("[data-curves]").dataset.stamp = ""; return; }
-  const left = `${seconds(s.eta_s || 0)} left`, share = s.steps ? s.step / s.steps : s.epochs ? s.epoch / s.epochs : 0.02;
-  const waits = s.status === "queued" && !s.epochs ? "it waits for the worker" : s.step && s.step === s.steps ? "measuring what it learned" : s.steps ? `${s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ` : ""}step ${s.step} of ${s.steps} · ${left}` : s.epochs ? `epoch ${s.epoch} of ${s.epochs} · ${left}` : "starting…";
-  const head = h("div", { class: "mm-runline" }, h("strong", {}, s.run), h("span", { class: `mm-pill ${s.status}` }, s.status),
-    on && h("span", {}, waits), !on && s.seconds && h("span", { class: "mm-faint" }, `${s.seconds.toFixed(1)} s · seed ${s.settings?.seed ?? 0}`),
-    s.queued ? button(`${s.queued} more waiting`, () => show("runs")) : null, shown ? button("the latest run", () => { shown = ""; remember(); }) : null);
-  const bar = on && h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` }));
-  const goOn = ["stopped", "failed"].includes(s.status) && h("div", { class: "mm-row" }, h("button", { class: "mm-button", type: "button", "data-resume": true, onclick: guard(() => api("resume_training", { run: s.run })) }, "Go on from its last check-point"));
-  $("[data-run]").replaceChildren(...[head, bar, s.message && h("p", { class: s.status === "failed" ? "mm-error" : "mm-note" }, s.message), goOn].filter(Boolean));
-  const drawnCurves = JSON.stringify([s.run, s.progress]);
-  if ($("[data-curves]").dataset.stamp !== drawnCurves) { $("[data-curves]").dataset.stamp = drawnCurves; $("[data-curves]").replaceChildren(...curves(s)); }  // else what is drawn stays, and with it the focus
-  const stamp = JSON.stringify([s.run, s.status, s.decision, s.active, s.model, !!s.curve, s.no_curve, !!s.transcripts]);
+  const on = goesOn(s), result = finished(s) && !freshly;
+  $("[data-result]").hidden = !result;
+  $("[data-asked]").hidden = result;
+  $("[data-stop]").hidden = !on;
+  $("[data-queue]").hidden = !on;
+  if (data) drawAsked(s, on);
+  keep($("[data-curves]"), on ? [s.run, s.progress] : [], () => (on ? curves(s, s.epochs) : []));
+  const stamp = JSON.stringify([s.run, s.status, s.decision, s.active, s.model, !!s.curve, s.no_curve, !!s.transcripts, freshly]);
   if (stamp === drawn) return;
   drawn = stamp;
   refreshData();
-  const result = $("[data-result]");
-  if (!s.gains && !s.captions) { result.replaceChildren(); $("[data-worth]").replaceChildren(); return $("[data-changes]").replaceChildren(); }
-  const decided = { promoted: s.active ? "Promoted: this version answers everywhere now." : "It was promoted; another version answers now.", "kept-old": "The old version was kept.", candidate: "It stays a candidate: the old version answers." }[s.decision];
-  result.replaceChildren(h("p", { class: "mm-verdict" }, s.gate ? h("b", {}, mm.readings(s.gate.sentence, source(s, "gate"))) : "", " ", measured(s)),
-    h("div", { class: "mm-row" },
-      h("button", { class: `mm-button${s.gate?.certain ? " primary" : ""}`, type: "button", "data-promote": true, disabled: s.decision === "promoted" && s.active, onclick: guard(() => api("decide", { run: s.run, promote: true })) }, "Promote"),
-      h("button", { class: "mm-button", type: "button", "data-keep": true, disabled: s.decision === "kept-old", onclick: guard(() => api("decide", { run: s.run, promote: false })) }, "Keep the old one"),
-      decided && h("span", { class: "mm-hint", role: "status" }, decided)),
-    ...leftOut(s.trained_on?.left_out), ...tested(s), ...accuracy(s), ...[s.before?.pairs && !s.before.note && table(s), ...moments(s), ...transcripts(s), ...captions(s)].filter(Boolean));
-  $("[data-worth]").replaceChildren(...(s.curve ? [
-    chart("What labels are worth: validation recall", [{ dots: true, points: s.curve.points.map((p) => [p.labels, p.recall]), band: s.curve.points.map((p) => [p.labels, p.low, p.high]) }], ["labels to train on", "mean recall, %"], " %", source(s, "worth")),
-    h("p", { class: "mm-note" }, mm.readings(s.curve.advice, source(s, "worth")))] : s.no_curve ? [h("p", { class: "mm-hint" }, s.no_curve)] : s.status === "done" && s.method === "head" ? [h("p", { class: "mm-hint" }, "Measuring what more labels would bring…")] : []));
-  $("[data-changes]").replaceChildren(...(s.changes ? changes(s.changes, source(s, "retrieval", "rank")) : []));
+  if (result) drawResult(s);
 }
+function drawAsked(s, on) {
+  const first = drawFirst(data) && !on, start = $("[data-start]");
+  drawSteps(data, s || {}, on);
+  drawFacts(data, first);
+  if (s) drawLive(s, on);
+  drawOutlook(data);
+  const why = !data.methods.length ? "" : data.missing.length ? "It needs more answers first." : "";
+  start.disabled = on || !data.methods.length || data.missing.length > 0;
+  start.textContent = on ? "Tuning…" : "Fine-tune";
+  $("[data-start-of]").textContent = why || "Everyone keeps using the old model until someone promotes the new one.";
+}
+function drawResult(s) {
+  const ofTrust = h("section", {}), ofVersions = h("section", {}), part = (nodes) => (nodes.filter(Boolean).length ? h("section", {}, nodes) : "");
+  const same = chosenTask() === "captioning" ? writtenNow(s) : sameQuestion({ changes: s.changes, old: s.parent, now: s.model, from: source(s, "retrieval", "rank") });
+  $("[data-result]").replaceChildren(
+    shown ? h("div", { class: "mm-row" }, h("span", { class: "mm-small" }, `${s.run}, ${s.method}`), button("the latest run", () => { shown = ""; remember(); })) : "",
+    verdict(s),
+    s.message ? h("p", { class: "mm-tell plain" }, s.message) : "",
+    h("div", { class: "mm-body" },
+      h("div", {}, h("div", { "data-changes": true }, part(same)), h("div", { "data-numbers": true }, part(allNumbers(s))), h("div", { "data-worth": true }, part(worth(s)))),
+      h("aside", {}, ofTrust, ofVersions)));
+  if (["stopped", "failed"].includes(s.status)) $("[data-result] .mm-verdict .mm-row").append(press("Go on from where it was", () => api("resume_training", { run: s.run }), { class: "mm-button mm-plainly", "data-resume": true }));
+  trust(s, ofTrust);
+  line(s, ofVersions);
+}
+// Whether its percent is what it says, beside the old one's.
+async function trust(s, box) {
+  if (!s.model || chosenTask() === "captioning") return;
+  const [now, old] = await Promise.all([s.model, s.parent].map((version) => api("version_card", { version }).catch(() => null)));
+  if (!now?.reliability?.diagrams.length) return;
+  const diagram = now.reliability.diagrams[0], before = old?.reliability?.diagrams[0];
+  box.append(h("h2", {}, "Can you trust its percent?"), mm.reliability({ ...diagram, facts: [] }, before), h("details", { class: "mm-more" }, h("summary", {}, "How this was measured"), mm.facts(diagram.facts)));
+}
+// The versions from the first to this one, and which answers.
+async function line(s, box) {
+  const { versions } = await ask("version_tree").catch(() => ({ versions: [] }));
+  if (!versions.length) return;
+  const gain = (v) => (v.after === null || v.after === undefined ? "" : [", ", mm.number(signed(v.after - v.before), { task: chosenTask(), version: v.id, kind: v.score === "BLEU-4" ? "captions" : "retrieval", of: v.score }), v.certain ? "" : ", not certain"]);
+  const of = (v) => (v.method ? [mm.many(v.learned_from, "answer"), ...gain(v)] : ["as it came"]);
+  box.append(h("h2", {}, "Versions"), h("ul", { class: "mm-line-of" }, versions.map((v) => h("li", { class: v.active ? "use" : "" }, h("span", { class: "mm-o" }), h("span", {}, h("b", {}, v.id), h("span", { class: "mm-fine" }, ...of(v))),
+    v.active ? h("span", { class: "mm-tag acc" }, "in use") : v.id === s.model ? h("span", { class: "mm-tag" }, "this run") : ""))),
+    h("p", {}, button("All versions", () => show("versions"))));
+}
+
+// Why nothing is heard of the run.
+function lost(words) { const box = $("[data-lost]"); box.hidden = !words; if (box.textContent !== words) box.textContent = words; }
 
 let estimating = 0;
 function estimate() {
   clearTimeout(estimating);
-  estimating = setTimeout(() => ask("estimate_training", values()).then((e) => { $("[data-estimate]").textContent = e.sentence; }).catch((e) => { $("[data-estimate]").textContent = e.message; }), 400);
+  estimating = setTimeout(() => ask("estimate_training", values()).then((e) => { known = e; $("[data-estimate]").textContent = e.sentence; if (data) drawAsked(run, goesOn(run)); }).catch((e) => { $("[data-estimate]").textContent = e.message; }), 400);
 }
 const values = () => Object.fromEntries([...new FormData(form), ...["alone", "recompute", "deterministic"].map((name) => [name, form.elements[name].checked])]);
 async function refreshData() {
   const d = await ask("training_data").catch(() => null);
   if (!d) return;
-  const c = d.counts, learns = d.methods.length > 0;
-  $("[data-data]").replaceChildren(grid(["", "match", "mismatch"], [
-    row(["to train on", String(d.train.match), String(d.train.mismatch)]), row(["validation, to watch it by", String(d.validation.match), String(d.validation.mismatch)]), row(["held out, to measure", String(d.held_out.match), String(d.held_out.mismatch)])]),
-    h("p", { class: "mm-faint" }, `${mm.kinds.filter((kind) => kind.training === "none").map((kind) => `${c[kind.name]} ${kind.name}`).join(", ")}${d.aside ? `, and ${d.aside} across the split` : ""}: not used`),
-    ...d.missing.map((m) => h("p", { class: "mm-note" }, m)), ...d.warnings.map((m) => h("p", { class: "mm-note" }, m)));
-  $("[data-active]").replaceChildren(h("span", { class: "mm-dot good" }, d.active), d.parent ? h("span", { class: "mm-faint" }, `from ${d.parent}`) : h("span", { class: "mm-faint" }, "base"));
-  const outlook = learns && !d.missing.length ? d.gate.sentence : "";
-  if ($("[data-outlook]").textContent !== outlook) $("[data-outlook]").replaceChildren(...mm.readings(outlook, { kind: "visible", task: chosenTask() }));
+  data = d;
+  const learns = d.methods.length > 0;
   $("[data-none]").hidden = learns;
   form.hidden = !learns;
-  $("[data-start]").disabled = !learns;
   options(method, d.methods, WAYS(d.recipe));
-  options(heads, d.heads.map((one) => one.name), Object.fromEntries(d.heads.map((one) => [one.name, one.about])));
+  options(heads, d.heads.map((one) => one.name), Object.fromEntries(d.heads.map((one) => [one.name, JOINED[one.name]?.() || one.about])));
   options($("[name=loss]"), d.losses, LOSSES);
   const byHead = method.value === "head", pairs = !byHead && d.recipe === "pairs";
   $("[data-head]").hidden = !byHead || d.heads.length < 2;
   $("[data-alone]").hidden = !byHead || !d.heads.find((one) => one.name === heads.value)?.fuses;
   for (const [key, hidden] of [["network", byHead], ["pairs", !byHead && !pairs], ["dropout", !byHead]]) for (const label of element.querySelectorAll(`[data-if~=${key}]`)) label.hidden = hidden;
-  $("[data-rollback]").disabled = !d.parent;
-  if (learns && !d.missing.length) estimate(); else { clearTimeout(estimating); $("[data-estimate]").textContent = ""; }
+  const changed = [...form.querySelectorAll("input, select")].some((one) => (one.type === "checkbox" ? one.checked : one.tagName === "SELECT" ? one.selectedIndex > 0 : one.value !== ""));
+  $("[data-set]").textContent = changed ? "changed" : "automatic";
+  drawAsked(run, goesOn(run));
+  if (learns && !d.missing.length) estimate(); else { clearTimeout(estimating); known = { seconds: null }; $("[data-estimate]").textContent = ""; }
 }
 
 function show(name) {
@@ -81,23 +107,35 @@ function show(name) {
 }
 views.train = () => { refreshData(); poke(); };
 for (const b of element.querySelectorAll("[data-part]")) b.onclick = () => show(b.dataset.part);
-for (const b of element.querySelectorAll("[data-learner]")) b.onclick = () => { captioner = b.dataset.learner === "captioner"; drawLearner(); drawn = ""; show(open); };
+function forget() { drawn = ""; shown = ""; run = data = null; freshly = false; known = { seconds: null }; }
+for (const b of element.querySelectorAll("[data-learner]")) b.onclick = () => { captioner = b.dataset.learner === "captioner"; drawLearner(); forget(); show(open); };
 function drawLearner() { for (const b of element.querySelectorAll("[data-learner]")) b.setAttribute("aria-selected", (b.dataset.learner === "captioner") === captioner); }
 
-form.onchange = refreshData;
+form.onchange = () => { freshly ||= goesOn(run); refreshData(); };  // who prepares the next run is not led to the result of this one
 form.onsubmit = (e) => e.preventDefault();
-$("[data-start]").onclick = guard(async () => { shown = ""; remember(); const { run: id } = await ask("start_training", { ...values(), promote: "ask" }); if (run && ["running", "queued"].includes(run.status)) { toast(`${id} waits for the run before it.`); shown = run.run; } });
+async function start() {
+  const before = goesOn(run) ? run.run : "";
+  const { run: id } = await ask("start_training", { ...values(), promote: "ask" });
+  freshly = false;
+  shown = before;
+  remember();
+  if (before) toast(`${id} waits for the run before it.`);
+}
+$("[data-start]").onclick = guard(start);
+$("[data-queue]").onclick = guard(start);
 $("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast("It stops at its next step; what it has learned is kept."); });
-$("[data-rollback]").onclick = guard(async () => { const r = await ask("roll_back"); toast(`${r.version} is active again.`); });
-$("[data-tasks]").append(mm.task.chooser(() => { drawn = ""; shown = ""; $("[data-run]").replaceChildren(); show(open); }));
+$("[data-label-more]").onclick = $("[data-begin]").onclick = () => mm.openTab("Label");
+$("[data-bring]").onclick = () => mm.openTab("Data");
+$("[data-choose]").onclick = () => show("models");
+$("[data-tasks]").append(mm.task.chooser(() => { forget(); show(open); }));
 api("warm_up").catch(() => {});
 const remember = mm.address.keep("fine-tune", element, {
   state: () => ({ part: open === "train" ? "" : open, learns: captioner ? "captioner" : "", run: open === "train" ? shown : "",
     ...(open === "versions" && { ...looked, split: looked.compared && $("[data-split]").selectedIndex ? $("[data-split]").value : "" }) }),
   async restore(link) {
     captioner = link.learns === "captioner";
-    const run = link.run && (await ask("runs").catch(() => null));
-    shown = !run || run.runs.some((r) => r.run === link.run) ? link.run || "" : "";
+    const all = link.run && (await ask("runs").catch(() => null));
+    shown = !all || all.runs.some((r) => r.run === link.run) ? link.run || "" : "";
     if (link.run && !shown) mm.address.gone(`The run ${link.run} of this link is not here any more`, "the latest one is shown instead");
     drawLearner();
     show(link.part || "train");
@@ -107,14 +145,15 @@ const remember = mm.address.keep("fine-tune", element, {
 poll(element, 4000, async () => {
   if (open === "runs") return { runs: await views.runs() };
   if (open === "models") return { device: await api("device") };
-  return open === "train" ? ask("training", { run: shown }) : {};
+  return open === "train" ? { ...await ask("training", { run: shown }), of: chosenTask() } : {};
 }, (s, e) => {
-  if (e) { if (open === "train") $("[data-run]").replaceChildren(h("p", { class: "mm-note" }, e.told ? e.message : "No connection. The run goes on without this page; trying again…")); return Math.max(2000, (e.after_s || 0) * 1000); }
+  if (e) { lost(e.told ? e.message : "No connection. A run goes on without this page; trying again…"); return Math.max(2000, (e.after_s || 0) * 1000); }
+  lost("");
   if ("runs" in s) return s.runs ? 1000 : 4000;
   if (s.device) { $("[data-device]").textContent = device(s.device); return 2000; }
-  if (!s.status) return 4000;
+  if (!s.status || s.of !== chosenTask()) return 4000;
   drawRun((run = s));
-  return ["running", "queued"].includes(s.status) ? 500 : s.status === "done" && ((!s.curve && !s.no_curve && s.method === "head") || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
+  return goesOn(s) ? 500 : s.status === "done" && ((!s.curve && !s.no_curve && s.method === "head") || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
 });
 let active = "";
 addEventListener("mm-status", (e) => { if (element.offsetParent !== null && e.detail.version !== active) { active = e.detail.version; views[open](); } });

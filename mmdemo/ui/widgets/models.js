@@ -2,6 +2,17 @@
 const hand = $("[name=by_hand]");
 let taking = false;
 const device = (d) => `${d.name} · ${d.format} · memory ${mb(d.used_mb)} of ${mb(d.total_mb)}${d.busy === null ? "" : ` · ${Math.round(d.busy)} % busy`}`;
+const useButton = (p) => h("button", { class: "mm-button", type: "button", "data-use": p.id, disabled: taking || !p.fits, title: p.fits ? "" : "It does not fit in the memory that is free", onclick: () => take(p.id) }, "Use");
+// What only researchers know stands behind "details".
+const OF_METHOD = /ConSE|DeViSE/;
+function modelRow(p) {
+  const said = p.about.match(/[^.]+\.?/g) || [], plain = said.filter((one) => !OF_METHOD.test(one)).join("").trim(), rest = said.filter((one) => OF_METHOD.test(one)).join("").trim();
+  const facts = [["architecture", p.architecture], ...(p.weights ? [["weights", `${p.weights} at ${p.revision}`]] : []), ["licence", p.licence], ["memory", mb(p.memory_mb)], ["can learn", p.methods.map((x) => TERMS[x] || x).join(", ")], ...(rest ? [["how", rest]] : [])];
+  return row([h("td", {}, h("b", {}, p.id), p.base ? h("span", { class: "mm-tag acc" }, "in use") : "", h("div", { class: "mm-fine" }, plain), h("details", { class: "mm-more" }, h("summary", {}, "details"), mm.facts(facts))),
+    h("td", { class: "mm-whole" }, mb(p.size_mb), p.fits ? "" : h("div", { class: "mm-fine down" }, `needs ${mb(p.memory_mb)} of memory`)),
+    h("td", {}, p.at_hand ? "on this machine" : h("span", { "data-away": p.id }, "to download")),
+    h("td", {}, p.base ? "" : useButton(p))], { class: p.base ? "first" : "" });
+}
 views.models = async () => {
   drawOffer();
   const m = await ask("models").catch((e) => { error(e.message); return null; });
@@ -9,21 +20,16 @@ views.models = async () => {
   $("[data-device]").textContent = device(m.device);
   hand.placeholder = "Hub id or folder";
   $("[data-by-hand]").textContent = `Any model of these architectures, by its Hub id (ID@REVISION pins one) or its folder on the machine that runs this page${m.by_hand.includes("towers") ? "; or two towers, as cnn+rnn or timm/NAME+HUB-ID" : m.by_hand.includes("sound-towers") ? "; or two towers, as cnn+rnn" : ""}.`;
-  const rows = m.models.map((p) => row([
-    h("td", {}, h("b", {}, p.id), p.base ? h("b", { class: "mm-now" }, " in use") : "", h("div", { class: "mm-faint" }, `${p.about}`)),
-    h("td", {}, p.architecture, p.weights ? h("div", { class: "mm-faint" }, `${p.weights} at ${p.revision}`) : ""), h("td", { class: "mm-whole" }, p.licence), h("td", { class: "mm-whole" }, mb(p.size_mb)),
-    h("td", { class: p.fits ? "mm-whole" : "mm-whole down" }, mb(p.memory_mb)), h("td", { class: "mm-whole" }, p.methods.map((x) => METHODS[x] || x).join(", ")), h("td", { class: "mm-whole" }, p.at_hand ? "yes" : h("span", { "data-away": p.id }, "to download")),
-    h("td", { class: "mm-does" }, p.base ? "" : h("button", { class: "mm-link", type: "button", "data-use": p.id, disabled: taking || !p.fits, title: p.fits ? "" : "It does not fit in the memory that is free", onclick: () => take(p.id) }, "use"))], { class: p.base ? "first" : "" }));
-  if (chosenTask() === "captioning") rows.unshift(row([h("td", {}, h("b", {}, "proposed"), m.base === "proposed" ? h("b", { class: "mm-now" }, " in use") : "", h("div", { class: "mm-faint" }, "No network: captions are put together from what the picture model sees and the texts of labels.")), "", "", "", "", "", "yes",
-    h("td", {}, m.base === "proposed" ? "" : h("button", { class: "mm-link", type: "button", "data-use": "proposed", disabled: taking, onclick: () => take("proposed") }, "use"))]));
-  $("[data-models]").replaceChildren(grid(["model", "architecture", "licence", "weights", "memory", "learns by", "at hand", ""], rows));
+  const rows = m.models.map(modelRow);
+  if (chosenTask() === "captioning") rows.unshift(row([h("td", {}, h("b", {}, "proposed"), m.base === "proposed" ? h("span", { class: "mm-tag acc" }, "in use") : "", h("div", { class: "mm-fine" }, "No network: captions are put together from what the picture model sees and the texts of answers.")), "", "on this machine",
+    h("td", {}, m.base === "proposed" ? "" : useButton({ id: "proposed", fits: true }))]));
+  $("[data-models]").replaceChildren(grid(["model", "size", "where", ""], rows));
   if (m.models.some((p) => !p.at_hand)) api("hub").then(({ closed }) => closed && barred(closed)).catch(() => {});
 };
 // What has to be downloaded cannot be used where the Hub cannot be reached.
 function barred(why) {
   for (const away of element.querySelectorAll("[data-away]")) {
     away.textContent = `to download, but ${why}`;
-    away.closest("td").classList.remove("mm-whole");
     const use = element.querySelector(`[data-use="${away.dataset.away}"]`);
     if (use) { use.disabled = true; use.title = `It is not on this machine, and ${why}`; }
   }
