@@ -22,10 +22,10 @@ async function ofSearch(versions, words) {
 function sameQuestion({ changes, old, now, from }) {
   const chips = ["better", "worse"].flatMap((way) => (changes?.[way] || []).slice(0, CHIPS[way]).map((c) => ({ ...c, way })));
   if (!chips.length) return [];
-  const box = h("div", { class: "mm-cmp", "aria-live": "polite" }), row = h("div", { class: "mm-chips", role: "group", "aria-label": "Test texts that changed most" });
+  const box = h("div", { class: "mm-cmp", "aria-live": "polite" }), row = h("div", { class: "mm-queries", role: "group", "aria-label": "Test texts that changed most" });
   const say = (nodes) => box.replaceChildren(...nodes.filter(Boolean));
   const pressed = (b) => { for (const one of row.children) one.setAttribute("aria-pressed", String(one === b)); };
-  const chip = (words, act, more) => h("button", { class: "mm-chip", type: "button", "aria-pressed": "false", onclick: (e) => { pressed(e.currentTarget); act(); } }, words, more || "");
+  const chip = (words, act, more) => h("button", { class: "mm-query", type: "button", "aria-pressed": "false", onclick: (e) => { pressed(e.currentTarget); act(); } }, words, more || "");
   const input = h("input", { "aria-label": "Words to ask both", placeholder: "a text of your own", autocomplete: "off" });
   const form = h("form", { class: "mm-row", hidden: true, onsubmit: (e) => { e.preventDefault(); if (input.value.trim()) mm.into(box, () => ofSearch([old, now], input.value.trim()), say); } }, input, h("button", { class: "mm-button" }, "Ask both"));
   const show = (c) => { form.hidden = true; say(ofTest(c, from)); };
