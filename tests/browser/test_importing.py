@@ -35,7 +35,7 @@ def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     expect(page.get_by_role("button", name="Resume")).to_be_hidden()
     (pictures / "00.png").unlink()
     (pictures / "01.png").rename(pictures / "first.png")
-    (pictures / "02.png").write_bytes(png((1, 2, 3)))
+    (pictures / "02.png").write_bytes(png((3, 141, 59)))
     listed = [f"{i:02}.png,picture {i}" for i in range(2, 10)]
     (pictures / "metadata.csv").write_text(
         "\n".join(["file_name,text", *listed, "first.png,the first", "none.png,x"])
