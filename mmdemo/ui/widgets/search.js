@@ -29,7 +29,8 @@ function named() {
 const request = ({ query, by }) => ({ k: PAGE, query, item: by ? state.item : "", version: state.version, target, everything: true, sort, feedback: !old, facets: target === "media", ...(target === "media" ? chosen : {}) });
 async function pages(what, many) {
   const body = request(what), answer = await api("search", body);
-  while (answer.results.length < many) {
+  const full = () => answer.results.length && answer.results.length % PAGE === 0;  // else it was the last page
+  while (full() && answer.results.length < many) {
     const { results } = await api("search", { ...body, facets: false, offset: answer.results.length });
     if (!results.length) break;
     answer.results.push(...results);
