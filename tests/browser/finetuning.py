@@ -21,7 +21,8 @@ def settings(page: Page) -> None:
     expect(again.or_(summary).filter(visible=True).first).to_be_visible()
     if again.is_visible():
         again.click()
-    if not page.locator("[name=epochs]").is_visible():
+        expect(summary).to_be_visible()
+    if not page.locator("[data-settings] details").evaluate("(more) => more.open"):
         summary.click()
 
 
