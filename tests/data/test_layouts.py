@@ -186,6 +186,7 @@ def test_the_preview_names_the_layout_why_and_what_else_it_may_be(app: App, tmp_
     assert shown["importer"] == "captions"
     assert shown["why"] == "1 of 2 files have a text file of the same name beside them."
     assert [c["name"] for c in shown["candidates"]] == ["captions", "classes", "folder"]
+    assert [row["file"] for row in shown["rows"]] == ["cat/1.png", "cat/2.png"]
     assert shown["rows"][0]["text"] == "a cat asleep" and "2.png" in shown["rows"][1]["reason"]
     other = ask(app, "import_preview", source=str(folder), task=TASK, layout="classes")
     assert other["importer"] == "classes" and other["rows"][0]["text"] == "cat"

@@ -13,7 +13,7 @@ from mmdemo.data.exporters.base import formats
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import NO_LABEL, Order, foreseen, picture_of
 from mmdemo.data.reading import open_source, source_in
-from mmdemo.data.rows import Row, Skipped
+from mmdemo.data.rows import Row, Skipped, name_below
 from mmdemo.errors import UserError, reason
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.media.regular_file import is_there
@@ -102,13 +102,16 @@ def _uploaded(request: SourceRequest) -> Path | None:
     return batch_folder(request.batch) if request.batch and not request.source.strip() else None
 
 
-def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str, Any]:
-    """A row as the page shows it: what it says, or the reason why not all of it can be used."""
+def _previewed(app: App, row: Row | Skipped, request: SourceRequest, root: Path) -> dict[str, Any]:
+    """A row as the page shows it: what it says, or the reason why not all of it can be used; its file with
+    its folders, as one name may stand in several.
+    """
     if isinstance(row, Skipped):
         return {"row": row.row, "file": row.file, "reason": row.reason}
+    name = name_below(row, root)
     reason = foreseen(app.ws, row, request.task, request.verdict)
     if reason:
-        return {"row": row.number, "file": row.name, "reason": reason}
+        return {"row": row.number, "file": name, "reason": reason}
     said = {
         "text": _shown(row.text),
         "span": _span(row),
@@ -116,7 +119,7 @@ def _previewed(app: App, row: Row | Skipped, request: SourceRequest) -> dict[str
         "corrected": _shown(row.corrected),
     }
     said |= {"split": row.split, "annotator": row.annotator, "comment": _shown(row.comment)}
-    return {"row": row.number, "file": row.name, **said, "picture": picture_of(app.ws, row, request.task)}
+    return {"row": row.number, "file": name, **said, "picture": picture_of(app.ws, row, request.task)}
 
 
 def _shown(text: str) -> str:
@@ -137,7 +140,7 @@ def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
     source, uploaded = _source(app, request), _uploaded(request)
     with open_source(source, uploaded, request.task, request.layout) as opened:
         found = opened.preview(PREVIEWED)
-        shown = [_previewed(app, row, request) for row in found.rows]
+        shown = [_previewed(app, row, request, opened.source.root) for row in found.rows]
     if not shown:
         raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
     return found.as_json() | {"rows": shown}
