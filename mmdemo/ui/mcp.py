@@ -2,7 +2,8 @@
 
 Gradio serves the protocol. What the tools take, their calls and their answers are the table's own: Gradio
 would answer in Python's notation, which no agent can parse, refuse in its own and jsonschema's words, and
-hand over no file. A refusal is one sentence, with isError.
+hand over no file. A refusal is one sentence, with isError. Of the protocol nothing else is served: no
+prompts, no resources, no completion.
 """
 
 from __future__ import annotations
@@ -103,4 +104,10 @@ def answer_agents(page: gr.Blocks, app: App) -> None:
 
     server.get_input_schema, server.get_fn_description = schema_of, described_once
     handlers = server.mcp_server.request_handlers
-    handlers[types.CallToolRequest], handlers[types.ListToolsRequest] = call_tool, list_tools
+    ping = handlers[types.PingRequest]
+    handlers.clear()  # Gradio's of prompts and resources call an endpoint as this machine, whoever asks
+    handlers |= {
+        types.PingRequest: ping,
+        types.CallToolRequest: call_tool,
+        types.ListToolsRequest: list_tools,
+    }

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import httpx
 import pytest
+from mcp.types import ClientRequestType
 
 from mmdemo.asker import IN_WORDS, ROLES, Role
 from mmdemo.models.aligner import Towers
@@ -97,6 +98,26 @@ def test_every_function_of_the_page_is_an_operation_or_known(public: tuple[App, 
     assert names - operations <= {"tab_of_link", None, "select", "<lambda>", "fn"} and operations <= names
     tools, _ = agent(public[1], "label_counts", {"task": "image-text"})
     assert {tool.name for tool in tools} == operations
+
+
+@pytest.mark.parametrize("forwarded", [{}, {"X-Forwarded-For": "203.0.113.9"}])
+def test_of_the_agents_protocol_only_tools_are_served(
+    public: tuple[App, str, Any], forwarded: dict[str, str]
+) -> None:
+    """Every method that the protocol has is asked for, with what each of them needs: Gradio's handler of
+    prompts/get would call the last endpoint of the page, edit_pair, as whoever is at this machine.
+    """
+    methods = {get_args(kind.model_fields["method"].annotation)[0] for kind in get_args(ClientRequestType)}
+    assert {"prompts/get", "resources/read", "completion/complete", "resources/subscribe"} < methods
+    asked = {"name": "x", "arguments": {}, "uri": "mmdemo://x", "level": "info", "taskId": "x"}
+    asked |= {"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "x", "value": "x"}}
+    headers = {"Accept": "application/json, text/event-stream"} | forwarded
+    with httpx.Client(base_url=public[1], timeout=60, headers=headers) as http:
+        for method in methods - {"initialize", "ping", "tools/list", "tools/call"}:
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": asked}
+            answer = http.post("gradio_api/mcp/", json=message)
+            assert '"code":-32601' in answer.text, (method, answer.text)
+    assert not public[2].mcp_server_obj.mcp_server.notification_handlers
 
 
 def test_every_role_is_asked_for_by_some_operation_and_export_is_the_trainer_s() -> None:
