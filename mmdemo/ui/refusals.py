@@ -36,7 +36,7 @@ from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.served import path_of
 from mmdemo.ui.bodies import MOST_CALL_MB, again, read_body
-from mmdemo.ui.json_rpc import AGENTS, MessageError, refusal_of, require_message
+from mmdemo.ui.json_rpc import AGENTS, MessageError, is_request, refusal_of
 from mmdemo.ui.turns import TURN, Turns
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,9 @@ class PlainRefusals:
         try:
             if scope["method"] == "POST" and AGENTS.fullmatch(path_of(scope)):
                 body = await read_body(Request(scope, receive), MOST_CALL_MB)
-                require_message(body)
+                if not is_request(body):
+                    await Response(status_code=202)(scope, receive, send)
+                    return
                 async with self._turns.turn() as scope[TURN]:
                     await self.app(scope, again(body, receive), watched)
                 return
