@@ -26,13 +26,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmdemo.errors import StorageError, UserError
-from mmdemo.heavy_imports import heavy
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.media.image import pixels
 from mmdemo.media.regular_file import is_folder
 from mmdemo.models.calibration import Calibration
 from mmdemo.models.device import Compute
 from mmdemo.models.encoders import scratch
+from mmdemo.models.encoders.text_config import plain_text_config, text_network
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.loading import load_adapter, load_config, load_network, load_tokenizer, require_numbers
 from mmdemo.models.presets import LOCAL, Described
@@ -117,13 +117,15 @@ def read_spec(name: str, modality: ModalityName = "image") -> PairSpec:
             spec = PairSpec(**json.loads(file.read_text(encoding="utf-8")))
             if ":" in spec.media:  # no folder and no place is ever saved: it may have come with a backup
                 raise ValueError(spec.media)
-            return spec
         except (TypeError, ValueError, RecursionError) as e:
             raise UserError(f"{file} does not describe a pair of towers.", "Save the pair again.") from e
+        if spec.text not in _text_towers():
+            plain_text_config(spec.text_config, str(spec.text))
+        return spec
     media, _, text = name.partition("+")
     if not text or not media.removeprefix(LOCAL):
         raise UserError(f"{name!r} names no two towers.", "Write them as cnn+rnn, that of the media first.")
-    text_config = None if text in _text_towers() else load_config(text).to_dict()
+    text_config = None if text in _text_towers() else plain_text_config(load_config(text).to_dict(), text)
     known = _media_towers(modality)
     if media in known:
         width = int(known[media]().width)  # type: ignore[arg-type]
@@ -269,10 +271,7 @@ def _text_tower(spec: PairSpec, vocabulary: int, new: bool, compute: Compute) ->
         return known[spec.text](vocabulary)
     if new:
         return TextBackbone(load_network("AutoModel", spec.text, compute.device))
-    values = dict(spec.text_config or {})
-    transformers = heavy("transformers")
-    config = transformers.AutoConfig.for_model(values.pop("model_type"), **values)
-    return TextBackbone(transformers.AutoModel.from_config(config))
+    return TextBackbone(text_network(spec.text_config, spec.text))
 
 
 def _tokenizer(folder: str, spec: PairSpec) -> Any:

@@ -42,6 +42,8 @@ TEXTS = (  # that transformers reads beside the weights
 )
 SIZE = re.compile(r"d_model|.*(size|dim|width|channels|features)")  # of a configuration: no tensor is wider
 COUNT = re.compile(r".*(layers|blocks|heads|experts)|depths?")  # each has tensors of its own
+TIMM_TYPES = ("timm_wrapper", "timm_backbone")  # transformers' own name of what timm loads
+NAMES_ANOTHER = ("backbone", "checkpoint_path", "adapter_path")
 LARGEST_HEADER = 100_000_000  # bytes, as safetensors itself has it
 SAVED = "Save it again with save_pretrained, or choose another checkpoint."
 
@@ -58,7 +60,7 @@ def require_config(folder: Path) -> dict[str, Any]:
     """The configuration of a checkpoint in a folder.
 
     Raises:
-        UserError: it has none, or one that cannot be read or names no architecture.
+        UserError: it has none, or one that cannot be read, names no architecture, or names another network.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -68,7 +70,25 @@ def require_config(folder: Path) -> dict[str, Any]:
     found = _json(path)
     if not isinstance(found, dict) or not isinstance(found.get("model_type"), str):
         raise UserError(f"{path} names no model_type.", SAVED)
+    if _names_another(found):
+        raise UserError(
+            f"{path} names another network to load.", "Name a folder that holds all of its own network."
+        )
     return found
+
+
+def _names_another(config: Any) -> bool:
+    """Whether a network of this configuration would load one that it names: from the Hub, or any file."""
+    waiting = [config]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+            if one.get("model_type") in TIMM_TYPES or any(one.get(name) for name in NAMES_ANOTHER):
+                return True
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return False
 
 
 def require_weights(folder: Path) -> None:

@@ -49,8 +49,8 @@ def _place(name: str, done: str = "loaded") -> tuple[str, dict[str, Any]]:
         UserError: there is no such folder, or no way to the Hub.
     """
     repo, revision = split_revision(name)
-    if is_folder(repo):
-        return repo, revision
+    if is_folder(repo):  # it may have come with a backup: nothing that it names is asked of the Hub
+        return repo, revision | {"local_files_only": True}
     if repo.startswith((".", "~")) or repo.count("/") != repo.strip("/").count("/") or repo.count("/") > 1:
         raise UserError(f"There is no folder {repo}.", "Check the path; a Hub id is written as NAME/MODEL.")
     return repo, revision | hub_options(name, done)
