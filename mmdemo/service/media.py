@@ -96,7 +96,14 @@ class Media:
         language, note = aligner.told_of(medium)
         note = " ".join(filter(None, (self.not_looked_at(item), note)))
         scores = [vars(s) for s in aligner.align(medium, texts)]
-        return {"model": aligner.version, "scores": scores, "language": language, "note": note}
+        zones = aligner.zones.as_json() if aligner.measured else None
+        return {
+            "model": aligner.version,
+            "scores": scores,
+            "language": language,
+            "note": note,
+            "zones": zones,
+        }
 
     def caption(self, item: Item, version: str | None = None) -> dict[str, Any]:
         """The JSON of `caption` where a modality has no way of its own: what people confirmed of it, and of

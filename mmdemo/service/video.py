@@ -100,6 +100,7 @@ class Video:
             ],
             "shots": [[round(float(a), 3), round(float(b), 3)] for a, b in frames.shots],
             "complete": complete,
+            "zones": aligner.zones.as_json() if told else None,
             "note": " ".join(filter(None, (doubt, note))),
         }
 

@@ -45,34 +45,18 @@ mm.version = (() => {
       if (part?.onclick && opened()) part.click(); else requestAnimationFrame(press);
     })();
   }
-  // The menu below the button that opens it. Arrow keys go through it; Escape and a click beside it close it.
+  // The menu of versions, below the button that opens it.
   function menu(button) {
-    const box = h("div", { class: "mm-pop mm-menu", popover: "auto", role: "menu", "aria-label": "Version" });
-    document.body.append(box);
-    const done = () => { box.hidePopover(); button.focus(); };
-    const all = () => h("button", { type: "button", role: "menuitem", onclick: () => { box.hidePopover(); openPart("versions"); } }, h("span", { class: "mm-tick" }), h("span", {}, "All versions and models"));
-    const items = () => [...box.querySelectorAll("button")];
-    box.addEventListener("toggle", (e) => button.setAttribute("aria-expanded", String(e.newState === "open")));
-    box.addEventListener("keydown", (e) => {
-      const list = items(), at = list.indexOf(document.activeElement), to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: list.length - 1 }[e.key];
-      if (to === undefined) return;
-      e.preventDefault();
-      list[(to + list.length) % list.length].focus();
-    });
-    async function open() {
-      const task = mm.task.name, place = button.getBoundingClientRect();
-      Object.assign(box.style, { top: `${Math.round(place.bottom + 6)}px`, right: `${Math.max(8, Math.round(innerWidth - place.right))}px` });
-      box.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, "Reading the versions…"));
-      box.showPopover();
+    mm.menu(button, "Version", async (into, item) => {
+      const task = mm.task.name, done = () => { into.hidePopover(); button.focus(); };
+      const all = () => item(() => openPart("versions"), h("span", { class: "mm-tick" }), h("span", {}, "All versions and models"));
+      into.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, "Reading the versions…"));
       try {
         const { versions } = await api("version_tree", { task });
         const shown = of(task) || versions.find((v) => v.active)?.id;
-        box.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, `Which version answers you about ${mm.modalityOf(task).plural}`), ...versions.map((v) => row(v, task, shown, done)), h("hr"), all());
-        (box.querySelector("[aria-checked=true]") || items()[0])?.focus();
-      } catch (e) { box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message), all()); }
-    }
-    Object.entries({ "aria-haspopup": "menu", "aria-expanded": "false" }).forEach((pair) => button.setAttribute(...pair));
-    button.addEventListener("click", open);
+        into.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, `Which version answers you about ${mm.modalityOf(task).plural}`), ...versions.map((v) => row(v, task, shown, done)), h("hr"), all());
+      } catch (e) { into.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message), all()); }
+    });
   }
   return { of, choose, follow, ofLink, menu, openPart };
 })();

@@ -198,6 +198,7 @@ window.mm = (() => {
     const slow = setTimeout(() => turn === box.turn && wait(h("p", { class: "mm-working" }, loading ? "Working… the first answer waits for the model to load." : "Working…")), 400);
     box.setAttribute("aria-busy", "true");
     const once = () => ask().catch((e) => {
+      clearTimeout(slow);
       if (isAway(e) && turn === box.turn) wait(h("p", { class: "mm-working", role: "status" }, "The server does not answer. It is asked again when it is back."));
       throw e;
     });
@@ -240,11 +241,20 @@ window.mm = (() => {
     const up = () => { box.removeEventListener("pointermove", move); box.removeEventListener("pointerup", up); done(Math.abs(span[side] - was)); };
     box.addEventListener("pointermove", move); box.addEventListener("pointerup", up);
   }
+  // Keys of a view: heard wherever nothing that has keys of its own is in focus, while the view is open.
+  const OF_OTHERS = "input, textarea, select, button, a, summary, video, audio, dialog, [role=tab], [role=slider], [tabindex='0'], [contenteditable]";
+  function keysOf(element, hears) {
+    addEventListener("keydown", (e) => {
+      const target = e.target instanceof Element ? e.target : document.body;
+      if (element.offsetParent === null || e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || target.closest(OF_OTHERS) || document.querySelector("dialog[open], :popover-open")) return;
+      hears(e);
+    });
+  }
   // The names of a table's columns; one without a name is no heading.
   const heads = (...words) => h("thead", {}, h("tr", {}, words.map((word) => (word ? h("th", { scope: "col" }, word) : h("td")))));
-  const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits + 3, "0")}`;
+  const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0")}`;
   const many = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
   const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, did, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, heads, many, seconds, clock, svg, fail, into, turns, marks, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
+  return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, did, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, heads, many, seconds, clock, svg, fail, into, turns, marks, keysOf, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
     tabTitles: window.mmTabs };  // by the names that addresses call the tabs by
 })();

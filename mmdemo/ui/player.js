@@ -24,10 +24,12 @@ mm.copyOf = async (player, box, item, kind, otherwise) => {
 mm.player = (host, { onspan = null } = {}) => {
   const { h, svg } = mm, LEAST_S = 0.2;
   const video = h("video", { controls: true, preload: "metadata", playsinline: true });
-  const shotsRow = h("div", { class: "mm-shots" }), curveBox = h("div", { class: "mm-curve" }), momentsRow = h("div", { class: "mm-moments" }), saidRow = h("div", { class: "mm-saidline" }), head = h("i", { class: "mm-playhead" });
-  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, shotsRow, curveBox, momentsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
+  const lane = (kind, name) => h("div", { class: kind, "data-lane": name });
+  const curveBox = lane("mm-curve", "fit"), momentsRow = h("div", { class: "mm-moments" }), shotsRow = lane("mm-shots", "shots"), saidRow = lane("mm-saidline", "said"), head = h("i", { class: "mm-playhead" });
+  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, curveBox, momentsRow, shotsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
   const clock = h("span", { class: "mm-number" }), copying = h("div", { class: "mm-progress mm-copying", hidden: true });
-  host.replaceChildren(video, copying, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row" }, clock));
+  const step = (icon, name, key) => h("button", { class: "mm-button mm-bare", type: "button", title: `${name} (${key})`, "aria-label": name, onclick: () => go(key) }, mm.icon(icon));
+  host.replaceChildren(video, copying, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row mm-player-bar" }, clock, step("back", "A frame back", ","), step("on", "A frame on", ".")));
   let item = "", duration = 1, rate = 25, shots = [], cells = [], moments = [], until = null, loop = null, wish = null;
   const text = (s) => mm.clock(s, 2);
   const share = (s) => `${(100 * s) / duration}%`;
@@ -37,7 +39,9 @@ mm.player = (host, { onspan = null } = {}) => {
     head.style.left = share(video.currentTime);
     line.setAttribute("aria-valuenow", video.currentTime.toFixed(2));
     line.setAttribute("aria-valuemax", duration.toFixed(2));
-    clock.textContent = `${text(video.currentTime)} of ${text(duration)}`;
+    clock.replaceChildren(h("b", {}, text(video.currentTime)), ` of ${text(duration)}`);
+    const now = video.currentTime + 1e-3;
+    [...shotsRow.children].forEach((cell, i) => cell.classList.toggle("now", shots[i][0] <= now && now < shots[i][1]));
     if (until !== null && video.currentTime >= until - 0.02) {
       if (loop) { video.currentTime = loop.start; return; }
       until = null;
@@ -57,14 +61,20 @@ mm.player = (host, { onspan = null } = {}) => {
     wish();
   }
   line.onclick = (e) => { if (e.target.dataset.edge) return; const box = line.getBoundingClientRect(); loop = null; seek(((e.clientX - box.left) / box.width) * duration); };
-  line.onkeydown = (e) => {
+  // Keys: frames, shots, seconds and Space.
+  function go(key) {
     const now = video.currentTime, steps = { ",": now - 1 / rate, ".": now + 1 / rate, "[": [...shots].reverse().find((s) => s[0] < now - 0.05)?.[0] ?? 0, "]": shots.find((s) => s[0] > now + 0.02)?.[0] ?? duration, ArrowLeft: now - 1, ArrowRight: now + 1, " ": null };
-    if (!(e.key in steps) || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (!(key in steps) || !item) return false;
+    if (key === " ") { if (video.paused) video.play().catch(() => {}); else video.pause(); return true; }
+    video.pause();
+    seek(steps[key]);
+    return true;
+  }
+  const keys = (e) => { if (go(e.key)) e.preventDefault(); };
+  line.onkeydown = (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || !go(e.key)) return;
     e.preventDefault();
     e.stopPropagation();
-    if (e.key === " ") { if (video.paused) video.play().catch(() => {}); else video.pause(); return; }
-    video.pause();
-    seek(steps[e.key]);
   };
   // A look at what is shown where one points, out of the strip
   line.onpointermove = (e) => {
@@ -121,7 +131,7 @@ mm.player = (host, { onspan = null } = {}) => {
       video.querySelector("track")?.remove();
       if (url) { video.append(h("track", { kind: "subtitles", label: "Descriptions", srclang: "en", src: url, default: true })); video.textTracks[0].mode = "showing"; }
     },
-    seek,
+    seek, keys,
     playSpan(start, end, again = false) { begin(1, again ? { start, end } : null, start, end); },
     replay(speed, span) { begin(speed, span, span ? span.start : 0, span ? span.end : null); },
     stop() { loop = wish = null; video.pause(); },

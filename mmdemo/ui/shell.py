@@ -53,7 +53,8 @@ SCRIPTS = (
         "reliability.js",
         "numbers.js",
     ),
-    *("answers.js", "wave.js", "player.js", "brought.js", "model_menu.js", "segments.js", "first_steps.js"),
+    *("answers.js", "wave.js", "player.js", "brought.js", "menu.js", "model_menu.js", "segments.js"),
+    "first_steps.js",
 )
 SESSIONS = 300  # kept by Gradio at most; what matters is in the workspace
 # A thread that waits for Python's lock gets it after so long, in place of 5 ms. Whoever answers a request

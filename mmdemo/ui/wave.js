@@ -16,21 +16,23 @@ mm.playOnce = (() => {
   };
 })();
 
-mm.wave = (host, { onspan = null, onword = null } = {}) => {
+mm.wave = (host, { onspan = null, onword = null, hint = null } = {}) => {
   const { h } = mm;
-  const PEAKS_HZ = 50, HEIGHT = 132, ROW = 30, LEAST = 0.02;
+  const PEAKS_HZ = 50, HEIGHT = 132, BAR = 5, SILENT = 0.05, LEAST = 0.02;  // pixels of a bar with its gap; of the loudest
   const canvas = h("canvas", { "aria-hidden": "true" }), line = h("div", { class: "mm-words" }), head = h("i", { class: "mm-playhead" });
   const scroll = h("div", { class: "mm-wave-scroll", tabindex: "0", role: "group", "aria-label": "Waveform" }, h("div", { class: "mm-wave-inner" }, canvas, line, head));
   const inner = scroll.firstChild, audio = h("audio", { preload: "metadata" });
-  const clock = h("span", { class: "mm-number" }, "0:00.0"), play = h("button", { class: "mm-button primary", type: "button", "aria-label": "Play" }, "Play");
-  const speed = h("select", { "aria-label": "Speed" }, [0.5, 0.75, 1, 1.5, 2].map((r) => h("option", { value: r, selected: r === 1 }, `${r} ×`)));
-  const zooms = [["−", 0.5], ["+", 2]].map(([sign, by]) => h("button", { class: "mm-button", type: "button", "aria-label": by > 1 ? "Zoom in" : "Zoom out", onclick: () => zoom(by) }, sign));
-  const bar = h("div", { class: "mm-row mm-wave-bar" }, play, clock, h("label", {}, "Speed ", speed), h("span", { class: "mm-zoom" }, zooms), audio);
+  const clock = h("span", { class: "mm-number" }, "0:00.0"), play = h("button", { class: "mm-button primary mm-round", type: "button" });
+  const speed = h("select", { "aria-label": "Speed" }, [0.5, 0.75, 1, 1.5, 2].map((r) => h("option", { value: r, selected: r === 1 }, `${r}×`)));
+  const playing = (on) => { play.setAttribute("aria-label", on ? "Pause" : "Play"); play.replaceChildren(mm.icon(on ? "pause" : "play")); };
+  playing(false);
+  const zooms = [["minus", 0.5], ["plus", 2]].map(([sign, by]) => h("button", { class: "mm-button mm-bare", type: "button", "aria-label": by > 1 ? "Zoom in" : "Zoom out", onclick: () => zoom(by) }, mm.icon(sign)));
+  const bar = h("div", { class: "mm-row mm-wave-bar" }, play, clock, speed, hint, h("span", { class: "mm-zoom" }, zooms), audio);
   const copying = h("div", { class: "mm-progress mm-copying", hidden: true });
   host.replaceChildren(scroll, bar, copying);
-  let item = "", duration = 0, peaks = null, words = [], scale = 0, until = null, frame = 0, drag = null, wish = null;
+  let item = "", duration = 0, peaks = null, loudest = 1, words = [], scale = 0, until = null, frame = 0, drag = null, wish = null;
 
-  const LEGIBLE = 130;  // pixels a second, at which most words can be read: on a phone the line is scrolled
+  const LEGIBLE = 240;  // pixels a second, at which most words can be read: on a phone the line is scrolled
   const fit = () => Math.max(scroll.clientWidth < 600 ? LEGIBLE : 40, (scroll.clientWidth - 2) / Math.max(0.1, duration));
   function zoom(by, at = audio.currentTime) {
     const least = Math.min(fit(), (scroll.clientWidth - 2) / Math.max(0.1, duration));
@@ -45,14 +47,21 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     canvas.style.width = `${width}px`; canvas.style.height = `${HEIGHT}px`; canvas.style.left = `${scroll.scrollLeft}px`;
     const pen = canvas.getContext("2d"), style = getComputedStyle(host);
     pen.scale(ratio, ratio);
-    pen.fillStyle = style.getPropertyValue("--color-accent") || "#3b82f6";
+    const colours = ["--accent", "--bar-no"].map((name) => style.getPropertyValue(name));
+    pen.fillStyle = style.getPropertyValue("--ink2");
     if (!peaks) { pen.font = `13px ${style.fontFamily}`; return item && pen.fillText("Drawing the waveform…", 12, HEIGHT / 2); }
-    for (let x = 0; x < width; x++) {
-      const a = Math.floor(((scroll.scrollLeft + x) / scale) * PEAKS_HZ), b = Math.max(a + 1, Math.floor(((scroll.scrollLeft + x + 1) / scale) * PEAKS_HZ));
-      let low = 0, high = 0;
-      for (let i = a; i < b && 2 * i + 1 < peaks.length; i++) { low = Math.min(low, peaks[2 * i]); high = Math.max(high, peaks[2 * i + 1]); }
-      const y = HEIGHT / 2 - (high / 127) * (HEIGHT / 2), tall = Math.max(1, ((high - low) / 127) * (HEIGHT / 2));
-      pen.fillRect(x, y, 1, tall);
+    const now = audio.currentTime * scale;
+    for (let x = -(scroll.scrollLeft % BAR); x < width; x += BAR) {
+      const at = scroll.scrollLeft + x, a = Math.floor((at / scale) * PEAKS_HZ), b = Math.max(a + 1, Math.floor(((at + BAR) / scale) * PEAKS_HZ));
+      let high = 0;
+      for (let i = Math.max(0, a); i < b && 2 * i + 1 < peaks.length; i++) high = Math.max(high, -peaks[2 * i], peaks[2 * i + 1]);
+      if (at > duration * scale) break;
+      const tall = Math.max(2, (high / loudest) * (HEIGHT - 8)), silent = high < SILENT * loudest;
+      pen.fillStyle = colours[silent ? 1 : 0];
+      pen.globalAlpha = at > now ? 0.45 : 1;  // what is still to be heard
+      pen.beginPath();
+      pen.roundRect(x, (HEIGHT - tall) / 2, BAR - 2, tall, 1.5);
+      pen.fill();
     }
   }
   const colour = (w) => (w.corrected ? "sure corrected" : w.said === false ? "missing" : w.probability >= 0.8 ? "sure" : w.probability >= 0.5 ? "fair" : "doubtful");
@@ -61,7 +70,6 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     inner.style.width = `${Math.max(scroll.clientWidth - 2, duration * scale)}px`;
     const from = scroll.scrollLeft / scale - 2, to = (scroll.scrollLeft + scroll.clientWidth) / scale + 2;
     line.replaceChildren(...words.flatMap((w, i) => w.end < from || w.start > to ? [] : [node(w, i)]));
-    paint();
     moveHead();
   }
   function node(w, i) {
@@ -71,6 +79,20 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     if (onspan) for (const side of ["start", "end"]) box.append(h("i", { class: `mm-edge ${side}`, "data-edge": side, onpointerdown: (e) => grab(e, box, i, side) }));
     return box;
   }
+  // The ends of a word by the keyboard: Shift with an arrow moves its end, Shift and Alt its start; it is said when Shift goes up.
+  const STEP_S = 0.02;
+  line.addEventListener("keydown", (e) => {
+    const w = words[e.target.dataset?.word], way = { ArrowLeft: -STEP_S, ArrowRight: STEP_S }[e.key];
+    if (!w || !onspan || !e.shiftKey || !way) return;
+    e.preventDefault();
+    if (e.altKey) w.start = Math.max(0, Math.min(w.start + way, w.end - LEAST)); else w.end = Math.min(duration, Math.max(w.end + way, w.start + LEAST));
+    e.target.style.left = `${w.start * scale}px`; e.target.style.width = `${Math.max(6, (w.end - w.start) * scale)}px`;
+    w.moved = true;
+  });
+  line.addEventListener("keyup", (e) => {
+    const w = words[e.target.dataset?.word];
+    if (e.key === "Shift" && w?.moved) { delete w.moved; onspan(w, Number(e.target.dataset.word)); }
+  });
   function grab(e, box, i, side) {
     const w = words[i];
     mm.dragEdge(e, box, w, side, { perSecond: scale, least: LEAST, duration,
@@ -79,6 +101,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
   }
   function moveHead() {
     head.style.left = `${audio.currentTime * scale}px`;
+    paint();
     clock.textContent = `${mm.clock(audio.currentTime)} of ${mm.clock(duration)}`;
     for (const box of line.children) { const w = words[box.dataset.word]; box.classList.toggle("now", !audio.paused && w.start <= audio.currentTime && audio.currentTime < w.end); }
   }
@@ -94,8 +117,8 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     wish();
   }
   audio.onplaying = () => { wish = null; };
-  audio.onplay = () => { play.textContent = "Pause"; if (!frame) tick(); };
-  audio.onpause = () => { play.textContent = "Play"; moveHead(); };
+  audio.onplay = () => { playing(true); if (!frame) tick(); };
+  audio.onpause = () => { playing(false); moveHead(); };
   audio.onseeked = moveHead;
   // What browsers do not play as it is has a copy made.
   audio.onerror = async () => {
@@ -104,9 +127,21 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
     if (await mm.copyOf(audio, copying, item, "sound", "This browser cannot play the recording.")) wish?.();
     play.disabled = false;
   };
-  play.onclick = () => { until = null; if (audio.paused) { if (audio.ended) audio.currentTime = 0; audio.play().catch(() => {}); } else audio.pause(); };
+  play.onclick = toggle;
+  function toggle() { until = null; if (audio.paused) { if (audio.ended) audio.currentTime = 0; audio.play().catch(() => {}); } else audio.pause(); }
   speed.onchange = () => { audio.playbackRate = Number(speed.value); };
   canvas.onclick = (e) => { until = null; audio.currentTime = (scroll.scrollLeft + e.offsetX) / scale; };
+  // Space plays; the arrows step from word to word, or a second where there are none.
+  function keys(e) {
+    const now = audio.currentTime, stops = words.map((w) => w.start);
+    const steps = { ArrowLeft: stops.filter((s) => s < now - 0.05).pop() ?? Math.max(0, now - 1), ArrowRight: stops.find((s) => s > now + 0.01) ?? Math.min(duration, now + 1), Home: 0, End: duration, " ": null };
+    if (!(e.key in steps) || !item) return;
+    e.preventDefault();
+    if (e.key === " ") return toggle();
+    until = null;
+    audio.currentTime = steps[e.key];
+  }
+  scroll.addEventListener("keydown", (e) => { if (e.target === scroll && !e.ctrlKey && !e.metaKey && !e.altKey) { e.stopPropagation(); keys(e); } });
   scroll.onscroll = () => layout();
   scroll.addEventListener("wheel", (e) => { if (e.ctrlKey) { e.preventDefault(); zoom(e.deltaY < 0 ? 1.25 : 0.8); } }, { passive: false });
   new ResizeObserver(() => { if (duration) { scale = Math.max(scale, Math.min(fit(), scale || fit())); layout(); } }).observe(scroll);
@@ -124,7 +159,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
         scroll.scrollLeft = 0;
         layout();
         const got = await mm.patiently(() => mm.reach(`mmdemo/peaks/${id}`)).catch(() => null);  // the words still stand
-        if (got?.ok && item === id) { peaks = new Int8Array(await got.arrayBuffer()); paint(); }
+        if (got?.ok && item === id) { peaks = new Int8Array(await got.arrayBuffer()); loudest = peaks.reduce((most, p) => Math.max(most, Math.abs(p)), 16); paint(); }
       }
       if (span) scroll.scrollLeft = span.start * scale - scroll.clientWidth / 3;
       if (autoplay && item === id) { playSpan(span ? span.start : 0, span ? span.end : null); }
@@ -134,7 +169,7 @@ mm.wave = (host, { onspan = null, onword = null } = {}) => {
       audio.playbackRate = rate; speed.value = rate;
       playSpan(span ? span.start : 0, span ? span.end : null);
     },
-    playSpan,
+    playSpan, keys,
     stop() { wish = null; audio.pause(); },
   };
 };

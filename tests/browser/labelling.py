@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from mmdemo.service.app import App
 from mmdemo.store.labels import label_in_force
@@ -23,6 +23,13 @@ def check_texts(page: Page, lines: str) -> None:
     page.locator("#mm-image [data-lines]").click()
     page.get_by_label("Captions", exact=True).fill(lines)
     page.get_by_role("button", name="Check", exact=True).click()
+
+
+def check_said(speech: Locator, lines: str) -> None:
+    """Write the texts that may have been said as lines, and have them checked."""
+    speech.locator("[data-lines]").click()
+    speech.get_by_label("Texts", exact=True).fill(lines)
+    speech.get_by_role("button", name="Check", exact=True).click()
 
 
 def shows_a_pair(page: Page) -> Page:

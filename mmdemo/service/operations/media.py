@@ -102,6 +102,9 @@ class AlignAnswer(Answer):
     scores: list[ScoreRow]
     language: str = Field("", description="that is spoken in a recording, as ISO 639-1")
     note: str = Field("", description="what does not work with this file, such as that nobody speaks in it")
+    zones: dict[str, float] | None = Field(
+        None, description="from where on it fits, and up to where it doesn't; null where it was not measured"
+    )
 
 
 @operation("align", role="viewer", public=True)

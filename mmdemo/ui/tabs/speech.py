@@ -8,7 +8,7 @@ from mmdemo.ui.widgets import widget
 
 def build() -> None:
     """Lay the tab out."""
-    widget("speech")
+    widget("speech", "texts")
 
 
 TABS.add("speech", Tab("Speech", 20, build))

@@ -8,7 +8,7 @@ from mmdemo.ui.widgets import widget
 
 def build() -> None:
     """Lay the tab out."""
-    widget("video")
+    widget("video", "texts")
 
 
 TABS.add("video", Tab("Video", 30, build))

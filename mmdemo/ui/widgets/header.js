@@ -92,6 +92,8 @@ function show(entries, how, discard, retry) {
   dialog.showModal();
 }
 
+// The row of tabs lies in the header's own line, above what is told below it.
+new ResizeObserver(() => document.documentElement.style.setProperty("--notices", `${notices.offsetHeight}px`)).observe(notices);
 addEventListener("mm-version", draw);
 outbox.watch((now) => {
   if (!(mine.labels + mine.undos)) since = Date.now();

@@ -43,9 +43,7 @@ function show(item, name = "", _ = turn()) {
   stage.setAttribute("aria-label", `${name || "The picture"}. Enter chooses another one`);
   for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
   for (const box of ["[data-scores]", "[data-captions]"]) $(box).replaceChildren();
-  made.clear();
   receipts.clear();
-  drawReceipts();
   relight();
   named();
   remember();
@@ -138,45 +136,28 @@ for (const b of where.querySelectorAll("[data-mode]")) b.onclick = () => { mode 
 slider.oninput = () => { relight(); remember(); };
 new ResizeObserver(() => { if (!where.hidden) relight(); }).observe(stage);
 
-/* Align: the texts are the lines of a field, which is shown on request; else they are rows */
-const made = new Map(), receipts = new Map();  // marks that were drawn of this picture, and answers that were saved, by text
-let checked = 0, next = "";  // how often it was asked; the text that was written last
-const texts = () => captions.value.split("\n").filter((t) => t.trim());
+/* Align */
+const receipts = receiptsOf(element, () => state.item), marksOf = receipts.marks;
+const lines = textList(captions, another, { box: $("[data-scores]"), lines: $("[data-lines]"), rows: [$("[data-near]")], check: align, edited: remember, rewritten: () => { lit = ""; }, emptied() {
+  lights.align = NOTHING_LIT;
+  relight();
+  remember();
+  say("Does a text fit this picture?", "Write one below.");
+} });
+let checked = 0;  // how often it was asked
 const signs = mm.kinds.filter((kind) => kind.sign).map((kind) => kind.sign);
 const HINT = ["Pick a text to see where. Your ", ...signs.flatMap((s, i) => [i ? " and " : "", h("b", {}, s)]), " teach the model."];
 function say(answer, ...hint) {
   if ($("[data-answer]").textContent !== answer) $("[data-answer]").textContent = answer;
   $("[data-hint]").replaceChildren(...hint);
 }
-function drawReceipts() {
-  const undo = [...receipts.values()].pop();
-  for (const line of element.querySelectorAll("[data-receipts]")) {
-    line.replaceChildren(...(receipts.size ? [`Saved: ${many(receipts.size, "answer", "answers")}. `, h("button", { class: "mm-link", type: "button", onclick: () => undo() }, "Undo"), line.nextSibling ? " · " : ""] : []));
-  }
-}
-// What is said when an answer is stored: counted below the texts of its picture, a toast once that is another one.
-const saved = (item, text) => (message, undo = null) => {
-  if (item !== state.item) return mm.saved(message, undo);
-  receipts.delete(text);
-  if (undo) receipts.set(text, undo); else mm.saved(message);
-  drawReceipts();
-};
-function marksOf(text, how) {
-  const key = [how.origin, how.version, text].join("\n");
-  if (!made.has(key)) made.set(key, marks(state.item, text, { ...how, saved: saved(state.item, text) }));
-  return made.get(key);
-}
-function rewrite(list) {
-  captions.value = list.join("\n");
-  captions.dataset.given = lit = "";
-}
 function align() {
-  const box = $("[data-scores]"), mine = ++checked, list = texts();
+  const box = $("[data-scores]"), mine = ++checked, list = lines.list();
   if (!state.item) { say("There is no picture yet", ""); return fail(box, new Error("Drop a picture anywhere on the page, or choose a sample.")); }
   remember();
   if (!box.querySelector("[data-score]")) {
     say(`Checking ${many(list.length, "text", "texts")}…`, "");
-    box.replaceChildren(h("ul", { class: "mm-fits waiting", role: "list" }, list.map((text) => h("li", {}, h("div", { class: "mm-fit" }, h("span", { class: "mm-text" }, text), h("span", { class: "mm-scale" }))))));
+    box.replaceChildren(waitingRows(list));
   }
   const ask = () => api("explain", { item: state.item, texts: list, version: state.version }).catch((e) => {
     if (mine === checked) { say("Nothing was checked", ""); lights.align = NOTHING_LIT; relight(); }
@@ -192,58 +173,22 @@ function drawTexts({ scores, zones, maps, notes, model, note }) {
     h("ul", { class: "mm-fits", role: "list" }, scores.map((score, i) => textRow(score, i, {
       zones, model, marked: marksOf(score.text, { origin: "align", version: model }),
       press: (at) => { choosesText(lights.align.at === at ? -1 : at); lit = String(lights.align.at + 1); remember(); },
-      change,
+      change: lines.change,
     }))),
   ].filter(Boolean));
   say(sentence(scores), ...(zones ? HINT : ["How likely they fit was not measured with this version: this is how near they lie."]));
   lights.align = { maps, notes, texts: scores.map((s) => s.text), at: -1 };
-  const written = scores.findIndex((s) => s.text === next);
+  const written = lines.written(scores.map((s) => s.text));
   if (written >= 0) { lit = String(written + 1); remember(); }
   choosesText(lit && lit <= scores.length ? lit - 1 : scores.reduce((b, s, i) => (s.probability > scores[b].probability ? i : b), 0));
   if (written >= 0 && document.activeElement === document.body) element.querySelector(`[data-score="${written}"] .mm-pick`).focus();
-  next = "";
 }
-function change(i, said) {
-  const list = texts();
-  list.splice(i, 1, ...said.split("\n").map((t) => t.trim()).filter(Boolean));
-  next = said.trim();
-  rewrite(list);
-  if (list.length) return align();
-  $("[data-scores]").replaceChildren();
-  lights.align = NOTHING_LIT;
-  relight();
-  remember();
-  return say("Does a text fit this picture?", "Write one below.");
-}
-function asLines(open) {
-  captions.hidden = !open;
-  for (const box of [another, $("[data-scores]"), $("[data-near]")]) box.hidden = open;
-  $("[data-lines]").textContent = open ? "Show as rows" : "Edit all as lines";
-  $("[data-lines]").setAttribute("aria-pressed", open);
-  if (open) captions.focus();
-}
-function check(more = another.value) {
-  if (captions.hidden) {
-    const list = texts(), fresh = [...new Set(more.split("\n").map((t) => t.trim()))].filter((t) => t && !list.includes(t));
-    another.value = "";
-    if (fresh.length) { next = fresh[0]; rewrite([...list, ...fresh]); }
-  } else asLines(false);
-  return align();
-}
-$("[data-another]").onsubmit = (e) => { e.preventDefault(); check(); };
-$("[data-lines]").onclick = () => (captions.hidden ? asLines(true) : check());
 function showNear(on) {
   $("[data-scores]").classList.toggle("near", on);
   $("[data-near]").setAttribute("aria-pressed", on);
   $("[data-near]").textContent = on ? "Hide similarity" : "Show similarity";
 }
 $("[data-near]").onclick = () => { showNear(!$("[data-scores]").classList.contains("near")); remember(); };
-another.onpaste = (e) => {
-  const lines = e.clipboardData.getData("text").trim();
-  if (lines.includes("\n")) { e.preventDefault(); check(lines); }
-};
-captions.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); check(); } };
-captions.oninput = () => { captions.dataset.given = lit = ""; remember(); };
 
 /* Search: search.js */
 wireSearch();

@@ -1,21 +1,23 @@
 const { h, api, percent, save, upload, live, poll, seconds, clock, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
-const file = $("input[type=file]"), texts = $("[data-panel=align] textarea"), words = $("input[type=search]"), samples = $("[data-samples]");
-const state = { mode: "transcribe", item: "", version: "" };
-const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: tellWord });
-let known = null, heard = null, aligned = null, begun = null, picked = false, asked = {};
+const file = $("input[type=file]"), texts = $("textarea[aria-label=Texts]"), another = $(".mm-add input"), words = $("input[type=search]"), samples = $("[data-samples]");
+const state = { mode: "listen", item: "", version: "" };
+const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: (w, i) => openWord(w, i), hint: h("span", { class: "mm-fine mm-keyhint" }, h("kbd", {}, "space"), " play · drag a word’s border to correct when it is said") });
+const SHORT_S = 60;  // so long a recording is written down unasked
+let known = null, heard = null, aligned = null, chosen = -1, wanted = "", begun = null, picked = false, asked = {};
+mm.keysOf(element, wave.keys);
+element.addEventListener("keydown", (e) => { if (e.key === "Escape") $("[data-fix]").hidden = true; });
 
 const remember = mm.address.keep("speech", element, { restore, state: () => ({
   ...state,
-  text: state.mode === "align" ? texts.value.trim() : state.mode === "search" ? words.value.trim() : "",
+  mode: state.mode === "search" ? "search" : "",
+  text: state.mode === "search" ? words.value.trim() : texts.dataset.given ? "" : texts.value.trim(),
   ...(state.mode === "search" && mm.answers.wishes(element, asked)),
 }) });
 function open(mode) {
   state.mode = mode;
   for (const tab of element.querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.dataset.view === mode);
   for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== mode;
-  if (mode === "transcribe") showWords(heard?.words || []);
-  else if (mode === "align") showWords(aligned?.words || []);
   remember();
 }
 for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => { picked = true; open(tab.dataset.view); };
@@ -34,17 +36,21 @@ async function draw(item, autoplay, still) {
   state.item = item;
   line();
   heard = aligned = null;
-  samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
-  if (texts.dataset.given) texts.value = [...new Set([...known.texts.slice(0, 1), ...texts.dataset.given.split("\n")])].slice(0, 3).join("\n");
+  chosen = -1;
+  sampled();
+  const given = texts.dataset.given;
+  if (given) texts.value = [...new Set([...known.texts.slice(0, 1), ...given.split("\n")])].slice(0, 3).join("\n");
   $("[data-name]").textContent = `${known.name} · ${known.duration.toFixed(1)} s`;
-  mm.brought($(".mm-tools"));
-  for (const box of ["[data-scores]", "[data-progress]"]) $(box).replaceChildren();
-  for (const box of ["[data-text]", "[data-after]", "[data-colours]", "[data-edit]", "[data-note]"]) $(box).hidden = true;
-  for (const box of ["[data-receipt]", "[data-heard]"]) $(box).textContent = "";
+  mm.brought($("[data-kept-of]"));
+  for (const box of ["[data-scores]", "[data-progress]", "[data-about]", "[data-receipt]"]) $(box).replaceChildren();
+  for (const box of ["[data-text]", "[data-after]", "[data-colours]", "[data-edit]", "[data-fix]", "[data-download]"]) $(box).hidden = true;
+  receipts.clear();
   await wave.load(item, known.duration, autoplay);
   const s = await mm.patiently(() => api("transcript", { item, version: state.version }));
   if (!still()) return;
   look(s);
+  if (!s.complete && !s.running && known.duration <= SHORT_S) transcribe();
+  if (lines.list().length) align();
   remember();
 }
 // Somebody asks for another one: what was said of the one before goes now, and what is said from here on stays.
@@ -57,16 +63,30 @@ async function take(blob, name) {
     if (!still) return;
     await show(got.item, false, still);
     if (state.item !== got.item) return;
-    mm.brought($(".mm-tools"), got);
-    open("transcribe");
-    transcribe();
+    mm.brought($("[data-kept-of]"), got);
+    open("listen");
+    if (!heard?.running && !heard?.complete) transcribe();
   } catch (e) { error(e.message); }
 }
+$("[data-upload]").prepend(mm.icon("upload"));
 $("[data-upload]").onclick = () => file.click();
 file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
 for (const kind of ["dragover", "dragenter"]) element.addEventListener(kind, (e) => e.preventDefault());
 element.addEventListener("drop", (e) => { e.preventDefault(); const f = e.dataTransfer.files[0]; if (f) take(f, f.name); });
 samples.onchange = () => { if (samples.value) choose(samples.value, true).catch((e) => error(e.message)); };
+// The first samples are chips where there is room; all stand in the list.
+const CHIPS = 3;
+function offer(found) {
+  const title = (s) => s.texts[0] || s.name;
+  samples.append(h("option", { value: "" }, `${mm.many(found.length, "sample")}…`), ...found.map((s) => h("option", { value: s.item }, title(s))));
+  $("[data-chips]").append(...found.slice(0, CHIPS).map((s) => h("button", { class: "mm-chip", type: "button", "data-item": s.item, "aria-pressed": "false", title: title(s), onclick: () => choose(s.item, true).catch((e) => error(e.message)) }, title(s))));
+}
+function sampled() {
+  const chips = [...$("[data-chips]").children], narrow = !$("[data-chips]").offsetParent;
+  for (const chip of chips) chip.setAttribute("aria-pressed", String(chip.dataset.item === state.item));
+  const listed = [...samples.options].some((o) => o.value === state.item) && (narrow || !chips.some((c) => c.dataset.item === state.item));
+  samples.value = listed ? state.item : "";
+}
 
 /* The microphone: what is said appears while it is being said */
 let stopRecording = null;
@@ -110,107 +130,196 @@ $("[data-record]").onclick = async () => {
   line.textContent = "Listening…";
 };
 
-/* Transcribe: the server works behind the page, and the text appears as it comes */
+/* What was said: the server works behind the page, and the text appears as it comes */
 const languageName = (code) => { try { return new Intl.DisplayNames(["en"], { type: "language" }).of(code); } catch { return code; } };
-// The word that was clicked: when it is said, and how sure that is.
-function tellWord(w) {
-  const given = state.mode === "align", from = { kind: given ? "given-word" : "word", task: "speech-text", version: (given ? aligned : heard).model };
-  $("[data-heard]").replaceChildren(`“${w.word}” · ${w.start.toFixed(2)} to ${w.end.toFixed(2)} s · `, w.corrected ? "corrected by people" : mm.share(w.probability, from));
-}
-function showWords(list) { if ((state.mode === "align") === (list === aligned?.words) || !list.length) wave.words(list); }
 const JOINS = /^[-.,:;!?%'’)\]…]/;  // how the rest of a word begins, as in mmdemo/store/texts.py
+const SURE = 0.8, LIKELY_WRONG = 0.5;  // of a word
+const doubt = (w) => (w.corrected || w.probability >= SURE ? "" : w.probability >= LIKELY_WRONG ? "fair" : "doubtful");
+const joined = (list) => list.map((w, i) => w.word + (i + 1 < list.length && !JOINS.test(list[i + 1].word) ? " " : "")).join("");
+const whole = () => (heard.words.some((w) => w.corrected) ? joined(heard.words) : heard.text);
 function look(s) {
   heard = s;
+  if (s.complete || s.error) wanted = "";
   const share = s.duration ? Math.min(1, s.done / s.duration) : 0;
   $("[data-stop]").hidden = !s.running;
-  $("[data-transcribe]").disabled = s.running;
-  $("[data-transcribe]").textContent = s.complete ? "Transcribed" : s.done ? "Go on" : "Transcribe";
-  $("[data-progress]").replaceChildren(...(s.running ? [h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, s.done ? `${seconds(s.done)} of ${seconds(s.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}` : "Listening… the first words wait for the model to load."))] : []));
+  $("[data-transcribe]").hidden = s.running || s.complete;
+  $("[data-transcribe]").textContent = s.done ? "Go on" : "Write down what is said";
+  $("[data-progress]").replaceChildren(...(s.running ? [h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, s.done ? `${seconds(s.done)} of ${seconds(s.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}` : "Listening…"))]
+    : s.language_note ? [h("p", { class: "mm-note", role: "status", "data-language-note": true }, s.language_note)] : []));
   if (s.error) error(s.error);
-  const box = $("[data-text]");
-  box.hidden = !s.words.length && !s.note;
-  box.replaceChildren(...(s.note ? [h("p", { class: "mm-note" }, s.note)] : s.words.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${w.corrected || w.probability >= 0.8 ? "" : w.probability >= 0.5 ? "fair" : "doubtful"}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => { wave.playSpan(w.start, w.end); tellWord(w); } }, w.word), JOINS.test(s.words[i + 1]?.word || "") ? "" : " "])));
-  if (s.words.length) box.dataset.model = s.model;
-  $("[data-after]").hidden = $("[data-colours]").hidden = !s.words.length;
-  if (s.complete) $("[data-progress]").replaceChildren(...[
-    h("p", { class: "mm-faint" }, [`${s.words.length} words`, s.language && `language ${languageName(s.language)}`, s.model].filter(Boolean).join(" · ")),
-    s.language_note && h("p", { class: "mm-note", role: "status", "data-language-note": true }, s.language_note)].filter(Boolean));
-  if (state.mode === "transcribe") wave.words(s.words);
+  drawText();
+  $("[data-about]").textContent = s.complete && s.words.length ? [mm.many(s.words.length, "word"), s.language && languageName(s.language)].filter(Boolean).join(", ") : "";
+}
+function drawText() {
+  const box = $("[data-text]"), { words: said, note } = heard;
+  box.hidden = !said.length && !note;
+  box.replaceChildren(...(note ? [h("span", { class: "mm-note" }, note)] : said.flatMap((w, i) => [h("button", { type: "button", class: `mm-said ${doubt(w)}`, "data-said": i, title: `${w.start.toFixed(2)} s, ${percent(w.probability)}`, onclick: () => { if (chosen >= 0) press(-1); wave.playSpan(w.start, w.end); openWord(w, i); } }, w.word), JOINS.test(said[i + 1]?.word || "") ? "" : " "])));
+  if (said.length) box.dataset.model = heard.model;
+  $("[data-after]").hidden = $("[data-download]").hidden = !said.length;
+  $("[data-colours]").hidden = !said.some(doubt);
+  $("[data-correct-all]").setAttribute("aria-pressed", String(Boolean(known?.confirmed) && known.confirmed === whole()));
+  if (chosen < 0) wave.words(said);
 }
 async function transcribe() {
   if (!state.item) return error("There is no recording yet. Record one, upload one, or choose a sample.");
-  error("");
   const { item } = state;
-  try { const s = await api("transcript", { item, version: state.version, start: true }); if (item === state.item) look(s); } catch (e) { if (item === state.item) error(e.message); }
+  wanted = item;
+  try { const s = await mm.patiently(() => api("transcript", { item, version: state.version, start: true })); if (item === state.item) look(s); } catch (e) { if (item === state.item) error(e.message); }
   mm.poke();
 }
-$("[data-transcribe]").onclick = transcribe;
-$("[data-stop]").onclick = () => api("transcript_stop", { item: state.item, version: state.version }).catch((e) => error(e.message));
+$("[data-transcribe]").onclick = () => { error(""); return transcribe(); };
+$("[data-stop]").onclick = () => { wanted = ""; api("transcript_stop", { item: state.item, version: state.version }).catch((e) => error(e.message)); };
 poll(element, 3000, async () => (heard?.running ? [state.item, await api("transcript", { item: state.item, version: state.version })] : null), (got) => {
-  if (got && got[0] === state.item) look(got[1]);
+  if (got && got[0] === state.item) {
+    look(got[1]);
+    if (wanted === state.item && !got[1].running) transcribe();  // the server was stopped meanwhile
+  }
   return heard?.running ? 400 : 3000;
 });
-$("[data-correct]").onclick = () => {
-  $("[data-edit]").hidden = false;
-  $("[data-edit] textarea").value = known?.confirmed || heard.text;
-  $("[data-edit] textarea").focus();
-};
-$("[data-cancel]").onclick = () => { $("[data-edit]").hidden = true; };
-const say = (sent, words) => sent.receipt.then((r) => { $("[data-receipt]").textContent = `Label ${r.label} saved on disk: ${words}`; }, (e) => error(e.message));
-$("[data-edit]").onsubmit = (e) => {
-  e.preventDefault();
-  const text = $("[data-edit] textarea").value.trim();
-  if (!text) return error("The text is empty. Write what is said.");
-  const sent = save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "transcribe", version: heard.model });
-  if (sent.kept) { $("[data-edit]").hidden = true; known.confirmed = text; }
-  say(sent, "the transcript");
-};
+mm.menu($("[data-download]"), "Download the transcript", (box, item) => box.replaceChildren(...Object.entries({
+  srt: ["Subtitles", "SRT, for most players"], vtt: ["Subtitles for the web", "VTT"], txt: ["Plain text", "TXT"], json: ["Each word with its time", "JSON"], textgrid: ["For Praat", "TextGrid"],
+}).map(([format, [name, how]]) => item(() => download(format), h("span", {}, h("b", {}, name), h("span", { class: "mm-fine" }, how))))));
+$("[data-download]").prepend(mm.icon("download"));
+$("[data-download]").append(mm.icon("down"));
+async function download(format) {
+  try {
+    const got = await api("subtitles", { item: state.item, version: state.version, format });
+    mm.saveFile(`${known.name.replace(/\.\w+$/, "")}.${format === "textgrid" ? "TextGrid" : format}`, got.text);
+  } catch (e) { error(e.message); }
+}
+
+/* Corrections: of a word, of when it is said, of the whole */
+const say = (sent, what, undone = () => {}) => sent.receipt.then((r) => {
+  const back = () => { mm.outbox.takeBack(sent).receipt.catch((e) => error(e.message)); $("[data-receipt]").textContent = ""; undone(); };
+  $("[data-receipt]").replaceChildren(`Label ${r.label} saved on disk: ${what} · `, h("button", { class: "mm-link", type: "button", onclick: back }, "Undo"));
+}, (e) => error(e.message));
+const TAIL = /[.,:;!?…]+$/, bare = (word) => word.replace(TAIL, "").toLowerCase();
+// What stands in the place of a word in the texts beside: what may have been said instead.
+function instead(i) {
+  const said = heard.words.map((w) => bare(w.word)), found = new Set();
+  for (const text of lines.list()) {
+    const other = text.split(/\s+/);
+    other.forEach((word, k) => {
+      const same = (a, b) => (a === undefined ? b === undefined : b !== undefined && a === bare(b));
+      if (bare(word) !== said[i] && same(said[i - 1], other[k - 1]) && same(said[i + 1], other[k + 1])) found.add(word.replace(TAIL, ""));
+    });
+  }
+  return [...found].slice(0, 4);
+}
+// A word that was clicked: when it is said, how sure that is, and another word in its place.
+function openWord(w, i) {
+  const given = chosen >= 0, from = { kind: given ? "given-word" : "word", task: "speech-text", version: (given ? aligned : heard).model }, box = $("[data-fix]");
+  const close = () => { box.hidden = true; $(`[data-said="${i}"]`)?.focus(); };
+  const shut = h("button", { class: "mm-shut", type: "button", "aria-label": "Close", onclick: close }, mm.icon("bad"));
+  const told = h("span", { "data-heard": "", role: "status" }, given ? "" : "Heard ", h("span", { class: "mm-text" }, `“${w.word}”`), ` from ${w.start.toFixed(2)} to ${w.end.toFixed(2)} s · `, w.corrected ? "corrected by people" : [mm.share(w.probability, from), " sure"]);
+  const field = h("input", { type: "text", "aria-label": "Another word", placeholder: "type…", autocomplete: "off" });
+  const send = (word) => { if (word.trim()) { correctWord(i, word.trim()); close(); } };
+  const form = given ? null : h("form", { class: "mm-row", onsubmit: (e) => { e.preventDefault(); send(field.value); } }, h("span", { class: "mm-fine" }, "Should be"),
+    instead(i).map((word) => h("button", { class: "mm-chip", type: "button", onclick: () => send(word) }, word)), field);
+  box.replaceChildren(h("div", { class: "mm-row" }, told, shut), ...[form].filter(Boolean));
+  box.hidden = false;
+}
+function correctWord(i, word) {
+  const was = heard.words[i], next = { ...was, word: TAIL.test(word) ? word : word + (was.word.match(TAIL)?.[0] || ""), corrected: true };
+  const sent = save("label_result", { item: state.item, text: next.word, verdict: mm.confirms, origin: "span", start: was.start, end: was.end, version: heard.model });
+  if (!sent.kept) return say(sent, "");
+  const put = (w) => { if (heard?.words[i]) { heard.words[i] = w; drawText(); } };
+  put(next);
+  say(sent, `“${was.word}” is “${next.word}”`, () => put(was));
+}
 function correctSpan(word) {
   say(save("label_result", { item: state.item, text: word.word, verdict: mm.confirms, origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), `“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
 }
-for (const button of element.querySelectorAll("[data-format]")) button.onclick = async () => {
-  try {
-    const got = await api("subtitles", { item: state.item, version: state.version, format: button.dataset.format });
-    const end = button.dataset.format === "textgrid" ? "TextGrid" : button.dataset.format;
-    mm.saveFile(`${known.name.replace(/\.\w+$/, "")}.${end}`, got.text);
-  } catch (e) { error(e.message); }
+function confirmWhole(text) {
+  const was = known.confirmed, sent = save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "transcribe", version: heard.model });
+  if (sent.kept) { known.confirmed = text; $("[data-edit]").hidden = true; drawText(); }
+  say(sent, "the transcript", () => { known.confirmed = was; drawText(); });
+}
+$("[data-correct-all]").prepend(mm.icon("good"));
+$("[data-correct]").prepend(mm.icon("edit"));
+$("[data-correct-all]").onclick = (e) => { if (e.currentTarget.getAttribute("aria-pressed") !== "true") confirmWhole(whole()); };
+$("[data-correct]").onclick = () => {
+  $("[data-edit]").hidden = false;
+  $("[data-edit] textarea").value = known?.confirmed || whole();
+  $("[data-edit] textarea").focus();
+};
+$("[data-cancel]").onclick = () => { $("[data-edit]").hidden = true; };
+$("[data-edit]").onsubmit = (e) => {
+  e.preventDefault();
+  const text = $("[data-edit] textarea").value.trim();
+  if (text) confirmWhole(text); else error("The text is empty. Write what is said.");
 };
 
-/* Labels on an answer */
+/* Which text was said */
 const marks = (text, { item, ...how }) => mm.answers.marks(item, text, how);
-
-/* Align */
-async function wordsOf(text) {
-  const still = line(), found = await api("align_words", { item: state.item, text, version: state.version });
-  if (!still()) return;
-  aligned = found;
-  const note = $("[data-note]");
-  note.textContent = aligned.note;
-  note.hidden = !aligned.note;
-  if (state.mode === "align") wave.words(aligned.words);
+const receipts = receiptsOf(element, () => state.item);
+const ask = (words) => { if ($("[data-answer]").textContent !== words) $("[data-answer]").textContent = words; };
+const lines = textList(texts, another, { box: $("[data-scores]"), lines: $("[data-lines]"), check: () => align(), edited: remember, rewritten: () => { if (chosen >= 0) press(-1); }, emptied: () => { ask("Which text was said?"); remember(); } });
+// The words of a text on the waveform; pressed again, those that were heard.
+async function press(i) {
+  chosen = i;
+  $("[data-fix]").hidden = true;
+  for (const row of element.querySelectorAll("[data-score]")) row.querySelector(".mm-pick")?.setAttribute("aria-pressed", String(Number(row.dataset.score) === i));
+  const still = line();
+  if (i < 0) return wave.words(heard?.words || []);
+  try {
+    const found = await api("align_words", { item: state.item, text: element.querySelector(`[data-score="${i}"]`).dataset.words, version: state.version });
+    if (!still()) return;
+    aligned = found;
+    wave.words(found.words);
+    strike(i, found);
+  } catch (e) { if (still()) error(e.message); }
+}
+// Words of a text that were not heard are struck out in it, and what that is is told.
+function strike(i, { words: all, note }) {
+  const row = element.querySelector(`[data-score="${i}"]`), said = all.filter((w) => w.said !== false).length;
+  if (!row || row.querySelector("textarea")) return;
+  if (said) row.querySelector(".mm-text").replaceChildren(...all.flatMap((w, k) => [k ? " " : "", w.said === false ? h("s", {}, w.word) : w.word]));
+  if (note) row.querySelector("[data-why]").textContent = note;
 }
 function align() {
-  const box = $("[data-scores]"), list = texts.value.split("\n").filter((t) => t.trim());
+  const box = $("[data-scores]"), list = lines.list();
   if (!needed(box)) return;
   remember();
-  return into(box, () => api("align", { item: state.item, texts: list, version: state.version }), (answer) => {
-    const rows = answer.scores.map((s, i) => mm.answers.score(s, i, marks(s.text, { item: state.item, origin: "align", version: answer.model }), answer.model, () => {
-      for (const pick of box.querySelectorAll(".mm-pick")) pick.setAttribute("aria-pressed", pick.closest("[data-score]").dataset.score === String(i));
-      wordsOf(s.text).catch((e) => fail(box, e));
-    }));
+  if (chosen >= 0) press(-1);
+  if (!box.querySelector("[data-score]")) box.replaceChildren(waitingRows(list));
+  const { item } = state;
+  return into(box, () => api("align", { item, texts: list, version: state.version }), (answer) => {
     const silent = answer.note && answer.scores.every((s) => s.about === null);  // no number is shown that isn't one
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, "probability that it was said · that it is what is spoken about"), h("span", {}, answer.model)), answer.note && h("p", { class: "mm-note", role: "status", "data-align-note": true }, answer.note), ...(silent ? [] : rows)].filter(Boolean));
+    const rows = answer.scores.map((s, i) => {
+      const marked = receipts.marks(s.text, { origin: "align", version: answer.model });
+      const more = [s.about === null || s.zone === "fits" || s.about < answer.zones.fits ? null : h("small", {}, "It is what is spoken about: ", mm.share(s.about, { kind: "about", version: answer.model }))];
+      const row = textRow(s, i, { zones: answer.zones, model: answer.model, words: SAID, kind: "said", marked, press: (at) => press(chosen === at ? -1 : at), change: lines.change, more });
+      row.querySelector("[data-score]").dataset.words = s.text;
+      return row;
+    });
+    ask(silent ? "Nobody speaks here" : toldOf(answer.scores));
+    box.replaceChildren(...[answer.note && h("p", { class: "mm-note", role: "status", "data-align-note": true }, answer.note), ...(silent ? [] : [axis(answer.zones, SAID), h("ul", { class: "mm-fits", role: "list" }, rows)])].filter(Boolean));
     if (silent) return;
-    const best = answer.scores.reduce((b, s, i) => (s.probability > answer.scores[b].probability ? i : b), 0);
-    rows[best]?.querySelector(".mm-pick").click();
-  });
+    const written = lines.written(answer.scores.map((s) => s.text));
+    if (written >= 0 && document.activeElement === document.body) element.querySelector(`[data-score="${written}"] .mm-pick`).focus();
+    tellDoubts(item, answer.scores);
+  }, (working) => { box.querySelector(".mm-working")?.remove(); box.prepend(working); });
 }
-$("[data-align]").onclick = align;
-texts.oninput = () => { texts.dataset.given = ""; };
-texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
+const toldOf = (scores) => {
+  const said = scores.filter((s) => s.zone === "fits").length, all = scores.length;
+  if (said) return all === 1 ? "This text was said" : `${said} of ${all} texts ${said === 1 ? "was" : "were"} said`;
+  return scores.some((s) => s.zone === "can't tell") ? "Which text was said? It can’t tell" : all === 1 ? "This text was not said" : "None of these texts was said";
+};
+// Of texts of which the model can't tell, the words that it did not hear.
+const LOOKED_AT = 3;
+async function tellDoubts(item, scores) {
+  const still = turnOfDoubts(), unsure = scores.map((s, i) => [s, i]).filter(([s]) => s.zone === "can't tell").slice(0, LOOKED_AT);
+  for (const [s, i] of unsure) {
+    const found = await api("align_words", { item, text: s.text, version: state.version }).catch(() => null);
+    if (!still() || item !== state.item) return;
+    if (found && element.querySelector(`[data-score="${i}"]`)?.dataset.words === s.text) strike(i, found);
+  }
+}
+const turnOfDoubts = mm.turns();
 
 /* Search: two probabilities are two questions; the list stands in the order of the one that is named first */
-const MEASURED = { said: "probability that it was said", about: "nobody says exactly this; probability that it is what is spoken about" };
+const MEASURED = { said: "what was said first", about: "nobody says exactly this: what is spoken about first" };
 function numbers(r, version, measure) {
   if (r.probability === null) return [mm.answers.likely(r, version)];
   const one = (kind, value) => mm.share(value, { kind, version }, { class: "mm-ask" }), likely = () => mm.answers.likely(r, version), all = r.found_by === "words" && measure, sure = (kind) => (all ? likely() : one(kind, r.probability));
@@ -228,15 +337,17 @@ function search({ by = false, find = "", all = false } = {}) {
   return into(box, () => api("search", body), (answer) => {
     const note = answer.note && !answer.results.length ? null : mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
     const more = !all && !(answer.note && !answer.results.length) && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ") + mm.answers.reordered(answer)), h("span", {}, answer.model)),
+    const good = answer.results.filter((r) => r.fit === "best").length, silent = answer.note && !answer.results.length;
+    box.replaceChildren(...[silent ? null : h("h1", { "aria-live": "polite" }, by ? (find === "text" ? "The texts that come nearest" : "The recordings most alike") : answer.no_match || !good ? "No good match" : mm.many(good, "good match", "good matches")),
+      h("p", { class: "mm-small mm-legend" }, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ") + mm.answers.reordered(answer)),
       mm.answers.told(answer), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
-        body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, "▶"),
-        h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? "Align it" : "Open this recording", onclick: async () => {
-          if (body.target === "text") { texts.value = r.text; open("align"); return align(); }
+        body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, mm.icon("play")),
+        h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? "See whether it was said" : "Open this recording", onclick: async () => {
+          if (body.target === "text") { texts.value = [...new Set([r.text, ...lines.list()])].join("\n"); texts.dataset.given = ""; open("listen"); return align(); }
           try { await choose(r.item, r.start === null); } catch (e) { return error(e.message); }
           if (r.item !== state.item) return;
-          open("transcribe");
+          open("listen");
           if (r.start !== null) wave.playSpan(r.start, r.end);
         } }, h("span", { class: "mm-text" }, r.text || r.file)), h("span", { class: "mm-faint" }, ...numbers(r, answer.model, answer.measure), `${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
         marks(body.query || r.text, { item: body.target === "text" ? state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, known: r.label, then: again }))), { all: more })].filter(Boolean));
@@ -250,25 +361,22 @@ const otherVersion = () => { remember(); if (state.item) choose(state.item).catc
 
 // What a link says, or the first sample.
 async function restore(link, first) {
-  begun ||= mm.begin("speech-text", link, state, otherVersion).then((start) => {
-    samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.texts[0] || s.name)));
-    return start;
-  });
+  begun ||= mm.begin("speech-text", link, state, otherVersion).then((start) => { offer(start.samples); return start; });
   const start = await begun.catch((e) => { begun = null; error(e.message); return null; });
   if (!start) return;
   if (!first) mm.version.choose("speech-text", link.version || "");
-  const given = link.mode === "align" && link.text, sought = (link.mode === "search" && link.text) || "";
+  if (first && picked) link = { ...link, mode: state.mode };  // the view that somebody opened meanwhile stays
+  const view = link.mode === "search" ? "search" : "listen", given = view === "listen" && link.text, sought = (view === "search" && link.text) || "";
   if (given && !(first && texts.value)) { texts.value = given; texts.dataset.given = ""; }
-  if (!texts.value) texts.dataset.given = texts.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");  // the sample's own comes first, until somebody writes
-  if (link.mode === "search" && !(first && words.value)) words.value = sought;
+  if (!texts.value || (!first && !given)) texts.dataset.given = texts.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");  // the sample's own comes first, until somebody writes
+  if (view === "search" && !(first && words.value)) words.value = sought;
   const sample = start.samples[0]?.item, instead = sample ? "the first sample is shown instead" : "nothing is shown instead";
   const there = !link.item || link.item === state.item || await mm.address.itemOf(link.item, "speech-text", instead).catch((e) => { error(e.message); return null; });
   const item = (there && link.item) || sample;
-  if (first && picked) link = { ...link, mode: state.mode };  // the view that somebody opened meanwhile stays
-  if (link.mode === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
-  open(["transcribe", "align", "search"].includes(link.mode) ? link.mode : "transcribe");
+  if (view === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };
+  open(first && picked ? state.mode : view);
   const still = first ? turn.first() : turn();
   if (item && still && item !== state.item) await show(item, false, still).catch((e) => error(e.message));
-  if (state.mode === "align" && given) align();
+  else if (view === "listen" && state.item && !first) align();
   if (state.mode === "search" && (sought || (link.by && state.item))) search(asked);
 }

@@ -2,7 +2,7 @@ const { h, api, upload, save, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
-let known = null, looked = null, described = null, begun = null, picked = false, subtitles = "", asked = {};
+let known = null, looked = null, described = null, begun = null, picked = false, subtitles = "", asked = {}, stopped = false;
 
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 const remember = mm.address.keep("video", element, { restore, state: () => ({
@@ -17,7 +17,8 @@ function open(view) {
   for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== view;
   remember();
 }
-for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => { picked = true; open(tab.dataset.view); };
+for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => { picked = true; open(tab.dataset.view); if (state.view === "describe" && looked?.complete && !described) describe(); };
+mm.keysOf(element, (e) => player.keys(e));
 
 /* The video: the server looks through it behind the page, and the shots appear */
 const turn = mm.turns();
@@ -29,14 +30,16 @@ async function draw(item, still) {
   if (!still()) return;
   known = found;
   state.item = item;
-  looked = null; described = null;
-  mm.brought($(".mm-tools"));
+  looked = null; described = null; stopped = false;
+  mm.brought($("[data-kept-of]"));
   player.load(item, known.duration);
   player.subtitles("");
-  $("[data-name]").textContent = `${known.name} · ${player.text(known.duration)} · ${known.width} × ${known.height}`;
+  $("[data-name]").textContent = `${known.name}, ${mm.clock(known.duration, 0)}`;
   samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
-  for (const box of ["[data-moments]", "[data-captions]", "[data-summary]"]) $(box).replaceChildren();
+  for (const box of ["[data-moments]", "[data-captions]", "[data-receipt]"]) $(box).replaceChildren();
+  $("[data-summary]").textContent = "What does it show?";
   $("[data-after]").hidden = true;
+  $("[data-describe]").hidden = false;
   remember();
   const s = await mm.patiently(() => api("watch", { item, version: state.version }));
   if (!still()) return;
@@ -47,6 +50,7 @@ async function draw(item, still) {
 // Somebody asks for another one: what was said of the one before goes now, and what is said from here on stays.
 const choose = (item) => { error(""); return show(item); };
 async function agree() {
+  stopped = false;
   const { item } = state;
   try { const s = await api("watch", { item, version: state.version, agreed: true }); if (item === state.item) { drawState({ ...looked, ...s }); mm.poke(); } } catch (e) { if (item === state.item) error(e.message); }
 }
@@ -58,17 +62,21 @@ function drawState(s) {
   player.strip(s.strip);
   const share = known ? Math.min(1, s.done / known.duration) : 0;
   $("[data-progress]").replaceChildren(...[
-    s.running && h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, `Looking through it: ${seconds(s.done)} of ${seconds(known.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""} `, h("button", { class: "mm-link", type: "button", onclick: () => api("watch_stop", { item: state.item }).catch((e) => error(e.message)) }, "Stop"))),
+    s.running && h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, `Looking through it: ${seconds(s.done)} of ${seconds(known.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""} `, h("button", { class: "mm-link", type: "button", onclick: () => { stopped = true; api("watch_stop", { item: state.item }).catch((e) => error(e.message)); } }, "Stop"))),
     !s.running && !s.complete && !s.error && h("p", { class: "mm-note" }, s.estimate_s ? `Looking through ${seconds(known.duration)} of video takes about ${seconds(s.estimate_s)} here. Until then a few key frames answer. ` : "Stopped; it goes on from there. ",
       h("button", { class: "mm-link", type: "button", "data-agree": true, onclick: agree }, s.estimate_s ? "Look through it" : "Go on")),
     s.damaged?.length && h("p", { class: "mm-note" }, `This file is damaged ${s.damaged.slice(0, 3).map(([a, b]) => `from ${player.text(a)} to ${player.text(b)}`).join(", ")}${s.damaged.length > 3 ? ` and in ${s.damaged.length - 3} more places` : ""}. What can be read was used.`),
-    s.complete && h("p", { class: "mm-faint" }, `${s.shots.length} shot${s.shots.length === 1 ? "" : "s"}${s.hearing ? " · listening to what is said…" : s.said.length ? ` · ${s.said.length} sentences heard` : ""} · ${s.model}`)].filter(Boolean));
+    s.complete && h("p", { class: "mm-fine" }, `Whole video looked through, ${s.shots.length > 1 ? `all ${s.shots.length} shots` : "one shot"}.${s.hearing ? " Listening to what is said…" : s.said.length ? ` ${mm.many(s.said.length, "sentence")} heard.` : ""}`)].filter(Boolean));
   if (s.error) error(s.error);
   if (before && !before.complete && s.complete && query.value.trim() && state.view === "find") find();
   if (before?.hearing && !s.hearing && s.said.length && query.value.trim() && state.view === "find") find();
 }
 poll(element, 3000, async () => (looked && (looked.running || looked.hearing) ? [state.item, await api("watching", { item: state.item, version: state.version })] : null), (got) => {
-  if (got && got[0] === state.item) drawState({ ...looked, ...got[1] });
+  if (got && got[0] === state.item) {
+    const was = looked.running && !stopped;
+    drawState({ ...looked, ...got[1] });
+    if (was && !looked.running && !looked.complete && !looked.error) agree();  // the server was stopped meanwhile
+  }
   return looked && (looked.running || looked.hearing) ? 500 : 3000;
 });
 async function take(file) {
@@ -78,10 +86,11 @@ async function take(file) {
     const got = await upload(file, file.name, "", "video-text"), still = later();
     if (!still) return;
     await show(got.item, still);
-    if (state.item === got.item) mm.brought($(".mm-tools"), got);
+    if (state.item === got.item) mm.brought($("[data-kept-of]"), got);
   } catch (e) { error(e.message); }
 }
 const input = $("input[type=file]"), drop = $(".mm-drop");
+$("[data-upload]").prepend(mm.icon("upload"));
 $("[data-upload]").onclick = () => input.click();
 input.onchange = () => { if (input.files[0]) take(input.files[0]); input.value = ""; };
 drop.ondragover = (e) => { e.preventDefault(); drop.classList.add("over"); };
@@ -95,40 +104,70 @@ function marks(text, how, { said, known, then } = {}) {
   return mm.answers.taken(text, { said, known, then }, (verdict) => save("label_span", { ...how, text, verdict }),  // how: as it is when it is pressed
     (receipt) => { $("[data-receipt]").textContent = receipt; }, (x) => error(x.message));
 }
-const span = (a, b) => `${player.text(a)}–${player.text(b)}`;
+const span = (a, b) => `${player.text(a)} to ${player.text(b)}`;
+
+/* What is said of a stretch: its picture, what it is, how sure that is, and its marks. `title` opens it. */
+function row({ item, start, end, title, quote = "", zone = "", number, bar = null, below = null, marked, press, ...more }) {
+  const where = h("span", { class: "mm-small" }, span(start, end));
+  const line = h("div", { class: "mm-line", ...more },
+    h("span", { class: "mm-frame" }, h("img", { src: `mmdemo/frame/${item}?t=${((start + end) / 2).toFixed(2)}`, alt: "", loading: "lazy" })),
+    h("div", { class: "mm-caption", "data-is": IN_WORDS[zone] || "" },
+      h("span", { class: "mm-row" }, h("button", { class: "mm-pick", type: "button", title: "Play from here", onclick: () => {
+        for (const other of line.parentNode.querySelectorAll(".mm-line")) other.classList.toggle("on", other === line);
+        press();
+      } }, title), number ? h("span", { class: "mm-says" }, number) : null),
+      quote ? h("span", { class: "mm-text" }, quote) : null, where, bar, below),
+    marked);
+  return { line, where };
+}
 
 /* Find */
+const zoneOf = (m, zones) => (m.found_by === "words" ? "fits" : !zones || m.probability === null ? "" : m.probability >= zones.fits ? "fits" : m.probability <= zones.does_not ? "doesn't fit" : "can't tell");
+const times = (n, word) => (n === 1 ? `${word} once` : n === 2 ? `${word} twice` : `${word} ${n} times`);
+function headline({ moments, zones, no_match: none, complete }) {
+  const all = moments.map((m) => [m, zoneOf(m, zones)]), count = (by) => all.filter(([m, zone]) => m.found_by === by && zone === "fits").length;
+  const parts = [[count("pictures"), "shown"], [count("words"), "said"]].filter(([n]) => n).map(([n, word]) => times(n, word));
+  if (!complete) return "A first look at a few key frames";
+  if (parts.length) return parts.join(", ").replace(/^./, (c) => c.toUpperCase());
+  if (!zones) return moments.length ? "The moments that come nearest" : "No good match in this video";
+  return none || !all.some(([, zone]) => zone === "can't tell") ? "No good match in this video" : "It can’t tell whether this is shown";
+}
+function momentRow(m, i, text, { model, zones }) {
+  const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: model };
+  const zone = zoneOf(m, zones), byWords = m.found_by === "words", sure = m.probability !== null && zone !== "can't tell";
+  // that it is said is no matter of the model of pictures
+  const number = m.probability === null ? mm.answers.likely(m, model) : sure ? [byWords ? "" : `${zone} `, mm.share(m.probability, { kind: byWords ? "heard" : "fits", task: "video-text", version: model }), byWords ? " of the words" : ""] : zone;
+  let marked = marks(text, how);
+  const made = row({ item: state.item, start: m.start, end: m.end, title: byWords ? "Said" : "Shown", quote: byWords && `“${m.text}”`, zone, number: h("span", {}, number), bar: !byWords && m.probability !== null ? scale(zone, m.probability, zones) : null, marked, "data-moment": i, press: () => player.playSpan(how.start, how.end) });
+  // the ends were dragged on the time line: a label is on the corrected span
+  made.line.correct = (moved) => {
+    how.start = moved.start; how.end = moved.end; made.where.textContent = `${span(moved.start, moved.end)} · corrected`;
+    for (const node of made.line.querySelectorAll(".mm-says, .mm-scale")) node.remove();
+    const fresh = marks(text, how);  // nothing was said of the corrected one yet
+    marked.replaceWith(fresh); marked = fresh;
+  };
+  return made.line;
+}
 function find() {
   const box = $("[data-moments]"), text = query.value.trim();
   if (!needed(box)) return;
   if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
-  remember();
+  remember(true);
   return into(box, () => api("find_moments", { item: state.item, query: text, version: state.version }), (answer) => {
     player.curve(answer.curve);
     player.moments(answer.moments);
     if (answer.complete) player.shots(answer.shots);
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, answer.complete ? "where it is · probability" : "a first look at a few key frames; the whole video follows"), h("span", {}, answer.model)),
-      mm.answers.told(answer), answer.complete && answer.no_match && h("p", { class: "mm-note", role: "status" }, h("strong", {}, "No likely match found in this video. "), answer.moments.length ? "These come nearest." : ""),
-      ...answer.moments.map((m, i) => {
-        const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: answer.model };
-        const where = h("span", { class: "mm-faint" }, span(m.start, m.end));
-        // that it is said is no matter of the model of pictures
-        const sure = m.probability === null ? mm.answers.likely(m, answer.model) : mm.share(m.probability, { kind: m.found_by === "words" ? "heard" : "fits", task: "video-text", version: answer.model });
-        const button = h("button", { class: "mm-caption", type: "button", "data-moment": i, onclick: () => player.playSpan(how.start, how.end) },
-          h("img", { src: `mmdemo/frame/${state.item}?t=${((m.start + m.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }),
-          h("span", { class: "mm-text" }, m.found_by === "words" ? `said: “${m.text}”` : "shown"), where);
-        // the ends were dragged on the time line: a label is on the corrected span
-        let marked = marks(text, how);
-        button.correct = (moved) => {
-          how.start = moved.start; how.end = moved.end; where.textContent = `${span(moved.start, moved.end)} · corrected`;
-          sure.remove();
-          const fresh = marks(text, how);  // nothing was said of the corrected one yet
-          marked.replaceWith(fresh); marked = fresh;
-        };
-        return h("div", { class: "mm-line" }, button, sure, marked);
-      })].filter(Boolean));
-    const best = answer.moments[0];
-    if (best) player.seek(best.start + 0.01);
+    const rows = answer.moments.map((m, i) => momentRow(m, i, text, answer)), zones = answer.moments.map((m) => zoneOf(m, answer.zones));
+    const any = zones.some((z) => z !== "doesn't fit"), weak = (i) => any && zones[i] === "doesn't fit";
+    const best = rows.filter((_, i) => !weak(i)), weaker = rows.filter((_, i) => weak(i));
+    box.replaceChildren(...[
+      h("h1", { "aria-live": "polite" }, headline(answer)),
+      h("p", { class: "mm-small" }, !answer.complete ? "The whole video follows." : any ? "Click a moment to go there; drag its ends on the time line to correct it." : answer.moments.length ? "These come nearest." : ""),
+      mm.answers.told(answer), h("div", { class: "mm-rows" }, best),
+      weaker.length ? h("details", { class: "mm-fold" }, h("summary", {}, mm.icon("right"), h("b", {}, mm.many(weaker.length, "weaker moment")), h("span", { class: "mm-small" }, `probably not ${text}`)), h("div", { class: "mm-rows" }, weaker)) : null].filter(Boolean));
+    const first = answer.moments[0];
+    rows[0]?.classList.add("on");
+    if (first) player.seek(first.start + 0.01);
   });
 }
 $("[data-find]").onsubmit = (e) => { e.preventDefault(); find(); };
@@ -139,29 +178,26 @@ function describe() {
   if (!needed(box)) return;
   return into(box, () => api("describe_video", { item: state.item, version: state.version }), (answer) => {
     described = answer;
-    remember();
-    $("[data-summary]").textContent = answer.summary;
+    $("[data-summary]").textContent = answer.summary || "It is sure of no shot";
+    $("[data-describe]").hidden = true;
     $("[data-after]").hidden = !answer.chapters;
     if (subtitles) URL.revokeObjectURL(subtitles);
     subtitles = URL.createObjectURL(new Blob([answer.vtt], { type: "text/vtt" }));
     shown();
+    remember();
     if (answer.note) return box.replaceChildren(h("p", { class: "mm-note", role: "status" }, answer.note));
-    box.replaceChildren(h("div", { class: "mm-legend" }, h("span", {}, "each shot that it can tell · how sure"), h("span", {}, answer.model)), ...answer.captions.map((c, i) => h("div", { class: "mm-line" },
-      h("div", { class: "mm-caption" },
-        h("button", { class: "mm-pick", type: "button", onclick: () => player.playSpan(c.start, c.end) },
-          h("img", { src: `mmdemo/frame/${state.item}?t=${((c.start + c.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, c.text)),
-        h("span", { class: "mm-faint" }, ...mm.answers.claim(c, { task: "video-text", version: answer.model }), c.source === "confirmed" ? "its label · " : "", span(c.start, c.end)),
-        mm.answers.agreed(c, "video-text")),
-      marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.judged === null ? null : c.score }))));
+    box.replaceChildren(h("div", { class: "mm-rows" }, answer.captions.map((c, i) => row({ item: state.item, start: c.start, end: c.end, title: h("span", { class: "mm-text" }, c.text), zone: c.sure === "sure" ? "fits" : "",
+      number: c.source === "confirmed" ? "its label" : [`${c.sure} `, mm.share(c.score, { task: "video-text", version: answer.model, kind: "caption", of: c.source }, { class: "mm-ask" })], below: mm.answers.agreed(c, "video-text") || null, press: () => player.playSpan(c.start, c.end),
+      marked: marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.judged === null ? null : c.score }) }).line)));
   });
 }
 const shown = () => player.subtitles($("[data-subtitles]").checked ? subtitles : "");
 $("[data-subtitles]").onchange = () => { shown(); remember(); };
 $("[data-describe]").onclick = describe;
-for (const button of element.querySelectorAll("[data-format]")) button.onclick = () => {
-  const text = button.dataset.format === "vtt" ? described.vtt : described.chapters;
-  mm.saveFile(`${known.name.replace(/\.\w+$/, "")}.${button.dataset.format === "vtt" ? "vtt" : "chapters.txt"}`, text);
-};
+mm.menu($("[data-download]"), "Download the descriptions", (box, item) => box.replaceChildren(...Object.entries({ vtt: ["Subtitles", "VTT, what it is sure of"], chapters: ["Chapters", "a line each, as video sites read them"] }).map(([format, [name, how]]) =>
+  item(() => mm.saveFile(`${known.name.replace(/\.\w+$/, "")}.${format === "vtt" ? "vtt" : "chapters.txt"}`, described[format]), h("span", {}, h("b", {}, name), h("span", { class: "mm-fine" }, how))))));
+$("[data-download]").prepend(mm.icon("download"));
+$("[data-download]").append(mm.icon("down"));
 
 /* Search the collection */
 function search({ all = false } = {}) {
@@ -170,14 +206,14 @@ function search({ all = false } = {}) {
   if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
   remember(true);
   return into(box, () => api("search", { task: "video-text", k: 12, query: text, everything: all, version: state.version }), (answer) => {
-    const note = mm.answers.note(answer), again = () => { if (words.value.trim() === text) search(asked); };
-    box.replaceChildren(...[h("div", { class: "mm-legend" }, h("span", {}, `“${text}”${mm.answers.reordered(answer)}`), h("span", {}, answer.model)), mm.answers.told(answer), note,
-      ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
-        h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: "Play from here", onclick: async () => {
-          try { if (r.item !== state.item) await choose(r.item); if (r.item !== state.item) return; player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
-        } }, h("img", { src: `mmdemo/frame/${r.item}?t=${((r.start + r.end) / 2).toFixed(2)}`, alt: "", loading: "lazy" }), h("span", { class: "mm-text" }, r.file)), h("span", { class: "mm-faint" }, span(r.start, r.end)), mm.answers.likely(r, answer.model)),
-        marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model }, { said: r.verdict, known: r.label, then: again }))),
-      { all: !all && answer.results.length < 12 ? () => search({ all: true }) : null })].filter(Boolean));
+    const again = () => { if (words.value.trim() === text) search(asked); }, good = answer.results.filter((r) => r.fit === "best").length;
+    const play = async (r) => {
+      try { if (r.item !== state.item) await choose(r.item); if (r.item !== state.item) return; player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
+    };
+    box.replaceChildren(...[h("h1", { "aria-live": "polite" }, answer.no_match || !good ? "No good match" : mm.many(good, "good match", "good matches")), h("p", { class: "mm-small mm-legend" }, `“${text}”${mm.answers.reordered(answer)}`), mm.answers.told(answer),
+      h("div", { class: "mm-rows" }, mm.answers.parts(answer, answer.results.map((r, i) => row({ item: r.item, start: r.start, end: r.end, title: r.file, zone: r.fit === "best" ? "fits" : "", number: mm.answers.likely(r, answer.model), press: () => play(r), "data-item": r.item,
+        marked: marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model }, { said: r.verdict, known: r.label, then: again }) }).line),
+      { all: !all && answer.results.length < 12 ? () => search({ all: true }) : null }))].filter(Boolean));
   });
 }
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
