@@ -26,7 +26,7 @@ mm.player = (host, { onspan = null } = {}) => {
   const video = h("video", { controls: true, preload: "metadata", playsinline: true });
   const lane = (kind, name) => h("div", { class: kind, "data-lane": name });
   const curveBox = lane("mm-curve", "fit"), momentsRow = h("div", { class: "mm-moments" }), shotsRow = lane("mm-shots", "shots"), saidRow = lane("mm-saidline", "said"), head = h("i", { class: "mm-playhead" });
-  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0" }, curveBox, momentsRow, shotsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
+  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0", "aria-valuenow": "0" }, curveBox, momentsRow, shotsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
   const clock = h("span", { class: "mm-number" }), copying = h("div", { class: "mm-progress mm-copying", hidden: true });
   const step = (icon, name, key) => h("button", { class: "mm-button mm-bare", type: "button", title: `${name} (${key})`, "aria-label": name, onclick: () => go(key) }, mm.icon(icon));
   host.replaceChildren(video, copying, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row mm-player-bar" }, clock, step("back", "A frame back", ","), step("on", "A frame on", ".")));
