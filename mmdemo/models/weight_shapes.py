@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import nn
+
+from mmdemo.errors import StorageError, reason
 
 
 def shapes_in(file: Path) -> dict[str, tuple[int, ...]]:
@@ -30,16 +32,19 @@ def require_shapes(make: Callable[[], nn.Module], file: Path) -> None:
         file: the weights, as safetensors.
 
     Raises:
-        ValueError: the first tensor that is not as the network has it.
-        OSError, SafetensorError: the file cannot be read.
+        StorageError: the first tensor that is not as the network has it, or what cannot be read or made.
     """
-    found = shapes_in(file)
-    with torch.device("meta"):
-        wanted = {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
+    try:
+        found = shapes_in(file)
+        with torch.device("meta"):
+            wanted = {name: tuple(tensor.shape) for name, tensor in make().state_dict().items()}
+    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as e:
+        raise StorageError(f"The weights in {file.parent.name} do not fit: {reason(e)[:300]}") from e
     for name in sorted({*wanted, *found}):
         if wanted.get(name) != found.get(name):
             has, needs = (_words(shapes.get(name)) for shapes in (found, wanted))
-            raise ValueError(f"{name[:100]} is {has} in {file.name}, and {needs} by what stands beside it")
+            told = f"{name[:100]} is {has} in {file.name}, and {needs} by what stands beside it"
+            raise StorageError(f"The weights in {file.parent.name} do not fit: {told}.")
 
 
 def _words(shape: tuple[int, ...] | None) -> str:

@@ -12,11 +12,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmdemo.errors import UserError
+from mmdemo.errors import StorageError, UserError
 from mmdemo.models.device import decide_compute
 from mmdemo.models.encoders.text_config import plain_text_config, text_network
 from mmdemo.models.encoders.two_towers import load_pair, read_spec
-from mmdemo.models.hub.loading import load_config
+from mmdemo.models.heads.saved import load_head
+from mmdemo.models.hub.loading import load_adapter, load_config
 from tests import checkpoints
 
 BERT = {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 12, "vocab_size": 99}
@@ -106,3 +107,54 @@ def test_no_configuration_in_a_folder_names_another_network(tmp_path: Path, valu
         (tmp_path / name / "config.json").write_text(json.dumps(config))
         with pytest.raises(UserError, match=r"config\.json names another network"):
             load_config(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("kind", ["residual", "temporal", "cross-attention", "none"])
+def test_a_head_is_no_larger_than_its_weights(tmp_path: Path, kind: str) -> None:
+    for odd in ({"hidden": 10**12}, {"feature_dim": 10**12}, {"dim": 10**7}, {"hidden": "wide"}):
+        shape = {"feature_dim": 1664, "dim": 384, "hidden": 4, "kind": kind} | odd
+        (tmp_path / "head.json").write_text(json.dumps(shape))
+        save_file({}, tmp_path / "head.safetensors")
+        with pytest.raises(StorageError, match="cannot be read"):
+            load_head(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"text_config": BERT | {"vocab_size": 10**11}},
+        {"text_config": BERT | {"hidden_size": 12 * 10**7}},
+        {"dim": 10**11, "text_config": BERT},
+        {"media": "timm/vit_giant_patch14_dinov2", "text_config": BERT},
+    ],
+)
+def test_a_pair_is_no_larger_than_its_weights(
+    tmp_path: Path, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdemo.models.encoders.two_towers.load_tokenizer", lambda folder: "words")
+    with pytest.raises(StorageError, match=r"do not fit: .* is not there in model\.safetensors, and"):
+        load_pair(str(save_spec(tmp_path / "network", **odd)), "image", decide_compute("cpu"))
+
+
+@pytest.mark.parametrize("px", [0, 100_000, "x"])
+def test_a_pair_s_pictures_have_a_side_that_there_is(tmp_path: Path, px: Any) -> None:
+    with pytest.raises(UserError, match="does not describe a pair of towers"):
+        read_spec(str(save_spec(tmp_path / "network", text="rnn", px=px)))
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ({"r": 10**9}, "asks for a rank that its weights do not have"),
+        ({"rank_pattern": {"q": 10**9}}, "asks for a rank that its weights do not have"),
+        ({"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 10**9}, "it is not LoRA"),
+        ({"megatron_config": {"a": 1}, "megatron_core": "antigravity"}, "an odd megatron_config"),
+        ({"layer_replication": [[0, 10**9]]}, "an odd layer_replication"),
+        ({"init_lora_weights": "pissa"}, "an odd init_lora_weights"),
+    ],
+)
+def test_an_adapter_is_lora_as_wide_as_its_weights(tmp_path: Path, odd: dict[str, Any], says: str) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8} | odd))
+    save_file({"lora_A": torch.zeros(8, 32)}, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(StorageError, match=says):
+        load_adapter(torch.nn.Linear(32, 32), str(tmp_path))

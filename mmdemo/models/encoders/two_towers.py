@@ -37,12 +37,14 @@ from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.loading import load_adapter, load_config, load_network, load_tokenizer, require_numbers
 from mmdemo.models.presets import LOCAL, Described
 from mmdemo.models.protocols import ModalityName
+from mmdemo.models.weight_shapes import require_shapes
 from mmdemo.registry import Registry
 
 PAIR = "towers"  # stands for the `model_type` of a pair
 SPEC = "towers.json"  # in the folder of a saved pair, which is told by it
 DIM = 256  # D, the shared space
 SCRATCH_PX = 64
+MOST_PX = 2048  # timm's largest pictures have 1024
 HEARD_S = 10  # of a sound: from its beginning
 FRAMES = 100 * HEARD_S
 TIMM = "timm/"
@@ -115,7 +117,8 @@ def read_spec(name: str, modality: ModalityName = "image") -> PairSpec:
     if file.is_file():
         try:
             spec = PairSpec(**json.loads(file.read_text(encoding="utf-8")))
-            if ":" in spec.media:  # no folder and no place is ever saved: it may have come with a backup
+            odd_place = ":" in spec.media  # no folder and no place is ever saved: it may be of a backup
+            if odd_place or not 1 <= spec.px <= MOST_PX:
                 raise ValueError(spec.media)
         except (TypeError, ValueError, RecursionError) as e:
             raise UserError(f"{file} does not describe a pair of towers.", "Save the pair again.") from e
@@ -244,6 +247,9 @@ def load_pair(name: str, modality: ModalityName, compute: Compute) -> tuple[Towe
     if new and (Path(name) / SPEC).is_file():
         raise StorageError(f"The folder {Path(name).name} has no weights.", "Save the pair again.")
     tokenizer = _tokenizer(name if not new else "", spec)
+    if not new:
+        towers = lambda: (_media_tower(spec, False), _text_tower(spec, len(tokenizer), False, compute))  # noqa: E731
+        require_shapes(lambda: TowerPair(spec, *towers()), saved)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         media = _media_tower(spec, new)

@@ -9,9 +9,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from mmdemo.errors import StorageError
+from mmdemo.errors import StorageError, UserError
 from mmdemo.finite import require_finite
 from mmdemo.models.heads.residual import HEADS, HeadShape, ResidualHead
+from mmdemo.models.weight_shapes import require_shapes
 
 
 def make_head(shape: HeadShape, scale: float = 10.0) -> ResidualHead:
@@ -47,9 +48,10 @@ def load_head(folder: Path) -> ResidualHead:
     """
     try:
         shape = HeadShape(**json.loads((folder / "head.json").read_text(encoding="utf-8")))
+        require_shapes(lambda: make_head(shape), folder / "head.safetensors")
         head = make_head(shape)
         head.load_state_dict(load_file(folder / "head.safetensors"))
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as e:
+    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError, UserError, StorageError) as e:
         raise StorageError(
             f"The weights in {folder.name} cannot be read.", "Activate another version."
         ) from e

@@ -7,6 +7,7 @@ architecture is refused instead of being filled with random numbers.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,9 +22,11 @@ from mmdemo.models.hub.checkpoint_files import require_config, require_weights, 
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.reach import hub_options
 from mmdemo.models.presets import split_revision
+from mmdemo.models.weight_shapes import shapes_in
 
 log = logging.getLogger(__name__)
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+NOT_OF_AN_ADAPTER = ("megatron_config", "layer_replication", "loftq_config", "eva_config", "corda_config")
 SHOWN_KEYS = 3  # of the tensors that a checkpoint lacks
 
 
@@ -130,12 +133,32 @@ def load_adapter(network: Any, adapter: str, **how: Any) -> Any:
     try:
         if not (folder / ADAPTER_WEIGHTS).is_file():  # peft would take a pickle, or ask the Hub
             raise ValueError(f"it has no {ADAPTER_WEIGHTS}")
+        _require_rank(folder)
         return heavy("peft").PeftModel.from_pretrained(network, adapter, local_files_only=True, **how)
     except Exception as e:  # of peft, safetensors and PyTorch: many kinds
         raise StorageError(
             f"The adapter of {folder.parent.name} cannot be read: {reason(e)[:300]}.",
             "Activate another version.",
         ) from e
+
+
+def _require_rank(folder: Path) -> None:
+    """Refuse an adapter that is not LoRA, or asks for wider matrices than its weights are, or for more than
+    one of each layer, or has a package imported.
+
+    Raises:
+        ValueError: which of these it is.
+    """
+    config = json.loads((folder / "adapter_config.json").read_bytes())
+    widest = max((max(shape, default=1) for shape in shapes_in(folder / ADAPTER_WEIGHTS).values()), default=0)
+    ranks = [config.get("r", 8), *(config.get("rank_pattern") or {}).values()]
+    if config.get("peft_type") != "LORA":
+        raise ValueError("it is not LoRA")
+    if not all(isinstance(rank, int) and 0 < rank <= widest for rank in ranks):
+        raise ValueError("its configuration asks for a rank that its weights do not have")
+    strange = next((name for name in NOT_OF_AN_ADAPTER if config.get(name)), None)
+    if strange is not None or config.get("init_lora_weights", True) not in (True, False):
+        raise ValueError(f"its configuration has an odd {strange or 'init_lora_weights'}")
 
 
 def _require_shapes(name: str, mismatched: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
