@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from mmdemo.asker import Asker, asking, current
 from mmdemo.service.app import App
 from mmdemo.ui.kept_page import MOST_KEPT, KeptPage
 from tests.ui.conftest import agent, awaited
@@ -33,27 +34,31 @@ class Maker:
 def asks(page: KeptPage, *asked: tuple[str, dict[str, str]]) -> list[bytes]:
     """What each of some who come at once is sent: an address, with headers."""
 
-    async def one(address: str, headers: dict[str, str]) -> bytes:
-        path, _, query = address.partition("?")
-        scope: Scope = {"type": "http", "method": "GET", "scheme": "http", "path": path}
-        scope |= {"query_string": query.encode()}
-        scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
-        sent: list[Message] = []
-
-        async def send(message: Message) -> None:
-            if "headers" in message:
-                message["headers"].append((b"set-cookie", b"of-one"))  # as the gate does
-            sent.append(message)
-
-        await page(scope, asyncio.Event().wait, send)  # type: ignore[arg-type]
-        cookies = [name for name, _ in sent[0]["headers"]].count(b"set-cookie")
-        assert cookies == 1
-        return b"".join(message["body"] for message in sent[1:])
+    asker = current()
 
     async def together() -> list[bytes]:
-        return await asyncio.gather(*(one(*a) for a in asked))
+        with asking(asker):  # another thread
+            return await asyncio.gather(*(one_asks(page, *a) for a in asked))
 
     return awaited(together())
+
+
+async def one_asks(page: KeptPage, address: str, headers: dict[str, str]) -> bytes:
+    path, _, query = address.partition("?")
+    scope: Scope = {"type": "http", "method": "GET", "scheme": "http", "path": path}
+    scope |= {"query_string": query.encode()}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        if "headers" in message:
+            message["headers"].append((b"set-cookie", b"of-one"))  # as the gate does
+        sent.append(message)
+
+    await page(scope, asyncio.Event().wait, send)  # type: ignore[arg-type]
+    cookies = [name for name, _ in sent[0]["headers"]].count(b"set-cookie")
+    assert cookies == 1
+    return b"".join(message["body"] for message in sent[1:])
 
 
 def test_the_page_is_made_once_for_all_who_come_at_once_and_knows_of_none_of_them() -> None:
@@ -98,6 +103,53 @@ def test_a_page_that_was_asked_for_again_stays_however_many_names_somebody_inven
     made = len(maker.made)
     asks(page, own)
     assert len(maker.made) == made and len(page._kept) == MOST_KEPT
+
+
+STRANGERS = [Asker("viewer", f"stranger{i}") for i in range(2)]
+
+
+def invented(times: int) -> list[tuple[str, dict[str, str]]]:
+    return [("/", {"host": f"name{i}"}) for i in range(2 * MOST_KEPT)] * times
+
+
+def test_names_that_strangers_invent_push_out_no_page_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often they ask for theirs, and for those of others too."""
+    monkeypatch.setattr("mmdemo.ui.kept_page.PAUSES", 0)
+    page, own = KeptPage(maker := Maker(), lambda: None), ("/", {"host": "here"})
+    for asker in (Asker(), Asker("viewer", "visitor")):
+        with asking(asker):
+            asks(page, own)
+        for stranger in STRANGERS * 2:
+            with asking(stranger):
+                asks(page, own, *invented(2))
+        made = len(maker.made)
+        with asking(asker):
+            asks(page, own)
+        assert len(maker.made) == made and len(page._kept) == MOST_KEPT
+        own = ("/config", {"host": "here"})
+
+
+def test_who_comes_to_a_page_that_is_not_kept_waits_for_one_of_each_stranger_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mmdemo.ui.kept_page.PAUSES", 0)
+    page = KeptPage(maker := Maker(), lambda: None)
+
+    async def comes(asker: Asker, *asked: tuple[str, dict[str, str]]) -> None:
+        with asking(asker):
+            await asyncio.gather(*(one_asks(page, *a) for a in asked))
+
+    async def all_come() -> int:
+        waiting = [asyncio.create_task(comes(stranger, *invented(1))) for stranger in STRANGERS]
+        while page._making.waiting < 2 * MOST_KEPT:
+            await asyncio.sleep(0)
+        made = len(maker.made)
+        await comes(Asker("viewer", "visitor"), ("/", {"host": "here"}))
+        before = len(maker.made) - made
+        await asyncio.gather(*waiting)
+        return before
+
+    assert awaited(all_come()) <= 5
 
 
 def test_a_page_that_failed_or_is_made_of_something_else_by_now_is_made_again() -> None:

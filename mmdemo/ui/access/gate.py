@@ -10,7 +10,7 @@ operation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
 from mmdemo.ui.access.arrivals import Arrival, Arrivals, Share
 from mmdemo.ui.access.askers import Askers, Visit, too_often
-from mmdemo.ui.access.hosts import Hosts
+from mmdemo.ui.access.hosts import PORTS, Hosts
 from mmdemo.ui.access.limits import AtOnce, Rates
 from mmdemo.ui.access.proxies import Proxies, network_of
 from mmdemo.ui.access.refused import Refused
@@ -45,7 +45,10 @@ from mmdemo.ui.gate import hide_folders
 from mmdemo.ui.refusals import fault, refusal
 
 log = logging.getLogger(__name__)
-NAMES_THE_PAGE = (b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
+NOT_PASSED_ON = (
+    b"cookie",
+    b"x-gradio-server",
+)  # the latter is what Gradio's own server of pages says, which is off
 LONGEST_HOST = 255  # characters
 FRAMES_OF_A_SPACE = " https://huggingface.co https://*.hf.space"  # the pages that show a Space
 OF_A_PERSON = (
@@ -95,7 +98,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers, visit = Headers(scope=scope), None
-        scope["headers"] = [header for header in scope["headers"] if _is_passed_on(*header)]
+        scope["headers"] = list(self._passed_on(scope["headers"]))
         self._proxies.settle(scope, headers)
 
         async def marked(message: Message) -> None:
@@ -135,6 +138,23 @@ class Gate:
                     most = self._most_mb
                     received = bounded(receive, most * 1_000_000, lambda: too_large(most))
                     await self.behind(scope, received, marked)
+
+    def _passed_on(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+        """The headers that what stands behind may see. Nothing there has a cookie of its own, and whoever
+        reads one reads all that were sent. Gradio writes what a proxy calls the page a hundred times into it,
+        and makes a page for each such name: only names of this page are passed on.
+        """
+        for name, value in headers:
+            if name == b"x-forwarded-host":
+                value = value.partition(b",")[0].strip().lower()
+                if len(value) > LONGEST_HOST or not self.hosts.knows(value.decode("latin-1")):
+                    continue
+            elif name == b"x-forwarded-proto":
+                value = value.partition(b",")[0].strip().lower()
+                if value.decode("latin-1") not in PORTS:
+                    continue
+            if name not in NOT_PASSED_ON:
+                yield name, value
 
     def _coming(self, row: Served, visit: Visit, receive: Receive) -> AbstractContextManager[Arrival]:
         """What receives the body of a request, counted while it is on its way; the owner's is not."""
@@ -233,13 +253,6 @@ def asker_of(scope: Scope | None) -> Asker:
     """Who asks for what a request led to; whatever came past the gate is a viewer's."""
     visit = scope.get(VISIT) if scope is not None else None
     return visit.asker if visit is not None else Asker("viewer")
-
-
-def _is_passed_on(name: bytes, value: bytes) -> bool:
-    """Whether what stands behind may see a header. Nothing there has a cookie of its own, and whoever reads
-    one reads all that were sent. Gradio writes what a proxy calls the page a hundred times into it.
-    """
-    return name != b"cookie" and (name not in NAMES_THE_PAGE or len(value) <= LONGEST_HOST)
 
 
 def person_of(visit: Visit) -> str:
