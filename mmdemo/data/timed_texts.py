@@ -19,7 +19,8 @@ SBV_TIME = r"(\d{1,4}):(\d{1,2}):(\d{1,2}\.\d{1,9})"
 SBV_TIMES = re.compile(rf"\s*{SBV_TIME},{SBV_TIME}\s*")
 ASS_TIME = re.compile(r"(\d{1,4}):(\d{1,2}):(\d{1,2}(?:[.:]\d{1,9})?)")
 ASS_FORMAT = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"  # where none is said
-ASS_DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}")  # before what is lines of a shape, and no words
+ASS_BLOCK = re.compile(r"\{[^{}]*\}")  # says how it looks
+ASS_DRAWING = re.compile(r"\\p[1-9]")  # in such a block: what follows is lines of a shape, and no words
 LABEL = re.compile(r"\s*(-?\d{1,9}(?:[.,]\d{1,9})?)\t(-?\d{1,9}(?:[.,]\d{1,9})?)(?:\t(.*))?")  # of Audacity
 LRC_TIME = re.compile(r"\s*\[(\d{1,4}):(\d{1,2})(?:[.:](\d{1,9}))?\]")
 LRC_WORD = re.compile(r"<\d{1,4}:\d{1,2}(?:[.:]\d{1,9})?>")  # the time of a word within a line
@@ -105,8 +106,9 @@ def read_ass(text: str) -> Iterator[Cue]:
             fields = dict(zip(columns, rest.split(",", len(columns) - 1), strict=False))
             times = [ASS_TIME.fullmatch(fields.get(name, "").strip()) for name in ("start", "end")]
             said = fields.get("text", "")
-            words = " ".join(re.sub(r"\\[Nnh]", " ", re.sub(r"\{[^{}]*\}", "", said)).split())
-            if times[0] and times[1] and words and not ASS_DRAWING.search(said):
+            words = " ".join(re.sub(r"\\[Nnh]", " ", ASS_BLOCK.sub("", said)).split())
+            is_drawn = any(map(ASS_DRAWING.search, ASS_BLOCK.findall(said)))
+            if times[0] and times[1] and words and not is_drawn:
                 start, end = (_seconds(t[1], t[2], t[3].replace(":", ".")) for t in times if t)
                 found.append((start, end, words))
     yield from sorted(found, key=lambda cue: cue[:2])

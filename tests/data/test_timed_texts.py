@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -154,3 +155,11 @@ def test_a_damaged_file_gives_texts_or_a_sentence(suffix: str) -> None:
             list(read_timed(suffix, text, lambda _: None))
         except UserError as e:
             assert str(e).endswith(".")
+
+
+@pytest.mark.parametrize("block", [r"\p1", "{", r"{\p1", "}{", r"\N"])
+def test_a_line_of_subtitles_takes_no_square_of_its_length(block: str) -> None:
+    line = f"Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,words {{{block * 8_000}"
+    begun = process_time()
+    found = list(read_timed(".ass", f"[Events]\n{line}\n", print))
+    assert found and process_time() - begun < 0.5
