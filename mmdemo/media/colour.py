@@ -19,14 +19,13 @@ log = logging.getLogger(__name__)
 ToRgb = Callable[[Image.Image], Image.Image]
 
 
-def to_rgb(image: Image.Image, name: str) -> ToRgb:
+def to_rgb(image: Image.Image) -> ToRgb:
     """How parts of a picture become RGB, what is transparent on white.
 
     Args:
         image: the picture, decoded.
-        name: what it is called in a log.
     """
-    meant = _by_profile(image, name)
+    meant = _by_profile(image)
 
     def converted(part: Image.Image) -> Image.Image:
         if not part.has_transparency_data:
@@ -38,7 +37,7 @@ def to_rgb(image: Image.Image, name: str) -> ToRgb:
     return converted
 
 
-def _by_profile(image: Image.Image, name: str) -> ToRgb:
+def _by_profile(image: Image.Image) -> ToRgb:
     """The same for what has no transparency."""
     profile = image.info.get("icc_profile")
     if not profile and image.mode != "LAB":
@@ -59,7 +58,7 @@ def _by_profile(image: Image.Image, name: str) -> ToRgb:
         if mode == "RGB" and _changes_nothing(change):
             return _plain
     except Exception as e:  # profiles of other programs' making fail in every way: the picture can be seen
-        log.info("The colour profile of %s cannot be used", name, exc_info=e)
+        log.info("A colour profile cannot be used: %s", type(e).__name__)  # names of files are people's
         return _plain
 
     def changed(part: Image.Image) -> Image.Image:

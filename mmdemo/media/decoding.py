@@ -56,9 +56,9 @@ def decoding(name: str, cure: str = "Export or download it again.") -> Iterator[
         if isinstance(e, PermissionError):
             raise MediaError(f"{name} cannot be read: {reason(e)}.", "Check its permissions.") from e
         if isinstance(e, OF_DAMAGE) or type(e) is RuntimeError:  # which is AVIF's word for all damage
-            log.info("%s is damaged", name, exc_info=e)
+            log.info("A file is damaged: %s", type(e).__name__)
             raise MediaError(f"{name} is cut off or damaged: {one_line(reason(e))[:SHOWN]}.", cure) from e
-        log.warning("%s cannot be decoded", name, exc_info=e)
+        log.warning("A file cannot be decoded", exc_info=e)
         why = f"{type(e).__name__}: {one_line(str(e))[:SHOWN]}"
         raise MediaError(f"{name} cannot be read: {why}.", cure) from e
 

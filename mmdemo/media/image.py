@@ -115,8 +115,8 @@ def _decoded(
         held += filled * bytes_a_pixel(opened.mode) + filled // factor**2 * bytes_a_pixel("RGB")
         with DECODES.taken(held):
             opened.load()
-            turn = _orientation(opened, name)
-            image = _small_rgb(opened, factor, name)
+            turn = _orientation(opened)
+            image = _small_rgb(opened, factor)
     if turn in UPRIGHT:
         image = image.transpose(UPRIGHT[turn])
     width, height = (height, width) if turn in TURNED else (width, height)
@@ -160,13 +160,13 @@ def _head(source: bytes | Path) -> bytes:
         return file.read(AT_ONCE)
 
 
-def _orientation(opened: ImageFile.ImageFile, name: str) -> int:
+def _orientation(opened: ImageFile.ImageFile) -> int:
     """What its Exif says of how it was held; 1, upright, where that cannot be read: the picture still can."""
     try:
         told = opened.getexif().get(ExifTags.Base.Orientation)
         return int(told[0] if isinstance(told, (tuple, bytes)) else told or 1)
     except Exception as e:  # Exif of other programs' making fails in every way
-        log.info("The Exif of %s cannot be read", name, exc_info=e)
+        log.info("The Exif of a picture cannot be read: %s", type(e).__name__)
         return 1
 
 
@@ -184,10 +184,10 @@ def _factor(width: int, height: int, at_least_px: int | None) -> int:
     return max(needed, min(width, height) // at_least_px) if at_least_px else needed
 
 
-def _small_rgb(image: ImageFile.ImageFile, factor: int, name: str) -> Image.Image:
+def _small_rgb(image: ImageFile.ImageFile, factor: int) -> Image.Image:
     """The picture as RGB, made smaller strip by strip: no second copy of a large one is held."""
     scale = scale_of(image) if is_deep(image.mode) else None
-    convert = to_rgb(image, name)
+    convert = to_rgb(image)
     width, height = image.size
     small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = max(1, STRIP_PX // max(1, width * factor)) * factor

@@ -86,7 +86,7 @@ class Trial:
             raise self._ended(name)
         answer = json.loads(told)
         if "failed" in answer:
-            log.warning("The trial of %s failed: %s", name, answer["failed"])
+            log.warning("The trial of a file failed: %s", answer["failed"])
             raise MediaError(f"{name} cannot be read here.", "Save it again with another program.")
         if "refused" in answer:
             raise MediaError(*map(str, answer["refused"]))

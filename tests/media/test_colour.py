@@ -6,6 +6,7 @@ import io
 import itertools
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,3 +173,15 @@ def test_a_dark_picture_in_a_format_that_tells_its_depth_stays_dark() -> None:
     out = io.BytesIO()
     ramp(3000).save(out, "JPEG2000")
     assert np.asarray(decode_image(out.getvalue())).max() == pytest.approx(12, abs=1)
+
+
+def test_a_profile_or_an_orientation_that_cannot_be_read_is_told_in_a_line_without_the_file_s_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "mmdemo")
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x04abc\0\0\0\0\0"  # a text
+    file = tmp_path / "my test result.jpg"
+    file.write_bytes(saved(Image.new("RGB", (8, 8)), "JPEG", icc_profile=b"none", exif=exif))
+    assert decode_image(file).size == (8, 8)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2 and "result" not in caplog.text and "Traceback" not in caplog.text, told
