@@ -126,7 +126,7 @@ def test_numbers_of_speech(served: Served, open_page: Open) -> None:
     said, about = row.locator(".mm-ask").all()
     assert "(that it was said)" in told(page, said)
     assert "(that it is what is spoken about)" in told(page, about)
-    speech.locator(".mm-word").nth(2).click()
+    speech.locator(".mm-word", has_text="coast").click()
     assert "the words before it, which are yours" in told(page, heard.locator(".mm-ask"))
     no_number_is_left_out(page)
 

@@ -75,6 +75,7 @@ def test_a_word_is_corrected_in_its_place_and_taken_back_and_keys_play_and_step(
     page.wait_for_function("() => document.querySelector('#mm-speech audio').currentTime > 0.05")
     page.keyboard.press("Space")
     expect(speech.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    expect(speech.locator("[aria-busy=true]")).to_have_count(0)
 
 
 def test_what_is_asked_while_the_server_is_away_comes_by_itself_when_it_is_back(

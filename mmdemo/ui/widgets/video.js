@@ -130,13 +130,15 @@ function headline({ moments, zones, no_match: none, complete }) {
   if (!complete) return "A first look at a few key frames";
   if (parts.length) return parts.join(", ").replace(/^./, (c) => c.toUpperCase());
   if (!zones) return moments.length ? "The moments that come nearest" : "No good match in this video";
-  return none || !all.some(([, zone]) => zone === "can't tell") ? "No good match in this video" : "It can’t tell whether this is shown";
+  const perhaps = none ? 0 : all.filter(([, zone]) => zone === "can't tell").length;
+  return perhaps ? `Perhaps ${times(perhaps, "shown")}` : "No good match in this video";
 }
 function momentRow(m, i, text, { model, zones }) {
   const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: model };
-  const zone = zoneOf(m, zones), byWords = m.found_by === "words", sure = m.probability !== null && zone !== "can't tell";
+  const zone = zoneOf(m, zones), byWords = m.found_by === "words";  // between the limits its percent still tells moments apart
   // that it is said is no matter of the model of pictures
-  const number = m.probability === null ? mm.answers.likely(m, model) : sure ? [byWords ? "" : `${zone} `, mm.share(m.probability, { kind: byWords ? "heard" : "fits", task: "video-text", version: model }), byWords ? " of the words" : ""] : zone;
+  const word = byWords ? "" : zone === "can't tell" ? "perhaps " : zone && `${zone} `;
+  const number = m.probability === null ? mm.answers.likely(m, model) : [word, mm.share(m.probability, { kind: byWords ? "heard" : "fits", task: "video-text", version: model }), byWords ? " of the words" : ""];
   let marked = marks(text, how);
   const made = row({ item: state.item, start: m.start, end: m.end, title: byWords ? "Said" : "Shown", quote: byWords && `“${m.text}”`, zone, number: h("span", {}, number), bar: !byWords && m.probability !== null ? scale(zone, m.probability, zones) : null, marked, "data-moment": i, press: () => player.playSpan(how.start, how.end) });
   // the ends were dragged on the time line: a label is on the corrected span
