@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdemo.errors import DataError, UserError
+from mmdemo.errors import DataError, StorageError, UserError, one_line
 from mmdemo.media.listing import entries
 from mmdemo.modality import CAPTIONING, labelled_task
 from mmdemo.models.version_source import version_source
 from mmdemo.service.context import Context, version_task
-from mmdemo.store.cards import read_card
+from mmdemo.store.cards import read_card, reading
 from mmdemo.store.tables import Version
 
 if TYPE_CHECKING:
@@ -67,28 +68,19 @@ class Versions:
 
     def _row(self, version: Version, depth: int) -> dict[str, Any]:
         folder = self._ws.version_folder(version.id)
-        card = read_card(folder)
-        captions = card.get("captions") or {}
-        before = (card.get("before") or {}).get("mean_recall", (captions.get("before") or {}).get("BLEU-4"))
-        after = (card.get("after") or {}).get("mean_recall", (captions.get("after") or {}).get("BLEU-4"))
-        method, head = card.get("method", ""), (card.get("settings") or {}).get("head", "")
+        try:
+            with reading(folder):
+                said = _said(read_card(folder))
+        except StorageError as e:  # it has the others' place in the list, from where it can be removed
+            said = _said({}) | {"damaged": one_line(str(e))}
         return {
             "id": version.id,
             "depth": depth,
             "parent": version.parent,
             "run": version.run_id,
-            "method": method,
-            "head": head if method == "head" else "",
-            "learned_from": _learned_from(card),
-            "certain": bool((card.get("gate") or {}).get("certain")),
-            "need": (card.get("gate") or {}).get("need"),
-            "overruled": "overruled" in card,
-            "score": "BLEU-4" if captions else "mean recall",
-            "before": before,
-            "after": after,
             "own_mb": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6,
             "created": version.created_at.isoformat(timespec="minutes"),
-        }
+        } | said
 
     def card(self, version: str) -> dict[str, Any]:
         """What a version is: its base with licence and size, of a tuned one what it was trained on, how, and
@@ -266,6 +258,40 @@ class Versions:
         from mmdemo.training.version_export import publish_version
 
         return {"version": version, "address": publish_version(self._ws, version, repo, token, private)}
+
+
+def _said(card: dict[str, Any]) -> dict[str, Any]:
+    """What a version's card says of it in a list."""
+    captions, gate = card.get("captions") or {}, card.get("gate") or {}
+    method, head = str(card.get("method", "")), (card.get("settings") or {}).get("head", "")
+    need = gate.get("need")
+
+    def measured(when: str) -> float | None:
+        score = (card.get(when) or {}).get("mean_recall", (captions.get(when) or {}).get("BLEU-4"))
+        return None if score is None else _finite(float(score))
+
+    return {
+        "method": method,
+        "head": str(head) if method == "head" else "",
+        "learned_from": _learned_from(card),
+        "certain": bool(gate.get("certain")),
+        "need": None if need is None else int(need),
+        "overruled": "overruled" in card,
+        "score": "BLEU-4" if captions else "mean recall",
+        "before": measured("before"),
+        "after": measured("after"),
+    }
+
+
+def _finite(number: float) -> float:
+    """The number.
+
+    Raises:
+        ValueError: it is none, or infinite.
+    """
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no score")
+    return number
 
 
 def _learned_from(card: dict[str, Any]) -> int:

@@ -44,6 +44,9 @@ AT_ONCE = 200  # rows that are in memory: a transcript of a day has megabytes
 EARLIEST, LATEST = datetime(1970, 1, 1), datetime(3000, 1, 1)  # between which sums of dates are dates
 LONGEST_S = 36e6  # of a medium, in seconds: 10,000 hours, where a day is what is taken
 LAST_ID = 2_000_000_000  # what is numbered on has 31 bits
+LONGEST_TEXT = 25_000  # characters of a text without a limit of its own: more than is taken of people
+LONGEST_BODY = 20_000_000  # of what is searched: a transcript of a day, and more
+SLACK = 4  # times a column's own limit: versions before did not hold all texts to it
 DEEPEST = 30  # lists and objects of JSON within each other; ours are 8
 SHOWN = 40  # characters of a value that a sentence repeats
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")  # of a modality, a task or a kind of label
@@ -234,7 +237,10 @@ def _check_of_type(column: Column[Any], least: float) -> Check:
         most = LONGEST_S if column.name.endswith("_s") else sys.float_info.max
         least = max(least, -sys.float_info.max)
         return lambda value: isinstance(value, float | int) and least <= value <= most
-    return lambda value: isinstance(value, str)
+    longest = SLACK * (getattr(kind, "length", None) or LONGEST_TEXT)
+    if column.table.name == "searchable_texts" and column.name in ("body", "words"):
+        longest = LONGEST_BODY
+    return lambda value: isinstance(value, str) and len(value) <= longest
 
 
 def _is_plain(value: Any) -> bool:

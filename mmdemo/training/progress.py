@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -65,9 +66,9 @@ def read_steps(ws: Workspace, run_id: str) -> dict[str, Any]:
     """What `step_writer` noted last; empty where nothing was."""
     try:
         found: dict[str, Any] = json.loads((ws.run_folder(run_id) / STEPS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found
+    return found if _is_of_numbers(found) else {}
 
 
 def read_progress(ws: Workspace, run_id: str) -> list[dict[str, Any]]:
@@ -80,8 +81,15 @@ def read_progress(ws: Workspace, run_id: str) -> list[dict[str, Any]]:
                 record = json.loads(line)
             except (ValueError, RecursionError):
                 continue  # a line cut off by a kill
-            if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
+            if not _is_of_numbers(record) or not isinstance(record.get("epoch"), int):
                 continue  # none of ours
             facts: dict[str, Any] = record
             records[facts["epoch"]] = {EARLIER.get(name, name): value for name, value in facts.items()}
     return [records[epoch] for epoch in sorted(records)]
+
+
+def _is_of_numbers(found: Any) -> bool:
+    """Whether it is an object whose values are finite numbers, or none: what is drawn and reckoned with."""
+    return isinstance(found, dict) and all(
+        value is None or (isinstance(value, int | float) and math.isfinite(value)) for value in found.values()
+    )

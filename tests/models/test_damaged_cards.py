@@ -57,6 +57,26 @@ def test_what_is_measured_of_a_version_with_a_damaged_fit_says_so_too(app: App, 
         app.versions.card("v8")
 
 
+ODD = (
+    b"[" * 100_000,
+    b"[]",
+    b'{"gate": 7}',
+    b'{"before": {"mean_recall": "x"}}',
+    b'{"after": {"mean_recall": 1e999}}',
+)
+
+
+def test_one_damaged_card_leaves_the_list_of_versions_as_it_is_and_is_named_in_it(app: App) -> None:
+    app.ws.versions.add_base(TASK, "v9", app.settings.model)
+    folder = app.ws.version_folder("v9")
+    folder.mkdir(parents=True)
+    for card in ODD:
+        (folder / "card.json").write_bytes(card)
+        rows = {row["id"]: row for row in app.versions.tree(TASK)}
+        assert app.settings.model in rows and rows["v9"]["before"] is None
+        assert "The card of v9 cannot be read" in rows["v9"]["damaged"]
+
+
 def test_a_version_without_a_folder_has_no_card(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert read_card(tmp_path / "none") == {} and read_card(tmp_path / "file" / "v") == {}

@@ -17,6 +17,9 @@ def test_lines_that_are_no_records_are_passed_over(ws: Workspace) -> None:
         '{"epoch": "a"}',
         "null",
         '{"epoch": 2',
+        '{"epoch": 2, "loss": "x"}',
+        '{"epoch": 2, "loss": [1]}',
+        '{"epoch": 2, "loss": 1e999}',
         "x",
     ]
     (folder / PROGRESS).write_text("\n".join([*odd, '{"epoch": 3, "loss": 1}']))

@@ -6,6 +6,7 @@ const fact = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
 const of = (v, kind, figureOf) => source({ task: chosenTask(), version: v.id }, kind, figureOf);
 // What is to be said of a version besides its name.
 function stateOf(v) {
+  if (v.damaged) return h("span", { class: "mm-fine", role: "note" }, v.damaged);
   if (v.active) return h("span", { class: "mm-tag acc" }, "in use");
   if (v.candidate && v.certain) return h("span", { class: "mm-tag" }, "certain enough, waiting");
   if (v.candidate) return h("span", { class: "mm-fine" }, "not certain", v.need ? [": about ", mm.number(`${v.need} more`, of(v, "gate")), ` test ${mm.task.modality.plural} would tell`] : "");
