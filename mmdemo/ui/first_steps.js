@@ -11,8 +11,10 @@ mm.firstSteps = (() => {
     { name: "See", title: "See what changed", tab: "Fine-tune", says: () => "Look at the same questions before and after, and keep the new version if it is better." },
   ];
   let state = { at: 0, labels: 0, left: false };  // the step that is next, labels stored from this browser, whether it was closed
-  const read = () => { try { state = { ...state, ...JSON.parse(localStorage.getItem(KEPT) || "{}") }; } catch { /* forbidden: it is new at each visit */ } };
+  const read = () => { try { const kept = localStorage.getItem(KEPT); begun ||= Boolean(kept); state = { ...state, ...JSON.parse(kept || "{}") }; } catch { /* forbidden: it is new at each visit */ } };
+  let begun = false;  // in this browser
   function keep(changes) {
+    begun = true;
     Object.assign(state, changes);
     try { localStorage.setItem(KEPT, JSON.stringify(state)); } catch { /* forbidden */ }
     draw();
@@ -55,9 +57,9 @@ mm.firstSteps = (() => {
   }
   addEventListener("mm-did", did);
   addEventListener("storage", (e) => { if (e.key === KEPT) { read(); draw(); } });
-  // Whoever cannot label or tune here is not told to.
-  addEventListener("mm-status", ({ detail: { you } }) => {
-    may = you.alone || ["trainer", "owner"].includes(you.role);
+  // Whoever cannot label or tune here is not told to, nor who comes to where answers are already.
+  addEventListener("mm-status", ({ detail: { you, goal } }) => {
+    may = (you.alone || ["trainer", "owner"].includes(you.role)) && (begun || !(goal?.have >= LABELS));
     draw();
   });
   return { put };

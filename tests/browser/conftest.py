@@ -28,6 +28,8 @@ FLAGS = (
 )
 KNOWS_THE_STEPS = """if (location.protocol.startsWith("http"))  // a blank page has no storage
   localStorage.setItem("mmdemo.first-steps", JSON.stringify({ left: true }))"""
+# Whoever comes to where others have answered is shown none; on the page that tests share, some have.
+BEGINS_THE_STEPS = "localStorage['mmdemo.first-steps'] ??= '{}'"
 STORED = "cookies,local_storage,indexeddb,service_workers,cache_storage"  # by a page; the HTTP cache stays
 
 
@@ -119,8 +121,7 @@ def open_page(chromium: Browser, contexts: list[BrowserContext]) -> Iterator[Cal
 
         page.on("console", console)
         page.on("pageerror", lambda e: wrong.append(str(e)))
-        if not new_here:
-            page.add_init_script(KNOWS_THE_STEPS)
+        page.add_init_script(BEGINS_THE_STEPS if new_here else KNOWS_THE_STEPS)
         home = address.split("#")[0].split("?")[0]
         page.on(
             "request", lambda r: None if r.url.startswith((home, "data:", "blob:")) else wrong.append(r.url)

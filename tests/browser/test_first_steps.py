@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.labelling import Open, Served, check_texts, press, shows_a_pair, wait_for_pair, wait_sent
 
@@ -46,3 +46,18 @@ def test_the_first_steps_cover_nothing_that_one_labels_by(
     for button in page.locator("[data-large] button:visible").all():
         box = button.bounding_box()
         assert box is not None and box["y"] + box["height"] <= top["y"]
+
+
+def test_who_comes_to_where_answers_are_already_is_not_led(served: Served, open_page: Open) -> None:
+    page = open_page(served[1], new_here=True, blank=True)
+
+    def answered(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json=told | {"goal": told["goal"] | {"have": 20}})
+
+    page.route("**/mmdemo/api/status", answered)
+    page.add_init_script("localStorage.removeItem('mmdemo.first-steps')")
+    with page.expect_response("**/mmdemo/api/status"):
+        page.goto(served[1])
+    expect(page.locator(".mm-status .mm-dot")).to_be_visible()
+    expect(page.locator(".mm-steps")).to_be_hidden()
