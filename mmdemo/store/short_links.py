@@ -19,7 +19,7 @@ from mmdemo.store.tables import ShortLink
 LONGEST = 30_000  # characters of a state, as an address has them
 MOST_OF_ONE = 100  # of one person; then their oldest goes
 MOST_OF_VISITORS = 2000  # of all of them together; then the oldest goes of who has most
-MOST = 4000  # of all who are let in; then no more are made
+MOST = 4000  # of all who are let in; then, too, the oldest goes of who has most
 ID = re.compile(r"[A-Za-z0-9_-]{16}")  # 96 bits at random
 NAME = re.compile(r"[a-z][a-z_]{0,31}")  # of what a state says
 MOST_NAMES = 40
@@ -39,7 +39,7 @@ class ShortLinks:
             asker: in whose share it counts.
 
         Raises:
-            UserError: it is no state, or too long, or there are as many links as there may be.
+            UserError: it is no state, or too long.
         """
         if len(state) > LONGEST:
             what = (
@@ -55,11 +55,8 @@ class ShortLinks:
             if known := session.scalar(same.limit(1)):
                 return known
             _make_room(session, ShortLink.maker == maker, MOST_OF_ONE)
-            if by_visitor:
-                _take_from_who_has_most(session, maker)
-            elif _count(session, ShortLink.by_visitor.is_(False)) >= MOST:
-                what = f"There are {MOST} short links here, as many as there may be."
-                raise UserError(what, "Copy the long address of the page.")
+            most = MOST_OF_VISITORS if by_visitor else MOST
+            _take_from_who_has_most(session, maker, ShortLink.by_visitor.is_(by_visitor), most)
             link = secrets.token_urlsafe(12)
             session.add(ShortLink(id=link, state=state, digest=digest, maker=maker, by_visitor=by_visitor))
         return link
@@ -91,19 +88,20 @@ def _count(session: Session, which: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(ShortLink).where(which)) or 0
 
 
-def _take_from_who_has_most(session: Session, coming: str) -> None:
-    """Let a link of a visitor go where there are as many as may be: sessions are free, and whoever makes many
+def _take_from_who_has_most(
+    session: Session, coming: str, of_them: ColumnElement[bool], allowed: int
+) -> None:
+    """Let a link of theirs go where there are as many as may be: sessions are free, and whoever makes many
     loses their own. Who makes one now has one more.
     """
-    of_visitors = ShortLink.by_visitor.is_(True)
-    if _count(session, of_visitors) < MOST_OF_VISITORS:
+    if _count(session, of_them) < allowed:
         return
-    whose = select(ShortLink.maker).where(of_visitors).group_by(ShortLink.maker)
+    whose = select(ShortLink.maker).where(of_them).group_by(ShortLink.maker)
     count = func.count() + case((ShortLink.maker == coming, 1), else_=0)
     oldest = func.min(ShortLink.created_at)
     most = session.scalar(whose.order_by(count.desc(), oldest, ShortLink.maker).limit(1))
-    theirs = (of_visitors, ShortLink.maker == most)
-    _make_room(session, and_(*theirs), _count(session, and_(*theirs)))
+    theirs = and_(of_them, ShortLink.maker == most)
+    _make_room(session, theirs, _count(session, theirs))
 
 
 def _make_room(session: Session, which: ColumnElement[bool], most: int) -> None:
