@@ -32,7 +32,7 @@ def in_order(ws: Workspace, answers: Sequence[Answer], sort: str, likes: bool) -
     """
     if sort == SORTS[0]:
         return list(answers)
-    found = sorted(answers, key=lambda a: abs(a.number - 0.5)) if sort == "unsure" else list(answers)
+    found = sorted(answers, key=lambda a: abs(a.number - 0.5)) if sort == SORTS[1] else list(answers)
     if sort in ("newest", "name"):
         items = ws.items.of([answer.id for answer in answers])
         found = [answer for answer in answers if answer.id in items]

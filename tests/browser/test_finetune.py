@@ -252,7 +252,7 @@ def test_a_server_that_refuses_how_a_run_stands_is_quoted_there(served: Served, 
 
 def test_a_new_workspace_says_what_to_do_and_no_error(served: Served, open_page: Open) -> None:
     page = open_page(f"{served[1]}?view=fine-tune&task=speech-text")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Teach the model with your own answers")
+    expect(page.locator("#mm-finetune h1:visible")).to_have_text("Teach the model with your own answers")
     expect(page.locator("[data-first]")).to_contain_text("which came with the samples")
     expect(page.locator("[data-step='1']")).to_contain_text("0 of 30 answers to learn from")
     expect(page.locator("[role=alert]:visible")).to_have_count(0)

@@ -65,4 +65,4 @@ def test_a_search_for_what_is_denied_has_the_sentence_and_no_percent(read_only_a
 
 def test_a_prohibition_sign_is_found_by_the_words_of_its_title(read_only_app: App) -> None:
     first = read_only_app.media.search(Query(text="do not enter sign", k=5)).results[0]
-    assert first.found_by == "words" and first.text == "Do not enter sign" and first.probability
+    assert first.found_by == "words" and first.text == "A do not enter sign" and first.probability
