@@ -202,7 +202,7 @@ class ImportJob:
         """
         path = self._note.folder / LEDGERS / LIST
         if not path.is_file():
-            raise UserError("No list of files is kept: nothing was imported since the last start of one.")
+            raise UserError("There is no list of the files of an import.", "Import something first.")
         return path
 
     def tell_broken_off(self) -> None:

@@ -80,10 +80,10 @@ mm.address = (() => {
   // A short link stands for what was too long to send; it opens as the long one does.
   async function openShort(id) {
     held = true;
-    let state = null;
-    try { ({ state } = await mm.api("short_link", { link: id })); } catch (e) { mm.toast(e.message, true); }
-    if (state === null) gone("This short link is not known here: it is of another collection, or has made room for newer ones", "what the page begins with is shown instead");
-    history.replaceState(history.state, "", withForeign(new URLSearchParams(state || "")));
+    let state = null, known = true;  // a server that is busy is asked again; what it refuses stays in the address
+    try { ({ state } = await mm.patiently(() => mm.api("short_link", { link: id }))); } catch (e) { known = false; mm.toast(e.message, true); }
+    if (known && state === null) gone("This short link is not known here: it is of another collection, or has made room for newer ones", "what the page begins with is shown instead");
+    if (known) history.replaceState(history.state, "", withForeign(new URLSearchParams(state || "")));
     link = read();
     at = tabOf(link.view);
     held = false;

@@ -12,7 +12,7 @@ mm.firstSteps = (() => {
   ];
   let state = { at: 0, labels: 0, left: false };  // the step that is next, labels stored from this browser, whether it was closed
   const read = () => { try { const kept = localStorage.getItem(KEPT); begun ||= Boolean(kept); state = { ...state, ...JSON.parse(kept || "{}") }; } catch { /* forbidden: it is new at each visit */ } };
-  let begun = false;  // in this browser
+  let begun = false, answered = false;  // in this browser; of some task here, by whomever
   function keep(changes) {
     begun = true;
     Object.assign(state, changes);
@@ -21,9 +21,12 @@ mm.firstSteps = (() => {
   }
   let box = null, may = false;
   const leave = () => keep({ left: true });
+  let drawn = "";
   function draw() {
     if (!box) return;
-    const shown = may && !state.left && state.at < STEPS.length;
+    const shown = may && !state.left && state.at < STEPS.length, looks = JSON.stringify([shown, state]);
+    if (looks === drawn) return;  // a button that has the focus keeps it
+    drawn = looks;
     box.hidden = !shown;
     document.documentElement.toggleAttribute("data-steps", shown);
     if (!shown) return;
@@ -37,6 +40,7 @@ mm.firstSteps = (() => {
   function put(into) {
     read();
     box = into;
+    drawn = "";
     draw();
   }
   // What was done, by the name of its operation. One may go ahead of the order: the later step tells that the ones before it are known.
@@ -46,7 +50,7 @@ mm.firstSteps = (() => {
   function did({ detail: { name, answer } }) {
     if (state.left || state.at >= STEPS.length) return;
     if (ASKS.includes(name) && acted) reach(1);
-    if (["label", "label_result", "take_back"].includes(name)) {
+    if (["label", "label_result", "label_span", "take_back"].includes(name)) {
       read();  // another tab may have counted
       const labels = Math.max(0, state.labels + (name === "take_back" ? -1 : 1));
       reach(labels >= LABELS ? 2 : state.at, { labels });
@@ -59,7 +63,8 @@ mm.firstSteps = (() => {
   addEventListener("storage", (e) => { if (e.key === KEPT) { read(); draw(); } });
   // Whoever cannot label or tune here is not told to, nor who comes to where answers are already.
   addEventListener("mm-status", ({ detail: { you, goal } }) => {
-    may = (you.alone || ["trainer", "owner"].includes(you.role)) && (begun || !(goal?.have >= LABELS));
+    answered ||= goal?.have >= LABELS;
+    may = (you.alone || ["trainer", "owner"].includes(you.role)) && (begun || !answered);
     draw();
   });
   return { put };

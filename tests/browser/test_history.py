@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from difflib import ndiff
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import TimeoutError, expect
+from playwright.sync_api import expect
 
 from tests.browser.labelling import Open, Served
+from tests.waiting import wait_for
 
 
 def test_back_and_forward_go_through_what_was_opened_and_lose_nothing_that_was_written(
@@ -87,12 +89,15 @@ def test_a_link_reopens_exactly_what_its_sender_sees(
     page.locator(f"#mm-{tab} {act}").first.click(timeout=60_000)
     expect(page.locator(f"#mm-{tab} {until}").first).to_be_visible(timeout=60_000)
     expect(page.locator(f"#mm-{tab} [aria-busy=true]")).to_have_count(0)
-    mine = page.evaluate(SHOWN, tab)
-    other = open_page(page.url)
-    try:
-        other.wait_for_function(f"([tab, mine]) => ({SHOWN})(tab) === mine", arg=[tab, mine])
-    except TimeoutError:
-        assert other.evaluate(SHOWN, tab) == mine
+    other, differ = open_page(page.url), ""
+
+    def are_the_same() -> bool:  # what each shows of the collection comes when it comes
+        nonlocal differ
+        mine, theirs = page.evaluate(SHOWN, tab), other.evaluate(SHOWN, tab)
+        differ = "" if mine == theirs else "\n".join(ndiff(mine.splitlines(), theirs.splitlines()))
+        return not differ
+
+    wait_for(are_the_same, 30, lambda: differ)
 
 
 def test_a_long_state_is_shared_as_a_short_link_and_what_is_gone_is_said_in_place(

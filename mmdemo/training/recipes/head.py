@@ -189,7 +189,7 @@ def _curve(finished: FinishedRun) -> dict[str, Any]:
     if watched < LEAST_ASKED:
         return {
             "no_curve": f"It cannot be said yet: {watched} of the {LEAST_ASKED} pairs to check by that it "
-            "takes are there. Label on: a part of the answers becomes some."
+            "takes are there. Label on: some of the answers become such pairs."
         }
     kind = started.settings.head or preset.heads[0]
     train, validation = (
