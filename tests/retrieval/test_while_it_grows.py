@@ -131,3 +131,4 @@ def test_frames_are_made_for_who_waits_and_what_was_made_is_there_for_the_next(
     assert made == list("abc") and index.lacking(ids) == list("de")
     assert index.extend(ids, stopped=lambda: len(made) == 4).ids == list("abcd")
     assert index.extend(ids).ids == ids and made == ids
+    assert index.extend(["new", *ids], stopped=lambda: True).ids == ids and made == ids

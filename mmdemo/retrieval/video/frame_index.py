@@ -72,7 +72,7 @@ class FrameIndex:
 
         Args:
             ids: the collection.
-            stopped: asked before each video; then the rest is left for the next time.
+            stopped: asked before each video that is not in yet; then those are left for the next time.
 
         Raises:
             BusyError: whoever asked has gone. What was made until then is kept.
@@ -83,7 +83,7 @@ class FrameIndex:
                 if is_gone():
                     raise BusyError("Nobody waits for this any more.", "Ask again.")
                 if stopped():
-                    break
+                    continue  # those that are in already stay in, wherever they stand
                 with self._lock:
                     found = self._now.videos.get(item_id) or self._made.get(item_id) or self._make(item_id)
             if found is not None:
