@@ -13,12 +13,13 @@ from assets.sounds import wav_bytes
 from mmdemo.media.audio import RATE_HZ
 from mmdemo.service.app import App
 from tests.browser.finetuning import promote, settings
-from tests.browser.labelling import AWAY, check_said, check_texts
+from tests.browser.labelling import AWAY, check_said, check_texts, wait_sent
 from tests.browser.test_page import label_by_keyboard, tab, wait_saved
 from tests.doorway import Doorway
 
 Served = tuple[App, str]
 TASK = "speech-text"
+CORRECTION = "**/mmdemo/api/label_result"
 SAID = "The train to the coast leaves at seven in the morning."
 
 
@@ -30,6 +31,13 @@ def drag_edge(page: Page, word: Locator, by_px: int) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 3 + by_px, box["y"] + 10, steps=4)
     page.mouse.up()
+
+
+def correct(speech: Locator, word: str, instead: str) -> None:
+    """Write another word in the place of one that was heard."""
+    speech.locator("[data-said]", has_text=word).click()
+    speech.get_by_label("Another word").fill(instead)
+    speech.get_by_label("Another word").press("Enter")
 
 
 def test_what_is_told_late_of_a_recording_that_is_no_longer_asked_for_is_passed_over(
@@ -58,12 +66,9 @@ def test_a_word_is_corrected_in_its_place_and_taken_back_and_keys_play_and_step(
     served: Served, open_page: Callable[..., Page]
 ) -> None:
     app, address = served
-    page = open_page(f"{address}?view=speech&task=speech-text&text=the+shore")
+    page = open_page(f"{address}?view=speech&task=speech-text&text=a+cat%0AA+Cat%0Athe+shore", tolerate=AWAY)
     speech, known = page.locator("#mm-speech"), app.ws.labels.total()
-    word = speech.locator("[data-said]", has_text="coast")
-    word.click()
-    speech.get_by_label("Another word").fill("shore")
-    page.keyboard.press("Enter")
+    correct(speech, "coast", "shore")
     expect(speech.locator("[data-text]")).to_contain_text("to the shore leaves")
     expect(speech.locator("[data-receipt]")).to_contain_text("saved on disk: “coast” is “shore”")
     assert app.ws.labels.total() == known + 1
@@ -76,6 +81,31 @@ def test_a_word_is_corrected_in_its_place_and_taken_back_and_keys_play_and_step(
     page.keyboard.press("Space")
     expect(speech.get_by_role("button", name="Pause", exact=True)).to_be_visible()
     expect(speech.locator("[aria-busy=true]")).to_have_count(0)
+    expect(speech.locator("[data-score]")).to_have_count(2)  # equal texts are one row, and then one line
+    assert speech.get_by_label("Texts", exact=True).input_value().split("\n")[1:] == ["the shore"]
+
+    # what is refused is not shown as made, and what is stored late is told without touching another recording
+    refusal = {"error": "No.", "cure": "Stop."}
+    page.route(CORRECTION, lambda route: route.fulfill(status=400, json=refusal))
+    correct(speech, "coast", "shore")
+    expect(speech.locator("[data-error]")).to_have_text("No. Stop.")
+    expect(speech.locator("[data-text]")).to_contain_text("to the coast leaves")
+    page.unroute(CORRECTION)
+    held: list[Route] = []
+    page.route(CORRECTION, lambda route: held.append(route))
+    with page.expect_request(CORRECTION):
+        correct(speech, "coast", "shore")
+    speech.locator("[data-chips] .mm-chip").nth(1).click()
+    other = speech.locator("[data-text]:not(:has-text('in the morning'))")
+    expect(other.locator("[data-said='4']")).to_be_visible()
+    said = other.inner_text()
+    held[0].continue_()
+    told = page.locator("#mm-toasts", has_text="saved on disk: “coast” is “shore”")
+    expect(told).to_be_visible()
+    expect(speech.locator("[data-receipt]")).to_be_empty()
+    told.get_by_role("button", name="Undo").click()
+    wait_sent(page)
+    assert other.inner_text() == said and app.ws.labels.total() == known + 4  # two labels, both taken back
 
 
 def test_what_is_asked_while_the_server_is_away_comes_by_itself_when_it_is_back(

@@ -189,10 +189,23 @@ async function download(format) {
 }
 
 /* Corrections: of a word, of when it is said, of the whole */
-const say = (sent, what, undone = () => {}) => sent.receipt.then((r) => {
-  const back = () => { mm.outbox.takeBack(sent).receipt.catch((e) => error(e.message)); $("[data-receipt]").textContent = ""; undone(); };
-  $("[data-receipt]").replaceChildren(`Label ${r.label} saved on disk: ${what} · `, h("button", { class: "mm-link", type: "button", onclick: back }, "Undo"));
-}, (e) => error(e.message));
+// The receipt may come minutes later: `undone` changes what is shown of the recording that was corrected, and of no other.
+function say(sent, what, undone = () => {}) {
+  const { item } = state, shown = () => item === state.item;
+  const failed = (e) => (shown() ? error(e.message) : mm.toast(e.message, true));
+  const back = () => {
+    mm.outbox.takeBack(sent).receipt.catch(failed);
+    if (shown()) { $("[data-receipt]").textContent = ""; undone(); }
+  };
+  return sent.receipt.then((r) => {
+    const told = `Label ${r.label} saved on disk: ${what}`;
+    if (!shown()) return mm.saved(told, back);
+    $("[data-receipt]").replaceChildren(`${told} · `, h("button", { class: "mm-link", type: "button", onclick: back }, "Undo"));
+  }, (e) => {  // it is not stored: it is not shown as made
+    if (shown()) undone();
+    failed(e);
+  });
+}
 const TAIL = /[.,:;!?…]+$/, bare = (word) => word.replace(TAIL, "").toLowerCase();
 // What stands in the place of a word in the texts beside: what may have been said instead.
 function instead(i) {
@@ -223,9 +236,10 @@ function correctWord(i, word) {
   const was = heard.words[i], next = { ...was, word: TAIL.test(word) ? word : word + (was.word.match(TAIL)?.[0] || ""), corrected: true };
   const sent = save("label_result", { item: state.item, text: next.word, verdict: mm.confirms, origin: "span", start: was.start, end: was.end, version: heard.model });
   if (!sent.kept) return say(sent, "");
-  const put = (w) => { if (heard?.words[i]) { heard.words[i] = w; drawText(); } };
-  put(next);
-  say(sent, `“${was.word}” is “${next.word}”`, () => put(was));
+  const { model } = heard;
+  const put = (w, before) => { if (heard?.model === model && heard.words[i]?.word === before.word) { heard.words[i] = w; drawText(); } };  // unless it was corrected again
+  put(next, was);
+  say(sent, `“${was.word}” is “${next.word}”`, () => put(was, next));
 }
 function correctSpan(word) {
   say(save("label_result", { item: state.item, text: word.word, verdict: mm.confirms, origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), `“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
@@ -233,7 +247,7 @@ function correctSpan(word) {
 function confirmWhole(text) {
   const was = known.confirmed, sent = save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "transcribe", version: heard.model });
   if (sent.kept) { known.confirmed = text; $("[data-edit]").hidden = true; drawText(); }
-  say(sent, "the transcript", () => { known.confirmed = was; drawText(); });
+  say(sent, "the transcript", () => { if (known.confirmed === text) { known.confirmed = was; drawText(); } });
 }
 $("[data-correct-all]").prepend(mm.icon("good"));
 $("[data-correct]").prepend(mm.icon("edit"));
@@ -285,6 +299,8 @@ function align() {
   if (!box.querySelector("[data-score]")) box.replaceChildren(waitingRows(list));
   const { item } = state;
   return into(box, () => api("align", { item, texts: list, version: state.version }), (answer) => {
+    if (item !== state.item) return;
+    if (texts.hidden) texts.value = answer.scores.map((s) => s.text).join("\n");  // equal texts are one row: a row is one line
     const silent = answer.note && answer.scores.every((s) => s.about === null);  // no number is shown that isn't one
     const rows = answer.scores.map((s, i) => {
       const marked = receipts.marks(s.text, { origin: "align", version: answer.model });
