@@ -175,6 +175,9 @@ def test_a_link_to_texts_that_are_found_by_words_and_to_filters_reopens_exactly_
     assert shown(again) == found
     expect(again.get_by_role("checkbox", name="Not yet")).to_be_checked()
     expect(again.get_by_role("checkbox", name="Unsure")).not_to_be_checked()
+    again.get_by_role("checkbox", name="Not yet").click()  # the only one: without it nothing would be chosen
+    expect(again.get_by_role("checkbox", name="Not yet")).to_be_checked()
+    expect(again.get_by_role("checkbox", name="Unsure")).not_to_be_checked()
 
 
 def test_a_tick_moves_the_answers_and_the_old_order_is_a_click_away_by_keyboard(
@@ -211,7 +214,11 @@ def test_selected_pictures_are_answered_at_once_taken_back_and_hidden(
 ) -> None:
     app, _ = served
     page, box = searched(served, open_page, "fruit&all=1")
-    first, second, third = shown(box)[:3]
+    crossed = box.locator(f".mm-card[data-item='{shown(box)[0]}']")
+    cross = crossed.get_by_label("mismatch: fruit", exact=True)
+    cross.click()
+    expect(box.locator(".mm-learned")).to_contain_text("1 answer: results reordered.")
+    first, second, third = shown(box)[:3]  # the crossed one is among them
     boxes = [box.locator(f".mm-card[data-item='{item}'] .mm-choose") for item in (first, second, third)]
     boxes[0].focus()
     page.keyboard.press("Space")
@@ -227,6 +234,9 @@ def test_selected_pictures_are_answered_at_once_taken_back_and_hidden(
     assert app.ws.labels.total() == labels + 3
     toast.get_by_role("button", name="Undo").click()
     expect(box.locator(".mm-mark.good[aria-pressed=true]")).to_have_count(0)
+    expect(cross).to_have_attribute("aria-pressed", "true")  # what was said before counts again
+    cross.click()
+    expect(cross).to_have_attribute("aria-pressed", "false")
     boxes[1].check()
     bar.get_by_role("button", name="Hide", exact=True).click()
     expect(box.locator(f".mm-card[data-item='{second}']")).to_have_count(0)
@@ -235,3 +245,30 @@ def test_selected_pictures_are_answered_at_once_taken_back_and_hidden(
     boxes[0].check()
     page.keyboard.press("Escape")
     expect(bar).to_be_hidden()
+
+
+def test_what_was_answered_for_one_picture_is_asked_again_where_another_is_shown(
+    served: Served, open_page: Open
+) -> None:
+    app, address = served
+    item = app.ws.items.listed("image", limit=1)[0].id
+    page = open_page(f"{address}?view=search&by=item&find=text&all=1&item={item}")
+    box = page.locator("#mm-image")
+    expect(box.locator("[data-results] .mm-line").first).to_be_visible(timeout=FIRST_S)
+    align, search = (box.get_by_role("tab", name=name, exact=True) for name in ("Align", "Search"))
+    align.click()
+    box.locator(f".mm-samples button:not([data-item='{item}'])").first.click()
+    expect(box.locator("[data-score]").first).to_be_visible()
+    other = box.locator(".mm-samples button[aria-pressed=true]").get_attribute("data-item")
+    with page.expect_response("**/api/search") as asked:
+        search.click()
+    assert asked.value.request.post_data_json["item"] == other != item
+    line = box.locator("[data-results] .mm-line").first
+    with page.expect_request("**/api/label_result") as said:
+        line.locator(".mm-mark.good").click()
+    assert said.value.post_data_json["item"] == other
+    box.get_by_role("button", name="Pictures", exact=True).click()
+    box.get_by_title("More like this picture").nth(1).click()
+    align.click()
+    expect(box.locator("[data-score]").first).to_be_visible()
+    expect(box.locator("[data-answer]")).not_to_have_text("Does a text fit this picture?")

@@ -61,11 +61,8 @@ async function answerThem(rows, verdict) {
   if (!(await mm.allows("annotator", "Answering is for annotators. Sign in as one."))) return;
   const { query, answer } = found;
   const fresh = rows.filter(({ result }) => (query || result.text) && result.verdict !== verdict);
-  const sent = fresh.map(({ result, rank }) => {
-    const own = mm.save("label_result", { item: result.item, text: query || result.text, verdict, origin: "search", query, rank, version: answer.model });
-    if (own.kept && result.verdict && result.label) mm.outbox.takeBack({ label: result.label });
-    return own;
-  });
+  // The earlier answer stays in the log: the newer one counts, and where that is taken back the earlier one does again.
+  const sent = fresh.map(({ result, rank }) => mm.save("label_result", { item: result.item, text: query || result.text, verdict, origin: "search", query, rank, version: answer.model }));
   const got = await Promise.allSettled(sent.map((one) => one.receipt)), kept = sent.filter((_, i) => got[i].status === "fulfilled");
   const refused = got.find((one) => one.status === "rejected");
   if (refused) toast(refused.reason.message, true);

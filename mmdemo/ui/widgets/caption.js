@@ -4,10 +4,11 @@ const SAYS = { confirmed: "This picture is labelled", written: "The captioner wr
 const capital = (words) => words[0].toUpperCase() + words.slice(1);
 const judged = (c, version) => marksOf(c.text, { origin: "caption", version, claimed: c.judged === null ? null : c.score });
 function propose() {
-  const box = $("[data-captions]");
-  if (!state.item) return fail(box, new Error("There is no picture yet. Drop one anywhere on the page, or choose a sample."));
+  const box = $("[data-captions]"), { item } = state;
+  if (!item) return fail(box, new Error("There is no picture yet. Drop one anywhere on the page, or choose a sample."));
   remember();
-  return into(box, () => api("caption", { item: state.item, version: state.version }), (answer) => {
+  return into(box, () => api("caption", { item, version: state.version }), (answer) => {
+    if (item !== state.item) return;
     const [best, ...others] = answer.captions;
     box.replaceChildren(...[...(best ? bestCaption(best, answer.model) : noCaption(answer.note)), ...considered(others, answer.model)]);
     if (best) lightCaption(best.text);

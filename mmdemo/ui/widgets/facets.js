@@ -10,14 +10,16 @@ const BETWEEN = { answers: ",", sources: "\n" };
 const facetsOfLink = ({ only = "", from = "" }) => { for (const [name, text] of [["answers", only], ["sources", from]]) chosen[name] = text.split(BETWEEN[name]).filter(Boolean); };
 const facetsForLink = () => ({ only: chosen.answers.join(BETWEEN.answers), from: chosen.sources.join(BETWEEN.sources) });
 
-function pick(name, values) {
-  const all = Object.keys(counted[name]);
-  chosen[name] = values.length === all.length ? [] : values;
+// Also what is chosen of which nothing is left now: it stays chosen.
+const values = (name) => [...new Set([...Object.keys(counted[name]), ...chosen[name]])];
+function pick(name, ticked) {
+  chosen[name] = values(name).every((one) => ticked.includes(one)) ? [] : ticked;
   searchAgain();
 }
 function toggle(name, value, on) {
-  const all = Object.keys(counted[name]), before = chosen[name].length ? chosen[name] : all;
-  pick(name, all.filter((one) => (one === value ? on : before.includes(one))));
+  const before = chosen[name].length ? chosen[name] : values(name);
+  const ticked = values(name).filter((one) => (one === value ? on : before.includes(one)));
+  if (ticked.length) pick(name, ticked); else drawFacets(counted);  // the only one stays ticked: none would mean all
 }
 const isOnly = (name, value) => chosen[name].length === 1 && chosen[name][0] === value;
 const only = (name, value) => pick(name, isOnly(name, value) ? [] : [value]);

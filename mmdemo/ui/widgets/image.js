@@ -26,7 +26,13 @@ function open(view) {
   relight();
   remember();
 }
-for (const tab of tabs) tab.onclick = () => { open(tab.dataset.view); if (state.view === "caption" && state.item) propose(); };
+// What was answered for another picture is asked again for the one that is shown.
+for (const tab of tabs) tab.onclick = () => {
+  open(tab.dataset.view);
+  if (state.view === "caption" && state.item) propose();
+  if (state.view === "align" && state.item && captions.value.trim() && !element.querySelector("[data-score]")) align();
+  if (state.view === "search") searchByShown();
+};
 
 /* The picture */
 const turn = mm.turns();
@@ -44,6 +50,7 @@ function show(item, name = "", _ = turn()) {
   for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
   for (const box of ["[data-scores]", "[data-captions]"]) $(box).replaceChildren();
   receipts.clear();
+  nothingChecked();
   relight();
   named();
   remember();
@@ -54,7 +61,6 @@ async function choose(item, name, texts, still) {
   if (state.view === "search") return search({ by: true });
   if (texts && (!captions.value.trim() || captions.dataset.given === "1")) { captions.value = texts.join("\n"); captions.dataset.given = "1"; }
   if (captions.value.trim()) return align();
-  say("Does a text fit this picture?", "Write one below.");
 }
 async function take(blob, name) {
   stage.classList.add("busy");
@@ -142,7 +148,7 @@ const lines = textList(captions, another, { box: $("[data-scores]"), lines: $("[
   lights.align = NOTHING_LIT;
   relight();
   remember();
-  say("Does a text fit this picture?", "Write one below.");
+  nothingChecked();
 } });
 let checked = 0;  // how often it was asked
 const signs = mm.kinds.filter((kind) => kind.sign).map((kind) => kind.sign);
@@ -151,19 +157,21 @@ function say(answer, ...hint) {
   if ($("[data-answer]").textContent !== answer) $("[data-answer]").textContent = answer;
   $("[data-hint]").replaceChildren(...hint);
 }
+function nothingChecked() { say("Does a text fit this picture?", "Write one below."); }
 function align() {
-  const box = $("[data-scores]"), mine = ++checked, list = lines.list();
+  const box = $("[data-scores]"), mine = ++checked, list = lines.list(), { item } = state;
   if (!state.item) { say("There is no picture yet", ""); return fail(box, new Error("Drop a picture anywhere on the page, or choose a sample.")); }
   remember();
   if (!box.querySelector("[data-score]")) {
     say(`Checking ${many(list.length, "text", "texts")}…`, "");
     box.replaceChildren(waitingRows(list));
   }
-  const ask = () => api("explain", { item: state.item, texts: list, version: state.version }).catch((e) => {
-    if (mine === checked) { say("Nothing was checked", ""); lights.align = NOTHING_LIT; relight(); }
+  const ask = () => api("explain", { item, texts: list, version: state.version }).catch((e) => {
+    if (mine === checked && item === state.item) { say("Nothing was checked", ""); lights.align = NOTHING_LIT; relight(); }
     throw e;
   });
-  return into(box, ask, drawTexts, (working) => $("[data-hint]").replaceChildren(...working.childNodes));
+  // What was asked of another picture is not drawn over this one.
+  return into(box, ask, (answer) => { if (item === state.item) drawTexts(answer); }, (working) => { if (item === state.item) $("[data-hint]").replaceChildren(...working.childNodes); });
 }
 function drawTexts({ scores, zones, maps, notes, model, note }) {
   if (captions.hidden) captions.value = scores.map((s) => s.text).join("\n");

@@ -1,9 +1,9 @@
 // The Search view: the best matches, the weaker ones folded, each with what people said of it.
 const PAGE = 60;  // results at once: more than are judged by all that is known of them, so that where the good ones end is seen
 const SORTS = { best: "best first", unsure: "least certain first", newest: "newest first", name: "name" };
-let asked = {};  // by: also or only by the picture; all: whether the weaker ones are unfolded
+let asked = {};  // by: also or only by the picture, which is item; all: whether the weaker ones are unfolded
 let target = "media", sort = "best", old = false;  // old: in the order without what people said of the answers
-let found = null;  // what is shown: the answer, with the results of all pages so far, and what was asked
+let found = null;  // what is shown: the answer, with the results of all pages so far, and all that was asked: by now another picture may be shown
 
 /* What is asked for, as the link says it */
 const wishes = () => ({ by: asked.by ? "item" : "", find: target === "media" ? "" : target, all: asked.all ? "1" : "", sort: sort === "best" ? "" : sort, old: old ? "1" : "", ...facetsForLink() });
@@ -26,7 +26,7 @@ function named() {
 }
 
 /* Asking: page after page, which are cut from one order */
-const request = ({ query, by }) => ({ k: PAGE, query, item: by ? state.item : "", version: state.version, target, everything: true, sort, feedback: !old, facets: target === "media", ...(target === "media" ? chosen : {}) });
+const request = ({ query, item, version, target, sort, old, only }) => ({ k: PAGE, query, item, version, target, everything: true, sort, feedback: !old, facets: target === "media", ...(target === "media" ? only : {}) });
 async function pages(what, many) {
   const body = request(what), answer = await api("search", body);
   const full = () => answer.results.length && answer.results.length % PAGE === 0;  // else it was the last page
@@ -38,23 +38,25 @@ async function pages(what, many) {
   return answer;
 }
 function search({ by = false, all = false } = {}) {
-  if (words.value.trim() !== found?.query || by !== found?.by) old = false;  // another question
+  if (words.value.trim() !== found?.query || (by ? state.item : "") !== found?.item) old = false;  // another question
   return ask({ by, all }, PAGE);
 }
 const searchAgain = () => (found ? ask(asked, found.answer.results.length) : null);
+// Another picture is shown than the one that was searched by.
+const searchByShown = () => (asked.item && state.item && asked.item !== state.item ? search(asked) : null);
 function ask({ by = false, all = false }, many) {
-  const box = $("[data-results]"), query = words.value.trim();
-  asked = { by, all };
+  const box = $("[data-results]"), query = words.value.trim(), item = by ? state.item : "";
+  asked = { by, all, item };
   if (!query && !by) return fail(box, new Error("There is nothing to look for. Write some words, or search by a picture."));
   if (by && !state.item) return fail(box, new Error("There is no picture to search by. Drop one anywhere on the page, or choose a file."));
   remember(true);
-  const what = { query, by, target, sort, old, ...facetsForLink() };
+  const what = { query, by, item, version: state.version, target, sort, old, only: { ...chosen } };
   const wait = (working) => { if (!box.querySelector(".mm-head")) box.replaceChildren(working); };
   return into(box, () => pages(what, many), (answer) => {
     found = { ...what, answer };
     if (answer.facets) drawFacets(answer.facets);
     draw();
-    if (!old && (answer.ticked || answer.crossed)) tellMoves(found);
+    if (!what.old && (answer.ticked || answer.crossed)) tellMoves(found);
   }, wait);
 }
 async function showMore() {
@@ -95,9 +97,9 @@ const hit = (result, rank, query, model) => selectable(mm.answers.card(result, r
   similar: () => { words.value = ""; show(result.item, titleOf(result)); search({ by: true }); },
   then: () => { if (words.value.trim() === query) searchAgain(); },  // what people say of answers moves the others
 }), result, rank);
-const textHit = (result, rank, byPicture, model) => h("div", { class: "mm-line" },
+const textHit = (result, rank, item, model) => h("div", { class: "mm-line" },
   h("div", { class: "mm-caption" }, h("span", { class: "mm-text" }, result.text), mm.answers.likely(result, model)),
-  state.item && byPicture ? marks(state.item, result.text, { origin: "search", rank, version: model, said: result.verdict, known: result.label }) : null);
+  item ? marks(item, result.text, { origin: "search", rank, version: model, said: result.verdict, known: result.label }) : null);
 const grid = (nodes) => h("div", { class: found.target === "text" ? "mm-lines" : "mm-cards" }, nodes);
 
 // The weaker ones, closed until somebody wants them: a few are seen beside how many they are.
@@ -116,14 +118,14 @@ function further() {
 }
 function head(results, stands) {
   const of = found.answer.facets?.total, by = h("select", { "aria-label": "Sort", onchange: () => { sort = by.value; searchAgain(); } }, Object.entries(SORTS).map(([name, said]) => h("option", { value: name }, said)));
-  by.value = sort;
+  by.value = found.sort;
   const beside = [of === undefined ? "" : `of ${many(of, "picture", "pictures").replace(/\d+/, (n) => Number(n).toLocaleString("en"))}`, found.by && found.query && byLikeness() ? `like it and “${found.query}”` : ""].filter(Boolean).join(", ");
   return h("div", { class: "mm-head" }, h("h1", { "aria-live": "polite" }, headline(results, stands)), h("span", { class: "mm-small" }, beside),
     found.target === "media" && !byLikeness() ? h("label", { class: "mm-sort" }, h("span", {}, "Sort "), by) : null);
 }
 function draw() {
-  const box = $("[data-results]"), { answer, query, by } = found, { results, model } = answer, settle = moving(box);
-  const nodes = results.map((r, i) => (found.target === "text" ? textHit(r, i + 1, by, model) : hit(r, i + 1, query, model)));
+  const box = $("[data-results]"), { answer, query, item } = found, { results, model } = answer, settle = moving(box);
+  const nodes = results.map((r, i) => (found.target === "text" ? textHit(r, i + 1, item, model) : hit(r, i + 1, query, model)));
   const stands = above(results), best = nodes.filter((_, i) => stands[i]), weak = nodes.filter((_, i) => !stands[i]);
   box.replaceChildren(...[
     head(results, stands), mm.answers.told(answer), reordered(answer),
@@ -153,7 +155,7 @@ function undoLast(label) {
 }
 // By how many places each has moved: the same is asked for without the answers.
 async function tellMoves(mine) {
-  if (sort !== "best" || mine.target === "text") return;
+  if (mine.sort !== "best" || mine.target === "text") return;
   const before = await api("search", { ...request(mine), feedback: false, facets: false }).catch(() => null);
   if (!before || mine !== found) return;
   const was = new Map(before.results.map((r, i) => [r.item, i]));
