@@ -261,7 +261,7 @@ def test_in_many_more_turns_the_store_holds_exactly_what_was_done(
 ) -> None:
     server = BehindADoor(*served)
     try:
-        do_at_random(server, chromium, examples=8, steps=60)
+        do_at_random(server, chromium, examples=6, steps=60)
     finally:
         server.come()
 
