@@ -72,10 +72,20 @@ mm.wave = (host, { onspan = null, onword = null, hint = null } = {}) => {
     line.replaceChildren(...words.flatMap((w, i) => w.end < from || w.start > to ? [] : [node(w, i)]));
     moveHead();
   }
+  function press(w, i) {
+    if (drag !== "done") { playSpan(w.start, w.end); onword?.(w, i); }
+    drag = null;
+  }
+  // Words that were drawn anew between press and release, as when an answer came, leave the click to their line.
+  line.onclick = (e) => {
+    if (e.target !== line) return;
+    const at = (e.clientX - line.getBoundingClientRect().left) / scale, i = words.findIndex((w) => w.start <= at && at <= w.end);
+    if (i >= 0) press(words[i], i);
+  };
   function node(w, i) {
     const box = h("button", { class: `mm-word ${colour(w)}`, type: "button", "data-word": i, title: `${w.word}  ${w.start.toFixed(2)}–${w.end.toFixed(2)} s, ${mm.percent(w.probability ?? 1)}`,
       style: `left:${w.start * scale}px;width:${Math.max(6, (w.end - w.start) * scale)}px`,
-      onclick: () => { if (drag !== "done") { playSpan(w.start, w.end); onword?.(w, i); } drag = null; } }, w.word);
+      onclick: () => press(w, i) }, w.word);
     if (onspan) for (const side of ["start", "end"]) box.append(h("i", { class: `mm-edge ${side}`, "data-edge": side, onpointerdown: (e) => grab(e, box, i, side) }));
     return box;
   }

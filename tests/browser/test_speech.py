@@ -155,6 +155,7 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     expect(words.nth(4)).to_be_visible()  # they are drawn when the waveform is there
 
     # a word plays when it is clicked, and its border can be dragged
+    expect(speech.locator("[aria-busy=true]")).to_have_count(0, timeout=60_000)  # an answer draws them anew
     speech.locator(".mm-word", has_text="coast").first.click()
     page.wait_for_function("() => document.querySelector('#mm-speech audio').currentTime > 0.1")
     known = app.ws.labels.total()
