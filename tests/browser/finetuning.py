@@ -26,9 +26,17 @@ def settings(page: Page) -> None:
         summary.click()
 
 
+START = """() => {
+  const all = [...document.querySelectorAll("[data-start]:enabled, [data-queue]")];
+  const found = all.find((one) => one.offsetParent);
+  found?.click();
+  return Boolean(found);
+}"""
+
+
 def start(page: Page) -> None:
     """Start a run, or queue it behind the one that is under way."""
-    page.locator("[data-start]:enabled, [data-queue]").filter(visible=True).first.click()
+    page.wait_for_function(START)  # at once: a run that begins meanwhile changes which of them is there
 
 
 def train(page: Page, method: str, **values: str) -> None:
