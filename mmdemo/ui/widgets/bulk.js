@@ -46,7 +46,7 @@ function drawBulk() {
   if (!n) return bar.replaceChildren();
   bar.replaceChildren(h("strong", { "aria-live": "polite" }, `${n} selected`),
     ...mm.kinds.filter((kind) => kind.sign).map((kind) => does(kind.tone, kind.title, (rows) => answerThem(rows, kind.name))),
-    does("export", "Export", exportThem), does("hide", "Hide", (rows) => hideThem(rows.map((row) => row.result.item))), does("remove", "Remove", removeThem),
+    does("download", "Export", exportThem), does("hide", "Hide", (rows) => hideThem(rows.map((row) => row.result.item))), does("remove", "Remove", removeThem),
     h("button", { class: "mm-bulk-do", type: "button", "aria-label": "Select none", title: "Select none", onclick: clearBulk }, mm.icon("bad")));
   if (had) bar.querySelector("button").focus();
 }
