@@ -117,7 +117,7 @@ def open_page(chromium: Browser, contexts: list[BrowserContext]) -> Iterator[Cal
 
         def console(message) -> None:  # type: ignore[no-untyped-def]
             if message.type == "error" and not (tolerate and tolerate in message.text):
-                wrong.append(message.text)
+                wrong.append(f"{message.text} {message.location.get('url', '')}")
 
         page.on("console", console)
         page.on("pageerror", lambda e: wrong.append(str(e)))
