@@ -27,7 +27,7 @@ from mmdemo.media.card import draw_card
 from mmdemo.service.app import App
 from mmdemo.service.cards import ABOUT, NAME, Card, card_of
 from mmdemo.ui.access.served import path_of
-from mmdemo.ui.look import FONTS
+from mmdemo.ui.look import FONTS, read_asset
 from mmdemo.ui.refusals import refusal
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,9 @@ SAID = ("s", "view", "mode", "item", "text")  # of an address, what its card is 
 LONGEST_TEXT = 500  # characters of its texts in the address of the picture
 MOST_PICTURES, MOST_PAGES = 64, 16  # kept, of 0.1 MB each, and pages in two parts
 OWN = re.compile(rb"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*")  # Gradio's, of its own
+BODY = re.compile(rb"<body[^>]*>")
+# In each language, none being chosen. What Gradio is given for the head it writes there by a script.
+WITHOUT_SCRIPTS = read_asset("without_scripts.html").encode()
 KEPT_S = 600  # by a browser or a site: then what was hidden since is not shown any more
 GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 
@@ -116,7 +119,7 @@ class LinkCards:
         if found is None:
             at = whole.find(b"<meta charset")
             at = whole.find(b">", at) + 1 if at >= 0 else 0
-            rest = OWN.sub(b"", whole[at:])
+            rest = BODY.sub(lambda body: body[0] + WITHOUT_SCRIPTS, OWN.sub(b"", whole[at:]), count=1)
             pack = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
             found = _Page(whole[:at], rest, pack.compress(rest) + pack.flush())
         self._pages[whole] = found

@@ -1,5 +1,5 @@
-"""Somebody new opens the page of a program that has just been started, and sees it learn: how long that takes,
-and how often they press something.
+"""Somebody new opens the page of a program that has just been started, and sees it learn: how long that
+takes, and how often they press something.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ MOST_PRESSES = LABELS + 10  # an answer is one; the ways between are the rest
 # What a person presses, not what the page's own code does: a click or a key that the browser trusts.
 COUNTS = """
   addEventListener("click", (e) => { if (e.isTrusted && e.detail) count(); }, true);  // Enter's is the key's
-  addEventListener("keydown", (e) => { if (e.isTrusted && !e.repeat && !e.target.matches("input, textarea")) count(); }, true);
+  addEventListener("keydown", (e) => {
+    if (e.isTrusted && !e.repeat && !e.target.matches("input, textarea")) count();
+  }, true);
   const count = () => sessionStorage.setItem("presses", 1 + Number(sessionStorage.getItem("presses")));
 """
-OTHER = "(pair) => { const now = document.querySelector('[data-pair]').dataset.pair; return now && now !== pair; }"
+OTHER = """(pair) => {
+  const now = document.querySelector("[data-pair]").dataset.pair;
+  return now && now !== pair;
+}"""
 
 
 @pytest.fixture
