@@ -357,7 +357,7 @@ def test_what_leaves_in_any_format_comes_back(data: st.DataObject) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("format", "task"), CASES)
 def test_what_leaves_in_a_format_comes_back(format: str, task: str) -> None:
-    @settings(SLOWLY, max_examples=16)
+    @settings(SLOWLY, max_examples=8)
     @given(collections(task), st.booleans(), st.booleans())
     def check(pairs: list[OnePair], every: bool, inline: bool) -> None:
         goes_round(task, format, pairs, every, inline)
