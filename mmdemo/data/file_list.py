@@ -53,3 +53,9 @@ def write_list(folder: Path, ledger: Ledger) -> None:
         for kind, told in TOLD.items():
             for name, now in ledger.files(kind):
                 table.writerow([told, quote_formula(name), quote_formula(now), "", ""])
+
+
+def left_out_note(count: int) -> str:
+    """That so many files of a folder are in no row, in a sentence."""
+    files = f"{count} files of the folder are" if count > 1 else "1 file of the folder is"
+    return f"{files} in no row that can be read, and left out."

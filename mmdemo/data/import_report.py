@@ -40,6 +40,7 @@ class ImportReport:
     gone: list[str] = field(default_factory=list)  # that were imported before and are not there any more
     left: list[str] = field(default_factory=list)  # that are in no row
     notes: list[str] = field(default_factory=list)  # how it was read, and what was not as the source says
+    file_notes: dict[str, str] = field(default_factory=dict)  # those about files, by the kind of these
     stopped: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -50,6 +51,7 @@ class ImportReport:
             "imported": self.imported,
             "known": self.known,
             "notes": [storable(note) for note in self.notes],
+            "file_notes": {kind: storable(note) for kind, note in self.file_notes.items()},
             "items": self.items,
             "pairs": self.pairs,
             "labels": self.labels,
@@ -65,7 +67,8 @@ class ImportReport:
 
     def draft(self) -> ImportReport:
         """A report that goes on from here, and can be thrown away."""
-        return ImportReport(**{**vars(self), "sides": Counter(self.sides), "skipped": []})
+        fresh = {"sides": Counter(self.sides), "skipped": [], "notes": list(self.notes), "file_notes": {}}
+        return ImportReport(**{**vars(self), **fresh})
 
     def counts(self) -> dict[str, Any]:
         """The numbers, as they are kept while the import goes on."""
@@ -107,21 +110,26 @@ class ImportReport:
             [name for name, _ in ledger.files(kind, MOST_NAMED)] for kind in kinds
         )
         if self.changed:
-            self.notes.append(
+            self._note(
+                CHANGED,
                 f"Changed since they were imported: {_some(self.changed, self.files[CHANGED])}. "
-                "Each came as a new item, and the one before keeps its labels."
+                "Each came as a new item, and the one before keeps its labels.",
             )
         if self.renamed:
             names = [f"{was} is {now} now" for was, now in self.renamed]
-            self.notes.append(f"Renamed: {_some(names, self.files[RENAMED])}.")
+            self._note(RENAMED, f"Renamed: {_some(names, self.files[RENAMED])}.")
         if self.gone:
             gone = _some(self.gone, self.files[GONE])
-            self.notes.append(f"Gone from the folder: {gone}. What was made of them here stays.")
+            self._note(GONE, f"Gone from the folder: {gone}. What was made of them here stays.")
         if self.copied:
             self.notes.append(
                 f"Copied all the same: {self.copied}. What is packed, or a link that leads out of the "
                 "folder, cannot stay where it is."
             )
+
+    def _note(self, kind: str, sentence: str) -> None:
+        self.notes.append(sentence)
+        self.file_notes[kind] = sentence
 
 
 def _some(names: Sequence[str], count: int) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from mmdemo.data.file_list import LEFT, write_list
+from mmdemo.data.file_list import LEFT, left_out_note, write_list
 from mmdemo.data.import_files import Files, Prepared, data_of
 from mmdemo.data.import_ledger import Ledger, digest, ledger_path
 from mmdemo.data.import_report import ImportReport
@@ -264,6 +264,8 @@ def _import(
     if not stopped:
         for file in opened.source.left:
             ledger.file(LEFT, file.relative_to(opened.source.root).as_posix(), report.rows)
+        if opened.source.left:
+            report.file_notes[LEFT] = left_out_note(len(opened.source.left))
         report.stopped = not files.tell_gone(ledger, report.rows, watch.stopped)
         ledger.commit(report.rows)
     if not report.stopped:

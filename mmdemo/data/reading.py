@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from mmdemo.store.texts import text_key
 
 log = logging.getLogger(__name__)
 ASKED_EVERY = 1000  # rows of a source that is surveyed
+COUNTED_S = 1.0  # for which the rows behind those of a preview are counted
+TOLD = 200  # rows of these that cannot be read are told, each with its reason
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Preview:
     why: str  # it is that one
     others: tuple[Candidate, ...]  # that it may be for, the surest first, the one that is used too
     rows: tuple[Row | Skipped, ...]
+    ready: int  # rows that can be read, of those that were counted
+    skipped: int  # those that cannot
+    told: tuple[Skipped, ...]  # the first of these
+    is_whole: bool  # whether all rows were counted
     notes: tuple[str, ...]  # what a person should know of how it is read
 
     def as_json(self) -> dict[str, Any]:
@@ -58,7 +64,9 @@ class Preview:
             for c in self.others
         ]
         told = {"importer": self.layout, "about": self.about, "why": self.why}
-        return told | {"candidates": others, "notes": list(self.notes)}
+        counted: dict[str, Any] = {"ready": self.ready, "skipped": self.skipped, "is_whole": self.is_whole}
+        counted |= {"told": [{"row": s.row, "file": s.file, "reason": s.reason} for s in self.told]}
+        return told | counted | {"candidates": others, "notes": list(self.notes)}
 
 
 @dataclass(frozen=True)
@@ -118,12 +126,34 @@ class Opened:
         classes = (key for key, own in files.items() if isinstance(own, set) and len(own) >= CLASS_ITEMS)
         return Survey(count, frozenset(key.hex() for key in classes), sides.of_both())
 
-    def preview(self, count: int) -> Preview:
-        """The first rows."""
-        rows = tuple(islice(self.rows(), count))
+    def preview(self, count: int, counted_s: float = COUNTED_S) -> Preview:
+        """The first rows, and how many there are.
+
+        Args:
+            count: of rows.
+            counted_s: how long those behind them are counted. Where a reading costs much none of them are.
+        """
+        rows: list[Row | Skipped] = []
+        told: list[Skipped] = []
+        ready = skipped = 0
+        is_whole, until = True, time.monotonic() + counted_s
+        for row in self.rows():
+            if len(rows) < count:
+                rows.append(row)
+            if isinstance(row, Row):
+                ready += 1
+            else:
+                skipped += 1
+                told += [row] if len(told) < TOLD else []
+            if ready + skipped >= count and (self.chosen.read_once or time.monotonic() > until):
+                is_whole = False
+                break
         importer = self.chosen.importer
+        counted = ready, skipped, tuple(told), is_whole
         notes = tuple(self.source.notes)
-        return Preview(importer.name, importer.about, self.chosen.why, self.others, rows, notes)
+        return Preview(
+            importer.name, importer.about, self.chosen.why, self.others, tuple(rows), *counted, notes
+        )
 
 
 @contextmanager

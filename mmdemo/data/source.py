@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from mmdemo.data.encodings import decode
+from mmdemo.data.file_list import left_out_note
 from mmdemo.data.packed import read_head, read_whole, stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, parse_json
 from mmdemo.errors import ImportRowError, UserError
@@ -138,9 +139,8 @@ class Source:
             return
         hashes = np.fromiter(map(hash, self.media), np.int64, len(self.media))
         self.left = [self.media[i] for i in np.flatnonzero(~np.isin(hashes, np.frombuffer(named, np.int64)))]
-        if others := len(self.left):
-            files = f"{others} files of the folder are" if others > 1 else "1 file of the folder is"
-            self.note(f"{files} in no row that can be read, and left out.")
+        if self.left:
+            self.note(left_out_note(len(self.left)))
 
     def read_text(self, path: Path) -> str:
         """A text file, in whatever encoding; which one is noted where it had to be found out.

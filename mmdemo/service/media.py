@@ -168,7 +168,7 @@ class Media:
 
         if pairs:
             with open_source(pairs, task=task) as opened:
-                opened.preview(1)  # that it can be read, before seconds go into loading a model
+                opened.preview(1, counted_s=0)  # that it can be read, before seconds go into loading a model
         aligner = self._context.models.aligner(task, version)
         side = split or (ALL if pairs else HELD_OUT)
         if pairs:

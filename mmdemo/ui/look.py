@@ -16,7 +16,16 @@ from mmdemo.ui.refusals import refusal
 
 FONTS = ASSETS / "fonts"
 # The rules of the views, in the order in which they are written.
-STYLES = ("tokens.css", "page.css", "image.css", "search.css", "media.css", "label.css", "tune.css")
+STYLES = (
+    "tokens.css",
+    "page.css",
+    "image.css",
+    "search.css",
+    "media.css",
+    "label.css",
+    "tune.css",
+    "data.css",
+)
 # Gradio's names for the colours of a page, in light and dark alike: the tokens change, these do not.
 COLOURS = {
     "body_background_fill": "paper",

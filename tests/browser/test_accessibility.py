@@ -21,7 +21,8 @@ VIEWS = {
     "runs": ("view=fine-tune&part=runs", "#mm-finetune [data-panel=runs] *"),
     "versions": ("view=fine-tune&part=versions", "#mm-finetune [data-tree] *"),
     "models": ("view=fine-tune&part=models", "#mm-finetune [data-models] table"),
-    "data": ("view=data", "#mm-data img"),
+    "data": ("view=data&part=browse", "#mm-data img"),
+    "import": ("view=data", "#mm-data [data-foreseen]:not(:empty)"),
 }
 
 

@@ -20,6 +20,7 @@ ZEBRAS = ("first", "second", "third")
 
 def browse(page: Page, what: str, words: str = "") -> Any:
     """Show pairs, pictures or imports; the cards that are there then."""
+    page.get_by_role("tab", name="Browse", exact=True).click()
     page.locator("[data-browse] [name=what]").select_option(what)
     if words:
         page.get_by_label("Words in the text").fill(words)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from assets.sounds import wav_bytes
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.importing import Order
 from tests.browser.labelling import Open, Served
@@ -40,15 +42,18 @@ def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     (pictures / "metadata.csv").write_text(
         "\n".join(["file_name,text", *listed, "first.png,the first", "none.png,x"])
     )
+    page.get_by_role("button", name="Path or data set").click()
     page.get_by_label("Path or data set").fill(str(pictures))
+    page.get_by_role("button", name="Preview").click()
     page.get_by_label("leave the files where they are").check()
-    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("button", name="Import 9", exact=True).click()
     expect(state).to_contain_text("Of 10 rows 1 was skipped")
     for told in (
         *("Rows that were skipped, and why: 1", "Files in no row, left out: 2", "Files that have changed: 1"),
         "Files that were here already, the same: 7",
     ):
         expect(state.get_by_text(told, exact=True)).to_be_visible()
+    expect(state.get_by_text("2 files of the folder are in no row")).to_be_hidden()  # the list says it
     with page.expect_download() as got:
         state.get_by_role("button", name="Download all of these as a CSV").click()
     whole = Path(got.value.path()).read_text(encoding="utf-8-sig").splitlines()
@@ -75,19 +80,44 @@ def test_what_is_dropped_is_shown_before_it_is_imported_and_another_kind_leads_t
     expect(page.locator(".mm-dropzone")).to_be_visible()
     picture = base64.b64encode(png((9, 80, 160))).decode()
     page.evaluate(DROP, [".mm-dropzone", "sound.wav", "audio/wav", picture])
-    expect(
-        page.get_by_role("alert").filter(has_text="These are recordings. Choose Speech above")
-    ).to_be_visible()
-    page.evaluate(DROP, [".mm-dropzone", "dropped.png", "image/png", picture])
-    rows = page.locator("[data-preview-table]")
-    expect(rows).to_contain_text("dropped.png")
-    page.get_by_role("button", name="Clear").click()
-    expect(rows).to_be_empty()
+    expect(page.locator("#mm-toasts")).to_contain_text("These are recordings: Speech is chosen for them.")
+    expect(page.get_by_role("tab", name="Speech", exact=True).last).to_have_attribute("aria-selected", "true")
+    rows = page.get_by_role("region", name="Preview")
+    expect(rows).to_contain_text("1 row skipped. Row 1: sound.wav is not a recording that can be read.")
+    expect(rows.get_by_role("button", name="Import 0")).to_be_disabled()
     page.evaluate(DROP, [".mm-dropzone", "dropped.png", "image/png", picture])
     expect(rows).to_contain_text("dropped.png")
-    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(rows).to_be_hidden()
+    page.evaluate(DROP, [".mm-dropzone", "dropped.png", "image/png", picture])
+    expect(rows).to_contain_text("1 ready")
+    page.get_by_role("button", name="Import 1", exact=True).click()
     expect(page.locator("[data-import-state]")).to_contain_text(
         "Imported 1 new picture, 0 new pairs and 0 labels"
     )
-    expect(rows).to_be_empty()
-    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    expect(rows).to_be_hidden()  # and with it the button
+    page.get_by_role("button", name="Show it").click()
+    expect(page.locator("[data-pairs] figure")).to_contain_text(["dropped.png"])
+    page.locator("[data-browse] [name=what]").select_option("pairs")
+    expect(page.locator("[data-pairs]")).to_contain_text(
+        "No pair fits these filters. 1 picture has no text yet."
+    )
+    page.get_by_role("button", name="Show them").click()
+    expect(page.locator("[data-pairs] figure")).to_contain_text(["dropped.png"])
+
+
+@pytest.mark.slow
+def test_what_is_dropped_on_a_tab_of_another_kind_opens_where_it_belongs(
+    served: Served, open_page: Open
+) -> None:
+    page = open_page(served[1])
+    expect(page.locator("[data-score]").first).to_be_visible()
+    sound = base64.b64encode(wav_bytes(np.zeros(8000, np.float32))).decode()
+    page.evaluate(DROP, ["#mm-image .mm-stage", "quiet.wav", "audio/wav", sound])
+    expect(page.get_by_role("tab", name="Speech", exact=True).first).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(page.locator("#mm-speech [data-name]")).to_contain_text("quiet.wav")
+    table = base64.b64encode(b"file_name,text\nx.png,one\n").decode()
+    page.evaluate(DROP, ["#mm-speech .mm-speech", "pairs.csv", "text/csv", table])
+    expect(page.get_by_role("region", name="Preview")).to_contain_text("1 row skipped. Row 1: x.png")

@@ -40,8 +40,9 @@ def test_a_kind_that_another_package_brings_has_a_button_a_key_a_count_and_a_fil
         page.keyboard.press("Escape")
         assert [str(p.id) for p in app.ws.pairs.browse(TASK, state="partly")] == [first]
         tab(page, "Data")
+        page.get_by_role("tab", name="Browse", exact=True).click()
         page.locator("[data-browse] [name=state]").select_option("partly")
-        page.get_by_role("button", name="Show").click()
+        page.get_by_role("button", name="Show", exact=True).click()
         expect(page.locator(".mm-pairs figure")).to_have_count(1)
         expect(page.locator("#mm-data [data-verdict] option")).to_contain_text(["to be labelled", "partly"])
         page.close()

@@ -127,7 +127,9 @@ def test_series_are_labelled_trained_on_and_browsed_like_pictures(
     expect(label.locator(".mm-receipt")).to_contain_text("saved on disk")
     tab(page, "Data")
     data = page.locator("#mm-data")
+    data.get_by_role("tab", name="Browse").click()
     expect(data.locator(".mm-pairs img").first).to_be_visible()
+    data.get_by_role("tab", name="Import").click()
     expect(data.locator("[data-size]")).to_contain_text("24 series")
     more = write_series(page_of_series[1] / "more", each=6)[24:]  # those that are not known yet
     files = [page_of_series[1] / "more" / "metadata.csv", *(path for path, _ in more)]

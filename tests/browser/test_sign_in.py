@@ -99,7 +99,7 @@ def test_cancel_ends_the_dialog_and_it_comes_back_when_one_asks_for_it(
     page.get_by_role("dialog", name="Sign in").get_by_role("button", name="Cancel").click()
     expect(page.locator(".mm-data [data-error]")).to_contain_text("trainer")
     expect(page.get_by_text("Uploading")).to_have_count(0)
-    page.get_by_role("button", name="Restore a backup").click()
+    page.get_by_role("button", name="Restore…").click()
     expect(page.get_by_role("dialog", name="Sign in")).to_contain_text("Restoring is for the owner.")
     page.keyboard.press("Escape")
     dialog = page.get_by_role("dialog", name="Sign in")

@@ -13,6 +13,7 @@ from mmdemo.asker import OWNER, Asker
 from mmdemo.data.exporters.base import EXPORTERS
 from mmdemo.data.importers.base import IMPORTERS
 from mmdemo.data.importing import ImportReport, import_source
+from mmdemo.data.reading import open_source
 from mmdemo.errors import UserError
 from mmdemo.service.app import App
 from mmdemo.service.operations.table import ask
@@ -106,13 +107,26 @@ def test_a_preview_says_of_a_row_what_the_import_will_say(app: App, folder: Path
     (folder / "metadata.csv").write_text(
         "file_name,text,verdict\na.png,one,match\nbroken.png,two,\nc.png,,match\nd.png,,\n"
     )
-    shown = ask(app, "import_preview", source=str(folder), task=TASK)["rows"]
+    found = ask(app, "import_preview", source=str(folder), task=TASK)
+    shown = found["rows"]
+    assert (found["ready"], found["skipped"], [row["row"] for row in found["told"]]) == (2, 2, [2, 3])
     told = {row["row"]: row["reason"] for row in shown if "reason" in row}
     assert told == {
         r: s.split(" The file was")[0] for r, s in reasons(import_source(app.ws, str(folder), TASK)).items()
     }
     assert "broken.png" in told[2] and told[3] == "The row has a verdict but no text."
     assert shown[0]["text"] == "one" and shown[3]["text"] == ""
+
+
+def test_a_preview_counts_all_rows_where_that_is_quick(app: App, folder: Path) -> None:
+    rows = "".join(f"{'abcd'[i % 4]}.png,text {i}\n" for i in range(40))
+    (folder / "metadata.csv").write_text(f"file_name,text\n{rows}gone.png,x\n")
+    told = ask(app, "import_preview", source=str(folder), task=TASK)
+    assert (told["ready"], told["skipped"], told["is_whole"], len(told["rows"])) == (40, 1, True, 8)
+    assert told["told"] == [{"row": 41, "file": "gone.png", "reason": "gone.png is missing."}]
+    with open_source(str(folder)) as opened:
+        shown = opened.preview(8, counted_s=0)
+    assert (shown.ready, shown.skipped, shown.is_whole) == (8, 0, False)
 
 
 def test_a_preview_shows_what_is_said_of_a_pair_and_by_whom(app: App, folder: Path) -> None:

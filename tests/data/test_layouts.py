@@ -285,6 +285,7 @@ def test_pictures_that_no_row_names_are_told(ws: Workspace, tmp_path: Path) -> N
     )
     assert report.items == 1
     assert report.notes == ["1 file of the folder is in no row that can be read, and left out."]
+    assert report.file_notes == {"left_out": report.notes[0]}  # so that who shows the names says it once
 
 
 def parquet(folder: Path, names: bool = False) -> Path:

@@ -40,6 +40,7 @@ from mmdemo.store.items import ITEM_STATES
 from mmdemo.store.pairs import STATES
 
 PREVIEWED = 8
+LISTED = 4  # imports beside what can be imported, the newest
 BY_REFERENCE = "the files stay where they are, on this machine, and are read from there"
 OF_AN_IMPORT = ("status", "task", "phase", "done", "total", "eta_s")  # what everybody may know of one
 NO_IMPORT: dict[str, Any] = {"status": "over"}  # or there was none
@@ -143,7 +144,10 @@ def import_preview(app: App, request: SourceRequest) -> dict[str, Any]:
         shown = [_previewed(app, row, request, opened.source.root) for row in found.rows]
     if not shown:
         raise UserError("There are no rows in it.", "Choose a folder with pictures or a manifest with rows.")
-    return found.as_json() | {"rows": shown}
+    told = found.as_json() | {"rows": shown}
+    unusable = [row for row in shown if "reason" in row and row not in told["told"]]
+    counted = {"ready": found.ready - len(unusable), "skipped": found.skipped + len(unusable)}
+    return told | counted | {"told": sorted([*unusable, *told["told"]], key=lambda row: row["row"])}
 
 
 class ListRequest(Request):
@@ -238,6 +242,7 @@ def data(app: App, request: TaskRequest) -> dict[str, Any]:
         "formats": list(formats(modality_of(task))),
         "sources": sorted({*app.ws.pairs.sources(task), *app.ws.items.sources(modality_of(task).name)}),
         "paths": here,
+        "imports": app.curation.imports(task, LISTED, 0) if current().may("trainer") else [],
         "outside": here and app.ws.source_files.has_outside(),
     }
 

@@ -8,7 +8,7 @@ from mmdemo.ui.widgets import widget
 
 def build() -> None:
     """Lay the tab out."""
-    widget("data", "collection")
+    widget("data", "collection", "preview")
 
 
 TABS.add("data", Tab("Data", 300, build))

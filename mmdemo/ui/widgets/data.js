@@ -2,7 +2,7 @@ const { h, api, newKey, thumb, poll, poke, seconds, upload, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
 let batch = "", offset = 0, told = {}, layout = "", browsed = 0;  // how often something was browsed
 const PAGE = 30;
-function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
+function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; if (message) line.scrollIntoView({ block: "nearest" }); }
 const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } };
 
 /* Import: the files go up one by one, then one job on the server reads them */
@@ -13,84 +13,78 @@ $("[data-folder]").onclick = asTrainer(() => folder.click());
 const picked = (input) => { const list = [...input.files].map((one) => [one, one.webkitRelativePath || one.name]); input.value = ""; return list; };
 async function send(list) {  // files with their paths
   if (!list.length) return;
-  const kinds = new Set(list.map(([one]) => mm.modalities.find((m) => one.type.startsWith(`${m.name}/`))).filter(Boolean)), [kind] = kinds;
-  if (kinds.size === 1 && kind.name !== mm.task.modality.name) throw new Error(`These are ${kind.plural}. Choose ${kind.title} above, then take them again.`);
-  batch = newKey();
-  $("[data-source]").value = layout = "";
-  const box = $("[data-import-state]");
+  const kinds = new Set(list.map(([one]) => mm.kindOfFile(one)).filter(Boolean)), [kind] = kinds;
+  if (kinds.size === 1 && kind !== mm.task.modality) {
+    mm.task.set(kind.task);
+    toast(`These are ${kind.plural}: ${kind.title} is chosen for them.`);
+  }
+  done();
+  const mine = (batch = newKey()), box = $("[data-import-state]"), [top] = list[0][1].split("/");
   try {
     for (const [i, [one, path]] of list.entries()) {
       box.replaceChildren(bar(i / list.length, `Uploading ${i + 1} of ${list.length}`));
-      await upload(one, path, batch);
+      await upload(one, path, mine);
+      if (mine !== batch) return;  // others were taken meanwhile
     }
-  } catch (e) { box.replaceChildren(); throw e; }
-  box.replaceChildren(h("p", {}, `${list.length} file${list.length > 1 ? "s" : ""} uploaded.`));
-  await preview();
+  } finally { if (mine === batch) box.replaceChildren(); }
+  await preview(list.length === 1 || list.every(([, path]) => path.startsWith(`${top}/`)) ? top : count(list.length, "file"));
 }
 files.onchange = guard(() => send(picked(files)));
 folder.onchange = guard(() => send(picked(folder)));
-// What is dropped comes as what is chosen does: a folder with all below it
-async function below(entry) {
-  const ask = (f) => new Promise(f);
-  if (entry instanceof File) return [[entry, entry.name]];
-  if (entry.isFile) return [[await ask((ok, no) => entry.file(ok, no)), entry.fullPath.slice(1)]];
-  const reader = entry.createReader(), found = [];
-  for (let some; (some = await ask((ok, no) => reader.readEntries(ok, no))).length;) for (const one of some) found.push(...await below(one));
-  return found;
-}
 const place = $("[data-drop]");
 for (const kind of ["dragenter", "dragover"]) place.addEventListener(kind, (e) => { e.preventDefault(); place.classList.add("over"); });
 for (const kind of ["dragleave", "drop"]) place.addEventListener(kind, () => place.classList.remove("over"));
 place.addEventListener("drop", (e) => {
   e.preventDefault();
-  const entries = [...e.dataTransfer.items].map((item) => item.webkitGetAsEntry() || item.getAsFile()).filter(Boolean);  // gone once this returns
-  asTrainer(guard(async () => { const list = []; for (const one of entries) list.push(...await below(one)); await send(list); }))();
+  e.stopPropagation();
+  const entries = mm.dropped(e);
+  asTrainer(guard(async () => send(await mm.filesBelow(entries))))();
 });
 const chosen = () => ({ batch: $("[data-source]").value.trim() ? "" : batch, source: $("[data-source]").value.trim(), layout });
-const bar = (share, text) => h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, text));
-async function preview() {
-  const p = await api("import_preview", { task: mm.task.name, ...chosen() });
-  $("[data-import]").disabled = $("[data-read]").hidden = $("[data-clear]").hidden = false;
-  $("[data-layout]").replaceChildren(...p.candidates.map((c) => h("option", { value: c.name }, `${c.name}: ${c.about}`)));
-  $("[data-layout]").value = p.importer;
-  $("[data-why]").textContent = p.why;
-  const picture = (r) => r.picture ? h("img", { src: r.picture, alt: "", width: 64 }) : "";
-  const columns = [["text", (r) => r.text || h("span", { class: "mm-faint" }, "no text: it comes without a pair")],
-    ...["span", "verdict", "corrected", "split", "annotator", "comment"].filter((name) => p.rows.some((r) => r[name])).map((name) => [name, (r) => r[name]])];  // an empty one says nothing
-  $("[data-preview-table]").replaceChildren(...p.notes.map((n) => h("p", { class: "mm-hint" }, n)), h("p", {}, "The first rows:"), h("div", { class: "mm-scroll" }, h("table", { class: "mm-table mm-preview" },
-    mm.heads("row", "", "file", ...columns.map(([name]) => name)),
-    h("tbody", {}, p.rows.map((r) => r.reason ? h("tr", { class: "mm-error" }, h("td", {}, String(r.row)), h("td", {}, ""), h("td", {}, r.file), h("td", { colspan: columns.length }, r.reason)) :
-      h("tr", {}, [r.row, picture(r), r.file, ...columns.map(([, of]) => of(r))].map((v) => h("td", {}, v instanceof Node ? v : String(v ?? "")))))))));
+async function preview(name = previewed?.name || "") {
+  const asked = chosen(), before = asked.layout ? previewed : null;
+  previewed = null;
+  drawPreview();
+  const told = await api("import_preview", { task: mm.task.name, ...asked }).catch((e) => {
+    layout = before?.told.importer || "";  // another way to read it is chosen in what was shown
+    previewed = before;
+    drawPreview();
+    throw e;
+  });
+  if (JSON.stringify(asked) !== JSON.stringify(chosen())) return;  // another was chosen meanwhile
+  previewed = { name, told };
+  drawPreview();
 }
-$("[data-preview]").onclick = guard(() => { layout = ""; return preview(); });
+$("[data-named]").onsubmit = (e) => {
+  e.preventDefault();
+  guard(async () => { layout = ""; await preview(chosen().source.split(/[\\/]/).filter(Boolean).pop()); })();
+};
+$("[data-path]").onclick = () => {
+  const form = $("[data-named]");
+  form.hidden = !form.hidden;
+  $("[data-path]").setAttribute("aria-expanded", String(!form.hidden));
+  if (!form.hidden) $("[data-source]").focus();
+};
 $("[data-layout]").onchange = guard(() => { layout = $("[data-layout]").value; return preview(); });
 $("[data-verdict]").append(...mm.options(mm.kinds));
-$("[data-source]").oninput = () => { layout = ""; $("[data-read]").hidden = true; $("[data-import]").disabled = !chosen().source && !batch; };
+$("[data-verdict]").onchange = drawPreview;
+$("[data-source]").oninput = () => { layout = ""; previewed = null; drawPreview(); };
 $("[data-import]").onclick = guard(async () => { importing(await api("import_start", { task: mm.task.name, ...chosen(), verdict: $("[data-verdict]").value, by_reference: Boolean(chosen().source && byReference.checked) })); done(); });
 $("[data-clear]").onclick = () => { $("[data-import-state]").replaceChildren(); done(); };
 function done() {  // what was chosen is chosen no more
   batch = layout = $("[data-source]").value = "";
-  $("[data-read]").hidden = $("[data-clear]").hidden = $("[data-import]").disabled = true;
-  $("[data-preview-table]").replaceChildren();
+  previewed = null;
+  drawPreview();
 }
 const byReference = $("[data-reference] input");
 for (const word of ["pause", "resume", "stop"]) $(`[data-${word}]`).onclick = guard(async () => importing(await api(`import_${word}`)));
-const SHOWN = 200;  // names of each kind; the list has all
-const FILES = [["left_out", "Files in no row, left out"], ["changed", "Files that have changed"], ["renamed", "Files with another name"], ["gone", "Files that are gone"], ["same", "Files that were here already, the same"]];
-function lists(r) {  // which files and rows an import has to tell of: how many, the first of them, and all as a table
-  const skipped = r.skipped.map((k) => `Row ${k.row}${k.file && !k.reason.includes(k.file) ? ` (${k.file})` : ""}: ${k.reason}`);
-  const all = [["Rows that were skipped, and why", r.skipped_rows, skipped], ...FILES.map(([kind, what]) => [what, r.files[kind], r[kind].map((x) => x.now ? `${x.before} is ${x.now} now` : x)])].filter(([, n]) => n);
-  const whole = h("button", { class: "mm-button", type: "button" }, "Download all of these as a CSV"), place = h("span", {});
-  whole.onclick = guard(async () => fetchFile(place, await api("import_list"), ""));
-  return [...all.map(([what, n, names]) => h("details", {}, h("summary", {}, `${what}: ${n}`), h("ul", {}, names.slice(0, SHOWN).map((name) => h("li", {}, name)), n > SHOWN ? h("li", { class: "mm-faint" }, `and ${n - SHOWN} more, which the CSV has`) : ""))),
-    all.length ? h("p", {}, whole, " ", place) : ""];
-}
 let shownReport = "";
 function importing(s) {
   const on = s.status === "running", waits = s.status === "paused" || s.status === "broken-off";
   $("[data-stop]").hidden = !on && !waits;
   $("[data-pause]").hidden = !on;
   $("[data-resume]").hidden = !waits;
+  $("[data-waits]").hidden = !on && !waits;
   if (on) { $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, `${s.phase}: ${s.done}${s.total ? ` of ${s.total}` : ""}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}`)); return; }
   if (waits) { shownReport = ""; $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, s.why)); return; }
   if (s.status === "over") return $("[data-import-state]").replaceChildren();  // what came of it is for who may import
@@ -100,13 +94,36 @@ function importing(s) {
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
     s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task)[r.items === 1 ? "noun" : "plural"]}, ${count(r.pairs, "new pair")} and ${count(r.labels, "label")} from ${s.name}.${r.known || r.skipped_rows ? ` Of ${count(r.rows || 0, "row")} ${[r.known && `${r.known} ${r.known === 1 ? "was" : "were"} here already`, r.skipped_rows && `${r.skipped_rows} ${r.skipped_rows === 1 ? "was" : "were"} skipped`].filter(Boolean).join(", ")}.` : ""}${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
-    ...((r && r.notes) || []).map((note) => h("p", { class: "mm-hint" }, note)),
+    r?.items && !r.pairs ? h("p", {}, r.items === 1 ? "It came without a text: write one for it, or import a table that has one." : "They came without a text: write some for them, or import a table that has them.") : "",
+    r?.items || r?.pairs ? h("p", {}, h("button", { class: "mm-button", type: "button", onclick: guard(() => browseFrom({ what: r.pairs ? "pairs" : "items", source: s.name })) }, r.pairs || r.items !== 1 ? "Show them" : "Show it")) : "",
+    ...(r ? withoutThose(r).map((note) => h("p", { class: "mm-hint" }, note)) : []),
     ...(r ? lists(r) : [])].filter(Boolean));
-  browse();
+  if (part === "browse") browse();
   refresh();
   poke();
 }
 poll(element, 5000, () => api("import_state"), (s, e) => { if (!e) importing(s); return s && s.status === "running" ? 500 : 5000; });
+
+/* The two parts of the tab */
+let part = "import";
+function open(name) {
+  part = name === "browse" ? name : "import";
+  for (const one of element.querySelectorAll("[data-part]")) one.setAttribute("aria-selected", one.dataset.part === part);
+  for (const one of element.querySelectorAll("[data-panel]")) one.hidden = one.dataset.panel !== part;
+}
+for (const one of element.querySelectorAll("[data-part]")) one.onclick = guard(() => { open(one.dataset.part); remember(true); return part === "browse" ? browse() : null; });
+async function browseFrom({ what, state = "all", source = "" }) {
+  await refresh();  // it knows the sources
+  form.elements.what.value = what;
+  states();
+  Object.assign(form.elements.state, { value: state });
+  form.elements.contains.value = form.elements.split.value = "";
+  form.elements.source.value = [...form.elements.source.options].some((o) => o.value === source) ? source : "";
+  choose([]);
+  offset = 0;
+  open("browse");
+  await browse();
+}
 
 /* Browse: pairs with their labels, or pictures, those without a pair too */
 const form = $("[data-browse]");
@@ -124,13 +141,14 @@ const pairCard = (r) => card(r, r.corrected || r.text, r, ...(r.hidden ? ["hidde
 const itemCard = (r) => card(r, r.name, null, ...(r.hidden ? ["hidden"] : []), ...[r.width ? `${r.width} × ${r.height}` : r.duration ? `${r.duration.toFixed(1)} s` : null].filter(Boolean), r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
 // What is browsed, for the address: the form as it was last asked with.
 const FILTERS = { text: "contains", only: "state", split: "split", from: "source" };
-const remember = mm.address.keep("data", element, { restore, state: () => told });
+const remember = mm.address.keep("data", element, { restore, state: () => (part === "browse" ? { part, ...told } : {}) });
 function note() {
   const { what, ...values } = Object.fromEntries(new FormData(form));
   told = { what: what === "pairs" ? "" : what, at: offset ? String(offset) : "" };
   if (what !== "imports") for (const [name, field] of Object.entries(FILTERS)) told[name] = values[field] === "all" ? "" : values[field];
 }
 async function restore(link) {
+  open(link.part || (["what", "at", ...Object.keys(FILTERS)].some((name) => link[name]) ? "browse" : "import"));
   form.elements.what.value = link.what in STATES ? link.what : "pairs";
   states();
   offset = Math.max(0, Number.parseInt(link.at, 10) || 0);
@@ -140,7 +158,7 @@ async function restore(link) {
   }
   for (const [name, field] of Object.entries(FILTERS)) form.elements[field].value = link[name] || (field === "state" ? "all" : "");
   choose([]);
-  await Promise.all([link.from ? null : refresh(), browse()]).catch((e) => error(e.message));
+  await Promise.all([link.from ? null : refresh(), part === "browse" ? browse() : null]).catch((e) => error(e.message));
 }
 async function browse() {
   note();
@@ -151,9 +169,17 @@ async function browse() {
   $("[data-page]").textContent = found.length ? `${offset + 1} to ${offset + found.length}` : "none";
   $("[data-before]").disabled = !offset;
   $("[data-after]").disabled = found.length < PAGE;
-  const none = h("p", { class: "mm-note" }, what === "imports" ? "Nothing that is here was imported." : what === "pairs" ? "No pair fits these filters." : `No ${mm.task.modality.noun} fits these filters.`);
-  $("[data-pairs]").replaceChildren(!found.length ? none : what === "imports" ? importsTable(found) : h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)));
+  const bare = !found.length && what === "pairs" && !offset && !values.contains ? (await api("items", { task: mm.task.name, split: values.split, source: values.source, state: "unpaired", limit: PAGE })).items.length : 0;
+  if (turn !== browsed) return;
+  $("[data-pairs]").replaceChildren(!found.length ? nothing(what, bare, values) : what === "imports" ? importsTable(found) : h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)));
   drawChosen();
+}
+// That nothing fits the filters; where what came without a text does, that it is here.
+function nothing(what, bare, values) {
+  const words = what === "imports" ? "Nothing that is here was imported." : what === "pairs" ? "No pair fits these filters." : `No ${mm.task.modality.noun} fits these filters.`;
+  if (!bare) return h("p", { class: "mm-note" }, words);
+  const { noun, plural } = mm.task.modality, are = bare === PAGE ? `${PAGE} ${plural} or more have` : bare === 1 ? `1 ${noun} has` : `${bare} ${plural} have`;
+  return h("p", { class: "mm-note" }, `${words} ${are} no text yet. `, h("button", { class: "mm-link", type: "button", onclick: guard(() => browseFrom({ what: "items", state: "unpaired", source: values.source })) }, "Show them"));
 }
 form.elements.what.onchange = () => { choose([]); states(); offset = 0; guard(browse)(); };
 $("[data-browse]").onsubmit = (e) => { e.preventDefault(); offset = 0; guard(browse)(); };
@@ -196,11 +222,21 @@ zip.onchange = guard(async () => {
   box.textContent = "Restoring…";
   try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is a workspace of its own, ${r.kept.includes("/") ? r.kept : `backups/${r.kept} in this one`}: the last three stay.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""} Who may come in is as it was here${r.grants ? `: ${r.grants} invitations and tokens of the backup let in nobody` : ""}.`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
+// The last imports beside it, and how far each is labelled.
+function listImports(found) {
+  const box = $("[data-imports]");
+  box.hidden = !found.length;
+  box.querySelector("ul").replaceChildren(...found.map((one) => h("li", {}, h("b", {}, one.name), h("span", { class: "mm-fine" }, one.pairs ? `${one.labelled} of ${one.pairs} labelled` : `${count(one.items, mm.task.modality.noun, mm.task.modality.plural)} without a text`),
+    one.pairs ? h("span", { class: "mm-bar", role: "img", "aria-label": `${Math.round((100 * one.labelled) / one.pairs)} % labelled` }, h("i", { style: `width:${(100 * one.labelled) / one.pairs}%` })) : "")));
+}
+$("[data-imports] button").onclick = guard(() => browseFrom({ what: "imports" }));
 async function refresh() {
   const d = await api("data", { task: mm.task.name });
-  $("[data-size]").textContent = `${d.folder}: ${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made, those that came with it too. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
+  $("[data-place]").textContent = d.folder;
+  $("[data-count]").textContent = `${count(d.items, mm.task.modality.noun, mm.task.modality.plural)}, ${count(d.pairs, "pair")}`;
+  $("[data-size]").textContent = `${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made, those that came with it too. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
   $("[data-kinds]").replaceChildren(...d.kinds.map((kind) => h("li", {}, kind)));
-  $("[data-source]").hidden = $("[data-preview]").hidden = $("[data-reference]").hidden = !d.paths;
+  $("[data-path]").hidden = $("[data-reference]").hidden = !d.paths;
   $("[data-with-outside]").hidden = !d.outside;
   const sources = $("[name=source]"), was = sources.value;
   sources.replaceChildren(h("option", { value: "" }, "any"), ...d.sources.map((s) => h("option", { value: s }, s)));
@@ -211,9 +247,14 @@ async function refresh() {
     format.replaceChildren(...d.formats.map((f) => h("option", { value: f }, f)));
     if (d.formats.includes(chosen)) format.value = chosen;
   }
+  listImports(d.imports);
   await foresee();
 }
-element.querySelector(".mm-data").prepend(mm.task.chooser(() => { offset = 0; choose([]); form.elements.source.value = ""; refresh(); browse(); named(); poke(); }));
-function named() { for (const node of [form.elements.what.options[1], $("[data-plural]")]) node.textContent = mm.task.modality.plural; }
+$(".mm-data-top").append(mm.task.chooser(() => { offset = 0; choose([]); form.elements.source.value = ""; done(); refresh(); if (part === "browse") browse(); named(); poke(); }));
+function named() { for (const node of [form.elements.what.options[1], ...element.querySelectorAll("[data-plural]")]) node.textContent = mm.task.modality.plural; }
+place.prepend(mm.icon("folder"));
+$("[data-export]").prepend(mm.icon("download"));
+$("[data-backup]").prepend(mm.icon("backup"));
+mm.receive("data", (list) => asTrainer(guard(() => send(list)))());
 named();
 mm.sayForWhom();

@@ -89,8 +89,9 @@ addEventListener("dragleave", (e) => { if (!e.relatedTarget) stage.classList.rem
 addEventListener("drop", (e) => {
   stage.classList.remove("over");
   const f = brings(e) && e.dataTransfer.files[0];
-  if (f) { e.preventDefault(); take(f, f.name); }
+  if (f) { e.preventDefault(); if (!mm.lead(e, "image-text")) take(f, f.name); }
 });
+mm.receive("image-text", (f) => take(f, f.name));
 addEventListener("paste", (e) => {
   const f = here() && [...(e.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
   if (f) { e.preventDefault(); take(f, f.name || "clipboard.png"); }

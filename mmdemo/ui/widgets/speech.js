@@ -72,7 +72,8 @@ $("[data-upload]").prepend(mm.icon("upload"));
 $("[data-upload]").onclick = () => file.click();
 file.onchange = () => { if (file.files[0]) take(file.files[0], file.files[0].name); file.value = ""; };
 for (const kind of ["dragover", "dragenter"]) element.addEventListener(kind, (e) => e.preventDefault());
-element.addEventListener("drop", (e) => { e.preventDefault(); const f = e.dataTransfer.files[0]; if (f) take(f, f.name); });
+element.addEventListener("drop", (e) => { e.preventDefault(); const f = e.dataTransfer.files[0]; if (f && !mm.lead(e, "speech-text")) take(f, f.name); });
+mm.receive("speech-text", (f) => take(f, f.name));
 samples.onchange = () => { if (samples.value) choose(samples.value, true).catch((e) => error(e.message)); };
 // The first samples are chips where there is room; all stand in the list.
 const CHIPS = 3;

@@ -95,7 +95,8 @@ $("[data-upload]").onclick = () => input.click();
 input.onchange = () => { if (input.files[0]) take(input.files[0]); input.value = ""; };
 drop.ondragover = (e) => { e.preventDefault(); drop.classList.add("over"); };
 drop.ondragleave = () => drop.classList.remove("over");
-drop.ondrop = (e) => { e.preventDefault(); drop.classList.remove("over"); if (e.dataTransfer.files[0]) take(e.dataTransfer.files[0]); };
+drop.ondrop = (e) => { e.preventDefault(); drop.classList.remove("over"); if (e.dataTransfer.files[0] && !mm.lead(e, "video-text")) take(e.dataTransfer.files[0]); };
+mm.receive("video-text", take);
 samples.onchange = () => { if (samples.value) choose(samples.value).catch((e) => error(e.message)); };
 const needed = (box) => state.item || (fail(box, new Error("There is no video yet. Upload one, or choose a sample.")), false);
 
