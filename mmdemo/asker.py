@@ -45,6 +45,7 @@ class Asker:
         at_this_machine: whether they ask from this machine and nobody else can, but through what they run.
         by: what let them in; empty: nothing was shown.
         browser: what their browser is known by whoever signs in there, a secret; empty: by nothing.
+        address: the network that they ask from, in whatever session; empty: nobody says.
     """
 
     role: Role = "owner"
@@ -54,6 +55,7 @@ class Asker:
     at_this_machine: bool = False
     by: str = ""
     browser: str = ""
+    address: str = ""
 
     def may(self, role: Role) -> bool:
         """Whether they may do what a role may."""

@@ -26,6 +26,7 @@ from mmdemo.store.items import read_as_more
 from mmdemo.store.made_files import MadeFiles, by_item
 from mmdemo.store.media_store import MediaStore
 from mmdemo.store.shares import (
+    counted_beside,
     counted_with,
     make_room,
     marked,
@@ -116,6 +117,7 @@ class ScratchArea:
                 known.name = known.name or item.name  # of one that was removed
             if not listed:
                 held = Scratch(item_id=item.id, session=owner_of(asker), until=_until(asker), quota=of_quota)
+                held.network = counted_beside(asker, of_quota)
                 session.merge(held)
             self._unlink_all(gone)
             return listed, (known or item).suffix
@@ -175,7 +177,9 @@ class ScratchArea:
             until = max(held.until, known.until) if known is not None else held.until
             quota = "" if role == "owner" else marked(after, role)
             session.delete(held)
-            session.merge(Scratch(item_id=held.item_id, session=after, until=until, quota=quota))
+            moved = Scratch(item_id=held.item_id, session=after, until=until, quota=quota)
+            moved.network = held.network if role == "viewer" else quota
+            session.merge(moved)
 
     def sweep(
         self, is_busy: Callable[[str], bool] = lambda item_id: False, at: datetime | None = None

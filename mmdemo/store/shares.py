@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Sequence, Set
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from mmdemo.asker import ROLES, Asker, Role
@@ -39,6 +39,15 @@ def counted_with(asker: Asker) -> str:
     """
     own = hashlib.sha256(SALT + asker.network.encode()).hexdigest() if asker.network else owner_of(asker)
     return marked(own, asker.role)
+
+
+def counted_beside(asker: Asker, own: str) -> str:
+    """With whom all is counted that somebody has: of a visitor a digest of the network, in whatever session;
+    sessions are free, and a network that makes many of them loses what it has itself. Others have their own.
+    """
+    if asker.may("annotator") or not asker.address:
+        return own
+    return hashlib.sha256(SALT + b"beside" + asker.address.encode()).hexdigest()
 
 
 def marked(own: str, role: Role) -> str:
@@ -169,20 +178,22 @@ def _taken(session: Session, of_role: ColumnElement[bool], but: str = "") -> int
 def _take_from_who_has_most(
     session: Session, of_role: ColumnElement[bool], stay: Set[str]
 ) -> list[Item] | None:
-    """Let the oldest file go of the visitor who has most here; returns it where it is of nobody then, and
-    None where there is none.
+    """Let the oldest file go of the visitor who has most here, of those of the network that has most; returns
+    it where it is of nobody then, and None where there is none.
 
     Sessions are free: were visitors refused instead, a few of them would keep all others out for as long as
     they like.
     """
-    others = (of_role, Scratch.item_id.not_in(stay))
-    held = select(Scratch.quota).join(Item, Item.id == Scratch.item_id).where(*others)
-    whose = session.scalar(held.group_by(Scratch.quota).order_by(func.sum(TAKEN).desc()).limit(1))
-    oldest = select(Scratch.item_id).where(*others, Scratch.quota == whose)
+    others = and_(of_role, Scratch.item_id.not_in(stay))
+    for counted in (Scratch.network, Scratch.quota):
+        held = select(counted).join(Item, Item.id == Scratch.item_id).where(others)
+        most = session.scalar(held.group_by(counted).order_by(func.sum(TAKEN).desc()).limit(1))
+        others = and_(others, counted == most)
+    oldest = select(Scratch.item_id).where(others)
     found = session.scalar(oldest.order_by(Scratch.until).limit(1))
     if found is None:
         return None
-    session.execute(delete(Scratch).where(Scratch.item_id == found, of_role))
+    session.execute(delete(Scratch).where(Scratch.item_id == found, others))
     return remove_unheld(session, [found])
 
 

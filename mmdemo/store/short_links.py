@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from mmdemo.asker import Asker, mark_of
 from mmdemo.errors import UserError
 from mmdemo.store.database import Database
-from mmdemo.store.shares import counted_with
+from mmdemo.store.shares import counted_beside, counted_with
 from mmdemo.store.tables import ShortLink
 
 LONGEST = 30_000  # characters of a state, as an address has them
 MOST_OF_ONE = 100  # of one person; then their oldest goes
-MOST_OF_VISITORS = 2000  # of all of them together; then the oldest goes of who has most
+MOST_OF_VISITORS = 2000  # of all of them together; then the oldest goes of whose network has most
 MOST = 4000  # of all who are let in; then, too, the oldest goes of who has most
 ID = re.compile(r"[A-Za-z0-9_-]{16}")  # 96 bits at random
 NAME = re.compile(r"[a-z][a-z_]{0,31}")  # of what a state says
@@ -55,11 +55,12 @@ class ShortLinks:
             if known := session.scalar(same.limit(1)):
                 return known
             _make_room(session, ShortLink.maker == maker, MOST_OF_ONE)
-            most = MOST_OF_VISITORS if by_visitor else MOST
-            _take_from_who_has_most(session, maker, ShortLink.by_visitor.is_(by_visitor), most)
-            link = secrets.token_urlsafe(12)
-            session.add(ShortLink(id=link, state=state, digest=digest, maker=maker, by_visitor=by_visitor))
-        return link
+            coming = ShortLink(id=secrets.token_urlsafe(12), state=state, digest=digest, maker=maker)
+            coming.network, coming.by_visitor = counted_beside(asker, maker), by_visitor
+            of_them, most = ShortLink.by_visitor.is_(by_visitor), MOST_OF_VISITORS if by_visitor else MOST
+            _take_from_who_has_most(session, coming, of_them, most)
+            session.add(coming)
+            return coming.id
 
     def state(self, link: str) -> str | None:
         """What a link stands for; None: there is none of that id."""
@@ -89,19 +90,20 @@ def _count(session: Session, which: ColumnElement[bool]) -> int:
 
 
 def _take_from_who_has_most(
-    session: Session, coming: str, of_them: ColumnElement[bool], allowed: int
+    session: Session, coming: ShortLink, of_them: ColumnElement[bool], allowed: int
 ) -> None:
-    """Let a link of theirs go where there are as many as may be: sessions are free, and whoever makes many
-    loses their own. Who makes one now has one more.
+    """Let a link of theirs go where there are as many as may be: of the network that has most, of who has
+    most there. Sessions are free, and whoever makes many loses their own. Who makes one now has one more.
     """
     if _count(session, of_them) < allowed:
         return
-    whose = select(ShortLink.maker).where(of_them).group_by(ShortLink.maker)
-    count = func.count() + case((ShortLink.maker == coming, 1), else_=0)
-    oldest = func.min(ShortLink.created_at)
-    most = session.scalar(whose.order_by(count.desc(), oldest, ShortLink.maker).limit(1))
-    theirs = and_(of_them, ShortLink.maker == most)
-    _make_room(session, theirs, _count(session, theirs))
+    for counted, own in ((ShortLink.network, coming.network), (ShortLink.maker, coming.maker)):
+        count = func.count() + case((counted == own, 1), else_=0)
+        oldest = func.min(ShortLink.created_at)
+        theirs = select(counted).where(of_them).group_by(counted)
+        most = session.scalar(theirs.order_by(count.desc(), oldest, counted).limit(1))
+        of_them = and_(of_them, counted == most)
+    _make_room(session, of_them, _count(session, of_them))
 
 
 def _make_room(session: Session, which: ColumnElement[bool], most: int) -> None:

@@ -100,6 +100,9 @@ class Scratch(Base):
     session: Mapped[str] = mapped_column(String(64), primary_key=True)  # the SHA-256 of its id; "": here
     until: Mapped[datetime] = mapped_column(DateTime, index=True)  # when it goes, unless it is used again
     quota: Mapped[str] = mapped_column(String(64), default="")  # of which visitor, a SHA-256; "": of none
+    network: Mapped[str] = mapped_column(
+        String(64), default=""
+    )  # with whom all of theirs is counted, likewise
 
 
 class Import(Base):
@@ -349,6 +352,7 @@ class ShortLink(Base):
     state: Mapped[str] = mapped_column(Text)  # after the question mark
     digest: Mapped[str] = mapped_column(String(64), index=True)  # its SHA-256
     maker: Mapped[str] = mapped_column(String(64), index=True)  # in whose share it counts; "": this machine's
+    network: Mapped[str] = mapped_column(String(64))  # a digest: with whom the makers there are counted
     by_visitor: Mapped[bool] = mapped_column(index=True)  # whether nobody let them in
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 

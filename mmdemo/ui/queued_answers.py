@@ -19,6 +19,7 @@ import gradio as gr
 
 from mmdemo.errors import UserError
 from mmdemo.ui.access.gate import ARRIVAL, VISIT, person_of
+from mmdemo.ui.access.limits import by_most
 
 UNFETCHED_S = 300.0  # an answer is kept so long
 FETCHED_S = 30.0  # what is left of one that was fetched: its reader is at the end of it by then
@@ -31,6 +32,7 @@ LOOKED_EVERY_S = 5.0
 class _Call:
     session: str  # Gradio's
     person: str  # who asked
+    network: str  # with whom a visitor is counted in whatever session; of others again the person
     is_visitor: bool  # whether they work here no more than anybody
     done: Callable[[], None] = lambda: None  # what it brought counts no more
     done_s: float | None = None  # of the monotonic clock: when it was answered, as far as is known
@@ -89,33 +91,35 @@ class QueuedAnswers:
         visit = request.scope.get(VISIT)
         person = person_of(visit) if visit is not None else ""
         is_visitor = visit is None or not visit.asker.may("annotator")
+        network = visit.beside if visit is not None and is_visitor else person
         if not self._make_room(person, is_visitor):
             return False, "Too many of your calls are on. Fetch their answers first.", "queue_full"
         taken, number, state = await self._push(body=body, request=request, username=username)
         if taken:
             arrival = request.scope.get(ARRIVAL)
             done = arrival.keep() if arrival is not None else lambda: None
-            self._calls[number] = _Call(body.session_hash, person, is_visitor, done)
+            self._calls[number] = _Call(body.session_hash, person, network, is_visitor, done)
             self._look_again()
         return taken, number, state
 
     def _make_room(self, person: str, is_visitor: bool) -> bool:
         """Whether one more call may be taken; the oldest answers of whoever has too many go."""
-        if self._count()[person] >= MOST_OF_ONE and not self._forget_oldest(person):
+        own = sum(call.person == person for call in self._calls.values())
+        if own >= MOST_OF_ONE and not self._forget_oldest(person):
             return False
         visitors = self._count(visitors_only=True)
         if is_visitor and visitors.total() >= MOST_OF_VISITORS and not self._forget_of(visitors):
             return False
         return len(self._calls) < MOST or self._forget_of(self._count())
 
-    def _count(self, visitors_only: bool = False) -> Counter[str]:
-        """How many calls are known, by who asked them."""
+    def _count(self, visitors_only: bool = False) -> Counter[tuple[str, str]]:
+        """How many calls are known, by the network and who asked them."""
         calls = self._calls.values()
-        return Counter(call.person for call in calls if call.is_visitor or not visitors_only)
+        return Counter((c.network, c.person) for c in calls if c.is_visitor or not visitors_only)
 
-    def _forget_of(self, counted: Counter[str]) -> bool:
-        """Forget the oldest answer of who has most; whether there was one."""
-        return any(self._forget_oldest(person) for person, _ in counted.most_common())
+    def _forget_of(self, counted: Counter[tuple[str, str]]) -> bool:
+        """Forget the oldest answer of who has most where most are; whether there was one."""
+        return any(self._forget_oldest(person) for person in by_most(counted))
 
     def _forget_oldest(self, person: str) -> bool:
         """Forget the oldest answer of somebody; whether there was one."""

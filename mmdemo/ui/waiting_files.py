@@ -3,7 +3,7 @@ clients send it. The answer is a name by which whoever sent a file, and nobody e
 
 The name is no path of this machine, and holds 64 random hex digits that only the sender is told. A file that
 came with a session is opened for that session alone. It goes after an hour, or sooner where its sender has
-sent too many; where too many wait of all senders together, the oldest go of who has most there.
+sent too many; where too many wait of all senders together, the oldest go of whose network has most there.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from mmdemo.bounds import quota_of
 from mmdemo.errors import UserError
 from mmdemo.service.exchange import exchange_folder
 from mmdemo.settings import Settings
+from mmdemo.ui.access.limits import by_most
 from mmdemo.ui.bodies import bounded
 
 NAME = re.compile(r"(?:\A|[/=])mmdemo/sent/([0-9a-f]{64})/([^/]+)\Z")
@@ -88,6 +89,7 @@ class Waiting:
     files: dict[str, Path]  # by the names that the answer gave them
     session: str  # of who sent it; empty: whoever knows the name
     sender: str  # with whom it is counted: the session, or the network where there is none
+    network: str  # with whom all of a visitor's sessions are counted; of others again the sender
     bytes: int
     since_s: float  # of the monotonic clock
 
@@ -124,8 +126,13 @@ class WaitingFiles:
             size = sum(path.stat().st_size for path in files.values())
         except MultiPartException as e:
             shutil.rmtree(folder, ignore_errors=True)
-            if "size" in e.message:
+            if "File size" in e.message:
                 raise _too_large(max_mb) from e
+            if "Headers" in e.message:
+                raise UserError(
+                    "A file's name in the form is too long, or has a character that none may have there.",
+                    "Give the file another name.",
+                ) from e
             if "Too many files" in e.message:
                 raise _too_many(f"over {MOST_AT_ONCE}") from e
             raise UserError(
@@ -135,7 +142,8 @@ class WaitingFiles:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         sender = asker.session or asker.network
-        upload = Waiting(folder, files, asker.session, sender, size, time.monotonic())
+        network = sender if asker.may("annotator") else asker.address or sender
+        upload = Waiting(folder, files, asker.session, sender, network, size, time.monotonic())
         quota = quota_of(asker, settings)
         own = (quota.mb * 1_000_000, quota.files) if quota is not None else None
         await run_in_threadpool(self._keep, token, upload, own)
@@ -160,7 +168,7 @@ class WaitingFiles:
         with self._lock:
             for token, upload in self._uploads.items():
                 if upload.session == before:
-                    self._uploads[token] = replace(upload, session=after, sender=after)
+                    self._uploads[token] = replace(upload, session=after, sender=after, network=after)
 
     def _keep(self, token: str, upload: Waiting, own: tuple[int, int] | None) -> None:
         """Keep what somebody sent, of whom so many bytes and files may wait; None: any number."""
@@ -192,15 +200,15 @@ class WaitingFiles:
         return self._forget(going)
 
     def _biggest(self) -> str | None:
-        """Of whom most waits, where there is too much of all together."""
-        size: Counter[str] = Counter()
-        count: Counter[str] = Counter()
+        """Who has most, of those of the network that has most, where too much waits of all together."""
+        by_size: Counter[tuple[str, str]] = Counter()
+        by_count: Counter[tuple[str, str]] = Counter()
         for upload in self._uploads.values():
-            size[upload.sender] += upload.bytes
-            count[upload.sender] += len(upload.files)
-        for counter, most in ((size, MOST_WAITING_BYTES), (count, MOST_WAITING)):
-            if counter.total() > most:
-                return counter.most_common(1)[0][0]
+            by_size[upload.network, upload.sender] += upload.bytes
+            by_count[upload.network, upload.sender] += len(upload.files)
+        for counted, most in ((by_size, MOST_WAITING_BYTES), (by_count, MOST_WAITING)):
+            if counted.total() > most:
+                return by_most(counted)[0]
         return None
 
     def _forget(self, tokens: Sequence[str]) -> list[Waiting]:

@@ -129,6 +129,16 @@ def test_a_few_sessions_do_not_keep_other_visitors_out_and_whoever_has_most_give
     small.close()
 
 
+def test_many_sessions_of_one_network_push_out_nothing_of_another(small: Workspace) -> None:
+    other = Asker("viewer", session="other", address="203.0.113.1")
+    theirs = [brought(small, noise(i, 400), other, f"{i}.wav", "audio") for i in range(2)]
+    for i in range(2, 12):
+        asker = Asker("viewer", session=f"s{i}", address="198.51.100.7")
+        last = brought(small, noise(i, 200), asker, f"{i}.wav", "audio")
+    assert all(sees(small, item, other) for item in theirs) and sees(small, last, asker)
+    small.close()
+
+
 def test_whose_own_oldest_file_goes_takes_no_more_than_all_may_bring(
     small: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,3 +65,14 @@ def test_each_has_a_share_and_visitors_have_one_together(
     last = ws.short_links.keep(state(2), OWNER)  # those who are let in have as many together: an oldest goes
     assert ws.short_links.state(kept) is None and ws.short_links.state(last) == state(2)
     assert ws.short_links.state(newest) == state(9) and all(map(ws.short_links.state, others))
+
+
+def test_a_stranger_with_many_sessions_pushes_out_no_link_of_another_network(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(short_links, "MOST_OF_VISITORS", 8)
+    ours = [Asker("viewer", session=f"v{i}", address=f"203.0.113.{i}") for i in range(2)]
+    links = [ws.short_links.keep(state(i), asker) for asker in ours for i in range(2)]
+    for i in range(12):
+        last = ws.short_links.keep(state(i), Asker("viewer", session=f"s{i}", address="198.51.100.7"))
+    assert all(map(ws.short_links.state, (*links, last)))

@@ -323,6 +323,19 @@ def test_where_too_much_waits_the_oldest_go_of_who_has_most_there(
     assert waiting.path(theirs[1], much) is None and len(waiting._uploads) == 2
 
 
+def test_many_sessions_of_one_network_send_away_nothing_that_another_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, waiting = load_settings({}, workspace=tmp_path), WaitingFiles()
+    other = Asker("viewer", session="other", address="203.0.113.1")
+    mine = awaited(sent(waiting, other, settings, 40_000))
+    monkeypatch.setattr(waiting_files, "MOST_WAITING_BYTES", 100_000)
+    for i in range(6):
+        asker = Asker("viewer", session=f"s{i}", address="198.51.100.7")
+        theirs = awaited(sent(waiting, asker, settings, 20_000))
+    assert waiting.path(mine, other) is not None and waiting.path(theirs, asker) is not None
+
+
 def test_who_sends_more_than_their_share_loses_their_own_oldest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

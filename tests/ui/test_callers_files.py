@@ -169,6 +169,14 @@ def test_an_upload_is_bounded_as_a_whole_and_is_a_form_with_files(http: httpx.Cl
         assert 400 <= refused.status_code < 500 and json.loads(refused.text)["error"]
 
 
+@pytest.mark.parametrize("name", ["a\rb.png", f"{'n' * 9000}.png"])
+def test_a_name_that_no_form_may_have_is_told_as_what_it_is(http: httpx.Client, name: str) -> None:
+    head = f'--b\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    body, kind = head.encode() + png() + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
+    refused = http.post("gradio_api/upload", content=body, headers={"Content-Type": kind})
+    assert refused.status_code == 400 and "name in the form is too long" in refused.json()["error"]
+
+
 def test_a_field_that_is_no_file_is_not_gathered_in_memory(served: Served) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\n'
     taken = 0

@@ -126,10 +126,18 @@ def test_of_all_together_those_go_of_who_has_most(monkeypatch: pytest.MonkeyPatc
     answers = queued_answers.QueuedAnswers(page)
     monkeypatch.setattr(queued_answers, "MOST", 4)
     for number, person in enumerate(["little", "much", "much", "much"]):
-        answers._calls[str(number)] = queued_answers._Call(f"session {number}", person, True, done_s=1.0)
+        call = queued_answers._Call(f"session {number}", person, person, True, done_s=1.0)
+        answers._calls[str(number)] = call
         page._queue.pending_event_ids_session[f"session {number}"] = {str(number)}
     assert answers._make_room("another", True) and list(answers._calls) == ["0", "2", "3"]
     assert list(page._queue.pending_event_ids_session) == ["session 0", "session 2", "session 3"]
+    answers._calls = {
+        str(i): queued_answers._Call(str(i), person, network, True, done_s=1.0)
+        for i, (person, network) in enumerate(
+            [("a", "ours"), ("a", "ours"), *((f"s{j}", "theirs") for j in range(3))]
+        )
+    }
+    assert answers._make_room("s9", True) and list(answers._calls) == ["0", "1", "3", "4"]
 
 
 def test_a_gradio_that_keeps_its_answers_in_another_way_is_told_at_the_start(

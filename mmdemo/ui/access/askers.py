@@ -54,7 +54,8 @@ class Visit:
             return OWNER
         network = "" if self.brought else self.address
         who = self.who
-        return Asker(who.role, self.session, who.name, network, self.here, who.by, self.browser.id)
+        by, browser = who.by, self.browser.id
+        return Asker(who.role, self.session, who.name, network, self.here, by, browser, self.address)
 
     @property
     def is_known(self) -> bool:

@@ -62,6 +62,20 @@ class Tally(Counter[str]):
             del self[key]
 
 
+def by_most(counted: Counter[tuple[str, str]]) -> list[str]:
+    """Whose turn it is to give way, first who has most of those of the network that has most: sessions are
+    free, and one network's, however many, take nothing from who has less elsewhere.
+
+    Args:
+        counted: how much each has, by their network and themselves.
+    """
+    networks: Counter[str] = Counter()
+    for (network, _), count in counted.items():
+        networks[network] += count
+    ranked = sorted(counted, key=lambda one: (-networks[one[0]], one[0], -counted[one]))
+    return [who for _, who in ranked]
+
+
 class AtOnce:
     """What goes on at a time, by key: requests that are answered, and streams that stay open."""
 
