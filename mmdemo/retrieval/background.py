@@ -5,15 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 from mmdemo.asker import Asker, current
 from mmdemo.errors import AccessError, BusyError, MmdemoError
 from mmdemo.places import Places, Ticket
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
 log = logging.getLogger(__name__)
 AT_ONCE = 2  # of one kind of work: each keeps the processor or a model busy
 MOST_WAITING = 30
 LOOKS_S = 0.2  # between looks of what waits at whether it was stopped
+MOST_TOLD = 1000  # of what went wrong: then what was first is forgotten
 CLOSE_S = 10.0  # a batch of a large model on a busy machine
 
 
@@ -58,10 +63,10 @@ class Background:
             try:
                 self._in_turn(work, stop, ticket, begins)
             except MmdemoError as e:
-                self._errors[key] = str(e)
+                self._tell(key, str(e))
             except Exception as e:
                 log.exception("%s", failed)
-                self._errors[key] = f"{failed}: {e}."
+                self._tell(key, f"{failed}: {e}.")
             finally:
                 with self._lock:
                     del self._flags[key], self._begun_by[key], self._tickets[key]
@@ -85,6 +90,11 @@ class Background:
             thread = threading.Thread(target=run, args=(stop, ticket, begins), name=self._name, daemon=True)
             self._threads = [*(t for t in self._threads if t.is_alive()), thread]
             thread.start()
+
+    def _tell(self, key: Hashable, what: str) -> None:
+        """Note what went wrong."""
+        with self._lock:
+            put_newest(self._errors, key, what, MOST_TOLD)
 
     def asked_again(self, key: Hashable) -> bool:
         """Whether it is being done already; if it still waits, it does so as whose turn is sooner."""
@@ -150,6 +160,14 @@ class Background:
                 flag.set()
         for thread in threads:
             thread.join(CLOSE_S)
+
+
+def put_newest(known: dict[K, V], key: K, value: V, most: int) -> None:
+    """Note something of a key as the newest, of which so many are known: strangers' files are without end."""
+    known.pop(key, None)
+    known[key] = value
+    while len(known) > most:
+        del known[next(iter(known))]
 
 
 def too_much() -> BusyError:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from mmdemo.errors import UserError
+from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.by_words import word_hits
@@ -60,6 +61,8 @@ class Searcher(Carried):
         if query.target not in {"media", "text"}:
             raise UserError(f"The target {query.target!r} is unknown.", "Use media or text.")
         k = max(1, min(int(query.k), MAX_K))
+        if query.item:
+            self._item(query)
         query = replace(query, only=wanted(self._ws, self._task, query))
         return answered(self._keeper, lambda serving, lost: self._found(serving, query, k, lost), query.item)
 
@@ -265,11 +268,13 @@ class Searcher(Carried):
         """The item that is searched by.
 
         Raises:
-            UserError: there is none of that id.
+            UserError: there is none of that id, or it is of another modality.
         """
-        item = self._ws.items.get(query.item or "")
+        item, modality = self._ws.items.get(query.item or ""), modality_of(self._task)
         if item is None:
             raise UserError(f"There is no item {short_id(query.item or '')}.", "Search with another one.")
+        if item.modality != modality.name:
+            raise UserError(f"{item.name} is not {modality.one}.", f"Search with {modality.one}.")
         return item
 
     def _allowed(self, query: Query, serving: Serving) -> np.ndarray | None:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from mmdemo.asker import current
 from mmdemo.errors import BusyError, MediaError, StorageError, cannot_write
 from mmdemo.media.listing import files_below
-from mmdemo.retrieval.background import Background
+from mmdemo.retrieval.background import Background, put_newest
 from mmdemo.store.durable import PART, replacing
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
@@ -164,7 +164,8 @@ class Copies:
             if stopped():
                 return
             never = isinstance(e, MediaError)
-            self._again_s[key] = math.inf if never else time.monotonic() + AGAIN_S
+            again_s = math.inf if never else time.monotonic() + AGAIN_S
+            put_newest(self._again_s, key, again_s, JUDGED)
             if isinstance(e, OSError):
                 raise cannot_write(f"The copy of {item.name} could not be saved", e) from e
             raise

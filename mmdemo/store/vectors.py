@@ -234,7 +234,7 @@ class VectorFile:
         lost = list(dict.fromkeys(key for key, row in zip(keys, rows.tolist(), strict=True) if row < 0))
         if lost:
             more = f", and of {len(lost) - 1} others," if lost[1:] else ""
-            what = f"What was made of {(named or short_id)(lost[0])}{more} is not in {self._rows_path.name}."
+            what = f"What was made of {(named or short_id)(lost[0])}{more} is not here."
             raise LostError(what, CURE_OF_LOST, lost)
         found = np.array(matrix[rows], dtype=np.float32)
         found[~whole_rows(found)] = np.nan

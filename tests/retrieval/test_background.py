@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from mmdemo.asker import OWNER, Asker, asking
-from mmdemo.errors import AccessError
+from mmdemo.errors import AccessError, UserError
 from mmdemo.retrieval.background import Background
 from tests.waiting import wait_for
 
@@ -78,3 +78,17 @@ def test_what_visitors_have_waiting_keeps_nobody_waiting_who_works_here(backgrou
         assert background.asked_again("three") and not background.asked_again("four")
         background.stop("one")
     wait_for(lambda: begun == ["one", "the owner's", "three"], 5)
+
+
+def test_of_what_failed_the_latest_are_told_and_no_more_is_kept(
+    background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmdemo.retrieval.background.MOST_TOLD", 3)
+
+    def fails(stopped: object) -> None:
+        raise UserError("It is damaged.", "Choose another.")
+
+    for i in range(6):
+        background.start(i, fails, "It failed")
+        wait_for(lambda: not background.running())
+    assert [bool(background.error(i)) for i in range(6)] == [False] * 3 + [True] * 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdemo.errors import UserError
 from mmdemo.models.written import Reader, can_read
 from mmdemo.retrieval.candidates import Answer, with_crossed
 from mmdemo.retrieval.feedback import ALIKE, UNLIKE, alike, moved
@@ -30,6 +31,14 @@ def test_a_picture_is_found_by_its_own_title(app: App) -> None:
     assert found.results[0].item in {p.item for p in app.ws.pairs.browse(TASK, contains="moon")}
     best = next(r for r in found.results if r.item == titled.item)
     assert best.found_by == "words" and best.fit == "best" and not found.no_match
+
+
+def test_an_item_of_another_modality_is_told_by_its_name_and_by_no_file_of_ours(app: App) -> None:
+    recording = app.ws.items.listed("audio")[0]
+    for target in ("media", "text"):
+        with pytest.raises(UserError) as refused:
+            app.media.search(Query(item=recording.id, target=target))
+        assert str(refused.value) == f"{recording.name} is not a picture. Search with a picture."
 
 
 def test_answers_stand_in_the_order_of_the_number_that_they_show_and_end_where_matches_end(

@@ -15,7 +15,7 @@ from mmdemo.models.speech.aligner import recogniser_of
 from mmdemo.models.speech.language import language_note
 from mmdemo.models.speech.recogniser import Segment
 from mmdemo.models.version_source import version_source
-from mmdemo.retrieval.background import Background
+from mmdemo.retrieval.background import MOST_TOLD, Background, put_newest
 from mmdemo.retrieval.embed import spoken_language
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
@@ -63,7 +63,7 @@ class TranscriptJobs:
         if self._background.asked_again(key):
             return
         kept = self._ws.transcripts.get(item.id, version)
-        self._begun[key] = (time.monotonic(), kept.done_s if kept else 0.0)
+        put_newest(self._begun, key, (time.monotonic(), kept.done_s if kept else 0.0), MOST_TOLD)
 
         def work(stopped: Callable[[], bool]) -> None:
             self.transcribe(item, version, stopped)

@@ -10,7 +10,7 @@ from mmdemo.asker import OWNER, asking, current
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.models.video.aligner import VideoTower
-from mmdemo.retrieval.background import Background
+from mmdemo.retrieval.background import MOST_TOLD, Background, put_newest
 from mmdemo.retrieval.video.frames import frame_features, is_kept
 from mmdemo.store.tables import Item
 from mmdemo.store.workspace import Workspace
@@ -32,7 +32,8 @@ class FrameJobs:
         """Look through a video behind the page; asking again while it is on changes nothing."""
         if self._background.asked_again(item.id):
             return
-        self._done_s[item.id], self._begun[item.id] = 0.0, time.monotonic()
+        put_newest(self._done_s, item.id, 0.0, MOST_TOLD)
+        put_newest(self._begun, item.id, time.monotonic(), MOST_TOLD)
         asker = OWNER if item.listed else current()  # what is in the collection is trusted
 
         def progress(seconds: float) -> None:
