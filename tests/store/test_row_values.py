@@ -75,7 +75,9 @@ ODD = {  # statements, and what is said
     "INSERT INTO changes VALUES (1, 'burn', '', '{}', 1, '2026-01-01 00:00:00')": "no action of changes",
     "INSERT INTO changes VALUES (1, 'edit', '', '\"x\"', 1, '2026-01-01 00:00:00')": "no details of changes",
     "UPDATE searchable_texts SET kind = 'x'": "'x' is no kind of searchable_texts",
-    "INSERT INTO short_links VALUES ('../x', 'a=1', '', '', 1, '2026-01-01 00:00:00', '')": "no id of short_link",
+    "INSERT INTO short_links VALUES ('../x', 'a=1', '', '', 1, '2026-01-01 00:00:00', '')": (
+        "no id of short_link"
+    ),
     "INSERT INTO short_links VALUES ('0123456789abcdef', '<b>', '', '', 1, '2026-01-01 00:00:00', '')": (
         "'<b>' is no state of short_links"
     ),
