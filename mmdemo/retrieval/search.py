@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from mmdemo.errors import UserError
-from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.by_words import word_hits
@@ -18,7 +17,7 @@ from mmdemo.retrieval.carried import Carried
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
 from mmdemo.retrieval.feedback import Feedback, alike, feedback_on, middle_of, moved
-from mmdemo.retrieval.filters import wanted
+from mmdemo.retrieval.filters import require_item, wanted
 from mmdemo.retrieval.hubness import REACH, Hubs, has_hubs
 from mmdemo.retrieval.odds import DECIDED, at_search_rate, knows_more, of_search, slope
 from mmdemo.retrieval.pages import HEAD, behind, in_order, page_of
@@ -30,8 +29,7 @@ from mmdemo.retrieval.shown import Shown
 from mmdemo.retrieval.speech.heard import HeardSounds
 from mmdemo.retrieval.tries import answered
 from mmdemo.store.pairs import PairView
-from mmdemo.store.tables import Item
-from mmdemo.store.texts import clean_text, short_id, text_key
+from mmdemo.store.texts import clean_text, text_key
 from mmdemo.store.workspace import Workspace
 
 DENIED = 0.05  # what is left of the number of an answer that people crossed
@@ -62,7 +60,7 @@ class Searcher(Carried):
             raise UserError(f"The target {query.target!r} is unknown.", "Use media or text.")
         k = max(1, min(int(query.k), MAX_K))
         if query.item:
-            self._item(query)
+            require_item(self._ws, self._task, query.item)
         query = replace(query, only=wanted(self._ws, self._task, query))
         return answered(self._keeper, lambda serving, lost: self._found(serving, query, k, lost), query.item)
 
@@ -234,7 +232,6 @@ class Searcher(Carried):
         if query.medium is not None:
             parts.append(aligner.encode_media([query.medium])[0])
         if query.item:
-            self._item(query)
             parts.append(self._keeper.version_vectors(aligner, [query.item])[0])
         if not parts:
             raise UserError("There is nothing to look for.", "Write some words or drop a file.")
@@ -263,19 +260,6 @@ class Searcher(Carried):
         """What people said of the answers to a query's words; nothing where that is what is sought."""
         asked = self._by_words(query) and query.given and query.feedback
         return feedback_on(self._ws, self._task, query.text) if asked else Feedback((), ())
-
-    def _item(self, query: Query) -> Item:
-        """The item that is searched by.
-
-        Raises:
-            UserError: there is none of that id, or it is of another modality.
-        """
-        item, modality = self._ws.items.get(query.item or ""), modality_of(self._task)
-        if item is None:
-            raise UserError(f"There is no item {short_id(query.item or '')}.", "Search with another one.")
-        if item.modality != modality.name:
-            raise UserError(f"{item.name} is not {modality.one}.", f"Search with {modality.one}.")
-        return item
 
     def _allowed(self, query: Query, serving: Serving) -> np.ndarray | None:
         shown = self._shown.rows(serving)
