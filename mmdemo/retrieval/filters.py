@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmdemo.errors import UserError
 from mmdemo.modality import modality_of
 from mmdemo.retrieval.query import Query
+from mmdemo.store.tables import Item
 from mmdemo.store.texts import short_id
 from mmdemo.store.workspace import Workspace
 
@@ -22,14 +23,15 @@ def wanted(ws: Workspace, task: str, query: Query) -> set[str] | None:
     return set.intersection(*left) if left else None
 
 
-def require_item(ws: Workspace, task: str, item_id: str) -> None:
-    """Refuse a search by an item that is not there, or of another modality.
+def require_item(ws: Workspace, task: str, item_id: str) -> Item:
+    """The item that is searched by.
 
     Raises:
-        UserError: which it is.
+        UserError: it is not there, or of another modality.
     """
     item, modality = ws.items.get(item_id), modality_of(task)
     if item is None:
         raise UserError(f"There is no item {short_id(item_id)}.", "Search with another one.")
     if item.modality != modality.name:
         raise UserError(f"{item.name} is not {modality.one}.", f"Search with {modality.one}.")
+    return item

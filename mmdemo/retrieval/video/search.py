@@ -14,6 +14,7 @@ from mmdemo.models.video.aligner import VideoAligner
 from mmdemo.models.video.moments import Moment, best_scores, moments_of
 from mmdemo.retrieval.candidates import Answer, Candidates
 from mmdemo.retrieval.embed import load_medium
+from mmdemo.retrieval.filters import require_item
 from mmdemo.retrieval.hubness import projected
 from mmdemo.retrieval.query import Query
 from mmdemo.retrieval.results import Result
@@ -116,7 +117,7 @@ class VideoSearcher(Searcher):
         aligner = cast(VideoAligner, serving.aligner)
         medium = query.medium
         if medium is None:
-            item = self._item(query)
+            item = require_item(self._ws, self._task, query.item or "")
             known = self._frame_index(serving).videos.get(item.id)
             if known is not None:
                 return known
