@@ -6,7 +6,6 @@ machine all of them, as data sets that DVC or the Hub's cache keep consist of li
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from array import array
@@ -75,6 +74,7 @@ class Source:
         self.left: list[Path] = []  # media that are in no row, once all rows were read
         self.notes: list[str] = []  # what a person should know of how it is read, in sentences
         self._json: dict[Path, Any] = {}
+        self._parts: dict[str, tuple[str, ...]] = {}  # of folders
         self._named: dict[Path, str] = {}  # files that were found by a part of their name, and by which
 
     @cached_property
@@ -102,9 +102,7 @@ class Source:
 
     @cached_property
     def json_files(self) -> list[Path]:
-        """Those of `files` that are JSON or lines of it and belong to no medium, as 1.json to 1.jpg: few,
-        however many media there are.
-        """
+        """Those of `files` that are JSON or lines of it and belong to no medium, as 1.json to 1.jpg does."""
         own = {(f.parent, name) for f in self.media for name in (f.stem, f.name)}
         named = (f for f in self.files if suffix_of(f) in JSONS)
         return [f for f in named if not self.is_folder or (f.parent, stem_of(f)) not in own]
@@ -112,17 +110,21 @@ class Source:
     @property
     def top_json(self) -> list[Path]:
         """Those of `json_files` that are called .json and lie in no folder below."""
-        asked = [f for f in self.json_files if suffix_of(f) == ".json"]
-        return [f for f in asked if not self.is_folder or not self.parts(f)]
+        top = (f for f in self.json_files if not self.is_folder or not self.parts(f))
+        return [f for f in top if suffix_of(f) == ".json"]
 
-    @property
+    @cached_property
     def top_files(self) -> list[Path]:
         """Those of `files` that lie in no folder below; of a file, itself."""
         return [f for f in self.files if not self.parts(f)] if self.is_folder else [self.path]
 
     def parts(self, file: Path) -> tuple[str, ...]:
         """The names of the folders between the root and a file, the uppermost first."""
-        return file.parent.relative_to(self.root).parts if file.is_relative_to(self.root) else ()
+        folder = str(file).rpartition(os.sep)[0]  # files share few: asking a path takes ten times as long
+        if folder not in self._parts:
+            near = file.parent.is_relative_to(self.root)
+            self._parts[folder] = file.parent.relative_to(self.root).parts if near else ()
+        return self._parts[folder]
 
     def note(self, sentence: str) -> None:
         """Tell something of how the source is read, once."""
@@ -378,23 +380,3 @@ def _path_of(address: str) -> str:
 def _without_zeros(stem: str) -> str:
     """A number as spreadsheets write it: 1 of 0001."""
     return stem.lstrip("0") or "0" if stem.isdecimal() else same_name(stem)
-
-
-def json_lines(text: str) -> Iterator[Any]:
-    """What each line of JSON lines says, and a `ValueError` for one that says nothing; empty lines are none.
-
-    Only a line feed ends a line: other separators of Unicode may stand within a text.
-    """
-    for line in text.split("\n"):
-        if line.strip():
-            try:
-                yield parse_json(line)
-            except ValueError as e:
-                yield e
-
-
-def is_json_lines(head: str) -> bool:
-    """Whether a text begins with an object of JSON in a line of its own."""
-    with suppress(ValueError, RecursionError):
-        return isinstance(json.loads(head.lstrip().partition("\n")[0]), dict)
-    return False

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.delimited import named_delimiter, rows_of, split_head
+from mmdemo.data.json_lines import is_json_lines, json_lines
 from mmdemo.data.packed import plain_name, suffix_of
 from mmdemo.data.sheets import EXCEL, sheet_lines
-from mmdemo.data.source import SAVE_AS, UNREAD_TABLES, Source, is_json_lines, json_lines
+from mmdemo.data.source import SAVE_AS, UNREAD_TABLES, Source
 from mmdemo.errors import ImportRowError, UserError, reason
 from mmdemo.media.regular_file import TABLE_MB
 from mmdemo.modality import is_medium

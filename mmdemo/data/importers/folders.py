@@ -76,9 +76,13 @@ class Companions:
     def __init__(self, source: Source, suffixes: tuple[str, ...]) -> None:
         self._source, self._suffixes = source, suffixes
         self._folders = by_folder(source)
+        # Of a hundred thousand pictures none may have one: that is known without looking beside each.
+        self._are_some = any(f.name.lower().endswith(suffixes) for f in source.files)
 
     def of(self, file: Path) -> list[Path]:
         """Those of a medium, in the order of the suffixes."""
+        if not self._are_some:
+            return []
         return beside(file, self._suffixes, self._folders.get(file.parent, {})) or self._apart(file)
 
     def _apart(self, file: Path) -> list[Path]:

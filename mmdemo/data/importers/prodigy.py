@@ -13,10 +13,11 @@ from mmdemo.data.columns import OF_MODALITY, split_said
 from mmdemo.data.data_urls import data_of, is_data_url
 from mmdemo.data.flags import ANSWER, flagged_verdict
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.json_lines import json_lines
 from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt_several, read_field
 from mmdemo.data.side_names import side_word
-from mmdemo.data.source import Source, json_lines
+from mmdemo.data.source import Source
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.store.splits import SPLIT_NAMES, split_names
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.json_lines import json_lines
 from mmdemo.data.packed import stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt
 from mmdemo.data.side_names import side_word
-from mmdemo.data.source import Source, json_lines, same_name
+from mmdemo.data.source import Source, same_name
 from mmdemo.errors import ImportRowError, UserError
 from mmdemo.modality import MODALITIES
 from mmdemo.store.splits import split_names
