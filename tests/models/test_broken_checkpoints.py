@@ -93,6 +93,12 @@ BROKEN = {
         say(num_hidden_layers=10**8, encoder_layers=10**8),
         r"config.json says \w+ 100000000, but its weights have \d+ tensors in all",
     ),
+    "long": (
+        say(
+            max_position_embeddings=10**9, max_target_positions=10**9, num_conv_pos_embeddings=10**9
+        ),  # no tensor's own size, and each takes 128 GB
+        r"config.json asks for [\d,]+ numbers, but its weights have [\d,]+ in all",
+    ),
     "pickled": (pickled, r"only as pytorch_model.bin, a format that is not read here"),
     "cut": (cut, r"model.safetensors is cut off: it has \d+ bytes, and its header says \d+"),
     "junk": (junk(WEIGHTS), r"model.safetensors is not a safetensors file"),

@@ -91,9 +91,9 @@ def _names_another(config: Any) -> bool:
     return False
 
 
-def require_weights(folder: Path) -> None:
-    """Refuse weights that are not there, not in safetensors or damaged, and a configuration of a network that
-    they cannot be of.
+def require_weights(folder: Path) -> Weights:
+    """What the headers of weights say; refuses those that are not there, not in safetensors or damaged, and a
+    configuration of a network that they cannot be of.
 
     Raises:
         UserError: which file is wrong, and how.
@@ -106,6 +106,7 @@ def require_weights(folder: Path) -> None:
                 f"{folder / 'config.json'} says {name} {value}, but its weights have {most} {of} in all.",
                 SAVED,
             )
+    return weights
 
 
 def wrong_text(folder: Path) -> UserError | None:

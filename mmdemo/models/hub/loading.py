@@ -18,7 +18,7 @@ import torch
 from mmdemo.errors import StorageError, UserError, reason
 from mmdemo.heavy_imports import heavy
 from mmdemo.media.regular_file import is_folder
-from mmdemo.models.hub.checkpoint_files import require_config, require_weights, wrong_text
+from mmdemo.models.hub.checkpoint_files import SAVED, Weights, require_config, require_weights, wrong_text
 from mmdemo.models.hub.errors import unavailable
 from mmdemo.models.hub.reach import hub_options
 from mmdemo.models.presets import split_revision
@@ -27,6 +27,7 @@ from mmdemo.models.weight_shapes import shapes_in
 log = logging.getLogger(__name__)
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 NOT_OF_AN_ADAPTER = ("megatron_config", "layer_replication", "loftq_config", "eva_config", "corda_config")
+MOST_MORE, OF_BUFFERS = 2, 1_000_000  # numbers of a network by those of its weights, and what is in no file
 SHOWN_KEYS = 3  # of the tensors that a checkpoint lacks
 
 
@@ -79,7 +80,7 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
         UserError: it is not at hand, not in safetensors, damaged, or of another architecture.
     """
     if is_folder(name):
-        require_weights(Path(name))
+        _require_numbers_for(architecture, name, require_weights(Path(name)))
     repo, revision = _place(name)
     try:
         model, told = getattr(heavy("transformers"), architecture).from_pretrained(
@@ -116,6 +117,28 @@ def load_network(architecture: str, name: str, device: torch.device, adapter: st
     if adapter:
         model = load_adapter(model, adapter).merge_and_unload()
     return model.to(device).eval().requires_grad_(False)
+
+
+def _require_numbers_for(architecture: str, name: str, weights: Weights) -> None:
+    """Refuse a folder whose configuration asks for a network of far more numbers than its weights have,
+    before that takes memory; what has other tensors of like size is told by their names afterwards.
+
+    Raises:
+        UserError: it does, or no such network can be made.
+    """
+    config, kind = load_config(name), getattr(heavy("transformers"), architecture)
+    try:
+        with torch.device("meta"):  # tensors have shapes there, and no memory
+            network = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
+    except Exception as e:  # of transformers and PyTorch: many kinds
+        raise _wrong(name, e) from e
+    asked = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
+    if asked > MOST_MORE * weights.numbers + OF_BUFFERS:
+        raise UserError(
+            f"{Path(name) / 'config.json'} asks for {asked:,} numbers, "
+            f"but its weights have {weights.numbers:,} in all.",
+            SAVED,
+        )
 
 
 def load_adapter(network: Any, adapter: str, **how: Any) -> Any:
