@@ -1,6 +1,7 @@
 """What other sites show beside a link to the page: words in the page's head, and a picture.
 
-The page is kept packed (`kept_page.py`); only its first part is packed anew for a link.
+The page comes as it is kept (`kept_page.py`), without a packing; what stands behind its head is packed here
+once, and only the head anew for each link.
 """
 
 from __future__ import annotations
@@ -129,10 +130,13 @@ class LinkCards:
 
 
 def _address(scope: Scope, headers: Headers) -> str:
-    """The page's own address, by the name that it was asked under, which the gate knows."""
+    """The page's own address, by the name that a proxy was asked under or else this server: the gate passes
+    on no other than names that it knows.
+    """
+    host = headers.get("x-forwarded-host") or headers.get("host", "")
     secure = scope.get("scheme") == "https" or headers.get("x-forwarded-proto", "").startswith("https")
     root = str(scope.get("root_path") or "").rstrip("/")
-    return f"http{'s' * secure}://{headers.get('host', '')}{root}/"
+    return f"http{'s' * secure}://{host}{root}/"
 
 
 def _words(card: Card, address: str, query: str) -> str:

@@ -47,6 +47,9 @@ def test_the_page_of_a_link_tells_other_sites_what_it_is_about_however_it_is_pac
     assert Image.open(io.BytesIO(picture.content)).size == SIZE
     bare = metas(httpx.get(address).text)
     assert bare["og:title"] == "mmdemo" and bare["og:image"] == f"{address}mmdemo/card"
+    for name, base in (("localhost:4321", "https://localhost:4321/"), ("evil.example", address)):
+        by_proxy = {"x-forwarded-host": name, "x-forwarded-proto": base.partition(":")[0]}
+        assert metas(httpx.get(address, headers=by_proxy).text)["og:image"] == f"{base}mmdemo/card"
 
 
 @pytest.fixture
