@@ -8,10 +8,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdemo.data.packed import parts_of
+from mmdemo.data.packed import PACKED, parts_of
 from mmdemo.errors import UserError
 
 SHORT = 100_000_000  # bytes of a JSON that is read whole to know it
+USUAL_RATIO = 10  # to which annotations are packed
 READ_AT_ONCE = 8_000_000  # bytes
 KEY_LENGTH = 1000  # bytes that a key and what stands between it and its list have at most
 BEGINNING = (
@@ -44,7 +45,8 @@ class Outline:
 
 def is_long(path: Path) -> bool:
     """Whether a JSON is known by its outline."""
-    return path.stat().st_size > SHORT
+    size = path.stat().st_size * (USUAL_RATIO if path.suffix.lower() in PACKED else 1)
+    return size > SHORT
 
 
 def outline_of(path: Path) -> Outline:

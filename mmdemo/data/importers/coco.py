@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mmdemo.data.coco_lists import coco_lists
 from mmdemo.data.coco_outline import is_long, outline_of
 from mmdemo.data.columns import said_in
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
@@ -20,6 +22,7 @@ from mmdemo.errors import UserError
 from mmdemo.media.regular_file import is_file, is_folder
 from mmdemo.store.splits import split_names
 
+WANTED = "It needs images with id and file_name, and annotations with image_id and caption."
 OTHER_TABLES = re.compile(
     "instances|person_keypoints|panoptic|stuff", re.IGNORECASE
 )  # COCO's, without captions
@@ -50,13 +53,13 @@ class CocoCaptions:
         if not found:
             raise UserError(
                 f"{source.path.name} is not COCO captions JSON.",
-                "It needs images with id and file_name, and annotations with image_id and caption.",
+                WANTED,
             )
         for table in found:
-            whole = source.read_json(table)
-            name_of = {str(image.get("id")): image for image in whole["images"] if isinstance(image, dict)}
+            lists = coco_lists(source, table, partial(source.require_json, cure=WANTED))
+            name_of = {str(image.get("id")): image for image in lists.images if isinstance(image, dict)}
             folder = folder_of(source, table)
-            for annotation in whole["annotations"]:
+            for annotation in lists.annotations():
                 number += 1
                 yield _row(source, number, annotation, name_of, folder, sides.get(names[table], ""))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from sys import intern
 from typing import Any
 
+from mmdemo.data.coco_lists import CocoLists, coco_lists
 from mmdemo.data.coco_outline import is_long, outline_of
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.importers.coco import begins_like_coco, folder_of, near_jsons
@@ -48,11 +50,11 @@ class CocoCategories:
         sides = split_names(names.values())
         number = 0
         for table in tables:
-            whole = _whole(source, table)
-            categories = _categories(whole)
-            seen = _seen(whole)
+            lists = coco_lists(source, table, partial(_whole, source))
+            categories = _categories(lists)
+            seen = _seen(lists)
             made = partial(_row, source, folder_of(source, table), sides.get(names[table], ""))
-            for image in whole["images"]:
+            for image in lists.images:
                 said = partial(_texts, image, seen, categories)
                 for row in attempt_several(number + 1, _name(image), said, partial(made, image)):
                     number += 1
@@ -92,18 +94,18 @@ def _whole(source: Source, path: Path) -> Mapping[str, Any]:
     return whole
 
 
-def _categories(whole: Mapping[str, Any]) -> dict[str, str]:
+def _categories(lists: CocoLists) -> dict[str, str]:
     """The names of categories by their ids."""
-    known = (one for one in whole["categories"] if isinstance(one, dict))
+    known = (one for one in lists.categories if isinstance(one, dict))
     return {str(one.get("id")): str(one.get("name") or "").replace("_", " ").strip() for one in known}
 
 
-def _seen(whole: Mapping[str, Any]) -> dict[str, dict[str, None]]:
+def _seen(lists: CocoLists) -> dict[str, dict[str, None]]:
     """The ids of the categories of each picture, in the order of their annotations."""
     seen: dict[str, dict[str, None]] = {}
-    for one in whole["annotations"]:
-        if isinstance(one, dict) and "category_id" in one:
-            seen.setdefault(str(one.get("image_id")), {})[str(one["category_id"])] = None
+    for one in lists.annotations():
+        if isinstance(one, dict) and "category_id" in one:  # a few categories stand in millions of things
+            seen.setdefault(str(one.get("image_id")), {})[intern(str(one["category_id"]))] = None
     return seen
 
 
