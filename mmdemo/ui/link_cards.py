@@ -40,6 +40,11 @@ OWN = re.compile(rb"<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>\s*")  # Gra
 BODY = re.compile(rb"<body[^>]*>")
 # In each language, none being chosen. What Gradio is given for the head it writes there by a script.
 WITHOUT_SCRIPTS = read_asset("without_scripts.html").encode()
+# While Gradio draws its own waiting sign, before its scripts have brought the page's rules.
+FIRST_RULES = (
+    b"<style>.gradio-container, .gradio-container .main.fillable"
+    b" { max-width: none !important; padding: 0 !important; }</style>"
+)
 KEPT_S = 600  # by a browser or a site: then what was hidden since is not shown any more
 GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 
@@ -120,7 +125,9 @@ class LinkCards:
         if found is None:
             at = whole.find(b"<meta charset")
             at = whole.find(b">", at) + 1 if at >= 0 else 0
-            rest = BODY.sub(lambda body: body[0] + WITHOUT_SCRIPTS, OWN.sub(b"", whole[at:]), count=1)
+            rest = FIRST_RULES + BODY.sub(
+                lambda body: body[0] + WITHOUT_SCRIPTS, OWN.sub(b"", whole[at:]), count=1
+            )
             pack = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
             found = _Page(whole[:at], rest, pack.compress(rest) + pack.flush())
         self._pages[whole] = found

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from assets.sounds import wav_bytes
 from mmdemo.data.import_job import ImportJob
 from mmdemo.data.importing import Order
+from mmdemo.store.changes import Target
 from tests.browser.labelling import Open, Served
 from tests.conftest import TASK, png
 
@@ -62,6 +63,9 @@ def test_an_import_that_waits_is_resumed_and_files_stay_where_they_are(
     expect(state.get_by_text("00.png", exact=True)).to_be_visible()
     state.get_by_text("Files with another name: 1").click()
     expect(state.get_by_text("01.png is first.png now", exact=True)).to_be_visible()
+    for brought in app.curation.imports(TASK, 10):  # whose files go with the test
+        if brought["name"] == "shelf":
+            app.curation.make("remove", Target(import_id=brought["id"]), dry_run=False)
 
 
 DROP = """([place, name, type, base64]) => {
