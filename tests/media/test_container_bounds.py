@@ -176,6 +176,25 @@ def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
                     probe(path)
 
 
+def ebml(name: str, data: bytes) -> bytes:
+    return bytes.fromhex(name) + (1 << 56 | len(data)).to_bytes(8, "big") + data
+
+
+def test_attachments_and_a_declared_length_of_matroska_cost_nothing(tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    write_film(film, ["mosquito"])
+    plain, probed = film.read_bytes(), probe_video(film)
+    length = plain.index(bytes.fromhex("4489")) + 3
+    film.write_bytes(plain[:length] + struct.pack(">d", 1e18) + plain[length + 8 :])
+    assert probe_video(film).duration_s == pytest.approx(probed.duration_s, abs=0.2)
+    named = ebml("466E", b"a.bin") + ebml("4660", b"application/octet-stream") + ebml("46AE", b"\x01")
+    attached = ebml("1941A469", ebml("61A7", named + ebml("465C", bytes(10_000))) * (MOST_STREAMS + 1))
+    inside = plain.index(bytes.fromhex("18538067")) + 4
+    film.write_bytes(plain[:inside] + b"\x01" + b"\xff" * 7 + attached + plain[inside + 8 :])
+    with pytest.raises(MediaError, match=f"has over {MOST_STREAMS} streams"):
+        probe_video(film)
+
+
 def test_a_path_that_looks_like_an_address_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("concat:a.wav").write_bytes(wav_bytes(tone(1.0)))
