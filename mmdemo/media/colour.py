@@ -10,11 +10,12 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from mmdemo.media.deep_pixels import is_deep
+from mmdemo.media.told_rarely import ToldRarely
 
 SAME = 2  # by how much of 255 a profile may change a colour that is left as it is
 SPACE_OF_MODE = {"CMYK": "CMYK", "LAB": "Lab "}
 
-log = logging.getLogger(__name__)
+TOLD = ToldRarely(logging.getLogger(__name__))
 
 ToRgb = Callable[[Image.Image], Image.Image]
 
@@ -58,7 +59,7 @@ def _by_profile(image: Image.Image) -> ToRgb:
         if mode == "RGB" and _changes_nothing(change):
             return _plain
     except Exception as e:  # profiles of other programs' making fail in every way: the picture can be seen
-        log.info("A colour profile cannot be used: %s", type(e).__name__)  # names of files are people's
+        TOLD.tell(logging.INFO, f"A colour profile cannot be used: {type(e).__name__}")
         return _plain
 
     def changed(part: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmdemo.errors import MediaError, MmdemoError, is_disk_full, one_line, reason
+from mmdemo.media.told_rarely import ToldRarely
 
 OF_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # what decoders raise where bytes lack
 OF_OURS = (
@@ -25,7 +26,7 @@ OF_OURS = (
 PACKAGE = str(Path(__file__).parents[1])
 SHOWN = 200  # characters of what a decoder says
 
-log = logging.getLogger(__name__)
+TOLD = ToldRarely(logging.getLogger(__name__))
 
 
 @contextmanager
@@ -56,9 +57,9 @@ def decoding(name: str, cure: str = "Export or download it again.") -> Iterator[
         if isinstance(e, PermissionError):
             raise MediaError(f"{name} cannot be read: {reason(e)}.", "Check its permissions.") from e
         if isinstance(e, OF_DAMAGE) or type(e) is RuntimeError:  # which is AVIF's word for all damage
-            log.info("A file is damaged: %s", type(e).__name__)
+            TOLD.tell(logging.INFO, f"A file is damaged: {type(e).__name__}")
             raise MediaError(f"{name} is cut off or damaged: {one_line(reason(e))[:SHOWN]}.", cure) from e
-        log.warning("A file cannot be decoded", exc_info=e)
+        TOLD.tell(logging.WARNING, f"A file cannot be decoded: {type(e).__name__}", e)
         why = f"{type(e).__name__}: {one_line(str(e))[:SHOWN]}"
         raise MediaError(f"{name} cannot be read: {why}.", cure) from e
 

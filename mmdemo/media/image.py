@@ -25,6 +25,7 @@ from mmdemo.media.decoding import decoding
 from mmdemo.media.deep_pixels import is_deep, scale_of
 from mmdemo.media.not_read import AT_ONCE, what_it_is
 from mmdemo.media.picture_bounds import FORMATS, bytes_a_pixel, require_in_bounds
+from mmdemo.media.told_rarely import ToldRarely
 
 MAX_MEGAPIXELS = 100
 LARGE_PX = 16_000_000  # pixels: what has more is made smaller while it is decoded
@@ -45,7 +46,7 @@ UPRIGHT = {  # what undoes an orientation of Exif
 }
 TURNED = frozenset([5, 6, 7, 8])  # orientations that swap width and height
 
-log = logging.getLogger(__name__)
+TOLD = ToldRarely(logging.getLogger(__name__))
 
 # Pillow's own guard raises inside Image.open, before the size is known; ours is checked right after, before
 # a single pixel is decoded, and can say how large the picture is.
@@ -166,7 +167,7 @@ def _orientation(opened: ImageFile.ImageFile) -> int:
         told = opened.getexif().get(ExifTags.Base.Orientation)
         return int(told[0] if isinstance(told, (tuple, bytes)) else told or 1)
     except Exception as e:  # Exif of other programs' making fails in every way
-        log.info("The Exif of a picture cannot be read: %s", type(e).__name__)
+        TOLD.tell(logging.INFO, f"The Exif of a picture cannot be read: {type(e).__name__}")
         return 1
 
 

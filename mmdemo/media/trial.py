@@ -25,13 +25,14 @@ from mmdemo.asker import current
 from mmdemo.bounds import TRUSTED_WITH_TIME
 from mmdemo.errors import MediaError, MmdemoError
 from mmdemo.media.decoding import decoding
+from mmdemo.media.told_rarely import ToldRarely
 
 CPU_S = 6  # of the processor, for one file
 WALL_S = 120.0  # whatever else keeps the machine busy
 MEMORY_MB = 1200  # above what the process has at its begin
 AT_ONCE = 2  # processes
 
-log = logging.getLogger(__name__)
+TOLD = ToldRarely(logging.getLogger(__name__))
 
 
 def probed(kind: str, source: bytes | Path, most: float) -> Any:
@@ -86,7 +87,7 @@ class Trial:
             raise self._ended(name)
         answer = json.loads(told)
         if "failed" in answer:
-            log.warning("The trial of a file failed: %s", answer["failed"])
+            TOLD.tell(logging.WARNING, f"The trial of a file failed: {answer['failed']}")
             raise MediaError(f"{name} cannot be read here.", "Save it again with another program.")
         if "refused" in answer:
             raise MediaError(*map(str, answer["refused"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import struct
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mmdemo.errors import BusyError, MediaError
 from mmdemo.media.audio import decode_audio, probe_audio
 from mmdemo.media.decoding import decoding
 from mmdemo.media.image import decode_image, probe_image
+from mmdemo.media.told_rarely import ToldRarely
 from mmdemo.media.video import probe_video
 from tests.films import write_film
 from tests.media.test_audio import tone
@@ -55,18 +57,23 @@ def test_a_mistake_of_our_own_is_not_told_as_a_damaged_file(monkeypatch: pytest.
 
 
 def test_what_is_told_of_a_file_without_being_known_as_damage_is_logged(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told = ToldRarely(logging.getLogger("mmdemo.media"))
+    monkeypatch.setattr("mmdemo.media.decoding.TOLD", told)
     with pytest.raises(MediaError), decoding("mine.bin"):
         raise OSError("image file is truncated")
     with pytest.raises(MediaError), decoding("mine.avif"):
         raise RuntimeError("Failed to decode frame 0: Decoding of color planes failed")
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
-    with pytest.raises(MediaError), decoding("mine.bin"):
-        raise KeyError(0)
+    for _ in range(3):
+        with pytest.raises(MediaError), decoding("mine.bin"):
+            raise KeyError(0)
     (warned,) = [record for record in caplog.records if record.levelname == "WARNING"]
     assert warned.exc_info and "A file cannot be decoded" in warned.getMessage()
-    assert "mine" not in caplog.text
+    monkeypatch.setattr("mmdemo.media.told_rarely.AGAIN_S", 0.0)
+    told.tell(logging.WARNING, "A file cannot be decoded: KeyError")
+    assert "KeyError (and 2 more)" in caplog.text and "mine" not in caplog.text
 
 
 @pytest.mark.parametrize(
