@@ -7,6 +7,7 @@
         │   │   ├── GoneError  a file outside that is there no more, or is another one by now
         │   │   └── LostError  what was made of media is not there, and their files may be gone too
         │   ├── ImportRowError one row of an import; the rest of the import goes on
+        │   ├── NotJsonError   a file that is no JSON; a ValueError too, for who tries whether it is
         │   ├── DataError      what a fine-tuning lacks, with the row to mend
         │   ├── NumberError    a feature, a loss or a score that is infinite or not a number
         │   ├── OutsideError   a name that leads out of the folder that it belongs to
@@ -48,6 +49,10 @@ class MmdemoError(Exception):
 
 class UserError(MmdemoError):
     """The input is wrong; exit status 2 on the command line."""
+
+
+class NotJsonError(UserError, ValueError):
+    """A file is no JSON: a sentence, and for who tries whether it is one a value that is none."""
 
 
 class MediaError(UserError):

@@ -10,6 +10,8 @@ import pytest
 
 from mmdemo.service.app import App
 from tests.damaged import Takes, damaged, whole_files
+from tests.data.layouts_to_mutate import inputs
+from tests.mutated import Mutated, take
 
 LONGEST_S = 5.0  # a file
 
@@ -39,3 +41,14 @@ def test_whole_files_of_every_format_are_imported_and_shown(
         takes.take(name, data)
     assert takes.told.faults == []
     assert (takes.told.imported, takes.told.uploaded) == (len(files), len(files) - 7)
+
+
+@pytest.mark.slow
+def test_no_mutated_table_of_any_layout_breaks_an_import_or_loses_a_row(
+    make_app: Callable[..., App], tmp_path: Path
+) -> None:
+    app, chance, told = make_app("mutated", samples=False), random.Random(7), Mutated()
+    made = inputs(tmp_path / "in")
+    for number in range(3 * len(made)):
+        take(app.ws, *made[number % len(made)], chance, told, whole=number % 10 == 0)
+    assert told.faults == [] and told.rows > told.skipped > 0 and told.refused

@@ -22,7 +22,7 @@ from mmdemo.data.encodings import decode
 from mmdemo.data.file_list import left_out_note
 from mmdemo.data.packed import read_head, read_whole, stem_of, suffix_of
 from mmdemo.data.rows import Row, Skipped, attempt, parse_json
-from mmdemo.errors import ImportRowError, UserError
+from mmdemo.errors import ImportRowError, NotJsonError, UserError
 from mmdemo.media.below import is_below
 from mmdemo.media.regular_file import is_file, is_folder
 from mmdemo.modality import MODALITIES, any_medium, is_medium
@@ -175,13 +175,16 @@ class Source:
         """What a JSON file says; it is read once.
 
         Raises:
-            ValueError: it is no JSON.
+            NotJsonError: it is no JSON.
             MediaError: as `read_text`.
         """
         if path not in self._json:
             if len(self._json) >= MOST_KEPT:
                 self._json.clear()
-            self._json[path] = parse_json(self.read_text(path).removeprefix("\ufeff"))
+            try:
+                self._json[path] = parse_json(self.read_text(path).removeprefix("\ufeff"))
+            except ValueError as e:
+                raise NotJsonError(f"{path.name} is no JSON that can be read: {e}.", "Save it again.") from e
         return self._json[path]
 
     def require_json(self, path: Path, cure: str) -> Any:

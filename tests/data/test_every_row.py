@@ -180,6 +180,21 @@ def test_a_json_that_is_somebody_elses_is_told_in_one_sentence(ws: Workspace, tm
             import_source(ws, str(path), TASK)
 
 
+@pytest.mark.parametrize("layout", ["argilla", "label-studio"])
+def test_a_json_that_was_cut_off_is_told_without_a_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, layout: str
+) -> None:
+    (tmp_path / "t.json").write_text(json.dumps([RECORDS[layout](0), RECORDS[layout](1)])[:-9])
+    with pytest.raises(UserError, match=r"t\.json is no JSON that can be read: .* Save it again\."):
+        import_from(tmp_path / "t.json")
+    assert not caplog.records
+
+
+def import_from(path: Path) -> list[Any]:
+    with open_source(str(path)) as opened:
+        return list(opened.rows())
+
+
 def test_a_full_disk_ends_an_import_and_is_no_row_that_was_skipped(
     ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from mmdemo.data.columns import TEXT_COLUMNS, plain, said_in
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
 from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.source import Source
-from mmdemo.errors import UserError, reason
+from mmdemo.errors import UserError, one_line, reason
 from mmdemo.media.below import below, is_below
 from mmdemo.media.regular_file import is_file
 from mmdemo.models.hub.reach import unreachable_host
@@ -85,6 +85,12 @@ def _undecoded(table: Any) -> Iterator[dict[str, Any]]:
     the library would open whatever a column of files names, of this machine or of the net.
     """
     for batch in table.with_format("arrow").iter(AT_ONCE):
+        try:
+            batch.validate(full=True)  # lengths of a damaged file lead anywhere in memory
+        except Exception as e:  # its library has many kinds for one thing
+            raise UserError(
+                f"The data set is damaged: {one_line(str(e))[:200].rstrip('.')}.", "Save it again."
+            ) from e
         yield from batch.to_pylist()
 
 
