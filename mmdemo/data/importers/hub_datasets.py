@@ -50,7 +50,7 @@ class HubDatasets:
         try:
             if name.startswith(PREFIX):
                 _require_way_to(name.removeprefix(PREFIX))
-                loaded = datasets.load_dataset(name.removeprefix(PREFIX))
+                loaded = _named(name.removeprefix(PREFIX))
             else:
                 _require_own_files(source)
                 loaded = datasets.load_from_disk(str(path))
@@ -58,7 +58,7 @@ class HubDatasets:
             raise
         except Exception as e:  # the library raises many kinds for one thing: it is not to be had
             raise UserError(
-                f"The data set {name} could not be loaded: {reason(e)[:200]}.",
+                f"The data set {name} could not be loaded: {reason(e.__cause__ or e)[:200]}.",
                 "Check its name and the network.",
             ) from e
         parts = loaded if isinstance(loaded, dict) else {"": loaded}
@@ -72,6 +72,27 @@ class HubDatasets:
                 number += 1
                 said = str(line.get("split") or split).strip().lower()
                 yield from _rows(number, line, media, text, names, splits.get(said, ""), root)
+
+
+def _named(name: str) -> Any:
+    """A data set by its name, or by the folder of a clone of it.
+
+    Raises:
+        Exception: of many kinds; it is not to be had.
+    """
+    import datasets
+
+    class StoredAudio(datasets.Audio):
+        """Sound as it is stored: to note where a file lies the library would ask for torchcodec."""
+
+        def encode_example(self, value: Any) -> dict[str, Any]:
+            return value if isinstance(value, dict) else {"bytes": None, "path": str(value)}
+
+    builder = datasets.load_dataset_builder(name)
+    if getattr(builder, "BASE_FEATURE", None) is datasets.Audio:  # a folder of recordings with a table
+        builder.BASE_FEATURE = StoredAudio
+    builder.download_and_prepare()
+    return builder.as_dataset()
 
 
 def _splits_in(parts: Mapping[str, Any]) -> set[str]:
@@ -101,7 +122,7 @@ def _require_way_to(name: str) -> None:
     import datasets
 
     kept = Path(datasets.config.HF_DATASETS_CACHE) / name.replace("/", "___")
-    host = "" if kept.is_dir() else unreachable_host()
+    host = "" if kept.is_dir() or Path(name).is_dir() else unreachable_host()
     if host:
         raise UserError(
             f"The data set {name} could not be loaded: it was not downloaded before, and {host} cannot be "
