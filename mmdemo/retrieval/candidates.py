@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mmdemo.models.aligner import HeadAligner
 from mmdemo.retrieval.by_words import WordHit
+from mmdemo.retrieval.odds import at_search_rate
 from mmdemo.retrieval.ranking import sort_keys
 
 
@@ -72,3 +74,9 @@ def ordered(
     keys = sort_keys(near, depth, told, [by_words, by_sound] if found.ids else [])
     order = np.argsort(-keys, kind="stable").tolist()
     return [Answer(found.ids[i], float(found.near[i]), float(numbers[i])) for i in order]
+
+
+def beside(aligner: HeadAligner, near: np.ndarray) -> np.ndarray:
+    """(C,) the numbers of answers that are not decided about one by one, from their similarities."""
+    said = aligner.calibration.probability(near)
+    return np.asarray(said if aligner.evidence_of_towers else at_search_rate(said))

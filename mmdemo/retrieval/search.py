@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from mmdemo.errors import UserError
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.by_words import word_hits
-from mmdemo.retrieval.candidates import Answer, Candidates, ordered
+from mmdemo.retrieval.candidates import Answer, Candidates, beside, ordered
 from mmdemo.retrieval.carried import Carried
 from mmdemo.retrieval.embed import feature_file, text_vectors, version_file
 from mmdemo.retrieval.evidence import PairEvidence
@@ -145,10 +146,7 @@ class Searcher(Carried):
 
     def _beside(self, serving: Serving) -> Callable[[np.ndarray], np.ndarray]:
         """The numbers of those that are not decided about, from their similarities."""
-        aligner = serving.aligner
-        if aligner.evidence_of_towers:
-            return aligner.calibration.probability
-        return lambda near: at_search_rate(aligner.calibration.probability(near))
+        return partial(beside, serving.aligner)
 
     @staticmethod
     def _by_words(query: Query) -> bool:

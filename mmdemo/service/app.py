@@ -13,6 +13,7 @@ from mmdemo.service.curation import Curation
 from mmdemo.service.data import Data
 from mmdemo.service.labels import Labels
 from mmdemo.service.lanes import Lanes
+from mmdemo.service.maps import MapService
 from mmdemo.service.media import Media
 from mmdemo.service.names import Names
 from mmdemo.service.offers import Offers
@@ -49,6 +50,7 @@ class App:
         self.labels = Labels(self.context, self.media)
         self.data = Data(self.context)
         self.curation = Curation(self.context)
+        self.maps = MapService(self.context)
         self.versions = Versions(self.context)
         self.offers = Offers(self.context, self.versions)
         self.training = Training(self.context)

@@ -43,6 +43,18 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What is known of each of the N items that answers may show."""
+
+    at: tuple[int, ...]  # another one when something of it has changed
+    ids: list[str]
+    kinds: tuple[str, ...]  # of answers, the first of them that an item has, and UNLABELLED
+    answer: np.ndarray  # (N,) the place of each item's in `kinds`
+    sources: list[str]
+    source: np.ndarray  # (N,) the place of each item's in `sources`
+
+
+@dataclass(frozen=True)
 class _Items:
     """What answers may show of a modality."""
 
@@ -86,6 +98,18 @@ class Facets:
         return Counts(
             answers, dict(zip(known.items.sources, left, strict=True)), int((answered & among).sum())
         )
+
+    def marks(self, modality: str, task: str) -> Marks:
+        """How each item of a modality was answered and where it comes from. Of several answers to its pairs
+        the first in the table of label kinds counts: who ticked one of its texts may have crossed another's.
+        """
+        known = self._known(modality, task)
+        kinds = (*LABEL_KINDS, UNLABELLED)
+        none = np.zeros(len(known.items.ids), bool)
+        given = np.array([known.given.get(kind, none) for kind in kinds])
+        given[-1] = True  # where nothing comes before
+        answer = given.argmax(axis=0)
+        return Marks(known.at, known.items.ids, kinds, answer, known.items.sources, known.items.source)
 
     def _known(self, modality: str, task: str) -> _Answers:
         with self._lock, self._database.read() as session:

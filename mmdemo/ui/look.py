@@ -25,6 +25,7 @@ STYLES = (
     "label.css",
     "tune.css",
     "data.css",
+    "map.css",
 )
 # Gradio's names for the colours of a page, in light and dark alike: the tokens change, these do not.
 COLOURS = {

@@ -21,6 +21,7 @@ VIEWS = {
     "runs": ("view=fine-tune&part=runs", "#mm-finetune [data-panel=runs] *"),
     "versions": ("view=fine-tune&part=versions", "#mm-finetune [data-tree] *"),
     "models": ("view=fine-tune&part=models", "#mm-finetune [data-models] table"),
+    "map": ("view=map", "#mm-map .mm-map-group"),
     "data": ("view=data&part=browse", "#mm-data img"),
     "import": ("view=data", "#mm-data [data-foreseen]:not(:empty)"),
 }

@@ -59,6 +59,7 @@ PUBLIC = {  # of other people's programs: names and parameters, in their order; 
     "transcribe": ["file"],
     "moments": ["file", "query"],
     "search": ["query", "file", "task", "k"],
+    "map": ["task", "version", "query", "limit", "offset"],
     "next_pair": ["task", "batch", "annotator"],
     "label": ["pair", "verdict", "text", "start", "end", "comment", "annotator"],
     "undo": ["label"],

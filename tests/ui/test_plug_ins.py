@@ -84,7 +84,7 @@ def test_an_operation_of_another_package_is_in_the_page_the_api_and_its_tab_in_t
 ) -> None:
     from gradio_client import Client
 
-    assert list(tabs()) == ["image", "speech", "video", "label", "shouting", "fine-tune", "data"]
+    assert list(tabs()) == ["image", "speech", "video", "label", "shouting", "fine-tune", "map", "data"]
     settings = load_settings(
         {}, workspace=tmp_path / "w", samples=False, device="cpu", server_port=free_port()
     )

@@ -11,4 +11,4 @@ def build() -> None:
     widget("data", "collection", "preview")
 
 
-TABS.add("data", Tab("Data", 300, build))
+TABS.add("data", Tab("Data", 310, build))

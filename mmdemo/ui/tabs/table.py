@@ -3,7 +3,7 @@
 A tab is one file in this folder, or a file of another package (see mmdemo/registry.py): a function that lays
 it out, and a line that puts it into the table under the name that addresses call it by:
 
-    TABS.add("data", Tab("Data", 300, build))
+    TABS.add("data", Tab("Data", 310, build))
 """
 
 from __future__ import annotations

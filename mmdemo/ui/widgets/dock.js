@@ -1,7 +1,7 @@
 // On a phone Gradio's row of tabs is hidden: the first ones stand at the bottom, and More opens the rest
 const { h, gradioTabs } = mm;
 const DOCKED = 4;
-const GROUPS = ["Label", "Data"];  // the tabs that a gap comes before: to try, to teach, the collection
+const GROUPS = ["Label", "Map"];  // the tabs that a gap comes before: to try, to teach, the collection
 const dock = element.querySelector(".mm-dock");
 const titleOf = (tab) => tab.textContent.trim();
 function docked(tab) {
