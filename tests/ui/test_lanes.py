@@ -90,16 +90,17 @@ KINDS = {
         grants hide hub imports show
         import_list import_pause import_resume import_start import_state import_stop invite items label_counts
         loading
-        make_token measured_on medium
+        make_token map_items map_points measured_on medium
         model_trial models next_pair offered_model pairs playing queue remove_run remove_version
         resume_training revoke roll_back runs samples sessions short_link shorten start_training status
-        stop_loading
+        stop_loading stop_map
         stop_training subtitles training training_data training_status transcript transcript_stop
         try_model version_card version_tree versions warm_up watch_stop watching
     """,
     "models": """
         align align_words caption choose_model compare_versions describe_video estimate_training
-        evaluate explain find_moments import_preview moments search take_model transcribe watch
+        evaluate explain find_moments import_preview map map_near map_scores moments
+        search take_model transcribe watch
     """,
     "long": """
         backup check export export_version import import_go_on publish_version remove restore

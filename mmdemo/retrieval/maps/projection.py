@@ -25,6 +25,7 @@ APART = 12.0  # exaggeration of the first rounds, as in van der Maaten and Hinto
 TOGETHER = 2.5  # of the others: groups stand apart, with room between them for their names
 FIRST, THEN, AGAIN = 250, 350, 250  # rounds: apart, together, and from a map that is there
 START = 2e-4  # how wide a map is at first, as its rounds need it
+LEAST_RATE = 200.0  # of learning: with that of a large map a small one would not come apart
 AT_ONCE = 25  # rounds between looks at whether it was stopped
 BY_TREE = 5_000  # points from which on the FFT is quicker than the tree
 LEAST = 8  # points that are laid out by t-SNE; of fewer the main axes say as much
@@ -107,7 +108,13 @@ def laid_out(vectors: np.ndarray, start: np.ndarray | None = None, stop: Stop | 
         for _ in range(0, count, AT_ONCE):
             if stop.asked():
                 raise Stopped
-            map_.optimize(AT_ONCE, exaggeration=exaggeration, momentum=momentum, inplace=True)
+            map_.optimize(
+                AT_ONCE,
+                learning_rate=max(LEAST_RATE, len(vectors) / exaggeration),
+                exaggeration=exaggeration,
+                momentum=momentum,
+                inplace=True,
+            )
             done += AT_ONCE
             stop.report(done / total)
     found = np.asarray(map_, np.float32)

@@ -55,6 +55,14 @@ def test_alike_vectors_lie_near_each_other_and_the_same_ones_always_in_the_same_
     assert np.array_equal(laid_out(vectors), places)
 
 
+@pytest.mark.parametrize("count", [9, 36])
+def test_small_collections_come_apart_in_both_directions(count: int) -> None:
+    vectors, _ = kinds(count)
+    places = laid_out(vectors)
+    _, sizes, _ = np.linalg.svd(places - places.mean(axis=0))
+    assert float(np.ptp(places)) > 1 and sizes[1] > 0.05 * sizes[0]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 def test_a_few_vectors_and_equal_ones_have_finite_places(count: int) -> None:
     vectors, _ = kinds(max(1, count))
