@@ -180,6 +180,18 @@ def test_a_json_that_is_somebody_elses_is_told_in_one_sentence(ws: Workspace, tm
             import_source(ws, str(path), TASK)
 
 
+@pytest.mark.parametrize("label", ["[]", "{}", '"x"', "NaN"])
+def test_a_label_that_is_no_number_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, label: str
+) -> None:
+    line = '{"anchor": "1.png", "positive": "one", "label": 1}\n'
+    lay_out(tmp_path, {"train.jsonl": line + line.replace("1}", f"{label}}}"), "1.png": ""})
+    with open_source(str(tmp_path), layout="training-pairs") as opened:
+        _, told = opened.rows()
+    assert not isinstance(told, Row) and "is no number: 1 is a match, 0 is none." in told.reason
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("layout", ["argilla", "label-studio"])
 def test_a_json_that_was_cut_off_is_told_without_a_traceback(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, layout: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mmdemo.data.rows import Row, Skipped, attempt, read_field
 from mmdemo.data.side_names import side_word
 from mmdemo.data.source import Source
 from mmdemo.data.tables import lines_of
+from mmdemo.errors import ImportRowError
 from mmdemo.label_kinds import MATCH, MISMATCH
 from mmdemo.store.splits import split_names
 
@@ -58,8 +60,18 @@ def _tables(source: Source) -> list[Path]:
 def _row(source: Source, number: int, line: dict[str, Any], split: str) -> Row:
     file = source.find(read_field(line.get("anchor"), "anchor"))
     label, text = line.get("label"), read_field(line.get("positive"), "positive")
-    verdict = "" if label is None else MATCH.name if float(label) >= 0.5 else MISMATCH.name
+    verdict = "" if label is None else MATCH.name if _number(label) >= 0.5 else MISMATCH.name
     return Row(number, file.name, file, text=text, verdict=verdict, split=split)
+
+
+def _number(label: Any) -> float:
+    try:
+        number = float(label)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ImportRowError(f"The label {str(label)[:50]!r} is no number: 1 is a match, 0 is none.")
+    return number
 
 
 IMPORTERS.add(TrainingPairs.name, TrainingPairs())
