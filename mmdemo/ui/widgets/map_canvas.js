@@ -58,7 +58,7 @@ function mapCanvas(host, below, over, { drawOver, moved }) {
     let left = 1, right = 0, up = 1, down = 0;
     for (let i = 0; i < points.n; i += 1) { left = Math.min(left, points.x[i]); right = Math.max(right, points.x[i]); up = Math.min(up, points.y[i]); down = Math.max(down, points.y[i]); }
     const margin = Math.min(MARGIN, wide / 8);
-    let x = (wide - 2 * margin) / Math.max(0.05, right - left), y = (high - 2.4 * margin) / Math.max(0.05, down - up);
+    let x = (wide - 2 * margin) / Math.max(0.05, right - left), y = (high - 3 * margin) / Math.max(0.05, down - up);
     x = Math.min(x, MOST_STRETCH * y);
     y = Math.min(y, MOST_STRETCH * x);
     fit = { x, y, cx: (left + right) / 2, cy: (up + down) / 2 };
