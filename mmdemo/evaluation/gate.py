@@ -254,8 +254,8 @@ def _asked(attempts: AttemptLog, question: Question, votes: np.ndarray) -> dict[
     passed = p <= alpha and after >= before
     attempts.conclude(row.id, p, mean, spread, passed)
     need = more_needed(votes, number + 1, items) if not passed and p > alpha else None
-    said, on = evidence.unit.said(mean), f"on {items} held-out items (attempt {number})"
-    why, sentence = _worded(passed, p <= alpha, mean, f"{said} {on}", need)
+    said = f"{evidence.unit.said(mean)} on {items} held-out items (attempt {number})"
+    why, sentence = _worded(passed, p <= alpha, mean, said, need)
     return {
         "why": why,
         "sentence": sentence,

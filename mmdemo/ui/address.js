@@ -15,7 +15,7 @@ mm.address = (() => {
   const STEPS = ["view", "mode", "item", "part", "task", "learns", "run"];
   const LONG = 1500;  // characters; of more, what is shared is kept here, and gets a short link
   const LONGEST = 30000;  // characters of an address: the texts of a longer one stand in its entry alone
-  const isForeign = ([name]) => name.startsWith("_");  // what others wrote there, as Gradio its theme
+  const isForeign = ([name]) => name.startsWith("_") || name === "lang";  // what is no state: what Gradio wrote there, as its theme, and a language
   const inAddress = () => [...new URLSearchParams(location.search)];
   const read = () => history.state?.whole || Object.fromEntries(inAddress().filter((one) => !isForeign(one)));
   const tabOf = (view) => (mm.tabTitles[view] ? view : "image");  // that one begins, and its views have names of their own
@@ -52,7 +52,7 @@ mm.address = (() => {
     try { return await mm.patiently(() => mm.api("medium", { item: id, task })); } catch (e) {
       if (!(e instanceof mm.Refused && e.told && e.status === 400)) throw e;
       const { noun } = mm.modalityOf(task), removed = e.message.includes("was removed");
-      gone(removed ? `The ${noun} of this link was removed from the collection` : `The ${noun} of this link is not here: it is of another collection, or only its sender may look at it`, instead);
+      gone(removed ? tr`The ${noun} of this link was removed from the collection` : tr`The ${noun} of this link is not here: it is of another collection, or only its sender may look at it`, instead);
       return null;
     }
   }
@@ -82,7 +82,7 @@ mm.address = (() => {
     held = true;
     let state = null, known = true;  // a server that is busy is asked again; what it refuses stays in the address
     try { ({ state } = await mm.patiently(() => mm.api("short_link", { link: id }))); } catch (e) { known = false; mm.toast(e.message, true); }
-    if (known && state === null) gone("This short link is not known here: it is of another collection, or has made room for newer ones", "what the page begins with is shown instead");
+    if (known && state === null) gone(tr`This short link is not known here: it is of another collection, or has made room for newer ones`, tr`what the page begins with is shown instead`);
     if (known) history.replaceState(history.state, "", withForeign(new URLSearchParams(state || "")));
     link = read();
     at = tabOf(link.view);
@@ -103,7 +103,7 @@ mm.address = (() => {
     let timer = 0, step = false;
     kept[name] = { element, ...how };
     if (name === at) tellLost();
-    ready.then(() => restore(name, name === at ? link : {}, true));
+    ready.then(() => restore(name, name === at ? link : {}, true)).finally(() => tr.refill(element));
     return (asked = false) => {
       step ||= asked;
       clearTimeout(timer);  // after what is to be seen has been drawn: asking for a layout and writing an address take 25 ms
@@ -145,9 +145,9 @@ mm.address = (() => {
     }
     try {
       await navigator.clipboard.writeText(to.href);
-      mm.toast("Link copied. It reopens exactly this.");
+      mm.toast(tr`Link copied. It reopens exactly this.`);
     } catch {
-      mm.showLink("Link to this", to.href, [mm.h("p", {}, "This link reopens exactly what is on the page.")]);
+      mm.showLink(tr`Link to this`, to.href, [mm.h("p", {}, tr`This link reopens exactly what is on the page.`)]);
     }
   }
   return { keep, view, share, gone, itemOf, get link() { return link; }, get at() { return at; } };
@@ -168,7 +168,7 @@ mm.task = (() => {
     },
     // A row of tabs that chooses it; `changed` is called whenever it has been chosen anywhere.
     chooser(changed) {
-      const box = h("div", { class: "mm-segments mm-tasks", role: "tablist", "aria-label": "Kind" }, modalities.map(({ task: name, title }) =>
+      const box = h("div", { class: "mm-segments mm-tasks", role: "tablist", "aria-label": tr`Kind` }, modalities.map(({ task: name, title }) =>
         h("button", { role: "tab", type: "button", "data-task": name, onclick: () => this.set(name) }, title)));
       const draw = () => { for (const b of box.children) b.setAttribute("aria-selected", b.dataset.task === this.name); };
       addEventListener("mm-task", () => { draw(); changed(); });

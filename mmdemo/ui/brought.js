@@ -3,17 +3,17 @@
 mm.brought = (bar, got) => {
   for (const node of bar.querySelectorAll("[data-add], [data-kept]")) node.remove();
   if (!got?.kept_h) return;
-  const time = got.kept_h === 1 ? "an hour" : got.kept_h === 24 ? "a day" : `${got.kept_h} hours`;
-  const kept = mm.h("span", { class: "mm-hint", "data-kept": "" }, `Nobody else finds it. It is deleted ${time} after its last use, unless it is labelled or added.`);
+  const time = got.kept_h === 1 ? tr`an hour` : got.kept_h === 24 ? tr`a day` : tr`${got.kept_h} hours`;
+  const kept = mm.h("span", { class: "mm-hint", "data-kept": "" }, tr`Nobody else finds it. It is deleted ${time} after its last use, unless it is labelled or added.`);
   const add = async () => {
     try {
       const added = await mm.api("add_to_collection", { item: got.item });
       button.remove();
       kept.remove();
-      mm.toast(`${added.name} is in the collection.`);
+      mm.toast(tr`${added.name} is in the collection.`);
     } catch (e) { mm.toast(e.message, true); }
   };
-  const button = mm.h("button", { class: "mm-link", type: "button", "data-add": "", onclick: add }, "Add to the collection");
+  const button = mm.h("button", { class: "mm-link", type: "button", "data-add": "", onclick: add }, tr`Add to the collection`);
   bar.append(...(got.may_add ? [button] : []), kept);
 };
 
@@ -43,15 +43,15 @@ mm.brought = (bar, got) => {
     if (waiting[to]) setTimeout(() => { take(waiting[to]); delete waiting[to]; });  // behind what the tab itself begins with
   };
   function give(to, title, what, words) {
-    mm.toast(`${words} Opened under ${title}.`);
+    mm.toast(tr`${words} Opened under ${title}.`);
     if (takers[to]) takers[to](what); else waiting[to] = what;
     mm.openTab(title);
   }
   mm.lead = (e, task) => {
     const entries = mm.dropped(e), [file] = e.dataTransfer.files, kind = file && mm.kindOfFile(file);
     if (entries.length === 1 && !entries[0].isDirectory) {
-      if (kind && kind.task !== task) give(kind.task, mm.tabTitles[kind.tab], file, `${file.name} is none of the ${mm.modalityOf(task).plural}.`);
-      else if (!kind && COLLECTION.test(file?.name || "")) give("data", mm.tabTitles.data, [[file, file.name]], `${file.name} may hold a collection.`);
+      if (kind && kind.task !== task) give(kind.task, mm.tabTitles[kind.tab], file, tr`${file.name} is none of the ${mm.modalityOf(task).plural}.`);
+      else if (!kind && COLLECTION.test(file?.name || "")) give("data", mm.tabTitles.data, [[file, file.name]], tr`${file.name} may hold a collection.`);
       else return false;
       return true;
     }

@@ -5,10 +5,10 @@ mm.firstSteps = (() => {
   const KEPT = "mmdemo.first-steps", LABELS = 20;
   const ASKS = ["align", "caption", "search", "explain", "transcript", "find_moments", "describe_video"];
   const STEPS = [
-    { name: "Ask", title: "Ask", tab: "Image", says: () => "Write what you see in a picture, or search for something, and see how well it fits." },
-    { name: "Label", title: `Label ${LABELS}`, tab: "Label", says: ({ labels }) => (labels ? `${many(LABELS - labels, "answer")} to go: each says whether a text fits, so that the model can learn from it.` : "Say of some pairs whether the text fits. The model learns from your answers.") },
-    { name: "Tune", title: "Tune", tab: "Fine-tune", says: () => "Let the model learn from the answers. On this machine it takes seconds." },
-    { name: "See", title: "See what changed", tab: "Fine-tune", says: () => "Look at the same questions before and after, and keep the new version if it is better." },
+    { name: tr`Ask`, title: tr`Ask`, tab: "Image", says: () => tr`Write what you see in a picture, or search for something, and see how well it fits.` },
+    { name: tr`Label`, title: tr`Label ${LABELS}`, tab: "Label", says: ({ labels }) => (labels ? tr`${many(LABELS - labels, "answer")} to go: each says whether a text fits, so that the model can learn from it.` : tr`Say of some pairs whether the text fits. The model learns from your answers.`) },
+    { name: tr`Tune`, title: tr`Tune`, tab: "Fine-tune", says: () => tr`Let the model learn from the answers. On this machine it takes seconds.` },
+    { name: tr`See`, title: tr`See what changed`, tab: "Fine-tune", says: () => tr`Look at the same questions before and after, and keep the new version if it is better.` },
   ];
   let state = { at: 0, labels: 0, left: false };  // the step that is next, labels stored from this browser, whether it was closed
   const read = () => { try { const kept = localStorage.getItem(KEPT); begun ||= Boolean(kept); state = { ...state, ...JSON.parse(kept || "{}") }; } catch { /* forbidden: it is new at each visit */ } };
@@ -33,9 +33,9 @@ mm.firstSteps = (() => {
     const now = STEPS[state.at];
     box.replaceChildren(
       h("ol", {}, STEPS.map((step, i) => h("li", { class: i < state.at ? "done" : "", "aria-current": i === state.at ? "step" : null }, i < state.at ? mm.icon("good") : "", step.title))),
-      h("p", { role: "status" }, h("b", {}, `${state.at + 1} of ${STEPS.length} `), now.says(state)),
-      h("button", { class: "mm-button", type: "button", "data-show-step": now.name, onclick: () => mm.openTab(now.tab) }, "Show me"),
-      h("button", { class: "mm-calm", type: "button", "aria-label": "Close the first steps", onclick: leave }, mm.icon("bad")));
+      h("p", { role: "status" }, h("b", {}, tr`${state.at + 1} of ${STEPS.length} `), now.says(state)),
+      h("button", { class: "mm-button", type: "button", "data-show-step": now.name, onclick: () => mm.openTab(now.tab) }, tr`Show me`),
+      h("button", { class: "mm-calm", type: "button", "aria-label": tr`Close the first steps`, onclick: leave }, mm.icon("bad")));
   }
   function put(into) {
     read();

@@ -29,6 +29,7 @@ from mmdemo.service.app import App
 from mmdemo.service.cards import ABOUT, NAME, Card, card_of
 from mmdemo.ui.access.served import path_of
 from mmdemo.ui.look import FONTS, read_asset
+from mmdemo.ui.page_words import language_choice
 from mmdemo.ui.refusals import refusal
 
 log = logging.getLogger(__name__)
@@ -125,8 +126,10 @@ class LinkCards:
         if found is None:
             at = whole.find(b"<meta charset")
             at = whole.find(b">", at) + 1 if at >= 0 else 0
-            rest = FIRST_RULES + BODY.sub(
-                lambda body: body[0] + WITHOUT_SCRIPTS, OWN.sub(b"", whole[at:]), count=1
+            rest = (
+                language_choice().encode()
+                + FIRST_RULES
+                + BODY.sub(lambda body: body[0] + WITHOUT_SCRIPTS, OWN.sub(b"", whole[at:]), count=1)
             )
             pack = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
             found = _Page(whole[:at], rest, pack.compress(rest) + pack.flush())

@@ -25,3 +25,20 @@ mm.menu = (button, name, fill) => {
   button.addEventListener("click", open);
   return box;
 };
+/* The languages of the page: a menu in the header, and on a phone in the sheet of More. */
+mm.languages = (() => {
+  const { h } = mm, all = Object.entries(tr.languages), several = all.length > 1;
+  const current = (code) => code === tr.code;
+  // Another language is another page: what was typed stands in it again.
+  const pick = (code) => { if (!current(code)) tr.choose(code); };
+  function menu(button) {
+    button.hidden = !several;
+    button.append(mm.icon("language"), tr.languages[tr.code].short, h("span", { class: "mm-spoken" }, tr`, language`));
+    mm.menu(button, tr`Language`, (into) => into.replaceChildren(...all.map(([code, { name }]) =>
+      h("button", { type: "button", role: "menuitemradio", "aria-checked": String(current(code)), "data-code": code, lang: code, onclick: () => { into.hidePopover(); button.focus(); pick(code); } },
+        h("span", { class: "mm-tick" }, current(code) ? mm.icon("good") : ""), h("span", {}, h("b", {}, name))))));
+  }
+  const row = (close) => (several ? [h("div", { class: "mm-row mm-languages", role: "group", "aria-label": tr`Language` }, mm.icon("language"), all.map(([code, { name }]) =>
+    h("button", { class: "mm-button", type: "button", lang: code, "data-code": code, "aria-pressed": String(current(code)), onclick: () => { close(); pick(code); } }, name)))] : []);
+  return { menu, row };
+})();

@@ -24,11 +24,11 @@ mm.version = (() => {
   function ofLink(task, id, versions) {
     if (!id) return;
     if (versions.some((v) => v.id === id) || seen.has(id)) choose(task, id);
-    else mm.address.gone(`The version ${id} of this link is not here: it was deleted, or is of another collection`, `${versions.find((v) => v.active)?.id || "the active one"} answers instead`);
+    else mm.address.gone(tr`The version ${id} of this link is not here: it was deleted, or is of another collection`, tr`${versions.find((v) => v.active)?.id || tr`the active one`} answers instead`);
   }
 
   const gain = (v) => (v.after === null || v.after === undefined || v.before === null || v.before === undefined ? "" : `, ${v.score} ${v.before.toFixed(1)} → ${v.after.toFixed(1)}`);
-  const about = (v) => [v.method ? `learned from ${v.learned_from} labels${gain(v)}` : "as it came", v.active ? "answers for everybody" : v.candidate ? "not certain to be better" : ""].filter(Boolean).join(" · ");
+  const about = (v) => [v.method ? tr`learned from ${v.learned_from} labels${gain(v)}` : tr`as it came`, v.active ? tr`answers for everybody` : v.candidate ? tr`not certain to be better` : ""].filter(Boolean).join(" · ");
   function row(v, task, shown, done) {
     const on = v.id === shown;
     const pick = () => { choose(task, v.active ? "" : v.id); done(); };
@@ -47,14 +47,14 @@ mm.version = (() => {
   }
   // The menu of versions, below the button that opens it.
   function menu(button) {
-    mm.menu(button, "Version", async (into, item) => {
+    mm.menu(button, tr`Version`, async (into, item) => {
       const task = mm.task.name, done = () => { into.hidePopover(); button.focus(); };
-      const all = () => item(() => openPart("versions"), h("span", { class: "mm-tick" }), h("span", {}, "All versions and models"));
-      into.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, "Reading the versions…"));
+      const all = () => item(() => openPart("versions"), h("span", { class: "mm-tick" }), h("span", {}, tr`All versions and models`));
+      into.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, tr`Reading the versions…`));
       try {
         const { versions } = await api("version_tree", { task });
         const shown = of(task) || versions.find((v) => v.active)?.id;
-        into.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, `Which version answers you about ${mm.modalityOf(task).plural}`), ...versions.map((v) => row(v, task, shown, done)), h("hr"), all());
+        into.replaceChildren(h("p", { class: "mm-fine", role: "presentation" }, tr`Which version answers you about ${mm.modalityOf(task).plural}`), ...versions.map((v) => row(v, task, shown, done)), h("hr"), all());
       } catch (e) { into.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message), all()); }
     });
   }

@@ -58,7 +58,7 @@ mm.outbox = (() => {
   let others = 0;
   let made = false, declined = false;  // a label since the page was opened; the wish to sign in
 
-  const ANOTHERS = "Somebody else made it in this browser. It is sent when they sign in again.";
+  const ANOTHERS = tr`Somebody else made it in this browser. It is sent when they sign in again.`;
   const aside = () => read(ASIDE), anothers = () => ofOthers().map((entry) => ({ ...entry, why: ANOTHERS }));
   function standing() {
     const all = waiting(), undos = all.filter((entry) => entry.action === "take_back").length;
@@ -76,8 +76,8 @@ mm.outbox = (() => {
     try {
       keep(WAITS, { at: stamp(), action, body: sent, about: about || subject(body), shown, by: person() });
     } catch {
-      const receipt = Promise.reject(new Error("This browser has no room left to keep the label, so it was not made. "
-        + "Go on when the labels that wait are stored, or in another browser."));
+      const receipt = Promise.reject(new Error(tr`This browser has no room left to keep the label, so it was not made. `
+        + tr`Go on when the labels that wait are stored, or in another browser.`));
       receipt.catch(() => {});
       return { kept: false, key: "", receipt };
     }
@@ -277,7 +277,7 @@ mm.outbox = (() => {
     for (const { body: { key } } of waiting()) {
       drop(WAITS, key);
       failed.delete(key);
-      tell({ key, refused: "It was discarded, and is not stored." });
+      tell({ key, refused: tr`It was discarded, and is not stored.` });
     }
     state = "";
     declined = false;

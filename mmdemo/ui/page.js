@@ -22,13 +22,13 @@ window.mm = (() => {
   }
 
   const thumb = (item, side = 320) => `mmdemo/thumb/${item}?s=${side}`;
-  const percent = (p) => `${Math.round(p * 100)} %`;
+  const percent = (p) => (tr.locale ? p.toLocaleString(tr.locale, { style: "percent" }) : `${Math.round(p * 100)} %`);
   const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
   class Refused extends Error {
     constructor(status, answer, after_s = 0) {
-      const told = answer?.error ? answer : { error: "The server gave no answer.", cure: "Try again." };
-      super([told.error, told.cure].filter(Boolean).join(" "));
+      const told = answer?.error ? answer : { error: tr`The server gave no answer.`, cure: tr`Try again.` };
+      super([told.error, told.cure].filter(Boolean).map(tr.told).join(tr.space));
       this.status = status;
       this.told = told === answer;  // else it is of something between the page and the server
       this.after_s = after_s;  // how soon it may be asked again
@@ -36,7 +36,7 @@ window.mm = (() => {
   }
 
   class Away extends Error {
-    constructor() { super("The server does not answer. What you wrote stays; try again when it is back."); }
+    constructor() { super(tr`The server does not answer. What you wrote stays; try again when it is back.`); }
   }
   const reach = (path, options) => fetch(path, options).catch((e) => { throw e instanceof TypeError ? new Away() : e; });
   async function send(path, options) {
@@ -60,7 +60,7 @@ window.mm = (() => {
 
   const asJson = (body, more = {}) => ({ ...more, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   const api = async (name, body = {}, more = {}) => {
-    const answer = await call(`mmdemo/api/${name}`, asJson(body, more));
+    const answer = tr.answer(await call(`mmdemo/api/${name}`, asJson(body, more)));
     did(name, answer);
     return answer;
   };
@@ -97,7 +97,7 @@ window.mm = (() => {
     return new Promise((resolve) => {
       const dialog = h("dialog", { class: "mm-dialog" }, h("form", { method: "dialog", onsubmit: () => resolve(true) },
         h("p", {}, question), ...fields, h("div", { class: "mm-row" }, h("button", { class: "mm-button primary" }, yes),
-          h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Cancel"))));
+          h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, tr`Cancel`))));
       dialog.addEventListener("close", () => { dialog.remove(); resolve(false); });
       document.body.append(dialog);
       dialog.showModal();
@@ -120,10 +120,10 @@ window.mm = (() => {
   function showLink(name, link, before, after = []) {
     const field = h("textarea", { readonly: true, rows: 3, "aria-label": name, onfocus: (e) => e.target.select() }, link);
     const said = h("p", { class: "mm-hint", role: "status" });
-    const take = async () => { said.textContent = (await copy(field)) ? "Copied." : "This browser copies nothing here. The link is marked: copy it by the keyboard or the menu."; };
+    const take = async () => { said.textContent = (await copy(field)) ? tr`Copied.` : tr`This browser copies nothing here. The link is marked: copy it by the keyboard or the menu.`; };
     const dialog = h("dialog", { class: "mm-dialog mm-taking", "aria-label": name }, ...before, field, said, ...after,
-      h("div", { class: "mm-row" }, h("button", { class: "mm-button primary", type: "button", onclick: take }, "Copy"),
-        h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close")));
+      h("div", { class: "mm-row" }, h("button", { class: "mm-button primary", type: "button", onclick: take }, tr`Copy`),
+        h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, tr`Close`)));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();
@@ -146,12 +146,12 @@ window.mm = (() => {
   let lastSaved = null;
   function saved(message, undo = null) {
     lastSaved?.remove();
-    const back = undo && h("button", { class: "mm-link", type: "button", onclick: () => { lastSaved.remove(); undo(); } }, "Undo");
+    const back = undo && h("button", { class: "mm-link", type: "button", onclick: () => { lastSaved.remove(); undo(); } }, tr`Undo`);
     lastSaved = toast(back ? [message, " · ", back] : message, false, 9000);
   }
 
   // The modalities (mmdemo/modality.py), and the view by which the address opens each: the Image tab's is what it does.
-  const modalities = window.mmModalities;
+  const modalities = window.mmModalities.map(tr.named);
   const modalityOf = (name) => modalities.find((m) => m.task === name);
   const viewOf = (name) => (modalityOf(name).tab === "image" ? "align" : modalityOf(name).tab);
   // Who labels, as they call themselves.
@@ -185,7 +185,7 @@ window.mm = (() => {
   const poke = () => dispatchEvent(new CustomEvent("mm-poke"));
   // Gradio's own tabs; it draws them once more, unseen, to measure them.
   const gradioTabs = () => [...document.querySelectorAll(".tab-container:not(.visually-hidden) > button[role=tab]")];
-  const openTab = (title) => gradioTabs().find((tab) => tab.textContent.trim() === title)?.click();
+  const openTab = (title) => gradioTabs().find((tab) => tab.textContent.trim() === tr.told(title))?.click();
 
   // An answer in a box: while it is waited for the box says so, unless `wait` does, and an answer that another one has
   // overtaken is dropped.
@@ -195,11 +195,11 @@ window.mm = (() => {
   const fail = (box, e) => { delete box.dataset.model; box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message)); };
   async function into(box, ask, show, wait = (working) => box.replaceChildren(working)) {
     const turn = (box.turn = (box.turn || 0) + 1);
-    const slow = setTimeout(() => turn === box.turn && wait(h("p", { class: "mm-working" }, loading ? "Working… the first answer waits for the model to load." : "Working…")), 400);
+    const slow = setTimeout(() => turn === box.turn && wait(h("p", { class: "mm-working" }, loading ? tr`Working… the first answer waits for the model to load.` : tr`Working…`)), 400);
     box.setAttribute("aria-busy", "true");
     const once = () => ask().catch((e) => {
       clearTimeout(slow);
-      if (isAway(e) && turn === box.turn) wait(h("p", { class: "mm-working", role: "status" }, "The server does not answer. It is asked again when it is back."));
+      if (isAway(e) && turn === box.turn) wait(h("p", { class: "mm-working", role: "status" }, tr`The server does not answer. It is asked again when it is back.`));
       throw e;
     });
     try { const answer = await patiently(() => (turn === box.turn ? once() : null)); if (turn === box.turn) { show(answer); if (answer.model) box.dataset.model = answer.model; } } catch (e) { if (turn === box.turn) fail(box, e); }
@@ -216,11 +216,11 @@ window.mm = (() => {
     return turn;
   };
   // What can be said of a pair (mmdemo/label_kinds.py), and the kind that confirms a text as the item's.
-  const kinds = window.mmKinds, confirms = kinds.find((kind) => kind.training === "positive").name;
-  const options = (picked) => picked.map((kind) => h("option", { value: kind.name }, kind.name));
+  const kinds = window.mmKinds.map((kind) => ({ ...kind, title: tr.told(kind.title), about: tr.told(kind.about) })), confirms = kinds.find((kind) => kind.training === "positive").name;
+  const options = (picked) => picked.map((kind) => h("option", { value: kind.name }, tr.told(kind.name)));
   // A tick and a cross for an answer; `send` takes the verdict, and says whether it could be kept.
   function marks(text, send, said = null) {
-    const box = h("span", { class: "mm-marks" }, kinds.filter((kind) => kind.sign).map(({ name, tone, sign, about }) => h("button", { class: `mm-mark ${tone}`, type: "button", title: `“${text}”: ${about}`, "aria-label": `${name}: ${text}`, "aria-pressed": String(said === name), onclick: (e) => {
+    const box = h("span", { class: "mm-marks" }, kinds.filter((kind) => kind.sign).map(({ name, tone, sign, about }) => h("button", { class: `mm-mark ${tone}`, type: "button", title: tr`“${text}”: ${about}`, "aria-label": tr`${tr.told(name)}: ${text}`, "aria-pressed": String(said === name), onclick: (e) => {
       e.stopPropagation();
       const before = [...box.children].map((b) => b.getAttribute("aria-pressed"));
       for (const b of box.children) b.setAttribute("aria-pressed", b === e.currentTarget);
@@ -253,8 +253,8 @@ window.mm = (() => {
   // The names of a table's columns; one without a name is no heading.
   const heads = (...words) => h("thead", {}, h("tr", {}, words.map((word) => (word ? h("th", { scope: "col" }, word) : h("td")))));
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0")}`;
-  const many = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
-  const seconds = (s) => (s < 60 ? `${Math.ceil(s)} s` : s < 3600 ? `${Math.ceil(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
+  const many = (n, one, more = `${one}s`) => tr.many(n, one, more);
+  const seconds = (s) => (s < 60 ? tr`${Math.ceil(s)} s` : s < 3600 ? tr`${Math.ceil(s / 60)} min` : tr`${(s / 3600).toFixed(1)} h`);
   return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, did, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, heads, many, seconds, clock, svg, fail, into, turns, marks, keysOf, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
     tabTitles: window.mmTabs };  // by the names that addresses call the tabs by
 })();

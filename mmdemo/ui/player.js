@@ -15,7 +15,7 @@ mm.copyOf = async (player, box, item, kind, otherwise) => {
     }
     if (state.ready || state.error) { tell(h("p", { class: "mm-note", role: "status" }, state.error || otherwise)); return false; }
     const share = Math.round(100 * state.share);
-    tell(h("div", { class: "mm-bar" }, h("i", { style: `width:${share}%` })), h("span", { role: "status" }, `Browsers do not play this as it is. A copy that they play is being made: ${share} %. It plays when it is whole; everything else works meanwhile.`));
+    tell(h("div", { class: "mm-bar" }, h("i", { style: `width:${share}%` })), h("span", { role: "status" }, tr`Browsers do not play this as it is. A copy that they play is being made: ${share} %. It plays when it is whole; everything else works meanwhile.`));
     await new Promise((done) => { setTimeout(done, pause); });
   }
   return false;
@@ -25,11 +25,11 @@ mm.player = (host, { onspan = null } = {}) => {
   const { h, svg } = mm, LEAST_S = 0.2;
   const video = h("video", { controls: true, preload: "metadata", playsinline: true });
   const lane = (kind, name) => h("div", { class: kind, "data-lane": name });
-  const curveBox = lane("mm-curve", "fit"), momentsRow = h("div", { class: "mm-moments" }), shotsRow = lane("mm-shots", "shots"), saidRow = lane("mm-saidline", "said"), head = h("i", { class: "mm-playhead" });
-  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": "Time line", "aria-valuemin": "0", "aria-valuenow": "0" }, curveBox, momentsRow, shotsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
+  const curveBox = lane("mm-curve", tr`fit`), momentsRow = h("div", { class: "mm-moments" }), shotsRow = lane("mm-shots", "shots"), saidRow = lane("mm-saidline", "said"), head = h("i", { class: "mm-playhead" });
+  const line = h("div", { class: "mm-timeline", tabindex: "0", role: "slider", "aria-label": tr`Time line`, "aria-valuemin": "0", "aria-valuenow": "0" }, curveBox, momentsRow, shotsRow, saidRow, head), look = h("div", { class: "mm-look", hidden: true });
   const clock = h("span", { class: "mm-number" }), copying = h("div", { class: "mm-progress mm-copying", hidden: true });
   const step = (icon, name, key) => h("button", { class: "mm-button mm-bare", type: "button", title: `${name} (${key})`, "aria-label": name, onclick: () => go(key) }, mm.icon(icon));
-  host.replaceChildren(video, copying, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row mm-player-bar" }, clock, step("back", "A frame back", ","), step("on", "A frame on", ".")));
+  host.replaceChildren(video, copying, h("div", { class: "mm-timebox" }, look, line), h("div", { class: "mm-row mm-player-bar" }, clock, step("back", tr`A frame back`, ","), step("on", tr`A frame on`, ".")));
   let item = "", duration = 1, rate = 25, shots = [], cells = [], moments = [], until = null, loop = null, wish = null;
   const text = (s) => mm.clock(s, 2);
   const share = (s) => `${(100 * s) / duration}%`;
@@ -39,7 +39,7 @@ mm.player = (host, { onspan = null } = {}) => {
     head.style.left = share(video.currentTime);
     line.setAttribute("aria-valuenow", video.currentTime.toFixed(2));
     line.setAttribute("aria-valuemax", duration.toFixed(2));
-    clock.replaceChildren(h("b", {}, text(video.currentTime)), ` of ${text(duration)}`);
+    clock.replaceChildren(h("b", {}, text(video.currentTime)), tr` of ${text(duration)}`);
     const now = video.currentTime + 1e-3;
     [...shotsRow.children].forEach((cell, i) => cell.classList.toggle("now", shots[i][0] <= now && now < shots[i][1]));
     if (until !== null && video.currentTime >= until - 0.02) {
@@ -54,7 +54,7 @@ mm.player = (host, { onspan = null } = {}) => {
   video.onpause = moved;
   video.onplaying = () => { wish = null; };
   // What browsers do not play as it is has a copy made.
-  const OTHERWISE = "This browser cannot play the video; its shots below are stills, and everything else works.";
+  const OTHERWISE = tr`This browser cannot play the video; its shots below are stills, and everything else works.`;
   video.onerror = async () => { if (item && (await mm.copyOf(video, copying, item, "video", OTHERWISE))) wish?.(); };
   function begin(rate, again, start, end) {
     wish = () => { loop = again; video.playbackRate = rate; seek(start, end); video.play().catch(() => {}); };
@@ -88,7 +88,7 @@ mm.player = (host, { onspan = null } = {}) => {
   line.onpointerleave = () => { look.hidden = true; };
   function drawMoments() {
     momentsRow.replaceChildren(...moments.map((m, i) => {
-      const box = h("span", { class: `mm-moment ${m.found_by || ""}`, style: at(m.start, m.end), title: `${text(m.start)} to ${text(m.end)}`, "data-moment": i });
+      const box = h("span", { class: `mm-moment ${m.found_by || ""}`, style: at(m.start, m.end), title: tr`${text(m.start)} to ${text(m.end)}`, "data-moment": i });
       if (onspan) for (const side of ["start", "end"]) box.append(h("i", { class: `mm-edge ${side}`, "data-edge": side, onpointerdown: (e) => grab(e, box, m, i, side) }));
       return box;
     }));
@@ -115,12 +115,12 @@ mm.player = (host, { onspan = null } = {}) => {
     strip(times) { cells = times || []; },
     shots(list) {
       shots = list;
-      shotsRow.replaceChildren(...list.map(([a, b]) => h("span", { style: `${at(a, b)};background-image:url("mmdemo/frame/${item}?t=${((a + b) / 2).toFixed(2)}")`, title: `shot ${text(a)} to ${text(b)}` })));
+      shotsRow.replaceChildren(...list.map(([a, b]) => h("span", { style: `${at(a, b)};background-image:url("mmdemo/frame/${item}?t=${((a + b) / 2).toFixed(2)}")`, title: tr`shot ${text(a)} to ${text(b)}` })));
     },
     curve(points) {
       if (!points?.length) return curveBox.replaceChildren();
       const ys = points.map((p) => p[1]), low = Math.min(...ys), high = Math.max(...ys, low + 0.05);
-      const chart = svg("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none", role: "img", "aria-label": "How well each moment fits" });
+      const chart = svg("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none", role: "img", "aria-label": tr`How well each moment fits` });
       const path = points.map(([t, y]) => `${((1000 * t) / duration).toFixed(1)},${(96 - (92 * (y - low)) / (high - low)).toFixed(1)}`);
       chart.append(svg("polygon", { points: `0,100 ${path.join(" ")} 1000,100`, class: "area" }), svg("polyline", { points: path.join(" "), class: "line" }));
       curveBox.replaceChildren(chart);
@@ -129,7 +129,7 @@ mm.player = (host, { onspan = null } = {}) => {
     said(segments) { saidRow.replaceChildren(...segments.map((s) => h("span", { style: at(s.start, s.end), title: s.text }, s.text))); },
     subtitles(url) {
       video.querySelector("track")?.remove();
-      if (url) { video.append(h("track", { kind: "subtitles", label: "Descriptions", srclang: "en", src: url, default: true })); video.textTracks[0].mode = "showing"; }
+      if (url) { video.append(h("track", { kind: "subtitles", label: tr`Descriptions`, srclang: "en", src: url, default: true })); video.textTracks[0].mode = "showing"; }
     },
     seek, keys,
     playSpan(start, end, again = false) { begin(1, again ? { start, end } : null, start, end); },

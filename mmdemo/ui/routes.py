@@ -26,6 +26,7 @@ from mmdemo.ui.gate import ask, require_role
 from mmdemo.ui.link_cards import card_route
 from mmdemo.ui.look import font_route
 from mmdemo.ui.media_routes import MediaResponse, media_routes
+from mmdemo.ui.page_words import words_route
 from mmdemo.ui.refusals import refusal
 from mmdemo.ui.uploads import WaitingImports, receive
 from mmdemo.ui.waiting_files import WAITING
@@ -92,6 +93,7 @@ def page_routes(app: App) -> list[BaseRoute]:
     return [
         *media_routes(app),
         font_route(),
+        words_route(),
         card_route(app),
         *(hub_routes(app, hub) if hub is not None else []),
         *sign_in_routes(app),

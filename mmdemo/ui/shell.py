@@ -44,6 +44,7 @@ from mmdemo.ui.widgets import widget
 log = logging.getLogger(__name__)
 SCRIPTS = (
     *(
+        "words.js",
         "page.js",
         "address.js",
         "icons.js",
@@ -112,8 +113,11 @@ def _tables() -> str:
         "mmTabs": {name: tab.title for name, tab in tabs().items()},
         "mmRoles": {role: asdict(words) for role, words in IN_WORDS.items()},
     }
-    rows = {name: json.dumps(table).replace("<", chr(92) + "u003c") for name, table in tables.items()}
-    return "".join(f"window.{name} = {table};" for name, table in rows.items())
+    return "".join(f"window.{name} = {_as_script(table)};" for name, table in tables.items())
+
+
+def _as_script(table: Any) -> str:
+    return json.dumps(table).replace("<", chr(92) + "u003c")
 
 
 def _tab_of_link(names: Collection[str], app: App) -> Callable[[gr.Request], Any]:

@@ -3,8 +3,8 @@
   const { h, api, asJson, confirm, poke, send, toast } = mm;
   const LINK = /#sign-in=([^\s#]+)$/;  // of an invitation, and of the owner's own at the start
   const SIGNED_IN = "mmdemo.signed-in";  // when it was in any tab: the session is the browser's
-  const roles = window.mmRoles, ROLES = Object.keys(roles), may = (role) => roles[role].may;
-  const told = ({ role, name }) => `You are signed in${name ? ` as ${name}` : ""} and may ${may(role)}.`;
+  const roles = window.mmRoles, ROLES = Object.keys(roles), may = (role) => tr.told(roles[role].may);
+  const told = ({ role, name }) => tr`You are signed in${name ? tr` as ${name}` : ""} and may ${may(role)}.`;
   const post = (path, body = {}) => send(path, asJson(body));
 
   let known = null;  // who one is, by the newest status
@@ -25,23 +25,23 @@
   addEventListener("storage", (e) => { if (e.key === SIGNED_IN) signedIn(); });
   // Whoever was let in to label finds the way there; their invitation's link opens it by itself.
   function greet(you, waited) {
-    const taken = waited && you.role !== "viewer" ? ` What was labelled here before is sent as ${you.name ? `${you.name}'s` : "yours"}.` : "";
+    const taken = waited && you.role !== "viewer" ? tr` What was labelled here before is sent as ${you.name ? `${you.name}'s` : tr`yours`}.` : "";
     const elsewhere = you.role === "annotator" && new URLSearchParams(location.search).get("view") !== "label";
     if (!elsewhere) return toast(told(you) + taken);
-    toast([told(you) + taken, " · ", h("a", { class: "mm-link", href: "?view=label" }, "Start labelling")], false, 15000);
+    toast([told(you) + taken, " · ", h("a", { class: "mm-link", href: "?view=label" }, tr`Start labelling`)], false, 15000);
   }
 
   // A Space may offer this; it opens beside the page, for Hugging Face is shown in no frame.
-  const byHub = () => h("p", {}, h("a", { class: "mm-button", href: "mmdemo/hub/sign-in", target: "_blank" }, "Sign in with Hugging Face"));
+  const byHub = () => h("p", {}, h("a", { class: "mm-button", href: "mmdemo/hub/sign-in", target: "_blank" }, tr`Sign in with Hugging Face`));
 
   // Asks for a key until it is right or the person cancels; answers whether they are signed in.
   // `said` is why a key that came by a link did not open.
   let asking = null, hub = false;
-  function signIn(why = "Sign in to label, import or train.", said = "", shown = "") {
+  function signIn(why = tr`Sign in to label, import or train.`, said = "", shown = "") {
     asking ||= new Promise((resolve) => {
       const key = h("input", { id: "mm-key", type: "password", autocomplete: "current-password", required: true, value: shown });
       const wrong = h("p", { class: "mm-error", role: "alert", hidden: !said }, said);
-      const go = h("button", { class: "mm-button primary" }, "Sign in");
+      const go = h("button", { class: "mm-button primary" }, tr`Sign in`);
       const form = h("form", { onsubmit: async (e) => {
         e.preventDefault();
         go.disabled = true;
@@ -56,8 +56,8 @@
           key.select();
         }
         go.disabled = false;
-      } }, h("h4", { id: "mm-sign-in" }, "Sign in"), h("p", {}, why), hub && byHub(), h("label", { class: "mm-field", for: "mm-key" }, "Pass phrase or invitation"), key, wrong,
-        h("div", { class: "mm-row" }, go, h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Cancel")));
+      } }, h("h4", { id: "mm-sign-in" }, tr`Sign in`), h("p", {}, why), hub && byHub(), h("label", { class: "mm-field", for: "mm-key" }, tr`Pass phrase or invitation`), key, wrong,
+        h("div", { class: "mm-row" }, go, h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, tr`Cancel`)));
       const dialog = h("dialog", { class: "mm-dialog mm-signing", "aria-labelledby": "mm-sign-in", onclose: () => { dialog.remove(); asking = null; resolve(false); } }, form);
       document.body.append(dialog);
       dialog.showModal();
@@ -72,9 +72,9 @@
   function sayForWhom() {
     if (!known) return;
     for (const note of document.querySelectorAll("[data-for]")) {
-      const { for: role, does } = note.dataset, words = `${does} for ${roles[role].all}.`;
+      const { for: role, does } = note.dataset, words = tr`${tr.told(does)} for ${tr.told(roles[role].all)}.`;
       note.hidden = has(role);
-      if (!note.children.length) note.append(`${words} `, link(() => signIn(`${words} Sign in as one.`), "Sign in"));
+      if (!note.children.length) note.append(`${words} `, link(() => signIn(tr`${words} Sign in as one.`), tr`Sign in`));
     }
   }
 
@@ -92,30 +92,30 @@
     const url = new URL(made, location.href);
     return OWN.includes(url.hostname) ? here() + url.search + url.hash : url.href;
   }
-  const until = ({ expires }) => new Date(`${expires}Z`).toLocaleString(undefined, { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
+  const until = ({ expires }) => new Date(`${expires}Z`).toLocaleString(tr.locale, { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" });
   // For whom a link or a token is, what they may and until when.
   function showInvitation(made, uses) {
-    const who = uses > 1 ? `Each of ${uses} people who open` : "Whoever opens", once = uses > 1 ? "" : "once, ";
-    mm.showLink("Invitation link", linkHere(made.link), [h("h4", {}, made.name ? `An invitation for ${made.name}` : "An invitation"),
-      h("p", {}, `${who} this link may ${may(made.role)}. It can be opened ${once}until ${until(made)}. It is shown only now.`)]);
+    const who = uses > 1 ? tr`Each of ${uses} people who open` : tr`Whoever opens`, once = uses > 1 ? "" : tr`once, `;
+    mm.showLink(tr`Invitation link`, linkHere(made.link), [h("h4", {}, made.name ? tr`An invitation for ${made.name}` : tr`An invitation`),
+      h("p", {}, tr`${who} this link may ${may(made.role)}. It can be opened ${once}until ${until(made)}. It is shown only now.`)]);
   }
   function showToken(made) {
     const curl = `curl ${here()}gradio_api/run/label_counts \\\n  -H "Authorization: Bearer TOKEN" \\\n  -H "Content-Type: application/json" -d '{"data": []}'`;
     const client = `client = Client("${here()}", headers={"Authorization": "Bearer TOKEN"})`;
-    mm.showLink("Token", made.key, [h("h4", {}, made.name ? `A token for ${made.name}` : "A token"),
-      h("p", {}, `A script that sends this token may ${may(made.role)}, until ${until(made)}. It is shown only now.`)],
-    [h("p", { class: "mm-hint" }, "With curl, and with gradio_client:"), h("pre", { class: "mm-example" }, curl), h("pre", { class: "mm-example" }, client)]);
+    mm.showLink(tr`Token`, made.key, [h("h4", {}, made.name ? tr`A token for ${made.name}` : tr`A token`),
+      h("p", {}, tr`A script that sends this token may ${may(made.role)}, until ${until(made)}. It is shown only now.`)],
+    [h("p", { class: "mm-hint" }, tr`With curl, and with gradio_client:`), h("pre", { class: "mm-example" }, curl), h("pre", { class: "mm-example" }, client)]);
   }
   const DAYS = { invite: 7, make_token: 30 };  // for which a key can be used, unless told otherwise
   async function invite() {
     const field = (words, input) => h("label", { class: "mm-field" }, words, " ", input);
     const number = (value, max) => h("input", { type: "number", min: 1, max, value, required: true });
-    const kind = h("select", { "aria-label": "For" }, h("option", { value: "invite" }, "people, by a link"), h("option", { value: "make_token" }, "a script, by a token"));
-    const role = h("select", { "aria-label": "May" }, ROLES.slice(1).map((name) => h("option", { value: name }, may(name))));
-    const name = h("input", { maxlength: 100, placeholder: "Their labels bear it" });
-    const uses = number(1, 1000), people = field("How many people", uses), days = number(DAYS.invite, 366);
+    const kind = h("select", { "aria-label": tr`For` }, h("option", { value: "invite" }, tr`people, by a link`), h("option", { value: "make_token" }, tr`a script, by a token`));
+    const role = h("select", { "aria-label": tr`May` }, ROLES.slice(1).map((name) => h("option", { value: name }, may(name))));
+    const name = h("input", { maxlength: 100, placeholder: tr`Their labels bear it` });
+    const uses = number(1, 1000), people = field(tr`How many people`, uses), days = number(DAYS.invite, 366);
     kind.onchange = () => { people.hidden = kind.value !== "invite"; days.value = DAYS[kind.value]; };
-    if (!(await confirm("Who may do more than look?", "Make it", [field("For", kind), field("Who has it may", role), field("Name", name), people, field("For how many days", days)]))) return;
+    if (!(await confirm(tr`Who may do more than look?`, tr`Make it`, [field(tr`For`, kind), field(tr`Who has it may`, role), field(tr`Name`, name), people, field(tr`For how many days`, days)]))) return;
     const asked = { role: role.value, name: name.value, days: Number(days.value) };
     try {
       if (kind.value === "invite") showInvitation(await api("invite", { ...asked, uses: Number(uses.value) }), Number(uses.value));
@@ -133,8 +133,8 @@
     drawn = now;
     hub = you.hub;
     box.hidden = you.alone;
-    if (you.role === "viewer" && !you.name) return box.replaceChildren(h("button", { class: "mm-button", type: "button", onclick: () => signIn() }, "Sign in"));
-    box.replaceChildren(h("span", { title: told(you) }, [you.name, you.role].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link(invite, "Invite"), link(() => mm.showPeople(), "People")] : []), link(signOut, "Sign out"));
+    if (you.role === "viewer" && !you.name) return box.replaceChildren(h("button", { class: "mm-button", type: "button", onclick: () => signIn() }, tr`Sign in`));
+    box.replaceChildren(h("span", { title: told(you) }, [you.name, tr.told(you.role)].filter(Boolean).join(" · ")), ...(you.role === "owner" ? [link(invite, tr`Invite`), link(() => mm.showPeople(), tr`People`)] : []), link(signOut, tr`Sign out`));
   });
 
   // Whether a link is the one by which one is in already.
@@ -147,11 +147,11 @@
     history.replaceState(null, "", location.pathname + location.search);
     const you = known || await new Promise((told) => addEventListener("mm-status", ({ detail }) => told(detail.you), { once: true }));
     const somebody = you.alone || you.role !== "viewer" || you.name;
-    const who = you.name || you.role;
-    if (somebody && (await isOwn(key))) return toast(`You are signed in already, as ${who}.`);
-    const now = somebody ? ` You are signed in as ${who}, and no longer by that.` : "";
-    if ((asks || somebody) && !(await confirm(`Sign in by this link?${now}`, "Sign in"))) return;
-    open(key).catch((e) => signIn("By this link nobody is signed in now.", e.message, key));
+    const who = you.name || tr.told(you.role);
+    if (somebody && (await isOwn(key))) return toast(tr`You are signed in already, as ${who}.`);
+    const now = somebody ? tr` You are signed in as ${who}, and no longer by that.` : "";
+    if ((asks || somebody) && !(await confirm(tr`Sign in by this link?${now}`, tr`Sign in`))) return;
+    open(key).catch((e) => signIn(tr`By this link nobody is signed in now.`, e.message, key));
   }
   addEventListener("hashchange", () => openLink(true));
   openLink(false);

@@ -1,7 +1,7 @@
 /* A recording on a time line: its waveform from peaks computed on the server, words that play when clicked and whose
    borders can be dragged. The browser streams the sound and never holds the whole of it. */
 mm.medium = (item, alt, span = null) => mm.task.modality.player === "wave"
-  ? mm.h("button", { class: "mm-play", type: "button", title: `Play: ${alt}`, "aria-label": `Play: ${alt}`, onclick: (e) => { e.preventDefault(); e.stopPropagation(); mm.playOnce(item); } }, "▶")
+  ? mm.h("button", { class: "mm-play", type: "button", title: tr`Play: ${alt}`, "aria-label": tr`Play: ${alt}`, onclick: (e) => { e.preventDefault(); e.stopPropagation(); mm.playOnce(item); } }, "▶")
   : mm.h("img", { src: span && span.start !== null && span.start !== undefined ? `mmdemo/frame/${item}?t=${((span.start + span.end) / 2).toFixed(2)}` : mm.thumb(item), alt, loading: "lazy" });
 mm.playOnce = (() => {
   let audio = null;
@@ -10,7 +10,7 @@ mm.playOnce = (() => {
     audio = new Audio(`mmdemo/sound/${item}`);
     const one = audio, go = () => { one.currentTime = start || 0; one.play().catch(() => {}); }, box = mm.h("span");
     one.onerror = async () => {
-      if (await mm.copyOf(one, box, item, "sound", "This browser cannot play the recording.")) { if (one === audio) go(); } else if (one === audio && box.textContent) mm.toast(box.textContent, true);
+      if (await mm.copyOf(one, box, item, "sound", tr`This browser cannot play the recording.`)) { if (one === audio) go(); } else if (one === audio && box.textContent) mm.toast(box.textContent, true);
     };
     go();
   };
@@ -20,13 +20,13 @@ mm.wave = (host, { onspan = null, onword = null, hint = null } = {}) => {
   const { h } = mm;
   const PEAKS_HZ = 50, HEIGHT = 132, BAR = 5, SILENT = 0.05, LEAST = 0.02;  // pixels of a bar with its gap; of the loudest
   const canvas = h("canvas", { "aria-hidden": "true" }), line = h("div", { class: "mm-words" }), head = h("i", { class: "mm-playhead" });
-  const scroll = h("div", { class: "mm-wave-scroll", tabindex: "0", role: "group", "aria-label": "Waveform" }, h("div", { class: "mm-wave-inner" }, canvas, line, head));
+  const scroll = h("div", { class: "mm-wave-scroll", tabindex: "0", role: "group", "aria-label": tr`Waveform` }, h("div", { class: "mm-wave-inner" }, canvas, line, head));
   const inner = scroll.firstChild, audio = h("audio", { preload: "metadata" });
   const clock = h("span", { class: "mm-number" }, "0:00.0"), play = h("button", { class: "mm-button primary mm-round", type: "button" });
-  const speed = h("select", { "aria-label": "Speed" }, [0.5, 0.75, 1, 1.5, 2].map((r) => h("option", { value: r, selected: r === 1 }, `${r}×`)));
-  const playing = (on) => { play.setAttribute("aria-label", on ? "Pause" : "Play"); play.replaceChildren(mm.icon(on ? "pause" : "play")); };
+  const speed = h("select", { "aria-label": tr`Speed` }, [0.5, 0.75, 1, 1.5, 2].map((r) => h("option", { value: r, selected: r === 1 }, `${r}×`)));
+  const playing = (on) => { play.setAttribute("aria-label", on ? tr`Pause` : tr`Play`); play.replaceChildren(mm.icon(on ? "pause" : "play")); };
   playing(false);
-  const zooms = [["minus", 0.5], ["plus", 2]].map(([sign, by]) => h("button", { class: "mm-button mm-bare", type: "button", "aria-label": by > 1 ? "Zoom in" : "Zoom out", onclick: () => zoom(by) }, mm.icon(sign)));
+  const zooms = [["minus", 0.5], ["plus", 2]].map(([sign, by]) => h("button", { class: "mm-button mm-bare", type: "button", "aria-label": by > 1 ? tr`Zoom in` : tr`Zoom out`, onclick: () => zoom(by) }, mm.icon(sign)));
   const bar = h("div", { class: "mm-row mm-wave-bar" }, play, clock, speed, hint, h("span", { class: "mm-zoom" }, zooms), audio);
   const copying = h("div", { class: "mm-progress mm-copying", hidden: true });
   host.replaceChildren(scroll, bar, copying);
@@ -49,7 +49,7 @@ mm.wave = (host, { onspan = null, onword = null, hint = null } = {}) => {
     pen.scale(ratio, ratio);
     const colours = ["--accent", "--bar-no"].map((name) => style.getPropertyValue(name));
     pen.fillStyle = style.getPropertyValue("--ink2");
-    if (!peaks) { pen.font = `13px ${style.fontFamily}`; return item && pen.fillText("Drawing the waveform…", 12, HEIGHT / 2); }
+    if (!peaks) { pen.font = `13px ${style.fontFamily}`; return item && pen.fillText(tr`Drawing the waveform…`, 12, HEIGHT / 2); }
     const now = audio.currentTime * scale;
     for (let x = -(scroll.scrollLeft % BAR); x < width; x += BAR) {
       const at = scroll.scrollLeft + x, a = Math.floor((at / scale) * PEAKS_HZ), b = Math.max(a + 1, Math.floor(((at + BAR) / scale) * PEAKS_HZ));
@@ -112,7 +112,7 @@ mm.wave = (host, { onspan = null, onword = null, hint = null } = {}) => {
   function moveHead() {
     head.style.left = `${audio.currentTime * scale}px`;
     paint();
-    clock.textContent = `${mm.clock(audio.currentTime)} of ${mm.clock(duration)}`;
+    clock.textContent = tr`${mm.clock(audio.currentTime)} of ${mm.clock(duration)}`;
     for (const box of line.children) { const w = words[box.dataset.word]; box.classList.toggle("now", !audio.paused && w.start <= audio.currentTime && audio.currentTime < w.end); }
   }
   function tick() {
@@ -134,7 +134,7 @@ mm.wave = (host, { onspan = null, onword = null, hint = null } = {}) => {
   audio.onerror = async () => {
     if (!item) return;
     play.disabled = true;
-    if (await mm.copyOf(audio, copying, item, "sound", "This browser cannot play the recording.")) wish?.();
+    if (await mm.copyOf(audio, copying, item, "sound", tr`This browser cannot play the recording.`)) wish?.();
     play.disabled = false;
   };
   play.onclick = toggle;

@@ -36,6 +36,7 @@ TABLE = (
     Served(r"/(static|assets|svelte)/.+", of_page=True),
     Served(rf"({GRADIO})?/theme\.css", of_page=True),
     Served("/mmdemo/font/[^/]+", of_page=True),
+    Served("/mmdemo/words/[^/]+", of_page=True),
     Served("/mmdemo/card", counted=True),
     Served(r"/(favicon\.ico|robots\.txt|manifest\.json|monitoring/summary)", of_page=True),
     Served(rf"{GRADIO}/(info/?|openapi\.json|startup-events|app_id/?)", counted=True),

@@ -19,7 +19,10 @@ def widget(name: str, *parts: str, about: str = "", folder: Path = FOLDER) -> gr
         folder: where they lie; those of another package lie in its own.
         about: what this one is for, where the page has several; the script sees it as `about`.
     """
-    script = "\n".join((folder / f"{one}.js").read_text(encoding="utf-8") for one in (*parts, name))
+    scripts = ((folder / f"{one}.js").read_text(encoding="utf-8") for one in (*parts, name))
+    script = "\n".join(
+        ("tr.translate(element);", *scripts)
+    )  # the template's words, before they are looked at
     return gr.HTML(
         html_template=(folder / f"{name}.html").read_text(encoding="utf-8"),
         # a scope of its own, apart from Gradio's names

@@ -10,7 +10,7 @@ function choosePicture(card, on, ranged) {
   for (const one of range) {
     if (!on) picked.delete(one.dataset.item);
     else if (picked.size < MOST_SELECTED) picked.set(one.dataset.item, one.row);
-    else { toast(`At most ${MOST_SELECTED} at once.`, true); break; }
+    else { toast(tr`At most ${MOST_SELECTED} at once.`, true); break; }
   }
   lastPicked = card.dataset.item;
   drawBulk();
@@ -18,7 +18,7 @@ function choosePicture(card, on, ranged) {
 // A result's box: Shift takes all between it and the one before.
 function selectable(card, result, rank) {
   card.row = { result, rank };
-  const box = h("input", { type: "checkbox", class: "mm-choose", "aria-label": `Select ${titleOf(result)}`, onclick: (e) => choosePicture(card, box.checked, e.shiftKey) });
+  const box = h("input", { type: "checkbox", class: "mm-choose", "aria-label": tr`Select ${titleOf(result)}`, onclick: (e) => choosePicture(card, box.checked, e.shiftKey) });
   card.prepend(box);
   return card;
 }
@@ -43,10 +43,10 @@ function drawBulk() {
   bar.hidden = !n;
   const button = (icon, words, f, more = {}) => h("button", { class: "mm-bulk-do", type: "button", onclick: attempt(f), ...more }, mm.icon(icon), h("span", {}, words));
   if (!n) return bar.replaceChildren();
-  bar.replaceChildren(h("strong", { "aria-live": "polite" }, `${n} selected`),
+  bar.replaceChildren(h("strong", { "aria-live": "polite" }, tr`${n} selected`),
     ...mm.kinds.filter((kind) => kind.sign).map((kind) => button(kind.tone, kind.title, (rows) => answerThem(rows, kind.name))),
-    button("download", "Export", (rows) => does.exportLabels(itemsOf(rows))), button("hide", "Hide", (rows) => does.hide(itemsOf(rows))), button("remove", "Remove", (rows) => does.remove(itemsOf(rows))),
-    h("button", { class: "mm-bulk-do", type: "button", "aria-label": "Select none", title: "Select none", onclick: clearBulk }, mm.icon("bad")));
+    button("download", tr`Export`, (rows) => does.exportLabels(itemsOf(rows))), button("hide", tr`Hide`, (rows) => does.hide(itemsOf(rows))), button("remove", tr`Remove`, (rows) => does.remove(itemsOf(rows))),
+    h("button", { class: "mm-bulk-do", type: "button", "aria-label": tr`Select none`, title: tr`Select none`, onclick: clearBulk }, mm.icon("bad")));
   if (had) bar.querySelector("button").focus();
 }
 const does = bulkDoes({ task: () => "image-text", clear: clearBulk, again: () => searchAgain() });

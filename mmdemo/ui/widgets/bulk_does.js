@@ -7,41 +7,41 @@ function bulkDoes({ task, clear, again }) {
 
   /* Answered: rows of { item, text, said, more }, each with its own text; what says so already is left */
   async function answer(rows, verdict) {
-    if (!(await mm.allows("annotator", "Answering is for annotators. Sign in as one."))) return;
+    if (!(await mm.allows("annotator", tr`Answering is for annotators. Sign in as one.`))) return;
     // The earlier answer stays in the log: the newer one counts, and where that is taken back the earlier one does again.
     const sent = rows.filter(({ text, said }) => text && said !== verdict).map(({ item, text, more }) => mm.save("label_result", { item, text, verdict, ...more }));
     const got = await Promise.allSettled(sent.map((one) => one.receipt)), kept = sent.filter((_, i) => got[i].status === "fulfilled");
     const refused = got.find((one) => one.status === "rejected");
     if (refused) tell(refused.reason);
     const undo = async () => { await Promise.allSettled(kept.map((one) => mm.outbox.takeBack(one).receipt)); again(); };
-    await done(kept.length ? `Saved: ${mm.many(kept.length, "answer", "answers")}` : "These are answered so already", kept.length ? undo : null);
+    await done(kept.length ? tr`Saved: ${mm.many(kept.length, "answer", "answers")}` : tr`These are answered so already`, kept.length ? undo : null);
   }
 
   /* Exported: their labels, with the files */
   async function exportLabels(items) {
-    if (!(await mm.allows("trainer", "Exporting is for trainers. Sign in as one."))) return;
-    const { formats } = await mm.api("data", { task: task() }), format = mm.h("select", { "aria-label": "Format" }, formats.map((name) => mm.h("option", { value: name }, name)));
+    if (!(await mm.allows("trainer", tr`Exporting is for trainers. Sign in as one.`))) return;
+    const { formats } = await mm.api("data", { task: task() }), format = mm.h("select", { "aria-label": tr`Format` }, formats.map((name) => mm.h("option", { value: name }, name)));
     if (formats.includes("jsonl")) format.value = "jsonl";
-    if (!(await mm.confirm(`Export the labels of ${ofItems(items.length)}, with the files.`, "Export", [mm.h("label", { class: "mm-field" }, "Format", format)]))) return;
+    if (!(await mm.confirm(tr`Export the labels of ${ofItems(items.length)}, with the files.`, tr`Export`, [mm.h("label", { class: "mm-field" }, tr`Format`, format)]))) return;
     const made = await mm.api("export", { task: task(), format: format.value, items });
     mm.h("a", { href: made.path, download: "" }).click();
-    mm.toast(`Exported ${mm.many(made.pairs, "pair", "pairs")} with ${mm.many(made.labels, "label", "labels")}.`);
+    mm.toast(tr`Exported ${mm.many(made.pairs, "pair", "pairs")} with ${mm.many(made.labels, "label", "labels")}.`);
   }
 
   /* Hidden, which can be undone, and removed, which cannot: what goes is said before */
   async function hide(items, out = true) {
-    if (!(await mm.allows("trainer", "Hiding is for trainers. Sign in as one."))) return;
+    if (!(await mm.allows("trainer", tr`Hiding is for trainers. Sign in as one.`))) return;
     const made = await mm.api(out ? "hide" : "show", { items });
-    if (out) await done(`Hidden from search and captions: ${ofItems(made.items)}. Labels count as before.`, () => hide(items, false).catch(tell));
-    else await done(`Shown again: ${ofItems(made.items)}.`);
+    if (out) await done(tr`Hidden from search and captions: ${ofItems(made.items)}. Labels count as before.`, () => hide(items, false).catch(tell));
+    else await done(tr`Shown again: ${ofItems(made.items)}.`);
   }
   async function remove(items) {
-    if (!(await mm.allows("owner", "Removing is for the owner. Sign in as one."))) return;
+    if (!(await mm.allows("owner", tr`Removing is for the owner. Sign in as one.`))) return;
     const would = await mm.api("remove", { items, dry_run: true });
-    const labels = would.labels ? ` ${mm.many(would.labels, "label stays", "labels stay")} in the log, and count for nothing any more.` : "";
-    if (!(await mm.confirm(`Remove ${ofItems(would.items)} and ${mm.many(would.pairs, "pair", "pairs")}? The files go from the disk.${labels} This cannot be undone; Hide can.`, "Remove"))) return;
+    const labels = would.labels ? tr` ${mm.many(would.labels, "label stays", "labels stay")} in the log, and count for nothing any more.` : "";
+    if (!(await mm.confirm(tr`Remove ${ofItems(would.items)} and ${mm.many(would.pairs, "pair", "pairs")}? The files go from the disk.${labels} This cannot be undone; Hide can.`, tr`Remove`))) return;
     const made = await mm.api("remove", { items });
-    await done(`Removed ${ofItems(made.items)}.${made.done ? "" : " Some files go in a minute."}`);
+    await done(tr`Removed ${ofItems(made.items)}.${made.done ? "" : tr` Some files go in a minute.`}`);
   }
   return { answer, exportLabels, hide, remove };
 }

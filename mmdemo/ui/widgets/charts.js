@@ -2,7 +2,7 @@ const { h, api, poll, poke, seconds, svg, toast } = mm;
 const $ = (selector) => element.querySelector(selector);
 const signed = (v) => `${v > 0 ? "+" : ""}${v.toFixed(1)}`;
 const side = (g) => (g.low > 0 ? "up" : g.high < 0 ? "down" : "");
-const mb = (n) => (n >= 1000 ? `${(n / 1000).toFixed(1)} GB` : n >= 10 ? `${Math.round(n)} MB` : n >= 0.05 ? `${n.toFixed(1)} MB` : "under 0.1 MB");
+const mb = (n) => (n >= 1000 ? tr`${(n / 1000).toFixed(1)} GB` : n >= 10 ? tr`${Math.round(n)} MB` : n >= 0.05 ? tr`${n.toFixed(1)} MB` : tr`under 0.1 MB`);
 const row = (cells, attributes = {}) => h("tr", attributes, cells.map((c) => (c instanceof Node && c.tagName === "TD" ? c : h("td", {}, c === "" ? null : c))));
 // A table; on a narrow page each row of a wide one is a card, whose cells say their column
 function grid(heads, rows) {
@@ -13,7 +13,7 @@ const plainTable = (heads, rows) => h("div", { class: "mm-scroll" }, h("table", 
 // Where a number of a run, or of the version that it made, comes from
 const source = (s, kind, of = "") => ({ kind, of, task: s.task, ...(s.version ? { version: s.version } : { run: s.run }) });
 const figure = (value, from) => mm.number(value.toFixed(1), from);
-const gainCells = (g, from, way = side(g)) => [h("td", { class: way }, mm.number(signed(g.gain), from)), h("td", { class: "mm-faint" }, mm.number(`${signed(g.low)} to ${signed(g.high)}`, from))];
+const gainCells = (g, from, way = side(g)) => [h("td", { class: way }, mm.number(signed(g.gain), from)), h("td", { class: "mm-faint" }, mm.number(tr`${signed(g.low)} to ${signed(g.high)}`, from))];
 
 // Draws a box anew where what it shows has changed; else it stays, and with it the focus.
 function keep(box, shows, make) {
@@ -47,7 +47,7 @@ function chart(title, series, xName, unit, from, last_x = 0) {
     ...(s.dots || s.points.length === 1 ? s.points.map(([x, y]) => svg("circle", { class: `dot s${i}`, cx: X(x), cy: Y(y), r: 3 })) : [])]);
   const last = series[0].points.at(-1);
   return h("figure", { class: "mm-chart" }, h("figcaption", {}, `${title} `, last ? h("b", {}, mm.number(`${tick(last[1])}${unit}`, from)) : ""),
-    svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${title}, last ${last ? tick(last[1]) : "none"}` }, ...marks, ...bottom, ...lines));
+    svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": tr`${title}, last ${last ? tick(last[1]) : tr`none`}` }, ...marks, ...bottom, ...lines));
 }
 
 // What the views of the tab share: what is trained, the open view, errors

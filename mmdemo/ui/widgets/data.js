@@ -7,7 +7,7 @@ const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { e
 
 /* Import: the files go up one by one, then one job on the server reads them */
 const [files, folder, zip] = element.querySelectorAll("input[type=file]");
-const asTrainer = (f) => guard(async () => { if (await mm.allows("trainer", "Importing is for trainers. Sign in as one.")) f(); });
+const asTrainer = (f) => guard(async () => { if (await mm.allows("trainer", tr`Importing is for trainers. Sign in as one.`)) f(); });
 $("[data-files]").onclick = asTrainer(() => files.click());
 $("[data-folder]").onclick = asTrainer(() => folder.click());
 const picked = (input) => { const list = [...input.files].map((one) => [one, one.webkitRelativePath || one.name]); input.value = ""; return list; };
@@ -16,13 +16,13 @@ async function send(list) {  // files with their paths
   const kinds = new Set(list.map(([one]) => mm.kindOfFile(one)).filter(Boolean)), [kind] = kinds;
   if (kinds.size === 1 && kind !== mm.task.modality) {
     mm.task.set(kind.task);
-    toast(`These are ${kind.plural}: ${kind.title} is chosen for them.`);
+    toast(tr`These are ${kind.plural}: ${kind.title} is chosen for them.`);
   }
   done();
   const mine = (batch = newKey()), box = $("[data-import-state]"), [top] = list[0][1].split("/");
   try {
     for (const [i, [one, path]] of list.entries()) {
-      box.replaceChildren(bar(i / list.length, `Uploading ${i + 1} of ${list.length}`));
+      box.replaceChildren(bar(i / list.length, tr`Uploading ${i + 1} of ${list.length}`));
       await upload(one, path, mine);
       if (mine !== batch) return;  // others were taken meanwhile
     }
@@ -85,7 +85,7 @@ function importing(s) {
   $("[data-pause]").hidden = !on;
   $("[data-resume]").hidden = !waits;
   $("[data-waits]").hidden = !on && !waits;
-  if (on) { $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, `${s.phase}: ${s.done}${s.total ? ` of ${s.total}` : ""}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}`)); return; }
+  if (on) { $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, `${s.phase}: ${s.done}${s.total ? tr` of ${s.total}` : ""}${s.eta_s ? tr`, ${seconds(s.eta_s)} left` : ""}`)); return; }
   if (waits) { shownReport = ""; $("[data-import-state]").replaceChildren(bar(s.total ? s.done / s.total : 0, s.why)); return; }
   if (s.status === "over") return $("[data-import-state]").replaceChildren();  // what came of it is for who may import
   if (s.status === "none" || `${s.id} ${mm.task.name}` === shownReport) return;
@@ -93,9 +93,9 @@ function importing(s) {
   if (s.task !== mm.task.name) return $("[data-import-state]").replaceChildren();  // of another kind, under which it stands
   const r = s.report;
   $("[data-import-state]").replaceChildren(...[
-    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, `${s.stopped ? "Stopped. " : ""}Imported ${r.items} new ${mm.modalityOf(s.task)[r.items === 1 ? "noun" : "plural"]}, ${count(r.pairs, "new pair")} and ${count(r.labels, "label")} from ${s.name}.${r.known || r.skipped_rows ? ` Of ${count(r.rows || 0, "row")} ${[r.known && `${r.known} ${r.known === 1 ? "was" : "were"} here already`, r.skipped_rows && `${r.skipped_rows} ${r.skipped_rows === 1 ? "was" : "were"} skipped`].filter(Boolean).join(", ")}.` : ""}${r.outside ? ` ${r.outside} stay where they are.` : ""}`),
-    r?.items && !r.pairs ? h("p", {}, r.items === 1 ? "It came without a text: write one for it, or import a table that has one." : "They came without a text: write some for them, or import a table that has them.") : "",
-    r?.items || r?.pairs ? h("p", {}, h("button", { class: "mm-button", type: "button", onclick: guard(() => browseFrom({ what: r.pairs ? "pairs" : "items", source: s.name })) }, r.pairs || r.items !== 1 ? "Show them" : "Show it")) : "",
+    s.error ? h("p", { class: "mm-error", role: "alert" }, s.error) : h("p", { role: "status" }, tr`${s.stopped ? tr`Stopped. ` : ""}Imported ${r.items} new ${mm.modalityOf(s.task)[r.items === 1 ? "noun" : "plural"]}, ${count(r.pairs, "new pair")} and ${count(r.labels, "label")} from ${s.name}.${r.known || r.skipped_rows ? tr` Of ${count(r.rows || 0, "row")} ${[r.known && tr`${r.known} ${r.known === 1 ? "was" : "were"} here already`, r.skipped_rows && tr`${r.skipped_rows} ${r.skipped_rows === 1 ? "was" : "were"} skipped`].filter(Boolean).join(tr`, `)}.` : ""}${r.outside ? tr` ${r.outside} stay where they are.` : ""}`),
+    r?.items && !r.pairs ? h("p", {}, r.items === 1 ? tr`It came without a text: write one for it, or import a table that has one.` : tr`They came without a text: write some for them, or import a table that has them.`) : "",
+    r?.items || r?.pairs ? h("p", {}, h("button", { class: "mm-button", type: "button", onclick: guard(() => browseFrom({ what: r.pairs ? "pairs" : "items", source: s.name })) }, r.pairs || r.items !== 1 ? tr`Show them` : tr`Show it`)) : "",
     ...(r ? withoutThose(r).map((note) => h("p", { class: "mm-hint" }, note)) : []),
     ...(r ? lists(r) : [])].filter(Boolean));
   if (part === "browse") browse();
@@ -128,17 +128,17 @@ async function browseFrom({ what, state = "all", source = "" }) {
 /* Browse: pairs with their labels, or pictures, those without a pair too */
 const form = $("[data-browse]");
 const STATES = { pairs: ["labelled", "unlabelled", ...mm.kinds.map((kind) => kind.name), "hidden"], items: ["labelled", "unlabelled", "unpaired", "hidden"], imports: [] };
-const NAMES = { unpaired: "without a pair" };
+const NAMES = { unpaired: tr`without a pair` };
 function states() {
-  form.elements.state.replaceChildren(h("option", { value: "all" }, "any"), ...STATES[form.elements.what.value].map((s) => h("option", { value: s }, NAMES[s] || s)));
+  form.elements.state.replaceChildren(h("option", { value: "all" }, tr`any`), ...STATES[form.elements.what.value].map((s) => h("option", { value: s }, NAMES[s] || tr.told(s))));
   for (const box of form.querySelectorAll("[data-filter]")) box.hidden = form.elements.what.value === "imports";
-  form.elements.contains.placeholder = form.elements.what.value === "pairs" ? "words in the text" : "part of the file's name";
+  form.elements.contains.placeholder = form.elements.what.value === "pairs" ? tr`words in the text` : tr`part of the file's name`;
 }
 states();
-const card = (row, text, span, ...facts) => h("figure", { class: row.hidden ? "mm-unseen" : null }, chooser(row), h("a", { href: `?view=${mm.viewOf(mm.task.name)}&task=${mm.task.name}&item=${row.item}`, title: "Open it" }, mm.medium(row.item, text, span)),
+const card = (row, text, span, ...facts) => h("figure", { class: row.hidden ? "mm-unseen" : null }, chooser(row), h("a", { href: `?view=${mm.viewOf(mm.task.name)}&task=${mm.task.name}&item=${row.item}`, title: tr`Open it` }, mm.medium(row.item, text, span)),
   h("figcaption", {}, h("span", { class: "mm-text", title: text }, text), h("span", { class: "mm-faint" }, facts.join(" · "))));
-const pairCard = (r) => card(r, r.corrected || r.text, r, ...(r.hidden ? ["hidden"] : []), r.verdict || "unlabelled", r.split || "across the split", r.source);
-const itemCard = (r) => card(r, r.name, null, ...(r.hidden ? ["hidden"] : []), ...[r.width ? `${r.width} × ${r.height}` : r.duration ? `${r.duration.toFixed(1)} s` : null].filter(Boolean), r.pairs ? `${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : "no pair", r.source);
+const pairCard = (r) => card(r, r.corrected || r.text, r, ...(r.hidden ? [tr`hidden`] : []), tr.told(r.verdict) || tr`unlabelled`, tr.told(r.split) || tr`across the split`, tr.told(r.source));
+const itemCard = (r) => card(r, r.name, null, ...(r.hidden ? [tr`hidden`] : []), ...[r.width ? `${r.width} × ${r.height}` : r.duration ? tr`${r.duration.toFixed(1)} s` : null].filter(Boolean), r.pairs ? tr`${r.labelled} of ${r.pairs} pair${r.pairs > 1 ? "s" : ""} labelled` : tr`no pair`, tr.told(r.source));
 // What is browsed, for the address: the form as it was last asked with.
 const FILTERS = { text: "contains", only: "state", split: "split", from: "source" };
 const remember = mm.address.keep("data", element, { restore, state: () => (part === "browse" ? { part, ...told } : {}) });
@@ -154,7 +154,7 @@ async function restore(link) {
   offset = Math.max(0, Number.parseInt(link.at, 10) || 0);
   if (link.from) {
     await refresh();  // it knows the sources
-    if (![...form.elements.source.options].some((o) => o.value === link.from)) { mm.address.gone(`Nothing of the source ${link.from} is here`, "all sources are shown instead"); link = { ...link, from: "" }; }
+    if (![...form.elements.source.options].some((o) => o.value === link.from)) { mm.address.gone(tr`Nothing of the source ${link.from} is here`, tr`all sources are shown instead`); link = { ...link, from: "" }; }
   }
   for (const [name, field] of Object.entries(FILTERS)) form.elements[field].value = link[name] || (field === "state" ? "all" : "");
   choose([]);
@@ -166,7 +166,7 @@ async function browse() {
   const { what, ...values } = Object.fromEntries(new FormData(form)), turn = (browsed += 1);
   const found = (await api(what, { task: mm.task.name, ...(what === "imports" ? {} : values), offset, limit: PAGE }))[what];
   if (turn !== browsed) return;  // another was asked for meanwhile
-  $("[data-page]").textContent = found.length ? `${offset + 1} to ${offset + found.length}` : "none";
+  $("[data-page]").textContent = found.length ? tr`${offset + 1} to ${offset + found.length}` : tr`none`;
   $("[data-before]").disabled = !offset;
   $("[data-after]").disabled = found.length < PAGE;
   const bare = !found.length && what === "pairs" && !offset && !values.contains ? (await api("items", { task: mm.task.name, split: values.split, source: values.source, state: "unpaired", limit: PAGE })).items.length : 0;
@@ -176,10 +176,10 @@ async function browse() {
 }
 // That nothing fits the filters; where what came without a text does, that it is here.
 function nothing(what, bare, values) {
-  const words = what === "imports" ? "Nothing that is here was imported." : what === "pairs" ? "No pair fits these filters." : `No ${mm.task.modality.noun} fits these filters.`;
+  const words = what === "imports" ? tr`Nothing that is here was imported.` : what === "pairs" ? tr`No pair fits these filters.` : tr`No ${mm.task.modality.noun} fits these filters.`;
   if (!bare) return h("p", { class: "mm-note" }, words);
-  const { noun, plural } = mm.task.modality, are = bare === PAGE ? `${PAGE} ${plural} or more have` : bare === 1 ? `1 ${noun} has` : `${bare} ${plural} have`;
-  return h("p", { class: "mm-note" }, `${words} ${are} no text yet. `, h("button", { class: "mm-link", type: "button", onclick: guard(() => browseFrom({ what: "items", state: "unpaired", source: values.source })) }, "Show them"));
+  const { noun, plural } = mm.task.modality, are = bare === PAGE ? tr`${PAGE} ${plural} or more have` : bare === 1 ? tr`1 ${noun} has` : tr`${bare} ${plural} have`;
+  return h("p", { class: "mm-note" }, tr`${words} ${are} no text yet. `, h("button", { class: "mm-link", type: "button", onclick: guard(() => browseFrom({ what: "items", state: "unpaired", source: values.source })) }, tr`Show them`));
 }
 form.elements.what.onchange = () => { choose([]); states(); offset = 0; guard(browse)(); };
 $("[data-browse]").onsubmit = (e) => { e.preventDefault(); offset = 0; guard(browse)(); };
@@ -188,7 +188,7 @@ $("[data-after]").onclick = guard(() => { offset += PAGE; return browse(); });
 
 /* Export, back up, restore */
 const fetchFile = (box, answer, text) => {
-  const link = h("a", { class: "mm-link", href: answer.path, download: "" }, "Download it again");
+  const link = h("a", { class: "mm-link", href: answer.path, download: "" }, tr`Download it again`);
   box.replaceChildren(h("span", {}, `${text} `), link);
   link.click();
 };
@@ -196,50 +196,50 @@ const wanted = () => ({ task: mm.task.name, format: $("[data-format]").value, ev
 async function foresee() {  // what a format is and cannot carry is said before
   const asked = wanted(), r = await api("export_preview", asked);
   if (JSON.stringify(asked) !== JSON.stringify(wanted())) return;  // another was chosen meanwhile
-  const lost = r.leaves_out.length ? `This format leaves out: ${r.leaves_out.join("; ")}.` : "Nothing is left out.";
-  $("[data-foreseen]").textContent = `${r.about[0].toUpperCase()}${r.about.slice(1)}, of ${count(r.pairs, "pair")} with ${count(r.labels, "label")}. ${lost}${r.removed ? ` ${count(r.removed, "label")} on what was removed stand in removed.log.` : ""}`;
+  const lost = r.leaves_out.length ? tr`This format leaves out: ${r.leaves_out.join("; ")}.` : tr`Nothing is left out.`;
+  $("[data-foreseen]").textContent = tr`${r.about[0].toUpperCase()}${r.about.slice(1)}, of ${count(r.pairs, "pair")} with ${count(r.labels, "label")}. ${lost}${r.removed ? tr` ${count(r.removed, "label")} on what was removed stand in removed.log.` : ""}`;
 }
 $("[data-format]").onchange = $("[data-every]").onchange = guard(() => { $("[data-export-state]").replaceChildren(); return foresee(); });
 $("[data-export]").onclick = guard(async () => {
   const box = $("[data-export-state]");
-  box.textContent = "Exporting…";
-  try { const r = await api("export", wanted()); fetchFile(box, r, `${r.pairs} pairs, ${r.labels} labels.`); } catch (e) { box.textContent = ""; throw e; }
+  box.textContent = tr`Exporting…`;
+  try { const r = await api("export", wanted()); fetchFile(box, r, tr`${r.pairs} pairs, ${r.labels} labels.`); } catch (e) { box.textContent = ""; throw e; }
 });
 $("[data-backup]").onclick = guard(async () => {
   const box = $("[data-backup-state]");
-  box.textContent = "Packing…";
-  try { const r = await api("backup", { with_outside: $("[data-with-outside] input").checked }); fetchFile(box, r, `${(r.bytes / 1e6).toFixed(1)} MB.${r.outside ? ` ${r.outside} files that stay where they are, are not in it.` : ""}`); } catch (e) { box.textContent = ""; throw e; }
+  box.textContent = tr`Packing…`;
+  try { const r = await api("backup", { with_outside: $("[data-with-outside] input").checked }); fetchFile(box, r, tr`${(r.bytes / 1e6).toFixed(1)} MB.${r.outside ? tr` ${r.outside} files that stay where they are, are not in it.` : ""}`); } catch (e) { box.textContent = ""; throw e; }
 });
-const OWNERS = "Restoring is for the owner.";
-$("[data-restore]").onclick = guard(async () => { if (await mm.allows("owner", `${OWNERS} Sign in as one.`)) zip.click(); else error(OWNERS); });
+const OWNERS = tr`Restoring is for the owner.`;
+$("[data-restore]").onclick = guard(async () => { if (await mm.allows("owner", tr`${OWNERS} Sign in as one.`)) zip.click(); else error(OWNERS); });
 zip.onchange = guard(async () => {
   const one = zip.files[0];
   zip.value = "";
   if (!one) return;
-  if (!/\.zip$/i.test(one.name)) throw new Error(`${one.name} is no backup: choose a zip that Back up has made.`);
-  if (!confirm("Replace this workspace by the backup? What is here now is kept in a folder of its own.")) return;
+  if (!/\.zip$/i.test(one.name)) throw new Error(tr`${one.name} is no backup: choose a zip that Back up has made.`);
+  if (!confirm(tr`Replace this workspace by the backup? What is here now is kept in a folder of its own.`)) return;
   const box = $("[data-backup-state]"), to = newKey();
-  box.textContent = "Restoring…";
-  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = `Restored. What was here before is a workspace of its own, ${r.kept.includes("/") ? r.kept : `backups/${r.kept} in this one`}: the last three stay.${r.lacking ? ` ${r.lacking} files are not in the backup.` : ""}${r.outside ? ` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""} Who may come in is as it was here${r.grants ? `: ${r.grants} invitations and tokens of the backup let in nobody` : ""}.`; toast("Restored."); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
+  box.textContent = tr`Restoring…`;
+  try { await upload(one, one.name, to); const r = await api("restore", { batch: to }); box.textContent = tr`Restored. What was here before is a workspace of its own, ${r.kept.includes("/") ? r.kept : tr`backups/${r.kept} in this one`}: the last three stay.${r.lacking ? tr` ${r.lacking} files are not in the backup.` : ""}${r.outside ? tr` ${r.outside} are read from folders outside: where this machine does not know one, import it again.` : ""} Who may come in is as it was here${r.grants ? tr`: ${r.grants} invitations and tokens of the backup let in nobody` : ""}.`; toast(tr`Restored.`); poke(); await browse(); await refresh(); } catch (e) { box.textContent = ""; throw e; }
 });
 // The last imports beside it, and how far each is labelled.
 function listImports(found) {
   const box = $("[data-imports]");
   box.hidden = !found.length;
-  box.querySelector("ul").replaceChildren(...found.map((one) => h("li", {}, h("b", {}, one.name), h("span", { class: "mm-fine" }, one.pairs ? `${one.labelled} of ${one.pairs} labelled` : `${count(one.items, mm.task.modality.noun, mm.task.modality.plural)} without a text`),
-    one.pairs ? h("span", { class: "mm-bar", role: "img", "aria-label": `${Math.round((100 * one.labelled) / one.pairs)} % labelled` }, h("i", { style: `width:${(100 * one.labelled) / one.pairs}%` })) : "")));
+  box.querySelector("ul").replaceChildren(...found.map((one) => h("li", {}, h("b", {}, tr.told(one.name)), h("span", { class: "mm-fine" }, one.pairs ? tr`${one.labelled} of ${one.pairs} labelled` : tr`${count(one.items, mm.task.modality.noun, mm.task.modality.plural)} without a text`),
+    one.pairs ? h("span", { class: "mm-bar", role: "img", "aria-label": tr`${Math.round((100 * one.labelled) / one.pairs)} % labelled` }, h("i", { style: `width:${(100 * one.labelled) / one.pairs}%` })) : "")));
 }
 $("[data-imports] button").onclick = guard(() => browseFrom({ what: "imports" }));
 async function refresh() {
   const d = await api("data", { task: mm.task.name });
   $("[data-place]").textContent = d.folder;
   $("[data-count]").textContent = `${count(d.items, mm.task.modality.noun, mm.task.modality.plural)}, ${count(d.pairs, "pair")}`;
-  $("[data-size]").textContent = `${d.items} ${mm.task.modality.plural}, ${d.pairs} pairs, ${d.labels} labels ever made, those that came with it too. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
-  $("[data-kinds]").replaceChildren(...d.kinds.map((kind) => h("li", {}, kind)));
+  $("[data-size]").textContent = tr`${mm.many(d.items, mm.task.modality.noun, mm.task.modality.plural)}, ${d.pairs} pairs, ${d.labels} labels ever made, those that came with it too. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;
+  $("[data-kinds]").replaceChildren(...d.kinds.map((kind) => h("li", {}, tr.told(kind))));
   $("[data-path]").hidden = $("[data-reference]").hidden = !d.paths;
   $("[data-with-outside]").hidden = !d.outside;
   const sources = $("[name=source]"), was = sources.value;
-  sources.replaceChildren(h("option", { value: "" }, "any"), ...d.sources.map((s) => h("option", { value: s }, s)));
+  sources.replaceChildren(h("option", { value: "" }, tr`any`), ...d.sources.map((s) => h("option", { value: s }, tr.told(s))));
   sources.value = was;
   const format = $("[data-format]"), chosen = format.value;
   if (format.dataset.of !== d.formats.join()) {  // a task's files have a place in some formats only

@@ -1,17 +1,18 @@
 // On a phone Gradio's row of tabs is hidden: the first ones stand at the bottom, and More opens the rest
 const { h, gradioTabs } = mm;
 const DOCKED = 4;
-const GROUPS = ["Label", "Map"];  // the tabs that a gap comes before: to try, to teach, the collection
+const GROUPS = ["Label", "Map"].map(tr.told);  // the tabs that a gap comes before: to try, to teach, the collection
 const dock = element.querySelector(".mm-dock");
 const titleOf = (tab) => tab.textContent.trim();
+const englishOf = (title) => Object.values(mm.tabTitles).find((one) => tr.told(one) === title) || title;
 function docked(tab) {
-  const icon = mm.icon(titleOf(tab).toLowerCase());
+  const icon = mm.icon(englishOf(titleOf(tab)).toLowerCase());
   return h("button", { type: "button", "data-of": titleOf(tab), onclick: () => tab.click() }, icon, titleOf(tab));
 }
 function openMore(tabs) {
   const go = (tab) => h("button", { class: "mm-button", type: "button", onclick: () => { dialog.close(); tab.click(); } }, titleOf(tab));
-  const dialog = h("dialog", { class: "mm-dialog mm-sheet", "aria-label": "More" }, tabs.map(go),
-    h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close"));
+  const dialog = h("dialog", { class: "mm-dialog mm-sheet", "aria-label": tr`More` }, tabs.map(go), ...mm.languages.row(() => dialog.close()),
+    h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, tr`Close`));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
@@ -31,7 +32,7 @@ function lay() {
     dock.dataset.names = names;
     const more = tabs.length > DOCKED + 1;
     dock.replaceChildren(...tabs.slice(0, more ? DOCKED : DOCKED + 1).map(docked),
-      ...(more ? [h("button", { type: "button", "aria-haspopup": "dialog", onclick: () => openMore(gradioTabs().slice(DOCKED)) }, mm.icon("more"), "More")] : []));
+      ...(more ? [h("button", { type: "button", "aria-haspopup": "dialog", onclick: () => openMore(gradioTabs().slice(DOCKED)) }, mm.icon("more"), tr`More`)] : []));
   }
   markCurrent();
 }

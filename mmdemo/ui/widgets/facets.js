@@ -1,7 +1,7 @@
 // What is searched among: answers and sources, each with how many pictures it leaves. Nothing chosen means all.
-const FACETS = { answers: "Answered by people", sources: "Came from" };
+const FACETS = { answers: tr`Answered by people`, sources: tr`Came from` };
 const chosen = { answers: [], sources: [] };
-const CALLED = { unlabelled: "Not yet", samples: "Samples", upload: "Uploaded here", ...Object.fromEntries(mm.kinds.map((kind) => [kind.name, kind.title])) };
+const CALLED = { unlabelled: tr`Not yet`, samples: tr`Samples`, upload: tr`Uploaded here`, ...Object.fromEntries(mm.kinds.map((kind) => [kind.name, kind.title])) };
 const filtered = () => Object.values(chosen).some((values) => values.length);
 let counted = null;  // the counts of the newest answer
 
@@ -28,21 +28,21 @@ function clearFacets() {
   searchAgain();
 }
 function facetRow(name, value, n) {
-  const said = CALLED[value] || value, on = !chosen[name].length || chosen[name].includes(value);
+  const said = CALLED[value] || tr.told(value), on = !chosen[name].length || chosen[name].includes(value);
   const box = h("input", { type: "checkbox", checked: on, "data-facet": `${name} ${value}`, onchange: () => toggle(name, value, box.checked) });
-  return h("li", {}, h("label", {}, box, h("span", { title: said }, said), h("span", { class: "mm-count" }, n.toLocaleString("en"))),
-    h("button", { class: "mm-link", type: "button", "aria-label": `${isOnly(name, value) ? "All" : `Only ${said}`}: ${FACETS[name]}`, onclick: () => only(name, value) }, isOnly(name, value) ? "all" : "only"));
+  return h("li", {}, h("label", {}, box, h("span", { title: said }, said), h("span", { class: "mm-count" }, n.toLocaleString(tr.code))),
+    h("button", { class: "mm-link", type: "button", "aria-label": `${isOnly(name, value) ? tr`All` : tr`Only ${said}`}: ${FACETS[name]}`, onclick: () => only(name, value) }, isOnly(name, value) ? tr`all` : tr`only`));
 }
 function drawFacets(facets) {
   counted = facets;
   const rail = $("[data-facets]"), had = rail.contains(document.activeElement) && document.activeElement.dataset.facet;
   rail.replaceChildren(...Object.entries(FACETS).filter(([name]) => Object.keys(facets[name]).length > 1 || chosen[name].length).map(([name, title]) => h("fieldset", { class: "mm-facet" }, h("legend", {}, title), h("ul", { role: "list" }, Object.entries(facets[name]).map(([value, n]) => facetRow(name, value, n))))),
-    filtered() ? h("button", { class: "mm-link", type: "button", onclick: clearFacets }, "Clear the filters") : "");
+    filtered() ? h("button", { class: "mm-link", type: "button", onclick: clearFacets }, tr`Clear the filters`) : "");
   if (had) rail.querySelector(`[data-facet="${CSS.escape(had)}"]`)?.focus();
   const chip = (words, on, press) => h("button", { class: "mm-chip", type: "button", "aria-pressed": String(on), onclick: press }, words);
   const sources = Object.keys(facets.sources);
   $("[data-chips]").replaceChildren(
-    h("button", { class: "mm-chip", type: "button", "aria-expanded": String(rail.classList.contains("open")), onclick: (e) => e.currentTarget.setAttribute("aria-expanded", rail.classList.toggle("open")) }, mm.icon("filter"), "Filter"),
-    chip("All", !filtered(), clearFacets), chip(CALLED.unlabelled, isOnly("answers", "unlabelled"), () => only("answers", "unlabelled")),
+    h("button", { class: "mm-chip", type: "button", "aria-expanded": String(rail.classList.contains("open")), onclick: (e) => e.currentTarget.setAttribute("aria-expanded", rail.classList.toggle("open")) }, mm.icon("filter"), tr`Filter`),
+    chip(tr`All`, !filtered(), clearFacets), chip(CALLED.unlabelled, isOnly("answers", "unlabelled"), () => only("answers", "unlabelled")),
     ...(sources.length > 1 ? sources.slice(0, 3) : []).map((source) => chip(CALLED[source] || source, isOnly("sources", source), () => only("sources", source))));
 }

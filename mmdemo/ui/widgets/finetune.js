@@ -1,9 +1,9 @@
 // The Tune view: what it learns from, the run, old and new, promote or not; and which part is open
 let run = null, data = null, known = { seconds: null }, freshly = false;  // the run shown; its data; what one would take; whether a new one is prepared though there is a result
-const WAYS = (recipe) => ({ head: "its last step only: seconds, on any computer (head)",
-  lora: { captions: "small additions to what writes (LoRA)", transcripts: "small additions to what hears (LoRA)" }[recipe] || "small additions to the whole of it (LoRA)", full: "the whole of it: wants a graphics card (full)" });
-const JOINED = { residual: () => `${noun()} and text apart, as quick search needs it (shared space)`, concatenation: () => "both together (concatenation)", "cross-attention": () => `the text looks at parts of the ${noun()} (cross-attention)`, temporal: () => "moments in their order (temporal Transformer)" };
-const LOSSES = { infonce: "not picked from many (InfoNCE)", sigmoid: "wrong pair by pair (sigmoid, SigLIP)", triplet: "further than the nearest wrong one (triplet)", matching: "fits or not (binary matching)" };
+const WAYS = (recipe) => ({ head: tr`its last step only: seconds, on any computer (head)`,
+  lora: { captions: tr`small additions to what writes (LoRA)`, transcripts: tr`small additions to what hears (LoRA)` }[recipe] || tr`small additions to the whole of it (LoRA)`, full: tr`the whole of it: wants a graphics card (full)` });
+const JOINED = { residual: () => tr`${noun()} and text apart, as quick search needs it (shared space)`, concatenation: () => tr`both together (concatenation)`, "cross-attention": () => tr`the text looks at parts of the ${noun()} (cross-attention)`, temporal: () => tr`moments in their order (temporal Transformer)` };
+const LOSSES = { infonce: tr`not picked from many (InfoNCE)`, sigmoid: tr`wrong pair by pair (sigmoid, SigLIP)`, triplet: tr`further than the nearest wrong one (triplet)`, matching: tr`fits or not (binary matching)` };
 const method = $("[name=method]"), heads = $("[name=head]"), form = $("[data-settings]");
 const options = (select, of, words) => { const key = of.map((one) => words[one] || one).join() + chosenTask(); if (select.dataset.of === key) return; select.dataset.of = key; const at = select.value; select.replaceChildren(...of.map((one) => h("option", { value: one }, words[one] || one))); if (of.includes(at)) select.value = at; };
 const goesOn = (s) => Boolean(s) && ["running", "queued"].includes(s.status);
@@ -29,22 +29,22 @@ function drawAsked(s, on) {
   drawFacts(data, first);
   if (s) drawLive(s, on);
   drawOutlook(data);
-  const why = !data.methods.length ? "" : data.missing.length ? "It needs more answers first." : "";
+  const why = !data.methods.length ? "" : data.missing.length ? tr`It needs more answers first.` : "";
   start.disabled = on || !data.methods.length || data.missing.length > 0;
-  start.textContent = on ? "Tuning…" : "Fine-tune";
-  $("[data-start-of]").textContent = why || "Everyone keeps using the old model until someone promotes the new one.";
+  start.textContent = on ? tr`Tuning…` : tr`Fine-tune`;
+  $("[data-start-of]").textContent = why || tr`Everyone keeps using the old model until someone promotes the new one.`;
 }
 function drawResult(s) {
   const ofTrust = h("section", {}), ofVersions = h("section", {}), part = (nodes) => (nodes.filter(Boolean).length ? h("section", {}, nodes) : "");
   const same = chosenTask() === "captioning" ? writtenNow(s) : sameQuestion({ changes: s.changes, old: s.parent, now: s.model, from: source(s, "retrieval", "rank") });
   $("[data-result]").replaceChildren(
-    shown ? h("div", { class: "mm-row" }, h("span", { class: "mm-small" }, `${s.run}, ${s.method}`), button("the latest run", () => { shown = ""; remember(); })) : "",
+    shown ? h("div", { class: "mm-row" }, h("span", { class: "mm-small" }, `${s.run}, ${s.method}`), button(tr`the latest run`, () => { shown = ""; remember(); })) : "",
     verdict(s),
     s.message ? h("p", { class: "mm-tell plain" }, s.message) : "",
     h("div", { class: "mm-body" },
       h("div", {}, h("div", { "data-changes": true }, part(same)), h("div", { "data-numbers": true }, part(allNumbers(s))), h("div", { "data-worth": true }, part(worth(s)))),
       h("aside", {}, ofTrust, ofVersions)));
-  if (["stopped", "failed"].includes(s.status)) $("[data-result] .mm-verdict .mm-row").append(press("Go on from where it was", () => api("resume_training", { run: s.run }), { class: "mm-button mm-plainly", "data-resume": true }));
+  if (["stopped", "failed"].includes(s.status)) $("[data-result] .mm-verdict .mm-row").append(press(tr`Go on from where it was`, () => api("resume_training", { run: s.run }), { class: "mm-button mm-plainly", "data-resume": true }));
   trust(s, ofTrust);
   line(s, ofVersions);
 }
@@ -54,17 +54,17 @@ async function trust(s, box) {
   const [now, old] = await Promise.all([s.model, s.parent].map((version) => api("version_card", { version }).catch(() => null)));
   if (!now?.reliability?.diagrams.length) return;
   const diagram = now.reliability.diagrams[0], before = old?.reliability?.diagrams[0];
-  box.append(h("h2", {}, "Can you trust its percent?"), mm.reliability({ ...diagram, facts: [] }, before), h("details", { class: "mm-more" }, h("summary", {}, "How this was measured"), mm.facts(diagram.facts)));
+  box.append(h("h2", {}, tr`Can you trust its percent?`), mm.reliability({ ...diagram, facts: [] }, before), h("details", { class: "mm-more" }, h("summary", {}, tr`How this was measured`), mm.facts(diagram.facts)));
 }
 // The versions from the first to this one, and which answers.
 async function line(s, box) {
   const { versions } = await ask("version_tree").catch(() => ({ versions: [] }));
   if (!versions.length) return;
-  const gain = (v) => (v.after === null || v.after === undefined ? "" : [", ", mm.number(signed(v.after - v.before), { task: chosenTask(), version: v.id, kind: v.score === "BLEU-4" ? "captions" : "retrieval", of: v.score }), v.certain ? "" : ", not certain"]);
-  const of = (v) => (v.method ? [mm.many(v.learned_from, "answer"), ...gain(v)] : ["as it came"]);
-  box.append(h("h2", {}, "Versions"), h("ul", { class: "mm-line-of" }, versions.map((v) => h("li", { class: v.active ? "use" : "" }, h("span", { class: "mm-o" }), h("span", {}, h("b", {}, v.id), h("span", { class: "mm-fine" }, ...of(v))),
-    v.active ? h("span", { class: "mm-tag acc" }, "in use") : v.id === s.model ? h("span", { class: "mm-tag" }, "this run") : ""))),
-    h("p", {}, button("All versions", () => show("versions"))));
+  const gain = (v) => (v.after === null || v.after === undefined ? "" : [", ", mm.number(signed(v.after - v.before), { task: chosenTask(), version: v.id, kind: v.score === "BLEU-4" ? "captions" : "retrieval", of: v.score }), v.certain ? "" : tr`, not certain`]);
+  const of = (v) => (v.method ? [mm.many(v.learned_from, "answer"), ...gain(v)] : [tr`as it came`]);
+  box.append(h("h2", {}, tr`Versions`), h("ul", { class: "mm-line-of" }, versions.map((v) => h("li", { class: v.active ? "use" : "" }, h("span", { class: "mm-o" }), h("span", {}, h("b", {}, v.id), h("span", { class: "mm-fine" }, ...of(v))),
+    v.active ? h("span", { class: "mm-tag acc" }, tr`in use`) : v.id === s.model ? h("span", { class: "mm-tag" }, tr`this run`) : ""))),
+    h("p", {}, button(tr`All versions`, () => show("versions"))));
 }
 
 // Why nothing is heard of the run.
@@ -91,7 +91,7 @@ async function refreshData() {
   $("[data-alone]").hidden = !byHead || !d.heads.find((one) => one.name === heads.value)?.fuses;
   for (const [key, hidden] of [["network", byHead], ["pairs", !byHead && !pairs], ["dropout", !byHead]]) for (const label of element.querySelectorAll(`[data-if~=${key}]`)) label.hidden = hidden;
   const changed = [...form.querySelectorAll("input, select")].some((one) => (one.type === "checkbox" ? one.checked : one.tagName === "SELECT" ? one.selectedIndex > 0 : one.value !== ""));
-  $("[data-set]").textContent = changed ? "changed" : "automatic";
+  $("[data-set]").textContent = changed ? tr`changed` : tr`automatic`;
   drawAsked(run, goesOn(run));
   if (learns && !d.missing.length) estimate(); else { clearTimeout(estimating); known = { seconds: null }; $("[data-estimate]").textContent = ""; }
 }
@@ -119,11 +119,11 @@ async function start() {
   freshly = false;
   shown = before;
   remember();
-  if (before) toast(`${id} waits for the run before it.`);
+  if (before) toast(tr`${id} waits for the run before it.`);
 }
 $("[data-start]").onclick = guard(start);
 $("[data-queue]").onclick = guard(start);
-$("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast("It stops at its next step; what it has learned is kept."); });
+$("[data-stop]").onclick = guard(async () => { await api("stop_training", { run: run.run }); toast(tr`It stops at its next step; what it has learned is kept.`); });
 $("[data-label-more]").onclick = $("[data-begin]").onclick = () => mm.openTab("Label");
 $("[data-bring]").onclick = () => mm.openTab("Data");
 $("[data-choose]").onclick = () => show("models");
@@ -136,7 +136,7 @@ const remember = mm.address.keep("fine-tune", element, {
     captioner = link.learns === "captioner";
     const all = link.run && (await ask("runs").catch(() => null));
     shown = !all || all.runs.some((r) => r.run === link.run) ? link.run || "" : "";
-    if (link.run && !shown) mm.address.gone(`The run ${link.run} of this link is not here any more`, "the latest one is shown instead");
+    if (link.run && !shown) mm.address.gone(tr`The run ${link.run} of this link is not here any more`, tr`the latest one is shown instead`);
     drawLearner();
     show(link.part || "train");
     if (open === "versions") { seenTask = chosenTask(); await look(link).catch((e) => error(e.message)); }
@@ -147,7 +147,7 @@ poll(element, 4000, async () => {
   if (open === "models") return { device: await api("device") };
   return open === "train" ? { ...await ask("training", { run: shown }), of: chosenTask() } : {};
 }, (s, e) => {
-  if (e) { lost(e.told ? e.message : "No connection. A run goes on without this page; trying again…"); return Math.max(2000, (e.after_s || 0) * 1000); }
+  if (e) { lost(e.told ? e.message : tr`No connection. A run goes on without this page; trying again…`); return Math.max(2000, (e.after_s || 0) * 1000); }
   lost("");
   if ("runs" in s) return s.runs ? 1000 : 4000;
   if (s.device) { $("[data-device]").textContent = device(s.device); return 2000; }

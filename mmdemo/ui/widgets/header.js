@@ -1,12 +1,13 @@
 const { api, address, poll, outbox } = mm;
 const line = element.querySelector(".mm-status"), notices = element.querySelector(".mm-notices");
 const shares = element.querySelector("[data-share]");
-shares.append(mm.icon("share"), h("span", {}, "Share"));
+shares.append(mm.icon("share"), h("span", {}, tr`Share`));
 shares.onclick = () => address.share();
 const model = element.querySelector("[data-model]");
 model.append(mm.icon("down"));
 mm.version.menu(model);
 mm.firstSteps.put(element.querySelector(".mm-steps"));
+mm.languages.menu(element.querySelector("[data-language]"));
 const ANSWERS_MS = 15000;  // a server that says nothing for so long is not there
 const SOON_MS = 1000;  // what waits no longer than this is nothing to speak of
 let last = null, lost = false, refused = "";  // the newest status; whether nothing answers; why the server gives none
@@ -19,42 +20,42 @@ const some = (n, word) => n && mm.many(n, word);
 function waiting() {
   const { labels, undos, state } = mine, all = labels + undos;
   if (!all || (!state && !lost && Date.now() - since < SOON_MS)) return null;
-  const what = [some(labels, "label"), some(undos, "undo")].filter(Boolean).join(" and ");
+  const what = [some(labels, "label"), some(undos, "undo")].filter(Boolean).join(tr` and `);
   const waits = all === 1 ? "waits" : "wait";
   const how = { class: "mm-dot busy", "data-waiting": true, title: mine.why || null };
   const part = (...words) => h("span", how, words);
-  if (state !== "sign-in") return part(`${what} ${waits} for the server`, ...(state ? [" · ", link(() => outbox.sendNow(), "Try now")] : []));
-  const discard = async () => { if (await mm.confirm(`Discard ${what}?`, "Discard")) outbox.discardWaiting(); };
-  return part(`${what} ${waits} until you sign in · `, link(() => outbox.signIn(), "Sign in"), " · ", link(discard, "Discard"));
+  if (state !== "sign-in") return part(tr`${what} ${waits} for the server`, ...(state ? [" · ", link(() => outbox.sendNow(), tr`Try now`)] : []));
+  const discard = async () => { if (await mm.confirm(tr`Discard ${what}?`, tr`Discard`)) outbox.discardWaiting(); };
+  return part(tr`${what} ${waits} until you sign in · `, link(() => outbox.signIn(), tr`Sign in`), " · ", link(discard, tr`Discard`));
 }
 function aside() {
   if (!mine.aside) return null;
-  return link(showAside, `${some(mine.aside, "label")} could not be stored`, { "data-aside": true });
+  return link(showAside, tr`${some(mine.aside, "label")} could not be stored`, { "data-aside": true });
 }
 function anothers() {
   if (!mine.anothers) return null;
-  const words = `${some(mine.anothers, "label")} of somebody else ${mine.anothers === 1 ? "waits" : "wait"}`;
+  const words = tr`${some(mine.anothers, "label")} of somebody else ${mine.anothers === 1 ? "waits" : "wait"}`;
   return link(showAnothers, words, { "data-anothers": true });
 }
 const notice = (...words) => h("p", {}, mm.icon("warn"), h("span", {}, ...words));
 function draw() {
   const parts = [], wait = waiting(), told = [];
-  if (lost) told.push(notice(h("b", {}, "No connection"), wait ? "" : ". Trying again…"));
+  if (lost) told.push(notice(h("b", {}, tr`No connection`), wait ? "" : tr`. Trying again…`));
   else if (refused) told.push(notice(h("span", { "data-refused": true }, refused)));
   if (last) {
     const { model, index } = last, own = mm.version.of(mm.task.name), version = own || last.version;
-    const about = [model.message, `${index.items} ${mm.task.modality.plural}`].join("\n");
+    const about = [model.message, mm.many(index.items, mm.task.modality.noun, mm.task.modality.plural)].join("\n");
     if (lost || refused) parts.push(h("span", { class: "mm-dot", title: about }, version));
     else if (model.state === "ready") parts.push(h("span", { class: index.working ? "mm-dot busy" : "mm-dot good", title: about }, version));
     else if (model.state === "failed") { parts.push(h("span", { class: "mm-dot bad" }, version)); told.push(notice(model.message)); }
     else parts.push(h("span", { class: "mm-dot busy" }, model.message));
-    if (own && own !== last.version) parts.push(h("span", { class: "mm-fine", title: `Everybody else is answered by ${last.version}` }, "for you alone"));
+    if (own && own !== last.version) parts.push(h("span", { class: "mm-fine", title: tr`Everybody else is answered by ${last.version}` }, tr`for you alone`));
     if (index.working && !lost) parts.push(h("span", { class: "mm-fine" }, index.working));
     else if (index.stale > 0 && model.state === "ready") {
-      const behind = `${Math.ceil(index.stale * 100)} % of the collection still shows the version before`;
-      parts.push(h("span", { class: "mm-fine", title: behind }, "updating the collection"));
+      const behind = tr`${Math.ceil(index.stale * 100)} % of the collection still shows the version before`;
+      parts.push(h("span", { class: "mm-fine", title: behind }, tr`updating the collection`));
     }
-    if (!last.keeping.lasting) told.push(notice(last.keeping.text));
+    if (!last.keeping.lasting) told.push(notice(tr.told(last.keeping.text)));
   }
   for (const more of [wait, aside(), anothers()].filter(Boolean)) told.push(notice(more));
   line.replaceChildren(...parts);
@@ -63,13 +64,13 @@ function draw() {
 }
 
 // What could not be stored: each with its sentence, to be saved as a file, tried again or given up.
-const of = ({ body, shown }) => `${body.verdict} “${body.text || shown?.text || body.pair}”`;
+const of = ({ body, shown }) => `${tr.told(body.verdict)} “${body.text || shown?.text || body.pair}”`;
 const said = (entry) => (entry.action === "take_back" ? "undo" : of(entry));
-const showAside = () => show(outbox.aside(), "could not be stored", outbox.discard, outbox.retry);
+const showAside = () => show(outbox.aside(), tr`could not be stored`, outbox.discard, outbox.retry);
 // What waits for somebody else can be stored: whoever sits here now is told so before they delete it.
 function showAnothers() {
   const entries = outbox.anothers();
-  show(entries, "of somebody else, who has not signed in again", () => outbox.discardAnothers(entries));
+  show(entries, tr`of somebody else, who has not signed in again`, () => outbox.discardAnothers(entries));
 }
 function show(entries, how, discard, retry) {
   const row = ({ at, body, about: _, ...entry }) => ({ made: new Date(at).toISOString(), ...entry, ...body });
@@ -79,14 +80,14 @@ function show(entries, how, discard, retry) {
   const giveUp = async () => {
     dialog.close();
     const relative = retry ? "that " : "";
-    if (await mm.confirm(`Delete ${some(entries.length, "label")} ${relative}${how}?`, "Delete")) discard();
+    if (await mm.confirm(tr`Delete ${some(entries.length, "label")} ${relative}${how}?`, tr`Delete`)) discard();
   };
   const dialog = h("dialog", { class: "mm-dialog mm-aside" },
     h("p", {}, h("strong", {}, `${some(entries.length, "label")} ${how}`)),
     h("ul", {}, entries.map((entry) => h("li", {}, said(entry), h("span", { class: "mm-faint" }, ` ${entry.why}`)))),
     h("div", { class: "mm-row" },
-      press("mm-button primary", file, "Save as a file"), retry ? button(again, "Try again") : "", button(giveUp, "Delete"),
-      button(() => dialog.close(), "Close")));
+      press("mm-button primary", file, tr`Save as a file`), retry ? button(again, tr`Try again`) : "", button(giveUp, tr`Delete`),
+      button(() => dialog.close(), tr`Close`)));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

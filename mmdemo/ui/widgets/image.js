@@ -41,12 +41,12 @@ function show(item, name = "", _ = turn()) {
   lit = "";
   for (const view of Object.keys(lights)) lights[view] = NOTHING_LIT;
   mm.brought($("[data-brought]"));
-  picture = h("img", { src: thumb(item, 1280), alt: name || "The picture" });
+  picture = h("img", { src: thumb(item, 1280), alt: name || tr`The picture` });
   const shown = picture;
   shown.addEventListener("load", () => { if (shown === picture) { stage.dataset.ground = standsOnWhite(shown) ? "white" : ""; relight(); } });
   stage.dataset.ground = "";
   stage.replaceChildren(picture, h("canvas", { "aria-hidden": "true" }));
-  stage.setAttribute("aria-label", `${name || "The picture"}. Enter chooses another one`);
+  stage.setAttribute("aria-label", tr`${name || tr`The picture`}. Enter chooses another one`);
   for (const sample of element.querySelectorAll(".mm-samples button")) sample.setAttribute("aria-pressed", sample.dataset.item === item);
   for (const box of ["[data-scores]", "[data-captions]"]) $(box).replaceChildren();
   receipts.clear();
@@ -99,7 +99,7 @@ addEventListener("paste", (e) => {
 $("[data-webcam]").onclick = async () => {
   let stream;
   try { stream = await navigator.mediaDevices.getUserMedia({ video: true }); } catch {
-    return toast("The camera is not available. Allow it in the browser, or upload a picture.", true);
+    return toast(tr`The camera is not available. Allow it in the browser, or upload a picture.`, true);
   }
   const video = h("video", { autoplay: true, muted: true, playsinline: true });
   video.srcObject = stream;
@@ -111,7 +111,7 @@ $("[data-webcam]").onclick = async () => {
     canvas.toBlob((blob) => take(blob, "webcam.png"), "image/png");
   };
   where.hidden = true;
-  stage.replaceChildren(video, h("button", { class: "mm-button primary mm-snap", type: "button", onclick: (e) => { e.stopPropagation(); snap(); } }, "Take picture"));
+  stage.replaceChildren(video, h("button", { class: "mm-button primary mm-snap", type: "button", onclick: (e) => { e.stopPropagation(); snap(); } }, tr`Take picture`));
 };
 
 /* Where the chosen text is, over the picture */
@@ -125,8 +125,8 @@ function relight() {
   where.hidden = !shines && !notes[at];
   where.querySelector(".mm-segments").hidden = !shines;
   for (const b of where.querySelectorAll("[data-mode]")) b.setAttribute("aria-pressed", b.dataset.mode === mode);
-  const sentence = !shines ? notes[at] || "" : mode === "off" ? "" : `Lit where “${of[at]}” fits`;
-  if (said.textContent !== sentence) said.replaceChildren(...(shines && sentence ? ["Lit where ", h("span", { class: "mm-text" }, `“${of[at]}”`), " fits"] : [sentence]));
+  const sentence = !shines ? notes[at] || "" : mode === "off" ? "" : tr`Lit where ${`“${of[at]}”`} fits`;
+  if (said.textContent !== sentence) said.replaceChildren(...(shines && sentence ? tr`Lit where ${h("span", { class: "mm-text" }, `“${of[at]}”`)} fits` : [sentence]));
   said.hidden = !sentence;
   said.dataset.unlit = shines ? "" : "1";
   if (!canvas) return;
@@ -153,22 +153,22 @@ const lines = textList(captions, another, { box: $("[data-scores]"), lines: $("[
 } });
 let checked = 0;  // how often it was asked
 const signs = mm.kinds.filter((kind) => kind.sign).map((kind) => kind.sign);
-const HINT = ["Pick a text to see where. Your ", ...signs.flatMap((s, i) => [i ? " and " : "", h("b", {}, s)]), " teach the model."];
+const HINT = tr`Pick a text to see where. Your ${signs.flatMap((s, i) => [i ? tr` and ` : "", h("b", {}, s)])} teach the model.`;
 function say(answer, ...hint) {
   if ($("[data-answer]").textContent !== answer) $("[data-answer]").textContent = answer;
   $("[data-hint]").replaceChildren(...hint);
 }
-function nothingChecked() { say("Does a text fit this picture?", "Write one below."); }
+function nothingChecked() { say(tr`Does a text fit this picture?`, tr`Write one below.`); }
 function align() {
   const box = $("[data-scores]"), mine = ++checked, list = lines.list(), { item } = state;
-  if (!state.item) { say("There is no picture yet", ""); return fail(box, new Error("Drop a picture anywhere on the page, or choose a sample.")); }
+  if (!state.item) { say(tr`There is no picture yet`, ""); return fail(box, new Error(tr`Drop a picture anywhere on the page, or choose a sample.`)); }
   remember();
   if (!box.querySelector("[data-score]")) {
-    say(`Checking ${many(list.length, "text", "texts")}…`, "");
+    say(tr`Checking ${many(list.length, "text", "texts")}…`, "");
     box.replaceChildren(waitingRows(list));
   }
   const ask = () => api("explain", { item, texts: list, version: state.version }).catch((e) => {
-    if (mine === checked && item === state.item) { say("Nothing was checked", ""); lights.align = NOTHING_LIT; relight(); }
+    if (mine === checked && item === state.item) { say(tr`Nothing was checked`, ""); lights.align = NOTHING_LIT; relight(); }
     throw e;
   });
   // What was asked of another picture is not drawn over this one.
@@ -185,7 +185,7 @@ function drawTexts({ scores, zones, maps, notes, model, note }) {
       change: lines.change,
     }))),
   ].filter(Boolean));
-  say(sentence(scores), ...(zones ? HINT : ["How likely they fit was not measured with this version: this is how near they lie."]));
+  say(sentence(scores), ...(zones ? HINT : [tr`How likely they fit was not measured with this version: this is how near they lie.`]));
   lights.align = { maps, notes, texts: scores.map((s) => s.text), at: -1 };
   const written = lines.written(scores.map((s) => s.text));
   if (written >= 0) { lit = String(written + 1); remember(); }
@@ -195,7 +195,7 @@ function drawTexts({ scores, zones, maps, notes, model, note }) {
 function showNear(on) {
   $("[data-scores]").classList.toggle("near", on);
   $("[data-near]").setAttribute("aria-pressed", on);
-  $("[data-near]").textContent = on ? "Hide similarity" : "Show similarity";
+  $("[data-near]").textContent = on ? tr`Hide similarity` : tr`Show similarity`;
 }
 $("[data-near]").onclick = () => { showNear(!$("[data-scores]").classList.contains("near")); remember(); };
 
@@ -226,7 +226,7 @@ async function restore(link, first) {
   if (!start) return;
   if (!first) mm.version.choose("image-text", link.version || "");
   const view = VIEWS.includes(link.view) ? link.view : "align", [sample] = start.samples;
-  const there = link.item && link.item !== state.item ? await mm.address.itemOf(link.item, "image-text", view !== "search" && sample ? "the first sample is shown instead" : "no picture is shown instead").catch((e) => { show_error(e.message); return null; }) : null;
+  const there = link.item && link.item !== state.item ? await mm.address.itemOf(link.item, "image-text", view !== "search" && sample ? tr`the first sample is shown instead` : tr`no picture is shown instead`).catch((e) => { show_error(e.message); return null; }) : null;
   const still = first ? turn.first() : turn();  // none: somebody was quicker
   if (there && still) show(there.item, there.name, still);
   else if (still && !(link.item && link.item === state.item)) {

@@ -3,13 +3,13 @@ const $ = (selector) => element.querySelector(selector);
 const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
 const LONG = 90;  // characters of a text, from which on it is set smaller
 const box = $(".mm-label"), buttons = [], verdicts = [];  // what is off without a pair; those of the kinds
-const NO_CONNECTION = "No connection.", ONLY_LOOKS = "You look only. To label, sign in.";
-const BEGIN = "Answers are saved as you give them.";
+const NO_CONNECTION = tr`No connection.`, ONLY_LOOKS = tr`You look only. To label, sign in.`;
+const BEGIN = tr`Answers are saved as you give them.`;
 let lacking = "";  // why no more pairs come now
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null, goal = null;
 // Said after the answer only: before it, it would be a hint at it.
-const WHY = { undecided: "asked because the model can’t tell", misheard: "asked because the recogniser heard other words", times: "asked because the words' times disagree", random: "drawn at random", "hard-negative": "asked with the text of another one" };
+const WHY = { undecided: tr`asked because the model can’t tell`, misheard: tr`asked because the recogniser heard other words`, times: tr`asked because the words' times disagree`, random: tr`drawn at random`, "hard-negative": tr`asked with the text of another one` };
 
 const spoken = h("div", { class: "mm-sound" });
 const wave = mm.wave(spoken, { onspan: moveSpan });
@@ -19,7 +19,7 @@ const isSound = (pair) => playerOf(pair) === "wave", isVideo = (pair) => playerO
 const screen = h("div", { class: "mm-screen" }), player = mm.player(screen, { onspan: moveSpan });
 function prepare(pair) {
   if (pair.node || isSound(pair) || isVideo(pair)) return;
-  pair.node = h("img", { src: thumb(pair.item, 1280), alt: `The ${mm.modalityOf(pair.task).noun} to label` });
+  pair.node = h("img", { src: thumb(pair.item, 1280), alt: tr`The ${mm.modalityOf(pair.task).noun} to label` });
   pair.node.decode?.().catch(() => {});
 }
 // Keep the next pairs at hand, their pictures decoded; never one that is on the screen, waiting or done.
@@ -71,9 +71,9 @@ async function showWords(pair) {
 // An edge was dragged: of a pair's own span, which goes with the label; or of a word, which is a label of its own.
 function moveSpan(word) {
   const span = { start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)) };
-  if (spanOf(current)) { current.moved = span; return receipt(`${span.start.toFixed(2)} to ${span.end.toFixed(2)} s: saved with your label`); }
+  if (spanOf(current)) { current.moved = span; return receipt(tr`${span.start.toFixed(2)} to ${span.end.toFixed(2)} s: saved with your label`); }
   save("label_result", { item: current.item, text: word.word, verdict: mm.confirms, origin: "span", ...span }).receipt.then(
-    (r) => receipt(`Label ${r.label} saved on disk: “${word.word}” from ${span.start.toFixed(2)} to ${span.end.toFixed(2)} s`), (e) => receipt(e.message, true));
+    (r) => receipt(tr`Label ${r.label} saved on disk: “${word.word}” from ${span.start.toFixed(2)} to ${span.end.toFixed(2)} s`), (e) => receipt(e.message, true));
 }
 function toggleWords() {
   if (!current || !isSound(current) || spanOf(current)) return;
@@ -101,16 +101,16 @@ function paint() {
   else player.stop();
   $(".mm-pair-text").textContent = current.text;
   $(".mm-pair-text").classList.toggle("long", current.text.length > LONG);
-  $(".mm-why").textContent = current.said ? `You said: ${titleOf(current.said)}. Another answer takes its place; Skip leaves it.` : "";
+  $(".mm-why").textContent = current.said ? tr`You said: ${titleOf(current.said)}. Another answer takes its place; Skip leaves it.` : "";
 }
 function paintNone() {
   wave.stop();
   player.stop();
   $(".mm-picture").replaceChildren();
   const skipped = finished && passed.size > 0;
-  $(".mm-pair-text").textContent = skipped ? "You skipped all that is left." : finished ? "Every pair has its answer." : lacking || "Loading…";
-  $(".mm-why").textContent = skipped ? "Look at them once more, or leave them to others." : finished ? `Import more ${mm.task.modality.plural}, or judge what a search finds.` : lacking && "More pairs come when the server answers.";
-  $("[data-go-on]").textContent = skipped ? "Show them again" : "Import more";
+  $(".mm-pair-text").textContent = skipped ? tr`You skipped all that is left.` : finished ? tr`Every pair has its answer.` : lacking || tr`Loading…`;
+  $(".mm-why").textContent = skipped ? tr`Look at them once more, or leave them to others.` : finished ? tr`Import more ${mm.task.modality.plural}, or judge what a search finds.` : lacking && tr`More pairs come when the server answers.`;
+  $("[data-go-on]").textContent = skipped ? tr`Show them again` : tr`Import more`;
   $("[data-go-on]").onclick = () => { if (skipped) offerSkipped(); else openTab("Data"); };
 }
 function offerSkipped() {
@@ -137,15 +137,15 @@ function receipt(message, bad = false, open = false) {
 // What becomes of a label or an undo until its receipt comes.
 function awaitReceipt() {
   const { labels, undos, state, why } = standing;
-  const kept = [labels && mm.many(labels, "label"), undos && mm.many(undos, "undo")].filter(Boolean).join(" and ");
-  const told = { "": "Saving…", away: `${NO_CONNECTION} ${kept} kept in this browser until the server answers.`, "sign-in": `Not stored yet: ${kept} kept in this browser until you sign in.` };
-  receipt(told[state] ?? `Not stored yet: ${kept} kept in this browser. ${why}`, false, true);
+  const kept = [labels && mm.many(labels, "label"), undos && mm.many(undos, "undo")].filter(Boolean).join(tr` and `);
+  const told = { "": tr`Saving…`, away: tr`${NO_CONNECTION} ${kept} kept in this browser until the server answers.`, "sign-in": tr`Not stored yet: ${kept} kept in this browser until you sign in.` };
+  receipt(told[state] ?? tr`Not stored yet: ${kept} kept in this browser. ${why}`, false, true);
   awaited = true;
 }
 function drawCounts() {
   if (!counts) return;
   drawGoal(goal);
-  $(".mm-label-counts").textContent = `Everybody’s answers, with those of the samples: ${mm.kinds.map((kind) => `${kind.title} ${counts[kind.name]}`).join(" · ")}`;
+  $(".mm-label-counts").textContent = tr`Everybody’s answers, with those of the samples: ${mm.kinds.map((kind) => `${kind.title} ${counts[kind.name]}`).join(" · ")}`;
 }
 // `ahead` is by how much the screen is ahead of the server: what it counts lacks what still waits.
 function shift(entry, by) {
@@ -184,7 +184,7 @@ function label(verdict, text = "") {
     entry.label = r.label;
     entry.ahead -= 1;
     const why = WHY[entry.pair.why];
-    if (!entry.undone) receipt(`Label ${r.label} saved on disk${why ? ` · it was ${why}` : ""}`);
+    if (!entry.undone) receipt(tr`Label ${r.label} saved on disk${why ? tr` · it was ${why}` : ""}`);
   }, () => { if (entry.undone) entry.ahead -= 1; else { entry.undone = true; shift(entry, -1); } drawPast(); });
   advance();
 }
@@ -215,14 +215,14 @@ async function takeBack() {
   let entry = done.filter((d) => !d.undone && d.pair.task === mm.task.name).pop();
   if (!entry) {
     entry = await earlier();
-    if (!entry) return receipt("There is nothing to take back.");
+    if (!entry) return receipt(tr`There is nothing to take back.`);
     if (entry.pair.task !== mm.task.name) return;  // another task was chosen meanwhile
     done.push(entry);
   }
   const sent = outbox.takeBack(entry);
   sent.receipt.then((r) => {
     entry.ahead = 0;
-    receipt(r.undone ? `“${entry.pair.text}”, ${titleOf(entry.verdict)}, was taken back by label ${r.label}` : entry.label ? "It is not in the collection any more." : "Taken back: it was not stored.");
+    receipt(r.undone ? tr`“${entry.pair.text}”, ${titleOf(entry.verdict)}, was taken back by label ${r.label}` : entry.label ? tr`It is not in the collection any more.` : tr`Taken back: it was not stored.`);
   }, (e) => receipt(e.message, true));
   if (!sent.kept) return;
   entry.undone = true;
@@ -256,7 +256,7 @@ field.onkeydown = (e) => { if (e.key === "Enter" && !e.isComposing) { e.preventD
 $(".mm-edit").onsubmit = (e) => {
   e.preventDefault();
   const text = field.value.trim();
-  if (!text) return receipt("The text is empty. Write what fits.", true);
+  if (!text) return receipt(tr`The text is empty. Write what fits.`, true);
   edit(false);
   label(mm.confirms, text === current?.text ? "" : text);
 };

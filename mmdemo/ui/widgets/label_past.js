@@ -45,14 +45,14 @@ async function drawPast() {
   list.replaceChildren(...all.slice(0, STRIP).map(pastNode));
   for (const one of all.slice(0, STRIP)) pastNode(one).firstChild.setAttribute("aria-current", String(Boolean(current?.said) && current.pair === one.pair.pair));
   more.hidden = !all.length;
-  more.textContent = told.length < TOLD ? `All ${all.length}` : "All";
+  more.textContent = told.length < TOLD ? tr`All ${all.length}` : tr`All`;
 }
 function showAll() {
   const all = answersGiven(), row = (one) => mm.h("li", {}, mm.h("button", { type: "button", onclick: () => { dialog.close(); reopen(one); } },
     mm.h("span", { class: "mm-past-medium" }, media(one.pair, 320)), mm.h("span", { class: "mm-text" }, one.pair.text), mm.h("span", { class: "mm-past-said" }, markOf(one.verdict), titleOf(one.verdict))));
   const dialog = mm.h("dialog", { class: "mm-dialog mm-past-answers", "aria-labelledby": "mm-answers-of", onclose: () => dialog.remove() },
-    mm.h("h4", { id: "mm-answers-of" }, "Your answers"), mm.h("p", { class: "mm-hint" }, told.length < TOLD ? "The newest first. Click one to change it." : "Your last ones, the newest first; Data has all. Click one to change it."),
-    mm.h("ul", {}, all.map(row)), mm.h("div", { class: "mm-row" }, mm.h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, "Close")));
+    mm.h("h4", { id: "mm-answers-of" }, tr`Your answers`), mm.h("p", { class: "mm-hint" }, told.length < TOLD ? tr`The newest first. Click one to change it.` : tr`Your last ones, the newest first; Data has all. Click one to change it.`),
+    mm.h("ul", {}, all.map(row)), mm.h("div", { class: "mm-row" }, mm.h("button", { class: "mm-button", type: "button", onclick: () => dialog.close() }, tr`Close`)));
   document.body.append(dialog);
   dialog.showModal();
 }

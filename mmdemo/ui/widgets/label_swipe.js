@@ -26,7 +26,7 @@ function swipe(area, answer) {
 }
 function tellSwiped(verdict) {
   clearTimeout(hiding);
-  swiped.replaceChildren(markOf(verdict), mm.h("span", {}, titleOf(verdict)), mm.h("button", { class: "mm-link", type: "button", onclick: () => { forgetSwiped(); undo(); } }, "Undo"));
+  swiped.replaceChildren(markOf(verdict), mm.h("span", {}, titleOf(verdict)), mm.h("button", { class: "mm-link", type: "button", onclick: () => { forgetSwiped(); undo(); } }, tr`Undo`));
   swiped.hidden = false;
   hiding = setTimeout(forgetSwiped, TOAST_MS);
 }

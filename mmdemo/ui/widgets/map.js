@@ -46,7 +46,7 @@ function dressed() {
   });
   atlas.dress(styles, worn);
   const rows = shown.filter(([name], k) => name && seen.has(k));
-  $("[data-legend]").replaceChildren(...rows.slice(0, 8).map(([name, look]) => h("span", {}, swatch(look), name)), ...(rows.length > 8 ? [h("span", {}, `and ${rows.length - 8} more`)] : []));
+  $("[data-legend]").replaceChildren(...rows.slice(0, 8).map(([name, look]) => h("span", {}, swatch(look), name)), ...(rows.length > 8 ? [h("span", {}, tr`and ${rows.length - 8} more`)] : []));
 }
 
 /* What lies above the points: the names of groups, what is drawn, the point in focus */

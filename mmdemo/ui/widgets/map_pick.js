@@ -145,7 +145,7 @@ async function told(rows) {
   for (let i = 0; i < lacking.length; i += MOST) for (const one of (await api("map_items", { task: mm.task.name, items: lacking.slice(i, i + MOST), query: lit })).items) known.set(one.item, one);
   return rows.map((i) => known.get(points.id(i))).filter(Boolean);
 }
-const stateOf = (one, i) => [one.verdict ? mm.kinds.find((kind) => kind.name === one.verdict)?.title.toLowerCase() || one.verdict : SAYS.none, scores && scores[i] !== UNKNOWN && measured ? mm.percent(scores[i] / PARTS) : ""].filter(Boolean).join(", ");
+const stateOf = (one, i) => [one.verdict ? mm.kinds.find((kind) => kind.name === one.verdict)?.title.toLowerCase() || one.verdict : SAYS.none, scores && scores[i] !== UNKNOWN && measured ? mm.percent(scores[i] / PARTS) : ""].filter(Boolean).join(tr`, `);
 async function tellOf(i) {
   const mine = points, [one] = await told([i]);
   if (!one || near !== i || mine !== points) return;

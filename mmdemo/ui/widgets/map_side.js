@@ -2,7 +2,7 @@
 const MOST = 500, SHOWN = 16, PAGE_OF_LIST = 60;  // of a bulk operation as the server takes it; thumbs; rows of the list
 let asking = 0;  // the timer of what is most alike to a point
 let listed = 0, drawn = 0;  // how many rows of the list are shown, 0: thumbs; the newest drawing of the side
-const itemsWord = (n) => { const { noun, plural } = mm.task.modality; return `${n.toLocaleString("en")} ${n === 1 ? noun : plural}`; };
+const itemsWord = (n) => { const { noun, plural } = mm.task.modality; return mm.many(n === 1 ? n : n.toLocaleString(tr.code), noun, plural); };
 const does = bulkDoes({ task: () => mm.task.name, clear: () => selectNone(), again: () => { known.clear(); return load(); } });
 const attempt = (f) => async () => { try { await f(); } catch (e) { mm.toast(e.message, true); } };
 const button = (icon, words, f, more = {}) => h("button", { class: "mm-button", type: "button", onclick: attempt(f), ...more }, mm.icon(icon), h("span", {}, words));
@@ -13,7 +13,7 @@ const rank = (i) => (scores[i] === UNKNOWN ? -1 : scores[i]);
 function countsOf(rows) {
   const counts = points.kinds.map(() => 0);
   for (const i of rows) counts[points.answer[i]] += 1;
-  return points.kinds.map((kind, k) => counts[k] && (kind === "unlabelled" ? SAYS.without(counts[k]) : SAYS.answered(counts[k], nameOf(kind)))).filter(Boolean).join(", ");
+  return points.kinds.map((kind, k) => counts[k] && (kind === "unlabelled" ? SAYS.without(counts[k]) : SAYS.answered(counts[k], nameOf(kind)))).filter(Boolean).join(tr`, `);
 }
 const nameOf = (kind) => mm.kinds.find((one) => one.name === kind)?.title.toLowerCase() || SAYS.kinds[kind] || kind;
 
@@ -35,7 +35,7 @@ function selectedHead(rows) {
     const all = await told(rows);
     return does.answer(all.map((one) => ({ item: one.item, text: lit || one.text, said: one.verdict, more: { origin: "search", query: lit, version: model } })), verdict);
   };
-  return [...heading(SAYS.selected(rows.length.toLocaleString("en")), countsOf(rows)),
+  return [...heading(SAYS.selected(rows.length.toLocaleString(tr.code)), countsOf(rows)),
     h("div", { class: "mm-map-acts" },
       h("p", { class: "mm-small mm-map-question" }, many ? SAYS.most(MOST) : lit ? SAYS.asked(lit) : SAYS.own),
       ...kinds.map((kind) => button(kind.tone, kind.title, () => answer(kind.name), { ...off, "data-does": kind.name })),
@@ -62,7 +62,7 @@ function scoredHead(rows) {
 }
 function groupsHead() {
   const groups = points.named.map((group, g) => ({ ...group, g })).filter((group) => group.items).sort((a, b) => b.items - a.items);
-  const row = ({ name, items, g }) => h("li", {}, h("button", { type: "button", class: "mm-map-group", onclick: () => selectGroup(g) }, swatch(GROUP_LOOK(g)), h("span", { class: name ? "mm-text" : "mm-small" }, name || SAYS.unnamed(g + 1)), h("span", { class: "mm-count" }, items.toLocaleString("en"))));
+  const row = ({ name, items, g }) => h("li", {}, h("button", { type: "button", class: "mm-map-group", onclick: () => selectGroup(g) }, swatch(GROUP_LOOK(g)), h("span", { class: name ? "mm-text" : "mm-small" }, name || SAYS.unnamed(g + 1)), h("span", { class: "mm-count" }, items.toLocaleString(tr.code))));
   return [...heading(itemsWord(points.n), matchMedia("(pointer: coarse)").matches ? SAYS.touch : SAYS.near),
     ...(groups.length > 1 ? [h("h2", {}, SAYS.groups), h("p", { class: "mm-fine" }, SAYS.named), h("ul", { class: "mm-map-groups", role: "list" }, groups.map(row))] : [])];
 }

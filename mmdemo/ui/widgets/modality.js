@@ -6,9 +6,9 @@ const stage = $(".mm-stage"), texts = $("textarea"), words = $("input[type=searc
 const state = { mode: "align", item: "", version: "" };
 let begun = null, asked = {};
 $("[data-noun]").setAttribute("aria-label", noun[0].toUpperCase() + noun.slice(1));
-stage.setAttribute("aria-label", `Drop or choose a ${noun}`);
-$(".mm-empty").textContent = `Drop a ${noun}, or choose one below`;
-$("[data-similar]").textContent = `By this ${noun}`;
+stage.setAttribute("aria-label", tr`Drop or choose a ${noun}`);
+$(".mm-empty").textContent = tr`Drop a ${noun}, or choose one below`;
+$("[data-similar]").textContent = tr`By this ${noun}`;
 
 /* The address and the views */
 const remember = mm.address.keep(about, element, { restore, state: () => ({
@@ -47,7 +47,7 @@ file.onchange = () => { if (file.files[0]) take(file.files[0]); file.value = "";
 for (const kind of ["dragover", "dragenter"]) stage.addEventListener(kind, (e) => { e.preventDefault(); stage.classList.add("over"); });
 for (const kind of ["dragleave", "drop"]) stage.addEventListener(kind, () => stage.classList.remove("over"));
 stage.addEventListener("drop", (e) => { e.preventDefault(); if (e.dataTransfer.files[0]) take(e.dataTransfer.files[0]); });
-const needed = (box) => state.item || (fail(box, new Error(`There is no ${noun} yet. Drop one on the left, or choose one below it.`)), false);
+const needed = (box) => state.item || (fail(box, new Error(tr`There is no ${noun} yet. Drop one on the left, or choose one below it.`)), false);
 
 /* Align */
 function align() {
@@ -74,15 +74,15 @@ async function look(item) {
 function search({ by: byItem = false, all = false } = {}) {
   const box = $("[data-results]"), query = words.value.trim();
   asked = { by: byItem, all };
-  if (byItem ? !needed(box) : !query) return byItem || fail(box, new Error("There is nothing to look for. Write some words."));
+  if (byItem ? !needed(box) : !query) return byItem || fail(box, new Error(tr`There is nothing to look for. Write some words.`));
   remember(true);
   const body = { task: about, k: 24, query, item: byItem ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
   return into(box, () => api("search", body), (answer) => box.replaceChildren(...[
-    legend([query && `“${query}”`, byItem && `the ${noun}`].filter(Boolean).join(" and ") + mm.answers.reordered(answer), answer.model), mm.answers.told(answer), note(answer),
+    legend([query && `“${query}”`, byItem && tr`the ${noun}`].filter(Boolean).join(tr` and `) + mm.answers.reordered(answer), answer.model), mm.answers.told(answer), note(answer),
     ...parts(answer, answer.results.map((r, i) => card(r, i + 1, query, answer.model, {
       then: () => { if (words.value.trim() === query) search(asked); },
-      openTitle: `Align this ${noun}`, open: () => look(r.item).catch((e) => fail(box, e)),
-      similarTitle: `Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search({ by: true }); } })), {
+      openTitle: tr`Align this ${noun}`, open: () => look(r.item).catch((e) => fail(box, e)),
+      similarTitle: tr`Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search({ by: true }); } })), {
       wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: !all && answer.results.length < body.k ? () => search({ by: byItem, all: true }) : null })].filter(Boolean)));
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
@@ -98,7 +98,7 @@ async function begin(link) {
   $("[data-source]").append(...start.sources.map((s) => h("option", { value: s }, s)));
   const pick = (s) => { show(s.item, s.texts[0] || s.name); if (state.mode === "search") search({ by: true }); else if (texts.value.trim()) align(); };
   $(".mm-samples").replaceChildren(...start.samples.map((s) => h("button", { type: "button", "data-item": s.item, "aria-pressed": false, title: s.texts[0] || s.name, onclick: () => pick(s) }, h("img", { src: thumb(s.item), alt: s.texts[0] || s.name }))));
-  if (!start.samples.length) $(".mm-empty").textContent = `There are no ${plural} here yet. Import some in the Data tab, or drop one.`;
+  if (!start.samples.length) $(".mm-empty").textContent = tr`There are no ${plural} here yet. Import some in the Data tab, or drop one.`;
   return start;
 }
 async function restore(link, first) {
@@ -111,7 +111,7 @@ async function restore(link, first) {
   texts.value ||= [...new Set(start.samples.flatMap((s) => s.texts.slice(0, 1)))].slice(0, 4).join("\n");
   if (seeks) { mm.answers.choose(element, link); asked = { by: Boolean(link.by), all: Boolean(link.all) }; }
   open(seeks ? "search" : "align");
-  const [sample] = start.samples, there = link.item && await mm.address.itemOf(link.item, about, sample ? "the first sample is shown instead" : `no ${noun} is shown instead`).catch((e) => { toast(e.message, true); return null; });
+  const [sample] = start.samples, there = link.item && await mm.address.itemOf(link.item, about, sample ? tr`the first sample is shown instead` : tr`no ${noun} is shown instead`).catch((e) => { toast(e.message, true); return null; });
   const shown = there || sample;
   const still = first ? turn.first() : turn();
   if (shown && still && shown.item !== state.item) show(shown.item, (!there && shown.texts[0]) || shown.name, still);

@@ -1,6 +1,6 @@
 // The Search view: the best matches, the weaker ones folded, each with what people said of it.
 const PAGE = 60;  // results at once: more than are judged by all that is known of them, so that where the good ones end is seen
-const SORTS = { best: "best first", unsure: "least certain first", newest: "newest first", name: "name" };
+const SORTS = { best: tr`best first`, unsure: tr`least certain first`, newest: tr`newest first`, name: "name" };
 let asked = {};  // by: also or only by the picture, which is item; all: whether the weaker ones are unfolded
 let target = "media", sort = "best", old = false;  // old: in the order without what people said of the answers
 let found = null;  // what is shown: the answer, with the results of all pages so far, and all that was asked: by now another picture may be shown
@@ -20,7 +20,7 @@ function find(what) {
 }
 // Words that stand there are sought too, and the button says so; without a picture it asks for one.
 function named() {
-  const button = $("[data-similar]"), by = !state.item ? "By a picture" : words.value.trim() ? "By this picture and the words" : "By this picture";
+  const button = $("[data-similar]"), by = !state.item ? tr`By a picture` : words.value.trim() ? tr`By this picture and the words` : tr`By this picture`;
   button.replaceChildren(state.item ? h("img", { src: thumb(state.item, 96), alt: "" }) : mm.icon("image"), h("span", {}, by));
   $("[data-other]").hidden = !state.item;
 }
@@ -47,8 +47,8 @@ const searchByShown = () => (asked.item && state.item && asked.item !== state.it
 function ask({ by = false, all = false }, many) {
   const box = $("[data-results]"), query = words.value.trim(), item = by ? state.item : "";
   asked = { by, all, item };
-  if (!query && !by) return fail(box, new Error("There is nothing to look for. Write some words, or search by a picture."));
-  if (by && !state.item) return fail(box, new Error("There is no picture to search by. Drop one anywhere on the page, or choose a file."));
+  if (!query && !by) return fail(box, new Error(tr`There is nothing to look for. Write some words, or search by a picture.`));
+  if (by && !state.item) return fail(box, new Error(tr`There is no picture to search by. Drop one anywhere on the page, or choose a file.`));
   remember(true);
   const what = { query, by, item, version: state.version, target, sort, old, only: { ...chosen } };
   const wait = (working) => { if (!box.querySelector(".mm-head")) box.replaceChildren(working); };
@@ -78,13 +78,13 @@ function above(results) {
 }
 function headline(results, stands) {
   const fit = results.filter((r, i) => stands[i] && r.fit !== "none"), n = fit.length, sure = fit.some((r) => r.fit === "best");
-  if (!results.length) return "Nothing is left with these filters";
-  if (byLikeness()) return found.target === "text" ? "The texts most alike" : "The pictures most alike";
-  if (!n) return "No good match";
-  return `${n === results.length && n >= PAGE ? "At least " : ""}${sure ? many(n, "good match", "good matches") : many(n, "possible match", "possible matches")}`;
+  if (!results.length) return tr`Nothing is left with these filters`;
+  if (byLikeness()) return found.target === "text" ? tr`The texts most alike` : tr`The pictures most alike`;
+  if (!n) return tr`No good match`;
+  return `${n === results.length && n >= PAGE ? tr`At least ` : ""}${sure ? many(n, "good match", "good matches") : many(n, "possible match", "possible matches")}`;
 }
 const hit = (result, rank, query, model) => selectable(mm.answers.card(result, rank, query, model, {
-  openTitle: "Align this picture",
+  openTitle: tr`Align this picture`,
   open: async () => {
     open("align");
     const still = turn(), item = await api("medium", { item: result.item, task: "image-text" });
@@ -93,7 +93,7 @@ const hit = (result, rank, query, model) => selectable(mm.answers.card(result, r
     show(item.item, item.name);
     align();
   },
-  similarTitle: "More like this picture",
+  similarTitle: tr`More like this picture`,
   similar: () => { words.value = ""; show(result.item, titleOf(result)); search({ by: true }); },
   then: () => { if (words.value.trim() === query) searchAgain(); },  // what people say of answers moves the others
 }), result, rank);
@@ -113,15 +113,15 @@ function folded(nodes, peek, what) {
 function further() {
   const { results, facets } = found.answer, total = found.target === "media" && facets ? facets.total : 0;
   if (found.over || results.length % PAGE || (total && results.length >= total)) return null;
-  const button = h("button", { class: "mm-button", type: "button", onclick: () => { button.disabled = true; showMore().catch((e) => { button.disabled = false; toast(e.message, true); }); } }, "Show more");
-  return h("p", { class: "mm-further" }, button, h("span", { class: "mm-small" }, total ? `${results.length} of ${total.toLocaleString("en")} shown` : ""));
+  const button = h("button", { class: "mm-button", type: "button", onclick: () => { button.disabled = true; showMore().catch((e) => { button.disabled = false; toast(e.message, true); }); } }, tr`Show more`);
+  return h("p", { class: "mm-further" }, button, h("span", { class: "mm-small" }, total ? tr`${results.length} of ${total.toLocaleString(tr.code)} shown` : ""));
 }
 function head(results, stands) {
-  const of = found.answer.facets?.total, by = h("select", { "aria-label": "Sort", onchange: () => { sort = by.value; searchAgain(); } }, Object.entries(SORTS).map(([name, said]) => h("option", { value: name }, said)));
+  const of = found.answer.facets?.total, by = h("select", { "aria-label": tr`Sort`, onchange: () => { sort = by.value; searchAgain(); } }, Object.entries(SORTS).map(([name, said]) => h("option", { value: name }, said)));
   by.value = found.sort;
-  const beside = [of === undefined ? "" : `of ${many(of, "picture", "pictures").replace(/\d+/, (n) => Number(n).toLocaleString("en"))}`, found.by && found.query && byLikeness() ? `like it and “${found.query}”` : ""].filter(Boolean).join(", ");
+  const beside = [of === undefined ? "" : tr`of ${many(of, "picture", "pictures").replace(/\d+/, (n) => Number(n).toLocaleString(tr.code))}`, found.by && found.query && byLikeness() ? tr`like it and “${found.query}”` : ""].filter(Boolean).join(tr`, `);
   return h("div", { class: "mm-head" }, h("h1", { "aria-live": "polite" }, headline(results, stands)), h("span", { class: "mm-small" }, beside),
-    found.target === "media" && !byLikeness() ? h("label", { class: "mm-sort" }, h("span", {}, "Sort "), by) : null);
+    found.target === "media" && !byLikeness() ? h("label", { class: "mm-sort" }, h("span", {}, tr`Sort `), by) : null);
 }
 function draw() {
   const box = $("[data-results]"), { answer, query, item } = found, { results, model } = answer, settle = moving(box);
@@ -131,8 +131,8 @@ function draw() {
     head(results, stands), mm.answers.told(answer), reordered(answer),
     best.length ? grid(best) : null,
     !weak.length && results.length ? further() : null,
-    !results.length && filtered() ? h("p", {}, h("button", { class: "mm-button", type: "button", onclick: clearFacets }, "Clear the filters")) : null,
-    weak.length ? folded(weak, found.target === "text" ? [] : results.filter((_, i) => !stands[i]), query ? `probably not ${query}` : "probably not of this picture") : null,
+    !results.length && filtered() ? h("p", {}, h("button", { class: "mm-button", type: "button", onclick: clearFacets }, tr`Clear the filters`)) : null,
+    weak.length ? folded(weak, found.target === "text" ? [] : results.filter((_, i) => !stands[i]), query ? tr`probably not ${query}` : tr`probably not of this picture`) : null,
   ].filter(Boolean));
   drawMoves();
   keepPicked();
@@ -142,16 +142,16 @@ function draw() {
 /* What people said of answers moves the others: a note, how far each has moved, and the order before it */
 function reordered({ results, ticked = 0, crossed = 0 }) {
   const order = (words, to) => h("button", { class: "mm-link", type: "button", onclick: () => { old = to; searchAgain(); } }, words);
-  if (found.old) return h("div", { class: "mm-tip mm-learned", role: "status" }, mm.icon("star"), h("span", {}, h("b", {}, "The order without people's answers.")), order("Show the new order", false));
+  if (found.old) return h("div", { class: "mm-tip mm-learned", role: "status" }, mm.icon("star"), h("span", {}, h("b", {}, tr`The order without people's answers.`)), order(tr`Show the new order`, false));
   if (!ticked && !crossed) return null;
-  const did = ticked ? `what is like the ticked moved up${crossed ? ", what is like the crossed down" : ""}` : "what was crossed moved down";
+  const did = ticked ? tr`what is like the ticked moved up${crossed ? tr`, what is like the crossed down` : ""}` : tr`what was crossed moved down`;
   const last = results.reduce((max, r) => Math.max(max, r.verdict ? r.label : 0), 0);
   return h("div", { class: "mm-tip mm-learned", role: "status" }, mm.icon("star"),
-    h("span", {}, h("b", {}, `${many(ticked + crossed, "answer")}: results reordered. `), `${capital(did)}. The answers also go to the next fine-tune.`),
-    order("Show the old order", true), last ? h("button", { class: "mm-link", type: "button", onclick: () => undoLast(last) }, "Undo") : null);
+    h("span", {}, h("b", {}, tr`${many(ticked + crossed, "answer")}: results reordered. `), tr`${capital(did)}. The answers also go to the next fine-tune.`),
+    order(tr`Show the old order`, true), last ? h("button", { class: "mm-link", type: "button", onclick: () => undoLast(last) }, tr`Undo`) : null);
 }
 function undoLast(label) {
-  mm.outbox.takeBack({ label }).receipt.then((got) => { if (got.undone) mm.saved(`Label ${got.undone} taken back by label ${got.label}`); searchAgain(); }, (e) => toast(e.message, true));
+  mm.outbox.takeBack({ label }).receipt.then((got) => { if (got.undone) mm.saved(tr`Label ${got.undone} taken back by label ${got.label}`); searchAgain(); }, (e) => toast(e.message, true));
 }
 // By how many places each has moved: the same is asked for without the answers.
 async function tellMoves(mine) {
@@ -163,7 +163,7 @@ async function tellMoves(mine) {
   drawMoves();
 }
 function drawMoves() {
-  for (const [item, up] of found.moved || []) element.querySelector(`[data-results] .mm-card[data-item="${item}"]`)?.append(h("span", { class: "mm-moved", title: `Moved ${up > 0 ? "up" : "down"} by people's answers` }, `${up > 0 ? "↑" : "↓"}${Math.abs(up)}`));
+  for (const [item, up] of found.moved || []) element.querySelector(`[data-results] .mm-card[data-item="${item}"]`)?.append(h("span", { class: "mm-moved", title: tr`Moved ${up > 0 ? tr`up` : tr`down`} by people's answers` }, `${up > 0 ? "↑" : "↓"}${Math.abs(up)}`));
 }
 // Cards go to their new places, and the focus stays where it was.
 function moving(box) {

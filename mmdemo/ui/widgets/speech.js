@@ -1,8 +1,8 @@
 const { h, api, percent, save, upload, live, poll, seconds, clock, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
-const file = $("input[type=file]"), texts = $("textarea[aria-label=Texts]"), another = $(".mm-add input"), words = $("input[type=search]"), samples = $("[data-samples]");
+const file = $("input[type=file]"), texts = $(".mm-add textarea"), another = $(".mm-add input"), words = $("input[type=search]"), samples = $("[data-samples]");
 const state = { mode: "listen", item: "", version: "" };
-const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: (w, i) => openWord(w, i), hint: h("span", { class: "mm-fine mm-keyhint" }, h("kbd", {}, "space"), " play · drag a word’s border to correct when it is said") });
+const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: (w, i) => openWord(w, i), hint: h("span", { class: "mm-fine mm-keyhint" }, h("kbd", {}, tr`space`), tr` play · drag a word’s border to correct when it is said`) });
 const SHORT_S = 60;  // so long a recording is written down unasked
 let known = null, heard = null, aligned = null, chosen = -1, wanted = "", begun = null, picked = false, asked = {};
 mm.keysOf(element, wave.keys);
@@ -22,7 +22,7 @@ function open(mode) {
 }
 for (const tab of element.querySelectorAll("[role=tab]")) tab.onclick = () => { picked = true; open(tab.dataset.view); };
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
-const needed = (box) => { if (state.item) return true; fail(box, new Error("There is no recording yet. Record one, upload one, or choose a sample.")); return false; };
+const needed = (box) => { if (state.item) return true; fail(box, new Error(tr`There is no recording yet. Record one, upload one, or choose a sample.`)); return false; };
 
 /* The recording */
 const turn = mm.turns(), line = mm.turns();  // of the recordings, and of the words on the time line
@@ -40,7 +40,7 @@ async function draw(item, autoplay, still) {
   sampled();
   const given = texts.dataset.given;
   if (given) texts.value = [...new Set([...known.texts.slice(0, 1), ...given.split("\n")])].slice(0, 3).join("\n");
-  $("[data-name]").textContent = `${known.name} · ${known.duration.toFixed(1)} s`;
+  $("[data-name]").textContent = tr`${known.name} · ${known.duration.toFixed(1)} s`;
   mm.brought($("[data-kept-of]"));
   for (const box of ["[data-scores]", "[data-progress]", "[data-about]", "[data-receipt]"]) $(box).replaceChildren();
   for (const box of ["[data-text]", "[data-after]", "[data-colours]", "[data-edit]", "[data-fix]", "[data-download]"]) $(box).hidden = true;
@@ -96,7 +96,7 @@ $("[data-record]").onclick = async () => {
   if (stopRecording) {
     const stop = stopRecording;
     stopRecording = null;
-    button.textContent = "Record";
+    button.textContent = tr`Record`;
     const wav = await stop();
     line.hidden = true;
     return take(wav, `recording-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.wav`);
@@ -109,7 +109,7 @@ $("[data-record]").onclick = async () => {
     const all = join();
     try {
       const found = (await live(all)).words, text = found.map((w) => w.word).join(" ");
-      line.textContent = `${done} ${text}`.trim() || "Listening…";
+      line.textContent = `${done} ${text}`.trim() || tr`Listening…`;
       const settled = found.filter((w) => w.end < all.length / 16000 - 2);
       if (all.length > 12 * 16000) {  // what is settled is kept, and the window starts after it
         const cut = settled.length ? Math.floor(settled.at(-1).end * 16000) : all.length - 2 * 16000;
@@ -123,16 +123,16 @@ $("[data-record]").onclick = async () => {
   try {
     stopRecording = await mm.record((part) => { held.push(part); size += part.length; if (!asking && size - asked > 1.5 * 16000 && stopRecording) listen(); });
   } catch {
-    return error("The microphone is not available. Allow it in the browser, or upload a recording.");
+    return error(tr`The microphone is not available. Allow it in the browser, or upload a recording.`);
   }
   error("");
-  button.textContent = "Stop";
+  button.textContent = tr`Stop`;
   line.hidden = false;
-  line.textContent = "Listening…";
+  line.textContent = tr`Listening…`;
 };
 
 /* What was said: the server works behind the page, and the text appears as it comes */
-const languageName = (code) => { try { return new Intl.DisplayNames(["en"], { type: "language" }).of(code); } catch { return code; } };
+const languageName = (code) => { try { return new Intl.DisplayNames([tr.code], { type: "language" }).of(code); } catch { return code; } };
 const JOINS = /^[-.,:;!?%'’)\]…]/;  // how the rest of a word begins, as in mmdemo/store/texts.py
 const SURE = 0.8, LIKELY_WRONG = 0.5;  // of a word
 const doubt = (w) => (w.corrected || w.probability >= SURE ? "" : w.probability >= LIKELY_WRONG ? "fair" : "doubtful");
@@ -144,12 +144,12 @@ function look(s) {
   const share = s.duration ? Math.min(1, s.done / s.duration) : 0;
   $("[data-stop]").hidden = !s.running;
   $("[data-transcribe]").hidden = s.running || s.complete;
-  $("[data-transcribe]").textContent = s.done ? "Go on" : "Write down what is said";
-  $("[data-progress]").replaceChildren(...(s.running ? [h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, s.done ? `${seconds(s.done)} of ${seconds(s.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""}` : "Listening…"))]
+  $("[data-transcribe]").textContent = s.done ? tr`Go on` : tr`Write down what is said`;
+  $("[data-progress]").replaceChildren(...(s.running ? [h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, s.done ? tr`${seconds(s.done)} of ${seconds(s.duration)}${s.eta_s ? tr`, ${seconds(s.eta_s)} left` : ""}` : tr`Listening…`))]
     : s.language_note ? [h("p", { class: "mm-note", role: "status", "data-language-note": true }, s.language_note)] : []));
   if (s.error) error(s.error);
   drawText();
-  $("[data-about]").textContent = s.complete && s.words.length ? [mm.many(s.words.length, "word"), s.language && languageName(s.language)].filter(Boolean).join(", ") : "";
+  $("[data-about]").textContent = s.complete && s.words.length ? [mm.many(s.words.length, "word"), s.language && languageName(s.language)].filter(Boolean).join(tr`, `) : "";
 }
 function drawText() {
   const box = $("[data-text]"), { words: said, note } = heard;
@@ -162,7 +162,7 @@ function drawText() {
   if (chosen < 0) wave.words(said);
 }
 async function transcribe() {
-  if (!state.item) return error("There is no recording yet. Record one, upload one, or choose a sample.");
+  if (!state.item) return error(tr`There is no recording yet. Record one, upload one, or choose a sample.`);
   const { item } = state;
   wanted = item;
   try { const s = await mm.patiently(() => api("transcript", { item, version: state.version, start: true })); if (item === state.item) look(s); } catch (e) { if (item === state.item) error(e.message); }
@@ -177,8 +177,8 @@ poll(element, 3000, async () => (heard?.running ? [state.item, await api("transc
   }
   return heard?.running ? 400 : 3000;
 });
-mm.menu($("[data-download]"), "Download the transcript", (box, item) => box.replaceChildren(...Object.entries({
-  srt: ["Subtitles", "SRT, for most players"], vtt: ["Subtitles for the web", "VTT"], txt: ["Plain text", "TXT"], json: ["Each word with its time", "JSON"], textgrid: ["For Praat", "TextGrid"],
+mm.menu($("[data-download]"), tr`Download the transcript`, (box, item) => box.replaceChildren(...Object.entries({
+  srt: [tr`Subtitles`, tr`SRT, for most players`], vtt: [tr`Subtitles for the web`, "VTT"], txt: [tr`Plain text`, "TXT"], json: [tr`Each word with its time`, "JSON"], textgrid: [tr`For Praat`, "TextGrid"],
 }).map(([format, [name, how]]) => item(() => download(format), h("span", {}, h("b", {}, name), h("span", { class: "mm-fine" }, how))))));
 $("[data-download]").prepend(mm.icon("download"));
 $("[data-download]").append(mm.icon("down"));
@@ -199,9 +199,9 @@ function say(sent, what, undone = () => {}) {
     if (shown()) { $("[data-receipt]").textContent = ""; undone(); }
   };
   return sent.receipt.then((r) => {
-    const told = `Label ${r.label} saved on disk: ${what}`;
+    const told = tr`Label ${r.label} saved on disk: ${what}`;
     if (!shown()) return mm.saved(told, back);
-    $("[data-receipt]").replaceChildren(`${told} · `, h("button", { class: "mm-link", type: "button", onclick: back }, "Undo"));
+    $("[data-receipt]").replaceChildren(`${told} · `, h("button", { class: "mm-link", type: "button", onclick: back }, tr`Undo`));
   }, (e) => {  // it is not stored: it is not shown as made
     if (shown()) undone();
     failed(e);
@@ -224,11 +224,11 @@ function instead(i) {
 function openWord(w, i) {
   const given = chosen >= 0, from = { kind: given ? "given-word" : "word", task: "speech-text", version: (given ? aligned : heard).model }, box = $("[data-fix]");
   const close = () => { box.hidden = true; $(`[data-said="${i}"]`)?.focus(); };
-  const shut = h("button", { class: "mm-shut", type: "button", "aria-label": "Close", onclick: close }, mm.icon("bad"));
-  const told = h("span", { "data-heard": "", role: "status" }, given ? "" : "Heard ", h("span", { class: "mm-text" }, `“${w.word}”`), ` from ${w.start.toFixed(2)} to ${w.end.toFixed(2)} s · `, w.corrected ? "corrected by people" : [mm.share(w.probability, from), " sure"]);
-  const field = h("input", { type: "text", "aria-label": "Another word", placeholder: "type…", autocomplete: "off" });
+  const shut = h("button", { class: "mm-shut", type: "button", "aria-label": tr`Close`, onclick: close }, mm.icon("bad"));
+  const told = h("span", { "data-heard": "", role: "status" }, given ? "" : tr`Heard `, h("span", { class: "mm-text" }, `“${w.word}”`), tr` from ${w.start.toFixed(2)} to ${w.end.toFixed(2)} s · `, w.corrected ? tr`corrected by people` : [mm.share(w.probability, from), tr` sure`]);
+  const field = h("input", { type: "text", "aria-label": tr`Another word`, placeholder: tr`type…`, autocomplete: "off" });
   const send = (word) => { if (word.trim()) { correctWord(i, word.trim()); close(); } };
-  const form = given ? null : h("form", { class: "mm-row", onsubmit: (e) => { e.preventDefault(); send(field.value); } }, h("span", { class: "mm-fine" }, "Should be"),
+  const form = given ? null : h("form", { class: "mm-row", onsubmit: (e) => { e.preventDefault(); send(field.value); } }, h("span", { class: "mm-fine" }, tr`Should be`),
     instead(i).map((word) => h("button", { class: "mm-chip", type: "button", onclick: () => send(word) }, word)), field);
   box.replaceChildren(h("div", { class: "mm-row" }, told, shut), ...[form].filter(Boolean));
   box.hidden = false;
@@ -240,15 +240,15 @@ function correctWord(i, word) {
   const { model } = heard;
   const put = (w, before) => { if (heard?.model === model && heard.words[i]?.word === before.word) { heard.words[i] = w; drawText(); } };  // unless it was corrected again
   put(next, was);
-  say(sent, `“${was.word}” is “${next.word}”`, () => put(was, next));
+  say(sent, tr`“${was.word}” is “${next.word}”`, () => put(was, next));
 }
 function correctSpan(word) {
-  say(save("label_result", { item: state.item, text: word.word, verdict: mm.confirms, origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), `“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
+  say(save("label_result", { item: state.item, text: word.word, verdict: mm.confirms, origin: "span", start: Number(word.start.toFixed(3)), end: Number(word.end.toFixed(3)), version: heard?.model || "" }), tr`“${word.word}” from ${word.start.toFixed(2)} to ${word.end.toFixed(2)} s`);
 }
 function confirmWhole(text) {
   const was = known.confirmed, sent = save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "transcribe", version: heard.model });
   if (sent.kept) { known.confirmed = text; $("[data-edit]").hidden = true; drawText(); }
-  say(sent, "the transcript", () => { if (known.confirmed === text) { known.confirmed = was; drawText(); } });
+  say(sent, tr`the transcript`, () => { if (known.confirmed === text) { known.confirmed = was; drawText(); } });
 }
 $("[data-correct-all]").prepend(mm.icon("good"));
 $("[data-correct]").prepend(mm.icon("edit"));
@@ -262,14 +262,14 @@ $("[data-cancel]").onclick = () => { $("[data-edit]").hidden = true; };
 $("[data-edit]").onsubmit = (e) => {
   e.preventDefault();
   const text = $("[data-edit] textarea").value.trim();
-  if (text) confirmWhole(text); else error("The text is empty. Write what is said.");
+  if (text) confirmWhole(text); else error(tr`The text is empty. Write what is said.`);
 };
 
 /* Which text was said */
 const marks = (text, { item, ...how }) => mm.answers.marks(item, text, how);
 const receipts = receiptsOf(element, () => state.item);
 const ask = (words) => { if ($("[data-answer]").textContent !== words) $("[data-answer]").textContent = words; };
-const lines = textList(texts, another, { box: $("[data-scores]"), lines: $("[data-lines]"), check: () => align(), edited: remember, rewritten: () => { if (chosen >= 0) press(-1); }, emptied: () => { ask("Which text was said?"); remember(); } });
+const lines = textList(texts, another, { box: $("[data-scores]"), lines: $("[data-lines]"), check: () => align(), edited: remember, rewritten: () => { if (chosen >= 0) press(-1); }, emptied: () => { ask(tr`Which text was said?`); remember(); } });
 // The words of a text on the waveform; pressed again, those that were heard.
 async function press(i) {
   chosen = i;
@@ -305,12 +305,12 @@ function align() {
     const silent = answer.note && answer.scores.every((s) => s.about === null);  // no number is shown that isn't one
     const rows = answer.scores.map((s, i) => {
       const marked = receipts.marks(s.text, { origin: "align", version: answer.model });
-      const more = [s.about === null || s.zone === "fits" || s.about < answer.zones.fits ? null : h("small", {}, "It is what is spoken about: ", mm.share(s.about, { kind: "about", version: answer.model }))];
+      const more = [s.about === null || s.zone === "fits" || s.about < answer.zones.fits ? null : h("small", {}, tr`It is what is spoken about: `, mm.share(s.about, { kind: "about", version: answer.model }))];
       const row = textRow(s, i, { zones: answer.zones, model: answer.model, words: SAID, kind: "said", marked, press: (at) => press(chosen === at ? -1 : at), change: lines.change, more });
       row.querySelector("[data-score]").dataset.words = s.text;
       return row;
     });
-    ask(silent ? "Nobody speaks here" : toldOf(answer.scores));
+    ask(silent ? tr`Nobody speaks here` : toldOf(answer.scores));
     box.replaceChildren(...[answer.note && h("p", { class: "mm-note", role: "status", "data-align-note": true }, answer.note), ...(silent ? [] : [axis(answer.zones, SAID), h("ul", { class: "mm-fits", role: "list" }, rows)])].filter(Boolean));
     if (silent) return;
     const written = lines.written(answer.scores.map((s) => s.text));
@@ -320,8 +320,8 @@ function align() {
 }
 const toldOf = (scores) => {
   const said = scores.filter((s) => s.zone === "fits").length, all = scores.length;
-  if (said) return all === 1 ? "This text was said" : `${said} of ${all} texts ${said === 1 ? "was" : "were"} said`;
-  return scores.some((s) => s.zone === "can't tell") ? "Which text was said? It can’t tell" : all === 1 ? "This text was not said" : "None of these texts was said";
+  if (said) return all === 1 ? tr`This text was said` : tr`${said} of ${all} texts ${said === 1 ? "was" : "were"} said`;
+  return scores.some((s) => s.zone === "can't tell") ? tr`Which text was said? It can’t tell` : all === 1 ? tr`This text was not said` : tr`None of these texts was said`;
 };
 // Of texts of which the model can't tell, the words that it did not hear.
 const LOOKED_AT = 3;
@@ -336,18 +336,18 @@ async function tellDoubts(item, scores) {
 const turnOfDoubts = mm.turns();
 
 /* Search: two probabilities are two questions; the list stands in the order of the one that is named first */
-const MEASURED = { said: "what was said first", about: "nobody says exactly this: what is spoken about first" };
+const MEASURED = { said: tr`what was said first`, about: tr`nobody says exactly this: what is spoken about first` };
 function numbers(r, version, measure) {
   if (r.probability === null) return [mm.answers.likely(r, version)];
   const one = (kind, value) => mm.share(value, { kind, version }, { class: "mm-ask" }), likely = () => mm.answers.likely(r, version), all = r.found_by === "words" && measure, sure = (kind) => (all ? likely() : one(kind, r.probability));
-  if (all && r.said < 0.5) return ["holds these words ", likely(), " · about it ", one("about", r.about)];
-  if (measure === "said") return ["said ", sure("said"), " · about it ", one("about", r.about)];
-  return measure === "about" ? ["about it ", sure("about"), " · said ", one("said", r.said)] : [likely()];
+  if (all && r.said < 0.5) return tr`holds these words ${likely()} · about it ${one("about", r.about)}`;
+  if (measure === "said") return tr`said ${sure("said")} · about it ${one("about", r.about)}`;
+  return measure === "about" ? tr`about it ${sure("about")} · said ${one("said", r.said)}` : [likely()];
 }
 function search({ by = false, find = "", all = false } = {}) {
   const box = $("[data-results]"), query = by ? "" : words.value.trim();
   asked = { by, find, all };
-  if (by ? !needed(box) : !query) return by || fail(box, new Error("There is nothing to look for. Write some words."));
+  if (by ? !needed(box) : !query) return by || fail(box, new Error(tr`There is nothing to look for. Write some words.`));
   if (by) words.value = "";
   remember(true);
   const body = { task: "speech-text", k: 12, query, item: by ? state.item : "", version: state.version, ...mm.answers.request(mm.answers.wishes(element, asked)) };
@@ -355,12 +355,12 @@ function search({ by = false, find = "", all = false } = {}) {
     const note = answer.note && !answer.results.length ? null : mm.answers.note(answer), again = query ? () => { if (words.value.trim() === query) search(asked); } : undefined;
     const more = !all && !(answer.note && !answer.results.length) && answer.results.length < body.k ? () => search({ by, find, all: true }) : null;
     const good = answer.results.filter((r) => r.fit === "best").length, silent = answer.note && !answer.results.length;
-    box.replaceChildren(...[silent ? null : h("h1", { "aria-live": "polite" }, by ? (find === "text" ? "The texts that come nearest" : "The recordings most alike") : answer.no_match || !good ? "No good match" : mm.many(good, "good match", "good matches")),
-      h("p", { class: "mm-small mm-legend" }, [body.query ? `“${body.query}”` : "by this recording", MEASURED[answer.measure]].filter(Boolean).join(" · ") + mm.answers.reordered(answer)),
+    box.replaceChildren(...[silent ? null : h("h1", { "aria-live": "polite" }, by ? (find === "text" ? tr`The texts that come nearest` : tr`The recordings most alike`) : answer.no_match || !good ? tr`No good match` : mm.many(good, "good match", "good matches")),
+      h("p", { class: "mm-small mm-legend" }, [body.query ? `“${body.query}”` : tr`by this recording`, MEASURED[answer.measure]].filter(Boolean).join(" · ") + mm.answers.reordered(answer)),
       mm.answers.told(answer), note,
       ...mm.answers.parts(answer, answer.results.map((r, i) => h("div", { class: "mm-line", "data-item": r.item },
-        body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": `Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, mm.icon("play")),
-        h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? "See whether it was said" : "Open this recording", onclick: async () => {
+        body.target === "text" ? null : h("button", { class: "mm-play", type: "button", "aria-label": tr`Play ${r.file}`, onclick: () => mm.playOnce(r.item, r.start) }, mm.icon("play")),
+        h("div", { class: "mm-caption" }, h("button", { class: "mm-pick", type: "button", title: body.target === "text" ? tr`See whether it was said` : tr`Open this recording`, onclick: async () => {
           if (body.target === "text") { texts.value = [...new Set([r.text, ...lines.list()])].join("\n"); texts.dataset.given = ""; open("listen"); return align(); }
           try { await choose(r.item, r.start === null); } catch (e) { return error(e.message); }
           if (r.item !== state.item) return;
@@ -387,7 +387,7 @@ async function restore(link, first) {
   if (given && !(first && texts.value)) { texts.value = given; texts.dataset.given = ""; }
   if (!texts.value || (!first && !given)) texts.dataset.given = texts.value = start.samples.slice(0, 3).flatMap((s) => s.texts.slice(0, 1)).join("\n");  // the sample's own comes first, until somebody writes
   if (view === "search" && !(first && words.value)) words.value = sought;
-  const sample = start.samples[0]?.item, instead = sample ? "the first sample is shown instead" : "nothing is shown instead";
+  const sample = start.samples[0]?.item, instead = sample ? tr`the first sample is shown instead` : tr`nothing is shown instead`;
   const there = !link.item || link.item === state.item || await mm.address.itemOf(link.item, "speech-text", instead).catch((e) => { error(e.message); return null; });
   const item = (there && link.item) || sample;
   if (view === "search") asked = { by: Boolean(link.by), find: link.find === "text" ? "text" : "", all: Boolean(link.all) };

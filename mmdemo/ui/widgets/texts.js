@@ -1,20 +1,20 @@
 // Texts that are compared with an item, as rows: the word of each, its percent, its bar in three zones, and its words to
 // be edited in their place. Pictures and recordings share them; `FITS` are the words of a picture, `SAID` of a recording.
 const IN_WORDS = { fits: "yes", "can't tell": "maybe", "doesn't fit": "no" };
-const FITS = { fits: "fits", "can't tell": "can't tell", "doesn't fit": "doesn't fit" };
-const SAID = { fits: "said", "can't tell": "can't tell", "doesn't fit": "not said" };
+const FITS = { fits: tr`fits`, "can't tell": tr`can't tell`, "doesn't fit": tr`doesn't fit` };
+const SAID = { fits: tr`said`, "can't tell": tr`can't tell`, "doesn't fit": tr`not said` };
 const { many } = mm;
 
 // The answer in one sentence. What the model can't tell is not said to fit, nor not to.
-function sentence(scores, noun = "picture") {
+function sentence(scores, noun = tr`picture`) {
   const all = scores.length, told = scores.filter((s) => s.zone).length;
   const fit = scores.filter((s) => s.zone === "fits").length, maybe = scores.filter((s) => s.zone === "can't tell").length;
-  if (!told) return `${many(all, "text is", "texts are")} compared with this ${noun}`;
-  if (all === 1) return fit ? `This text fits the ${noun}` : maybe ? "The model can't tell whether this text fits" : `This text doesn't fit the ${noun}`;
-  if (fit === all) return `All ${all} texts fit this ${noun}`;
-  if (fit) return `${fit} of ${all} texts ${fit === 1 ? "fits" : "fit"} this ${noun}`;
-  if (maybe === all) return "The model can't tell whether these texts fit";
-  return maybe ? "No text surely fits this " + noun : `No text fits this ${noun}`;
+  if (!told) return tr`${many(all, "text is", "texts are")} compared with this ${noun}`;
+  if (all === 1) return fit ? tr`This text fits the ${noun}` : maybe ? tr`The model can't tell whether this text fits` : tr`This text doesn't fit the ${noun}`;
+  if (fit === all) return tr`All ${all} texts fit this ${noun}`;
+  if (fit) return tr`${fit} of ${all} texts ${fit === 1 ? "fits" : "fit"} this ${noun}`;
+  if (maybe === all) return tr`The model can't tell whether these texts fit`;
+  return maybe ? tr`No text surely fits this ${noun}` : tr`No text fits this ${noun}`;
 }
 
 // The bar of a probability: cut at the limits of the words, which the server gives; between them is no number.
@@ -26,7 +26,7 @@ function scale(zone, probability, zones) {
 // The words under which the bars stand, over their zones.
 const axis = (zones, words = FITS) => h("div", { class: "mm-axis", "aria-hidden": "true" },
   h("span", { style: `grid-template-columns: minmax(max-content, ${zones.does_not}fr) minmax(max-content, ${(zones.fits - zones.does_not).toFixed(2)}fr) minmax(max-content, ${(1 - zones.fits).toFixed(2)}fr)` },
-    h("span", {}, words["doesn't fit"]), h("span", {}, words["can't tell"]), h("span", {}, words.fits)), h("span", {}, "you say"));
+    h("span", {}, words["doesn't fit"]), h("span", {}, words["can't tell"]), h("span", {}, words.fits)), h("span", {}, tr`you say`));
 
 // One text: `marked` are its marks, `press` shows where it is, `change` takes its new words, `kind` is what its percent is
 // a probability of, `more` stands below it.
@@ -34,14 +34,14 @@ function textRow(score, i, { zones, model, marked, press, change, words = FITS, 
   const { text, probability, measured, similarity, zone, doubt, note } = score, told = measured && zone !== "can't tell";
   const near = mm.number(similarity.toFixed(2).replace("-0.00", "0.00"), { kind: "similarity", version: model });
   const pick = h("button", { class: "mm-pick", type: "button", "aria-pressed": "false", onclick: () => press(i) }, h("span", { class: "mm-text" }, text));
-  const because = doubt || note || (measured && zone === "can't tell" ? why || "The model doesn't know. Your answer helps most here." : "");
+  const because = doubt || note || (measured && zone === "can't tell" ? why || tr`The model doesn't know. Your answer helps most here.` : "");
   const main = h("div", { class: "mm-fit", "data-score": i, "data-is": IN_WORDS[zone] || "" },
     pick,
     h("span", { class: "mm-says" }, words[zone] || zone, told && !doubt ? " " : null, told && !doubt ? mm.share(probability, { kind, version: model }) : null),
-    h("button", { class: "mm-edit-text", type: "button", title: "Edit this text", "aria-label": `Edit: ${text}`, onclick: () => edit() }, mm.icon("edit")),
+    h("button", { class: "mm-edit-text", type: "button", title: tr`Edit this text`, "aria-label": tr`Edit: ${text}`, onclick: () => edit() }, mm.icon("edit")),
     measured && !doubt ? scale(zone, probability, zones) : null,
     because || more ? h("small", { "data-why": "" }, because) : null,
-    more || h("span", { class: "mm-near", "data-always": !measured }, "similarity ", near));
+    more || h("span", { class: "mm-near", "data-always": !measured }, tr`similarity `, near));
   const edit = () => editText(main, text, (said) => change(i, said));
   pick.addEventListener("keydown", (e) => { if (e.key === "F2" || (e.key === "Enter" && pick.getAttribute("aria-pressed") === "true")) { e.preventDefault(); edit(); } });
   main.addEventListener("dblclick", (e) => { if (!e.target.closest(".mm-ask")) edit(); });
@@ -50,7 +50,7 @@ function textRow(score, i, { zones, model, marked, press, change, words = FITS, 
 // The words of a row in a field, in their place: Enter or leaving it saves, Escape does not.
 function editText(row, text, save) {
   if (row.querySelector("textarea")) return;
-  const pick = row.querySelector(".mm-pick"), field = h("textarea", { class: "mm-editing", rows: 1, maxlength: 2000, "aria-label": `New words for: ${text}` });
+  const pick = row.querySelector(".mm-pick"), field = h("textarea", { class: "mm-editing", rows: 1, maxlength: 2000, "aria-label": tr`New words for: ${text}` });
   let over = false;
   const grow = () => { field.style.height = "0"; field.style.height = `${field.scrollHeight + 2}px`; };
   const done = (words) => {
@@ -95,7 +95,7 @@ function textList(field, another, { box, lines, rows = [], check, emptied, edite
   function asLines(open) {
     field.hidden = !open;
     for (const node of [another, box, ...rows]) node.hidden = open;
-    lines.textContent = open ? "Show as rows" : "Edit all as lines";
+    lines.textContent = open ? tr`Show as rows` : tr`Edit all as lines`;
     lines.setAttribute("aria-pressed", open);
     if (open) field.focus();
   }
@@ -127,7 +127,7 @@ function receiptsOf(element, shown) {
   function draw() {
     const undo = [...saved.values()].pop();
     for (const line of element.querySelectorAll("[data-receipts]")) {
-      line.replaceChildren(...(saved.size ? [`Saved: ${many(saved.size, "answer", "answers")}. `, h("button", { class: "mm-link", type: "button", onclick: () => undo() }, "Undo"), line.nextSibling ? " · " : ""] : []));
+      line.replaceChildren(...(saved.size ? [tr`Saved: ${many(saved.size, "answer", "answers")}. `, h("button", { class: "mm-link", type: "button", onclick: () => undo() }, tr`Undo`), line.nextSibling ? " · " : ""] : []));
     }
   }
   const tell = (item, key) => (message, undo = null) => {

@@ -37,7 +37,7 @@ async function draw(item, still) {
   $("[data-name]").textContent = `${known.name}, ${mm.clock(known.duration, 0)}`;
   samples.value = [...samples.options].some((o) => o.value === item) ? item : "";
   for (const box of ["[data-moments]", "[data-captions]", "[data-receipt]"]) $(box).replaceChildren();
-  $("[data-summary]").textContent = "What does it show?";
+  $("[data-summary]").textContent = tr`What does it show?`;
   $("[data-after]").hidden = true;
   $("[data-describe]").hidden = false;
   remember();
@@ -62,11 +62,11 @@ function drawState(s) {
   player.strip(s.strip);
   const share = known ? Math.min(1, s.done / known.duration) : 0;
   $("[data-progress]").replaceChildren(...[
-    s.running && h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, `Looking through it: ${seconds(s.done)} of ${seconds(known.duration)}${s.eta_s ? `, ${seconds(s.eta_s)} left` : ""} `, h("button", { class: "mm-link", type: "button", onclick: () => { stopped = true; api("watch_stop", { item: state.item }).catch((e) => error(e.message)); } }, "Stop"))),
-    !s.running && !s.complete && !s.error && h("p", { class: "mm-note" }, s.estimate_s ? `Looking through ${seconds(known.duration)} of video takes about ${seconds(s.estimate_s)} here. Until then a few key frames answer. ` : "Stopped; it goes on from there. ",
-      h("button", { class: "mm-link", type: "button", "data-agree": true, onclick: agree }, s.estimate_s ? "Look through it" : "Go on")),
-    s.damaged?.length && h("p", { class: "mm-note" }, `This file is damaged ${s.damaged.slice(0, 3).map(([a, b]) => `from ${player.text(a)} to ${player.text(b)}`).join(", ")}${s.damaged.length > 3 ? ` and in ${s.damaged.length - 3} more places` : ""}. What can be read was used.`),
-    s.complete && h("p", { class: "mm-fine" }, `Whole video looked through, ${s.shots.length > 1 ? `all ${s.shots.length} shots` : "one shot"}.${s.hearing ? " Listening to what is said…" : s.said.length ? ` ${mm.many(s.said.length, "sentence")} heard.` : ""}`)].filter(Boolean));
+    s.running && h("div", { class: "mm-progress" }, h("div", { class: "mm-bar" }, h("i", { style: `width:${100 * share}%` })), h("span", {}, tr`Looking through it: ${seconds(s.done)} of ${seconds(known.duration)}${s.eta_s ? tr`, ${seconds(s.eta_s)} left` : ""} `, h("button", { class: "mm-link", type: "button", onclick: () => { stopped = true; api("watch_stop", { item: state.item }).catch((e) => error(e.message)); } }, tr`Stop`))),
+    !s.running && !s.complete && !s.error && h("p", { class: "mm-note" }, s.estimate_s ? tr`Looking through ${seconds(known.duration)} of video takes about ${seconds(s.estimate_s)} here. Until then a few key frames answer. ` : tr`Stopped; it goes on from there. `,
+      h("button", { class: "mm-link", type: "button", "data-agree": true, onclick: agree }, s.estimate_s ? tr`Look through it` : tr`Go on`)),
+    s.damaged?.length && h("p", { class: "mm-note" }, tr`This file is damaged ${s.damaged.slice(0, 3).map(([a, b]) => tr`from ${player.text(a)} to ${player.text(b)}`).join(tr`, `)}${s.damaged.length > 3 ? tr` and in ${s.damaged.length - 3} more places` : ""}. What can be read was used.`),
+    s.complete && h("p", { class: "mm-fine" }, tr`Whole video looked through, ${s.shots.length > 1 ? tr`all ${s.shots.length} shots` : tr`one shot`}.${s.hearing ? tr` Listening to what is said…` : s.said.length ? tr` ${mm.many(s.said.length, "sentence")} heard.` : ""}`)].filter(Boolean));
   if (s.error) error(s.error);
   if (before && !before.complete && s.complete && query.value.trim() && state.view === "find") find();
   if (before?.hearing && !s.hearing && s.said.length && query.value.trim() && state.view === "find") find();
@@ -98,14 +98,14 @@ drop.ondragleave = () => drop.classList.remove("over");
 drop.ondrop = (e) => { e.preventDefault(); drop.classList.remove("over"); if (e.dataTransfer.files[0] && !mm.lead(e, "video-text")) take(e.dataTransfer.files[0]); };
 mm.receive("video-text", take);
 samples.onchange = () => { if (samples.value) choose(samples.value).catch((e) => error(e.message)); };
-const needed = (box) => state.item || (fail(box, new Error("There is no video yet. Upload one, or choose a sample.")), false);
+const needed = (box) => state.item || (fail(box, new Error(tr`There is no video yet. Upload one, or choose a sample.`)), false);
 
 /* Labels on an answer */
 function marks(text, how, { said, known, then } = {}) {
   return mm.answers.taken(text, { said, known, then }, (verdict) => save("label_span", { ...how, text, verdict }),  // how: as it is when it is pressed
     (receipt) => { $("[data-receipt]").textContent = receipt; }, (x) => error(x.message));
 }
-const span = (a, b) => `${player.text(a)} to ${player.text(b)}`;
+const span = (a, b) => tr`${player.text(a)} to ${player.text(b)}`;
 
 /* What is said of a stretch: its picture, what it is, how sure that is, and its marks. `title` opens it. */
 function row({ item, start, end, title, quote = "", zone = "", number, bar = null, below = null, marked, press, ...more }) {
@@ -113,7 +113,7 @@ function row({ item, start, end, title, quote = "", zone = "", number, bar = nul
   const line = h("div", { class: "mm-line", ...more },
     h("span", { class: "mm-frame" }, h("img", { src: `mmdemo/frame/${item}?t=${((start + end) / 2).toFixed(2)}`, alt: "", loading: "lazy" })),
     h("div", { class: "mm-caption", "data-is": IN_WORDS[zone] || "" },
-      h("span", { class: "mm-row" }, h("button", { class: "mm-pick", type: "button", title: "Play from here", onclick: () => {
+      h("span", { class: "mm-row" }, h("button", { class: "mm-pick", type: "button", title: tr`Play from here`, onclick: () => {
         for (const other of line.parentNode.querySelectorAll(".mm-line")) other.classList.toggle("on", other === line);
         press();
       } }, title), number ? h("span", { class: "mm-says" }, number) : null),
@@ -123,28 +123,28 @@ function row({ item, start, end, title, quote = "", zone = "", number, bar = nul
 }
 
 /* Find */
-const zoneOf = (m, zones) => (m.found_by === "words" ? "fits" : !zones || m.probability === null ? "" : m.probability >= zones.fits ? "fits" : m.probability <= zones.does_not ? "doesn't fit" : "can't tell");
-const times = (n, word) => (n === 1 ? `${word} once` : n === 2 ? `${word} twice` : `${word} ${n} times`);
+const zoneOf = (m, zones) => (m.found_by === "words" ? "fits" : !zones || m.probability === null ? "" : m.probability >= zones.fits ? "fits" : m.probability <= zones.does_not ? tr`doesn't fit` : tr`can't tell`);
+const times = (n, word) => (n === 1 ? tr`${word} once` : n === 2 ? tr`${word} twice` : tr`${word} ${n} times`);
 function headline({ moments, zones, no_match: none, complete }) {
   const all = moments.map((m) => [m, zoneOf(m, zones)]), count = (by) => all.filter(([m, zone]) => m.found_by === by && zone === "fits").length;
-  const parts = [[count("pictures"), "shown"], [count("words"), "said"]].filter(([n]) => n).map(([n, word]) => times(n, word));
-  if (!complete) return "A first look at a few key frames";
-  if (parts.length) return parts.join(", ").replace(/^./, (c) => c.toUpperCase());
-  if (!zones) return moments.length ? "The moments that come nearest" : "No good match in this video";
+  const parts = [[count("pictures"), tr`Shown`.toLowerCase()], [count("words"), tr`Said`.toLowerCase()]].filter(([n]) => n).map(([n, word]) => times(n, word));
+  if (!complete) return tr`A first look at a few key frames`;
+  if (parts.length) return parts.join(tr`, `).replace(/^./, (c) => c.toUpperCase());
+  if (!zones) return moments.length ? tr`The moments that come nearest` : tr`No good match in this video`;
   const perhaps = none ? 0 : all.filter(([, zone]) => zone === "can't tell").length;
-  return perhaps ? `Perhaps ${times(perhaps, "shown")}` : "No good match in this video";
+  return perhaps ? tr`Perhaps ${times(perhaps, tr`Shown`.toLowerCase())}` : tr`No good match in this video`;
 }
 function momentRow(m, i, text, { model, zones }) {
   const how = { item: state.item, start: m.start, end: m.end, origin: "moment", query: text, rank: i + 1, version: model };
   const zone = zoneOf(m, zones), byWords = m.found_by === "words";  // between the limits its percent still tells moments apart
   // that it is said is no matter of the model of pictures
-  const word = byWords ? "" : zone === "can't tell" ? "perhaps " : zone && `${zone} `;
-  const number = m.probability === null ? mm.answers.likely(m, model) : [word, mm.share(m.probability, { kind: byWords ? "heard" : "fits", task: "video-text", version: model }), byWords ? " of the words" : ""];
+  const word = byWords ? "" : zone === "can't tell" ? tr`perhaps ` : zone && `${tr.told(zone)} `;
+  const number = m.probability === null ? mm.answers.likely(m, model) : [word, mm.share(m.probability, { kind: byWords ? "heard" : "fits", task: "video-text", version: model }), byWords ? tr` of the words` : ""];
   let marked = marks(text, how);
-  const made = row({ item: state.item, start: m.start, end: m.end, title: byWords ? "Said" : "Shown", quote: byWords && `“${m.text}”`, zone, number: h("span", {}, number), bar: !byWords && m.probability !== null ? scale(zone, m.probability, zones) : null, marked, "data-moment": i, press: () => player.playSpan(how.start, how.end) });
+  const made = row({ item: state.item, start: m.start, end: m.end, title: byWords ? tr`Said` : tr`Shown`, quote: byWords && `“${m.text}”`, zone, number: h("span", {}, number), bar: !byWords && m.probability !== null ? scale(zone, m.probability, zones) : null, marked, "data-moment": i, press: () => player.playSpan(how.start, how.end) });
   // the ends were dragged on the time line: a label is on the corrected span
   made.line.correct = (moved) => {
-    how.start = moved.start; how.end = moved.end; made.where.textContent = `${span(moved.start, moved.end)} · corrected`;
+    how.start = moved.start; how.end = moved.end; made.where.textContent = tr`${span(moved.start, moved.end)} · corrected`;
     for (const node of made.line.querySelectorAll(".mm-says, .mm-scale")) node.remove();
     const fresh = marks(text, how);  // nothing was said of the corrected one yet
     marked.replaceWith(fresh); marked = fresh;
@@ -154,7 +154,7 @@ function momentRow(m, i, text, { model, zones }) {
 function find() {
   const box = $("[data-moments]"), text = query.value.trim();
   if (!needed(box)) return;
-  if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
+  if (!text) return fail(box, new Error(tr`There is nothing to look for. Write some words.`));
   remember(true);
   return into(box, () => api("find_moments", { item: state.item, query: text, version: state.version }), (answer) => {
     player.curve(answer.curve);
@@ -165,9 +165,9 @@ function find() {
     const best = rows.filter((_, i) => !weak(i)), weaker = rows.filter((_, i) => weak(i));
     box.replaceChildren(...[
       h("h1", { "aria-live": "polite" }, headline(answer)),
-      h("p", { class: "mm-small" }, !answer.complete ? "The whole video follows." : any ? "Click a moment to go there; drag its ends on the time line to correct it." : answer.moments.length ? "These come nearest." : ""),
+      h("p", { class: "mm-small" }, !answer.complete ? tr`The whole video follows.` : any ? tr`Click a moment to go there; drag its ends on the time line to correct it.` : answer.moments.length ? tr`These come nearest.` : ""),
       mm.answers.told(answer), h("div", { class: "mm-rows" }, best),
-      weaker.length ? h("details", { class: "mm-fold" }, h("summary", {}, mm.icon("right"), h("b", {}, mm.many(weaker.length, "weaker moment")), h("span", { class: "mm-small" }, `probably not ${text}`)), h("div", { class: "mm-rows" }, weaker)) : null].filter(Boolean));
+      weaker.length ? h("details", { class: "mm-fold" }, h("summary", {}, mm.icon("right"), h("b", {}, mm.many(weaker.length, "weaker moment")), h("span", { class: "mm-small" }, tr`probably not ${text}`)), h("div", { class: "mm-rows" }, weaker)) : null].filter(Boolean));
     const first = answer.moments[0];
     rows[0]?.classList.add("on");
     if (first) player.seek(first.start + 0.01);
@@ -181,7 +181,7 @@ function describe() {
   if (!needed(box)) return;
   return into(box, () => api("describe_video", { item: state.item, version: state.version }), (answer) => {
     described = answer;
-    $("[data-summary]").textContent = answer.summary || "It is sure of no shot";
+    $("[data-summary]").textContent = answer.summary || tr`It is sure of no shot`;
     $("[data-describe]").hidden = true;
     $("[data-after]").hidden = !answer.chapters;
     if (subtitles) URL.revokeObjectURL(subtitles);
@@ -190,14 +190,14 @@ function describe() {
     remember();
     if (answer.note) return box.replaceChildren(h("p", { class: "mm-note", role: "status" }, answer.note));
     box.replaceChildren(h("div", { class: "mm-rows" }, answer.captions.map((c, i) => row({ item: state.item, start: c.start, end: c.end, title: h("span", { class: "mm-text" }, c.text), zone: c.sure === "sure" ? "fits" : "",
-      number: c.source === "confirmed" ? "its label" : [`${c.sure} `, mm.share(c.score, { task: "video-text", version: answer.model, kind: "caption", of: c.source }, { class: "mm-ask" })], below: mm.answers.agreed(c, "video-text") || null, press: () => player.playSpan(c.start, c.end),
+      number: c.source === "confirmed" ? tr`its label` : [`${tr.told(c.sure)} `, mm.share(c.score, { task: "video-text", version: answer.model, kind: "caption", of: c.source }, { class: "mm-ask" })], below: mm.answers.agreed(c, "video-text") || null, press: () => player.playSpan(c.start, c.end),
       marked: marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.judged === null ? null : c.score }) }).line)));
   });
 }
 const shown = () => player.subtitles($("[data-subtitles]").checked ? subtitles : "");
 $("[data-subtitles]").onchange = () => { shown(); remember(); };
 $("[data-describe]").onclick = describe;
-mm.menu($("[data-download]"), "Download the descriptions", (box, item) => box.replaceChildren(...Object.entries({ vtt: ["Subtitles", "VTT, what it is sure of"], chapters: ["Chapters", "a line each, as video sites read them"] }).map(([format, [name, how]]) =>
+mm.menu($("[data-download]"), tr`Download the descriptions`, (box, item) => box.replaceChildren(...Object.entries({ vtt: [tr`Subtitles`, tr`VTT, what it is sure of`], chapters: [tr`Chapters`, tr`a line each, as video sites read them`] }).map(([format, [name, how]]) =>
   item(() => mm.saveFile(`${known.name.replace(/\.\w+$/, "")}.${format === "vtt" ? "vtt" : "chapters.txt"}`, described[format]), h("span", {}, h("b", {}, name), h("span", { class: "mm-fine" }, how))))));
 $("[data-download]").prepend(mm.icon("download"));
 $("[data-download]").append(mm.icon("down"));
@@ -206,14 +206,14 @@ $("[data-download]").append(mm.icon("down"));
 function search({ all = false } = {}) {
   const box = $("[data-results]"), text = words.value.trim();
   asked = { all };
-  if (!text) return fail(box, new Error("There is nothing to look for. Write some words."));
+  if (!text) return fail(box, new Error(tr`There is nothing to look for. Write some words.`));
   remember(true);
   return into(box, () => api("search", { task: "video-text", k: 12, query: text, everything: all, version: state.version }), (answer) => {
     const again = () => { if (words.value.trim() === text) search(asked); }, good = answer.results.filter((r) => r.fit === "best").length;
     const play = async (r) => {
       try { if (r.item !== state.item) await choose(r.item); if (r.item !== state.item) return; player.playSpan(r.start, r.end); player.moments([{ start: r.start, end: r.end }]); } catch (e) { error(e.message); }
     };
-    box.replaceChildren(...[h("h1", { "aria-live": "polite" }, answer.no_match || !good ? "No good match" : mm.many(good, "good match", "good matches")), h("p", { class: "mm-small mm-legend" }, `“${text}”${mm.answers.reordered(answer)}`), mm.answers.told(answer),
+    box.replaceChildren(...[h("h1", { "aria-live": "polite" }, answer.no_match || !good ? tr`No good match` : mm.many(good, "good match", "good matches")), h("p", { class: "mm-small mm-legend" }, `“${text}”${mm.answers.reordered(answer)}`), mm.answers.told(answer),
       h("div", { class: "mm-rows" }, mm.answers.parts(answer, answer.results.map((r, i) => row({ item: r.item, start: r.start, end: r.end, title: r.file, zone: r.fit === "best" ? "fits" : "", number: mm.answers.likely(r, answer.model), press: () => play(r), "data-item": r.item,
         marked: marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model }, { said: r.verdict, known: r.label, then: again }) }).line),
       { all: !all && answer.results.length < 12 ? () => search({ all: true }) : null }))].filter(Boolean));
@@ -237,7 +237,7 @@ async function restore(link, first) {
   open(["search", "describe"].includes(link.mode) ? link.mode : "find");
   const said = link.text || (state.view === "search" || link.item ? "" : start.query), field = state.view === "search" ? words : query;
   if (state.view !== "describe" && !(first && field.value)) field.value = said;
-  const sample = start.samples[0]?.item, instead = sample ? "the first sample is shown instead" : "nothing is shown instead";
+  const sample = start.samples[0]?.item, instead = sample ? tr`the first sample is shown instead` : tr`nothing is shown instead`;
   const there = !link.item || link.item === state.item || await mm.address.itemOf(link.item, "video-text", instead).catch((e) => { error(e.message); return null; });
   const item = (there && link.item) || sample, still = first ? turn.first() : turn();
   if (item && still && item !== state.item) await show(item, still).catch((e) => error(e.message));
