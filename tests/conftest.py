@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # each of the two that run at a time has a core to itself
+if "PYTEST_XDIST_WORKER" in os.environ:  # of those that run at a time none takes the others' cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -40,9 +40,10 @@ from tests import postgresql as private_postgresql
 
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
-# Files whose tests take longest together, in a quick run or a slow one: they begin first, so that neither of
-# two processes is left with one of them at the end.
+# Files whose tests take longest together, in a quick run or a slow one: they begin first, so that no process
+# is left with one of them at the end.
 LONGEST = (
+    "store/test_restore_while_open.py",
     "data/test_round_trips.py",
     "browser/test_outbox_at_random.py",
     "training/test_architectures.py",
@@ -50,6 +51,8 @@ LONGEST = (
     "training/test_queue.py",
     "service/test_speech.py",
     "service/test_video.py",
+    "browser/test_finetune.py",
+    "browser/test_outbox.py",
 )
 TASK = "image-text"
 BASE = MODALITIES.get("image").default_model
