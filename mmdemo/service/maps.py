@@ -56,13 +56,18 @@ class ShownMap:
 
     @cached_property
     def groups(self) -> list[dict[str, Any]]:
-        """The groups: name, the middle of what lies there, and how many items."""
+        """The groups: name, the middle of what lies there, and how many items. Names are of the texts of
+        before the last change: what was removed, hidden or edited since may be among them.
+        """
+        known = self.kept.made_of[0] == self.marks.at[0]
         own = self.kept.groups[self.of_map]
         found = []
         for group, name in enumerate(self.kept.names):
             there = self.places[own == group]
             x, y = np.median(there, axis=0).tolist() if len(there) else (0.5, 0.5)
-            found.append({"name": name, "x": round(x, 4), "y": round(y, 4), "items": len(there)})
+            found.append(
+                {"name": name if known else "", "x": round(x, 4), "y": round(y, 4), "items": len(there)}
+            )
         return found
 
     @property
@@ -97,7 +102,7 @@ class MapService:
         known = check_task(task)
         which = self._context.version_of(known, version or None)
         count = self._ws.items.count(modality_of(known).name)
-        wanted = count > 0 and (again or self._maps.is_wanted(known, which, count))
+        wanted = count > 0 and self._maps.is_wanted(known, which, count, again)
         if wanted and wait:
             self._maps.make(known, which)
         elif wanted and self._may_begin(known, which):

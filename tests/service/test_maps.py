@@ -77,6 +77,35 @@ def test_what_is_hidden_removed_or_brought_by_a_visitor_is_on_no_map(mapped: App
     assert ask(mapped, "map_near", items=[hidden]) == {"model": before["model"], "items": []}
 
 
+def test_the_words_of_what_is_hidden_or_removed_name_no_group_from_then_on(
+    mapped: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper.Maps, "begin", lambda self, *key: None)  # it is not named anew yet
+    for does in ("hide", "remove"):
+        name = next(g["name"] for g in ask(mapped, "map")["groups"] if g["name"])
+        pairs = mapped.ws.pairs.browse(TASK, contains=name, shown=True, limit=1000)
+        ask(mapped, does, items=list({p.item for p in pairs}))
+        assert not any(g["name"] for g in ask(mapped, "map_points")["points"]["named"])
+        made_now(mapped)
+        assert name not in {g["name"] for g in ask(mapped, "map")["groups"]}
+
+
+def test_a_map_is_whole_though_an_item_cannot_be_read_and_not_whole_though_as_many_came_as_went(
+    mapped: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (mapped.ws.add_media("image", png((9, i, 3)), f"{i}.png", source="x") for i in (1, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr("mmdemo.retrieval.embed.project_items", lambda *_: None)  # neither is read
+        made_now(mapped)
+    assert ask(mapped, "map_points")["state"] == "ready"
+    ask(mapped, "remove", items=[first.id])
+    mapped.ws.add_media("image", png((9, 3, 3)), "3.png", source="x")
+    assert mapped.context.once("maps", lambda: None).is_wanted(
+        TASK, mapped.ws.versions.active(TASK), mapped.ws.items.count("image"), False
+    )
+    assert second.listed
+
+
 def test_scores_come_a_byte_a_point_and_words_that_the_model_does_not_know_are_told(mapped: App) -> None:
     told = ask(mapped, "map_scores", query="the moon")
     parts = np.frombuffer(base64.b64decode(told["scores"]), np.uint8)
@@ -121,6 +150,9 @@ def test_a_map_that_was_stopped_stays_so_until_somebody_asks_again(
     )  # its first places
     monkeypatch.setattr("mmdemo.retrieval.maps.making.laid_out", lambda vectors, start, stop: vectors[:, :2])
     monkeypatch.setattr(keeper.Maps, "begin", lambda self, *key: (self._stopped.clear(), self.make(*key)))
+    ask(app, "stop_map")
+    with asking(VISITOR):  # a visitor's wish does not undo that
+        assert ask(app, "map_points", again=True)["state"] == "stopped"
     assert ask(app, "map_points", again=True)["state"] == "ready"
 
 

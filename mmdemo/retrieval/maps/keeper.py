@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdemo.asker import current
+from mmdemo.bounds import TRUSTED_WITH_TIME
 from mmdemo.modality import modality_of
 from mmdemo.models.aligner import HeadAligner
 from mmdemo.models.protocols import Task
@@ -66,6 +68,7 @@ class Maps:
         self._maps: dict[tuple[str, str], KeptMap] = {}
         self._share: dict[tuple[str, str], tuple[float, float]] = {}  # what is done, and since when
         self._stopped: set[tuple[str, str]] = set()
+        self._held: set[tuple[str, str]] = set()  # of those, which no visitor goes on with
         self._lock = threading.Lock()
 
     def standing(self, task: Task, version: str) -> Standing:
@@ -96,6 +99,7 @@ class Maps:
             self.make(task, version, stopped)
 
         self._stopped.discard(key)
+        self._held.discard(key)
         self._work.start(key, work, "The map could not be made")
 
     def make(self, task: Task, version: str, stopped: Callable[[], bool] = lambda: False) -> None:
@@ -108,6 +112,7 @@ class Maps:
         aligner = self._source(task, version, stopped)
         file = version_file(self._ws, aligner)
         file.refresh()
+        change = self._ws.changes.latest()
         ids = self._ws.items.ids(modality_of(task).name)
         rows = file.rows_of(ids)
         there = np.flatnonzero(rows >= 0).tolist()
@@ -124,6 +129,7 @@ class Maps:
                     known,
                     vectors,
                     lambda centres: self._names(task, aligner, centres),
+                    (change, len(ids)),
                     lambda first: self._hold(key, first),
                     Stop(stopped, report),
                 )
@@ -140,16 +146,27 @@ class Maps:
             AccessError: somebody else began it.
         """
         self._work.stop((task, version))
+        if current().may(TRUSTED_WITH_TIME):
+            self._held.add((task, version))
 
-    def is_wanted(self, task: Task, version: str, count: int) -> bool:
-        """Whether there is something to make: items without a place, where nobody stopped it and it did not
-        fail.
+    def is_wanted(self, task: Task, version: str, count: int, again: bool) -> bool:
+        """Whether there is something to make: it is of another collection than that of now, and nobody has
+        stopped it and it did not fail, unless it is asked for again.
+
+        Args:
+            task: whose items.
+            version: whose map.
+            count: items that there are.
+            again: asked for though it was stopped or failed; a visitor's wish does not count where somebody
+                who works here has stopped it.
         """
         key = task, version
-        if self._work.is_running(key) or key in self._stopped or self._work.error(key):
+        if self._work.is_running(key):
             return False
+        if key in self._stopped or self._work.error(key):
+            return again and (key not in self._held or current().may(TRUSTED_WITH_TIME))
         known = self._known(key)
-        return known is None or known.whole == 0 or len(known.ids) != count
+        return known is None or known.made_of != (self._ws.changes.latest(), count)
 
     def close(self) -> None:
         """Stop what is being made."""

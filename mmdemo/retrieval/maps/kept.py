@@ -17,7 +17,7 @@ from mmdemo.store.durable import write_durably
 from mmdemo.store.kept_arrays import read_arrays
 from mmdemo.store.vectors import KEY_BYTES
 
-ARRAYS = ("ids", "places", "groups", "centres", "names", "whole")
+ARRAYS = ("ids", "places", "groups", "centres", "names", "whole", "made_of")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class KeptMap:
     centres: np.ndarray  # (G, D) float32
     names: tuple[str, ...]  # of G groups, empty where none is clear
     whole: int = 0  # items that were laid out together; the others were put among them
+    # Of which collection: its last change, which the names are of, and its items; -1: it is not laid out yet
+    made_of: tuple[int, int] = (-1, -1)
     token: str = field(default_factory=lambda: os.urandom(6).hex())  # of this very map
 
     @cached_property
@@ -60,7 +62,9 @@ def read_map(folder: Path, task: str, version: str) -> KeptMap | None:
     try:
         names = tuple(json.loads(str(found["names"])))
         ids, places, groups = found["ids"], found["places"], found["groups"]
-        kept = KeptMap(version, ids, places, groups, found["centres"], names, int(found["whole"]))
+        change, items = found["made_of"].tolist()
+        whole, made_of = int(found["whole"]), (int(change), int(items))
+        kept = KeptMap(version, ids, places, groups, found["centres"], names, whole, made_of)
         shapes = ids.shape == (len(ids), KEY_BYTES) and places.shape == (len(ids), 2)
         sound = shapes and groups.shape == (len(ids),) and len(names) == len(kept.centres)
         if sound and groups.max(initial=-1) < len(names):
@@ -87,6 +91,7 @@ def write_map(folder: Path, task: str, kept: KeptMap) -> None:
         centres=kept.centres,
         names=np.array(json.dumps(kept.names)),
         whole=np.array(kept.whole),
+        made_of=np.array(kept.made_of),
     )
     write_durably(path_of(folder, task, kept.version), out.getvalue(), "The map")
 

@@ -39,6 +39,7 @@ class MapMaker:
         ids: list[str],
         vectors: np.ndarray,
         named: Named,
+        made_of: tuple[int, int],
         shown: Callable[[KeptMap], None] = lambda kept: None,
         stop: Stop | None = None,
     ) -> KeptMap:
@@ -48,6 +49,7 @@ class MapMaker:
             ids: of the items.
             vectors: (N, D) theirs.
             named: names groups.
+            made_of: the collection's last change, and its items, of which some may have no vectors.
             shown: hears of a map that can be shown while a better one is made.
             stop: whether it was stopped, and who hears how far it is.
 
@@ -59,26 +61,35 @@ class MapMaker:
         if own is not None and len(ids):
             rows = own.rows(ids)
             if (rows < 0).sum() <= GROWN * own.whole and (rows >= 0).any():
-                return self._kept(self._grown(own, ids, vectors, rows), own)
+                return self._kept(self._grown(own, ids, vectors, rows, named, made_of), own)
         before = own or newest_other(self._folder, self._task, self._version, self._there)
         start = self._start(before, ids, vectors)
         first = first_places(vectors) if start is None else start
-        kept = self._grouped(ids, vectors, first, before, named)
+        kept = replace(self._grouped(ids, vectors, first, before, named), made_of=(made_of[0], -1))
         shown(kept)
         places = laid_out(vectors, start, stop)
-        return self._kept(replace(kept, places=places, whole=len(ids)), None)
+        return self._kept(replace(kept, places=places, whole=len(ids), made_of=made_of), None)
 
-    def _grown(self, own: KeptMap, ids: list[str], vectors: np.ndarray, rows: np.ndarray) -> KeptMap:
-        """The map that is there, of the items that there are now."""
+    def _grown(
+        self,
+        own: KeptMap,
+        ids: list[str],
+        vectors: np.ndarray,
+        rows: np.ndarray,
+        named: Named,
+        made_of: tuple[int, int],
+    ) -> KeptMap:
+        """The map that is there, of the items and the texts that there are now."""
         new = rows < 0
-        if not new.any() and len(ids) == len(own.ids):
+        if own.made_of == made_of and not new.any():
             return own
+        names = own.names if own.made_of[0] == made_of[0] else tuple(named(own.centres))
         places = own.places[rows]
         groups = own.groups[rows]
         if new.any():
             places[new] = put_among(vectors[new], vectors[~new], places[~new])
             groups[new] = group_of(vectors[new], own.centres)
-        return KeptMap(self._version, as_bytes(ids), places, groups, own.centres, own.names, own.whole)
+        return KeptMap(self._version, as_bytes(ids), places, groups, own.centres, names, own.whole, made_of)
 
     def _start(self, before: KeptMap | None, ids: list[str], vectors: np.ndarray) -> np.ndarray | None:
         """Where the points stand on a map of before, those without a place among their neighbours."""

@@ -99,23 +99,23 @@ def test_a_few_new_items_move_no_other_and_removed_ones_go(tmp_path: Path) -> No
     vectors, _ = kinds(60)
     maker = MapMaker(tmp_path, "image-text", "one", ["one"])
     shown: list[int] = []
-    first = maker.make(ids(50), vectors[:50], named, lambda kept: shown.append(kept.whole))
+    first = maker.make(ids(50), vectors[:50], named, (1, 50), lambda kept: shown.append(kept.whole))
     assert first.whole == 50 and shown == [0] and set(first.groups) <= set(range(len(first.names)))
-    grown = maker.make(ids(55), vectors[:55], named)
+    grown = maker.make(ids(55), vectors[:55], named, (1, 55))
     assert np.array_equal(grown.places[:50], first.places) and grown.whole == 50
-    fewer = maker.make(ids(40), vectors[:40], named)
+    fewer = maker.make(ids(40), vectors[:40], named, (2, 40))
     kept = read_map(tmp_path, "image-text", "one")
     assert kept is not None and len(kept.ids) == 40 and np.array_equal(fewer.places, first.places[:40])
-    again = maker.make(ids(60), vectors, named)
+    again = maker.make(ids(60), vectors, named, (2, 60))
     assert again.whole == 60  # too many to be put among the others
 
 
 def test_another_versions_map_goes_on_from_the_one_before(tmp_path: Path) -> None:
     vectors, which = kinds(60)
     there = ["one", "two"]
-    before = MapMaker(tmp_path, "image-text", "one", there).make(ids(60), vectors, named)
+    before = MapMaker(tmp_path, "image-text", "one", there).make(ids(60), vectors, named, (2, 60))
     learned = unit(vectors + 0.02 * np.random.default_rng(3).normal(size=vectors.shape))
-    after = MapMaker(tmp_path, "image-text", "two", there).make(ids(60), learned, named)
+    after = MapMaker(tmp_path, "image-text", "two", there).make(ids(60), learned, named, (2, 60))
     width = float(np.ptp(before.places, axis=0).max())
     moved = np.linalg.norm(after.places - before.places, axis=1)
     assert float(np.median(moved)) < 0.1 * width and nearest_are_alike(after.places, which) > 0.95
@@ -124,8 +124,8 @@ def test_another_versions_map_goes_on_from_the_one_before(tmp_path: Path) -> Non
 
 def test_a_damaged_map_and_that_of_a_version_that_is_gone_are_made_anew(tmp_path: Path) -> None:
     vectors, _ = kinds(20)
-    MapMaker(tmp_path, "image-text", "one", ["one"]).make(ids(20), vectors, named)
-    MapMaker(tmp_path, "image-text", "two", ["two"]).make(ids(20), vectors, named)
+    MapMaker(tmp_path, "image-text", "one", ["one"]).make(ids(20), vectors, named, (1, 20))
+    MapMaker(tmp_path, "image-text", "two", ["two"]).make(ids(20), vectors, named, (1, 20))
     assert not path_of(tmp_path, "image-text", "one").exists()
     path_of(tmp_path, "image-text", "two").write_bytes(b"no arrays")
     assert read_map(tmp_path, "image-text", "two") is None
