@@ -33,7 +33,7 @@ def test_back_and_forward_go_through_what_was_opened_and_lose_nothing_that_was_w
     found = [card.get_attribute("data-item") for card in box.locator(".mm-card").all()]
     box.get_by_label("Search words").fill("a cup of")
     page.get_by_role("tab", name="Data", exact=True).click()
-    expect(page.locator(".mm-pairs figure").first).to_be_visible()
+    expect(page.locator(".mm-dropzone")).to_be_visible()
     assert page.evaluate("history.length") == entries + 4
     page.go_back()
     expect(box.locator(".mm-card").first).to_be_visible()

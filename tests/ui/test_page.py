@@ -317,7 +317,7 @@ def test_a_path_of_the_server_is_no_file_of_a_request(api: tuple[App, Any, str])
 def test_every_endpoint_is_documented(api: tuple[App, Any, str]) -> None:
     info = api[1].view_api(return_format="dict")["named_endpoints"]
     assert set(info) == {
-        "/align", "/caption", "/transcribe", "/moments", "/search", "/next_pair", "/label", "/undo",
+        "/align", "/caption", "/transcribe", "/moments", "/search", "/map", "/next_pair", "/label", "/undo",
         "/label_counts",
         "/start_training", "/training_status", "/stop_training", "/versions", "/activate", "/export",
         "/import_state", "/import_pause", "/import_resume", "/import_stop", "/imports",
