@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import io
 import os
 import secrets
@@ -143,12 +144,29 @@ def loaded() -> dict[str, Towers]:
     return {}
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process to want it makes, for all that run these tests: they copy from it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, done = root / name, root / f"{name}.done"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of one that failed on its way
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def new_workspace(tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers]) -> Path:
     """A workspace as a first start leaves it, made once: two seconds that not every test need spend."""
-    folder = tmp_path_factory.mktemp("new") / "workspace"
-    App(load_settings({}, workspace=folder, device="cpu"), loaded).close()
-    return folder
+
+    def make(folder: Path) -> None:
+        App(load_settings({}, workspace=folder, device="cpu"), loaded).close()
+
+    return made_once(tmp_path_factory, "new", make)
 
 
 @contextmanager
@@ -167,12 +185,14 @@ def indexed_workspace(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], new_workspace: Path
 ) -> Path:
     """The same as the first searches in pictures leave it: indexed, and with the vectors of all its texts."""
-    folder = tmp_path_factory.mktemp("indexed") / "workspace"
-    with grown(new_workspace, folder, loaded) as app:
-        app.context.keeper.update()
-        texts = [pair.final_text for pair in app.ws.pairs.browse(TASK, limit=10_000)]
-        text_vectors(app.ws, app.models.aligner(TASK).towers, texts)
-    return folder
+
+    def make(folder: Path) -> None:
+        with grown(new_workspace, folder, loaded) as app:
+            app.context.keeper.update()
+            texts = [pair.final_text for pair in app.ws.pairs.browse(TASK, limit=10_000)]
+            text_vectors(app.ws, app.models.aligner(TASK).towers, texts)
+
+    return made_once(tmp_path_factory, "indexed", make)
 
 
 @pytest.fixture(scope="session")
@@ -180,12 +200,14 @@ def heard_workspace(
     tmp_path_factory: pytest.TempPathFactory, loaded: dict[str, Towers], indexed_workspace: Path
 ) -> Path:
     """The same as the first search in recordings leaves it: with the states of each of them."""
-    folder = tmp_path_factory.mktemp("heard") / "workspace"
-    with grown(indexed_workspace, folder, loaded) as app:
-        tower = app.models.aligner("speech-text").towers.media
-        for item in app.ws.items.listed("audio"):
-            encoder_states(app.ws, tower, item)
-    return folder
+
+    def make(folder: Path) -> None:
+        with grown(indexed_workspace, folder, loaded) as app:
+            tower = app.models.aligner("speech-text").towers.media
+            for item in app.ws.items.listed("audio"):
+                encoder_states(app.ws, tower, item)
+
+    return made_once(tmp_path_factory, "heard", make)
 
 
 @pytest.fixture(scope="module")
