@@ -105,7 +105,7 @@ def test_the_whole_way_from_a_sample_to_a_better_model(served: Served, open_page
     expect(page.locator("#mm-image [data-results]")).to_have_attribute("data-model", tuned)
     tab(page, "Fine-tune")
     expect(page.locator(".mm-verdict")).to_be_visible()
-    expect(page.get_by_text("What more answers would bring")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="What more answers would bring")).to_be_visible(timeout=60_000)
     assert counts(app) == start + 80
     page.get_by_role("button", name="Go back to the old one", exact=True).click()
     expect(page.locator("[data-decided]")).to_contain_text("The old one is kept")

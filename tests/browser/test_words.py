@@ -14,9 +14,9 @@ from tests.browser.test_accessibility import VIEWS, faults
 # What somebody sees or hears that is of the page itself: not what people wrote, the names of models and files
 # or the keys of a keyboard. A label with a Chinese word in it is translated, and may hold somebody's words.
 SAID = """() => {
-  const NAMES = [".mm-text, .mm-pair-text, kbd, option, textarea, .mm-chip, footer, code, .mm-brand",
+  const NAMES = [".mm-text, .mm-pair-text, .mm-query, .mm-chip, kbd, option, textarea, footer, code",
     "[data-model], [data-words], [data-wave], [data-name], [data-kinds], [data-models] b, [data-models] dd",
-    "[data-tree] b, .mm-line-of b, figcaption b, .mm-source, [lang=en]"].join(", ");
+    "[data-tree] b, .mm-brand, .mm-line-of b, figcaption b, .mm-source, [lang=en]"].join(", ");
   const seen = (node) => node.getClientRects().length && !node.closest(NAMES);
   const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walk.nextNode(); node; node = walk.nextNode())
