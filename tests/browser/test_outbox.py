@@ -202,6 +202,9 @@ def test_where_a_browser_has_no_locks_labels_of_two_tabs_are_stored_once(
     shows_a_pair(page), shows_a_pair(other)
     doorway.close()
     said = [press(tab, "m") for _ in range(3) for tab in (page, other)]
+    assert len(set(said)) == 6
+    for tab in (page, other):
+        expect(tab.locator("#mm-header")).to_contain_text("6 labels wait for the server")
     doorway.open()
     for tab in (page, other):
         wait_sent(tab)
