@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,7 +151,8 @@ def test_record_transcribe_align_correct_label_tune_and_search(
     speech.locator("[data-record]").click()
     expect(speech.locator("[data-name]")).to_contain_text("recording-")
     expect(speech.locator("[data-about]")).to_contain_text("words", timeout=60_000)
-    expect(speech.locator("[data-text]")).to_contain_text("train to the coast")
+    # Where it began within the first word, which the microphone repeats, that is heard as another one.
+    expect(speech.locator("[data-text]")).to_contain_text(re.compile("[Tt]rain(ed)? to the coast"))
     words = speech.locator(".mm-word")
     expect(words.nth(4)).to_be_visible()  # they are drawn when the waveform is there
 
