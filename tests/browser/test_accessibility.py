@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -35,14 +37,16 @@ def faults(page: Page) -> list[str]:
     return [one for one in told if not (one.startswith("target-size") and "data-word=" in one)]
 
 
-def look(page: Page, address: str, views: list[str]) -> dict[str, list[str]]:
-    """The faults of views that have some."""
+def look(
+    page: Page, address: str, views: list[str], wrong: Callable[[Page], list[str]] = faults, more: str = ""
+) -> dict[str, list[str]]:
+    """What is wrong in views, by those where something is; `more` stands in the address beside the view."""
     found = {}
     for view in views:
         query, there = VIEWS[view]
-        page.goto(f"{address}?{query}")
+        page.goto(f"{address}?{query}{more}")
         expect(page.locator(there).first).to_be_visible()
-        found[view] = faults(page)
+        found[view] = wrong(page)
     return {view: of for view, of in found.items() if of}
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from mmdemo.ui.page_words import languages
 from tests.browser.labelling import Open, Served
-from tests.browser.test_accessibility import VIEWS, faults
+from tests.browser.test_accessibility import VIEWS, faults, look
 
 # What somebody sees or hears that is of the page itself: not what people wrote, the names of models and files
 # or the keys of a keyboard. A label with a Chinese word in it is translated, and may hold somebody's words.
@@ -28,6 +28,7 @@ SAID = """() => {
     }
   return found;
 }"""
+IN_CHINESE = "&lang=zh"
 NAMES = re.compile(
     r"mmdemo|cpu|float\d+|zip|datasets|Enter|Hub|LoRA|cnn|rnn|Hugging|Face|sample\w*", re.ASCII
 )
@@ -49,30 +50,25 @@ def english(page: Page) -> list[str]:
     )
 
 
-def look(page: Page, address: str, views: list[str]) -> dict[str, list[str]]:
-    """What is wrong in each of the views, on a phone and in a wide window."""
-    found = {}
-    for view in views:
-        query, there = VIEWS[view]
-        page.goto(f"{address}?{query}&lang=zh")
-        expect(page.locator(there).first).to_be_visible()
-        expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
-        found[view] = [*english(page), *page.evaluate(TOO_WIDE), *faults(page)]
-        page.set_viewport_size({"width": 1440, "height": 900})
-        found[view] += [*english(page), *page.evaluate(TOO_WIDE)]
-        page.set_viewport_size({"width": 390, "height": 844})
-    return {view: of for view, of in found.items() if of}
+def wrong(page: Page) -> list[str]:
+    """What is wrong in a view that is shown in Chinese on a phone, there and in a wide window."""
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    found = [*english(page), *page.evaluate(TOO_WIDE), *faults(page)]
+    page.set_viewport_size({"width": 1440, "height": 900})
+    found += [*english(page), *page.evaluate(TOO_WIDE)]
+    page.set_viewport_size({"width": 390, "height": 844})
+    return found
 
 
 def test_the_page_asks_and_labels_in_chinese(served: Served, open_page: Open) -> None:
     page = open_page(served[1], width=390, blank=True)
-    assert look(page, served[1], ["align", "label"]) == {}
+    assert look(page, served[1], ["align", "label"], wrong, IN_CHINESE) == {}
 
 
 @pytest.mark.slow
 def test_no_view_in_chinese_has_english_words_or_shuts_people_out(served: Served, open_page: Open) -> None:
     page = open_page(served[1], width=390, blank=True)
-    assert look(page, served[1], list(VIEWS)) == {}
+    assert look(page, served[1], list(VIEWS), wrong, IN_CHINESE) == {}
 
 
 def test_another_language_is_chosen_in_the_header_and_keeps_what_was_typed(

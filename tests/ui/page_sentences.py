@@ -71,15 +71,19 @@ def _closed(script: str, at: int) -> int:
     """Behind the brace that closes an expression."""
     deep = 0
     while script[at] != "}" or deep:
-        if script[at] == "`":
-            at = _template(script, at + 1)[1]
-            continue
-        if script[at] in "\"'":
-            at = _quoted(script, at)
+        if (behind := _behind_words(script, at)) > at:
+            at = behind
             continue
         deep += {"{": 1, "}": -1}.get(script[at], 0)
         at += 1
     return at + 1
+
+
+def _behind_words(script: str, at: int) -> int:
+    """Behind a string or template that begins here; here, where none does."""
+    if script[at] == "`":
+        return _template(script, at + 1)[1]
+    return _quoted(script, at) if script[at] in "\"'" else at
 
 
 def _quoted(script: str, at: int) -> int:
@@ -104,11 +108,8 @@ def _arguments(script: str, at: int) -> list[str]:
     """The arguments of a call from behind its parenthesis."""
     found, deep, begun = [], 0, at
     while script[at] != ")" or deep:
-        if script[at] == "`":
-            at = _template(script, at + 1)[1]
-            continue
-        if script[at] in "\"'":
-            at = _quoted(script, at)
+        if (behind := _behind_words(script, at)) > at:
+            at = behind
             continue
         if script[at] == "," and not deep:
             found.append(script[begun:at].strip())
