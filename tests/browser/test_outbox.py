@@ -221,3 +221,27 @@ def test_a_caption_of_ones_own_is_stored(served: Served, open_page: Open) -> Non
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("[data-captions] .mm-text", has_text=own)).to_be_visible()  # once it is on disk
     assert own in [pair.text for pair in app.ws.pairs.browse("image-text", state="match")]
+
+
+def test_a_caption_that_is_being_written_stays_when_the_view_is_answered_anew(
+    served: Served, open_page: Open
+) -> None:
+    _, address = served
+    page, held = open_page(address, blank=True), []
+    page.route(
+        "**/align", lambda route: held.append(route)
+    )  # the answer that the page asks for at first comes late
+    page.goto(address)
+    page.wait_for_function("document.querySelector('[data-scores]')?.turn")
+    page.get_by_role("tab", name="Caption", exact=True).click()
+    page.get_by_role("button", name="Write a better one").click()
+    page.get_by_label("A better caption").fill("half a sen")
+    page.unroute("**/align")
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-scores]")).not_to_have_attribute("aria-busy", "true")
+    expect(page.get_by_label("A better caption")).to_have_value("half a sen")
+    with page.expect_response("**/caption"):
+        page.get_by_role("tab", name="Caption", exact=True).click()
+    expect(page.locator("[data-captions]")).not_to_have_attribute("aria-busy", "true")
+    expect(page.get_by_label("A better caption")).to_have_value("half a sen")

@@ -23,9 +23,9 @@ async function lightCaption(text) {
 }
 function bestCaption(c, version) {
   const form = ownCaption(tr`A better caption`), box = judged(c, version);
-  form.hidden = true;
+  form.hidden = !draftOf(state.item);
   for (const b of box.children) if (b.children.length === 0) b.append(h("span", {}, b.classList.contains("good") ? tr`Right` : b.classList.contains("bad") ? tr`Wrong` : b.getAttribute("aria-label").split(":")[0]));
-  const better = h("button", { class: "mm-button", type: "button", "aria-expanded": "false", onclick: () => {
+  const better = h("button", { class: "mm-button", type: "button", "aria-expanded": String(!form.hidden), onclick: () => {
     form.hidden = !form.hidden;
     better.setAttribute("aria-expanded", !form.hidden);
     if (!form.hidden) form.querySelector("input").focus();
@@ -43,9 +43,12 @@ const considered = (list, version) => (!list.length ? [] : [h("h2", {}, tr`It al
     h("span", { class: "mm-says" }, ...(c.source === "confirmed" ? [] : [tr.told(c.sure), " ", mm.share(c.score, { task: "image-text", version, kind: "caption", of: c.source })])),
     scale("", c.score, null), h("small", {}, capital(tr`${ORIGIN[c.source]}.`))),
   judged(c, version))))]);
+// A caption that somebody is writing stays when the view is drawn anew.
+let draft = { item: "", text: "" };
+const draftOf = (item) => (draft.item === item ? draft.text : "");
 const ownCaption = (name) => h("form", { class: "mm-add", onsubmit: (e) => { e.preventDefault(); write(e.target); } },
-  h("input", { type: "text", maxlength: 2000, "aria-label": name, placeholder: tr`In one sentence, what is in the picture?` }), h("button", { class: "mm-button primary", type: "submit" }, tr`Save`));
+  h("input", { type: "text", maxlength: 2000, value: draftOf(state.item), oninput: (e) => { draft = { item: state.item, text: e.target.value }; }, "aria-label": name, placeholder: tr`In one sentence, what is in the picture?` }), h("button", { class: "mm-button primary", type: "submit" }, tr`Save`));
 function write(form) {
   const text = form.querySelector("input").value.trim();
-  if (text) mm.save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "caption" }).receipt.then(() => propose(), (e) => fail($("[data-captions]"), e));
+  if (text) mm.save("label_result", { item: state.item, text, verdict: mm.confirms, origin: "caption" }).receipt.then(() => { draft = { item: "", text: "" }; propose(); }, (e) => fail($("[data-captions]"), e));
 }

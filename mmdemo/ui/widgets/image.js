@@ -248,9 +248,9 @@ async function restore(link, first) {
 // What the link's view shows is asked for; at the beginning after the page was drawn, which the model's work would hold up.
 async function askAgain(link, first) {
   if (first) await mm.drawn();
-  const quicker = first && ["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn);
-  if (!quicker && state.view === "align" && captions.value) await align();
-  if (!quicker && state.view === "caption" && state.item) propose();
-  if (!quicker && state.view === "search" && (link.text || link.item)) ask({ by: Boolean(link.by && state.item) || !link.text, all: Boolean(link.all) }, PAGE);
+  const quicker = first && ["scores", "captions", "results"].some((box) => $(`[data-${box}]`).turn), { view } = state;  // a view opened meanwhile asks by itself
+  if (!quicker && view === "align" && captions.value) await align();
+  if (!quicker && view === "caption" && state.item) propose();
+  if (!quicker && view === "search" && (link.text || link.item)) ask({ by: Boolean(link.by && state.item) || !link.text, all: Boolean(link.all) }, PAGE);
   if (first) tellOfStronger();
 }
