@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +16,10 @@ from mmdemo.bounds import TRUSTED_WITH_TIME
 from mmdemo.errors import UserError
 from mmdemo.modality import modality_of
 from mmdemo.models.protocols import Task
+from mmdemo.retrieval.background import put_newest
 from mmdemo.service.context import Context, check_task
 from mmdemo.service.searching import searcher_by
+from mmdemo.service.shared_json import SharedJson, SharedParts
 from mmdemo.store.facets import Marks
 from mmdemo.store.texts import text_key
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from mmdemo.retrieval.maps.scores import Scores
 
 LOOKS_S = 0.5  # between looks at whether the index is made
+NO_GROUP = 255  # as a byte
+HELD = 4  # maps that are kept as they are shown, and as the page is sent them: 12 MB of 100,000 items
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,33 @@ class ShownMap:
             )
         return found
 
+    @cached_property
+    def answers(self) -> str:
+        """(N,) uint8 in base64: how each was answered, by its place among the kinds."""
+        return packed(self.marks.answer[self.of_marks], np.uint8)
+
+    def points(self) -> SharedJson:
+        """All that the page draws but the answers; numbers in bytes as base64."""
+        groups = np.where(self.kept.groups < 0, NO_GROUP, self.kept.groups)[self.of_map]
+        return SharedJson(
+            count=len(self.of_map),
+            ids=packed(self.kept.ids[self.of_map], np.uint8),
+            places=packed(self.places, np.float32),
+            groups=packed(groups, np.uint8),
+            named=self.groups,
+            sources=self.marks.sources,
+            source=packed(self.marks.source[self.of_marks], np.uint16),
+        )
+
     @property
     def token(self) -> str:
         """Of these items at these places: another one says that there is something new."""
         return f"{self.kept.token}-{self.marks.at[0]}-{self.marks.at[1]}"
+
+
+def packed(values: np.ndarray, kind: type[np.generic]) -> str:
+    """Numbers as the bytes of little-endian ones, in base64."""
+    return b64encode(np.ascontiguousarray(values, np.dtype(kind).newbyteorder("<")).tobytes()).decode()
 
 
 class MapService:
@@ -82,7 +111,9 @@ class MapService:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._ws = context.ws
-        self._shown: dict[str, ShownMap] = {}  # by task, the latest
+        self._shown: dict[tuple[str, str], ShownMap] = {}  # by task and version, the latest
+        self._points = SharedParts(HELD)
+        self._lock = threading.Lock()
 
     def look(
         self, task: str, version: str, again: bool = False, wait: bool = False
@@ -124,8 +155,13 @@ class MapService:
 
     def shown(self, task: str, kept: KeptMap) -> ShownMap:
         """What of a map answers may show now."""
+        with self._lock:  # those who ask meanwhile wait for it, instead of doing the same
+            return self._shown_now(task, kept)
+
+    def _shown_now(self, task: str, kept: KeptMap) -> ShownMap:
         marks = self._ws.facets.marks(modality_of(check_task(task)).name, task)
-        before = self._shown.get(task)
+        key = task, kept.version
+        before = self._shown.get(key)
         if before is not None and before.kept is kept and before.marks.at == marks.at:
             return before
         if before is not None and before.kept is kept and before.marks.ids is marks.ids:
@@ -135,8 +171,13 @@ class MapService:
             there = np.flatnonzero(rows >= 0)
             there = there[np.argsort(rows[there], kind="stable")]
             rows = rows[there]
-        found = self._shown[task] = ShownMap(kept, marks, rows, there)
+        found = ShownMap(kept, marks, rows, there)
+        put_newest(self._shown, key, found, HELD)
         return found
+
+    def points(self, task: str, shown: ShownMap) -> SharedJson:
+        """What the page draws of it: the same for whoever asks."""
+        return self._points.part(f"{task} {shown.token}", shown.points)
 
     def scores(self, task: str, version: str, text: str, ids: list[str]) -> Scores:
         """How well items fit a text, by a version.

@@ -14,6 +14,7 @@ from mmdemo.errors import AccessError, MmdemoError, NameTakenError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import exchange_folder
 from mmdemo.service.operations.table import OPERATIONS, Operation, Surface
+from mmdemo.service.shared_json import SharedJson
 from mmdemo.settings import Settings
 
 CURE = "Sign in with an invitation: ask whoever runs this page for one."
@@ -92,7 +93,7 @@ def _hidden_in(answer: Any, settings: Settings) -> Any:
     """An answer in which that is done where it tells of what failed, such as work behind the page."""
     if isinstance(answer, list):
         return [_hidden_in(value, settings) for value in answer]
-    if not isinstance(answer, dict):
+    if not isinstance(answer, dict) or isinstance(answer, SharedJson):  # what all share tells of no failure
         return answer
     return {
         name: _hidden(value, settings)

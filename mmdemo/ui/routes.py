@@ -23,6 +23,7 @@ from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sign_in import sign_in_routes
 from mmdemo.ui.bodies import json_body
 from mmdemo.ui.gate import ask, require_role
+from mmdemo.ui.json_answer import answer_as_json
 from mmdemo.ui.link_cards import card_route
 from mmdemo.ui.look import font_route
 from mmdemo.ui.media_routes import MediaResponse, media_routes
@@ -61,7 +62,7 @@ def page_routes(app: App) -> list[BaseRoute]:
             _require_maker(request, asked.role)
             async with while_asked(request):
                 answer = await app.lanes.called(asked.lane).run(ask, app, name, body, "page", current())
-            return JSONResponse(answer)
+            return answer_as_json(answer)
         except MmdemoError as e:
             return refusal(e)
 

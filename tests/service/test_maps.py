@@ -64,6 +64,14 @@ def test_the_page_is_sent_the_points_once_and_then_what_has_changed(mapped: App)
     assert labelled["points"] is None and labelled["answers"] != first["answers"]
 
 
+def test_whoever_asks_for_the_points_is_sent_the_same_ones(mapped: App) -> None:
+    first = ask(mapped, "map_points")["points"]
+    pair = next(p for p in mapped.ws.pairs.browse(TASK, state="unlabelled") if p.is_own)
+    ask(mapped, "label", pair=pair.id, verdict="match")
+    with asking(VISITOR):
+        assert ask(mapped, "map_points")["points"] is first
+
+
 def test_what_is_hidden_removed_or_brought_by_a_visitor_is_on_no_map(mapped: App) -> None:
     before = ask(mapped, "map_points")
     hidden, removed = ids_of(before)[:2]

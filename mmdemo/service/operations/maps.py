@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -10,7 +9,7 @@ from pydantic import Field
 
 from mmdemo.modality import DEFAULT_TASK
 from mmdemo.service.app import App
-from mmdemo.service.maps import ShownMap
+from mmdemo.service.maps import ShownMap, packed
 from mmdemo.service.operations.requests import (
     FEW,
     VERSION,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from mmdemo.retrieval.maps.keeper import Standing
 
 MOST_POINTS = 5000  # of one answer in words; all of a hundred thousand come in twenty
-NO_GROUP = 255  # as a byte
 UNKNOWN = 255  # a score as a byte; others are in parts of 250
 PARTS = 250
 State = Literal["empty", "working", "ready", "stopped", "failed"]
@@ -162,34 +160,15 @@ class PackedMapRequest(Request):
 @operation("map_points", role="viewer", quick=True)
 def map_points(app: App, request: PackedMapRequest) -> dict[str, Any]:
     """A map as the page draws it, in bytes as base64: 100,000 points are 5 MB, of which most is ids and is
-    sent once.
+    sent once, to everybody the same.
     """
     model, standing, items = app.maps.look(request.task, request.version, request.again)
     told = {**_stands(standing, items), "model": model, "items": items, "error": standing.error}
     if standing.map is None:
         return told | {"token": "", "points": None}
     shown = app.maps.shown(request.task, standing.map)
-    marks, of = shown.marks, shown.of_marks
-    told |= {"token": shown.token, "kinds": list(marks.kinds), "answers": _packed(marks.answer[of], np.uint8)}
-    if request.known == shown.token:
-        return told | {"points": None}
-    points = {
-        "count": len(of),
-        "ids": _packed(shown.kept.ids[shown.of_map], np.uint8),
-        "places": _packed(shown.places, np.float32),
-        "groups": _packed(
-            np.where(shown.kept.groups < 0, NO_GROUP, shown.kept.groups)[shown.of_map], np.uint8
-        ),
-        "named": shown.groups,
-        "sources": marks.sources,
-        "source": _packed(marks.source[of], np.uint16),
-    }
-    return told | {"points": points}
-
-
-def _packed(values: np.ndarray, kind: type[np.generic]) -> str:
-    """Numbers as the bytes of little-endian ones, in base64."""
-    return b64encode(np.ascontiguousarray(values, np.dtype(kind).newbyteorder("<")).tobytes()).decode()
+    told |= {"token": shown.token, "kinds": list(shown.marks.kinds), "answers": shown.answers}
+    return told | {"points": None if request.known == shown.token else app.maps.points(request.task, shown)}
 
 
 class StopMapRequest(Request):
@@ -231,7 +210,7 @@ def map_scores(app: App, request: MapScoresRequest) -> dict[str, Any]:
     parts = np.full(len(numbers), UNKNOWN, np.uint8)
     parts[known] = np.rint(np.clip(numbers[known], 0, 1) * PARTS)
     told = {"model": found.version, "token": shown.token, "measured": found.measured, "note": found.note}
-    return told | {"scores": _packed(parts, np.uint8)}
+    return told | {"scores": packed(parts, np.uint8)}
 
 
 class MapNearRequest(Request):

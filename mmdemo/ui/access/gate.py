@@ -25,6 +25,7 @@ from mmdemo.service.app import App
 from mmdemo.service.operations.requests import shown
 from mmdemo.ui.access.arrivals import Arrival, Arrivals, Share
 from mmdemo.ui.access.askers import Askers, Visit, too_often
+from mmdemo.ui.access.departures import Departures, Reader
 from mmdemo.ui.access.hosts import PORTS, Hosts
 from mmdemo.ui.access.limits import AtOnce, Rates
 from mmdemo.ui.access.proxies import Proxies, network_of
@@ -87,6 +88,7 @@ class Gate:
         self._most_mb = largest_request_mb(app.settings)
         self._uploads = Arrivals(max(UPLOADS_MB, 2 * self._most_mb), UPLOADS_AT_ONCE)
         self._calls = Arrivals(CALLS_MB, CALLS_AT_ONCE)
+        self._departures = Departures()
         self._headers = headers_of_responses(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,7 +139,8 @@ class Gate:
                 with asking(asker_of(scope)):
                     most = self._most_mb
                     received = bounded(receive, most * 1_000_000, lambda: too_large(most))
-                    await self.behind(scope, received, marked)
+                    sent = self._departures.sender(scope, receive, marked, reader_of(visit))
+                    await self.behind(scope, received, sent)
 
     def _passed_on(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """The headers that what stands behind may see. Nothing there has a cookie of its own, and whoever
@@ -258,6 +261,13 @@ def asker_of(scope: Scope | None) -> Asker:
 def person_of(visit: Visit) -> str:
     """With whom a request is counted: all that bring no session from one network are one."""
     return visit.session if visit.brought else f"nobody at {visit.address}"
+
+
+def reader_of(visit: Visit | None) -> Reader | None:
+    """With whom an answer is counted while it is read; None: it is a file of the page, or the owner's."""
+    if visit is None or visit.local or visit.asker.may("owner"):
+        return None
+    return Reader(person_of(visit), visit.beside, is_visitor=not visit.is_known)
 
 
 def require_served(path: str, method: str) -> Served:
