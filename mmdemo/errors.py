@@ -130,6 +130,17 @@ def reason(e: BaseException) -> str:
     return (str(why).strip().splitlines() or [type(e).__name__])[0].rstrip(".: ") or type(e).__name__
 
 
+def unforeseen(what: str, e: BaseException) -> str:
+    """What to say of work that failed for a reason which nobody counted on: to whom it is told is not known,
+    and what a library says may name folders, hosts and statements. The log has it, by whoever calls this.
+
+    Args:
+        what: as "The run failed".
+        e: what was raised.
+    """
+    return f"{what} ({type(e).__name__}). The log says more."
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What it means that the system refused to write."""

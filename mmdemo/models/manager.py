@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from mmdemo.errors import MmdemoError, UserError
+from mmdemo.errors import MmdemoError, UserError, unforeseen
 from mmdemo.modality import CAPTIONING, DEFAULT_TASK
 from mmdemo.models.calibration import Calibration, PairFit
 from mmdemo.models.find_model import find_preset
@@ -274,12 +274,13 @@ class ModelManager:
             if instead:  # the one in use is none the worse for it
                 self._statuses[preset.task] = before
                 raise
-            message = str(e) if isinstance(e, UserError) else f"The model {name} could not be loaded: {e}"
-            self._statuses[preset.task] = ModelStatus("failed", message)
             if isinstance(e, MmdemoError):  # whoever asked is told
+                message = str(e)
                 log.info("loading %s failed: %s", name, e)
             else:
+                message = unforeseen(f"The model {name} could not be loaded", e)
                 log.exception("loading %s failed", name)
+            self._statuses[preset.task] = ModelStatus("failed", message)
             raise
         seconds = time.perf_counter() - begun
         self._ready[preset.media_features] = ModelStatus("ready", f"{name} on {device}", device, seconds)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from mmdemo.asker import Asker, current
-from mmdemo.errors import AccessError, BusyError, MmdemoError
+from mmdemo.errors import AccessError, BusyError, MmdemoError, unforeseen
 from mmdemo.places import Places, Ticket
 
 K = TypeVar("K", bound=Hashable)
@@ -65,8 +65,8 @@ class Background:
             except MmdemoError as e:
                 self._tell(key, str(e))
             except Exception as e:
-                log.exception("%s", failed)
-                self._tell(key, f"{failed}: {e}.")
+                log.exception("%s: what it did behind the page failed", self._name)
+                self._tell(key, unforeseen(failed, e))
             finally:
                 with self._lock:
                     del self._flags[key], self._begun_by[key], self._tickets[key]

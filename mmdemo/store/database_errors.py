@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from mmdemo.errors import DamagedError, MmdemoError, StorageError, UnavailableError, UserError, reason
 
+log = logging.getLogger(__name__)
 LEAST_FREE = 1_000_000  # bytes; SQLite says of a disk with less only that it cannot open or lock its files
 
 
@@ -132,5 +134,7 @@ def _is_full(file: Path) -> bool:
 def _worded(known: Reason, what: str, e: BaseException) -> MmdemoError:
     if known is AWAY:  # whether what was sent before has arrived, nobody knows
         return UnavailableError("The database cannot be reached.", known.cure)
-    why = f"{known.why} ({reason(e)})" if known in (UNSTORABLE, FORBIDDEN) else known.why
+    if known is FORBIDDEN:  # the database names its users, tables and hosts: that is for the log
+        log.warning("%s: %s (%s)", what, known.why, reason(e))
+    why = f"{known.why} ({reason(e)})" if known is UNSTORABLE else known.why
     return known.kind(f"{what}: {why}.", known.cure)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 
-from mmdemo.errors import MmdemoError, StorageError, UserError, is_disk_full
+from mmdemo.errors import MmdemoError, StorageError, UserError, is_disk_full, unforeseen
 from mmdemo.labeling.snapshot import Snapshot, require_data, take_snapshot, with_files
 from mmdemo.modality import labelled_task
 from mmdemo.models.device import reproducible
@@ -222,4 +222,4 @@ def _why(ws: Workspace, run_id: str, e: Exception) -> str:
     if is_disk_full(e):
         return str(disk_full(needed_bytes(ws.run_folder(run_id) / "state")))
     log.error("%s failed", run_id, exc_info=e)
-    return f"The run failed: {e}. Its labels are untouched."
+    return unforeseen("The run failed, and its labels are untouched", e)

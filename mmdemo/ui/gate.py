@@ -4,22 +4,38 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdemo.asker import IN_WORDS, Asker, Role, asking
+from starlette.responses import JSONResponse
+
+from mmdemo.asker import IN_WORDS, Asker, Role, asking, current
 from mmdemo.errors import AccessError, MmdemoError, NameTakenError
 from mmdemo.service.app import App
 from mmdemo.service.exchange import exchange_folder
 from mmdemo.service.operations.table import OPERATIONS, Operation, Surface
 from mmdemo.service.shared_json import SharedJson
 from mmdemo.settings import Settings
+from mmdemo.ui.refusals import refusal
 
 CURE = "Sign in with an invitation: ask whoever runs this page for one."
 OF_SCRIPTS = "Send a token, as Authorization: Bearer TOKEN: ask whoever runs this page for one."
-TOLD = ("error", "message", "note", "reason")  # fields of answers in which mmdemo says what was wrong
+TOLD = (
+    "error",
+    "message",
+    "note",
+    "reason",
+    "device",
+)  # fields of answers in which mmdemo says what was wrong
+
+# A path of another folder of this machine, such as one whose files are where they were, up to its last name;
+# the page's own addresses are none.
+ELSEWHERE = re.compile(
+    r"(?<![\w/:.\\])(?!/(?:gradio_api|mmdemo)/)(?:[A-Za-z]:)?(?:[/\\][^\s/\\'\"]+)+[/\\]([^\s/\\'\"]+)"
+)
 
 
 def require_role(role: Role, asker: Asker, script: bool = False) -> None:
@@ -89,6 +105,13 @@ def hide_folders(error: MmdemoError, settings: Settings) -> None:
     error.args = (f"{error.what} {error.cure}".strip(),)
 
 
+def refusal_of(error: MmdemoError, settings: Settings, status: int | None = None) -> JSONResponse:
+    """A refusal as a response to whoever asks: with the folders of this machine for its owner alone."""
+    if not current().may("owner"):
+        hide_folders(error, settings)
+    return refusal(error, status)
+
+
 def _hidden_in(answer: Any, settings: Settings) -> Any:
     """An answer in which that is done where it tells of what failed, such as work behind the page."""
     if isinstance(answer, list):
@@ -114,4 +137,4 @@ def _hidden(text: str, settings: Settings) -> str:
     ):
         if len(folder.parts) > 1:
             text = text.replace(str(folder), name)
-    return text
+    return ELSEWHERE.sub(r"\1", text)

@@ -28,9 +28,9 @@ from mmdemo.media.card import draw_card
 from mmdemo.service.app import App
 from mmdemo.service.cards import ABOUT, NAME, Card, card_of
 from mmdemo.ui.access.served import path_of
+from mmdemo.ui.gate import refusal_of
 from mmdemo.ui.look import FONTS, read_asset
 from mmdemo.ui.page_words import language_choice
-from mmdemo.ui.refusals import refusal
 
 log = logging.getLogger(__name__)
 PATH = "/mmdemo/card"
@@ -186,7 +186,7 @@ def card_route(app: App) -> BaseRoute:
         try:
             data = await app.lanes.media.run(picture, request.scope["query_string"].decode("latin-1"))
         except MmdemoError as e:
-            return refusal(e)
+            return refusal_of(e, app.settings)
         kept = {"Cache-Control": f"public, max-age={KEPT_S}", "X-Content-Type-Options": "nosniff"}
         return Response(data, media_type="image/jpeg", headers=kept)
 

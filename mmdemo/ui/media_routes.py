@@ -27,6 +27,7 @@ from mmdemo.service.app import App
 from mmdemo.service.copies import As, BeingMadeError
 from mmdemo.service.operations.requests import shown
 from mmdemo.store.tables import Item
+from mmdemo.ui.gate import refusal_of
 from mmdemo.ui.refusals import refusal
 from mmdemo.ui.while_asked import while_asked
 
@@ -79,7 +80,7 @@ def media_routes(app: App) -> list[BaseRoute]:
         try:
             path = app.context.copies.path(item, kind)
         except BeingMadeError as e:
-            return refusal(e, 202)
+            return refusal_of(e, app.settings, 202)
         return MediaResponse(path, media_type(path.suffix), headers=FOREVER)
 
     def player(item: Item, request: Request) -> Response:
@@ -144,7 +145,7 @@ def _endpoint(
             item = await run(app.ws.visible, item_id) if is_id else None
             removed = bool(is_id) and item is None and await run(app.ws.items.was_removed, item_id)
         except MmdemoError as e:  # too many ask, or the database is away
-            return refusal(e)
+            return refusal_of(e, app.settings)
         if item is None or (has and not has(MODALITIES.get(item.modality))):
             what = f"This {noun} was removed from the collection." if removed else f"There is no such {noun}."
             return refusal(UserError(what, "Reload the page."), 404)
@@ -158,13 +159,13 @@ def _endpoint(
                 response.headers["Cache-Control"] = OF_ONE
             return response
         except GoneError as e:
-            return refusal(e, 404)
+            return refusal_of(e, app.settings, 404)
         except (MmdemoError, OSError) as e:
             if not app.ws.has_media(item):
                 gone = f"The file of {item.name} is gone from the workspace."
                 return refusal(UserError(gone, "Import it again, or restore a backup."), 404)
             if isinstance(e, MmdemoError):
-                return refusal(e)
+                return refusal_of(e, app.settings)
             raise
 
     return endpoint

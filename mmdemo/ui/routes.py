@@ -22,7 +22,7 @@ from mmdemo.ui.access.hub_sign_in import hub_routes
 from mmdemo.ui.access.refused import Refused
 from mmdemo.ui.access.sign_in import sign_in_routes
 from mmdemo.ui.bodies import json_body
-from mmdemo.ui.gate import ask, require_role
+from mmdemo.ui.gate import ask, refusal_of, require_role
 from mmdemo.ui.json_answer import answer_as_json
 from mmdemo.ui.link_cards import card_route
 from mmdemo.ui.look import font_route
@@ -51,7 +51,7 @@ def page_routes(app: App) -> list[BaseRoute]:
                     raise UserError("The stretch of sound is too long.", "Send half a minute at most.")
             return JSONResponse(await app.lanes.models.run(app.speech.live_words, bytes(data)))
         except MmdemoError as e:
-            return refusal(e)
+            return refusal_of(e, app.settings)
 
     async def call(request: Request) -> Response:
         name = request.path_params["name"]
@@ -64,21 +64,21 @@ def page_routes(app: App) -> list[BaseRoute]:
                 answer = await app.lanes.called(asked.lane).run(ask, app, name, body, "page", current())
             return answer_as_json(answer)
         except MmdemoError as e:
-            return refusal(e)
+            return refusal_of(e, app.settings)
 
     async def upload(request: Request) -> Response:
         """A file as the raw body; `?name=` says what it is called and `?batch=` which import it is for."""
         try:
             return JSONResponse(await receive(app, request, imports))
         except MmdemoError as e:
-            return refusal(e)
+            return refusal_of(e, app.settings)
 
     async def wait(request: Request) -> Response:
         """Files that a call will name."""
         try:
             return JSONResponse(await WAITING.receive(request, request.scope[VISIT].sender, app.settings))
         except MmdemoError as e:
-            return refusal(e)
+            return refusal_of(e, app.settings)
 
     async def no_calls(request: Request) -> Response:
         """How often each endpoint is called: Gradio's API page asks, and it is nobody's to know."""

@@ -94,11 +94,10 @@ class Departures:
         try:
             full = next((key for key, mb in keys.items() if self.bytes[key] > mb * 1_000_000), None)
             if full is not None and can_refuse:
-                whose, status = (
-                    ("Too many answers", 503) if full in ("", VISITORS) else ("Too many of your answers", 429)
-                )
                 again = {"Retry-After": str(AGAIN_S)}
-                raise Refused(status, f"{whose} are on their way and not read yet.", CURE, again)
+                if full in ("", VISITORS):
+                    raise Refused(503, "Too many answers are not read yet.", CURE, again)
+                raise Refused(429, "Too many of your answers are not read yet.", CURE, again)
             yield
         finally:
             for key in keys:
