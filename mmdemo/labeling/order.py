@@ -42,7 +42,7 @@ class Waiting:
     """A pair in the queue and why it is there."""
 
     pair: int
-    why: str  # random, undecided, one of the modality's doubts, hard-negative, undone
+    why: str  # random, undecided, one of the modality's doubts, hard-negative, undone, later
     source: str = ""  # the pair's; empty: to be looked up
 
 

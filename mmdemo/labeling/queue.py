@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -71,6 +71,7 @@ class PairQueue:
         passed: Collection[int] = (),
         mismatches: bool = False,
         looks: bool = False,
+        wanted: Sequence[int] = (),
     ) -> list[tuple[PairView, str]]:
         """The next pairs for one person, and why each; fewer when fewer are left.
 
@@ -81,6 +82,7 @@ class PairQueue:
             passed: pairs they skipped.
             mismatches: proposals first, for who checks what may well be wrong.
             looks: whether they only look, and will not label: nothing is kept from others, or made, for them.
+            wanted: pairs that they asked for: these come first.
         """
         if mismatches and not looks and self._proposals < CHECKED:
             self._proposals = CHECKED
@@ -90,6 +92,7 @@ class PairQueue:
             waiting, leases = self._waiting(batch, set(passed))
             if mismatches:
                 waiting.sort(key=lambda one: one.why != HARD_NEGATIVE)
+            waiting = _before(wanted, waiting, set(passed))
             if looks:
                 return self._choose(waiting, count, batch, _first)[0]
             take = partial(self._lease, holder=holder, seen=leases)
@@ -245,6 +248,14 @@ class PairQueue:
             if self._made_for is None:  # else a better one came meanwhile
                 self._take([Waiting(p.id, "random", p.source) for p in unlabelled])
                 self._made_for = ("", len(unlabelled))
+
+
+def _before(wanted: Sequence[int], waiting: list[Waiting], passed: Collection[int]) -> list[Waiting]:
+    """What somebody asked for before what waits, each once."""
+    if not wanted:
+        return waiting
+    first = [Waiting(pair, "later") for pair in wanted if pair not in passed]
+    return [*first, *(one for one in waiting if one.pair not in set(wanted))]
 
 
 def _first(views: list[PairView], most: int) -> list[PairView]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from mmdemo.modality import modality_of
 from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
 from mmdemo.store.labels import ELSEWHERE, NewLabel, Sender
-from mmdemo.store.pairs import PairView, check_span, removed_pair
+from mmdemo.store.pairs import NewPair, PairView, check_span, removed_pair
 from mmdemo.store.texts import short_id
 
 if TYPE_CHECKING:
@@ -69,7 +70,30 @@ class Labels:
         check_source(self._ws, task, batch)
         looks = not current().may("annotator")
         queue = self._context.queue_of(check_task(task))
-        return [pair_json(*one) for one in queue.next(count, holder, batch, passed, looks=looks, **how)]
+        wanted = [] if looks else self._ws.asked_later.waiting(task, current())
+        found = queue.next(count, holder, batch, passed, looks=looks, wanted=wanted, **how)
+        return [pair_json(*one) for one in found]
+
+    def ask_later(self, items: Sequence[str], texts: Sequence[str]) -> tuple[list[int], int]:
+        """Let whoever asks be asked about some items, each with its text; returns the pairs, and how many
+        others have a label already.
+
+        Raises:
+            UserError: no such item, items of several tasks, or not a text for each.
+        """
+        if not items or len(items) != len(texts):
+            raise UserError(f"{len(items)} items and {len(texts)} texts.", "Send a text with each item.")
+        known = [self._media.item(item) for item in items]
+        task = self._media.task_of(known[0])
+        if any(self._media.task_of(item) != task for item in known):
+            raise UserError("The items are of several kinds.", "Send those of one.")
+        pairs = [NewPair(item.id, text, "search") for item, text in zip(known, texts, strict=True)]
+        with ExitStack() as files:
+            for item in known:
+                files.enter_context(self._ws.scratch.keeping(item)) if not item.listed else None
+            kept = self._ws.asked_later.keep(task, pairs, current())
+        self._context.queue_of(task).request()
+        return kept
 
     def add(self, pair: int, label: NewLabel, task: str = "", item: str = "") -> dict[str, Any]:
         """Record a label; the answer comes once it is on disk, and is the same when it comes again.

@@ -63,13 +63,14 @@ CHOICES: dict[tuple[str, str], frozenset[Any]] = {
     ("grants", "role"): frozenset(ROLES),
     ("sessions", "role"): frozenset(ROLES),
 }
+TABLES_OF_TASKS = "imports", "pairs", "versions", "activations", "runs", "attempts", "saved_searches"
 NAMES = frozenset(
-    [("items", "modality"), ("labels", "verdict")]
-    + [(table, "task") for table in ("imports", "pairs", "versions", "activations", "runs", "attempts")]
+    [("items", "modality"), ("labels", "verdict")] + [(table, "task") for table in TABLES_OF_TASKS]
 )
 FORMS: dict[tuple[str, str], Check] = {  # of a text that is read
     ("short_links", "id"): lambda text: short_links.ID.fullmatch(text) is not None,
     ("short_links", "state"): lambda text: len(text) <= short_links.LONGEST and short_links.is_state(text),
+    ("saved_searches", "state"): lambda text: len(text) <= short_links.LONGEST and short_links.is_state(text),
 }
 LEAST: dict[tuple[str, str], float] = {  # of a number, where there is one
     ("items", "bytes"): 0,

@@ -1,5 +1,5 @@
 """The tables: items, texts and their splits, pairs, labels, imports, changes, runs, versions, attempts, who
-is let in, and short links.
+is let in, short links, saved searches, and what is asked later.
 """
 
 from __future__ import annotations
@@ -354,6 +354,29 @@ class ShortLink(Base):
     maker: Mapped[str] = mapped_column(String(64), index=True)  # in whose share it counts; "": this machine's
     network: Mapped[str] = mapped_column(String(64))  # a digest: with whom the makers there are counted
     by_visitor: Mapped[bool] = mapped_column(index=True)  # whether nobody let them in
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+
+
+class SavedSearch(Base):
+    """A search that stands under a name for everybody here, as the address of the page says it."""
+
+    __tablename__ = "saved_searches"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    task: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(120))
+    state: Mapped[str] = mapped_column(Text)  # after the question mark
+    maker: Mapped[str] = mapped_column(String(64))  # a digest of who saved it: they may remove it
+    person: Mapped[str] = mapped_column(String(120), default="")  # as they are called, where they have a name
+    created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
+    __table_args__ = (UniqueConstraint("task", "name", name="uq_saved_searches"),)
+
+
+class AskedLater(Base):
+    """That somebody wants to be asked about a pair: until it has a label it is their next."""
+
+    __tablename__ = "asked_later"
+    pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)  # a digest of who wants it
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
 
 

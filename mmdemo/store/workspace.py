@@ -32,6 +32,7 @@ from mmdemo.media.image import thumbnail
 from mmdemo.media.regular_file import require_file
 from mmdemo.modality import MODALITIES, Facts
 from mmdemo.settings import DATABASE, Settings
+from mmdemo.store.asked_later import LaterPairs
 from mmdemo.store.attempts import AttemptLog
 from mmdemo.store.changes import ChangeLog
 from mmdemo.store.database import Database
@@ -51,6 +52,7 @@ from mmdemo.store.outside import OutsideFiles
 from mmdemo.store.pairs import PairStore
 from mmdemo.store.removal import Removals
 from mmdemo.store.runs import RunLog
+from mmdemo.store.saved_searches import SavedSearches
 from mmdemo.store.scratch import ScratchArea
 from mmdemo.store.sessions import SessionLog
 from mmdemo.store.short_links import ShortLinks
@@ -146,6 +148,8 @@ class Workspace:
         self.sessions = SessionLog(self.database)
         self.names = NameLog(self.database)
         self.short_links = ShortLinks(self.database)
+        self.saved_searches = SavedSearches(self.database)
+        self.asked_later = LaterPairs(self.database, self.pairs)
         self._vectors: dict[str, VectorFile] = {}
         self._lock = threading.Lock()
         self._known = self.database.identity(), read_generation(self.folder)

@@ -121,7 +121,7 @@ mm.address = (() => {
     if (taskOf(name)) mm.task.set(taskOf(name));
     if (kept[name] || tabOf(read().view) !== name) write(stateOf(name));
   }
-  addEventListener("popstate", async ({ state }) => {
+  async function follow(state) {
     acted = false;
     entry = state?.entry || newKey();
     link = read();
@@ -133,7 +133,13 @@ mm.address = (() => {
     regain();
     await restore(at, link, false);
     if (mine === entry) for (const [field, words] of typed.get(entry) || []) if (field.isConnected) field.value = words;
-  });
+  }
+  addEventListener("popstate", ({ state }) => follow(state));
+  // What a link of the page says is shown in it, as Back would show it; Back leads to what was shown before.
+  function go(query) {
+    history.pushState({ entry: newKey(), whole: null }, "", withForeign(new URLSearchParams(query)));
+    return follow(history.state);
+  }
   // The link names the version that answered what is on the page: another one may be active when it is opened.
   async function share() {
     const answered = [...document.querySelectorAll("[data-model]")].find((box) => box.dataset.model && box.offsetParent !== null && box.children.length);
@@ -150,7 +156,7 @@ mm.address = (() => {
       mm.showLink(tr`Link to this`, to.href, [mm.h("p", {}, tr`This link reopens exactly what is on the page.`)]);
     }
   }
-  return { keep, view, share, gone, itemOf, get link() { return link; }, get at() { return at; } };
+  return { keep, view, share, go, gone, itemOf, get link() { return link; }, get at() { return at; } };
 })();
 
 // The task that Label, Fine-tune and Data are about: that of the tab one comes from, or as chosen there.

@@ -144,9 +144,9 @@ window.mm = (() => {
   }
   // That a label on an answer is on disk, with its number; the newest takes the place of the one before.
   let lastSaved = null;
-  function saved(message, undo = null) {
+  function saved(message, act = null, name = tr`Undo`) {
     lastSaved?.remove();
-    const back = undo && h("button", { class: "mm-link", type: "button", onclick: () => { lastSaved.remove(); undo(); } }, tr`Undo`);
+    const back = act && h("button", { class: "mm-link", type: "button", onclick: () => { lastSaved.remove(); act(); } }, name);
     lastSaved = toast(back ? [message, " · ", back] : message, false, 9000);
   }
 

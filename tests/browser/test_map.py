@@ -51,6 +51,7 @@ def test_a_lasso_selects_and_a_link_reopens_the_selection_and_what_is_lit(
     expect(page.locator("#mm-map [data-legend]")).to_contain_text("fits")
     page.get_by_role("button", name="Select these").click()
     expect(heading).to_contain_text("selected")
+    expect(page).to_have_url(re.compile("in=i"))  # which is written when what is seen has been drawn
     again = mapped(open_page, page.url)
     expect(again.locator("#mm-map [data-side] h1")).to_have_text(heading.inner_text())
     expect(again.locator("#mm-map .mm-map-thumb")).to_have_count(

@@ -247,6 +247,40 @@ def test_selected_pictures_are_answered_at_once_taken_back_and_hidden(
     expect(bar).to_be_hidden()
 
 
+def test_a_search_is_saved_opened_and_removed_and_what_it_found_is_asked_next_by_label(
+    served: Served, open_page: Open
+) -> None:
+    page, box = searched(served, open_page, "something+with+wheels&all=1&sort=name")
+    box.get_by_role("button", name="Save this search").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Name")).to_have_value("something with wheels")
+    dialog.get_by_label("Name").fill("wheels")
+    dialog.get_by_role("button", name="Save", exact=True).press("Enter")
+    saved = box.get_by_role("link", name="wheels")
+    expect(saved).to_be_visible()
+    chosen = shown(box)[:2]
+    for item in chosen:
+        box.locator(f".mm-card[data-item='{item}'] .mm-choose").check()
+    box.get_by_role("button", name="Label later").click()
+    toast = page.locator("#mm-toasts")
+    expect(toast).to_contain_text("Label asks for 2 pairs next.")
+    toast.get_by_role("button", name="Open Label").click()
+    asked = page.locator("#mm-label")
+    for _ in chosen:
+        expect(asked.locator(".mm-pair-text")).to_have_text("something with wheels")
+        pair = asked.get_attribute("data-pair")
+        asked.get_by_role("button", name="Skip").click()
+        expect(asked).not_to_have_attribute("data-pair", str(pair))
+    expect(asked.locator(".mm-pair-text")).not_to_have_text("something with wheels")
+    page.goto(f"{served[1]}?view=search&lang=zh-CN")
+    saved.press("Enter")
+    expect(box.locator("[data-results] .mm-card").first).to_be_visible(timeout=FIRST_S)
+    expect(page).to_have_url(re.compile("text=something.*sort=name|sort=name.*text=something"))
+    box.get_by_role("button", name="移除已保存的搜索").click()
+    expect(saved).to_have_count(0)
+    expect(box.locator("[data-save]")).to_be_focused()
+
+
 def test_what_was_answered_for_one_picture_is_asked_again_where_another_is_shown(
     served: Served, open_page: Open
 ) -> None:

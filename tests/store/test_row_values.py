@@ -81,6 +81,9 @@ ODD = {  # statements, and what is said
     "INSERT INTO short_links VALUES ('0123456789abcdef', '<b>', '', '', 1, '2026-01-01 00:00:00', '')": (
         "'<b>' is no state of short_links"
     ),
+    "INSERT INTO saved_searches VALUES (1, 'image-text', 'a', '<b>', '', '', '2026-01-01 00:00:00')": (
+        "'<b>' is no state of saved_searches"
+    ),
     "UPDATE transcripts SET segments = '[1]'": r"\[1\] is no segments of transcripts",
     f'UPDATE transcripts SET segments = \'[{{"text": "a", "start": 0, "end": 1, "words": {WORD}}}]\'': (
         "is no segments of transcripts"

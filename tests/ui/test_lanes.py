@@ -89,10 +89,11 @@ KINDS = {
         activate add_to_collection changes data decide device edit_item edit_pair end_session export_preview
         grants hide hub imports show
         import_list import_pause import_resume import_start import_state import_stop invite items label_counts
-        loading
+        label_later loading
         make_token map_items map_points measured_on medium
-        model_trial models next_pair offered_model pairs playing queue remove_run remove_version
-        resume_training revoke roll_back runs samples sessions short_link shorten start_training status
+        model_trial models next_pair offered_model pairs playing queue remove_run remove_search remove_version
+        resume_training revoke roll_back runs samples save_search saved_searches
+        sessions short_link shorten start_training status
         stop_loading stop_map
         stop_training subtitles training training_data training_status transcript transcript_stop
         try_model version_card version_tree versions warm_up watch_stop watching

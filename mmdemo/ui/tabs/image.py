@@ -8,7 +8,7 @@ from mmdemo.ui.widgets import widget
 
 def build() -> None:
     """Lay the tab out."""
-    widget("image", "light", "texts", "caption", "facets", "bulk_does", "bulk", "search", "stronger")
+    widget("image", "light", "texts", "caption", "facets", "bulk_does", "bulk", "search", "saved", "stronger")
 
 
 TABS.add("image", Tab("Image", 10, build))

@@ -45,14 +45,17 @@ function drawBulk() {
   if (!n) return bar.replaceChildren();
   bar.replaceChildren(h("strong", { "aria-live": "polite" }, tr`${n} selected`),
     ...mm.kinds.filter((kind) => kind.sign).map((kind) => button(kind.tone, kind.title, (rows) => answerThem(rows, kind.name))),
+    button("label", tr`Label later`, laterThem),
     button("download", tr`Export`, (rows) => does.exportLabels(itemsOf(rows))), button("hide", tr`Hide`, (rows) => does.hide(itemsOf(rows))), button("remove", tr`Remove`, (rows) => does.remove(itemsOf(rows))),
     h("button", { class: "mm-bulk-do", type: "button", "aria-label": tr`Select none`, title: tr`Select none`, onclick: clearBulk }, mm.icon("bad")));
   if (had) bar.querySelector("button").focus();
 }
 const does = bulkDoes({ task: () => "image-text", clear: clearBulk, again: () => searchAgain() });
 const itemsOf = (rows) => rows.map((row) => row.result.item);
+const textOf = (result) => found.query || result.text;
+const laterThem = (rows) => does.later(rows.map(({ result }) => ({ item: result.item, text: textOf(result) })));
 // Each is answered with its own place among the results, as one by one.
 function answerThem(rows, verdict) {
-  const { query, answer } = found, of = ({ result, rank }) => ({ item: result.item, text: query || result.text, said: result.verdict, more: { origin: "search", query, rank, version: answer.model } });
+  const { query, answer } = found, of = ({ result, rank }) => ({ item: result.item, text: textOf(result), said: result.verdict, more: { origin: "search", query, rank, version: answer.model } });
   return does.answer(rows.map(of), verdict);
 }

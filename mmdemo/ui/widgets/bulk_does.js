@@ -1,4 +1,4 @@
-// What is done with many items at once: answered, exported, hidden or removed. Search and Map share it.
+// What is done with many items at once: answered, left to Label, exported, hidden or removed. Search and Map share it.
 // task(): of the items; clear(): nothing is selected any more; again(): what is shown is asked for anew.
 function bulkDoes({ task, clear, again }) {
   const ofItems = (n) => { const { noun, plural } = mm.modalityOf(task()); return mm.many(n, noun, plural); };
@@ -15,6 +15,17 @@ function bulkDoes({ task, clear, again }) {
     if (refused) tell(refused.reason);
     const undo = async () => { await Promise.allSettled(kept.map((one) => mm.outbox.takeBack(one).receipt)); again(); };
     await done(kept.length ? tr`Saved: ${mm.many(kept.length, "answer", "answers")}` : tr`These are answered so already`, kept.length ? undo : null);
+  }
+
+  /* Left to Label, which asks for them next: rows of { item, text }; what has its answer already is left */
+  async function later(rows) {
+    if (!(await mm.allows("annotator", tr`Labelling is for annotators. Sign in as one.`))) return;
+    const named = rows.filter(({ text }) => text);
+    if (!named.length) return mm.toast(tr`These have no text to be asked about. Search by words, and choose among what is found.`, true);
+    const { pairs, answered } = await mm.api("label_later", { items: named.map((one) => one.item), texts: named.map((one) => one.text) });
+    clear();
+    if (!pairs.length) return mm.saved(tr`These are answered already`);
+    mm.saved(tr`Label asks for ${mm.many(pairs.length, "pair", "pairs")} next.${answered ? tr` ${mm.many(answered, "pair", "pairs")} answered already.` : ""}`, () => mm.openTab("Label"), tr`Open Label`);
   }
 
   /* Exported: their labels, with the files */
@@ -43,5 +54,5 @@ function bulkDoes({ task, clear, again }) {
     const made = await mm.api("remove", { items });
     await done(tr`Removed ${ofItems(made.items)}.${made.done ? "" : tr` Some files go in a minute.`}`);
   }
-  return { answer, exportLabels, hide, remove };
+  return { answer, later, exportLabels, hide, remove };
 }

@@ -35,14 +35,20 @@ function facetRow(name, value, n) {
 }
 function drawFacets(facets) {
   counted = facets;
-  const rail = $("[data-facets]"), had = rail.contains(document.activeElement) && document.activeElement.dataset.facet;
-  rail.replaceChildren(...Object.entries(FACETS).filter(([name]) => Object.keys(facets[name]).length > 1 || chosen[name].length).map(([name, title]) => h("fieldset", { class: "mm-facet" }, h("legend", {}, title), h("ul", { role: "list" }, Object.entries(facets[name]).map(([value, n]) => facetRow(name, value, n))))),
+  const facetsBox = $("[data-facets]"), had = facetsBox.contains(document.activeElement) && document.activeElement.dataset.facet;
+  facetsBox.replaceChildren(...Object.entries(FACETS).filter(([name]) => Object.keys(facets[name]).length > 1 || chosen[name].length).map(([name, title]) => h("fieldset", { class: "mm-facet" }, h("legend", {}, title), h("ul", { role: "list" }, Object.entries(facets[name]).map(([value, n]) => facetRow(name, value, n))))),
     filtered() ? h("button", { class: "mm-link", type: "button", onclick: clearFacets }, tr`Clear the filters`) : "");
-  if (had) rail.querySelector(`[data-facet="${CSS.escape(had)}"]`)?.focus();
+  if (had) facetsBox.querySelector(`[data-facet="${CSS.escape(had)}"]`)?.focus();
+  drawChips();
+}
+// On a narrow page a row of chips stands for the filters, and opens them with what is saved.
+function drawChips() {
+  const rail = $(".mm-rail"), opener = (icon, words) => h("button", { class: "mm-chip", type: "button", "aria-expanded": String(rail.classList.contains("open")), onclick: (e) => e.currentTarget.setAttribute("aria-expanded", rail.classList.toggle("open")) }, mm.icon(icon), words);
+  if (!counted || target === "text") return $("[data-chips]").replaceChildren(...(saved.length || found ? [opener("star", tr`Saved searches`)] : []));
   const chip = (words, on, press) => h("button", { class: "mm-chip", type: "button", "aria-pressed": String(on), onclick: press }, words);
-  const sources = Object.keys(facets.sources);
+  const sources = Object.keys(counted.sources);
   $("[data-chips]").replaceChildren(
-    h("button", { class: "mm-chip", type: "button", "aria-expanded": String(rail.classList.contains("open")), onclick: (e) => e.currentTarget.setAttribute("aria-expanded", rail.classList.toggle("open")) }, mm.icon("filter"), tr`Filter`),
+    opener("filter", tr`Filter`),
     chip(tr`All`, !filtered(), clearFacets), chip(CALLED.unlabelled, isOnly("answers", "unlabelled"), () => only("answers", "unlabelled")),
     ...(sources.length > 1 ? sources.slice(0, 3) : []).map((source) => chip(CALLED[source] || source, isOnly("sources", source), () => only("sources", source))));
 }

@@ -25,6 +25,7 @@ function open(view) {
   for (const panel of element.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== view;
   relight();
   remember();
+  if (view === "search") askSaved();
 }
 // What was answered for another picture is asked again for the one that is shown.
 for (const tab of tabs) tab.onclick = () => {

@@ -9,7 +9,7 @@ let lacking = "";  // why no more pairs come now
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
 let current = null, filling = null, finished = false, counts = null, goal = null;
 // Said after the answer only: before it, it would be a hint at it.
-const WHY = { undecided: tr`asked because the model can’t tell`, misheard: tr`asked because the recogniser heard other words`, times: tr`asked because the words' times disagree`, random: tr`drawn at random`, "hard-negative": tr`asked with the text of another one` };
+const WHY = { undecided: tr`asked because the model can’t tell`, misheard: tr`asked because the recogniser heard other words`, times: tr`asked because the words' times disagree`, random: tr`drawn at random`, later: tr`left for later by you`, "hard-negative": tr`asked with the text of another one` };
 
 const spoken = h("div", { class: "mm-sound" });
 const wave = mm.wave(spoken, { onspan: moveSpan });
@@ -308,6 +308,17 @@ addEventListener("mm-status", ({ detail }) => {
   counted(detail);
   drawCounts();
   if (finished && !current && grown) { finished = false; fill(); }
+});
+// What was left for later is asked next, also where others were fetched before.
+addEventListener("mm-did", async ({ detail: { name, answer } }) => {
+  if (name !== "label_later" || !answer.pairs.length) return;
+  await filling;
+  for (const pair of answer.pairs) passed.delete(pair);
+  queue.length = 0;
+  if (!current?.said) current = null;
+  finished = false;
+  if (!current) paint();
+  fill();
 });
 outbox.watch((now) => { standing = now; if (awaited && now.labels + now.undos) awaitReceipt(); });
 // Whoever only looks is told before the first label what it takes.

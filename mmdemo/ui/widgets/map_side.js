@@ -29,16 +29,18 @@ function drawSide() {
 }
 const heading = (words, below = "") => [h("h1", { "aria-live": "polite" }, words), below && h("p", { class: "mm-small" }, below)].filter(Boolean);
 function selectedHead(rows) {
-  const many = rows.length > MOST, kinds = mm.kinds.filter((kind) => kind.sign), off = many ? { disabled: true } : {};
+  const many = rows.length > MOST, kinds = mm.kinds, off = many ? { disabled: true } : {};
   const ids = () => rows.map(points.id);
   const answer = async (verdict) => {
     const all = await told(rows);
     return does.answer(all.map((one) => ({ item: one.item, text: lit || one.text, said: one.verdict, more: { origin: "search", query: lit, version: model } })), verdict);
   };
+  const later = async () => does.later((await told(rows)).map((one) => ({ item: one.item, text: lit || one.text })));
   return [...heading(SAYS.selected(rows.length.toLocaleString(tr.code)), countsOf(rows)),
     h("div", { class: "mm-map-acts" },
       h("p", { class: "mm-small mm-map-question" }, many ? SAYS.most(MOST) : lit ? SAYS.asked(lit) : SAYS.own),
       ...kinds.map((kind) => button(kind.tone, kind.title, () => answer(kind.name), { ...off, "data-does": kind.name })),
+      button("label", SAYS.later, later, { ...off, "data-does": "later" }),
       button("same", SAYS.likes, more, { ...off, "data-does": "likes" }), button("download", SAYS.export, () => does.exportLabels(ids()), { ...off, "data-does": "export" }),
       button("hide", SAYS.hide, () => does.hide(ids()), { ...off, "data-does": "hide" }), button("remove", SAYS.remove, () => does.remove(ids()), { ...off, "data-does": "remove" }),
       h("button", { class: "mm-button mm-map-clear", type: "button", "data-does": "clear", onclick: selectNone }, SAYS.clear))];

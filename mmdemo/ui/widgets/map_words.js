@@ -15,7 +15,7 @@ const SAYS = {
   empty: (what) => tr`There are no ${what} yet.`, emptyDo: tr`Import some`, few: (what) => tr`The ${what} cannot be read yet.`,
   selected: (n) => tr`${n} selected`, none: tr`no answer yet`, answered: (n, kind) => tr`${n} answered “${kind}”`, select: (n) => (n === 1 ? tr`Select it` : tr`Select these ${n}`), without: (n) => tr`${n} without an answer`,
   own: tr`Does each one’s own text fit it?`, asked: (text) => tr`Does “${text}” fit them?`,
-  likes: tr`More like these`, clear: tr`Clear selection`, export: tr`Export`, hide: tr`Hide`, remove: tr`Remove`,
+  likes: tr`More like these`, later: tr`Label later`, clear: tr`Clear selection`, export: tr`Export`, hide: tr`Hide`, remove: tr`Remove`,
   most: (n) => tr`At most ${n} are answered, exported, hidden or removed at once. Select fewer to do that.`,
   showAll: (n) => tr`Show all ${n}`, showMore: tr`Show more`, first: (text) => tr`Best first for “${text}”`, alike: tr`Most alike to this one`, list: tr`Selected`, best: (text) => tr`What fits “${text}” best`,
   fits: (n, of, text) => (n ? tr`${n} of ${of} fit “${text}”` : tr`None of ${of} surely fits “${text}”`), nearest: (text) => tr`Nearest to “${text}”`,

@@ -136,6 +136,7 @@ function draw() {
   ].filter(Boolean));
   drawMoves();
   keepPicked();
+  drawSaved();
   settle();
 }
 
