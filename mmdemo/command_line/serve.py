@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmdemo.command_line.ending import ended_within
 from mmdemo.settings import Settings
 
 
@@ -17,4 +18,5 @@ def serve_page(settings: Settings) -> None:
     require_address(settings)
     from mmdemo.ui.shell import serve
 
-    serve(settings)
+    with ended_within():
+        serve(settings)

@@ -22,6 +22,7 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import Task
 from mmdemo.models.version_source import version_source
+from mmdemo.service.closing import close_all
 from mmdemo.service.exchange import remove_batch, sweep_exchange
 from mmdemo.settings import AUTO, Settings
 from mmdemo.store.workspace import Workspace
@@ -369,7 +370,7 @@ class Context:
         if self._sweeper is not None:
             self._sweeper.join(SWEPT_EVERY_S)
         close_trials()
-        _close(list(self._made.values()))  # threads within a library end with the process only badly
+        close_all(list(self._made.values()))  # threads within a library end with the process only badly
         self.ws.close()
 
     def follow(self) -> None:
@@ -385,15 +386,9 @@ class Context:
         with self._lock:
             made = list(self._made.values())
             self._made.clear()
-        threading.Thread(target=_close, args=(made,), name="mmdemo-close", daemon=True).start()
+        threading.Thread(target=close_all, args=(made,), name="mmdemo-close", daemon=True).start()
         self._begun_now.clear()
         self._unusable.clear()
         self.settings = self._ensure_bases()
         self.models.forget()
         self.start_behind_the_page()
-
-
-def _close(made: list[Any]) -> None:
-    for one in made:
-        if hasattr(one, "close"):
-            one.close()
