@@ -22,6 +22,7 @@ from mmdemo.models.manager import ModelManager
 from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import Task
 from mmdemo.models.version_source import version_source
+from mmdemo.retrieval.maps.left import remove_left_maps
 from mmdemo.service.closing import close_all
 from mmdemo.service.exchange import remove_batch, sweep_exchange
 from mmdemo.settings import AUTO, Settings
@@ -274,6 +275,7 @@ class Context:
         jobs = [self._made[name] for name in ("transcripts", "frames", "copies") if name in self._made]
         gone = self.ws.scratch.sweep(lambda item: any(job.is_on(item) for job in jobs))
         self.ws.remove_left()
+        remove_left_maps(self.ws)
         sweep_exchange()
         return gone
 

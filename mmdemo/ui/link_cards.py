@@ -46,6 +46,7 @@ FIRST_RULES = (
     b"<style>.gradio-container, .gradio-container .main.fillable"
     b" { max-width: none !important; padding: 0 !important; }</style>"
 )
+NOT_IN_HTML = re.compile(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]")  # what steers a terminal, which no page may hold
 KEPT_S = 600  # by a browser or a site: then what was hidden since is not shown any more
 GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 
@@ -162,7 +163,7 @@ def _words(card: Card, address: str, query: str) -> str:
 
 
 def _meta(kind: str, name: str, value: str) -> str:
-    return f'<meta {kind}="{name}" content="{html.escape(value)}">'
+    return f'<meta {kind}="{name}" content="{html.escape(NOT_IN_HTML.sub("", value))}">'
 
 
 def card_route(app: App) -> BaseRoute:

@@ -29,17 +29,18 @@ from mmdemo.errors import (
     MmdemoError,
     UnavailableError,
     UserError,
-    reason,
 )
+from mmdemo.media.told_rarely import ToldRarely
 from mmdemo.service.operations.requests import shown
 from mmdemo.service.operations.table import OPERATIONS, Operation
 from mmdemo.ui.access.refused import Refused
-from mmdemo.ui.access.served import path_of
+from mmdemo.ui.access.served import path_of, rows_of
 from mmdemo.ui.bodies import MOST_CALL_MB, again, read_body
 from mmdemo.ui.json_rpc import AGENTS, MessageError, is_request, refusal_of
 from mmdemo.ui.turns import TURN, Turns
 
 log = logging.getLogger(__name__)
+TOLD = ToldRarely(log)
 CALLED = re.compile(r"/gradio_api/(run|api|call|call/v2)/([^/]*)/?")  # a named endpoint
 DIRECT = ("run", "api")  # these answer at once, the others by way of the queue
 OF_THE_PAGE = ("run", "predict")  # where Gradio's page asks its own functions, by their number
@@ -245,7 +246,8 @@ def _answer_to(error: Exception, scope: Scope) -> JSONResponse:
         return refusal(UserError("There is no file of that name.", "Check the address."), 404)
     mistaken = path.startswith(GRADIOS) and not path.startswith(OURS)
     if mistaken and not isinstance(error, OF_THE_MACHINE):
-        log.warning("%s cannot be used: %s: %s", asked, type(error).__name__, reason(error))
+        row = next((row.path for row in rows_of(path)), "")  # of what it says there are as many as one likes
+        TOLD.tell(logging.WARNING, f"{scope['method']} {row} cannot be used: {type(error).__name__}")
         log.debug("where it failed", exc_info=error)
         return refusal(USELESS, 400)
     log.error("%s failed", asked, exc_info=error)

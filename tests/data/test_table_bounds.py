@@ -14,6 +14,7 @@ from mmdemo.data.delimited import Table
 from mmdemo.data.elan import read_elan
 from mmdemo.data.importers import subtitled_videos
 from mmdemo.data.reading import open_source
+from mmdemo.data.rows import Skipped
 from mmdemo.data.source import Source, same_name
 from mmdemo.data.xml_text import MOST_TAGS, read_xml
 from mmdemo.errors import UserError
@@ -56,6 +57,9 @@ def test_a_workbook_whose_styles_are_larger_than_any_are_is_refused(tmp_path: Pa
         open_source(str(tmp_path / "t.xlsx")) as opened,
     ):
         list(opened.rows())
+    with open_source(str(tmp_path)) as opened:  # of a folder too it is told what it is
+        told = [row.reason for row in opened.rows() if isinstance(row, Skipped)]
+    assert len(told) == 1 and told[0].startswith("t.xlsx holds 8 MB of styles.xml; at most 5 are read")
 
 
 def test_a_list_in_python_s_words_is_read_up_to_a_length_and_one_of_json_beyond() -> None:

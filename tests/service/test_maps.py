@@ -164,6 +164,15 @@ def test_a_map_that_was_stopped_stays_so_until_somebody_asks_again(
     assert ask(app, "map_points", again=True)["state"] == "ready"
 
 
+def test_of_a_collection_that_was_emptied_no_map_is_left(mapped: App) -> None:
+    kept = list((mapped.ws.made.folder / "maps" / TASK).iterdir())
+    mapped.context.sweep()
+    assert kept and all(path.exists() for path in kept)
+    ask(mapped, "remove", items=mapped.ws.items.ids("image"))
+    mapped.context.sweep()
+    assert not any(path.exists() for path in kept)
+
+
 def test_an_empty_collection_has_an_empty_map(make_app: Any) -> None:
     app = make_app(samples=False)
     assert ask(app, "map_points")["state"] == "empty" and ask(app, "map")["points"] == []

@@ -47,9 +47,19 @@ def test_the_page_of_a_link_tells_other_sites_what_it_is_about_however_it_is_pac
     assert Image.open(io.BytesIO(picture.content)).size == SIZE
     bare = metas(httpx.get(address).text)
     assert bare["og:title"] == "mmdemo" and bare["og:image"] == f"{address}mmdemo/card"
-    for name, base in (("localhost:4321", "https://localhost:4321/"), ("evil.example", address)):
+    for name, base in (
+        ("localhost", "https://localhost/"),
+        ("localhost:4321", address),
+        ("evil.example", address),
+    ):
         by_proxy = {"x-forwarded-host": name, "x-forwarded-proto": base.partition(":")[0]}
         assert metas(httpx.get(address, headers=by_proxy).text)["og:image"] == f"{base}mmdemo/card"
+
+
+def test_what_no_page_may_hold_is_on_no_card(served: tuple[App, Any, str]) -> None:
+    page = httpx.get(f"{served[2]}?view=align&text=a%00cat%1b%5B31m%C2%8D!").text
+    assert metas(page)["og:title"] == "Does this text fit the picture?"
+    assert metas(page)["og:description"] == "acat[31m!"
 
 
 @pytest.fixture

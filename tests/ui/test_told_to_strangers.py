@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -68,6 +69,16 @@ def test_a_path_of_this_machine_is_told_by_its_last_name(make_app: Make, said: s
     error = UserError(said, said)
     hide_folders(error, make_app("here", samples=False).settings)
     assert (error.what, error.cure) == (told, told)
+
+
+def test_what_strangers_call_a_function_fills_no_log(
+    served: tuple[App, Any, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(900, 910):
+        body = {"data": [], "fn_index": number, "session_hash": "x"}
+        assert httpx.post(f"{served[2]}gradio_api/queue/join", json=body).status_code == 400
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(told) <= 1 and all("KeyError" in line and "90" not in line for line in told)
 
 
 def test_no_route_tells_a_stranger_where_files_lie(make_app: Make, monkeypatch: pytest.MonkeyPatch) -> None:

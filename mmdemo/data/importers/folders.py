@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from mmdemo.data.columns import TEXT_COLUMNS
 from mmdemo.data.importers.base import IMPORTERS, NOT_MINE, Recognition
+from mmdemo.data.packed import suffix_of
 from mmdemo.data.rows import Row, Skipped, read_field
 from mmdemo.data.side_names import Sides, folder_side
 from mmdemo.data.source import Source, exact_name, same_name
+from mmdemo.data.tables import PACKS_ITSELF, is_table, lines_of
 from mmdemo.data.timed_texts import is_labels
-from mmdemo.errors import ImportRowError
+from mmdemo.errors import ImportRowError, UserError
 from mmdemo.media.regular_file import is_file
 from mmdemo.modality import is_medium
 
@@ -210,7 +212,7 @@ class ClassTree:
             return {"text": NUMBER.sub("", name, count=1) if numbered else name, "split": sides.of(file)}
 
         for number, file in enumerate(files, 1):
-            yield source.file_row(number, file, partial(facts, file))
+            yield _file_row(source, number, file, partial(facts, file))
 
 
 class PictureFolder:
@@ -253,7 +255,23 @@ def _media(source: Source) -> Iterator[Row | Skipped]:
             found = (text_in(source, path) for path in texts[file])
             return {"text": next((text for text in found if text), ""), "split": sides.of(file)}
 
-        yield source.file_row(number, file, facts)
+        yield _file_row(source, number, file, facts)
+
+
+def _file_row(source: Source, number: int, file: Path, facts: Callable[[], dict[str, Any]]) -> Row | Skipped:
+    """The row of a file, or why there is none; of a table that cannot be read, what is wrong with it."""
+    row = source.file_row(number, file, facts)
+    if (
+        isinstance(row, Skipped)
+        and is_table(file)
+        and suffix_of(file) in PACKS_ITSELF
+        and source.is_inside(file)
+    ):
+        try:
+            next(lines_of(source, file), None)
+        except UserError as e:
+            return Skipped(number, str(e), file.name)
+    return row
 
 
 IMPORTERS.add(CaptionFiles.name, CaptionFiles())

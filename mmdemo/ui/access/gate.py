@@ -100,7 +100,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers, visit = Headers(scope=scope), None
-        scope["headers"] = list(self._passed_on(scope["headers"]))
+        scope["headers"] = list(self._passed_on(scope["headers"], headers.get("host", "")))
         self._proxies.settle(scope, headers)
 
         async def marked(message: Message) -> None:
@@ -142,7 +142,7 @@ class Gate:
                     sent = self._departures.sender(scope, receive, marked, reader_of(visit))
                     await self.behind(scope, received, sent)
 
-    def _passed_on(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    def _passed_on(self, headers: Iterable[tuple[bytes, bytes]], host: str) -> Iterator[tuple[bytes, bytes]]:
         """The headers that what stands behind may see. Nothing there has a cookie of its own, and whoever
         reads one reads all that were sent. Gradio writes what a proxy calls the page a hundred times into it,
         and makes a page for each such name: only names of this page are passed on.
@@ -150,7 +150,7 @@ class Gate:
         for name, value in headers:
             if name == b"x-forwarded-host":
                 value = value.partition(b",")[0].strip().lower()
-                if len(value) > LONGEST_HOST or not self.hosts.knows(value.decode("latin-1")):
+                if len(value) > LONGEST_HOST or not self.hosts.may_be_asked_as(value.decode("latin-1"), host):
                     continue
             elif name == b"x-forwarded-proto":
                 value = value.partition(b",")[0].strip().lower()

@@ -71,6 +71,15 @@ class Hosts:
         name = _name(host)
         return bool(name) and (name in self._names or (self._any_address and _is_address(name)))
 
+    def may_be_asked_as(self, forwarded: str, host: str) -> bool:
+        """Whether a proxy may say that it was asked under a name: one of this page, at a port where that is
+        known to be served: the usual ones, those that were told, and that of the Host itself.
+        """
+        name, ports = _name(forwarded), {_with_port(forwarded, scheme)[1] for scheme in PORTS}
+        known = {*PORTS.values(), *(port for _, own, port in self._own if own == name)}
+        known |= {_with_port(host, scheme)[1] for scheme in PORTS}
+        return self.knows(forwarded) and ports <= known
+
     def is_own(self, origin: str, host: str, scheme: str = "http") -> bool:
         """Whether an origin is a page of ours.
 
