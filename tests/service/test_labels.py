@@ -18,8 +18,11 @@ from tests.conftest import TASK, labels_of
 
 
 @pytest.fixture
-def app(app_over_each: App) -> App:
-    """A workspace with the sample collection, indexed, over each database."""
+def app(app_over_each: App, monkeypatch: pytest.MonkeyPatch) -> App:
+    """A workspace with the sample collection, indexed, over each database, whose sides are counted at every
+    change though other work makes that slow.
+    """
+    monkeypatch.setattr(labels, "SOON_S", 60.0)
     return app_over_each
 
 
