@@ -187,25 +187,6 @@ window.mm = (() => {
   const gradioTabs = () => [...document.querySelectorAll(".tab-container:not(.visually-hidden) > button[role=tab]")];
   const openTab = (title) => gradioTabs().find((tab) => tab.textContent.trim() === tr.told(title))?.click();
 
-  // An answer in a box: while it is waited for the box says so, unless `wait` does, and an answer that another one has
-  // overtaken is dropped.
-  let loading = true;  // the model of the task that is open, by the newest status
-  addEventListener("mm-task", () => { loading = true; });
-  addEventListener("mm-status", (e) => { loading = e.detail.model.state !== "ready"; });
-  const fail = (box, e) => { delete box.dataset.model; box.replaceChildren(h("p", { class: "mm-error", role: "alert" }, e.message)); };
-  async function into(box, ask, show, wait = (working) => box.replaceChildren(working)) {
-    const turn = (box.turn = (box.turn || 0) + 1);
-    const slow = setTimeout(() => turn === box.turn && wait(h("p", { class: "mm-working" }, loading ? tr`Working… the first answer waits for the model to load.` : tr`Working…`)), 400);
-    box.setAttribute("aria-busy", "true");
-    const once = () => ask().catch((e) => {
-      clearTimeout(slow);
-      if (isAway(e) && turn === box.turn) wait(h("p", { class: "mm-working", role: "status" }, tr`The server does not answer. It is asked again when it is back.`));
-      throw e;
-    });
-    try { const answer = await patiently(() => (turn === box.turn ? once() : null)); if (turn === box.turn) { show(answer); if (answer.model) box.dataset.model = answer.model; } } catch (e) { if (turn === box.turn) fail(box, e); }
-    clearTimeout(slow);
-    if (turn === box.turn) box.removeAttribute("aria-busy");
-  }
   // Of what somebody asks for one after another the last counts: a turn is taken for each, and says whether nothing was
   // asked for since. What may yet be refused, as an upload, comes to its turn later: it has none where a newer one came.
   const turns = () => {
@@ -255,6 +236,6 @@ window.mm = (() => {
   const clock = (s, digits = 1) => `${Math.floor(s / 60)}:${(s % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0")}`;
   const many = (n, one, more = `${one}s`) => tr.many(n, one, more);
   const seconds = (s) => (s < 60 ? tr`${Math.ceil(s)} s` : s < 3600 ? tr`${Math.ceil(s / 60)} min` : tr`${(s / 3600).toFixed(1)} h`);
-  return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, did, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, heads, many, seconds, clock, svg, fail, into, turns, marks, keysOf, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
+  return { h, thumb, drawn, reach, send, patiently, asJson, newKey, percent, api, did, upload, live, toast, saved, saveFile, confirm, showLink, annotator, poll, poke, gradioTabs, openTab, heads, many, seconds, clock, svg, isAway, turns, marks, keysOf, kinds, confirms, options, modalities, modalityOf, viewOf, dragEdge, Refused,
     tabTitles: window.mmTabs };  // by the names that addresses call the tabs by
 })();

@@ -46,6 +46,7 @@ SCRIPTS = (
     *(
         "words.js",
         "page.js",
+        "waiting.js",
         "address.js",
         "icons.js",
         "sign_in.js",

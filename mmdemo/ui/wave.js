@@ -110,6 +110,7 @@ mm.wave = (host, { onspan = null, onword = null, hint = null } = {}) => {
       done: (moved) => { drag = "done"; setTimeout(() => { drag = null; }, 50); if (moved > 0.005) onspan(w, i); } });
   }
   function moveHead() {
+    head.hidden = !item;
     head.style.left = `${audio.currentTime * scale}px`;
     paint();
     clock.textContent = tr`${mm.clock(audio.currentTime)} of ${mm.clock(duration)}`;

@@ -132,17 +132,6 @@ def test_a_slow_answer_that_was_overtaken_does_not_cover_the_newer_one(
     assert shown == "newer"
 
 
-def test_only_while_the_model_loads_it_is_what_is_waited_for(served: Served, open_page: Open) -> None:
-    page = open_page(served[1])
-    expect(page.locator("#mm-header .mm-dot.good")).to_be_visible(timeout=60_000)
-    page.clock.install()
-    page.evaluate(
-        "() => { mm.into(window.box = document.createElement('div'), () => new Promise(() => {})); }"
-    )
-    page.clock.run_for(1000)
-    assert page.evaluate("box.textContent") == "Working…"
-
-
 @pytest.mark.slow
 def test_every_key_is_stored_once_on_the_pair_it_was_pressed_on_though_saves_fail(
     served: Served, open_page: Open

@@ -12,7 +12,7 @@ function propose() {
     const [best, ...others] = answer.captions;
     box.replaceChildren(...[...(best ? bestCaption(best, answer.model) : noCaption(answer.note)), ...considered(others, answer.model)]);
     if (best) lightCaption(best.text);
-  });
+  }, { doing: tr`Looking for words that fit`, shape: "title" });
 }
 // Where the caption is: nothing is said where that cannot be shown.
 async function lightCaption(text) {

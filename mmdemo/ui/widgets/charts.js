@@ -57,6 +57,6 @@ const ask = (name, body = {}) => api(name, { task: chosenTask(), ...body });
 const views = {};  // of each: what draws it
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
 const noun = () => mm.task.modality.noun;
-const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } drawn = ""; poke(); views[open]?.(); };
+const guard = (f) => async (e) => { error(""); try { await f(e); } catch (x) { error(x.message); } drawn = ""; poke(); drawPart(); };
 const button = (text, f, more = {}) => h("button", { class: "mm-link", type: "button", onclick: guard(f), ...more }, text);
 let drawn = "";

@@ -164,14 +164,18 @@ async function browse() {
   note();
   remember(true);
   const { what, ...values } = Object.fromEntries(new FormData(form)), turn = (browsed += 1);
-  const found = (await api(what, { task: mm.task.name, ...(what === "imports" ? {} : values), offset, limit: PAGE }))[what];
-  if (turn !== browsed) return;  // another was asked for meanwhile
+  const box = $("[data-pairs]"), still = () => turn === browsed, how = { doing: tr`Reading what is here`, shape: what === "imports" ? "table" : "cards" };
+  box.setAttribute("aria-busy", "true");
+  const answer = await mm.awaited(box, how, () => api(what, { task: mm.task.name, ...(what === "imports" ? {} : values), offset, limit: PAGE }), still).catch((e) => { if (still()) box.removeAttribute("aria-busy"); throw e; });
+  if (!still()) return;  // another was asked for meanwhile
+  box.removeAttribute("aria-busy");
+  const found = answer[what];
   $("[data-page]").textContent = found.length ? tr`${offset + 1} to ${offset + found.length}` : tr`none`;
   $("[data-before]").disabled = !offset;
   $("[data-after]").disabled = found.length < PAGE;
   const bare = !found.length && what === "pairs" && !offset && !values.contains ? (await api("items", { task: mm.task.name, split: values.split, source: values.source, state: "unpaired", limit: PAGE })).items.length : 0;
   if (turn !== browsed) return;
-  $("[data-pairs]").replaceChildren(!found.length ? nothing(what, bare, values) : what === "imports" ? importsTable(found) : h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)));
+  box.replaceChildren(!found.length ? nothing(what, bare, values) : what === "imports" ? importsTable(found) : h("div", { class: "mm-pairs" }, found.map(what === "pairs" ? pairCard : itemCard)));
   drawChosen();
 }
 // That nothing fits the filters; where what came without a text does, that it is here.
@@ -231,7 +235,8 @@ function listImports(found) {
 }
 $("[data-imports] button").onclick = guard(() => browseFrom({ what: "imports" }));
 async function refresh() {
-  const d = await api("data", { task: mm.task.name });
+  const about = mm.task.name, d = await mm.patiently(() => api("data", { task: about }));
+  if (about !== mm.task.name) return;
   $("[data-place]").textContent = d.folder;
   $("[data-count]").textContent = `${count(d.items, mm.task.modality.noun, mm.task.modality.plural)}, ${count(d.pairs, "pair")}`;
   $("[data-size]").textContent = tr`${mm.many(d.items, mm.task.modality.noun, mm.task.modality.plural)}, ${d.pairs} pairs, ${d.labels} labels ever made, those that came with it too. The whole workspace has ${(d.media_bytes / 1e6).toFixed(1)} MB of media; ${(d.free_bytes / 1e9).toFixed(1)} GB free on this disk.`;

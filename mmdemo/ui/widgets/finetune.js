@@ -77,8 +77,8 @@ function estimate() {
 }
 const values = () => Object.fromEntries([...new FormData(form), ...["alone", "recompute", "deterministic"].map((name) => [name, form.elements[name].checked])]);
 async function refreshData() {
-  const d = await ask("training_data").catch(() => null);
-  if (!d) return;
+  const of = chosenTask(), d = await (data ? ask("training_data") : mm.awaited($("[data-data]"), { doing: tr`Reading the answers` }, () => ask("training_data"))).catch(() => null);
+  if (!d || of !== chosenTask()) return;
   data = d;
   const learns = d.methods.length > 0;
   $("[data-none]").hidden = learns;
@@ -103,8 +103,9 @@ function show(name) {
   $("[data-learns]").hidden = mm.task.name !== "image-text";
   error("");
   remember();
-  views[open]();
+  drawPart();
 }
+const drawPart = async () => { try { await views[open](); } catch (e) { error(e.message); } };
 views.train = () => { refreshData(); poke(); };
 for (const b of element.querySelectorAll("[data-part]")) b.onclick = () => show(b.dataset.part);
 function forget() { drawn = ""; shown = ""; run = data = null; freshly = false; known = { seconds: null }; }
@@ -156,5 +157,5 @@ poll(element, 4000, async () => {
   return goesOn(s) ? 500 : s.status === "done" && ((!s.curve && !s.no_curve && s.method === "head") || (s.vocabulary?.length && !s.transcripts)) ? 1500 : 4000;
 });
 let active = "";
-addEventListener("mm-status", (e) => { if (element.offsetParent !== null && e.detail.version !== active) { active = e.detail.version; views[open](); } });
+addEventListener("mm-status", (e) => { if (element.offsetParent !== null && e.detail.version !== active) { active = e.detail.version; drawPart(); } });
 mm.sayForWhom();

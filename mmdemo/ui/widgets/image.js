@@ -173,7 +173,7 @@ function align() {
     throw e;
   });
   // What was asked of another picture is not drawn over this one.
-  return into(box, ask, (answer) => { if (item === state.item) drawTexts(answer); }, (working) => { if (item === state.item) $("[data-hint]").replaceChildren(...working.childNodes); });
+  return into(box, ask, (answer) => { if (item === state.item) drawTexts(answer); }, { doing: tr`Checking the texts`, shape: "", say: (working) => { if (item === state.item) $("[data-hint]").replaceChildren(...working.childNodes); } });
 }
 function drawTexts({ scores, zones, maps, notes, model, note }) {
   if (captions.hidden) captions.value = scores.map((s) => s.text).join("\n");
@@ -223,10 +223,14 @@ function unshow() {
 }
 async function restore(link, first) {
   begun ||= begin(link);
+  const view = VIEWS.includes(link.view) ? link.view : "align";
+  if (first && mm.address.at === "image") { if (view === "search") words.value ||= link.text || ""; open(view); }
+  const waiting = mm.waits($({ align: "[data-scores]", caption: "[data-captions]", search: "[data-results]" }[view]), { doing: tr`Opening the samples`, shape: { align: "rows", caption: "title", search: "cards" }[view] });
   const start = await begun.catch((e) => { begun = null; show_error(e.message); return null; });
+  waiting.over();
   if (!start) return;
   if (!first) mm.version.choose("image-text", link.version || "");
-  const view = VIEWS.includes(link.view) ? link.view : "align", [sample] = start.samples;
+  const [sample] = start.samples;
   const there = link.item && link.item !== state.item ? await mm.address.itemOf(link.item, "image-text", view !== "search" && sample ? tr`the first sample is shown instead` : tr`no picture is shown instead`).catch((e) => { show_error(e.message); return null; }) : null;
   const still = first ? turn.first() : turn();  // none: somebody was quicker
   if (there && still) show(there.item, there.name, still);

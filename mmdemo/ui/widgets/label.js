@@ -27,7 +27,9 @@ function fill() {
   if (filling || queue.length > LOW) return filling;
   const known = [...queue, ...(current ? [current] : [])].map((p) => p.pair);
   const about = mm.task.name, waiting = underway().map((entry) => entry.body.pair);
+  const first = current || known.length ? null : mm.waits($(".mm-pair-text"), { doing: tr`Fetching what comes next`, shape: "text" }, () => !current);
   filling = api("queue", { task: about, count: AHEAD, holder, passed: [...passed, ...known, ...waiting, ...done.slice(-200).map((d) => d.pair.pair)] })
+    .finally(() => first?.over())
     .then((answer) => {
       if (about !== mm.task.name) { filling = null; fill(); return; }
       const have = new Set([...queue, ...(current ? [current] : [])].map((p) => p.pair));

@@ -47,6 +47,8 @@ function mapCanvas(host, below, over, { drawOver, moved }) {
     if (!w || !h || (w === wide && h === high && d === dense)) return;
     [wide, high, dense] = [w, h, d];
     for (const canvas of [below, over]) { canvas.width = w * d; canvas.height = h * d; }
+    flat.fillStyle = css("--surface");  // else it is black until the first points are there
+    flat.fillRect(0, 0, below.width, below.height);
     image = null;
     sized = "";
     refit();

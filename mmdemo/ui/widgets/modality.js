@@ -56,7 +56,7 @@ function align() {
   remember();
   return into(box, () => api("align", { item: state.item, texts: texts.value.split("\n").filter((t) => t.trim()), version: state.version, task: about }), (answer) =>
     box.replaceChildren(mm.answers.measures(answer),
-      ...answer.scores.map((s, i) => score(s, i, marks(state.item, s.text, { origin: "align", version: answer.model }), answer.model))));
+      ...answer.scores.map((s, i) => score(s, i, marks(state.item, s.text, { origin: "align", version: answer.model }), answer.model))), { doing: tr`Checking the texts`, shape: "rows" });
 }
 $("[data-align]").onclick = align;
 texts.onkeydown = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); align(); } };
@@ -83,7 +83,7 @@ function search({ by: byItem = false, all = false } = {}) {
       then: () => { if (words.value.trim() === query) search(asked); },
       openTitle: tr`Align this ${noun}`, open: () => look(r.item).catch((e) => fail(box, e)),
       similarTitle: tr`Search by this ${noun}`, similar: () => { show(r.item, r.file); words.value = ""; search({ by: true }); } })), {
-      wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: !all && answer.results.length < body.k ? () => search({ by: byItem, all: true }) : null })].filter(Boolean)));
+      wrap: (cards) => h("div", { class: "mm-cards" }, cards), all: !all && answer.results.length < body.k ? () => search({ by: byItem, all: true }) : null })].filter(Boolean)), { doing: tr`Searching the ${plural}`, shape: "cards" });
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
 $("[data-similar]").onclick = () => search({ by: true });

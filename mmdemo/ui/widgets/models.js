@@ -15,8 +15,8 @@ function modelRow(p) {
 }
 views.models = async () => {
   drawOffer();
-  const m = await ask("models").catch((e) => { error(e.message); return null; });
-  if (!m) return;
+  const about = chosenTask(), m = await mm.awaited($("[data-models]"), { doing: tr`Reading the models`, shape: "table" }, () => ask("models"));
+  if (about !== chosenTask()) return;
   $("[data-device]").textContent = device(m.device);
   hand.placeholder = tr`Hub id or folder`;
   $("[data-by-hand]").textContent = tr`Any model of these architectures, by its Hub id (ID@REVISION pins one) or its folder on the machine that runs this page${m.by_hand.includes("towers") ? tr`; or two towers, as cnn+rnn or timm/NAME+HUB-ID` : m.by_hand.includes("sound-towers") ? tr`; or two towers, as cnn+rnn` : ""}.`;
@@ -49,7 +49,7 @@ async function take(name) {
   stop.hidden = true;
   $("[data-take]").disabled = false;
   refreshData();
-  views.models();
+  drawPart();
   poke();
 }
 $("[data-hand]").onsubmit = (e) => { e.preventDefault(); if (hand.value.trim()) take(hand.value.trim()); };

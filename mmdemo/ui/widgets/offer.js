@@ -36,7 +36,7 @@ function useIt(m, parts, task, trial) {
     if (!r.taken) return drawTrial(m, parts, task, { ...trial, refused: r.sentence });
     toast(tr`${m.id} is in use. ${r.sentence}`);
     refreshData();
-    views.models();
+    drawPart();
     poke();
   };
   return does(anyway ? tr`Use it all the same` : tr`Use it`, take, { class: `mm-button${better && !anyway ? " primary" : ""}`, "data-take-offer": true });

@@ -31,8 +31,8 @@ const runRow = (r) => row([
   h("td", {}, r.parent, r.model ? h("div", { class: "mm-fine" }, tr`made ${r.model}`) : ""),
   h("td", { class: "mm-does" }, doesOfRun(r))]);
 views.runs = async () => {
-  const { runs } = await ask("runs").catch((e) => { error(e.message); return { runs: [] }; });
-  const box = $("[data-panel=runs]"), works = runs.some((r) => ["queued", "running"].includes(r.status)), waiting = runs.filter((r) => r.status === "queued").length;
+  const box = $("[data-panel=runs]"), { runs } = await mm.awaited(box, { doing: tr`Reading the runs`, shape: box.dataset.stamp ? "" : "table" }, () => ask("runs"));
+  const works = runs.some((r) => ["queued", "running"].includes(r.status)), waiting = runs.filter((r) => r.status === "queued").length;
   keep(box, [runs, chosenTask()], () => (runs.length
     ? [waiting ? h("p", { class: "mm-small" }, tr`${waiting} waiting; one runs at a time.`) : "", grid([tr`run`, tr`what came of it`, tr`gain`, tr`what learned`, tr`from`, ""], runs.map(runRow))]
     : [h("p", { class: "mm-empty" }, tr`No run yet. `, button(tr`Start one`, () => show("train")))]));

@@ -27,7 +27,7 @@ function sameQuestion({ changes, old, now, from }) {
   const pressed = (b) => { for (const one of row.children) one.setAttribute("aria-pressed", String(one === b)); };
   const chip = (words, act, more) => h("button", { class: "mm-query", type: "button", "aria-pressed": "false", onclick: (e) => { pressed(e.currentTarget); act(); } }, words, more || "");
   const input = h("input", { "aria-label": tr`Words to ask both`, placeholder: tr`a text of your own`, autocomplete: "off" });
-  const form = h("form", { class: "mm-row", hidden: true, onsubmit: (e) => { e.preventDefault(); if (input.value.trim()) mm.into(box, () => ofSearch([old, now], input.value.trim()), say); } }, input, h("button", { class: "mm-button" }, tr`Ask both`));
+  const form = h("form", { class: "mm-row", hidden: true, onsubmit: (e) => { e.preventDefault(); if (input.value.trim()) mm.into(box, () => ofSearch([old, now], input.value.trim()), say, { doing: tr`Asking both`, shape: "cards" }); } }, input, h("button", { class: "mm-button" }, tr`Ask both`));
   const show = (c) => { form.hidden = true; say(ofTest(c, from)); };
   row.append(...chips.map((c) => chip(c.text, () => show(c), c.way === "worse" ? h("span", { class: "mm-tag warn" }, tr`worse`) : "")),
     old && now ? chip(h("span", { class: "mm-small" }, tr`ask your own…`), () => { form.hidden = false; say([]); input.focus(); }) : "");

@@ -51,13 +51,12 @@ function ask({ by = false, all = false }, many) {
   if (by && !state.item) return fail(box, new Error(tr`There is no picture to search by. Drop one anywhere on the page, or choose a file.`));
   remember(true);
   const what = { query, by, item, version: state.version, target, sort, old, only: { ...chosen } };
-  const wait = (working) => { if (!box.querySelector(".mm-head")) box.replaceChildren(working); };
   return into(box, () => pages(what, many), (answer) => {
     found = { ...what, answer };
     if (answer.facets) drawFacets(answer.facets);
     draw();
     if (!what.old && (answer.ticked || answer.crossed)) tellMoves(found);
-  }, wait);
+  }, { doing: target === "text" ? tr`Searching the texts` : tr`Searching the pictures`, shape: target === "text" ? "table" : "cards" });
 }
 async function showMore() {
   const mine = found, { results } = await api("search", { ...request(mine), facets: false, offset: mine.answer.results.length });

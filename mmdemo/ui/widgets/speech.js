@@ -3,6 +3,7 @@ const $ = (selector) => element.querySelector(selector);
 const file = $("input[type=file]"), texts = $(".mm-add textarea"), another = $(".mm-add input"), words = $("input[type=search]"), samples = $("[data-samples]");
 const state = { mode: "listen", item: "", version: "" };
 const wave = mm.wave($("[data-wave]"), { onspan: correctSpan, onword: (w, i) => openWord(w, i), hint: h("span", { class: "mm-fine mm-keyhint" }, h("kbd", {}, tr`space`), tr` play · drag a word’s border to correct when it is said`) });
+const OPENING = { doing: tr`Opening the recording` };
 const SHORT_S = 60;  // so long a recording is written down unasked
 let known = null, heard = null, aligned = null, chosen = -1, wanted = "", begun = null, picked = false, asked = {};
 mm.keysOf(element, wave.keys);
@@ -30,7 +31,7 @@ async function show(item, autoplay = false, still = turn()) {
   try { await draw(item, autoplay, still); } catch (e) { if (still()) throw e; }
 }
 async function draw(item, autoplay, still) {
-  const found = await mm.patiently(() => api("medium", { item, task: "speech-text" }));
+  const found = await mm.awaited($("[data-progress]"), OPENING, () => api("medium", { item, task: "speech-text" }), still);
   if (!still()) return;
   known = found;
   state.item = item;
@@ -316,7 +317,7 @@ function align() {
     const written = lines.written(answer.scores.map((s) => s.text));
     if (written >= 0 && document.activeElement === document.body) element.querySelector(`[data-score="${written}"] .mm-pick`).focus();
     tellDoubts(item, answer.scores);
-  }, (working) => { box.querySelector(".mm-working")?.remove(); box.prepend(working); });
+  }, { doing: tr`Checking the texts`, shape: "", say: (words) => { words.classList.remove("over"); box.querySelector(".mm-working")?.remove(); box.prepend(words); } });
 }
 const toldOf = (scores) => {
   const said = scores.filter((s) => s.zone === "fits").length, all = scores.length;
@@ -368,7 +369,7 @@ function search({ by = false, find = "", all = false } = {}) {
           if (r.start !== null) wave.playSpan(r.start, r.end);
         } }, h("span", { class: "mm-text" }, r.text || r.file)), h("span", { class: "mm-faint" }, ...numbers(r, answer.model, answer.measure), `${r.start === null ? "" : ` · ${clock(r.start)}–${clock(r.end)}`}${body.target === "text" ? "" : ` · ${r.file}`}`)),
         marks(body.query || r.text, { item: body.target === "text" ? body.item || state.item : r.item, origin: "search", query: body.query || "", rank: i + 1, version: answer.model, said: r.verdict, known: r.label, then: again }))), { all: more })].filter(Boolean));
-  });
+  }, { doing: tr`Searching the recordings`, shape: "rows" });
 }
 $("form.mm-search").onsubmit = (e) => { e.preventDefault(); search(); };
 $("[data-texts]").onclick = () => search({ by: true, find: "text" });
@@ -379,7 +380,10 @@ const otherVersion = () => { remember(); if (state.item) choose(state.item).catc
 // What a link says, or the first sample.
 async function restore(link, first) {
   begun ||= mm.begin("speech-text", link, state, otherVersion).then((start) => { offer(start.samples); return start; });
+  if (first && !picked) open(link.mode === "search" ? "search" : "listen");
+  const waiting = mm.waits(link.mode === "search" ? $("[data-results]") : $("[data-progress]"), OPENING);
   const start = await begun.catch((e) => { begun = null; error(e.message); return null; });
+  waiting.over();
   if (!start) return;
   if (!first) mm.version.choose("speech-text", link.version || "");
   if (first && picked) link = { ...link, mode: state.mode };  // the view that somebody opened meanwhile stays

@@ -36,7 +36,7 @@ function versionRow(v) {
     scored, v.own_mb ? mb(v.own_mb) : "", h("td", { class: "mm-does" }, doesOfVersion(v))]);
 }
 views.versions = async () => {
-  const task = chosenTask(), [{ versions }, told] = await Promise.all([ask("version_tree").catch((e) => { error(e.message); return { versions: [] }; }), ask("training_data").catch(() => null)]);
+  const task = chosenTask(), [{ versions }, told] = await Promise.all([mm.awaited($("[data-tree]"), { doing: tr`Reading the versions`, shape: "table" }, () => ask("version_tree")), ask("training_data").catch(() => null)]);
   if (task !== chosenTask()) return;
   if (task !== seenTask) { if (seenTask) unlook(); seenTask = task; }
   for (const v of ticked) if (!versions.some((o) => o.id === v)) ticked.delete(v);
@@ -66,7 +66,7 @@ $("[data-compare]").onclick = () => { looked.compared = [...ticked].join(","); r
 const compare = () => mm.into($("[data-compared]"), () => ask("compare_versions", { versions: [...ticked], split: $("[data-split]").value }), (c) => {
   $("[data-compared]").replaceChildren(h("h4", {}, tr`On ${c.pairs} ${{ "held-out": tr`test pairs`, validation: tr`side-check pairs`, train: tr`pairs to learn from` }[c.split] || tr`answered pairs`}`), ...leftOut(c.left_out), comparedGrid(c),
     ...(c.two ? sameQuestion({ changes: c.two.changes, old: c.rows[0].version, now: c.rows[1].version, from: { kind: "side-by-side", task: chosenTask(), version: c.rows[1].version, against: c.rows[0].version, split: c.split, of: "rank" } }) : []));
-});
+}, { doing: tr`Measuring the versions`, shape: "table" });
 async function drawCard(id) {
   looked.card = id;
   remember();

@@ -2,6 +2,7 @@ const { h, api, upload, save, poll, seconds, fail, into } = mm;
 const $ = (selector) => element.querySelector(selector);
 const state = { view: "find", item: "", version: "" }, samples = $("[data-samples]");
 const query = $("[data-find] input"), words = $("[data-collection] input"), player = mm.player($("[data-player]"), { onspan: (m, i) => { const line = $(`[data-moments] [data-moment="${i}"]`); if (line) line.correct(m); } });
+const OPENING = { doing: tr`Opening the video`, shape: "title" };
 let known = null, looked = null, described = null, begun = null, picked = false, subtitles = "", asked = {}, stopped = false;
 
 function error(message) { const line = $("[data-error]"); line.textContent = message || ""; line.hidden = !message; }
@@ -26,7 +27,7 @@ async function show(item, still = turn()) {
   try { await draw(item, still); } catch (e) { if (still()) throw e; }
 }
 async function draw(item, still) {
-  const found = await mm.patiently(() => api("medium", { item, task: "video-text" }));
+  const found = await mm.awaited($("[data-progress]"), OPENING, () => api("medium", { item, task: "video-text" }), still);
   if (!still()) return;
   known = found;
   state.item = item;
@@ -171,7 +172,7 @@ function find() {
     const first = answer.moments[0];
     rows[0]?.classList.add("on");
     if (first) player.seek(first.start + 0.01);
-  });
+  }, { doing: tr`Looking for it in the video`, shape: "list" });
 }
 $("[data-find]").onsubmit = (e) => { e.preventDefault(); find(); };
 
@@ -192,7 +193,7 @@ function describe() {
     box.replaceChildren(h("div", { class: "mm-rows" }, answer.captions.map((c, i) => row({ item: state.item, start: c.start, end: c.end, title: h("span", { class: "mm-text" }, c.text), zone: c.sure === "sure" ? "fits" : "",
       number: c.source === "confirmed" ? tr`its label` : [`${tr.told(c.sure)} `, mm.share(c.score, { task: "video-text", version: answer.model, kind: "caption", of: c.source }, { class: "mm-ask" })], below: mm.answers.agreed(c, "video-text") || null, press: () => player.playSpan(c.start, c.end),
       marked: marks(c.text, { item: state.item, start: c.start, end: c.end, origin: "caption", rank: i + 1, version: answer.model, claimed: c.judged === null ? null : c.score }) }).line)));
-  });
+  }, { doing: tr`Describing the shots`, shape: "list" });
 }
 const shown = () => player.subtitles($("[data-subtitles]").checked ? subtitles : "");
 $("[data-subtitles]").onchange = () => { shown(); remember(); };
@@ -217,7 +218,7 @@ function search({ all = false } = {}) {
       h("div", { class: "mm-rows" }, mm.answers.parts(answer, answer.results.map((r, i) => row({ item: r.item, start: r.start, end: r.end, title: r.file, zone: r.fit === "best" ? "fits" : "", number: mm.answers.likely(r, answer.model), press: () => play(r), "data-item": r.item,
         marked: marks(text, { item: r.item, start: r.start, end: r.end, origin: "search", query: text, rank: i + 1, version: answer.model }, { said: r.verdict, known: r.label, then: again }) }).line),
       { all: !all && answer.results.length < 12 ? () => search({ all: true }) : null }))].filter(Boolean));
-  });
+  }, { doing: tr`Searching the videos`, shape: "list" });
 }
 $("[data-collection]").onsubmit = (e) => { e.preventDefault(); search(); };
 
@@ -229,7 +230,11 @@ async function restore(link, first) {
     samples.append(h("option", { value: "" }, "…"), ...start.samples.map((s) => h("option", { value: s.item }, s.name)));
     return start;
   });
+  const asks = ["search", "describe"].includes(link.mode) ? link.mode : "find";
+  if (first && !picked) open(asks);
+  const waiting = mm.waits($({ search: "[data-results]", describe: "[data-captions]", find: "[data-moments]" }[asks]), { ...OPENING, shape: "list" });
   const start = await begun.catch((e) => { begun = null; error(e.message); return null; });
+  waiting.over();
   if (!start) return;
   if (!first) mm.version.choose("video-text", link.version || "");
   if (first && picked) link = { ...link, mode: state.view };  // the view that somebody opened meanwhile stays
