@@ -13,7 +13,7 @@ from mmdemo.store.short_links import LONGEST, is_state
 from mmdemo.store.tables import SavedSearch
 from mmdemo.store.texts import clean_text
 
-MOST = 200  # of a task
+MOST, MOST_OF_ONE = 200, 50  # of a task; the owner may have all of them
 LONGEST_NAME = 120  # characters, as the database keeps it
 
 
@@ -24,7 +24,7 @@ class SearchView:
     id: int
     name: str
     state: str  # as an address says it after the question mark
-    person: str  # who saved it; empty: somebody without a name
+    person: str  # who saved it, told whoever may label; empty: somebody without a name
     own: bool  # whether whoever asks may remove it
 
 
@@ -38,7 +38,8 @@ class SavedSearches:
         """Those of a task, by their names."""
         query = select(SavedSearch).where(SavedSearch.task == task)
         with self._database.read() as session:
-            rows = list(session.scalars(query.order_by(func.lower(SavedSearch.name), SavedSearch.id)))
+            ordered = query.order_by(func.lower(SavedSearch.name), SavedSearch.id)
+            rows = list(session.scalars(ordered.limit(MOST)))  # a backup may bring more
         return [_view(row, asker) for row in rows]
 
     def keep(self, task: str, name: str, state: str, asker: Asker) -> SearchView:
@@ -61,9 +62,12 @@ class SavedSearches:
             if row is not None and not _may_change(row, asker):
                 raise UserError("Somebody else saved a search under this name.", "Choose another name.")
             if row is None:
-                count = session.scalar(select(func.count()).select_from(SavedSearch).where(of_task)) or 0
-                if count >= MOST:
+                counted = select(func.count()).select_from(SavedSearch).where(of_task)
+                if (session.scalar(counted) or 0) >= MOST:
                     raise UserError(f"{MOST} searches are saved already.", "Remove one.")
+                own = session.scalar(counted.where(SavedSearch.maker == asker.person)) or 0
+                if own >= MOST_OF_ONE and not asker.may("owner"):
+                    raise UserError(f"You have saved {MOST_OF_ONE} searches already.", "Remove one.")
                 row = SavedSearch(task=task, name=name)
                 session.add(row)
             row.state, row.maker, row.person = state, asker.person, asker.name
@@ -91,4 +95,5 @@ def _may_change(row: SavedSearch, asker: Asker) -> bool:
 
 
 def _view(row: SavedSearch, asker: Asker) -> SearchView:
-    return SearchView(row.id, row.name, row.state, row.person, _may_change(row, asker))
+    person = row.person if asker.may("annotator") else ""
+    return SearchView(row.id, row.name, row.state, person, _may_change(row, asker))

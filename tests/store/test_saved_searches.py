@@ -22,6 +22,8 @@ def test_a_search_is_listed_for_all_and_changed_by_whoever_saved_it_and_the_owne
     ws.saved_searches.keep(TASK, "Boats", "view=search&text=a+boat", OWNER)
     listed = ws.saved_searches.all(TASK, VISITOR)
     assert [(one.name, one.own) for one in listed] == [("Boats", False), ("red cars", False)]
+    assert {one.person for one in listed} == {""}  # no stranger is told who works here
+    assert [one.person for one in ws.saved_searches.all(TASK, BEN)] == ["", "Anna"]
     assert ws.saved_searches.all("speech-text", OWNER) == []
     again = Asker("annotator", session="four", name="Anna", by="grant 1")
     assert ws.saved_searches.keep(TASK, "red cars", f"{STATE}&sort=name", again).id == kept.id
@@ -46,7 +48,14 @@ def test_what_is_no_search_or_has_no_name_is_refused_and_so_is_one_too_many(
     ):
         with pytest.raises(UserError):
             ws.saved_searches.keep(TASK, name, state, OWNER)
-    monkeypatch.setattr(saved_searches, "MOST", 1)
+    monkeypatch.setattr(saved_searches, "MOST_OF_ONE", 1)
+    ws.saved_searches.keep(TASK, "one of Anna's", STATE, ANNA)
+    with pytest.raises(UserError, match="You have saved 1 searches already"):
+        ws.saved_searches.keep(TASK, "another of hers", STATE, ANNA)
+    ws.saved_searches.keep(TASK, "one of Ben's", STATE, BEN)
+    monkeypatch.setattr(saved_searches, "MOST", 3)
     ws.saved_searches.keep(TASK, "one", STATE, OWNER)
-    with pytest.raises(UserError, match="1 searches are saved already"):
+    with pytest.raises(UserError, match="3 searches are saved already"):
         ws.saved_searches.keep(TASK, "two", STATE, OWNER)
+    monkeypatch.setattr(saved_searches, "MOST", 2)  # as after a restore that brought more
+    assert len(ws.saved_searches.all(TASK, OWNER)) == 2
