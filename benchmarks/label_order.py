@@ -25,6 +25,7 @@ from mmdemo.models.aligner import Towers
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.leases import Screen
 from mmdemo.store.splits import TRAIN
 from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.training.config import TrainSettings
@@ -75,7 +76,7 @@ def curve(folder: Path, towers: dict[str, Towers], queued: bool, most: int, seed
     while len(found) * BATCH < most:
         if queued:
             queue.make()
-            pairs = [view for view, _ in queue.next(BATCH, "annotator")]
+            pairs = [view for view, _ in queue.next(BATCH, Screen.of("one", "annotator", None))]
         else:
             left = [p for p in app.ws.pairs.browse(TASK, state="waiting") if p.source != HARD_NEGATIVE]
             pairs = rng.sample(left, min(BATCH, len(left)))

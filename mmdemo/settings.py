@@ -89,6 +89,7 @@ class Settings:
     annotator_mb: int = 2000  # of all that one annotator has brought within the last day
     trainer_mb: int = 20_000  # and one trainer, beside what they have imported
     held_out_share: float = 0.25  # the share of items that is kept for measuring
+    answers: int = 1  # people whose answer each pair of the queue waits for
     max_file_mb: int = MAX_FILE_MB  # one file named by its path, which is never in memory whole
 
     @property
@@ -163,6 +164,7 @@ RANGES = {  # of the fields that are numbers
     "annotator_mb": Range(1),
     "trainer_mb": Range(1),
     "held_out_share": Range(0, 0.9),
+    "answers": Range(1, 100),
     "max_file_mb": Range(1),
 }
 PORT = Range(1, 65535, ", or leave it out for the first free one from 7860")

@@ -18,6 +18,7 @@ from mmdemo.labeling.snapshot import take_snapshot
 from mmdemo.service.app import App
 from mmdemo.store.items import ITEM_STATES
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.leases import Screen
 from mmdemo.store.pairs import STATES
 from mmdemo.store.splits import SPLIT_NAMES
 from mmdemo.ui import shell  # noqa: F401  with it every tab's actions
@@ -84,7 +85,7 @@ def test_a_label_that_settles_nothing_leaves_its_pair_in_the_queue(client: TestC
     assert queue(client)["pairs"][0]["pair"] != pair  # the others have their turn first
     assert pair in {p.id for p in app.ws.pairs.browse(TASK, state="waiting")}
     app.context.queue.make()
-    waiting = app.context.queue.next(1000, "ada")
+    waiting = app.context.queue.next(1000, Screen.of("", "ada", None))
     assert pair in {view.id for view, _ in waiting}
 
 
@@ -123,7 +124,8 @@ def test_a_label_whose_package_is_gone_is_kept_and_means_nothing(client: TestCli
     say(client, pair.id, "exactly")
     LABEL_KINDS.remove("exactly")
     view = app.ws.pairs.get(pair.id)
-    assert view is not None and (view.verdict, view.training, view.is_waiting) == ("exactly", "none", False)
+    assert view is not None and (view.verdict, view.training) == ("exactly", "none")
+    assert pair.id not in {p.id for p in app.ws.pairs.browse(TASK, state="waiting")}
     counts = app.ws.labels.counts(TASK)
     assert counts.labelled == sum(counts.of_kind.values()) + 1 and "exactly" not in app.labels.counts(TASK)
     with pytest.raises(UserError, match="no verdict 'exactly'"):

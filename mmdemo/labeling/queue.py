@@ -1,13 +1,13 @@
-"""The queue of pairs to label: which are next for whom, and what is on somebody's screen meanwhile."""
+"""The queue of pairs to label: which are next for whom. What is on whose screen stands in the database."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from mmdemo.errors import MmdemoError
@@ -16,24 +16,27 @@ from mmdemo.labeling.order import CHECKED, PROPOSALS, Ranking, Waiting
 from mmdemo.models.manager import ModelManager
 from mmdemo.models.protocols import Task
 from mmdemo.retrieval.serving import IndexKeeper
+from mmdemo.store.leases import Screen
 from mmdemo.store.pairs import PairView
 from mmdemo.store.tables import HARD_NEGATIVE
 from mmdemo.store.workspace import Workspace
 
 log = logging.getLogger(__name__)
 Place = Literal["first", "last", "gone"]
-LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody else for so long
 CLOSE_S = 10.0
-AT_ONCE = 64  # pairs that are looked at together
 LABELS_PER_ORDER = 25  # after so many labels the order is made anew
+ORDERING_SHARE = 0.1  # of all time, at most, goes to making it anew for their sake
+FIRST = 1000  # pairs that are handed out before there is an order
+MOST_PEOPLE = 1000  # of whom it is known which pairs they need not be asked again
 
 
 @dataclass(frozen=True)
-class Lease:
-    """On whose screen a pair is."""
+class Asked:
+    """What somebody gets who asks for pairs."""
 
-    holder: str
-    until_s: float  # of the monotonic clock
+    pairs: list[tuple[PairView, str]]  # each with why it is asked
+    lost: list[int] = field(default_factory=list)  # that their screen had, and is not to ask any more
+    lent: bool = False  # whether pairs are left that others have before them
 
 
 class PairQueue:
@@ -52,9 +55,13 @@ class PairQueue:
         self._keeper = keeper
         self._task: Task = task
         self._ranking = Ranking(ws, models, keeper, task)
+        self._answers = ws.settings.answers
         self._order: list[Waiting] = []
+        self._begins = 0  # of what stands before that in the order something was said since
+        self._known: dict[int, Waiting] = {}  # what stands in the order
         self._said: dict[int, Place] = {}  # where pairs belong by what was said of them
-        self._leases: dict[int, Lease] = {}
+        self._answered: dict[str, set[int]] = {}  # pairs that others are still asked about, by who answered
+        self._again_s = 0.0  # no order is made anew for the sake of labels before this time
         self._since_order = 0
         self._made_for: tuple[str, int] | None = None
         self._lock = threading.Lock()
@@ -66,97 +73,104 @@ class PairQueue:
     def next(
         self,
         count: int = 1,
-        holder: str = "",
+        screen: Screen | None = None,
         batch: str = "",
         passed: Collection[int] = (),
-        mismatches: bool = False,
-        looks: bool = False,
-        wanted: Sequence[int] = (),
+        held: Collection[int] = (),
+        **how: bool,
     ) -> list[tuple[PairView, str]]:
-        """The next pairs for one person, and why each; fewer when fewer are left.
+        """The pairs of `ask`."""
+        return self.ask(count, screen, batch, passed, held, **how).pairs
+
+    def ask(
+        self,
+        count: int = 1,
+        screen: Screen | None = None,
+        batch: str = "",
+        passed: Collection[int] = (),
+        held: Collection[int] = (),
+        *,
+        wanted: Sequence[int] = (),
+        mismatches: bool = False,
+        again: bool = False,
+    ) -> Asked:
+        """The next pairs for one person; fewer when fewer are to be had.
 
         Args:
             count: how many.
-            holder: who asks; what is on their screen is kept from others for a while.
+            screen: where they are looked at, which keeps them from others for a while; None: by somebody who
+                will not label, and nothing is kept from others, or made, for them.
             batch: only pairs from this source; empty: all.
             passed: pairs they skipped.
-            mismatches: proposals first, for who checks what may well be wrong.
-            looks: whether they only look, and will not label: nothing is kept from others, or made, for them.
+            held: what their screen shows already, and goes on showing; what else it had is free again.
             wanted: pairs that they asked for: these come first.
+            mismatches: proposals first, for who checks what may well be wrong.
+            again: as `PairLeases.take` has it.
         """
-        if mismatches and not looks and self._proposals < CHECKED:
+        if mismatches and screen is not None and self._proposals < CHECKED:
             self._proposals = CHECKED
             self.request()
         self._refresh()
-        while True:
-            waiting, leases = self._waiting(batch, set(passed))
-            if mismatches:
-                waiting.sort(key=lambda one: one.why != HARD_NEGATIVE)
-            waiting = _before(wanted, waiting, set(passed))
-            if looks:
-                return self._choose(waiting, count, batch, _first)[0]
-            take = partial(self._lease, holder=holder, seen=leases)
-            others = {pair for pair, lease in leases.items() if lease.holder != holder}
-            chosen, found = self._choose([w for w in waiting if w.pair not in others], count, batch, take)
-            if not chosen:  # all that is left is on other screens: better twice than locked out
-                left = [w for w in waiting if w.pair in others]
-                left.sort(key=lambda one: leases[one.pair].until_s)  # handed out longest ago
-                chosen, also_found = self._choose(left, count, batch, take)
-                found = found or also_found
-            if chosen or not found:  # else others were handed all of them in this moment
-                return chosen
-
-    def _waiting(self, batch: str, passed: set[int]) -> tuple[list[Waiting], dict[int, Lease]]:
-        """What waits, in its order, and what is on whose screen now."""
+        waiting: Iterable[Waiting] = self.waiting()
+        if mismatches:
+            waiting = sorted(waiting, key=lambda one: one.why != HARD_NEGATIVE)
+        waiting = self._of(batch, chain((Waiting(pair, "later") for pair in wanted), waiting))
+        why: dict[int, str] = {}
+        order = self._noted(waiting, why)
+        if screen is None:
+            pairs = self._ws.leases.look(order, count, passed)
+            return Asked(self._shown(pairs, why))
+        known = self._answered.get(screen.person, set())
+        passed = {*passed, *known}
+        handed = self._ws.leases.take(screen, self._task, order, count, held, passed, again=again)
         with self._lock:
-            now_s = time.monotonic()
-            self._leases = {pair: lease for pair, lease in self._leases.items() if lease.until_s >= now_s}
-            order, leases = self._order, dict(self._leases)
-        of_batch = (batch, "")
-        waiting = [w for w in order if w.pair not in passed and (not batch or w.source in of_batch)]
-        return waiting, leases
+            for pair in handed.settled:
+                self._said[pair] = "gone"
+            if handed.answered and len(self._answered) < MOST_PEOPLE:
+                self._answered[screen.person] = known | handed.answered
+        return Asked(self._shown(handed.pairs, why), handed.lost, handed.lent)
 
-    def _choose(
-        self,
-        order: list[Waiting],
-        count: int,
-        batch: str,
-        take: Callable[[list[PairView], int], list[PairView]],
-    ) -> tuple[list[tuple[PairView, str]], bool]:
-        """The first pairs that wait for a label and could be taken, and why each; and whether any waits at
-        all. Nobody waits for another while the database is asked.
-        """
-        chosen: list[tuple[PairView, str]] = []
-        found = False
-        for start in range(0, len(order), AT_ONCE):
-            why = {w.pair: w.why for w in order[start : start + AT_ONCE]}
-            views = self._ws.pairs.views(list(why))
-            views = [view for view in views if view.is_waiting and (not batch or view.source == batch)]
-            found = found or bool(views)
-            chosen += [(view, why[view.id]) for view in take(views, count - len(chosen))]
-            if len(chosen) == count:
-                break
-        return chosen, found
-
-    def _lease(self, views: list[PairView], most: int, holder: str, seen: dict[int, Lease]) -> list[PairView]:
-        """The first of some pairs that nobody else was handed since their leases were seen; they are kept
-        from others for a while.
-        """
+    def waiting(self) -> Iterator[Waiting]:
+        """What waits, in its order, as far as this process knows."""
         with self._lock:
-            free: list[PairView] = []
-            for view in views:
-                lease = self._leases.get(view.id)
-                if lease is None or lease.holder == holder or lease == seen.get(view.id):
-                    free.append(view)
-            free = free[:most]
-            until_s = time.monotonic() + LEASE_S
-            self._leases.update({view.id: Lease(holder, until_s) for view in free})
-        return free
+            order, said = self._order, self._said
+            while self._begins < len(order) and order[self._begins].pair in said:
+                self._begins += 1
+            first = [Waiting(p, "undone") for p, place in reversed(said.items()) if place == "first"]
+            last = [self._known[p] for p, place in said.items() if place == "last" and p in self._known]
+            begins = self._begins
+        rest = (order[i] for i in range(begins, len(order)))
+        return chain(first, (w for w in rest if w.pair not in said), last)
+
+    def _of(self, batch: str, waiting: Iterable[Waiting]) -> Iterator[Waiting]:
+        """Those of one source, or all."""
+        for one in waiting:
+            source = one.source or (view.source if batch and (view := self._ws.pairs.get(one.pair)) else "")
+            if not batch or source == batch:
+                yield one
+
+    def _noted(self, waiting: Iterable[Waiting], why: dict[int, str]) -> Iterator[int]:
+        """The pairs of what waits; why each does is noted."""
+        for one in waiting:
+            why.setdefault(one.pair, one.why)
+            yield one.pair
+
+    def _shown(self, pairs: Sequence[int], why: dict[int, str]) -> list[tuple[PairView, str]]:
+        return [(view, why.get(view.id, "random")) for view in self._ws.pairs.views(pairs)]
 
     def labelled(self, pair_id: int, verdict: str) -> None:
-        """A pair has a label: it leaves the queue, or goes to its end where that label settles nothing."""
-        self._follow(pair_id, "gone" if LABEL_KINDS[verdict].settles else "last")
-        if self._since_order >= LABELS_PER_ORDER:
+        """A pair has a label: where nobody else is asked it leaves the queue, or goes to its end where that
+        label settles nothing.
+        """
+        settles = LABEL_KINDS[verdict].settles
+        if settles and self._answers > 1:
+            with self._lock:
+                self._since_order += 1
+                if pair_id in self._said:  # who asks next finds out whether it waits for others
+                    self._said[pair_id] = "first"
+        else:
+            self._follow(pair_id, "gone" if settles else "last")
+        if self._since_order >= LABELS_PER_ORDER and time.monotonic() >= self._again_s:
             self.request()
 
     def returned(self, pair_id: int) -> None:
@@ -167,8 +181,7 @@ class PairQueue:
         with self._lock:
             self._said.pop(pair_id, None)
             self._said[pair_id] = place  # what was said last stands last
-            self._take(self._order)
-            self._leases.pop(pair_id, None)
+            self._answered.clear()  # one of them may have taken it back
             self._since_order += place != "first"
 
     def request(self) -> None:
@@ -193,6 +206,7 @@ class PairQueue:
         with self._making:
             if self._closed:  # by a thread that began before, and was waited for by nobody
                 return
+            begun = time.monotonic()
             with self._lock:  # what is gone is not among those that are read now
                 self._said = {pair: place for pair, place in self._said.items() if place != "gone"}
                 self._since_order = 0
@@ -201,13 +215,14 @@ class PairQueue:
             with self._lock:
                 self._take(order)
                 self._made_for = (version, len(unlabelled))
+            ended = time.monotonic()
+            self._again_s = ended + (ended - begun) / ORDERING_SHARE
 
     def _take(self, order: list[Waiting]) -> None:
         """Go on with an order and what has been said since its pairs were read."""
-        known = {waiting.pair: waiting for waiting in order}
-        first = [Waiting(p, "undone") for p, place in reversed(self._said.items()) if place == "first"]
-        last = [known[p] for p, place in self._said.items() if place == "last" and p in known]
-        self._order = [*first, *(w for w in order if w.pair not in self._said), *last]
+        self._known = {waiting.pair: waiting for waiting in order}
+        self._order, self._begins = order, 0
+        self._answered.clear()
 
     def _make(self) -> None:
         try:
@@ -234,7 +249,7 @@ class PairQueue:
             self.make() if self._models.status(self._task).state != "ready" else self._make_plain()
             self.request()
         elif not self._is_behind and (
-            not self._order
+            next(self.waiting(), None) is None
             or (
                 self._models.status(self._task).state == "ready"
                 and self._made_for[0] != self._keeper.status.version
@@ -243,20 +258,8 @@ class PairQueue:
             self.request()
 
     def _make_plain(self) -> None:
-        unlabelled = self._ws.pairs.browse(self._task, state="waiting", limit=200)
+        unlabelled = self._ws.pairs.browse(self._task, state="waiting", limit=FIRST)
         with self._lock:
             if self._made_for is None:  # else a better one came meanwhile
                 self._take([Waiting(p.id, "random", p.source) for p in unlabelled])
                 self._made_for = ("", len(unlabelled))
-
-
-def _before(wanted: Sequence[int], waiting: list[Waiting], passed: Collection[int]) -> list[Waiting]:
-    """What somebody asked for before what waits, each once."""
-    if not wanted:
-        return waiting
-    first = [Waiting(pair, "later") for pair in wanted if pair not in passed]
-    return [*first, *(one for one in waiting if one.pair not in set(wanted))]
-
-
-def _first(views: list[PairView], most: int) -> list[PairView]:
-    return views[:most]

@@ -16,12 +16,15 @@ from mmdemo.modality import modality_of
 from mmdemo.service.context import Context, check_source, check_task
 from mmdemo.service.media import Media
 from mmdemo.store.labels import ELSEWHERE, NewLabel, Sender
+from mmdemo.store.leases import Screen
 from mmdemo.store.pairs import NewPair, PairView, check_span, removed_pair
 from mmdemo.store.texts import short_id
 
 if TYPE_CHECKING:
     from mmdemo.labeling.side_counts import SideCounts
 
+ALL_DONE = "Every pair has its label. Import more in the Data tab."
+ON_SCREENS = "What is left is on the screens of others. Ask again in a minute."
 OVER_S = 0.5  # by which a span may end after its file: players and containers round differently
 SOON_S = 0.1  # what is counted so soon is counted at every change
 COUNTING_SHARE = 0.1  # of all time, at most, goes to counting sides that take longer
@@ -46,33 +49,54 @@ class Labels:
         self._following = threading.Lock()
 
     def next_pair(
-        self, task: str, batch: str = "", holder: str = "api", mismatches: bool = False
+        self, task: str, batch: str = "", annotator: str = "", mismatches: bool = False
     ) -> dict[str, Any]:
-        """The JSON of `/next_pair`.
+        """The JSON of `/next_pair`: each call gets a pair that nobody else has before them.
 
         Raises:
             UserError: there is no such task, or nothing comes from that batch.
         """
-        found = self.next_pairs(task, 1, holder, batch, mismatches=mismatches)
-        if not found:
-            return {"pair": None, "reason": "Every pair has its label. Import more in the Data tab."}
-        return found[0]
+        found = self.next_pairs(task, 1, "", annotator, batch, mismatches=mismatches)
+        if found["pairs"]:
+            return dict(found["pairs"][0])
+        return {"pair": None, "reason": ON_SCREENS if found["lent"] else ALL_DONE}
 
     def next_pairs(
-        self, task: str, count: int, holder: str, batch: str = "", passed: Collection[int] = (), **how: bool
-    ) -> list[dict[str, Any]]:
+        self,
+        task: str,
+        count: int,
+        screen: str = "",
+        annotator: str = "",
+        batch: str = "",
+        passed: Collection[int] = (),
+        held: Collection[int] = (),
+        *,
+        mismatches: bool = False,
+    ) -> dict[str, Any]:
         """The next pairs for one screen, which are kept from others for a while if its person may label; see
-        `PairQueue.next`.
+        `PairQueue.ask`.
+
+        Returns:
+            {"pairs": [...], "lost": pairs that it had and is not to ask any more, "lent": whether others have
+            before them what is left}.
 
         Raises:
             UserError: there is no such task, or nothing comes from that batch.
         """
         check_source(self._ws, task, batch)
-        looks = not current().may("annotator")
+        asker = current()
         queue = self._context.queue_of(check_task(task))
-        wanted = [] if looks else self._ws.asked_later.waiting(task, current())
-        found = queue.next(count, holder, batch, passed, looks=looks, wanted=wanted, **how)
-        return [pair_json(*one) for one in found]
+        where = Screen.of(screen, annotator, asker.maker) if asker.may("annotator") else None
+        again = bool(screen and (annotator or asker.maker))
+        wanted = self._ws.asked_later.waiting(task, asker) if where is not None else []
+        how: dict[str, bool] = {"mismatches": mismatches, "again": again}
+        asked = queue.ask(count, where, batch, passed, held, wanted=wanted, **how)
+        return {"pairs": [pair_json(*one) for one in asked.pairs], "lost": asked.lost, "lent": asked.lent}
+
+    def leave(self, screen: str) -> None:
+        """Let others have what is on a screen that is closed."""
+        if screen and current().may("annotator"):
+            self._ws.leases.leave(Screen.of(screen, "", current().maker))
 
     def ask_later(self, items: Sequence[str], texts: Sequence[str]) -> tuple[list[int], int]:
         """Let whoever asks be asked about some items, each with its text; returns the pairs, and how many

@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy import Connection, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from mmdemo.errors import StorageError, UnavailableError, reason
 from mmdemo.store.database_errors import BUSY, in_words, is_away
+from mmdemo.store.tables import now
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_MS = 30_000  # how long a writer waits for another's transaction
@@ -39,6 +41,7 @@ WRITING: dict[str, dict[str, Any]] = {
     "postgresql": {"write": True, "isolation_level": "READ COMMITTED"},  # as it stands once the lock is had
 }
 FILE = "file"  # in what is noted of a connection: which file it is to
+DURABLE = "durable"  # and whether its commits wait for the disk
 MOST_VALUES = 500  # in one list of a query; SQLite took 999 at most before 3.32
 Value = TypeVar("Value")
 
@@ -148,11 +151,12 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self, *, waits: bool = True) -> Iterator[Session]:
+    def write(self, *, waits: bool = True, durable: bool = True) -> Iterator[Session]:
         """A session whose changes are on disk when the block has ended, or not made at all.
 
         Args:
             waits: for others that write; else it is refused at once where one does.
+            durable: else a power cut may take its changes, and those alone: nobody waits for the disk.
 
         Raises:
             StorageError: the disk is full, the database cannot be written to or reached, or it is locked for
@@ -161,7 +165,7 @@ class Database:
         with (
             in_words("Nothing was saved", self._file),
             self._writing(BUSY_MS / 1000 if waits else 0),
-            self._connected(**WRITING[self.engine.dialect.name], waits=waits) as connection,
+            self._connected(**WRITING[self.engine.dialect.name], waits=waits, durable=durable) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             self._require_there(connection)
@@ -251,6 +255,14 @@ class Database:
         self.engine.dispose()
 
 
+def clock(session: Session) -> datetime:
+    """The time that leases go by: of several machines the database's, which is one for all."""
+    if session.get_bind().dialect.name == "sqlite":
+        return now()
+    found: datetime = session.execute(select(func.timezone("utc", func.clock_timestamp()))).scalar_one()
+    return found
+
+
 def in_parts(values: Sequence[Value], most: int = MOST_VALUES) -> Iterator[Sequence[Value]]:
     """Values in parts that one query can name, or of so many."""
     for start in range(0, len(values), most):
@@ -276,6 +288,10 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     how = connection.get_execution_options()
+    durable = how.get("durable", True)
+    if how.get("write") and durable != connection.info.get(DURABLE, True):
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.info[DURABLE] = durable
     if how.get("waits", True):
         connection.exec_driver_sql("BEGIN IMMEDIATE" if how.get("write") else "BEGIN")
         return
@@ -299,7 +315,8 @@ def _configure_postgresql(connection: Any, _record: Any) -> None:
 def _begin_postgresql(connection: Any) -> None:
     how = connection.get_execution_options()
     if how.get("write") and how.get("waits", True):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
+        more = "" if how.get("durable", True) else ", set_config('synchronous_commit', 'off', true)"
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER}){more}")
     elif how.get("write") and not connection.exec_driver_sql(TAKE_OR_LEAVE).scalar():
         raise _busy()
 

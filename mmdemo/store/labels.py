@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
+from mmdemo.store.answers import label_in_force, person_of
 from mmdemo.store.database import Database, in_parts
+from mmdemo.store.leases import end_in
 from mmdemo.store.names import say_in
 from mmdemo.store.pairs import PairStore, check_span, removed_pair
 from mmdemo.store.tables import Label, Pair
@@ -173,6 +175,7 @@ class LabelLog:
         session.add(row)
         say_in(session, label.annotator, label.session, label.own_name)
         session.flush()
+        end_in(session, pair.id, person_of(label.annotator, label.session))
         if text:
             add_in(session, LABEL, [(pair.item_id, str(row.id), text)])
         pair.label_id = row.id
@@ -385,16 +388,3 @@ def _taken(by: Label) -> UserError:
     return UserError(
         f"The key {by.key!r} belongs to another label already.", "Send a key of its own with each."
     )
-
-
-def label_in_force(session: Session, pair_id: int) -> int | None:
-    """The newest label of a pair that nobody has undone, read from the log itself."""
-    undo = aliased(Label)
-    query = (
-        select(Label.id)
-        .outerjoin(undo, undo.undoes == Label.id)
-        .where(Label.pair_id == pair_id, Label.undoes.is_(None), undo.id.is_(None))
-        .order_by(Label.id.desc())
-        .limit(1)
-    )
-    return session.scalar(query)

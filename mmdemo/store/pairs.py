@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS, UNLABELLED, Training, names_of, training_of
+from mmdemo.store.answers import is_left
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.items import HIDDEN, enlist_in
 from mmdemo.store.splits import Sides
@@ -18,6 +19,7 @@ from mmdemo.store.tables import HARD_NEGATIVE, Item, Label, Pair
 from mmdemo.store.texts import clean_text, short_id, text_key
 from mmdemo.store.words import LABEL, PAIR, add_in, put_in
 
+WAITING = "waiting"  # the state of a pair whose turn in the queue is still to come
 READ_AT_ONCE = 1000  # pairs of a collection that is gone through
 Place = tuple[str, str, float | None, float | None]  # item, key of the text, span
 MOVED_WORD = "span"  # the source of pairs that say when a word is said
@@ -68,13 +70,6 @@ class PairView:
     def is_word(self) -> bool:
         """Whether it says when one word of a recording is said: the word is no text of the whole."""
         return self.source == MOVED_WORD
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the pair's turn in the queue is still to come."""
-        if self.hidden or self.removed:
-            return False
-        return self.verdict is None or (self.verdict in LABEL_KINDS and not LABEL_KINDS[self.verdict].settles)
 
     @property
     def final_text(self) -> str:
@@ -137,8 +132,9 @@ def removed_pair(pair_id: int) -> UserError:
 class PairStore:
     """Pairs in the database."""
 
-    def __init__(self, database: Database, held_out_share: float) -> None:
+    def __init__(self, database: Database, held_out_share: float, answers: int = 1) -> None:
         self._database = database
+        self._answers = answers  # people of whom each pair waits for one
         self.sides = Sides(database, held_out_share)
 
     def add(
@@ -274,7 +270,7 @@ class PairStore:
         if shown:
             query = query.where(~_is_hidden())
         of_kind = STATES.get(state) or (lambda: Label.verdict == LABEL_KINDS.get(state).name)
-        query = query.where(of_kind())
+        query = query.where(is_left(self._answers) & ~_is_hidden() if state == WAITING else of_kind())
         if training is not None:
             query = query.where(Label.verdict.in_(names_of(training)))
         if split:
@@ -351,11 +347,6 @@ class PairStore:
         return states
 
 
-def _waiting() -> ColumnElement[bool]:
-    passing = [kind.name for kind in LABEL_KINDS.values() if not kind.settles]
-    return (Pair.label_id.is_(None) | Label.verdict.in_(passing)) & ~_is_hidden()
-
-
 def _is_hidden() -> ColumnElement[bool]:
     return or_(Pair.hidden, Item.hidden)
 
@@ -372,7 +363,7 @@ STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
     "all": true,
     "labelled": lambda: Pair.label_id.is_not(None),
     UNLABELLED: lambda: Pair.label_id.is_(None),
-    "waiting": _waiting,
+    WAITING: lambda: is_left(1) & ~_is_hidden(),  # the fewest answers that may be wanted
     HIDDEN: _is_hidden,
 }
 

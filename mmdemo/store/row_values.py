@@ -63,7 +63,16 @@ CHOICES: dict[tuple[str, str], frozenset[Any]] = {
     ("grants", "role"): frozenset(ROLES),
     ("sessions", "role"): frozenset(ROLES),
 }
-TABLES_OF_TASKS = "imports", "pairs", "versions", "activations", "runs", "attempts", "saved_searches"
+TABLES_OF_TASKS = (
+    "imports",
+    "pairs",
+    "pair_leases",
+    "versions",
+    "activations",
+    "runs",
+    "attempts",
+    "saved_searches",
+)
 NAMES = frozenset(
     [("items", "modality"), ("labels", "verdict")] + [(table, "task") for table in TABLES_OF_TASKS]
 )

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from mmdemo.errors import UserError
-from mmdemo.store.database import Database
+from mmdemo.store.database import Database, clock
 from mmdemo.store.tables import Run, now
 
 UNFINISHED = ("queued", "running")
@@ -83,7 +83,7 @@ class RunLog:
         if not self.waiting(holder, run_id):  # looking costs no lock, and workers look often
             return None
         with self._database.write() as session:
-            query = _queue(_clock(session), holder, run_id).limit(1).with_for_update(skip_locked=True)
+            query = _queue(clock(session), holder, run_id).limit(1).with_for_update(skip_locked=True)
             run = session.scalar(query)
             if run is not None:
                 run.status, run.message = "running", ""
@@ -93,7 +93,7 @@ class RunLog:
     def waiting(self, holder: str = "", run_id: str = "") -> list[Run]:
         """The runs that a worker of that name could claim now, those that wait longest first."""
         with self._database.read() as session:
-            return list(session.scalars(_queue(_clock(session), holder, run_id)))
+            return list(session.scalars(_queue(clock(session), holder, run_id)))
 
     def renew(self, run_id: str, holder: str) -> bool:
         """Lengthen a lease; False: the run is another's by now, or nobody's."""
@@ -119,13 +119,13 @@ class RunLog:
     def holders(self) -> set[str]:
         """The workers that hold a run."""
         with self._database.read() as session:
-            query = select(Run.holder).where(Run.status == "running", Run.lease_until > _clock(session))
+            query = select(Run.holder).where(Run.status == "running", Run.lease_until > clock(session))
             return {holder for holder in session.scalars(query) if holder}
 
     def withdraw(self, run_id: str, message: str) -> bool:
         """Stop a run that no worker holds; False: one does, and has to stop it itself."""
         with self._database.write() as session:
-            run = session.scalar(_queue(_clock(session), "", run_id).with_for_update(skip_locked=True))
+            run = session.scalar(_queue(clock(session), "", run_id).with_for_update(skip_locked=True))
             if run is None:
                 return False
             run.status, run.message, run.finished_at = "stopped", message, now()
@@ -195,16 +195,8 @@ class RunLog:
             return list(session.scalars(query))
 
 
-def _clock(session: Session) -> datetime:
-    """The time that leases go by: of several machines the database's, which is one for all."""
-    if session.get_bind().dialect.name == "sqlite":
-        return now()
-    found: datetime = session.execute(select(func.timezone("utc", func.clock_timestamp()))).scalar_one()
-    return found
-
-
 def _until(session: Session) -> datetime:
-    return _clock(session) + timedelta(seconds=LEASE_S)
+    return clock(session) + timedelta(seconds=LEASE_S)
 
 
 def _queue(at: datetime, holder: str, run_id: str) -> Select[Run]:

@@ -1,5 +1,5 @@
-"""The tables: items, texts and their splits, pairs, labels, imports, changes, runs, versions, attempts, who
-is let in, short links, saved searches, and what is asked later.
+"""The tables: items, texts and their splits, pairs, labels, who looks at which pair, imports, changes, runs,
+versions, attempts, who is let in, short links, saved searches, and what is asked later.
 """
 
 from __future__ import annotations
@@ -213,6 +213,17 @@ class Label(Base):
     session: Mapped[str | None] = mapped_column(
         String(64)
     )  # the digest of its sender's; None: at this machine
+
+
+class PairLease(Base):
+    """That a pair is on somebody's screen. Rows come and go: what was said of a pair is in the labels."""
+
+    __tablename__ = "pair_leases"
+    holder: Mapped[str] = mapped_column(String(64), primary_key=True)  # a digest: of the screen
+    pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"), primary_key=True, index=True)
+    person: Mapped[str] = mapped_column(String(64), index=True)  # a digest: of whoever is before it
+    task: Mapped[str] = mapped_column(String(16))
+    until: Mapped[datetime] = mapped_column(DateTime)
 
 
 class Transcript(Base):

@@ -43,6 +43,7 @@ from mmdemo.store.grants import GrantLog
 from mmdemo.store.import_log import ImportLog
 from mmdemo.store.items import ItemStore
 from mmdemo.store.labels import LabelLog
+from mmdemo.store.leases import PairLeases
 from mmdemo.store.made_before import discard_made_before
 from mmdemo.store.made_files import MadeFiles
 from mmdemo.store.media_store import MediaStore, byte_count, id_of
@@ -134,7 +135,8 @@ class Workspace:
         self.source_files = SourceFiles(self.database)
         self.folders = KnownFolders(self.folder)
         self.outside = OutsideFiles(self.source_files, self.folders)
-        self.pairs = PairStore(self.database, settings.held_out_share)
+        self.pairs = PairStore(self.database, settings.held_out_share, settings.answers)
+        self.leases = PairLeases(self.database, settings.answers)
         self.labels = LabelLog(self.database, self.pairs)
         self.changes = ChangeLog(self.database, self.pairs)
         self.removals = Removals(self.database, self.media, self.made, self.folder / "vectors")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from mmdemo.service.app import App
-from mmdemo.store.labels import label_in_force
+from mmdemo.store.answers import label_in_force
 from mmdemo.store.tables import Pair
 from tests.conftest import labels_of
 

@@ -19,8 +19,8 @@ from sqlalchemy import func, select
 
 from mmdemo.service.app import App
 from mmdemo.settings import load_settings
+from mmdemo.store.answers import label_in_force
 from mmdemo.store.database import Database
-from mmdemo.store.labels import label_in_force
 from mmdemo.store.tables import Label, Pair
 from mmdemo.store.workspace import Workspace
 from tests import crowd

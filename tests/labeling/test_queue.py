@@ -9,18 +9,24 @@ import pytest
 
 from mmdemo.asker import Asker, asking
 from mmdemo.label_kinds import LABEL_KINDS, LabelKind
+from mmdemo.labeling.queue import Asked
 from mmdemo.service.app import App
 from mmdemo.store.labels import NewLabel
+from mmdemo.store.leases import Screen
 from tests.conftest import TASK
+
+
+def at(who: str) -> Screen:
+    return Screen.of(f"screen of {who}", who, None)
 
 
 def test_a_labelled_pair_never_comes_again_and_an_undone_one_comes_next(app: App) -> None:
     app.context.queue.make()
-    (first, _), (second, _) = app.context.queue.next(2, "ada")
+    (first, _), (second, _) = app.context.queue.next(2, at("ada"))
     receipt = app.labels.add(first.id, NewLabel("match"))
-    assert app.context.queue.next(1, "ada")[0][0].id == second.id
+    assert app.context.queue.next(1, at("ada"))[0][0].id == second.id
     app.labels.undo(receipt["label"])
-    assert app.context.queue.next(1, "ada")[0][0].id == first.id
+    assert app.context.queue.next(1, at("ada"))[0][0].id == first.id
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def test_what_is_said_while_an_order_is_made_holds_in_it(
 ) -> None:
     queue = app.context.queue
     queue.make()
-    undone, again, passed, settled = (view.id for view, _ in queue.next(4, "ada"))
+    undone, again, passed, settled = (view.id for view, _ in queue.next(4, at("ada")))
     before = app.labels.add(undone, NewLabel("match"))["label"]
     order = queue._ranking.order
 
@@ -51,7 +57,7 @@ def test_what_is_said_while_an_order_is_made_holds_in_it(
 
     monkeypatch.setattr(queue._ranking, "order", slowly)
     queue.make()
-    pairs = [waiting.pair for waiting in queue._order]
+    pairs = [waiting.pair for waiting in queue.waiting()]
     assert pairs[:2] == [again, undone] and pairs[-1] == passed and settled not in pairs
     assert len(pairs) == len(set(pairs))
 
@@ -61,15 +67,15 @@ def test_an_undone_pair_comes_first_and_one_that_is_passed_on_last_in_later_orde
 ) -> None:
     queue = app.context.queue
     queue.make()
-    at = queue.next(1, "ada")[0][0].id
-    app.labels.undo(app.labels.add(at, NewLabel("match"))["label"])
+    pair = queue.next(1, at("ada"))[0][0].id
+    app.labels.undo(app.labels.add(pair, NewLabel("match"))["label"])
     queue.make()
     queue.make()
-    assert queue.next(1, "ada")[0][0].id == at
-    app.labels.add(at, NewLabel(later))
+    assert queue.next(1, at("ada"))[0][0].id == pair
+    app.labels.add(pair, NewLabel(later))
     queue.make()
     queue.make()
-    assert queue._order[-1].pair == at
+    assert list(queue.waiting())[-1].pair == pair
 
 
 def test_a_label_and_its_undo_reach_the_queue_in_their_order(
@@ -77,7 +83,7 @@ def test_a_label_and_its_undo_reach_the_queue_in_their_order(
 ) -> None:
     queue, labels, undone = app.context.queue, app.labels, threading.Event()
     queue.make()
-    at = queue.next(1, "ada")[0][0].id
+    pair = queue.next(1, at("ada"))[0][0].id
     labelled = queue.labelled
 
     def late(*of: Any) -> None:
@@ -91,9 +97,9 @@ def test_a_label_and_its_undo_reach_the_queue_in_their_order(
 
     undoing = threading.Thread(target=undo)
     monkeypatch.setattr(queue, "labelled", late)
-    labels.add(at, NewLabel("match", key="k"))
+    labels.add(pair, NewLabel("match", key="k"))
     undoing.join()
-    assert queue.next(1, "ada")[0][0].id == at
+    assert queue.next(1, at("ada"))[0][0].id == pair
 
 
 def test_what_an_order_is_wanted_for_while_one_is_made_is_in_the_next(
@@ -106,7 +112,7 @@ def test_what_an_order_is_wanted_for_while_one_is_made_is_in_the_next(
     def order(unlabelled: Any, proposals: int) -> Any:
         wanted.append(proposals)
         if len(wanted) == 1:
-            queue.next(1, "ada", mismatches=True)
+            queue.next(1, at("ada"), mismatches=True)
         else:
             both.set()
         return [], queue._made_for[0]  # type: ignore[index]
@@ -118,7 +124,7 @@ def test_what_an_order_is_wanted_for_while_one_is_made_is_in_the_next(
 
 def test_two_people_never_get_the_same_pair(app: App) -> None:
     app.context.queue.make()
-    ada, bob = ({v.id for v, _ in app.context.queue.next(20, who)} for who in ("ada", "bob"))
+    ada, bob = ({v.id for v, _ in app.context.queue.next(20, at(who))} for who in ("ada", "bob"))
     assert len(ada) == len(bob) == 20 and not ada & bob
 
 
@@ -136,41 +142,31 @@ def test_two_who_ask_at_the_same_moment_are_looked_up_beside_each_other_and_get_
     monkeypatch.setattr(app.ws.pairs, "views", together)
     with ThreadPoolExecutor(2) as pool:
         ada, bob = (
-            {v.id for v, _ in got} for got in pool.map(lambda who: queue.next(20, who), ("ada", "bob"))
+            {v.id for v, _ in got} for got in pool.map(lambda who: queue.next(20, at(who)), ("ada", "bob"))
         )
     assert len(ada) == len(bob) == 20 and not ada & bob
 
 
-def test_where_all_is_on_screens_those_are_handed_out_again_that_were_longest_ago(app: App) -> None:
+def test_what_is_on_a_screen_is_nobody_elses_until_it_is_left(app: App) -> None:
     queue = app.context.queue
     queue.make()
-    left = len(queue._order)
-    ada = [v.id for v, _ in queue.next(left - 10, "ada")]
-    bob = [v.id for v, _ in queue.next(10, "bob")]
-    assert len(ada) + len(bob) == left
-    assert {v.id for v, _ in queue.next(20, "cy")} <= set(ada)
-    assert {v.id for v, _ in queue.next(20, "dee")} <= set(ada)
-    assert {v.id for v, _ in queue.next(10, "bob")} == set(bob)  # on whose screen they still are
+    ada = {v.id for v, _ in queue.next(len(queue._order) - 10, at("ada"))}
+    bob = {v.id for v, _ in queue.next(20, at("bob"))}
+    assert len(bob) == 10 and not ada & bob
+    assert queue.ask(20, at("cy")) == Asked([], lent=True)
+    assert {v.id for v, _ in queue.next(10, at("bob"))} == bob  # on whose screen they still are
+    app.ws.leases.leave(at("ada"))
+    assert {v.id for v, _ in queue.next(1000, at("cy"))} == ada
 
 
-def test_two_who_ask_for_the_last_pair_at_the_same_moment_both_get_it(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue, both, met = app.context.queue, threading.Barrier(2), set[int]()
-    queue.make()
-    queue._order = queue._order[:1]
-    views = app.ws.pairs.views
-
-    def together(*pairs: Any) -> Any:
-        if threading.get_ident() not in met:
-            met.add(threading.get_ident())
-            both.wait(30)
-        return views(*pairs)
-
-    monkeypatch.setattr(app.ws.pairs, "views", together)
-    with ThreadPoolExecutor(2) as pool:
-        got = list(pool.map(lambda who: queue.next(20, who), ("ada", "bob")))
-    assert [[v.id for v, _ in one] for one in got] == [[queue._order[0].pair]] * 2
+def test_who_asks_by_api_and_is_handed_nothing_is_told_that_others_have_what_is_left(app: App) -> None:
+    app.context.queue.make()
+    app.context.queue.next(1000, at("ada"))
+    told = app.labels.next_pair(TASK, annotator="bob")
+    assert told["pair"] is None and "on the screens of others" in told["reason"]
+    app.ws.leases.leave(at("ada"))
+    got = [app.labels.next_pair(TASK)["pair"] for _ in range(5)]  # of nobody who has a name
+    assert None not in got and len(set(got)) == 5
 
 
 def test_a_batch_at_the_end_of_the_queue_is_found_without_looking_at_all_before_it(
@@ -185,23 +181,12 @@ def test_a_batch_at_the_end_of_the_queue_is_found_without_looking_at_all_before_
     looked: list[int] = []
     views = app.ws.pairs.views
     monkeypatch.setattr(app.ws.pairs, "views", lambda ids: looked.extend(ids) or views(ids))  # type: ignore[func-returns-value]
-    assert [v.id for v, _ in queue.next(5, "ada", batch="late")] == [wanted]
+    assert [v.id for v, _ in queue.next(5, at("ada"), batch="late")] == [wanted]
     assert looked == [wanted]
 
 
-def test_what_was_on_a_screen_too_long_ago_is_known_no_more(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue = app.context.queue
-    queue.make()
-    monkeypatch.setattr("mmdemo.labeling.queue.LEASE_S", -1.0)
-    skipped = {v.id for v, _ in queue.next(5, "ada")}
-    again = {v.id for v, _ in queue.next(5, "ada", passed=skipped)}
-    assert set(queue._leases) == again and not again & skipped
-
-
 def whys(app: App, count: int, **how: bool) -> list[str]:
-    return [why for _, why in app.context.queue.next(count, "ada", **how)]
+    return [why for _, why in app.context.queue.next(count, at("ada"), **how)]
 
 
 def label_train(app: App, count: int) -> None:
@@ -215,7 +200,7 @@ def test_up_to_a_hundred_and_fifty_labels_the_order_is_random_and_proposals_are_
     app.context.queue.make()
     found = whys(app, 40)
     assert found.count("hard-negative") == 2 and found.count("random") == 38
-    pairs = [view.id for view, _ in app.context.queue.next(40, "ada")]
+    pairs = [view.id for view, _ in app.context.queue.next(40, at("ada"))]
     assert pairs != sorted(pairs)
 
 
@@ -230,7 +215,7 @@ def test_after_that_the_least_decided_come_first_and_every_fifth_is_random(app: 
 def test_no_pair_is_in_the_queue_twice(app: App) -> None:
     label_train(app, 150)
     app.context.queue.make()
-    pairs = [view.id for view, _ in app.context.queue.next(1000, "ada")]
+    pairs = [view.id for view, _ in app.context.queue.next(1000, at("ada"))]
     assert len(pairs) == len(set(pairs)) >= len(app.ws.pairs.browse(TASK, state="waiting"))
 
 
@@ -241,13 +226,14 @@ def test_who_checks_mismatches_gets_proposals_first(app: App) -> None:
     queue.make()  # as is done behind the page once somebody checks
     found = whys(app, 60, mismatches=True)
     assert found.count("hard-negative") > 12 and found == sorted(found, key="hard-negative".__ne__)
+    app.ws.leases.leave(at("ada"))
     asked = app.labels.next_pair(TASK, "", "ada", True)
     assert app.ws.pairs.get(asked["pair"]).source == "hard-negative"  # type: ignore[union-attr]
 
 
 def test_a_proposal_joins_a_picture_with_anothers_text_on_the_same_side(app: App) -> None:
     app.context.queue.make()
-    for pair, why in app.context.queue.next(60, "ada"):
+    for pair, why in app.context.queue.next(60, at("ada")):
         if why == "hard-negative":
             own = [p.text for p in app.ws.pairs.browse(TASK, item=pair.item) if p.source != "hard-negative"]
             assert pair.text not in own and pair.split == "train"
@@ -261,7 +247,7 @@ def test_the_first_pairs_are_those_the_model_is_least_decided_on(app: App) -> No
     pairs = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.source != "hard-negative"]
     _, margin = app.context.queue._ranking._margins(pairs, app.models.aligner(TASK))
     doubt = dict(zip([p.id for p in pairs], np.abs(margin), strict=True))
-    first = [doubt[v.id] for v, why in app.context.queue.next(20, "ada") if why == "undecided"]
+    first = [doubt[v.id] for v, why in app.context.queue.next(20, at("ada")) if why == "undecided"]
     assert np.mean(first) < np.mean(list(doubt.values())) / 2
 
 
@@ -269,7 +255,7 @@ def test_there_is_a_queue_before_the_model_is_loaded(make_app: Callable[..., App
     app = make_app("cold")
     app.models._towers = {}
     app.models.towers = lambda preset: (_ for _ in ()).throw(AssertionError("the queue must not wait"))  # type: ignore[method-assign]
-    assert len(app.context.queue.next(10, "ada")) == 10
+    assert len(app.context.queue.next(10, at("ada"))) == 10
 
 
 def test_an_empty_queue_says_what_to_do(make_app: Callable[..., App]) -> None:
@@ -300,14 +286,16 @@ def test_an_order_that_is_begun_as_the_workspace_closes_is_not_made(make_app: Ca
 
 
 def test_who_only_looks_keeps_no_pair_from_who_labels_and_sees_those_of_others(app: App) -> None:
+    def asked(who: str) -> list[int]:
+        told = app.labels.next_pairs(TASK, 20, f"screen of {who}", who, mismatches=True)
+        return [p["pair"] for p in told["pairs"]]
+
     app.context.queue.make()
     with asking(Asker("viewer", "a visitor")):
-        seen = [p["pair"] for p in app.labels.next_pairs(TASK, 20, "ada", mismatches=True)]
-        one = app.labels.next_pair(TASK, holder="ada")["pair"]
-    assert not app.context.queue._leases
+        seen, one = asked("ada"), app.labels.next_pair(TASK, annotator="ada")["pair"]
+    assert not app.ws.leases.held(TASK)
     with asking(Asker("annotator", "bob's")):
-        mine = [p["pair"] for p in app.labels.next_pairs(TASK, 20, "bob", mismatches=True)]
-        assert mine == seen and one in [*mine, app.labels.next_pair(TASK, holder="bob")["pair"]]
+        mine = asked("bob")
+    assert mine == seen and one is not None
     with asking(Asker("viewer", "a visitor")):
-        again = [p["pair"] for p in app.labels.next_pairs(TASK, 20, "ada", mismatches=True)]
-    assert again == mine and set(app.context.queue._leases) >= set(mine)
+        assert asked("ada") == mine and set(app.ws.leases.held(TASK)) == set(mine)

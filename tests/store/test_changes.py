@@ -107,7 +107,7 @@ def test_labels_stay_in_the_log_and_count_for_nothing(ws: Workspace, tmp_path: P
     counts = ws.labels.counts(TASK)
     assert (counts.pairs, counts.labelled) == (1, 0)
     assert ws.pairs.item_states(TASK).keys() == {item_of(ws, "dog.png").id}
-    assert not ws.pairs.views([pair])[0].is_waiting
+    assert pair not in {view.id for view in ws.pairs.browse(TASK, state="waiting")}
     assert ws.words.find("cat tabby", "image", 9) == []
     with pytest.raises(UserError, match=f"The pair {pair} was removed from the collection"):
         ws.labels.add(pair, NewLabel("mismatch"))

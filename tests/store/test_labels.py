@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from mmdemo.errors import StorageError, UserError
 from mmdemo.settings import load_settings
-from mmdemo.store.labels import NewLabel, Sender, label_in_force
+from mmdemo.store.answers import label_in_force
+from mmdemo.store.labels import NewLabel, Sender
 from mmdemo.store.workspace import Workspace
 from tests.conftest import TASK, labels_of, png
 

@@ -43,7 +43,7 @@ def queue(ws: Workspace, count: int = 1, **how: str) -> list[str]:
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """From here on it is later by the clock that leases go by."""
-    monkeypatch.setattr(leases, "_clock", lambda session: now() + timedelta(seconds=seconds))
+    monkeypatch.setattr(leases, "clock", lambda session: now() + timedelta(seconds=seconds))
 
 
 # Leases

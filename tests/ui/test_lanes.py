@@ -83,7 +83,7 @@ def test_a_label_is_stored_while_the_models_are_busy_and_what_may_not_wait_is_to
 
 KINDS = {
     "labels": """
-        label label_result label_span last_labels take_back undo
+        label label_result label_span last_labels leave_queue take_back undo
     """,
     "quick": """
         activate add_to_collection changes data decide device edit_item edit_pair end_session export_preview

@@ -198,8 +198,7 @@ def next_pair(app: App, request: NextPairRequest) -> dict[str, Any]:
         {"pair": 17, "item": "13cf...", "text": "An apple", "file": "mmdemo/media/13cf...", "start": null,
         "end": null}, or {"pair": null, "reason": "..."} when none is left.
     """
-    holder = request.annotator or "api"
-    return app.labels.next_pair(request.task, request.batch, holder, request.mismatches)
+    return app.labels.next_pair(request.task, request.batch, request.annotator, request.mismatches)
 
 
 class CountsRequest(Request):
@@ -223,11 +222,14 @@ class QueueRequest(Request):
     """The next pairs for one screen."""
 
     task: TaskName = Field(DEFAULT_TASK)
-    count: Count = Field(12, ge=1, le=100, description="how many")
+    count: Count = Field(12, ge=0, le=100, description="how many")
     holder: Name = Field("", description="whose screen it is")
     batch: Name = Field("", description="only pairs from this source")
     passed: Ids = Field([], description="pairs that were skipped")
     mismatches: bool = Field(False, description="proposals that may well be wrong first")
+    held: Ids = Field([], description="pairs that the screen has, and keeps")
+    annotator: Person = Field("", description="who asks")
+    counts: bool = Field(True, description="whether it is told how far the labelling is")
 
 
 @operation("queue", role="viewer", quick=True)
@@ -235,12 +237,27 @@ def queue(app: App, request: QueueRequest) -> dict[str, Any]:
     """The next pairs for one screen."""
     if request.task != DEFAULT_TASK:
         app.context.warm(request.task)
-    pairs = app.labels.next_pairs(
+    found = app.labels.next_pairs(
         request.task,
         request.count,
         request.holder,
+        request.annotator,
         request.batch,
         set(request.passed),
+        request.held,
         mismatches=request.mismatches,
     )
-    return {"pairs": pairs, **app.labels.progress(request.task)}
+    return found | (app.labels.progress(request.task) if request.counts else {})
+
+
+class LeaveRequest(Request):
+    """A screen that is closed."""
+
+    holder: Name = Field(description="whose screen it is", min_length=1)
+
+
+@operation("leave_queue", role="annotator", quick=True)
+def leave_queue(app: App, request: LeaveRequest) -> dict[str, Any]:
+    """Let others have what is on a screen that is closed."""
+    app.labels.leave(request.holder)
+    return {}

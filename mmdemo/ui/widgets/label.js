@@ -1,13 +1,13 @@
 const { h, api, thumb, save, annotator, outbox } = mm;
 const $ = (selector) => element.querySelector(selector);
-const AHEAD = 60, LOW = 40, DECODED = 8;  // pairs at hand; pictures fetched and decoded
+const AHEAD = 5, LOW = 3;  // pairs at hand beside the one on the screen, their pictures decoded: others get none of them
 const LONG = 90;  // characters of a text, from which on it is set smaller
 const box = $(".mm-label"), buttons = [], verdicts = [];  // what is off without a pair; those of the kinds
 const NO_CONNECTION = tr`No connection.`, ONLY_LOOKS = tr`You look only. To label, sign in.`;
 const BEGIN = tr`Answers are saved as you give them.`;
 let lacking = "";  // why no more pairs come now
 const queue = [], done = [], passed = new Set(), holder = crypto.getRandomValues(new Uint32Array(2)).join("");
-let current = null, filling = null, finished = false, counts = null, goal = null;
+let current = null, filling = null, finished = false, lent = false, counts = null, goal = null;
 // Said after the answer only: before it, it would be a hint at it.
 const WHY = { undecided: tr`asked because the model can’t tell`, misheard: tr`asked because the recogniser heard other words`, times: tr`asked because the words' times disagree`, random: tr`drawn at random`, later: tr`left for later by you`, "hard-negative": tr`asked with the text of another one` };
 
@@ -25,19 +25,22 @@ function prepare(pair) {
 // Keep the next pairs at hand, their pictures decoded; never one that is on the screen, waiting or done.
 function fill() {
   if (filling || queue.length > LOW) return filling;
-  const known = [...queue, ...(current ? [current] : [])].map((p) => p.pair);
+  const held = [...queue, ...(current ? [current] : [])].map((p) => p.pair), wanted = AHEAD + !current - queue.length;
   const about = mm.task.name, waiting = underway().map((entry) => entry.body.pair);
-  const first = current || known.length ? null : mm.waits($(".mm-pair-text"), { doing: tr`Fetching what comes next`, shape: "text" }, () => !current);
-  filling = api("queue", { task: about, count: AHEAD, holder, passed: [...passed, ...known, ...waiting, ...done.slice(-200).map((d) => d.pair.pair)] })
+  const not = [...passed, ...waiting, ...done.slice(-200).map((d) => d.pair.pair)];
+  const first = held.length || lent ? null : mm.waits($(".mm-pair-text"), { doing: tr`Fetching what comes next`, shape: "text" }, () => !current);
+  filling = api("queue", { task: about, count: wanted, holder, held, passed: not, annotator: annotator(), counts: !counts })
     .finally(() => first?.over())
     .then((answer) => {
       if (about !== mm.task.name) { filling = null; fill(); return; }
+      forget(answer.lost);
       const have = new Set([...queue, ...(current ? [current] : [])].map((p) => p.pair));
       const fresh = answer.pairs.filter((p) => !have.has(p.pair) && !waiting.includes(p.pair) && !passed.has(p.pair) && !done.some((d) => d.pair.pair === p.pair && !d.undone));
       queue.push(...fresh);
       lacking = "";
-      counted(answer);
+      if (answer.counts) counted(answer);
       finished = !queue.length && !current;
+      lent = answer.lent;
       filling = null;
       if (!current) advance();
       drawCounts();
@@ -50,6 +53,13 @@ function fill() {
     });
   return filling;
 }
+// What the next ones were and others have by now, as after a night; the one on the screen stays.
+function forget(pairs) {
+  for (let i = queue.length - 1; i >= 0; i -= 1) if (pairs.includes(queue[i].pair)) queue.splice(i, 1);
+}
+// Whoever leaves lets others have what was on the screen; a page that the browser shows again asks anew.
+addEventListener("pagehide", () => { if (mayLabel) fetch("mmdemo/api/leave_queue", mm.asJson({ holder }, { keepalive: true })).catch(() => {}); });
+addEventListener("pageshow", (e) => { if (e.persisted) { filling = null; queue.length = 0; fill(); } });
 const spanOf = (pair) => (pair.start === null || pair.start === undefined ? null : pair.moved || { start: pair.start, end: pair.end });
 function hear(pair) {
   const here = element.offsetParent !== null && document.hasFocus(), span = spanOf(pair);
@@ -110,8 +120,8 @@ function paintNone() {
   player.stop();
   $(".mm-picture").replaceChildren();
   const skipped = finished && passed.size > 0;
-  $(".mm-pair-text").textContent = skipped ? tr`You skipped all that is left.` : finished ? tr`Every pair has its answer.` : lacking || tr`Loading…`;
-  $(".mm-why").textContent = skipped ? tr`Look at them once more, or leave them to others.` : finished ? tr`Import more ${mm.task.modality.plural}, or judge what a search finds.` : lacking && tr`More pairs come when the server answers.`;
+  $(".mm-pair-text").textContent = skipped ? tr`You skipped all that is left.` : finished && lent ? tr`Others have the last pairs before them.` : finished ? tr`Every pair has its answer.` : lacking || tr`Loading…`;
+  $(".mm-why").textContent = skipped ? tr`Look at them once more, or leave them to others.` : finished && lent ? tr`What they leave comes to you.` : finished ? tr`Import more ${mm.task.modality.plural}, or judge what a search finds.` : lacking && tr`More pairs come when the server answers.`;
   $("[data-go-on]").textContent = skipped ? tr`Show them again` : tr`Import more`;
   $("[data-go-on]").onclick = () => { if (skipped) offerSkipped(); else openTab("Data"); };
 }
@@ -124,7 +134,7 @@ function offerSkipped() {
 function advance() {
   current = queue.shift() || null;
   paint();
-  queue.slice(0, DECODED).forEach(prepare);
+  queue.forEach(prepare);
   if (current || !finished) fill();  // else the next status says when there is more
 }
 let awaited = false;  // whether the line tells of what has no receipt yet
@@ -309,7 +319,7 @@ addEventListener("mm-status", ({ detail }) => {
   const grown = counts && detail.counts.pairs !== counts.pairs;
   counted(detail);
   drawCounts();
-  if (finished && !current && grown) { finished = false; fill(); }
+  if (finished && !current && (grown || lent)) { finished = false; fill(); }
 });
 // What was left for later is asked next, also where others were fetched before.
 addEventListener("mm-did", async ({ detail: { name, answer } }) => {

@@ -1,0 +1,66 @@
+"""Whose answers a pair has, and which of its labels is in force."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, case, exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.store.tables import Label, Pair
+
+# Whose a label is: a name is one person's (see names.py); who gives none is known by the session.
+WHOSE = case((Label.annotator != "", Label.annotator), else_=func.coalesce(Label.session, ""))
+
+
+def person_of(annotator: str, session: str | None) -> str:
+    """What tells people apart whose labels bear that name, or are of that session: a digest."""
+    return hashlib.sha256((annotator or session or "").encode()).hexdigest()
+
+
+def is_left(answers: int) -> ColumnElement[bool]:
+    """What is true of a pair that so many people have not answered yet, beside its label in force."""
+    if answers == 1:
+        return Pair.label_id.is_(None) | Label.verdict.in_(_of_kinds(settles=False))
+    given = select(func.count(WHOSE.distinct())).where(Label.pair_id == Pair.id, *_is_answer())
+    return given.correlate(Pair).scalar_subquery() < answers
+
+
+def answers_on(session: Session, pairs: Sequence[int]) -> dict[int, set[str]]:
+    """Who has answered each of some pairs, as `person_of` calls them."""
+    found: dict[int, set[str]] = {pair: set() for pair in pairs}
+    query = select(Label.pair_id, Label.annotator, Label.session).where(
+        Label.pair_id.in_(pairs), *_is_answer()
+    )
+    for pair, annotator, of_session in session.execute(query):
+        found[pair].add(person_of(annotator, of_session))
+    return found
+
+
+def label_in_force(session: Session, pair_id: int) -> int | None:
+    """The newest label of a pair that nobody has undone, read from the log itself."""
+    undo = aliased(Label)
+    query = (
+        select(Label.id)
+        .outerjoin(undo, undo.undoes == Label.id)
+        .where(Label.pair_id == pair_id, Label.undoes.is_(None), undo.id.is_(None))
+        .order_by(Label.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def _is_answer() -> tuple[ColumnElement[bool], ...]:
+    """What is true of a label that nobody took back, and after which its pair has had somebody's turn."""
+    undo = aliased(Label)
+    return Label.undoes.is_(None), ~exists().where(undo.undoes == Label.id), ~_passes_on()
+
+
+def _passes_on() -> ColumnElement[bool]:
+    return Label.verdict.in_(_of_kinds(settles=False))
+
+
+def _of_kinds(settles: bool) -> list[str]:
+    return [kind.name for kind in LABEL_KINDS.values() if kind.settles == settles]
