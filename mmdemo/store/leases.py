@@ -34,6 +34,7 @@ class Screen:
 
     holder: str  # a digest
     person: str  # see `person_of`
+    lasts: bool = True  # else it asks once, and has nothing before
 
     @classmethod
     def of(cls, name: str, annotator: str, session: str | None) -> Screen:
@@ -45,7 +46,7 @@ class Screen:
             session: the digest of theirs, so that nobody ends another's by its name; None: at this machine.
         """
         told = f"{session or ''} {name or secrets.token_hex(16)}"
-        return cls(hashlib.sha256(told.encode()).hexdigest(), person_of(annotator, session))
+        return cls(hashlib.sha256(told.encode()).hexdigest(), person_of(annotator, session), bool(name))
 
 
 @dataclass
@@ -195,7 +196,8 @@ class PairLeases:
         self, session: Session, screen: Screen, task: str, pairs: Collection[int], at: datetime
     ) -> None:
         """A screen has these pairs and no others, for a while from now on."""
-        session.execute(delete(PairLease).where(PairLease.holder == screen.holder))
+        if screen.lasts:
+            session.execute(delete(PairLease).where(PairLease.holder == screen.holder))
         until = at + timedelta(seconds=LEASE_S)
         rows = [
             {"holder": screen.holder, "pair_id": p, "person": screen.person, "task": task, "until": until}
