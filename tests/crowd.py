@@ -136,7 +136,10 @@ def differences(engine: Engine, acknowledged: dict[str, tuple[Done, int]]) -> li
     found: list[str] = []
     with engine.connect() as connection:
         rows = connection.execute(
-            text("SELECT key, id, pair_id, verdict, undoes FROM labels WHERE key IS NOT NULL ORDER BY id")
+            text(
+                "SELECT key, id, pair_id, verdict, undoes, annotator FROM labels "
+                "WHERE key IS NOT NULL ORDER BY id"
+            )
         )
         stored = {row.key: row for row in rows}
         in_force = {pair: label for pair, label in connection.execute(text("SELECT id, label_id FROM pairs"))}
@@ -148,13 +151,19 @@ def differences(engine: Engine, acknowledged: dict[str, tuple[Done, int]]) -> li
             found.append(f"{key}: {told} was acknowledged, and {kept} is stored")
     found += [f"{key} is stored, and nobody was told" for key in stored.keys() - acknowledged.keys()]
     undone = {row.undoes for row in stored.values() if row.undoes}
-    newest: dict[int, int] = {}
+    said: dict[int, dict[str, tuple[int, str]]] = {}  # of each pair: everybody's last word
     for row in stored.values():
         if row.undoes is None and row.id not in undone:
-            newest[row.pair_id] = row.id
+            said.setdefault(row.pair_id, {})[row.annotator] = row.id, row.verdict
+    agreed = {
+        pair: max((sum(v == verdict for _, v in words.values()), label) for label, verdict in words.values())[
+            1
+        ]
+        for pair, words in said.items()
+    }
     for pair in {row.pair_id for row in stored.values()}:
-        if in_force[pair] != newest.get(pair):
-            found.append(f"pair {pair}: {in_force[pair]} is in force, and the log says {newest.get(pair)}")
+        if in_force[pair] != agreed.get(pair):
+            found.append(f"pair {pair}: {in_force[pair]} is in force, and the log says {agreed.get(pair)}")
     return found
 
 

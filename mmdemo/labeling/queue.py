@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from mmdemo.errors import MmdemoError
 from mmdemo.label_kinds import LABEL_KINDS
@@ -77,7 +77,7 @@ class PairQueue:
         batch: str = "",
         passed: Collection[int] = (),
         held: Collection[int] = (),
-        **how: bool,
+        **how: Any,
     ) -> list[tuple[PairView, str]]:
         """The pairs of `ask`."""
         return self.ask(count, screen, batch, passed, held, **how).pairs

@@ -1,9 +1,14 @@
-"""Whose answers a pair has, and which of its labels is in force."""
+"""Whose answers a pair has, and which of its labels stands for all of them.
+
+Nobody's label takes the place of another's: of each person the last word counts, and the pair has the verdict
+that most of them gave.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
@@ -40,16 +45,31 @@ def answers_on(session: Session, pairs: Sequence[int]) -> dict[int, set[str]]:
 
 
 def label_in_force(session: Session, pair_id: int) -> int | None:
-    """The newest label of a pair that nobody has undone, read from the log itself."""
+    """The label that stands for what people say of a pair, read from the log itself; None: nobody says
+    anything. See `consensus`.
+    """
     undo = aliased(Label)
     query = (
-        select(Label.id)
+        select(Label.id, Label.verdict, Label.annotator, Label.session)
         .outerjoin(undo, undo.undoes == Label.id)
         .where(Label.pair_id == pair_id, Label.undoes.is_(None), undo.id.is_(None))
-        .order_by(Label.id.desc())
-        .limit(1)
+        .order_by(Label.id)
     )
-    return session.scalar(query)
+    return consensus(
+        (id, verdict, annotator or of or "") for id, verdict, annotator, of in session.execute(query)
+    )
+
+
+def consensus(labels: Iterable[tuple[int, str, str]]) -> int | None:
+    """The newest label with the verdict that most people gave, each by their last word; of verdicts that as
+    many gave, the one that was given last.
+
+    Args:
+        labels: number, verdict, and whose, of those that nobody took back, oldest first.
+    """
+    words = {whose: (number, verdict) for number, verdict, whose in labels}
+    people = Counter(verdict for _, verdict in words.values())
+    return max(((people[verdict], number) for number, verdict in words.values()), default=(0, None))[1]
 
 
 def _is_answer() -> tuple[ColumnElement[bool], ...]:

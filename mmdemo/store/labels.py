@@ -1,7 +1,7 @@
 """The label log: every word of every annotator, only ever added to.
 
-A pair's label in force is the newest one that nobody has undone; `pairs.label_id` points at it and is set
-in the transaction that adds the label, so counting and queueing need not read the log.
+A pair's label in force stands for what most people say of it (see answers.py); `pairs.label_id` points at it
+and is set in the transaction that adds a label, so counting and queueing need not read the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from mmdemo.errors import UserError
 from mmdemo.label_kinds import BUILT_IN, LABEL_KINDS, UNDO, names_of
-from mmdemo.store.answers import label_in_force, person_of
+from mmdemo.store.answers import WHOSE, label_in_force, person_of
 from mmdemo.store.database import Database, in_parts
 from mmdemo.store.leases import end_in
 from mmdemo.store.names import say_in
@@ -178,7 +178,7 @@ class LabelLog:
         end_in(session, pair.id, person_of(label.annotator, label.session))
         if text:
             add_in(session, LABEL, [(pair.item_id, str(row.id), text)])
-        pair.label_id = row.id
+        pair.label_id = label_in_force(session, pair.id) if pair.label_id is not None else row.id
         return row.id
 
     def has_in(self, session: Session, pair: Pair, label: NewLabel, exactly: bool = False) -> bool:
@@ -327,11 +327,11 @@ class LabelLog:
         return Counts(pairs, labelled, dict(zip(kinds, of_kind, strict=True)))
 
     def opinions(self, task: str) -> dict[int, dict[str, int]]:
-        """Of pairs that were judged more than once: how many annotators' last word is each verdict."""
+        """Of pairs that were judged more than once: how many people's last word is each verdict."""
         undo = aliased(Label)
         often = select(Label.pair_id).group_by(Label.pair_id).having(func.count(Label.id) > 1)
         query = (
-            select(Label.pair_id, Label.annotator, Label.verdict)
+            select(Label.pair_id, WHOSE, Label.verdict)
             .join(Pair, Pair.id == Label.pair_id)
             .outerjoin(undo, undo.undoes == Label.id)
             .where(Pair.task == task, Label.undoes.is_(None), undo.id.is_(None), Label.pair_id.in_(often))
@@ -339,8 +339,8 @@ class LabelLog:
         )
         last: dict[int, dict[str, str]] = {}
         with self._database.read() as session:
-            for pair, annotator, verdict in session.execute(query):
-                last.setdefault(pair, {})[annotator] = verdict
+            for pair, whose, verdict in session.execute(query):
+                last.setdefault(pair, {})[whose] = verdict
         return {pair: dict(Counter(words.values())) for pair, words in last.items()}
 
     def leaving(self, task: str) -> tuple[int, int, int]:

@@ -160,7 +160,7 @@ class Pair(Base):
     split: Mapped[str | None] = mapped_column(String(16))  # None: item and text are on different sides
     source: Mapped[str] = mapped_column(String(120))  # where the pairing comes from; hard-negative: proposed
     created_at: Mapped[datetime] = mapped_column(DateTime, default=now)
-    label_id: Mapped[int | None] = mapped_column(Integer)  # the label in force: the newest not undone
+    label_id: Mapped[int | None] = mapped_column(Integer)  # the label in force: see answers.py
     hidden: Mapped[bool] = mapped_column(default=False)  # no answer shows its text; its label counts
     import_id: Mapped[str | None] = mapped_column(String(16), index=True)  # that brought it
     removed_id: Mapped[int | None] = mapped_column(Integer, index=True)  # the change that took it out
