@@ -173,7 +173,7 @@ def test_streams_that_stay_open_and_media_are_counted_by_person_and_network(
 def test_that_nothing_can_be_accepted_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     with connections.counted():
         pass
-    connections._told_s = -connections.TOLD_AGAIN_S
+    connections._told_s.clear()
     log = logging.getLogger("asyncio")
     for _ in range(50):
         log.error("%s\nsocket: 7", OUT_OF_ROOM)
@@ -182,4 +182,8 @@ def test_that_nothing_can_be_accepted_is_told_once_a_minute(caplog: pytest.LogCa
         OUT_OF_ROOM,
         "something else",
     ]
+    caplog.clear()
+    for _ in range(50):  # of each request that is none
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    assert len(caplog.records) == 1
     assert issubclass(Connection, asyncio.Protocol)

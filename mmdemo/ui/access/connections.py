@@ -188,25 +188,28 @@ def counted() -> Iterator[None]:
     before = uvicorn.config.HTTP_PROTOCOLS["auto"]
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{Connection.__module__}:{Connection.__qualname__}"
     logging.getLogger("asyncio").addFilter(_once_a_minute)
+    logging.getLogger("uvicorn.error").addFilter(_once_a_minute)
     try:
         yield
     finally:
         uvicorn.config.HTTP_PROTOCOLS["auto"] = before
 
 
-_told_s = -TOLD_AGAIN_S
+_told_s: dict[str, float] = {}  # when a line of those was told
 
 
 def _once_a_minute(record: logging.LogRecord) -> bool:
-    """Whether a record is to be told: asyncio says thousands of times a second that it can accept nothing."""
-    global _told_s
-    if OUT_OF_ROOM not in record.getMessage():
-        return True
+    """Whether a record is to be told: asyncio says thousands of times a second that it can accept nothing,
+    and uvicorn tells of each request that is none.
+    """
+    of_strangers = record.name == "uvicorn.error" and record.levelno == logging.WARNING
+    line = OUT_OF_ROOM if OUT_OF_ROOM in record.getMessage() else str(record.msg) if of_strangers else ""
     now_s = time.monotonic()
-    if now_s - _told_s < TOLD_AGAIN_S:
-        return False
-    _told_s = now_s
-    return True
+    if not line or now_s - _told_s.get(line, -TOLD_AGAIN_S) >= TOLD_AGAIN_S:
+        if line:
+            _told_s[line] = now_s
+        return True
+    return False
 
 
 def _has_unread(transport: asyncio.BaseTransport) -> bool:
