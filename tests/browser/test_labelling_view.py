@@ -19,6 +19,8 @@ from tests.browser.labelling import (
     wait_for_pair,
     wait_sent,
 )
+from tests.conftest import TASK
+from tests.waiting import wait_for
 
 PRESS = """([key, code, more]) => document.body.dispatchEvent(
   new KeyboardEvent('keydown', { key, code, bubbles: true, ...more }))"""
@@ -126,6 +128,24 @@ def test_what_was_skipped_is_offered_again_when_nothing_else_is_left(served: Ser
     page.get_by_role("button", name="Import more").click()
     expect(page.get_by_role("tab", name="Data", exact=True)).to_have_attribute("aria-selected", "true")
     page.unroute_all(behavior="wait")
+
+
+def test_a_screen_has_few_pairs_ahead_that_nobody_else_has_and_gives_them_back_when_it_is_left(
+    served: Served, open_page: Open
+) -> None:
+    app, address = served
+    one, two = (shows_a_pair(open_page(f"{address}?view=label")) for _ in range(2))
+    mine = pair_on(one)
+    assert pair_on(two) != mine and mine in app.ws.leases.held(TASK)
+    everybody = app.ws.leases.held(TASK)
+    assert all(len(people) == 1 for people in everybody.values()) and len(everybody) >= 12
+    with two.expect_response("**/mmdemo/api/queue") as told:
+        press(two, "s")
+        press(two, "s")
+        press(two, "s")
+    assert not {pair["pair"] for pair in told.value.json()["pairs"]} & set(everybody)
+    one.goto("about:blank")
+    wait_for(lambda: mine not in app.ws.leases.held(TASK))
 
 
 def test_what_is_asked_its_answers_and_the_history_need_no_scrolling_on_a_small_screen(page: Page) -> None:
