@@ -7,6 +7,7 @@ viewer.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
@@ -26,8 +27,12 @@ from mmdemo.ui.access.sessions import Cookies
 
 log = logging.getLogger(__name__)
 HEADER = "x-mmdemo-passphrase"
-# What a proxy says of whom it asks for: then it is not the person at this machine who asks.
-OF_PROXIES = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
+# What a proxy says of itself or of whom it asks for, and no browser: then it is not the person at this
+# machine who asks. Of nginx, Apache, Traefik, HAProxy, Envoy, IIS and the networks that deliver pages.
+OF_PROXIES = re.compile(
+    "via|cdn-loop|client-ip|true-client-ip|x-scheme|(x-)?(forwarded|original|proxy)(-.*)?"
+    "|x-(real|client|cluster-client)-ip|(cf|fastly)-.*|x-(envoy|amzn|amz-cf|azure|arr|ms)-.*"
+)
 FOR_THE_OWNER = (
     "`python -m mmdemo invite --role owner` makes a key for you; set MMDEMO_HOSTS to the name of the proxy."
 )
@@ -130,7 +135,7 @@ class Askers:
             BusyError: too many wait for it.
         """
         address = network_of(scope)
-        here = self._alone and not any(name in headers for name in OF_PROXIES)
+        here = self._alone and not any(map(OF_PROXIES.fullmatch, headers))
         if self._open and not here and not self._told_of_proxy:
             self._told_of_proxy = True
             log.warning("A proxy lets others ask: they are viewers until they sign in. %s", FOR_THE_OWNER)
