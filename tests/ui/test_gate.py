@@ -20,7 +20,7 @@ from mmdemo.asker import Asker
 from mmdemo.errors import AccessError
 from mmdemo.service.app import App
 from mmdemo.settings import Settings, load_settings
-from mmdemo.ui.access.gate import Gate, is_foreign
+from mmdemo.ui.access.gate import Gate, headers_of_responses, is_foreign
 from mmdemo.ui.access.hosts import Hosts
 from mmdemo.ui.access.served import path_of, rows_of
 from mmdemo.ui.bodies import MOST_CALL_MB, largest_request_mb
@@ -316,6 +316,8 @@ def test_the_names_of_a_page_are_those_that_it_was_told(
     space = hosts()
     assert space.knows("me-demo.hf.space") and space.is_own("https://me-demo.hf.space", "10.1.2.3:7860")
     assert not space.knows("other.hf.space")
+    may_frame = headers_of_responses(space)["content-security-policy"].partition(";")[0]
+    assert may_frame == "frame-ancestors 'self' https://huggingface.co"  # and no other Space within that
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ NOT_PASSED_ON = (
     b"x-gradio-server",
 )  # the latter is what Gradio's own server of pages says, which is off
 LONGEST_HOST = 255  # characters
-FRAMES_OF_A_SPACE = " https://huggingface.co https://*.hf.space"  # the pages that show a Space
+# The page that shows a Space. Not other Spaces: one shown there has the same cookies within its frames.
+FRAMES_OF_A_SPACE = " https://huggingface.co"
 OF_A_PERSON = (
     1200  # requests a minute that are counted: a quick labeller's, with all that the page asks besides
 )
