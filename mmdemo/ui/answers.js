@@ -8,7 +8,7 @@ mm.answers = (() => {
     const receipt = (label) => tr`Label ${label} saved on disk`;
     const pressed = (box) => [...box.children].find((b) => b.getAttribute("aria-pressed") === "true");
     const marked = mm.marks(text, (verdict, box) => {
-      const before = label, back = was === verdict;
+      const before = label, earlier = was, back = was === verdict;
       const sent = back ? takeBack(before) : send(verdict);
       sent.receipt.catch(failed);
       if (!sent.kept) return sent;
@@ -23,7 +23,12 @@ mm.answers = (() => {
       if (before) takeBack(before).receipt.catch(failed);
       sent.receipt.then((got) => {
         if (label === sent) box.title = receipt(got.label);
-        saved(receipt(got.label), () => pressed(box)?.click());
+        // Undone is this answer alone: the one whose place it took is given again.
+        saved(receipt(got.label), () => {
+          if (label !== sent) return;
+          pressed(box)?.click();
+          if (earlier) box.children[mm.kinds.filter((kind) => kind.sign).findIndex((kind) => kind.name === earlier)]?.click();
+        });
         done(receipt(got.label));
         then();
       }, () => {  // it is not stored: it is not shown as made

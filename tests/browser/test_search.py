@@ -191,6 +191,13 @@ def test_a_tick_moves_the_answers_and_the_old_order_is_a_click_away_by_keyboard(
     note = box.locator(".mm-learned")
     expect(note).to_contain_text("1 answer: results reordered.")
     expect(tick).to_be_focused()
+    cross = box.locator(f".mm-card[data-item='{before[2]}'] .mm-mark.bad")
+    cross.click()
+    expect(note).to_contain_text("what was crossed moved down", ignore_case=True)
+    page.locator(".mm-toast").get_by_role("button", name="Undo").click()  # the tick holds again
+    expect(tick).to_have_attribute("aria-pressed", "true")
+    expect(note).to_contain_text("What is like the ticked moved up")
+    expect(page.locator("#mm-image [data-results]")).not_to_have_attribute("aria-busy", "true")
     expect(box.locator(f".mm-card[data-item='{before[2]}'] .mm-moved")).to_contain_text("↑")
     moved = shown(box)
     assert moved != before

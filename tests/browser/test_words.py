@@ -55,7 +55,7 @@ def wrong(page: Page) -> list[str]:
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     found = [*english(page), *page.evaluate(TOO_WIDE), *faults(page)]
     page.set_viewport_size({"width": 1440, "height": 900})
-    found += [*english(page), *page.evaluate(TOO_WIDE)]
+    found += [*english(page), *page.evaluate(TOO_WIDE), *faults(page)]
     page.set_viewport_size({"width": 390, "height": 844})
     return found
 

@@ -235,7 +235,8 @@ function listImports(found) {
 }
 $("[data-imports] button").onclick = guard(() => browseFrom({ what: "imports" }));
 async function refresh() {
-  const about = mm.task.name, d = await mm.patiently(() => api("data", { task: about }));
+  const about = mm.task.name, read = () => api("data", { task: about }), said = $("[data-foreseen]");
+  const d = await (said.textContent ? mm.patiently(read) : mm.awaited(said, { doing: tr`Reading what is here` }, read));
   if (about !== mm.task.name) return;
   $("[data-place]").textContent = d.folder;
   $("[data-count]").textContent = `${count(d.items, mm.task.modality.noun, mm.task.modality.plural)}, ${count(d.pairs, "pair")}`;
@@ -256,7 +257,13 @@ async function refresh() {
   await foresee();
 }
 $(".mm-data-top").append(mm.task.chooser(() => { offset = 0; choose([]); form.elements.source.value = ""; done(); refresh(); if (part === "browse") browse(); named(); poke(); }));
-function named() { for (const node of [form.elements.what.options[1], ...element.querySelectorAll("[data-plural]")]) node.textContent = mm.task.modality.plural; }
+function named() {
+  const { plural } = mm.task.modality, code = (name) => h("code", {}, name);
+  form.elements.what.options[1].textContent = plural;
+  $("[data-title]").textContent = tr`Add ${plural} and texts`;
+  const takes = tr`${[plural]} alone, or with a table that has ${code("file_name")} and ${code("text")}.`;
+  $("[data-takes]").replaceChildren(...takes);
+}
 place.prepend(mm.icon("folder"));
 $("[data-export]").prepend(mm.icon("download"));
 $("[data-backup]").prepend(mm.icon("backup"));
