@@ -25,3 +25,18 @@ def test_arrow_keys_go_through_the_views_of_a_tab_and_the_tab_key_stops_at_the_c
     page.keyboard.press("ArrowLeft")
     expect(search).to_be_focused()
     expect(search).to_have_attribute("aria-selected", "true")
+
+
+def test_focus_is_seen_in_the_row_of_tabs_and_nothing_lies_over_the_brand(
+    served: Served, open_page: Open
+) -> None:
+    page = open_page(served[1])
+    speech = page.get_by_role("tab", name="Speech", exact=True).first
+    expect(speech).to_be_visible()
+    ring = "node => getComputedStyle(node).outline"
+    page.locator("[data-share]").focus()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    expect(speech).to_be_focused()
+    assert "2px" in speech.evaluate(ring) and speech.evaluate(ring) != page.locator("body").evaluate(ring)
+    page.locator(".mm-brand").click(trial=True)

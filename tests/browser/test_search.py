@@ -268,7 +268,8 @@ def test_a_search_is_saved_opened_and_removed_and_what_it_found_is_asked_next_by
     chosen = shown(box)[:2]
     for item in chosen:
         box.locator(f".mm-card[data-item='{item}'] .mm-choose").check()
-    box.get_by_role("button", name="Label later").click()
+    box.get_by_role("button", name="Label later").press("Enter")
+    expect(box.locator(f".mm-card[data-item='{chosen[1]}'] .mm-choose")).to_be_focused()
     toast = page.locator("#mm-toasts")
     expect(toast).to_contain_text("Label asks for 2 pairs next.")
     toast.get_by_role("button", name="Open Label").click()

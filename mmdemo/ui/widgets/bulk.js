@@ -42,7 +42,11 @@ function drawBulk() {
   $(".mm-found").classList.toggle("choosing", n > 0);
   bar.hidden = !n;
   const button = (icon, words, f, more = {}) => h("button", { class: "mm-bulk-do", type: "button", onclick: attempt(f), ...more }, mm.icon(icon), h("span", {}, words));
-  if (!n) return bar.replaceChildren();
+  if (!n) {
+    bar.replaceChildren();
+    if (had) element.querySelector(`[data-results] .mm-card[data-item="${lastPicked}"] .mm-choose`)?.focus({ preventScroll: true });
+    return;
+  }
   bar.replaceChildren(h("strong", { "aria-live": "polite" }, tr`${n} selected`),
     ...mm.kinds.filter((kind) => kind.sign).map((kind) => button(kind.tone, kind.title, (rows) => answerThem(rows, kind.name))),
     button("label", tr`Label later`, laterThem),

@@ -24,7 +24,7 @@ function drawSide() {
   if (!count) listed = 0;
   const rows = count ? best(picked()) : scores ? best(fitting()) : [];
   side.replaceChildren(...(count ? selectedHead(rows) : scores ? scoredHead(rows) : groupsHead()), h("div", { "data-list": true, "aria-busy": rows.length ? "true" : "false" }));
-  if (had) side.querySelector(`[data-does="${had}"]`)?.focus();
+  if (had) (side.querySelector(`[data-does="${had}"]`) || over).focus();
   if (rows.length) list(rows, mine).catch((e) => { if (mine === drawn) mm.fail(side.querySelector("[data-list]"), e); });
 }
 const heading = (words, below = "") => [h("h1", { "aria-live": "polite" }, words), below && h("p", { class: "mm-small" }, below)].filter(Boolean);
