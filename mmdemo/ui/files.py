@@ -164,9 +164,13 @@ class SentFiles:
         """An address of the public network that a host has.
 
         Raises:
-            UserError: it has none, or also others.
+            UserError: it has none, or also others; which of these is not told, since names of one's own
+                network are no stranger's to ask for.
         """
-        found = {str(row[4][0]).partition("%")[0] for row in socket.getaddrinfo(host, None)}
+        try:
+            found = {str(row[4][0]).partition("%")[0] for row in socket.getaddrinfo(host, None)}
+        except (OSError, UnicodeError):  # there is no such name
+            found = set()
         if not found or not all(is_public(address) for address in found):
             raise UserError(f"{shown(host)} is not on the public network.", self.cure)
         return sorted(found)[0]

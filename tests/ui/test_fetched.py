@@ -85,6 +85,21 @@ def test_where_an_address_leads_on_to_is_looked_at_too(elsewhere: str, tmp_path:
         opened.fetch([f"{elsewhere}/on"])
 
 
+def test_a_name_within_the_network_is_refused_like_one_that_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(host: str, *_: Any) -> Any:
+        if host == "intranet":
+            return [(0, 0, 0, "", ("10.1.2.3", 0))]
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with sent_files(Settings(tmp_path), FROM_CLIENT) as opened:
+        for name in ("intranet", "nowhere"):
+            with pytest.raises(UserError, match=f"^'{name}' is not on the public network."):
+                opened.fetch([f"http://{name}/x"])
+
+
 def test_the_address_that_was_looked_at_is_the_one_that_is_asked(
     elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
