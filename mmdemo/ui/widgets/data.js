@@ -158,7 +158,8 @@ async function restore(link) {
   }
   for (const [name, field] of Object.entries(FILTERS)) form.elements[field].value = link[name] || (field === "state" ? "all" : "");
   choose([]);
-  await Promise.all([link.from ? null : refresh(), part === "browse" ? browse() : null]).catch((e) => error(e.message));
+  // Nobody waits for the answers: what is pressed meanwhile, as More, stands in the address at once.
+  for (const asked of [link.from ? null : refresh(), part === "browse" ? browse() : null]) asked?.catch((e) => error(e.message));
 }
 async function browse() {
   note();
