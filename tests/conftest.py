@@ -22,6 +22,8 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Models that were downloaded on this machine are no part of a test: a new workspace would begin with them.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="mmdemo-hub-")
+# Nor is the workspace of whoever runs them: a command that is told of none would open and upgrade it.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="mmdemo-data-")
 
 import hypothesis
 import pytest
@@ -39,7 +41,8 @@ from mmdemo.store.tables import Label, Run
 from mmdemo.store.workspace import Workspace
 from tests import postgresql as private_postgresql
 
-atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+for made in ("HF_HOME", "XDG_DATA_HOME"):
+    atexit.register(shutil.rmtree, os.environ[made], ignore_errors=True)
 
 # Files whose tests take longest together, in a quick run or a slow one: they begin first, so that no process
 # is left with one of them at the end.

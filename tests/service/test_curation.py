@@ -80,7 +80,7 @@ def test_what_is_hidden_trains_and_is_shown_nowhere(app: App) -> None:
 
 
 def test_a_removed_or_hidden_pair_is_offered_to_nobody(app: App) -> None:
-    offered = {one["pair"] for one in app.labels.next_pairs(TASK, 6, "ada")}
+    offered = {one["pair"] for one in app.labels.next_pairs(TASK, 6, "ada")["pairs"]}
     first, second, third = sorted(offered)[:3]
     ask(app, "remove", pairs=[first])
     ask(app, "hide", pairs=[second])
