@@ -67,17 +67,15 @@ class Outgoing:
         return self._exporter.keeps is None or self._exporter.keeps(label)
 
     def _of_pair(self, views: list[PairView]) -> list[ExportedLabel]:
-        """The labels of a pair, the oldest first; of several that say the same, the last. Blanks around what
-        somebody wrote say nothing.
+        """The labels of a pair, the oldest first; of several that say the same, the one in force, or else the
+        last. Blanks around what somebody wrote say nothing.
         """
         name = f"{MEDIA}/{self._names.of(views[0])}"
-        said = {
-            (v.verdict, v.corrected, v.start_s, v.end_s, v.annotator.strip(), v.comment.strip()): i
-            for i, v in enumerate(views)
-        }
-        return [self._label(views[i], name, i == len(views) - 1) for i in sorted(said.values())]
+        order = sorted(range(len(views)), key=lambda i: (views[i].label == views[i].in_force, i))
+        said = {_words(views[i]): i for i in order}
+        return [self._label(views[i], name) for i in sorted(said.values())]
 
-    def _label(self, pair: PairView, name: str, in_force: bool) -> ExportedLabel:
+    def _label(self, pair: PairView, name: str) -> ExportedLabel:
         return ExportedLabel(
             file_name=name,
             text=pair.text,
@@ -93,7 +91,7 @@ class Outgoing:
             source=pair.source.strip(),
             modality=modality_of(self._task).name,
             pair=pair.id,
-            in_force=in_force,
+            in_force=pair.label == pair.in_force,
             duration_s=pair.duration_s,
             medium=self._ws.media.path(pair.item, pair.suffix),
         )
@@ -116,6 +114,12 @@ class Outgoing:
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(label.medium, place)
+
+
+def _words(label: PairView) -> tuple[object, ...]:
+    """What a label says, and who."""
+    said = (label.verdict, label.corrected, label.start_s, label.end_s)
+    return *said, label.annotator.strip(), label.comment.strip()
 
 
 class Names:

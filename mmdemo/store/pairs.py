@@ -49,6 +49,7 @@ class PairView:
     duration_s: float | None = None  # of the item
     hidden: bool = False  # it, or its item: no answer shows it
     removed: bool = False  # its labels are in the log, and count for nothing
+    in_force: int | None = None  # the number of its label in force, also where `label` is another of its
 
     @property
     def training(self) -> Training:
@@ -375,7 +376,7 @@ def _joined(every: bool = False):  # type: ignore[no-untyped-def]
     return (
         select(Pair.id, Pair.task, Pair.item_id, Item.name, Item.suffix, Pair.text, start, end, Pair.split)
         .add_columns(Pair.source, Label.id, Label.verdict, *label, Item.duration_s)
-        .add_columns(_is_hidden(), Pair.removed_id.is_not(None))
+        .add_columns(_is_hidden(), Pair.removed_id.is_not(None), Pair.label_id)
         .join(Item, Item.id == Pair.item_id)
         .outerjoin(Label, Label.pair_id == Pair.id if every else Label.id == Pair.label_id)
     )

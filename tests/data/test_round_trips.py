@@ -8,7 +8,7 @@ import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from mmdemo.errors import UserError
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.modality import modality_of
 from mmdemo.settings import ASSETS, load_settings
+from mmdemo.store.answers import consensus
 from mmdemo.store.labels import NewLabel
 from mmdemo.store.media_store import id_of
 from mmdemo.store.pairs import PairView
@@ -87,6 +88,7 @@ class Said:
     comment: str = ""
     span: tuple[float, float] | None = None  # a corrected one, in seconds
     undone: bool = False
+    in_force: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -228,12 +230,14 @@ def place_of(pair: OnePair) -> tuple[object, ...]:
 
 
 def leaving(task: str, pairs: list[OnePair], every: bool) -> list[OnePair]:
-    """What is in an export: of each pair the labels that nobody took back, or the last of them; what lies
+    """What is in an export: of each pair the labels that nobody took back, or the one in force; what lies
     across the sides comes last.
     """
     safe = Names(modality_of(task)).safe
     found = []
     for pair in pairs:
+        alive = [(i, one.verdict, one.annotator) for i, one in enumerate(pair.labels) if not one.undone]
+        in_force = consensus(alive)
         said = [
             replace(
                 one,
@@ -241,12 +245,13 @@ def leaving(task: str, pairs: list[OnePair], every: bool) -> list[OnePair]:
                 annotator=one.annotator.strip(),
                 comment=one.comment[:2000].strip(),
                 span=None if one.span == (pair.start, pair.end) else one.span,
+                in_force=i == in_force,
             )
-            for one in pair.labels
+            for i, one in enumerate(pair.labels)
             if not one.undone
         ]
-        said = said if every else said[-1:]
-        last = {one: i for i, one in enumerate(said)}
+        said = [one for one in said if every or one.in_force]
+        last = {one: i for i, one in sorted(enumerate(said), key=lambda at: (at[1].in_force, at[0]))}
         kept = tuple(one for i, one in enumerate(said) if last[one] == i)
         name = safe(short_name(Path(pair.name).name), media(task)[pair.item][1])
         if kept:
@@ -275,7 +280,7 @@ def last_of_each(pairs: list[OnePair]) -> list[OnePair]:
     """
     made = []
     for pair in pairs:
-        span = pair.labels[-1].span
+        span = next(one.span for one in pair.labels if one.in_force)
         said = [
             replace(s, annotator="" if s.annotator == "annotator" else s.annotator, span=span)
             for s in pair.labels

@@ -31,9 +31,9 @@ def write_argilla(out: Path, labels: Labels) -> Path:
 
 
 def _record(out: Path, labels: list[ExportedLabel], users: dict[str, str]) -> dict[str, Any]:
-    """A pair, with its labels from the oldest to the one in force."""
-    last = labels[-1]
-    file = data_url(last) if is_inline(last) else beside(out, last)
+    """A pair, with its labels from the oldest to the newest."""
+    chosen = next((label for label in labels if label.in_force), labels[-1])
+    file = data_url(chosen) if is_inline(chosen) else beside(out, chosen)
     responses: dict[str, list[dict[str, str]]] = {}
     words = {label.annotator or NOBODY: i for i, label in enumerate(labels)}
     for name, label in ((name, labels[i]) for name, i in sorted(words.items(), key=lambda word: word[1])):
@@ -42,23 +42,23 @@ def _record(out: Path, labels: list[ExportedLabel], users: dict[str, str]) -> di
             answer = {"value": value, "user_id": user, "status": "submitted"}
             responses.setdefault(question, []).append(answer)
     metadata: dict[str, Any] = {
-        "pair": last.pair,
-        "file_name": last.name,
-        "split": last.split,
-        "source": last.source,
-        "item": last.item,
+        "pair": chosen.pair,
+        "file_name": chosen.name,
+        "split": chosen.split,
+        "source": chosen.source,
+        "item": chosen.item,
     }
-    metadata |= {"start": last.start, "end": last.end}
+    metadata |= {"start": chosen.start, "end": chosen.end}
     return {
-        "id": str(last.pair),
+        "id": str(chosen.pair),
         "metadata": {name: value for name, value in metadata.items() if value is not None},
         "suggestions": {
-            question: {"value": value, "type": "human", "agent": last.annotator or NOBODY}
-            for question, value in _answers(last).items()
+            question: {"value": value, "type": "human", "agent": chosen.annotator or NOBODY}
+            for question, value in _answers(chosen).items()
         },
         "responses": responses,
         # The file last: it may be long.
-        "fields": {"text": last.text, last.key: file if last.key == "image" else {"file": file}},
+        "fields": {"text": chosen.text, chosen.key: file if chosen.key == "image" else {"file": file}},
     }
 
 

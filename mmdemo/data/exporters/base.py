@@ -41,7 +41,7 @@ class ExportedLabel:
     source: str
     modality: str  # the name of the file's
     pair: int = 0
-    in_force: bool = True  # whether it is the pair's last word; each is unless every label is exported
+    in_force: bool = True  # whether it stands for all of the pair's; each does unless every label is exported
     # No columns:
     medium: Path = Path()  # the file itself
     duration_s: float | None = None  # of it

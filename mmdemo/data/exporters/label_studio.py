@@ -114,7 +114,9 @@ def _task(labels: list[ExportedLabel], file: str) -> dict[str, Any]:
 
 
 def _result(label: ExportedLabel, fps: float) -> list[dict[str, Any]]:
-    """What a label says, as regions of the task; who said it stands in the `meta` of each."""
+    """What a label says, as regions of the task; the `meta` of each says who said it, and whether it is in
+    force.
+    """
     said: list[tuple[str, str, dict[str, Any]]] = [("verdict", "choices", {"choices": [label.verdict]})]
     if label.corrected_text:
         said.append(("corrected_text", "textarea", {"text": [label.corrected_text]}))
@@ -123,11 +125,11 @@ def _result(label: ExportedLabel, fps: float) -> list[dict[str, Any]]:
     if label.is_span and label.key in REGIONS:
         kind = REGIONS[label.key].lower()
         said.append(("span", kind, _span(label, fps) | {kind: [label.verdict]}))
-    meta = {"annotator": label.annotator, "start": label.start, "end": label.end}
+    meta = {"annotator": label.annotator, "start": label.start, "end": label.end, "in_force": label.in_force}
     told = {"meta": {name: value for name, value in meta.items() if value not in ("", None)}}
     return [
         {"id": f"{label.label}-{name}", "from_name": name, "to_name": label.key, "type": kind, "value": value}
-        | (told if told["meta"] else {})
+        | told
         for name, kind, value in said
     ]
 
