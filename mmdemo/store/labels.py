@@ -206,8 +206,8 @@ class LabelLog:
         whose: Sender | None = None,
         again: bool = False,
     ) -> tuple[int, int]:
-        """Take a label back by adding one that says so; the label before it is in force again. Returns the
-        numbers of that one and of the pair.
+        """Take a label back by adding one that says so; in force is then what most people say in the labels
+        that are left (see answers.py). Returns the numbers of the one that is added and of the pair.
 
         Args:
             label_id: its number.

@@ -135,7 +135,7 @@ class UndoAnswer(Answer):
 
 @operation("undo", role="annotator", public=True, quick=True)
 def undo(app: App, request: UndoRequest) -> UndoAnswer:
-    """Take a label back; the one before it is in force again."""
+    """Take a label back; in force is then the verdict that most people gave in the labels that are left."""
     return UndoAnswer(**app.labels.undo(request.label, request.annotator, request.key or None))
 
 
