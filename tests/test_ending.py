@@ -34,7 +34,7 @@ def test_a_process_that_is_ended_is_over_though_a_thread_computes(
         try:
             assert page.stdout is not None and page.stdout.readline() == "served\n"
             page.send_signal(how)
-            assert page.stdout.readline() == "closed\n"
+            assert closes_s or page.stdout.readline() == "closed\n"  # what cannot close may be left before
             assert page.wait(20) == status
         finally:
             page.kill()
