@@ -17,7 +17,7 @@ from typing import Any
 from mmdemo.command_line.exit_status import INTERRUPTED, TERMINATED
 
 log = logging.getLogger(__name__)
-ENDS_S = 9.0  # after Ctrl-C or SIGTERM; Docker kills after ten
+ENDS_S = 9.0  # after Ctrl-C or SIGTERM; Docker kills after ten. Closing takes less (`service/closing.py`)
 STATUS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
@@ -26,10 +26,10 @@ def ended_within(most_s: float = ENDS_S) -> Iterator[None]:
     """Within this block Ctrl-C and SIGTERM end the process, as KeyboardInterrupt and SystemExit at first.
 
     A thread that computes cannot be stopped, and Python waits for it at its end; one within PyTorch may crash
-    there. So the process is left without either.
+    there. So once it has closed, the process does what is left for its end and is left without either.
 
     Args:
-        most_s: seconds after which it is left even where something is not closed yet.
+        most_s: seconds after which it is left even where something is not closed yet, and without the rest.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -52,12 +52,14 @@ def ended_within(most_s: float = ENDS_S) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if came else handler)
         if came:
-            atexit._run_exitfuncs()  # temporary folders go, and logs are written
+            atexit._run_exitfuncs()  # temporary folders go, and logs are written; a late leave does not
             os._exit(came[0])
 
 
 def _leave_late(status: int, after_s: float) -> None:
-    """Leave the process when its time to close is over."""
+    """Leave the process when its time to close is over, as it is: what was left for the end of Python
+    is not done, so temporary folders stay.
+    """
     time.sleep(after_s)
     log.warning("Something computes still and is left as it is.")
     os._exit(status)

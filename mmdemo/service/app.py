@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmdemo.asker import current
 from mmdemo.modality import MODALITIES
 from mmdemo.service.access import Access
+from mmdemo.service.closing import closing_ends_s
 from mmdemo.service.context import Context
 from mmdemo.service.curation import Curation
 from mmdemo.service.data import Data
@@ -87,7 +88,12 @@ class App:
         own = MODALITIES.get(item.modality).caption
         return own(self, item, version) if own is not None else self.media.caption(item, version)
 
-    def close(self) -> None:
-        """Let the worker end and release the database."""
-        self.offers.close()
-        self.context.close()
+    def close(self, until_s: float | None = None) -> None:
+        """Let the worker end and release the database.
+
+        Args:
+            until_s: monotonic seconds at which what has not ended is left; None: soon.
+        """
+        until_s = closing_ends_s() if until_s is None else until_s
+        self.offers.close(until_s)
+        self.context.close(until_s)

@@ -23,7 +23,7 @@ from mmdemo.models.presets import PROPOSED
 from mmdemo.models.protocols import Task
 from mmdemo.models.version_source import version_source
 from mmdemo.retrieval.maps.left import remove_left_maps
-from mmdemo.service.closing import close_all
+from mmdemo.service.closing import close_all, closing_ends_s, left_s
 from mmdemo.service.exchange import remove_batch, sweep_exchange
 from mmdemo.settings import AUTO, Settings
 from mmdemo.store.workspace import Workspace
@@ -365,14 +365,19 @@ class Context:
         self.ws.versions.ensure_base(task, preset.id, preset.name)
         return True
 
-    def close(self) -> None:
-        """End what runs behind the page, let the worker end, and release the database."""
+    def close(self, until_s: float | None = None) -> None:
+        """End what runs behind the page, let the worker end, and release the database: at that time though
+        something has not ended, in monotonic seconds; None: soon.
+        """
+        until_s = closing_ends_s() if until_s is None else until_s
         with self._ending:
             self._over.set()
         if self._sweeper is not None:
-            self._sweeper.join(SWEPT_EVERY_S)
+            self._sweeper.join(left_s(until_s))
         close_trials()
-        close_all(list(self._made.values()))  # threads within a library end with the process only badly
+        close_all(
+            list(self._made.values()), until_s
+        )  # threads within a library end with the process only badly
         self.ws.close()
 
     def follow(self) -> None:

@@ -18,12 +18,12 @@ from mmdemo.models.find_model import preset_for
 from mmdemo.models.presets import PRESETS, Preset
 from mmdemo.models.protocols import Task
 from mmdemo.models.version_source import version_source
+from mmdemo.service.closing import left_s
 from mmdemo.service.context import Context, check_task
 from mmdemo.service.versions import Versions
 from mmdemo.store.splits import HELD_OUT, VALIDATION
 
 log = logging.getLogger(__name__)
-CLOSE_S = 10.0  # as of the index: a batch of a large model on a busy machine
 LEAST_PAIRS = 2  # what two versions can be compared on
 RUNNING, DONE, FAILED, STOPPED = "running", "done", "failed", "stopped"
 
@@ -166,11 +166,15 @@ class Offers:
         if trial is not None:
             trial.stop.set()
 
-    def close(self) -> None:
-        """Stop whatever is tried, and wait for the batch that it is at."""
-        for trial in list(self._trials.values()):
+    def close(self, until_s: float) -> None:
+        """Stop whatever is tried, and wait for the batch that it is at; no longer than until then, in
+        monotonic seconds.
+        """
+        trials = list(self._trials.values())
+        for trial in trials:
             trial.stop.set()
-            trial.ended.wait(CLOSE_S)
+        for trial in trials:
+            trial.ended.wait(left_s(until_s))
 
     @staticmethod
     def _guarded(trial: _Trial, work: Callable[[], None]) -> None:

@@ -22,6 +22,7 @@ from mmdemo.asker import IN_WORDS
 from mmdemo.errors import MmdemoError, UserError, one_line
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.service.app import App
+from mmdemo.service.closing import closing_ends_s
 from mmdemo.service.operations.page import modalities
 from mmdemo.settings import Settings, believing_nobody
 from mmdemo.store.page_address import note_address
@@ -207,8 +208,9 @@ def serve(settings: Settings, block: bool = True) -> tuple[App, str, gr.Blocks]:
             while page.is_running:
                 time.sleep(WAITED_S)
         finally:
-            page.close(verbose=False)
-            app.close()
+            until_s = closing_ends_s()
+            page.close(verbose=False)  # waits for connections, and what is left of the time is for the rest
+            app.close(until_s)
     else:
         app.context.wait_for_samples()  # who goes on in this process finds them in the workspace
     return app, address, page

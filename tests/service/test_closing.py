@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mmdemo.command_line.ending import ENDS_S
+from mmdemo.service import context
 from mmdemo.service.app import App
+from mmdemo.service.closing import CLOSE_S
 from mmdemo.settings import ASSETS
 from tests import checkpoints
 from tests.conftest import TASK
@@ -41,6 +45,36 @@ def test_a_command_that_takes_a_model_ends_without_a_word_on_standard_error(tmp_
         [*command, str(tmp_path / "w")], capture_output=True, text=True, cwd=ASSETS.parent, timeout=240
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_does_not_end_is_left_soon_and_the_database_is_released_all_the_same(
+    make_app: Callable[..., App], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, never, sweeps, released = make_app(samples=False), threading.Event(), threading.Event(), []
+
+    class Hangs:
+        def close(self) -> None:
+            never.wait()
+
+    def sweep() -> None:
+        sweeps.set()
+        never.wait()
+
+    monkeypatch.setattr(context, "SWEPT_EVERY_S", 0.001)
+    monkeypatch.setattr(app.context, "sweep", sweep)
+    monkeypatch.setattr(app.ws, "close", lambda: released.append("released"))
+    app.context.once("hangs", Hangs)
+    app.context._begin_sweeping()
+    sweeps.wait()
+    closing_thread = threading.Thread(target=app.close, args=(time.monotonic() + 0.1,), daemon=True)
+    closing_thread.start()
+    closing_thread.join(20)
+    assert released == ["released"]
+    never.set()
+
+
+def test_all_is_closed_before_a_served_page_is_left() -> None:
+    assert CLOSE_S + 1 < ENDS_S  # seconds: what is closed last has the rest
 
 
 def test_a_model_that_is_loaded_when_all_is_closed_begins_nothing_any_more(
