@@ -366,9 +366,7 @@ class Context:
         return True
 
     def close(self, until_s: float | None = None) -> None:
-        """End what runs behind the page, let the worker end, and release the database: at that time though
-        something has not ended, in monotonic seconds; None: soon.
-        """
+        """End what runs behind the page and release the database: then at the latest (monotonic seconds)."""
         until_s = closing_ends_s() if until_s is None else until_s
         with self._ending:
             self._over.set()
