@@ -155,16 +155,17 @@ def differences(engine: Engine, acknowledged: dict[str, tuple[Done, int]]) -> li
     for row in stored.values():
         if row.undoes is None and row.id not in undone:
             said.setdefault(row.pair_id, {})[row.annotator] = row.id, row.verdict
-    agreed = {
-        pair: max((sum(v == verdict for _, v in words.values()), label) for label, verdict in words.values())[
-            1
-        ]
-        for pair, words in said.items()
-    }
+    agreed = {pair: _agreed(list(words.values())) for pair, words in said.items()}
     for pair in {row.pair_id for row in stored.values()}:
         if in_force[pair] != agreed.get(pair):
             found.append(f"pair {pair}: {in_force[pair]} is in force, and the log says {agreed.get(pair)}")
     return found
+
+
+def _agreed(words: list[tuple[int, str]]) -> int:
+    """The newest label of the verdict that most people gave, of those who gave one."""
+    words = [word for word in words if word[1] != "unsure"] or words
+    return max((sum(said == verdict for _, said in words), label) for label, verdict in words)[1]
 
 
 def faults(engine: Engine) -> list[str]:

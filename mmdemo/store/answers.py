@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from mmdemo.label_kinds import LABEL_KINDS
+from mmdemo.label_kinds import LABEL_KINDS, UNSURE
 from mmdemo.store.tables import Label, Pair
 
 # Whose a label is: a name is one person's (see names.py); who gives none is known by the session.
@@ -62,14 +62,17 @@ def label_in_force(session: Session, pair_id: int) -> int | None:
 
 def consensus(labels: Iterable[tuple[int, str, str]]) -> int | None:
     """The newest label with the verdict that most people gave, each by their last word; of verdicts that as
-    many gave, the one that was given last.
+    many gave, the one that was given last. Who says nothing of the pair, as by "unsure", is counted only
+    where everybody does so.
 
     Args:
         labels: number, verdict, and whose, of those that nobody took back, oldest first.
     """
     words = {whose: (number, verdict) for number, verdict, whose in labels}
-    people = Counter(verdict for _, verdict in words.values())
-    return max(((people[verdict], number) for number, verdict in words.values()), default=(0, None))[1]
+    passing = {UNSURE.name, *_of_kinds(settles=False)}
+    said = [word for word in words.values() if word[1] not in passing] or list(words.values())
+    people = Counter(verdict for _, verdict in said)
+    return max(((people[verdict], number) for number, verdict in said), default=(0, None))[1]
 
 
 def _is_answer() -> tuple[ColumnElement[bool], ...]:

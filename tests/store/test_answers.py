@@ -61,13 +61,26 @@ def test_people_without_a_name_are_told_apart_by_their_sessions(ws: Workspace, p
     assert ws.labels.opinions(TASK) == {pair: {"match": 2, "mismatch": 1}}
 
 
+def test_whoever_is_unsure_votes_no_answer_down(ws: Workspace, pair: int) -> None:
+    for who in ("ada", "bob"):
+        say(ws, pair, who, "unsure")
+    assert ws.pairs.get(pair).verdict == "unsure"
+    answer = say(ws, pair, "cy", "match")
+    assert ws.pairs.get(pair).label == answer and len(take_snapshot(ws, TASK).examples) == 1
+    say(ws, pair, "dan", "unsure")
+    assert ws.pairs.get(pair).label == answer
+    ws.labels.undo(answer)
+    assert ws.pairs.get(pair).verdict == "unsure"
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["match", "mismatch", "unsure"]))))
 def test_the_verdict_in_force_has_as_many_people_as_any(said: list[tuple[str, str]]) -> None:
     labels = [(number, verdict, who) for number, (who, verdict) in enumerate(said, 1)]
     found = consensus(labels)
     last = {who: (number, verdict) for number, verdict, who in labels}
-    people = Counter(verdict for _, verdict in last.values())
-    most = [number for number, verdict in last.values() if people[verdict] == max(people.values())]
+    of_kind = Counter(verdict for _, verdict in last.values())
+    answers = {verdict: count for verdict, count in of_kind.items() if verdict != "unsure"} or of_kind
+    most = [number for number, verdict in last.values() if answers.get(verdict) == max(answers.values())]
     assert found == max(most, default=None)
 
 

@@ -1,6 +1,6 @@
 const { h, api, thumb, save, annotator, outbox } = mm;
 const $ = (selector) => element.querySelector(selector);
-const AHEAD = 5, LOW = 3;  // pairs at hand beside the one on the screen, their pictures decoded: others get none of them
+const HELD = 100, AHEAD = 5, LOW = 3;  // pairs at hand beside the one on the screen, their pictures decoded: others get none of them
 const LONG = 90;  // characters of a text, from which on it is set smaller
 const box = $(".mm-label"), buttons = [], verdicts = [];  // what is off without a pair; those of the kinds
 const NO_CONNECTION = tr`No connection.`, ONLY_LOOKS = tr`You look only. To label, sign in.`;
@@ -25,10 +25,11 @@ function prepare(pair) {
 // Keep the next pairs at hand, their pictures decoded; never one that is on the screen, waiting or done.
 function fill() {
   if (filling || queue.length > LOW) return filling;
-  const held = [...queue, ...(current ? [current] : [])].map((p) => p.pair), wanted = AHEAD + !current - queue.length;
+  const own = [...queue, ...(current ? [current] : [])].map((p) => p.pair), wanted = AHEAD + !current - queue.length;
   const about = mm.task.name, waiting = underway().map((entry) => entry.body.pair);
+  const held = [...own, ...waiting].slice(0, HELD);  // nobody else is asked what is answered here and on its way
   const not = [...passed, ...waiting, ...done.slice(-200).map((d) => d.pair.pair)];
-  const first = held.length || lent ? null : mm.waits($(".mm-pair-text"), { doing: tr`Fetching what comes next`, shape: "text" }, () => !current);
+  const first = own.length || lent ? null : mm.waits($(".mm-pair-text"), { doing: tr`Fetching what comes next`, shape: "text" }, () => !current);
   filling = api("queue", { task: about, count: wanted, holder, held, passed: not, annotator: annotator(), counts: !counts })
     .finally(() => first?.over())
     .then((answer) => {
@@ -58,7 +59,7 @@ function forget(pairs) {
   for (let i = queue.length - 1; i >= 0; i -= 1) if (pairs.includes(queue[i].pair)) queue.splice(i, 1);
 }
 // Whoever leaves lets others have what was on the screen; a page that the browser shows again asks anew.
-addEventListener("pagehide", () => { if (mayLabel) fetch("mmdemo/api/leave_queue", mm.asJson({ holder }, { keepalive: true })).catch(() => {}); });
+addEventListener("pagehide", () => { if (mayLabel && !underway().length) fetch("mmdemo/api/leave_queue", mm.asJson({ holder }, { keepalive: true })).catch(() => {}); });
 addEventListener("pageshow", (e) => { if (e.persisted) { filling = null; queue.length = 0; fill(); } });
 const spanOf = (pair) => (pair.start === null || pair.start === undefined ? null : pair.moved || { start: pair.start, end: pair.end });
 function hear(pair) {
@@ -327,7 +328,7 @@ addEventListener("mm-did", async ({ detail: { name, answer } }) => {
   await filling;
   for (const pair of answer.pairs) passed.delete(pair);
   queue.length = 0;
-  if (!current?.said) current = null;
+  if (!current?.said && $(".mm-edit").hidden) current = null;  // what somebody writes stays with its pair
   finished = false;
   if (!current) paint();
   fill();

@@ -7,14 +7,15 @@ from alembic import op
 
 revision = "m026"
 down_revision = "m025"
+PASSING = "unsure"  # says nothing of a pair
 
 SAID = """
 SELECT l.pair_id, l.id, l.verdict, COALESCE(NULLIF(l.annotator, ''), l.session, '') AS whose
 FROM labels l LEFT JOIN labels u ON u.undoes = l.id
 WHERE l.undoes IS NULL AND u.id IS NULL AND l.pair_id IN
-    (SELECT pair_id FROM labels WHERE undoes IS NULL GROUP BY pair_id HAVING COUNT(*) > 2)
+    (SELECT pair_id FROM labels WHERE undoes IS NULL GROUP BY pair_id HAVING COUNT(*) > 1)
 ORDER BY l.id
-"""  # of two people who differ, the last word is in force as before
+"""
 
 
 def upgrade() -> None:
@@ -24,7 +25,8 @@ def upgrade() -> None:
     for pair, label, verdict, whose in connection.execute(sa.text(SAID)):
         words.setdefault(pair, {})[whose] = (label, verdict)
     point = sa.text("UPDATE pairs SET label_id = :label WHERE id = :pair AND label_id <> :label")
-    for pair, said in words.items():
-        people = Counter(verdict for _, verdict in said.values())
-        label = max((people[verdict], label) for label, verdict in said.values())[1]
+    for pair, of_people in words.items():
+        said = [word for word in of_people.values() if word[1] != PASSING] or list(of_people.values())
+        people = Counter(verdict for _, verdict in said)
+        label = max((people[verdict], label) for label, verdict in said)[1]
         connection.execute(point, {"label": label, "pair": pair})
