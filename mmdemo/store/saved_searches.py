@@ -26,6 +26,7 @@ class SearchView:
     state: str  # as an address says it after the question mark
     person: str  # who saved it, told whoever may label; empty: somebody without a name
     own: bool  # whether whoever asks may remove it
+    mine: bool  # whether whoever asks saved it
 
 
 class SavedSearches:
@@ -96,4 +97,5 @@ def _may_change(row: SavedSearch, asker: Asker) -> bool:
 
 def _view(row: SavedSearch, asker: Asker) -> SearchView:
     person = row.person if asker.may("annotator") else ""
-    return SearchView(row.id, row.name, row.state, person, _may_change(row, asker))
+    mine = asker.may("annotator") and row.maker == asker.person
+    return SearchView(row.id, row.name, row.state, person, _may_change(row, asker), mine)

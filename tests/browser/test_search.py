@@ -8,10 +8,13 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from mmdemo.asker import Asker
 from mmdemo.service.app import App
+from tests.conftest import TASK
 
 Served = tuple[App, str]
 Open = Callable[..., Page]
+BEN = Asker("annotator", session="three", name="Ben", by="grant 2")
 FIRST_S = 60_000  # ms; the first answer waits for the model
 
 
@@ -265,6 +268,17 @@ def test_a_search_is_saved_opened_and_removed_and_what_it_found_is_asked_next_by
     dialog.get_by_role("button", name="Save", exact=True).press("Enter")
     saved = box.get_by_role("link", name="wheels")
     expect(saved).to_be_visible()
+    searches = served[0].ws.saved_searches
+    (first,) = searches.all(TASK, Asker())
+    searches.keep(TASK, "wheels", "view=search&text=before", Asker())
+    page.locator("#mm-toasts").evaluate("(toasts) => toasts.replaceChildren()")
+    box.get_by_role("button", name="Save this search").click()
+    dialog.get_by_label("Name").fill("wheels")
+    dialog.get_by_role("button", name="Save", exact=True).press("Enter")
+    page.locator("#mm-toasts").get_by_role("button", name="Undo").click()
+    expect(saved).to_have_attribute("href", "?view=search&text=before")  # what was there is there again
+    searches.remove(first.id, Asker())
+    searches.keep(TASK, "wheels", first.state, BEN)
     chosen = shown(box)[:2]
     for item in chosen:
         box.locator(f".mm-card[data-item='{item}'] .mm-choose").check()
@@ -285,7 +299,9 @@ def test_a_search_is_saved_opened_and_removed_and_what_it_found_is_asked_next_by
     expect(box.locator("[data-results] .mm-card").first).to_be_visible(timeout=FIRST_S)
     expect(page).to_have_url(re.compile("text=something.*sort=name|sort=name.*text=something"))
     box.get_by_role("button", name="移除已保存的搜索").click()
+    dialog.get_by_role("button").first.click()  # another's: it is asked before, and there is no way back
     expect(saved).to_have_count(0)
+    expect(toast.get_by_role("button")).to_have_count(0)
     expect(box.locator("[data-save]")).to_be_focused()
 
 

@@ -56,5 +56,8 @@ def test_a_search_by_a_picture_that_only_its_sender_sees_is_not_saved(app: App) 
         ask(app, "save_search", name="mine", state=f"view=search&by=item&item={own.id}")
     saved = ask(app, "save_search", name="boats", state="view=search&text=a+boat")
     assert ask(app, "saved_searches") == {"searches": [saved]}
+    with asking(ANNA):
+        (told,) = ask(app, "saved_searches")["searches"]
+    assert (saved["mine"], told["mine"], told["own"]) == (True, False, False)
     assert ask(app, "remove_search", search=saved["id"]) == {"removed": True}
     assert ask(app, "saved_searches") == {"searches": []}

@@ -32,6 +32,7 @@ class SearchRow(Answer):
     state: str = Field(description="as an address says it after the question mark")
     person: str = Field(description="who saved it; empty: somebody without a name")
     own: bool = Field(description="whether whoever asks may remove it")
+    mine: bool = Field(description="whether whoever asks saved it")
 
 
 class SearchesAnswer(Answer):

@@ -11,17 +11,26 @@ async function saveThis() {
   if (!(await mm.allows("annotator", tr`Saving a search is for annotators. Sign in as one.`))) return;
   const name = h("input", { type: "text", required: true, maxlength: 120, value: found.query || tr`Like a picture` }), state = searchState();
   if (!(await mm.confirm(tr`Everybody here finds this search under its name, and what it finds then.`, tr`Save`, [h("label", { class: "mm-field" }, tr`Name`, name)]))) return;
-  const made = await api("save_search", { task: "image-text", name: name.value, state });
-  mm.saved(tr`Saved: “${made.name}”`, trying(() => forget(made)));
+  await askSaved();  // another tab may have saved one under this name
+  const before = new Map(saved.map((search) => [search.name, search])), there = before.get(name.value.trim());
+  if (there?.own && !there.mine && !(await mm.confirm(tr`Somebody else saved “${there.name}”. Save yours in its place? This cannot be undone.`, tr`Save`))) return;
+  const made = await keep({ name: name.value, state }), former = before.get(made.name);
+  mm.saved(tr`Saved: “${made.name}”`, former && !former.mine ? null : trying(() => (former ? keep(former) : forget(made))));
+}
+async function keep({ name, state }) {
+  const made = await api("save_search", { task: "image-text", name, state });
   await askSaved();
+  return made;
 }
 async function forget({ id }) {
   await api("remove_search", { search: id });
   await askSaved();
 }
 async function removeSaved(search) {
+  const { mine } = search;  // another's would come back as one's own
+  if (!mine && !(await mm.confirm(tr`Somebody else saved “${search.name}”. Remove it? This cannot be undone.`, tr`Remove`))) return;
   await forget(search);
-  mm.saved(tr`Removed: “${search.name}”`, trying(async () => { await api("save_search", { task: "image-text", name: search.name, state: search.state }); await askSaved(); }));
+  mm.saved(tr`Removed: “${search.name}”`, mine ? trying(() => keep(search)) : null);
   ($("[data-save]") || words).focus();
 }
 function savedRow(search) {
