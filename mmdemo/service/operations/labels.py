@@ -227,7 +227,7 @@ class QueueRequest(Request):
     batch: Name = Field("", description="only pairs from this source")
     passed: Ids = Field([], description="pairs that were skipped")
     mismatches: bool = Field(False, description="proposals that may well be wrong first")
-    held: Ids = Field([], max_length=100, description="pairs that the screen has, and keeps")
+    held: list[Id] = Field([], max_length=100, description="pairs that the screen has, and keeps")
     annotator: Person = Field("", description="who asks")
     counts: bool = Field(True, description="whether it is told how far the labelling is")
 
