@@ -39,7 +39,7 @@ def keep_held_out(app: App, count: int) -> list[int]:
     """Take the other held-out labels back; returns their pairs."""
     away = take_snapshot(app.ws, TASK).of(HELD_OUT)[count:]
     for one in away:
-        app.ws.labels.add(one.pair, NewLabel("unsure"))
+        app.ws.labels.undo(one.label)
     return [one.pair for one in away]
 
 
@@ -142,12 +142,7 @@ def test_a_candidate_is_not_asked_twice_about_the_same_labels(app: App) -> None:
     assert len([a for a in app.ws.attempts.of_version(version) if a.number]) == 1
 
 
-def test_before_a_run_is_said_which_attempt_it_is_and_what_it_could_see(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "mmdemo.service.labels.SOON_S", 60.0
-    )  # counted at every change, on a busy machine too
+def test_before_a_run_is_said_which_attempt_it_is_and_what_it_could_see(app: App) -> None:
     gate = app.training.data(TASK)["gate"]
     assert (
         gate["attempt"] == 1
