@@ -76,7 +76,7 @@ def curve(folder: Path, towers: dict[str, Towers], queued: bool, most: int, seed
     while len(found) * BATCH < most:
         if queued:
             queue.make()
-            pairs = [view for view, _ in queue.next(BATCH, Screen.of("one", "annotator", None))]
+            pairs = [view for view, _ in queue.ask(BATCH, Screen.of("one", "annotator", None)).pairs]
         else:
             left = [p for p in app.ws.pairs.browse(TASK, state="waiting") if p.source != HARD_NEGATIVE]
             pairs = rng.sample(left, min(BATCH, len(left)))

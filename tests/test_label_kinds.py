@@ -85,7 +85,7 @@ def test_a_label_that_settles_nothing_leaves_its_pair_in_the_queue(client: TestC
     assert queue(client)["pairs"][0]["pair"] != pair  # the others have their turn first
     assert pair in {p.id for p in app.ws.pairs.browse(TASK, state="waiting")}
     app.context.queue.make()
-    waiting = app.context.queue.next(1000, Screen.of("", "ada", None))
+    waiting = app.context.queue.ask(1000, Screen.of("", "ada", None)).pairs
     assert pair in {view.id for view, _ in waiting}
 
 

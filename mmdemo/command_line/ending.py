@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,7 +38,9 @@ def ended_within(most_s: float = ENDS_S) -> Iterator[None]:
     def end(number: int, frame: Any) -> None:
         if not came:
             came.append(STATUS[signal.Signals(number)])
-            threading.Thread(target=_leave_late, args=(came[0], most_s), daemon=True).start()
+            late = threading.Timer(most_s, _leave_late, (came[0],))
+            late.daemon = True
+            late.start()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         signal.signal(number, signal.SIG_IGN)  # it is ending: once more would cut that short
@@ -56,10 +57,9 @@ def ended_within(most_s: float = ENDS_S) -> Iterator[None]:
             os._exit(came[0])
 
 
-def _leave_late(status: int, after_s: float) -> None:
-    """Leave the process when its time to close is over, as it is: what was left for the end of Python
-    is not done, so temporary folders stay.
+def _leave_late(status: int) -> None:
+    """Leave the process, whose time to close is over, as it is: what was left for the end of Python is not
+    done, so temporary folders stay.
     """
-    time.sleep(after_s)
     log.warning("Something computes still and is left as it is.")
     os._exit(status)

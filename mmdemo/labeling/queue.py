@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Literal
+from typing import Literal
 
 from mmdemo.errors import MmdemoError
 from mmdemo.label_kinds import LABEL_KINDS
@@ -69,18 +69,6 @@ class PairQueue:
         self._proposals = PROPOSALS
         self._is_wanted = self._is_behind = False  # an order, and the thread that makes it
         self._closed = False
-
-    def next(
-        self,
-        count: int = 1,
-        screen: Screen | None = None,
-        batch: str = "",
-        passed: Collection[int] = (),
-        held: Collection[int] = (),
-        **how: Any,
-    ) -> list[tuple[PairView, str]]:
-        """The pairs of `ask`."""
-        return self.ask(count, screen, batch, passed, held, **how).pairs
 
     def ask(
         self,

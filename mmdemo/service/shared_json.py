@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakValueDictionary
 
+from mmdemo.retrieval.background import put_newest
+
 
 class SharedJson(dict[str, Any]):
     """An object of an answer, of which nothing is changed any more, and its JSON."""
@@ -41,8 +43,5 @@ class SharedParts:
             if found is None:
                 found = self._alive[token] = make()
                 _ = found.body
-            self._latest.pop(token, None)
-            self._latest[token] = found
-            if len(self._latest) > self._most:
-                del self._latest[next(iter(self._latest))]
+            put_newest(self._latest, token, found, self._most)
             return found

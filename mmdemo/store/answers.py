@@ -28,7 +28,7 @@ def person_of(annotator: str, session: str | None) -> str:
 def is_left(answers: int) -> ColumnElement[bool]:
     """What is true of a pair that so many people have not answered yet, beside its label in force."""
     if answers == 1:
-        return Pair.label_id.is_(None) | Label.verdict.in_(_of_kinds(settles=False))
+        return Pair.label_id.is_(None) | Label.verdict.in_(_passing())
     given = select(func.count(WHOSE.distinct())).where(Label.pair_id == Pair.id, *_is_answer())
     return given.correlate(Pair).scalar_subquery() < answers
 
@@ -69,7 +69,7 @@ def consensus(labels: Iterable[tuple[int, str, str]]) -> int | None:
         labels: number, verdict, and whose, of those that nobody took back, oldest first.
     """
     words = {whose: (number, verdict) for number, verdict, whose in labels}
-    passing = {UNSURE.name, *_of_kinds(settles=False)}
+    passing = {UNSURE.name, *_passing()}
     said = [word for word in words.values() if word[1] not in passing] or list(words.values())
     people = Counter(verdict for _, verdict in said)
     return max(((people[verdict], number) for number, verdict in said), default=(0, None))[1]
@@ -78,12 +78,10 @@ def consensus(labels: Iterable[tuple[int, str, str]]) -> int | None:
 def _is_answer() -> tuple[ColumnElement[bool], ...]:
     """What is true of a label that nobody took back, and after which its pair has had somebody's turn."""
     undo = aliased(Label)
-    return Label.undoes.is_(None), ~exists().where(undo.undoes == Label.id), ~_passes_on()
+    passes_on = Label.verdict.in_(_passing())
+    return Label.undoes.is_(None), ~exists().where(undo.undoes == Label.id), ~passes_on
 
 
-def _passes_on() -> ColumnElement[bool]:
-    return Label.verdict.in_(_of_kinds(settles=False))
-
-
-def _of_kinds(settles: bool) -> list[str]:
-    return [kind.name for kind in LABEL_KINDS.values() if kind.settles == settles]
+def _passing() -> list[str]:
+    """The kinds of labels after which a pair's turn is still to come."""
+    return [kind.name for kind in LABEL_KINDS.values() if not kind.settles]

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from mmdemo.asker import Asker
 from mmdemo.store.database import Database, in_parts
-from mmdemo.store.pairs import NewPair, PairStore
+from mmdemo.store.pairs import NewPair, PairStore, is_hidden
 from mmdemo.store.tables import AskedLater, Item, Pair
 
 AT_ONCE = 100  # pairs in one transaction: labels do not wait for more
@@ -45,6 +45,6 @@ class LaterPairs:
         query = select(Pair.id).join(AskedLater, AskedLater.pair_id == Pair.id)
         query = query.join(Item, Item.id == Pair.item_id)
         query = query.where(AskedLater.person == asker.person, Pair.task == task, Pair.label_id.is_(None))
-        query = query.where(Pair.removed_id.is_(None), ~Pair.hidden, ~Item.hidden)
+        query = query.where(Pair.removed_id.is_(None), ~is_hidden())
         with self._database.read() as session:
             return list(session.scalars(query.order_by(AskedLater.created_at, Pair.id)))

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from mmdemo.label_kinds import LABEL_KINDS
 from mmdemo.store.answers import answers_on, person_of
 from mmdemo.store.database import Database, clock, in_parts
+from mmdemo.store.pairs import is_hidden
 from mmdemo.store.tables import Item, Label, Pair, PairLease
 
 LEASE_S = 300.0  # a pair that is on somebody's screen is not given to anybody else for so long
@@ -179,7 +180,7 @@ class PairLeases:
         """Those of some pairs that wait for an answer, with who has answered each."""
         query = select(Pair.id, Label.verdict).join(Item, Item.id == Pair.item_id)
         query = query.outerjoin(Label, Label.id == Pair.label_id).where(Pair.id.in_(pairs))
-        query = query.where(Pair.removed_id.is_(None), ~or_(Pair.hidden, Item.hidden))
+        query = query.where(Pair.removed_id.is_(None), ~is_hidden())
         found: dict[int, set[str]] = {}
         labelled: list[int] = []
         for pair, verdict in session.execute(query):

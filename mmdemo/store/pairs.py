@@ -269,9 +269,9 @@ class PairStore:
         """
         query = _joined().where(Pair.task == task, Pair.removed_id.is_(None))
         if shown:
-            query = query.where(~_is_hidden())
+            query = query.where(~is_hidden())
         of_kind = STATES.get(state) or (lambda: Label.verdict == LABEL_KINDS.get(state).name)
-        query = query.where(is_left(self._answers) & ~_is_hidden() if state == WAITING else of_kind())
+        query = query.where(is_left(self._answers) & ~is_hidden() if state == WAITING else of_kind())
         if training is not None:
             query = query.where(Label.verdict.in_(names_of(training)))
         if split:
@@ -348,7 +348,8 @@ class PairStore:
         return states
 
 
-def _is_hidden() -> ColumnElement[bool]:
+def is_hidden() -> ColumnElement[bool]:
+    """What is true of a pair, beside its item, that is not shown."""
     return or_(Pair.hidden, Item.hidden)
 
 
@@ -364,8 +365,8 @@ STATES: dict[str, Callable[[], ColumnElement[bool]]] = {
     "all": true,
     "labelled": lambda: Pair.label_id.is_not(None),
     UNLABELLED: lambda: Pair.label_id.is_(None),
-    WAITING: lambda: is_left(1) & ~_is_hidden(),  # the fewest answers that may be wanted
-    HIDDEN: _is_hidden,
+    WAITING: lambda: is_left(1) & ~is_hidden(),  # the fewest answers that may be wanted
+    HIDDEN: is_hidden,
 }
 
 
@@ -376,7 +377,7 @@ def _joined(every: bool = False):  # type: ignore[no-untyped-def]
     return (
         select(Pair.id, Pair.task, Pair.item_id, Item.name, Item.suffix, Pair.text, start, end, Pair.split)
         .add_columns(Pair.source, Label.id, Label.verdict, *label, Item.duration_s)
-        .add_columns(_is_hidden(), Pair.removed_id.is_not(None), Pair.label_id)
+        .add_columns(is_hidden(), Pair.removed_id.is_not(None), Pair.label_id)
         .join(Item, Item.id == Pair.item_id)
         .outerjoin(Label, Label.pair_id == Pair.id if every else Label.id == Pair.label_id)
     )

@@ -22,11 +22,11 @@ def at(who: str) -> Screen:
 
 def test_a_labelled_pair_never_comes_again_and_an_undone_one_comes_next(app: App) -> None:
     app.context.queue.make()
-    (first, _), (second, _) = app.context.queue.next(2, at("ada"))
+    (first, _), (second, _) = app.context.queue.ask(2, at("ada")).pairs
     receipt = app.labels.add(first.id, NewLabel("match"))
-    assert app.context.queue.next(1, at("ada"))[0][0].id == second.id
+    assert app.context.queue.ask(1, at("ada")).pairs[0][0].id == second.id
     app.labels.undo(receipt["label"])
-    assert app.context.queue.next(1, at("ada"))[0][0].id == first.id
+    assert app.context.queue.ask(1, at("ada")).pairs[0][0].id == first.id
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_what_is_said_while_an_order_is_made_holds_in_it(
 ) -> None:
     queue = app.context.queue
     queue.make()
-    undone, again, passed, settled = (view.id for view, _ in queue.next(4, at("ada")))
+    undone, again, passed, settled = (view.id for view, _ in queue.ask(4, at("ada")).pairs)
     before = app.labels.add(undone, NewLabel("match"))["label"]
     order = queue._ranking.order
 
@@ -67,11 +67,11 @@ def test_an_undone_pair_comes_first_and_one_that_is_passed_on_last_in_later_orde
 ) -> None:
     queue = app.context.queue
     queue.make()
-    pair = queue.next(1, at("ada"))[0][0].id
+    pair = queue.ask(1, at("ada")).pairs[0][0].id
     app.labels.undo(app.labels.add(pair, NewLabel("match"))["label"])
     queue.make()
     queue.make()
-    assert queue.next(1, at("ada"))[0][0].id == pair
+    assert queue.ask(1, at("ada")).pairs[0][0].id == pair
     app.labels.add(pair, NewLabel(later))
     queue.make()
     queue.make()
@@ -83,7 +83,7 @@ def test_a_label_and_its_undo_reach_the_queue_in_their_order(
 ) -> None:
     queue, labels, undone = app.context.queue, app.labels, threading.Event()
     queue.make()
-    pair = queue.next(1, at("ada"))[0][0].id
+    pair = queue.ask(1, at("ada")).pairs[0][0].id
     labelled = queue.labelled
 
     def late(*of: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_label_and_its_undo_reach_the_queue_in_their_order(
     monkeypatch.setattr(queue, "labelled", late)
     labels.add(pair, NewLabel("match", key="k"))
     undoing.join()
-    assert queue.next(1, at("ada"))[0][0].id == pair
+    assert queue.ask(1, at("ada")).pairs[0][0].id == pair
 
 
 def test_what_an_order_is_wanted_for_while_one_is_made_is_in_the_next(
@@ -112,7 +112,7 @@ def test_what_an_order_is_wanted_for_while_one_is_made_is_in_the_next(
     def order(unlabelled: Any, proposals: int) -> Any:
         wanted.append(proposals)
         if len(wanted) == 1:
-            queue.next(1, at("ada"), mismatches=True)
+            queue.ask(1, at("ada"), mismatches=True)
         else:
             both.set()
         return [], queue._made_for[0]  # type: ignore[index]
@@ -124,7 +124,7 @@ def test_what_an_order_is_wanted_for_while_one_is_made_is_in_the_next(
 
 def test_two_people_never_get_the_same_pair(app: App) -> None:
     app.context.queue.make()
-    ada, bob = ({v.id for v, _ in app.context.queue.next(20, at(who))} for who in ("ada", "bob"))
+    ada, bob = ({v.id for v, _ in app.context.queue.ask(20, at(who)).pairs} for who in ("ada", "bob"))
     assert len(ada) == len(bob) == 20 and not ada & bob
 
 
@@ -142,7 +142,8 @@ def test_two_who_ask_at_the_same_moment_are_looked_up_beside_each_other_and_get_
     monkeypatch.setattr(app.ws.pairs, "views", together)
     with ThreadPoolExecutor(2) as pool:
         ada, bob = (
-            {v.id for v, _ in got} for got in pool.map(lambda who: queue.next(20, at(who)), ("ada", "bob"))
+            {v.id for v, _ in got}
+            for got in pool.map(lambda who: queue.ask(20, at(who)).pairs, ("ada", "bob"))
         )
     assert len(ada) == len(bob) == 20 and not ada & bob
 
@@ -150,18 +151,18 @@ def test_two_who_ask_at_the_same_moment_are_looked_up_beside_each_other_and_get_
 def test_what_is_on_a_screen_is_nobody_elses_until_it_is_left(app: App) -> None:
     queue = app.context.queue
     queue.make()
-    ada = {v.id for v, _ in queue.next(len(queue._order) - 10, at("ada"))}
-    bob = {v.id for v, _ in queue.next(20, at("bob"))}
+    ada = {v.id for v, _ in queue.ask(len(queue._order) - 10, at("ada")).pairs}
+    bob = {v.id for v, _ in queue.ask(20, at("bob")).pairs}
     assert len(bob) == 10 and not ada & bob
     assert queue.ask(20, at("cy")) == Asked([], lent=True)
-    assert {v.id for v, _ in queue.next(10, at("bob"))} == bob  # on whose screen they still are
+    assert {v.id for v, _ in queue.ask(10, at("bob")).pairs} == bob  # on whose screen they still are
     app.ws.leases.leave(at("ada"))
-    assert {v.id for v, _ in queue.next(1000, at("cy"))} == ada
+    assert {v.id for v, _ in queue.ask(1000, at("cy")).pairs} == ada
 
 
 def test_who_asks_by_api_and_is_handed_nothing_is_told_that_others_have_what_is_left(app: App) -> None:
     app.context.queue.make()
-    app.context.queue.next(1000, at("ada"))
+    app.context.queue.ask(1000, at("ada"))
     told = app.labels.next_pair(TASK, annotator="bob")
     assert told["pair"] is None and "on the screens of others" in told["reason"]
     app.ws.leases.leave(at("ada"))
@@ -181,12 +182,12 @@ def test_a_batch_at_the_end_of_the_queue_is_found_without_looking_at_all_before_
     looked: list[int] = []
     views = app.ws.pairs.views
     monkeypatch.setattr(app.ws.pairs, "views", lambda ids: looked.extend(ids) or views(ids))  # type: ignore[func-returns-value]
-    assert [v.id for v, _ in queue.next(5, at("ada"), batch="late")] == [wanted]
+    assert [v.id for v, _ in queue.ask(5, at("ada"), batch="late").pairs] == [wanted]
     assert looked == [wanted]
 
 
 def whys(app: App, count: int, **how: bool) -> list[str]:
-    return [why for _, why in app.context.queue.next(count, at("ada"), **how)]
+    return [why for _, why in app.context.queue.ask(count, at("ada"), **how).pairs]
 
 
 def label_train(app: App, count: int) -> None:
@@ -200,7 +201,7 @@ def test_up_to_a_hundred_and_fifty_labels_the_order_is_random_and_proposals_are_
     app.context.queue.make()
     found = whys(app, 40)
     assert found.count("hard-negative") == 2 and found.count("random") == 38
-    pairs = [view.id for view, _ in app.context.queue.next(40, at("ada"))]
+    pairs = [view.id for view, _ in app.context.queue.ask(40, at("ada")).pairs]
     assert pairs != sorted(pairs)
 
 
@@ -215,7 +216,7 @@ def test_after_that_the_least_decided_come_first_and_every_fifth_is_random(app: 
 def test_no_pair_is_in_the_queue_twice(app: App) -> None:
     label_train(app, 150)
     app.context.queue.make()
-    pairs = [view.id for view, _ in app.context.queue.next(1000, at("ada"))]
+    pairs = [view.id for view, _ in app.context.queue.ask(1000, at("ada")).pairs]
     assert len(pairs) == len(set(pairs)) >= len(app.ws.pairs.browse(TASK, state="waiting"))
 
 
@@ -233,7 +234,7 @@ def test_who_checks_mismatches_gets_proposals_first(app: App) -> None:
 
 def test_a_proposal_joins_a_picture_with_anothers_text_on_the_same_side(app: App) -> None:
     app.context.queue.make()
-    for pair, why in app.context.queue.next(60, at("ada")):
+    for pair, why in app.context.queue.ask(60, at("ada")).pairs:
         if why == "hard-negative":
             own = [p.text for p in app.ws.pairs.browse(TASK, item=pair.item) if p.source != "hard-negative"]
             assert pair.text not in own and pair.split == "train"
@@ -247,7 +248,7 @@ def test_the_first_pairs_are_those_the_model_is_least_decided_on(app: App) -> No
     pairs = [p for p in app.ws.pairs.browse(TASK, state="unlabelled") if p.source != "hard-negative"]
     _, margin = app.context.queue._ranking._margins(pairs, app.models.aligner(TASK))
     doubt = dict(zip([p.id for p in pairs], np.abs(margin), strict=True))
-    first = [doubt[v.id] for v, why in app.context.queue.next(20, at("ada")) if why == "undecided"]
+    first = [doubt[v.id] for v, why in app.context.queue.ask(20, at("ada")).pairs if why == "undecided"]
     assert np.mean(first) < np.mean(list(doubt.values())) / 2
 
 
@@ -255,7 +256,7 @@ def test_there_is_a_queue_before_the_model_is_loaded(make_app: Callable[..., App
     app = make_app("cold")
     app.models._towers = {}
     app.models.towers = lambda preset: (_ for _ in ()).throw(AssertionError("the queue must not wait"))  # type: ignore[method-assign]
-    assert len(app.context.queue.next(10, at("ada"))) == 10
+    assert len(app.context.queue.ask(10, at("ada")).pairs) == 10
 
 
 def test_an_empty_queue_says_what_to_do(make_app: Callable[..., App]) -> None:
@@ -271,7 +272,7 @@ def test_recordings_that_the_recogniser_hears_otherwise_come_early(app: App) -> 
         wrong, _ = app.ws.pairs.add(session, task, item.id, "Zebras yodel.", source="x", split="train")
     queue = app.context.queue_of(task)
     queue.make()
-    first = queue.next(8)
+    first = queue.ask(8).pairs
     assert (wrong.id, "misheard") in [(view.id, why) for view, why in first]
 
 

@@ -30,7 +30,7 @@ def test_what_runs_behind_the_page_has_ended_when_the_workspace_is_closed(
     before = behind()
     app = make_app("closing")
     app.context.warm(TASK)
-    app.context.queue_of(TASK).next(1)
+    app.context.queue_of(TASK).ask(1)
     app.models.aligner(TASK)
     app.context.keeper_of(TASK).request()
     app.close()

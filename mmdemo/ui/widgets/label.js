@@ -1,6 +1,7 @@
 const { h, api, thumb, save, annotator, outbox } = mm;
 const $ = (selector) => element.querySelector(selector);
-const HELD = 100, AHEAD = 5, LOW = 3;  // pairs at hand beside the one on the screen, their pictures decoded: others get none of them
+const AHEAD = 5, LOW = 3;  // pairs at hand beside the one on the screen, their pictures decoded: others get none of them
+const HELD = 100;  // pairs at most that are kept from others for this screen
 const LONG = 90;  // characters of a text, from which on it is set smaller
 const box = $(".mm-label"), buttons = [], verdicts = [];  // what is off without a pair; those of the kinds
 const NO_CONNECTION = tr`No connection.`, ONLY_LOOKS = tr`You look only. To label, sign in.`;
